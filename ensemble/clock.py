@@ -1,0 +1,63 @@
+"""The clocks: 100 Hz control frames, 25 Hz conductor frames, samples at four rates.
+
+A *hop* is the number of samples in one control frame, whole at every rate. A *quantum* is the unit in which every
+network and every synthesizer runs, aligned to frame 0 whatever block the caller asks for: that is what makes the
+bytes independent of the block size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ensemble.errors import ConfigError
+
+FRAME_RATE_HZ = 100
+CONDUCTOR_RATE_HZ = 25
+QUANTUM_FRAMES = 20
+FRAMES_PER_CONDUCTOR_FRAME = FRAME_RATE_HZ // CONDUCTOR_RATE_HZ
+SAMPLE_RATES_HZ = (16_000, 32_000, 44_100, 48_000)
+
+
+def hop_samples(sample_rate: int) -> int:
+    """Samples per control frame.
+
+    Raises:
+        ConfigError: the rate is not one of `SAMPLE_RATES_HZ`.
+    """
+    if sample_rate not in SAMPLE_RATES_HZ:
+        known = ", ".join(str(rate) for rate in SAMPLE_RATES_HZ)
+        raise ConfigError("sample rate", f"{sample_rate} Hz cannot be rendered", f"choose one of {known}")
+    return sample_rate // FRAME_RATE_HZ
+
+
+def frames_for(num_samples: int, sample_rate: int) -> int:
+    """Control frames that cover `num_samples`, the last one possibly in part."""
+    return -(-num_samples // hop_samples(sample_rate))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """Control frames `start_frame` (included) to `stop_frame` (excluded); the last one flushes every tail."""
+
+    start_frame: int
+    stop_frame: int
+    is_last: bool
+
+    @property
+    def num_frames(self) -> int:
+        """Length in control frames."""
+        return self.stop_frame - self.start_frame
+
+
+def blocks(num_frames: int, block_frames: int) -> Iterator[Block]:
+    """Cut `num_frames` into consecutive blocks of `block_frames`; the last one may be shorter.
+
+    Raises:
+        ConfigError: `block_frames` is not positive.
+    """
+    if block_frames < 1:
+        raise ConfigError("block_frames", f"{block_frames} is not a length", "use 1 or more")
+    for start in range(0, num_frames, block_frames):
+        stop = min(start + block_frames, num_frames)
+        yield Block(start_frame=start, stop_frame=stop, is_last=stop == num_frames)

@@ -1,0 +1,173 @@
+"""Typed settings: unknown keys are refused, every default has one home, every error names its path in the file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from ensemble.errors import ConfigError
+from ensemble.instruments import CATALOGUE, Instrument, instrument
+from ensemble.types import Role
+
+S = TypeVar("S", bound="Settings")
+Device = Literal["auto", "cpu", "cuda"]
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
+
+
+class Settings(BaseModel):
+    """Base of every settings group: frozen, and strict about keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class FollowerSettings(Settings):
+    """One player of the band."""
+
+    name: Name
+    """The part's name; also its file name."""
+    instrument: str
+    """A name from `ensemble.instruments.CATALOGUE`."""
+    role: Role
+    """bass, pad, counter, double (shadows the leader), drums, or transform (the leader's own line in this voice)."""
+    range_midi: tuple[int, int] | None = None
+    """Lowest and highest note; the instrument's own range when absent."""
+    voices: int | None = Field(default=None, ge=1, le=6)
+    """Notes at once; a pad uses up to the instrument's, every other role uses one."""
+    gain_db: float = Field(default=0.0, ge=-60.0, le=24.0)
+    """Level in the mix."""
+    level_db: float = Field(default=-6.0, ge=-40.0, le=12.0)
+    """Played loudness relative to the leader's (the leader-gain conductor)."""
+    pan: float = Field(default=0.0, ge=-1.0, le=1.0)
+    """-1 left, 0 centre, 1 right."""
+    voice: str = "naive"
+    """naive, seeded (a network with random weights), or the path of a trained voice (.safetensors)."""
+    device: Device = "auto"
+    """auto and cpu play on the compiled CPU kernels, cuda on torch."""
+
+    @field_validator("instrument")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        if name not in CATALOGUE:
+            raise ValueError(f"unknown instrument {name!r}; choose one of {', '.join(sorted(CATALOGUE))}")
+        return name
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if (self.role == "drums") != (self.spec.family == "drums"):
+            raise ValueError(f"role {self.role!r} does not suit the instrument {self.instrument!r}")
+        low, high = self.range
+        if not 12 <= low <= high - 12 <= 108:
+            raise ValueError(f"range_midi [{low}, {high}] must span an octave or more, within 12..120")
+        return self
+
+    @property
+    def spec(self) -> Instrument:
+        """The catalogue's entry."""
+        return instrument(self.instrument)
+
+    @property
+    def range(self) -> tuple[int, int]:
+        """Lowest and highest note in MIDI."""
+        return self.range_midi or self.spec.range_midi
+
+    @property
+    def num_voices(self) -> int:
+        """Notes at once: 0 for drums, 1 for a line, the chord's worth for a pad."""
+        if self.role == "drums":
+            return 0
+        if self.role != "pad":
+            return 1
+        return min(self.voices or self.spec.voices, self.spec.voices)
+
+
+class MixSettings(Settings):
+    """The bus."""
+
+    leader_gain_db: float = Field(default=0.0, ge=-60.0, le=24.0)
+    """Level of the leader in the mix."""
+    target_lufs: float = Field(default=-16.0, ge=-40.0, le=-6.0)
+    """Integrated loudness of the mix (ITU-R BS.1770-4)."""
+    ceiling_dbtp: float = Field(default=-1.0, ge=-12.0, le=0.0)
+    """True peak that the limiter never lets through."""
+
+
+class BandSettings(Settings):
+    """A band: who plays, and how they are mixed."""
+
+    name: Name
+    followers: tuple[FollowerSettings, ...] = Field(min_length=1, max_length=32)
+    mix: MixSettings = MixSettings()
+    conductor: Literal["leader-gain"] = "leader-gain"
+    """Where the dynamics come from."""
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        names = [follower.name for follower in self.followers]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"two followers are called {twice[0]!r}; give each its own name")
+        return self
+
+    def with_voice(self, voice: str) -> BandSettings:
+        """The same band with every pitched follower on another voice."""
+        swapped = tuple(
+            follower if follower.role == "drums" else follower.model_copy(update={"voice": voice})
+            for follower in self.followers
+        )
+        return self.model_copy(update={"followers": swapped})
+
+
+def configs_dir() -> Path:
+    """Where the shipped bands lie: beside the packages in a checkout, inside `ensemble` in a wheel."""
+    here = Path(__file__).parent
+    return here / "configs" if (here / "configs").is_dir() else here.parent / "configs"
+
+
+def shipped_bands() -> tuple[str, ...]:
+    """The names that `--band` knows without a file."""
+    return tuple(sorted(path.stem for path in (configs_dir() / "bands").glob("*.yaml")))
+
+
+def load_band(name_or_path: str) -> BandSettings:
+    """Read a shipped band by name, or a user's own from a YAML file.
+
+    Raises:
+        ConfigError: no such band or file, not YAML, an unknown key, a wrong type; with the path of the setting.
+    """
+    path = Path(name_or_path)
+    if name_or_path in shipped_bands():
+        path = configs_dir() / "bands" / f"{name_or_path}.yaml"
+    elif path.suffix not in (".yaml", ".yml"):
+        known = ", ".join(shipped_bands())
+        raise ConfigError("band", f"{name_or_path!r} is unknown", f"choose one of {known}, or name a YAML file")
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not a text file"
+        raise ConfigError(str(path), f"cannot be read ({reason})", "give the path of a band in YAML") from error
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f"{path}:{mark.line + 1}" if mark else str(path)
+        raise ConfigError(place, f"is not YAML ({getattr(error, 'problem', None) or error})") from error
+    return parse(BandSettings, document, str(path))
+
+
+def parse(kind: type[S], document: Any, origin: str) -> S:
+    """Validate a document as settings.
+
+    Raises:
+        ConfigError: the first thing that is wrong, with its path.
+    """
+    try:
+        return kind.model_validate(document)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(step) for step in first["loc"])
+        message = first["msg"].removeprefix("Value error, ")
+        if first["type"] == "extra_forbidden":
+            where = ".".join(str(step) for step in first["loc"][:-1]) or "the top"
+            message = f"unknown key {first['loc'][-1]!r} in {where}"
+        raise ConfigError(f"{origin}: {place}" if place else origin, message) from error

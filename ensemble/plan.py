@@ -1,0 +1,171 @@
+"""The request and the receipt: `RenderPlan` says everything that decides the bytes, `Manifest` what came of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from pydantic import Field, ValidationError
+
+from ensemble.config import BandSettings, Settings
+from ensemble.errors import VerifyError
+
+MANIFEST_VERSION = 1
+LIBRARIES = ("numpy", "scipy", "numba", "torch", "librosa", "swift-f0", "onnxruntime", "soundfile", "soxr", "pyloudnorm")
+
+
+class RenderPlan(Settings):
+    """Everything that decides the bytes: two renders of one plan on one fingerprint are equal.
+
+    Block size, number of actors and where they sit are not part of it.
+    """
+
+    leader_sha256: str
+    """Of the leader's samples, as `leader.wav` holds them."""
+    sample_rate: int = 48_000
+    seed: int = 0
+    band: BandSettings
+    tail_s: float = Field(default=1.0, ge=0.0, le=30.0)
+    """How long the band may ring after the leader's end."""
+    weights_sha256: dict[str, str] = {}
+    """Of every voice file, by part."""
+
+
+class HeardSummary(Settings):
+    """What was heard, for people."""
+
+    tempo_bpm: float
+    beats_per_bar: int
+    num_beats: int
+    key: str
+    tuning_cents: float
+    chords: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+class FileReceipt(Settings):
+    """One written file. sha256 is of the file; samples_sha256, where it is sound, of its decoded samples."""
+
+    sha256: str
+    samples_sha256: str | None = None
+
+
+class StemFacts(Settings):
+    """Measured facts of one stem or mix. click_ratio: largest second difference at a block join over the local 99.9th
+    percentile (1 or less is as smooth as the sound itself); None where the file has no joins inside."""
+
+    peak_dbfs: float
+    true_peak_dbtp: float
+    loudness_lufs: float | None
+    click_ratio: float | None = None
+    clipped_samples: int = 0
+
+
+class TakeReceipt(Settings):
+    """One take: its files by path inside the take's folder, and the measured facts by stem (`mix` is the mix)."""
+
+    files: dict[str, FileReceipt]
+    facts: dict[str, StemFacts]
+    mix_gain_db: float
+
+
+class Execution(Settings):
+    """How it was rendered: never part of the plan, always worth knowing."""
+
+    band_kind: str
+    """local or ray."""
+    block_frames: int
+    actors: int
+    restarts: int
+    duration_s: float
+    seconds: dict[str, float]
+    """Wall time per stage."""
+
+
+class Manifest(Settings):
+    """The receipt of a render; `verify` plays it again."""
+
+    version: int = MANIFEST_VERSION
+    ensemble_version: str
+    plan: RenderPlan
+    source: str
+    """The leader's file name as given (no folders)."""
+    source_sha256: str
+    heard: HeardSummary
+    leader: FileReceipt
+    takes: dict[str, TakeReceipt]
+    execution: Execution
+    fingerprint: dict[str, str]
+    exact: bool = True
+    """Whether every player sat on this fingerprint."""
+
+    def write(self, path: Path) -> None:
+        """Write as JSON."""
+        path.write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
+
+    @staticmethod
+    def read(path: Path) -> Manifest:
+        """Read a manifest.
+
+        Raises:
+            VerifyError: there is none, or it is not one of this version.
+        """
+        try:
+            document = json.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise VerifyError(str(path), f"cannot be read ({error.strerror})", "name a folder that render wrote") from error
+        except ValueError as error:
+            raise VerifyError(str(path), "is not JSON", "render again") from error
+        found = document.get("version") if isinstance(document, dict) else None
+        if found != MANIFEST_VERSION:
+            raise VerifyError(str(path), f"is of manifest version {found}", f"this release reads {MANIFEST_VERSION}")
+        try:
+            return Manifest.model_validate(document)
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(str(step) for step in first["loc"])
+            raise VerifyError(str(path), f"{place}: {first['msg']}", "render again") from error
+
+
+def _installed(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "absent"
+
+
+def _cpu() -> tuple[str, str]:
+    """Model name and the vector features that decide which code runs."""
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return platform.processor() or platform.machine(), ""
+    fields = dict(line.split(":", 1) for line in text.split("\n\n")[0].splitlines() if ":" in line)
+    named = {name.strip(): value.strip() for name, value in fields.items()}
+    vector = {"sse4_2", "avx", "avx2", "fma", "avx512f", "avx512vl", "avx512dq", "avx512bw", "asimd", "sve"}
+    features = sorted(vector & set((named.get("flags") or named.get("Features") or "").split()))
+    return named.get("model name", platform.machine()), " ".join(features)
+
+
+@cache
+def fingerprint() -> dict[str, str]:
+    """The kind of machine: equal bytes are promised between machines of equal fingerprint."""
+    model, features = _cpu()
+    machine = {
+        "system": platform.system(),
+        "machine": platform.machine(),
+        "cpu": model,
+        "cpu_features": features,
+        "python": platform.python_version(),
+        "blas": os.environ.get("OPENBLAS_CORETYPE", "auto"),
+    }
+    return machine | {package: _installed(package) for package in LIBRARIES}
+
+
+def ensemble_version() -> str:
+    """The installed release."""
+    return _installed("ray-ensemble")

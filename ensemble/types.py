@@ -1,0 +1,306 @@
+"""What flows between the stages: frozen values, float32 arrays, validated once at birth.
+
+Shapes are written `[a, b]`. Unless a field says otherwise, time runs along the last axis, in control frames (100 Hz).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensemble.clock import FRAME_RATE_HZ
+
+FloatArray = NDArray[np.float32]
+Mode = Literal["major", "minor"]
+Quality = Literal["maj", "min", "dim", "7", "maj7", "min7", "none"]
+Role = Literal["bass", "pad", "counter", "double", "drums", "transform"]
+DrumClass = Literal["kick", "snare", "closed_hat", "open_hat", "crash", "ride", "tom"]
+
+ROLES: tuple[Role, ...] = get_args(Role)
+DRUM_CLASSES: tuple[DrumClass, ...] = get_args(DrumClass)
+PITCH_CLASSES = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
+SILENCE_DB = -100.0
+"""The floor of every loudness in the project; at or below it nothing sounds."""
+
+
+def _check(array: np.ndarray, shape: tuple[int | None, ...], name: str, dtype: type = np.float32) -> None:
+    """Refuse an array of another type, shape (`None` is any length) or with values that are not finite."""
+    if not isinstance(array, np.ndarray) or array.dtype != dtype:
+        raise ValueError(f"{name} must be a {np.dtype(dtype)} array, not {getattr(array, 'dtype', type(array))}")
+    fits = array.ndim == len(shape) and all(
+        want is None or want == got for want, got in zip(shape, array.shape, strict=True)
+    )
+    if not fits:
+        raise ValueError(f"{name} must have shape {shape}, not {array.shape}")
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} has values that are not finite")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AudioClip:
+    """Sound. samples [channels, samples], float32, full scale is 1; sample_rate in Hz."""
+
+    samples: FloatArray
+    sample_rate: int
+
+    def __post_init__(self) -> None:
+        _check(self.samples, (None, None), "samples")
+        if self.samples.shape[0] < 1 or self.sample_rate < 1:
+            raise ValueError(f"a clip of {self.samples.shape[0]} channels at {self.sample_rate} Hz is not audio")
+
+    @property
+    def num_channels(self) -> int:
+        """Channels."""
+        return int(self.samples.shape[0])
+
+    @property
+    def num_samples(self) -> int:
+        """Samples per channel."""
+        return int(self.samples.shape[1])
+
+    @property
+    def duration_s(self) -> float:
+        """Length in seconds."""
+        return self.num_samples / self.sample_rate
+
+    @property
+    def digest(self) -> str:
+        """sha256 of the samples, their shape and their rate."""
+        head = f"{self.sample_rate}:{self.samples.shape}".encode()
+        return hashlib.sha256(head + np.ascontiguousarray(self.samples).tobytes()).hexdigest()
+
+    def mono(self) -> FloatArray:
+        """The mean of the channels.  [samples]"""
+        return self.samples.mean(axis=0, dtype=np.float32)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frames:
+    """What is heard, 100 times a second.
+
+    f0_hz [frames]: fundamental, 0 where unvoiced. loudness_db [frames]: A-weighted, 0 dB is a full-scale 1 kHz sine,
+    never relative to the file. confidence [frames]: of f0, 0..1. onset [frames]: onset strength, 0 or more.
+    chroma [12, frames]: energy per pitch class from C, each frame's maximum is 1, or 0 in silence.
+    """
+
+    f0_hz: FloatArray
+    loudness_db: FloatArray
+    confidence: FloatArray
+    onset: FloatArray
+    chroma: FloatArray
+
+    def __post_init__(self) -> None:
+        num_frames = len(self.f0_hz)
+        for name in ("f0_hz", "loudness_db", "confidence", "onset"):
+            _check(getattr(self, name), (num_frames,), name)
+        _check(self.chroma, (12, num_frames), "chroma")
+
+    @property
+    def num_frames(self) -> int:
+        """Control frames."""
+        return len(self.f0_hz)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """A tonic pitch class (0 is C) and a mode."""
+
+    tonic: int
+    mode: Mode
+
+    def __str__(self) -> str:
+        return f"{PITCH_CLASSES[self.tonic]} {self.mode}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chord:
+    """A root pitch class (0 is C) and a quality; quality `none` is no chord, and its root means nothing."""
+
+    root: int
+    quality: Quality
+
+    def __str__(self) -> str:
+        names = {"maj": "", "min": "m", "none": ""}
+        return "-" if self.quality == "none" else PITCH_CLASSES[self.root] + names.get(self.quality, self.quality)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """What the ensemble understood of the leader.
+
+    beats_s [beats] float64, rising; chords: one per beat; first_downbeat: index of the first beat that opens a bar;
+    tuning_cents: how far the leader's A4 lies above 440 Hz; warnings: what could not be followed, one sentence each.
+    """
+
+    frames: Frames
+    beats_s: NDArray[np.float64]
+    tempo_bpm: float
+    beats_per_bar: int
+    first_downbeat: int
+    key: Key
+    chords: tuple[Chord, ...]
+    tuning_cents: float
+    warnings: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        _check(self.beats_s, (None,), "beats_s", np.float64)
+        if len(self.chords) != len(self.beats_s):
+            raise ValueError(f"{len(self.chords)} chords for {len(self.beats_s)} beats")
+        if len(self.beats_s) > 1 and not (np.diff(self.beats_s) > 0).all():
+            raise ValueError("beats_s must rise")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """One written note: frames [start_frame, stop_frame), pitch in (fractional) MIDI, velocity 1..127, which voice."""
+
+    start_frame: int
+    stop_frame: int
+    pitch_midi: float
+    velocity: int
+    voice: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """What one pitched follower plays.
+
+    f0_hz [voices, frames]: 0 where a voice rests. level_db [voices, frames]: articulation relative to the follower's
+    dynamics; 0 is at the dynamics, `SILENCE_DB` is a rest. notes: the same, for MIDI and for people.
+    """
+
+    name: str
+    notes: tuple[Note, ...]
+    f0_hz: FloatArray
+    level_db: FloatArray
+
+    def __post_init__(self) -> None:
+        _check(self.f0_hz, (None, None), "f0_hz")
+        _check(self.level_db, self.f0_hz.shape, "level_db")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hit:
+    """One drum stroke: when (seconds from the start), on what, how hard (0..1), and its number in the piece."""
+
+    time_s: float
+    drum: DrumClass
+    velocity: float
+    index: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hits:
+    """What a drummer plays: strokes in rising time, over `num_frames` control frames."""
+
+    name: str
+    hits: tuple[Hit, ...]
+    num_frames: int
+
+    def between(self, start_frame: int, stop_frame: int) -> tuple[Hit, ...]:
+        """The strokes that fall into frames [start_frame, stop_frame)."""
+        return tuple(
+            hit for hit in self.hits if start_frame <= hit.time_s * FRAME_RATE_HZ < stop_frame
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dynamics:
+    """Predicted loudness of every follower from `start_frame` on, and the band that should hold 80 % of the truth.
+
+    parts: names, in row order; loudness_db, low_db, high_db [parts, frames], A-weighted.
+    """
+
+    start_frame: int
+    parts: tuple[str, ...]
+    loudness_db: FloatArray
+    low_db: FloatArray
+    high_db: FloatArray
+
+    def __post_init__(self) -> None:
+        _check(self.loudness_db, (len(self.parts), None), "loudness_db")
+        _check(self.low_db, self.loudness_db.shape, "low_db")
+        _check(self.high_db, self.loudness_db.shape, "high_db")
+
+    def row(self, part: str) -> FloatArray:
+        """The loudness of one follower.  [frames]"""
+        return self.loudness_db[self.parts.index(part)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cue:
+    """One block for one player.
+
+    f0_hz, level_db [voices, frames] (no voices for drums), loudness_db [frames] (the dynamics), hits (drums only).
+    is_last: the tails are flushed and the stem ends exactly at `start_frame` + frames.
+    """
+
+    part: str
+    start_frame: int
+    f0_hz: FloatArray
+    level_db: FloatArray
+    loudness_db: FloatArray
+    hits: tuple[Hit, ...] = ()
+    is_last: bool = False
+
+    def __post_init__(self) -> None:
+        _check(self.f0_hz, (None, len(self.loudness_db)), "f0_hz")
+        _check(self.level_db, self.f0_hz.shape, "level_db")
+        _check(self.loudness_db, (None,), "loudness_db")
+
+    @property
+    def num_frames(self) -> int:
+        """Control frames."""
+        return len(self.loudness_db)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """What the conductor broadcasts for one block: the dynamics, and one cue per player. One message, read by all."""
+
+    dynamics: Dynamics
+    cues: tuple[Cue, ...]
+
+    def cue(self, part: str) -> Cue:
+        """The cue of one player."""
+        return next(cue for cue in self.cues if cue.part == part)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConductorState:
+    """Everything a conductor carries from block to block: its next quantum's frame, its memory, its surplus.
+
+    memory: arrays by name, of the dynamics model. surplus: dynamics of frames computed but not yet asked for.
+    """
+
+    next_frame: int = 0
+    memory: dict[str, np.ndarray] = field(default_factory=dict)
+    surplus: Dynamics | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlayerState:
+    """Everything a player carries from block to block, as a value: it can be stored, sent, forked and replayed.
+
+    next_sample: the first absolute sample not yet emitted. pending: frames and strokes that wait for a full quantum.
+    memory: arrays by name (hidden state, phase in cycles as float64, previous controls, noise tail).
+    ringing: strokes that still sound.
+    """
+
+    next_sample: int = 0
+    pending: Cue | None = None
+    memory: dict[str, np.ndarray] = field(default_factory=dict)
+    ringing: tuple[Hit, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stem:
+    """What one player sounded in one block: mono, dry, before gain and pan; starts at absolute sample `start_sample`."""
+
+    part: str
+    start_sample: int
+    clip: AudioClip
