@@ -1,0 +1,22 @@
+"""The players: plain classes that Ray turns into actors, and the band that seats them.
+
+`from agents import RayBand` is the way in; Ray is imported only then.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from agents.band import RayBand as RayBand
+
+__all__ = ["RayBand"]
+
+
+def __getattr__(name: str) -> Any:
+    """Load Ray when it is asked for."""
+    if name == "RayBand":
+        from agents import band
+
+        return band.RayBand
+    raise AttributeError(name)

@@ -1,0 +1,1 @@
+"""The hall: starts Ray, seats the players, watches them, and speaks to the operator."""

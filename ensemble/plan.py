@@ -15,7 +15,7 @@ from ensemble.config import BandSettings, Settings
 from ensemble.errors import VerifyError
 
 MANIFEST_VERSION = 1
-LIBRARIES = ("numpy", "scipy", "numba", "torch", "librosa", "swift-f0", "onnxruntime", "soundfile", "soxr", "pyloudnorm")
+LIBRARIES = ("numpy", "scipy", "numba", "torch", "swift-f0", "onnxruntime", "soundfile", "soxr", "pyloudnorm")
 
 
 class RenderPlan(Settings):
@@ -56,7 +56,8 @@ class FileReceipt(Settings):
 
 class StemFacts(Settings):
     """Measured facts of one stem or mix. click_ratio: largest second difference at a block join over the local 99.9th
-    percentile (1 or less is as smooth as the sound itself); None where the file has no joins inside."""
+    percentile (1 or less is as smooth as the sound itself); None where the file has no joins inside.
+    """
 
     peak_dbfs: float
     true_peak_dbtp: float
@@ -83,7 +84,9 @@ class Execution(Settings):
     restarts: int
     duration_s: float
     seconds: dict[str, float]
-    """Wall time per stage."""
+    """Wall time per stage; `total` is everything from the call to the manifest."""
+    busy_s: dict[str, float] = {}
+    """Seconds of work per worker."""
 
 
 class Manifest(Settings):
@@ -117,7 +120,8 @@ class Manifest(Settings):
         try:
             document = json.loads(path.read_text(encoding="utf-8"))
         except OSError as error:
-            raise VerifyError(str(path), f"cannot be read ({error.strerror})", "name a folder that render wrote") from error
+            problem = f"cannot be read ({error.strerror})"
+            raise VerifyError(str(path), problem, "name a folder that render wrote") from error
         except ValueError as error:
             raise VerifyError(str(path), "is not JSON", "render again") from error
         found = document.get("version") if isinstance(document, dict) else None

@@ -203,9 +203,7 @@ class Hits:
 
     def between(self, start_frame: int, stop_frame: int) -> tuple[Hit, ...]:
         """The strokes that fall into frames [start_frame, stop_frame)."""
-        return tuple(
-            hit for hit in self.hits if start_frame <= hit.time_s * FRAME_RATE_HZ < stop_frame
-        )
+        return tuple(hit for hit in self.hits if start_frame <= hit.time_s * FRAME_RATE_HZ < stop_frame)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -299,7 +297,7 @@ class PlayerState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stem:
-    """What one player sounded in one block: mono, dry, before gain and pan; starts at absolute sample `start_sample`."""
+    """What one player sounded in one block: mono, dry, before gain and pan, from absolute sample `start_sample` on."""
 
     part: str
     start_sample: int

@@ -1,10 +1,15 @@
-"""Shared fixtures: the leader recordings, and one local Ray for the whole run."""
+"""Shared fixtures: recordings to follow, plans to play, and one local Ray for the whole run."""
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from ensemble.types import AudioClip
 
 SHARED_AUDIO = Path(__file__).parents[2] / "shared" / "audio"
 
@@ -15,3 +20,33 @@ def shared_audio() -> Path:
     if not SHARED_AUDIO.is_dir():
         pytest.skip(f"SKIPPED LOUDLY: no real recordings at {SHARED_AUDIO}")
     return SHARED_AUDIO
+
+
+@pytest.fixture(scope="session")
+def short_leader() -> AudioClip:
+    """Three seconds of the bundled guitar at 16 kHz, prepared as `render` would."""
+    from ensemble import demo
+    from ensemble.audio.files import prepare_leader, read_clip
+
+    clip = prepare_leader(read_clip(demo.leader_path()), 16_000)
+    return AudioClip(samples=np.ascontiguousarray(clip.samples[:, : 3 * 16_000]), sample_rate=16_000)
+
+
+@pytest.fixture(scope="session")
+def short_leader_file(short_leader: AudioClip, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same three seconds as a file."""
+    from ensemble.audio.files import write_clip
+
+    path = tmp_path_factory.mktemp("leader") / "short.wav"
+    write_clip(path, short_leader)
+    return path
+
+
+@pytest.fixture(scope="session")
+def local_ray() -> Iterator[None]:
+    """One Ray for every test that needs one: two clusters on a machine mix up."""
+    from cluster.session import local_ray as session
+
+    with session(num_cpus=2):
+        yield
+    gc.collect()

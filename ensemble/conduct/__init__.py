@@ -1,0 +1,1 @@
+"""Conduct: what every follower plays, and how loud."""

@@ -1,0 +1,1 @@
+"""Listen: what the leader plays, and what it means."""

@@ -1,0 +1,1 @@
+"""Stems to a mix: gain and pan, the bus, loudness, true peaks."""

@@ -1,0 +1,1 @@
+"""Playing: pitch and loudness become sound, a quantum at a time."""

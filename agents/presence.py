@@ -1,0 +1,62 @@
+"""Where an actor is, and whether it runs the code it should: checked once per process, stamped on every answer."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+import os
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypedDict
+
+from ensemble.errors import BandError
+from ensemble.plan import fingerprint
+
+PACKAGES = ("ensemble", "agents", "cluster")
+
+
+class Stamp(TypedDict):
+    """What every answer carries beside its value: the process that gave it, its work, its kind of machine."""
+
+    pid: int
+    host: str
+    busy_s: float
+    fingerprint: str
+
+
+def check_packages() -> None:
+    """Make sure that the three packages come from one place.
+
+    `agents` and `cluster` are names that a stranger's folder or another distribution may bear too; Ray workers put
+    the current folder first on the path.
+
+    Raises:
+        BandError: one of them lies elsewhere; names the intruder.
+    """
+    home = Path(__file__).resolve().parents[1]
+    for name in PACKAGES:
+        found = getattr(importlib.import_module(name), "__file__", None)
+        place = Path(found).resolve().parent if found else None
+        if place != home / name:
+            raise BandError(
+                f"package {name!r}", f"was loaded from {place or 'a folder without __init__'}, not from {home}",
+                "run from another folder, or uninstall the package that shadows it",
+            )  # fmt: skip
+
+
+def fingerprint_digest() -> str:
+    """A short name for this kind of machine."""
+    return hashlib.sha256(json.dumps(fingerprint(), sort_keys=True).encode()).hexdigest()[:16]
+
+
+@contextmanager
+def stamped() -> Iterator[Stamp]:
+    """Time a piece of work; the stamp is complete when the block ends."""
+    stamp = Stamp(pid=os.getpid(), host=socket.gethostname(), busy_s=0.0, fingerprint=fingerprint_digest())
+    began = time.perf_counter()
+    yield stamp
+    stamp["busy_s"] = time.perf_counter() - began

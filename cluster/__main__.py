@@ -1,0 +1,5 @@
+"""`python -m cluster` is `ensemble`."""
+
+from cluster.cli import main
+
+main()

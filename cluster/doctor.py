@@ -1,0 +1,108 @@
+"""What is installed, what is missing, what would run where."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import psutil
+
+from ensemble.errors import EnsembleError
+
+PACKAGES = (
+    "ray", "torch", "torchaudio", "librosa", "numpy", "scipy", "numba", "pymilvus", "milvus-lite", "msgpack", "rich",
+    "soundfile", "soxr", "swift-f0", "pyloudnorm", "safetensors", "pydantic", "typer", "jinja2", "mido",
+)  # fmt: skip
+
+
+class Finding(NamedTuple):
+    """One thing looked at."""
+
+    what: str
+    verdict: Literal["ok", "note", "missing"]
+    detail: str
+
+
+def examine() -> list[Finding]:
+    """Look at everything a render needs."""
+    return [
+        Finding("python", "ok", f"{sys.version.split()[0]} at {sys.executable}"),
+        *(_package(name) for name in PACKAGES),
+        _ours(),
+        _torch(),
+        _kernels(),
+        _ffmpeg(),
+        _machine(),
+        _disk(),
+        _token(),
+    ]
+
+
+def _package(name: str) -> Finding:
+    try:
+        return Finding(name, "ok", version(name))
+    except PackageNotFoundError:
+        return Finding(name, "missing", f"pip install {name}")
+
+
+def _ours() -> Finding:
+    from agents.presence import check_packages
+
+    try:
+        check_packages()
+    except EnsembleError as error:
+        return Finding("ensemble, agents, cluster", "missing", str(error))
+    return Finding("ensemble, agents, cluster", "ok", str(Path(__file__).resolve().parents[1]))
+
+
+def _torch() -> Finding:
+    """Loading torch takes seconds; its files tell enough unless a GPU driver is present."""
+    if not (Path("/dev/nvidiactl").exists() or Path("/dev/dxg").exists()):
+        return Finding("voices", "ok", "on the CPU (numba kernels); no NVIDIA device on this machine")
+    import torch
+
+    if not torch.cuda.is_available():
+        return Finding("voices", "note", "on the CPU; an NVIDIA device is present but this torch cannot use it")
+    names = ", ".join(torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count()))
+    return Finding("voices", "ok", f"device: cuda plays on {names}; auto and cpu on the CPU")
+
+
+def _kernels() -> Finding:
+    from ensemble.play.warm import kernels_are_cached
+
+    if kernels_are_cached():
+        return Finding("kernels", "ok", "compiled for this machine")
+    return Finding("kernels", "note", "not compiled yet: the first render takes some seconds longer")
+
+
+def _ffmpeg() -> Finding:
+    found = shutil.which("ffmpeg")
+    if found:
+        return Finding("ffmpeg", "ok", f"{found} (for .m4a and what libsndfile cannot read)")
+    return Finding("ffmpeg", "note", "absent: .m4a and the like cannot be read (apt install ffmpeg)")
+
+
+def _machine() -> Finding:
+    memory = psutil.virtual_memory()
+    return Finding(
+        "machine", "ok" if memory.available > 2 << 30 else "note",
+        f"{os.cpu_count()} cores, {memory.available / 2**30:.1f} of {memory.total / 2**30:.1f} GiB free",
+    )  # fmt: skip
+
+
+def _disk() -> Finding:
+    place = tempfile.gettempdir()
+    free = shutil.disk_usage(place).free / 2**30
+    return Finding("disk", "ok" if free > 2 else "note", f"{free:.1f} GiB free in {place}, where Ray keeps its session")
+
+
+def _token() -> Finding:
+    mode = os.environ.get("RAY_AUTH_MODE", "token")
+    if mode != "token":
+        return Finding("Ray token", "note", f"RAY_AUTH_MODE={mode}: anyone on this machine can use our Ray")
+    return Finding("Ray token", "ok", "asked for on every connection")

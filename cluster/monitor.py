@@ -1,0 +1,179 @@
+"""What people see: progress while it runs, tables when it is done. Only this file and `cli` print."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from rich.console import Console
+from rich.live import Live
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from cluster.doctor import Finding
+    from ensemble.plan import Manifest
+    from ensemble.types import Heard
+    from ensemble.verify import Verification
+
+OUT = Console(highlight=False, soft_wrap=True)
+ERR = Console(stderr=True, highlight=False, soft_wrap=True)
+_WORDS = {
+    "load": "loading",
+    "listen": "listening",
+    "seat": "seating the band",
+    "arrange": "writing the parts",
+    "play": "playing",
+    "mix": "mixing",
+    "measure": "measuring",
+    "report": "writing the report",
+}
+
+
+class Monitor(contextlib.ExitStack):
+    """Progress on standard error: a bar on a terminal, one plain line per stage elsewhere, nothing when quiet."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        super().__init__()
+        self._quiet = quiet
+        self._bar = Progress(
+            SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=30), TimeElapsedColumn(),
+            console=ERR, transient=True, disable=quiet or not ERR.is_terminal,
+        )  # fmt: skip
+        self._task = self._bar.add_task("starting", total=None)
+        self._stage = ""
+        self._began = time.perf_counter()
+
+    def __enter__(self) -> Self:
+        super().__enter__()
+        self.enter_context(self._bar)
+        return self
+
+    def progress(self, stage: str, done: int, total: int) -> None:
+        """A stage is so far."""
+        if stage != self._stage:
+            self.stage(stage)
+        self._bar.update(self._task, completed=done, total=total if total > 1 else None)
+
+    def stage(self, name: str) -> None:
+        """A stage begins."""
+        self._stage = name
+        words = _WORDS.get(name, name)
+        self._bar.update(self._task, description=words, total=None)
+        if not self._quiet and not ERR.is_terminal:
+            ERR.print(f"{time.perf_counter() - self._began:6.1f} s  {words}", markup=False)
+
+    def say(self, sentence: str) -> None:
+        """Something worth a line of its own."""
+        if not self._quiet:
+            ERR.print(sentence, markup=False)
+
+
+def show_render(out: Path, manifest: Manifest) -> None:
+    """What was heard, who played, where it lies."""
+    heard, execution = manifest.heard, manifest.execution
+    OUT.print(
+        f"heard {manifest.source}: {heard.tempo_bpm:.0f} bpm, {heard.key}, tuning {heard.tuning_cents:+.0f} cents, "
+        f"{' '.join(_runs(heard.chords))[:300]}", markup=False,
+    )  # fmt: skip
+    for warning in heard.warnings:
+        OUT.print(Text(f"warning: {warning}", style="yellow"))
+    table = Table("part", "LUFS", "true peak dB", "click ratio", "busy s", box=None, pad_edge=False)
+    for take in manifest.takes.values():
+        for name, facts in take.facts.items():
+            busy_s = execution.busy_s.get(name)
+            table.add_row(
+                name, _number(facts.loudness_lufs), _number(facts.true_peak_dbtp), _number(facts.click_ratio, 2),
+                _number(busy_s, 2),
+            )  # fmt: skip
+    OUT.print(table)
+    where = "in this process" if execution.band_kind == "local" else f"by {execution.actors} Ray actors"
+    restarts = f", {execution.restarts} restarted" if execution.restarts else ""
+    OUT.print(f"{execution.duration_s:.1f} s of music {where} in {execution.seconds['total']:.1f} s{restarts}")
+    OUT.print(f"report: {out / 'report.html'}", markup=False)
+
+
+def show_verification(folder: Path, result: Verification) -> None:
+    """Every file, and whether it came out the same."""
+    table = Table("file", "on disk", "played again", box=None, pad_edge=False)
+    for check in result.checks:
+        again = "equal" if check.reproduced else "differs"
+        if check.difference_db is not None:
+            again += f" by {check.difference_db:.0f} dB"
+        table.add_row(check.name, "intact" if check.intact else "changed or gone", again)
+    OUT.print(table)
+    if not result.same_machine:
+        OUT.print(f"another kind of machine ({', '.join(result.changed)}): compared at -90 dB", markup=False)
+    OUT.print(f"{folder}: {'verified' if result.is_good else 'NOT reproduced'}", markup=False)
+
+
+def show_heard(leader: Path, duration_s: float, heard: Heard, out: Path | None) -> None:
+    """What was heard, in a few lines."""
+    voiced = float((heard.frames.f0_hz > 0).mean())
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_row("leader", f"{leader.name}, {duration_s:.1f} s")
+    table.add_row("tempo", f"{heard.tempo_bpm:.1f} bpm, {heard.beats_per_bar} beats a bar, {len(heard.beats_s)} beats")
+    table.add_row("key", str(heard.key))
+    table.add_row("tuning", f"{heard.tuning_cents:+.0f} cents against A = 440 Hz")
+    table.add_row("pitched", f"{100 * voiced:.0f} % of the time")
+    table.add_row("chords", " ".join(_runs([str(chord) for chord in heard.chords])))
+    for warning in heard.warnings:
+        table.add_row("warning", Text(warning, style="yellow"))
+    if out is not None:
+        table.add_row("written", str(out))
+    OUT.print(table)
+
+
+def show_status(ask: Callable[[], list[dict[str, Any]]], *, watch: bool, as_json: bool) -> None:
+    """Who plays, once or every second."""
+    if as_json:
+        OUT.print_json(json.dumps(ask()))
+        return
+    if not watch:
+        OUT.print(_status_table(ask()))
+        return
+    with Live(_status_table(ask()), console=OUT, refresh_per_second=2) as live:
+        while True:
+            time.sleep(1.0)
+            live.update(_status_table(ask()))
+
+
+def _status_table(rows: Sequence[dict[str, Any]]) -> Table | str:
+    if not rows:
+        return "nobody is playing"
+    columns = ("name", "role", "host", "pid", "up_s", "blocks", "music_s", "realtime_factor")
+    table = Table(*(name.replace("_", " ") for name in columns), box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*(str(row.get(name, "-")) for name in columns))
+    return table
+
+
+def show_examination(findings: Sequence[Finding]) -> None:
+    """What the doctor found."""
+    table = Table("what", "verdict", "finding", box=None, pad_edge=False)
+    styles = {"ok": "green", "note": "yellow", "missing": "red"}
+    for finding in findings:
+        table.add_row(finding.what, Text(finding.verdict, style=styles[finding.verdict]), finding.detail)
+    OUT.print(table)
+
+
+def show_bench(figures: dict[str, float]) -> None:
+    """The figures, one a row."""
+    table = Table("figure", "measured", box=None, pad_edge=False)
+    for name, value in figures.items():
+        table.add_row(name, f"{value:.1f}")
+    OUT.print(table)
+
+
+def _runs(names: Sequence[str]) -> list[str]:
+    """Repeated names once: C C G G -> C G."""
+    return [name for index, name in enumerate(names) if index == 0 or names[index - 1] != name]
+
+
+def _number(value: float | None, digits: int = 1) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"

@@ -1,0 +1,76 @@
+"""What a WAV header promises against what the file holds; libsndfile hides the difference."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+UNKNOWN = 0xFFFFFFFF
+"""A length that a streaming tool could not know yet, or one that stands in the `ds64` chunk."""
+LONG_UNKNOWN = 0xFFFFFFFFFFFFFFFF
+MAX_CHUNKS = 4096
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promise:
+    """missing_bytes: sound that the header promises beyond the end of the file.
+
+    unsized_at: where the length of the sound is written as 0 although sound follows, as streaming tools leave it; None
+    otherwise.
+    """
+
+    missing_bytes: int = 0
+    unsized_at: int | None = None
+
+
+def read_promise(stream: BinaryIO, file_bytes: int) -> Promise:
+    """Read a RIFF, RIFX, RF64 or BW64 header; other formats promise nothing.
+
+    Args:
+        stream: the file, anywhere; it is left anywhere.
+        file_bytes: its size.
+
+    Source: EBU Tech 3306 (RF64: a length of 2^32-1 is found in the `ds64` chunk).
+    """
+    stream.seek(0)
+    head = stream.read(12)
+    if len(head) < 12 or head[:4] not in (b"RIFF", b"RIFX", b"RF64", b"BW64") or head[8:] != b"WAVE":
+        return Promise()
+    order: Literal["big", "little"] = "big" if head[:4] == b"RIFX" else "little"
+    long_data_bytes = LONG_UNKNOWN
+    position = 12
+    for _ in range(MAX_CHUNKS):
+        stream.seek(position)
+        chunk = stream.read(8)
+        if len(chunk) < 8:
+            break
+        size = int.from_bytes(chunk[4:], order)
+        position += 8
+        if chunk[:4] == b"ds64":
+            sizes = stream.read(16)
+            long_data_bytes = int.from_bytes(sizes[8:], "little") if len(sizes) == 16 else LONG_UNKNOWN
+        if chunk[:4] == b"data":
+            if size == 0 and position < file_bytes:
+                return Promise(unsized_at=position - 4)
+            if size == UNKNOWN:
+                size = 0 if long_data_bytes == LONG_UNKNOWN else long_data_bytes
+            return Promise(missing_bytes=max(0, position + size - file_bytes))
+        position += size + size % 2
+    return Promise()
+
+
+@contextmanager
+def sized(path: Path, unsized_at: int) -> Iterator[Path]:
+    """A copy whose length is written as unknown, which readers take for "to the end"; gone after the block."""
+    with tempfile.TemporaryDirectory(prefix="ensemble-") as folder:
+        copy = Path(folder) / "sized.wav"
+        shutil.copyfile(path, copy)
+        with copy.open("r+b") as stream:
+            stream.seek(unsized_at)
+            stream.write(UNKNOWN.to_bytes(4, "little"))
+        yield copy

@@ -1,0 +1,117 @@
+"""Short-time spectra and the curves laid over them: A-weighting, mel bands, pitch classes.
+
+Frame i is centred at sample i * hop, as everywhere in the project; what lies outside the recording is silence. Power
+spectra are one-sided and scaled so that the bins of a frame sum to the mean square of a steady sound: a full-scale
+sine sums to 0.5 whatever the window. Everything runs in chunks, so memory does not grow with the length.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import scipy.fft
+from numpy.typing import NDArray
+
+from ensemble.types import FloatArray
+
+Array = NDArray[np.float64]
+CHUNK_FRAMES = 2048
+
+
+def power_spectra(
+    samples: FloatArray, num_frames: int, hop: int, window_samples: int
+) -> Iterator[tuple[slice, FloatArray]]:
+    """Power spectra of centred Hann windows, a chunk of frames at a time.
+
+    Args:
+        samples: [samples], mono.
+        num_frames: how many frames; those past the end see silence.
+        hop: samples from one centre to the next.
+        window_samples: length of the window and of the transform, even.
+
+    Yields:
+        Which frames, and their power.  [frames in chunk, window_samples // 2 + 1]
+    """
+    window = np.hanning(window_samples + 1)[:-1]
+    weight = np.full(window_samples // 2 + 1, 2.0)
+    weight[[0, -1]] = 1.0  # zero and Nyquist have no mirror image
+    weight = (weight / (window_samples * np.square(window).sum())).astype(np.float32)
+    window = window.astype(np.float32)
+    for start in range(0, num_frames, CHUNK_FRAMES):
+        stop = min(start + CHUNK_FRAMES, num_frames)
+        frames = _centred(samples, start, stop, hop, window_samples)
+        spectrum = scipy.fft.rfft(frames * window, axis=1)
+        yield slice(start, stop), (np.square(spectrum.real) + np.square(spectrum.imag)) * weight
+
+
+def _centred(samples: FloatArray, start: int, stop: int, hop: int, window_samples: int) -> FloatArray:
+    """Frames start..stop, padded with silence where they reach outside.  [frames, window_samples]"""
+    first = start * hop - window_samples // 2
+    last = (stop - 1) * hop + window_samples // 2
+    inside = samples[max(first, 0) : max(last, 0)]
+    padded = np.zeros(last - first, dtype=np.float32)
+    offset = max(-first, 0)
+    padded[offset : offset + len(inside)] = inside
+    return np.lib.stride_tricks.sliding_window_view(padded, window_samples)[::hop]
+
+
+def bin_frequencies_hz(window_samples: int, sample_rate: int) -> Array:
+    """Centre frequency of every bin.  [window_samples // 2 + 1]"""
+    return np.arange(window_samples // 2 + 1, dtype=np.float64) * (sample_rate / window_samples)
+
+
+def a_weighting(frequency_hz: Array) -> Array:
+    """Power gain of the A curve, 1 at 1 kHz.
+
+    Source: IEC 61672-1:2013, annex E: poles at 20.6, 107.7, 737.9 and 12194 Hz.
+    """
+
+    def amplitude(hz: Array) -> Array:
+        square = np.square(hz)
+        poles = np.sqrt((square + 107.65265**2) * (square + 737.86223**2))
+        return 12194.217**2 * square**2 / ((square + 20.598997**2) * poles * (square + 12194.217**2))
+
+    gain: Array = np.square(amplitude(frequency_hz) / amplitude(np.array(1000.0)))
+    return gain
+
+
+def mel_bands(num_bands: int, window_samples: int, sample_rate: int, low_hz: float, high_hz: float) -> FloatArray:
+    """Triangles, equally wide on the mel scale, each summing to 1: a band's power is a weighted mean of its bins.
+
+    Returns:
+        [bins, num_bands]
+
+    Source: mel = 2595 log10(1 + f / 700) (O'Shaughnessy, Speech Communication, 1987).
+    """
+    low_mel, high_mel = 2595 * np.log10(1 + np.array([low_hz, high_hz]) / 700)
+    corners_hz = 700 * (10 ** (np.linspace(low_mel, high_mel, num_bands + 2) / 2595) - 1)
+    frequency_hz = bin_frequencies_hz(window_samples, sample_rate)[:, None]
+    # A triangle narrower than the bins would fall between them and hear nothing.
+    bin_hz = sample_rate / window_samples
+    rise_hz = np.maximum(corners_hz[1:-1] - corners_hz[:-2], bin_hz)
+    fall_hz = np.maximum(corners_hz[2:] - corners_hz[1:-1], bin_hz)
+    away_hz = frequency_hz - corners_hz[None, 1:-1]
+    triangles = np.clip(1 - np.where(away_hz < 0, -away_hz / rise_hz, away_hz / fall_hz), 0, 1)
+    bands: FloatArray = (triangles / triangles.sum(axis=0)).astype(np.float32)
+    return bands
+
+
+def pitch_class_bands(window_samples: int, sample_rate: int, tuning_cents: float) -> FloatArray:
+    """How much of each bin belongs to each pitch class from C, under a tuning; register-weighted.
+
+    A bin belongs to the pitch classes within a semitone of it, by a raised cosine. Bins below 60 Hz, where a semitone
+    is narrower than a bin, and above 3 kHz, where few fundamentals lie, hardly count.
+
+    Returns:
+        [bins, 12]
+    """
+    frequency_hz = bin_frequencies_hz(window_samples, sample_rate)
+    frequency_hz[0] = 1.0
+    midi = 69 + 12 * np.log2(frequency_hz / 440) - tuning_cents / 100
+    away = (midi[:, None] - np.arange(12) + 6) % 12 - 6
+    share = np.where(np.abs(away) < 1, np.square(np.cos(np.pi / 2 * away)), 0.0)
+    octaves_off = np.log2(frequency_hz / 400)
+    register = np.exp(-0.5 * np.square(octaves_off / 1.2)) * (frequency_hz > 60) * (frequency_hz < 3000)
+    bands: FloatArray = (share * register[:, None]).astype(np.float32)
+    return bands

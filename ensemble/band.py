@@ -1,0 +1,148 @@
+"""A band answers the verbs of a performance, now or later: `Band`, its `Promise`, and the band in this process."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, Protocol, TypeVar, cast
+
+from ensemble.clock import Block
+from ensemble.conduct.conductor import Conductor
+from ensemble.listen.listener import Listener
+from ensemble.plan import RenderPlan
+from ensemble.play.player import make_player
+from ensemble.threads import one_thread
+from ensemble.types import AudioClip, ConductorState, Heard, Hits, Part, PlayerState, Score, Stem
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Promise(Generic[T]):
+    """A value that a band holds or will hold; only `Band.collect` of the same band opens it.
+
+    token: the band's own business. who: the worker that was asked.
+    """
+
+    token: Any
+    who: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """What the work cost. busy_s: seconds of work by worker; restarts: workers that were lost and replaced."""
+
+    busy_s: dict[str, float] = field(default_factory=dict)
+    restarts: int = 0
+    exact: bool = True
+
+
+class Band(Protocol):
+    """The verbs of one performance. States are values: nothing that matters is kept between two calls."""
+
+    kind: str
+    actors: int
+
+    def listen(self, leader: AudioClip) -> Promise[Heard]:
+        """Hear the whole leader."""
+
+    def arrange(self, heard: Promise[Heard], num_frames: int) -> Promise[tuple[Part | Hits, ...]]:
+        """Write what every follower plays."""
+
+    def start_conducting(self) -> Promise[ConductorState]:
+        """The conductor's state before the first block."""
+
+    def conduct(
+        self, heard: Promise[Heard], num_frames: int, block: Block, state: Promise[ConductorState]
+    ) -> tuple[Promise[Score], Promise[ConductorState]]:
+        """Predict one block's dynamics and cue everyone: one message, read by every player."""
+
+    def start_playing(self, part: str) -> Promise[PlayerState]:
+        """A player's state before the first block."""
+
+    def play(
+        self, part: str, score: Promise[Score], state: Promise[PlayerState]
+    ) -> tuple[Promise[Stem], Promise[PlayerState]]:
+        """Play one block of one part."""
+
+    def collect(self, promises: Sequence[Promise[T]], deadline_s: float) -> list[T]:
+        """Wait for values; the only wait there is.
+
+        Raises:
+            DeadlineError: somebody did not answer in time; says who.
+        """
+
+    def tally(self) -> Tally:
+        """What the work cost so far."""
+
+    def close(self) -> None:
+        """Send everyone home."""
+
+
+class LocalBand:
+    """The whole band in this process; every promise is kept at once."""
+
+    kind = "local"
+    actors = 0
+
+    def __init__(self, plan: RenderPlan) -> None:
+        self._listener = Listener()
+        self._conductor = Conductor(plan.band, plan.seed)
+        self._players = {
+            follower.name: make_player(follower, plan.sample_rate, plan.seed) for follower in plan.band.followers
+        }
+        self._busy_s: dict[str, float] = defaultdict(float)
+
+    def listen(self, leader: AudioClip) -> Promise[Heard]:
+        """Hear the whole leader."""
+        return self._keep(self._timed("listener", self._listener.listen, leader))
+
+    def arrange(self, heard: Promise[Heard], num_frames: int) -> Promise[tuple[Part | Hits, ...]]:
+        """Write what every follower plays."""
+        return self._keep(self._timed("conductor", self._conductor.parts, heard.token, num_frames))
+
+    def start_conducting(self) -> Promise[ConductorState]:
+        """The conductor's state before the first block."""
+        return self._keep(self._conductor.start())
+
+    def conduct(
+        self, heard: Promise[Heard], num_frames: int, block: Block, state: Promise[ConductorState]
+    ) -> tuple[Promise[Score], Promise[ConductorState]]:
+        """Predict one block's dynamics and cue everyone."""
+        score, after = self._timed("conductor", self._conductor.conduct, heard.token, num_frames, block, state.token)
+        return self._keep(score), self._keep(after)
+
+    def start_playing(self, part: str) -> Promise[PlayerState]:
+        """A player's state before the first block."""
+        return self._keep(self._players[part].start())
+
+    def play(
+        self, part: str, score: Promise[Score], state: Promise[PlayerState]
+    ) -> tuple[Promise[Stem], Promise[PlayerState]]:
+        """Play one block of one part."""
+        cue = cast("Score", score.token).cue(part)
+        stem, after = self._timed(part, self._players[part].play, cue, state.token)
+        return self._keep(stem), self._keep(after)
+
+    def collect(self, promises: Sequence[Promise[T]], deadline_s: float) -> list[T]:  # noqa: ARG002
+        """Open promises; in this process they are kept already."""
+        return [promise.token for promise in promises]
+
+    def tally(self) -> Tally:
+        """What the work cost so far."""
+        return Tally(busy_s=dict(self._busy_s))
+
+    def close(self) -> None:
+        """Nobody to send home."""
+
+    def _keep(self, value: T) -> Promise[T]:
+        return Promise(value, self.kind)
+
+    def _timed(self, worker: str, work: Any, *inputs: Any) -> Any:
+        began = time.perf_counter()
+        with one_thread():
+            value = work(*inputs)
+        self._busy_s[worker] += time.perf_counter() - began
+        return value

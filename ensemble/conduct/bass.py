@@ -1,0 +1,116 @@
+"""The bass: roots on strong beats, fifths between, a step into the next chord; as busy as the leader."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensemble.conduct.chance import draws
+from ensemble.conduct.grid import LOOK_AHEAD_BEATS, Grid
+from ensemble.conduct.harmony import scale, sounding, tones
+from ensemble.conduct.leader import STEPS_PER_BEAT, Leader
+from ensemble.conduct.shaping import Written
+from ensemble.config import FollowerSettings
+from ensemble.types import Key
+from ensemble.viterbi import fixed_lag_viterbi
+
+Floats = NDArray[np.float64]
+
+OUT_OF_CHORD = 100.0
+CLASH = 6.0
+SOFTER_WITHOUT_CHORD = 20
+_APPROACH_SHARE = 0.7
+_SPARSE, _BUSY = 0.75, 1.75  # leader's onsets per beat
+_FASTEST_EIGHTH_S = 0.17
+
+
+def rhythm_levels(leader: Leader, grid: Grid) -> NDArray[np.int64]:
+    """How busily to accompany each beat: 0 half bars, 1 beats, 2 half beats; one level per bar.  [beats]"""
+    level = np.digitize(leader.busyness, (_SPARSE, _BUSY))[grid.bars]
+    too_fast = np.diff(grid.edges_s) / 2 < _FASTEST_EIGHTH_S
+    return np.where(too_fast, np.minimum(level, 1), level)
+
+
+def clash_cost(leader: Leader, grid: Grid) -> Floats:
+    """Share of each beat in which the leader lies a semitone from each pitch class.  [beats, 12]"""
+    share = leader.pitch_share.reshape(grid.num_beats, STEPS_PER_BEAT, 12).mean(axis=1)
+    clash: Floats = np.roll(share, 1, axis=1) + np.roll(share, -1, axis=1)
+    return clash
+
+
+def bass_pitches(grid: Grid, leader: Leader, key: Key, pitch_range: tuple[int, int]) -> list[int]:
+    """The pitch on every beat, by fixed-lag Viterbi over chord, metre, movement and register.  [beats]"""
+    low, high = pitch_range
+    pitch = np.arange(low, high + 1)
+    centre = low + 0.3 * (high - low)
+    register = 0.004 * (pitch - centre) ** 2
+    clash = clash_cost(leader, grid)
+    costs: list[Floats] = []
+    for beat in range(grid.num_beats):
+        own = tones(sounding(grid.chords[beat], key))
+        is_anchor = grid.is_strong(beat) or grid.changes(beat) or beat == grid.final_beat
+        wish = np.full(12, OUT_OF_CHORD)
+        wish[list(own)] = 6.0 if is_anchor else 1.4
+        wish[own[2]] = 2.0 if is_anchor else 0.0
+        wish[own[0]] = 0.0 if is_anchor else 0.9
+        if beat >= grid.final_beat:
+            wish[own[0]] = -20.0
+        costs.append(wish[pitch % 12] + register + CLASH * clash[beat][pitch % 12])
+    leap = np.abs(pitch[:, None] - pitch[None, :]).astype(np.float64)
+    movement = 0.06 * leap + 0.3 * (leap > 7) + 1.0 * (leap > 12)
+    return [low + index for index in fixed_lag_viterbi(costs, lambda _: movement, LOOK_AHEAD_BEATS)]
+
+
+def write_bass(
+    grid: Grid, leader: Leader, key: Key, follower: FollowerSettings, pitches: list[int], seed: int, ring_s: float
+) -> list[Written]:
+    """Put the beats' pitches into rhythm; the last one is held to the leader's end and `ring_s` beyond."""
+    levels = rhythm_levels(leader, grid)
+    wants_approach = draws(seed, f"{follower.name}/approach", np.arange(grid.num_beats), 1)[:, 0] < _APPROACH_SHARE
+    slots: list[tuple[float, int, int]] = []  # beat, pitch, velocity
+    for beat in np.flatnonzero(leader.is_playing[: grid.final_beat + 1]).tolist():
+        softer = SOFTER_WITHOUT_CHORD if grid.chords[beat].quality == "none" else 0
+        pitch, level = pitches[beat], int(levels[beat])
+        if grid.is_strong(beat) or grid.changes(beat) or level > 0 or beat == grid.final_beat:
+            slots.append((float(beat), pitch, (92 if grid.positions[beat] == 0 else 82) - softer))
+        if level == 0 or beat == grid.final_beat:
+            continue
+        leads = grid.changes(beat + 1) and pitches[beat + 1] != pitch
+        if leads and wants_approach[beat]:
+            chord = sounding(grid.chords[beat], key)
+            step = _approach(pitch, pitches[beat + 1], tones(chord), scale(key, chord), follower.range)
+            slots.append((beat + 0.5, step, 74 - softer))
+        elif level == 2:
+            slots.append((beat + 0.5, pitch, 70 - softer))
+    length = 1.0 if follower.spec.family in ("bowed", "blown") else 0.94
+    return _hold(slots, grid, leader, length, ring_s)
+
+
+def _approach(
+    pitch: int, target: int, chord_tones: tuple[int, ...], steps: frozenset[int], pitch_range: tuple[int, int]
+) -> int:
+    """A note next to the target, from the side of where we are: a tone of the chord if one lies there, else a step."""
+    side = 1 if pitch > target else -1
+    near = [target + side * size for size in (1, 2)] + [target - side * size for size in (1, 2)]
+    near = [one for one in near if pitch_range[0] <= one <= pitch_range[1]]
+    for allowed in (set(chord_tones), set(steps)):
+        for one in near:
+            if one % 12 in allowed:
+                return one
+    return pitch
+
+
+def _hold(
+    slots: list[tuple[float, int, int]], grid: Grid, leader: Leader, length: float, ring_s: float
+) -> list[Written]:
+    """Let every note last (`length` of the way) to the next, but not into beats in which the leader is long gone."""
+    written: list[Written] = []
+    for index, (place, pitch, velocity) in enumerate(slots):
+        start_s = grid.seconds(place)
+        if int(place) >= grid.final_beat:
+            stop_s = grid.end_s + ring_s
+        else:
+            until = slots[index + 1][0] if index + 1 < len(slots) else float(grid.num_beats)
+            stop_s = start_s + length * (grid.seconds(leader.plays_until(int(place), until)) - start_s)
+        written.append(Written(start_s, stop_s, pitch, velocity))
+    return written

@@ -1,0 +1,133 @@
+"""The drummer: a groove for every two bars by tempo, density and energy; fills, crashes, and quiet in the rests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensemble.conduct.chance import bell, draws
+from ensemble.conduct.grid import Grid
+from ensemble.conduct.grooves import FILLS, GROOVES, SIXTEENTHS_PER_BEAT, STRENGTH, Groove, sign, suits
+from ensemble.conduct.leader import STEPS_PER_BEAT, Leader
+from ensemble.types import DrumClass, Hit
+
+_BARS_PER_SEGMENT = 2
+_BUSIEST = 2.5  # leader's onsets per beat at density 1
+_SOFT_DB, _LOUD_DB = -44.0, -12.0  # leader's level at energy 0 and 1
+_CONTRAST_DB = 30.0  # a fall that takes all energy away, whatever the level
+_TAKES_OVER = 0.12
+_FASTEST_SIXTEENTH_S = 0.1
+_TIMING_SIGMA_S, _TIMING_LIMIT_S = 0.004, 0.010
+_END_MARGIN_S = 0.02
+
+Stroke = tuple[float, DrumClass, float]  # beat, drum, velocity
+
+
+def write_drums(grid: Grid, leader: Leader, seed: int, name: str) -> tuple[Hit, ...]:
+    """Write the drummer's strokes, in rising time, the last at the leader's end at the latest.
+
+    The first bar in which the leader rests has soft hats, the ones after it nothing. A crash opens the music, and
+    every eighth bar of a loud leader; kick and crash on the final chord are the last strokes.
+    """
+    strokes = [*_ending(grid, leader)]
+    grooves, energy = _choose(grid, leader)
+    for beat in range(min(grid.final_beat, grid.num_beats)):
+        if not leader.is_playing[beat]:
+            continue
+        if not _sounds(leader, beat):
+            strokes.append((float(beat), "closed_hat", 0.25))
+            continue
+        segment = int(grid.bars[beat]) // _BARS_PER_SEGMENT
+        strokes.extend(_beat(grid, beat, grooves[segment], float(energy[segment]), seed))
+    return _humanised(sorted(strokes, key=lambda one: (one[0], one[1])), grid, seed, name)
+
+
+def _sounds(leader: Leader, beat: int) -> bool:
+    """Whether the leader sounds in the two beats up to here."""
+    first = max(beat - 1, 0) * STEPS_PER_BEAT
+    return bool(leader.is_sounding[first : (beat + 1) * STEPS_PER_BEAT].any())
+
+
+def _choose(grid: Grid, leader: Leader) -> tuple[list[Groove], NDArray[np.float64]]:
+    """A groove and an energy per two-bar segment; a groove stays until another fits clearly better.
+
+    Energy is the leader's level, and how far it has come down from the loudest it has been so far.
+    """
+    if not grid.num_beats:
+        return [], np.zeros(0)
+    segment_of_bar = np.arange(len(leader.busyness)) // _BARS_PER_SEGMENT
+    num_segments = int(segment_of_bar[-1]) + 1
+    density = np.zeros(num_segments)
+    np.maximum.at(density, segment_of_bar, np.clip(leader.busyness / _BUSIEST, 0.0, 1.0))
+    segment_of_step = np.repeat(grid.bars // _BARS_PER_SEGMENT, STEPS_PER_BEAT)
+    level = np.bincount(segment_of_step, weights=leader.loudness_db) / np.bincount(segment_of_step)
+    below_loudest = np.maximum.accumulate(level) - level
+    energy = np.clip((level - _SOFT_DB) / (_LOUD_DB - _SOFT_DB) - below_loudest / _CONTRAST_DB, 0.0, 1.0)
+    beat_s = np.diff(grid.edges_s)
+    segment_of_beat = grid.bars // _BARS_PER_SEGMENT
+    tempo = 60.0 * np.bincount(segment_of_beat) / np.bincount(segment_of_beat, weights=beat_s)
+    chosen: list[Groove] = []
+    fitting = [groove for groove in GROOVES if suits(groove, grid.beats_per_bar)]
+    for want_density, want_energy, bpm in zip(density, energy, tempo, strict=True):
+        distance = [_distance(groove, want_density, want_energy, bpm) for groove in fitting]
+        best = int(np.argmin(distance))
+        if chosen and distance[fitting.index(chosen[-1])] <= distance[best] + _TAKES_OVER:
+            best = fitting.index(chosen[-1])
+        chosen.append(fitting[best])
+    return chosen, energy
+
+
+def _distance(groove: Groove, density: float, energy: float, bpm: float) -> float:
+    slowest, fastest = groove.tempo_bpm
+    outside = max(slowest - bpm, bpm - fastest, 0.0)
+    return abs(groove.density - density) + 0.8 * abs(groove.energy - energy) + 0.05 * outside
+
+
+def _beat(grid: Grid, beat: int, groove: Groove, energy: float, seed: int) -> Iterator[Stroke]:
+    """One beat of a groove; at the end of a segment its fill, at the start of an eighth bar a crash."""
+    bar, position = int(grid.bars[beat]), int(grid.positions[beat])
+    opens = beat == 0 or (position == 0 and bar % 8 == 0 and energy > 0.6)
+    closes = bar % _BARS_PER_SEGMENT == 1 and position == grid.beats_per_bar - 1 and beat + 1 != grid.final_beat
+    if opens:
+        yield float(beat), "crash", 0.6 + 0.3 * energy
+    fill: dict[DrumClass, str] = {}
+    if closes and bar // _BARS_PER_SEGMENT % 2 == 1:
+        weight = min(int(energy * len(FILLS)), len(FILLS) - 1)
+        fill = FILLS[(weight + seed) % len(FILLS) if energy > 0.5 else weight]
+    too_fast = (grid.edges_s[beat + 1] - grid.edges_s[beat]) / SIXTEENTHS_PER_BEAT < _FASTEST_SIXTEENTH_S
+    for sixteenth in range(SIXTEENTHS_PER_BEAT):
+        if too_fast and sixteenth % 2:
+            continue
+        place = beat + sixteenth / SIXTEENTHS_PER_BEAT
+        inside = position * SIXTEENTHS_PER_BEAT + sixteenth
+        for drum, row in groove.rows.items():
+            written = fill[drum][sixteenth] if drum in fill else sign(row, bar, inside)
+            if written != "-" and not (opens and sixteenth == 0 and drum in ("closed_hat", "open_hat", "ride")):
+                yield place, drum, STRENGTH[written]
+        for drum, signs in fill.items():
+            if drum not in groove.rows and signs[sixteenth] != "-":
+                yield place, drum, STRENGTH[signs[sixteenth]]
+
+
+def _ending(grid: Grid, leader: Leader) -> Iterator[Stroke]:
+    """Kick and crash on the final chord, where the leader still plays."""
+    if grid.num_beats and leader.is_playing[grid.final_beat]:
+        yield float(grid.final_beat), "kick", 0.9
+        yield float(grid.final_beat), "crash", 0.75
+
+
+def _humanised(strokes: list[Stroke], grid: Grid, seed: int, name: str) -> tuple[Hit, ...]:
+    """Turn beats into seconds and move every stroke a little in time and in strength, by its number."""
+    chance = draws(seed, f"{name}/strokes", np.arange(len(strokes)), 5)
+    shift_s = np.clip(_TIMING_SIGMA_S * bell(chance[:, :4]), -_TIMING_LIMIT_S, _TIMING_LIMIT_S)
+    last_s = max(grid.end_s - _END_MARGIN_S, 0.0)
+    timed: list[tuple[float, DrumClass, float]] = []
+    for (beat, drum, velocity), shift, strength in zip(strokes, shift_s, chance[:, 4], strict=True):
+        time_s = min(max(grid.seconds(beat) + float(shift), 0.0), last_s)
+        timed.append((time_s, drum, float(np.clip(velocity + 0.08 * strength - 0.04, 0.05, 1.0))))
+    return tuple(
+        Hit(time_s=time_s, drum=drum, velocity=velocity, index=index)
+        for index, (time_s, drum, velocity) in enumerate(sorted(timed))
+    )

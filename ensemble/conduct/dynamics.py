@@ -1,0 +1,146 @@
+"""How loud every follower plays: an interface that a trained conductor shares, and the leader's own gain through it.
+
+A model runs at 25 Hz in quanta of 5 conductor frames (20 control frames) that are aligned to frame 0, so its answers
+do not depend on the caller's blocks. It is causal. Between two conductor frames the curves run linearly, and reach a
+conductor frame's value in its last control frame: one conductor frame (40 ms) of delay, carried in the memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from ensemble.clock import CONDUCTOR_RATE_HZ, FRAMES_PER_CONDUCTOR_FRAME, QUANTUM_FRAMES
+from ensemble.types import SILENCE_DB, FloatArray, Frames
+
+QUANTUM_CONDUCTOR_FRAMES = QUANTUM_FRAMES // FRAMES_PER_CONDUCTOR_FRAME
+FEATURES = ("loudness_db", "onset", "voiced", "pitch_midi")
+"""Rows of what a model reads: mean energy, strongest onset, voiced share, pitch (0 unvoiced); 12 of chroma follow."""
+NUM_FEATURES = len(FEATURES) + 12
+Memory = dict[str, np.ndarray]
+
+QUIETEST_DB, LOUDEST_DB = -60.0, -6.0
+_ATTACK_S, _RELEASE_S, _HOLD_S = 0.08, 0.6, 1.0
+_FADE_DB_PER_S = 12.0
+_DROPPED_DB = 18.0
+_SILENT_DB = -60.0
+_JUMP_DB = 12.0
+_SPREAD_S, _FIRST_SPREAD_DB = 2.0, 3.0
+_TEN_TO_NINETY = 1.2816  # of a normal distribution, in deviations
+
+
+class Predicted(NamedTuple):
+    """One quantum of a model's answer: loudness_db, low_db, high_db [parts, 5] at 25 Hz."""
+
+    loudness_db: FloatArray
+    low_db: FloatArray
+    high_db: FloatArray
+
+
+class DynamicsModel(Protocol):
+    """Whatever turns what the leader does into how loud the followers play, causally."""
+
+    def start(self) -> Memory:
+        """The memory before the first frame."""
+
+    def predict(self, features: FloatArray, memory: Memory) -> tuple[Predicted, Memory]:
+        """Go on by one quantum.
+
+        Args:
+            features: from `leader_features`.  [features, 5]
+            memory: as the last call, or `start`, gave it; never changed in place.
+        """
+
+
+def leader_features(frames: Frames, num_frames: int) -> FloatArray:
+    """What models read: the leader at 25 Hz, silent beyond its end, filled up to whole quanta.
+
+    Returns:
+        [features, conductor frames], rows as `FEATURES` says and chroma; conductor frame j looks at control frames
+        4j to 4j + 3.
+    """
+    padded = -(-num_frames // QUANTUM_FRAMES) * QUANTUM_FRAMES
+    length = min(frames.num_frames, padded)
+
+    def quarters(values: FloatArray, beyond: float) -> np.ndarray:
+        full = np.full((*values.shape[:-1], padded), beyond, np.float64)
+        full[..., :length] = values[..., :length]
+        return full.reshape(*values.shape[:-1], -1, FRAMES_PER_CONDUCTOR_FRAME)
+
+    power = 10.0 ** (quarters(frames.loudness_db, SILENCE_DB) / 10)
+    f0_hz = quarters(frames.f0_hz, 0.0)
+    voiced = f0_hz > 0
+    pitch = np.where(voiced, 69.0 + 12.0 * np.log2(np.where(voiced, f0_hz, 440.0) / 440.0), 0.0)
+    rows = [
+        10.0 * np.log10(power.mean(axis=-1)),
+        quarters(frames.onset, 0.0).max(axis=-1),
+        voiced.mean(axis=-1),
+        pitch.sum(axis=-1) / np.maximum(voiced.sum(axis=-1), 1),
+        *quarters(frames.chroma, 0.0).mean(axis=-1),
+    ]
+    return np.array(rows, np.float32)
+
+
+class LeaderGain:
+    """The baseline: the leader's smoothed loudness, each follower at its own distance from it.
+
+    It rises within 80 ms and falls within 600 ms, so that a plucked leader does not make the band pump; over a gap it
+    holds for a second, then fades by 12 dB/s. While the leader plays it stays within -60..-6 dB. The band is the
+    10..90 % interval of the leader around its own curve.
+    """
+
+    def __init__(self, levels_db: Sequence[float]) -> None:
+        self._levels_db = np.array(levels_db, np.float64)[:, None]
+
+    def start(self) -> Memory:
+        """Nothing heard yet."""
+        return {"gain": np.array([SILENCE_DB, 0.0, _FIRST_SPREAD_DB**2], np.float64)}
+
+    def predict(self, features: FloatArray, memory: Memory) -> tuple[Predicted, Memory]:
+        """Go on by one quantum; see `DynamicsModel`."""
+        curve_db, quiet_s, variance = memory["gain"].tolist()
+        curve, spread, is_fading = [], [], []
+        for heard_db in features[FEATURES.index("loudness_db")].tolist():
+            curve_db, quiet_s = follow(curve_db, quiet_s, heard_db)
+            if quiet_s == 0:
+                variance += ((heard_db - curve_db) ** 2 - variance) * _share(_SPREAD_S)
+            curve.append(curve_db)
+            spread.append(_TEN_TO_NINETY * variance**0.5)
+            is_fading.append(quiet_s > _HOLD_S)
+        line, width = np.array(curve), np.array(spread)
+        is_heard = line > SILENCE_DB
+        floor = np.where(is_heard & ~np.array(is_fading), QUIETEST_DB, SILENCE_DB)
+        loudness = np.where(is_heard, np.clip(line + self._levels_db, floor, LOUDEST_DB), SILENCE_DB)
+        low, high = np.maximum(loudness - width, SILENCE_DB), np.where(is_heard, loudness + width, SILENCE_DB)
+        predicted = Predicted(*(rows.astype(np.float32) for rows in (loudness, low, high)))
+        return predicted, {"gain": np.array([curve_db, quiet_s, variance], np.float64)}
+
+
+def follow(curve_db: float, quiet_s: float, heard_db: float) -> tuple[float, float]:
+    """One conductor frame of the smoother: (curve, seconds of quiet) and what is heard -> the same, one frame on."""
+    frame_s = 1 / CONDUCTOR_RATE_HZ
+    is_quiet = heard_db < _SILENT_DB or heard_db < curve_db - _DROPPED_DB
+    if not is_quiet:
+        if heard_db > curve_db:
+            nearest = max(curve_db, heard_db - _JUMP_DB)
+            return nearest + (heard_db - nearest) * _share(_ATTACK_S), 0.0
+        return curve_db + (heard_db - curve_db) * _share(_RELEASE_S), 0.0
+    quiet_s += frame_s
+    if quiet_s <= _HOLD_S:
+        return curve_db, quiet_s
+    return max(curve_db - _FADE_DB_PER_S * frame_s, heard_db, SILENCE_DB), quiet_s
+
+
+def _share(time_constant_s: float) -> float:
+    """How far a one-pole smoother goes in one conductor frame."""
+    return float(1.0 - np.exp(-1.0 / (CONDUCTOR_RATE_HZ * time_constant_s)))
+
+
+def to_control_rate(before: FloatArray, values: FloatArray) -> FloatArray:
+    """Draw lines between conductor frames: [rows] before, [rows, n] at 25 Hz -> [rows, 4n] at 100 Hz."""
+    starts = np.concatenate([before[:, None], values[:, :-1]], axis=1)
+    part = np.arange(1, FRAMES_PER_CONDUCTOR_FRAME + 1, dtype=np.float32) / FRAMES_PER_CONDUCTOR_FRAME
+    lines = starts[:, :, None] + (values - starts)[:, :, None] * part
+    return np.ascontiguousarray(lines.reshape(len(values), -1), dtype=np.float32)

@@ -1,0 +1,115 @@
+"""The bars: the leader's beats, carried on to both ends of the music, with a chord and a place in the bar for each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensemble.clock import FRAME_RATE_HZ
+from ensemble.types import Chord, Heard
+
+LOOK_AHEAD_BEATS = 8
+"""What is written at a beat depends on nothing that happens more than this, and the rest of that bar, later."""
+FALLBACK_TEMPO_BPM = 100.0
+NO_CHORD = Chord(root=0, quality="none")
+_INTERVALS_AT_AN_END = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grid:
+    """Where the beats lie.
+
+    edges_s [beats + 1] float64: start of every beat and the end of the last; chords: one per beat; positions [beats]:
+    place in the bar, 0 is the downbeat; bars [beats]: number of the bar, from 0; end_s: where the leader ends;
+    final_beat: the beat on which the last chord begins.
+    """
+
+    edges_s: NDArray[np.float64]
+    chords: tuple[Chord, ...]
+    positions: NDArray[np.int64]
+    bars: NDArray[np.int64]
+    beats_per_bar: int
+    end_s: float
+    final_beat: int
+
+    @property
+    def num_beats(self) -> int:
+        """Beats."""
+        return len(self.chords)
+
+    def is_strong(self, beat: int) -> bool:
+        """Whether a beat is a downbeat, or the middle of a bar that has one."""
+        return _is_strong(int(self.positions[beat]), self.beats_per_bar)
+
+    def changes(self, beat: int) -> bool:
+        """Whether the chord of a beat differs from the one before it."""
+        return beat == 0 or self.chords[beat] != self.chords[beat - 1]
+
+    def seconds(self, beat: float) -> float:
+        """Time of a (fractional) beat, never past the leader's end."""
+        whole = min(int(beat), self.num_beats - 1)
+        start, stop = float(self.edges_s[whole]), float(self.edges_s[whole + 1])
+        return min(start + (beat - whole) * (stop - start), self.end_s)
+
+    def fine_edges_s(self, steps_per_beat: int) -> NDArray[np.float64]:
+        """Edges of equal steps inside every beat.  [beats * steps_per_beat + 1]"""
+        place = np.arange(self.num_beats * steps_per_beat + 1) / steps_per_beat
+        return np.interp(place, np.arange(self.num_beats + 1), self.edges_s)
+
+
+def _is_strong(position: int, beats_per_bar: int) -> bool:
+    return position == 0 or (beats_per_bar % 2 == 0 and beats_per_bar >= 4 and position == beats_per_bar // 2)
+
+
+def grid_of(heard: Heard) -> Grid:
+    """Carry the beats backwards to the start and forwards to the leader's end, at the tempo found near each end.
+
+    Beats added before the first one hear its chord, beats added after the last one keep that one's. A leader shorter
+    than a beat has one beat; a leader of no frames has none.
+    """
+    end_s = heard.frames.num_frames / FRAME_RATE_HZ
+    tempo = heard.tempo_bpm if np.isfinite(heard.tempo_bpm) and heard.tempo_bpm > 0 else FALLBACK_TEMPO_BPM
+    inside = (heard.beats_s >= 0) & (heard.beats_s < end_s)
+    beats = heard.beats_s[inside]
+    chords = [chord for chord, keep in zip(heard.chords, inside, strict=True) if keep]
+    downbeat = heard.first_downbeat - int((heard.beats_s < 0).sum())
+    if not len(beats) and end_s > 0:
+        beats, chords, downbeat = np.zeros(1), [NO_CHORD], 0
+    if not len(beats):
+        return Grid(
+            edges_s=np.zeros(1), chords=(), positions=np.zeros(0, np.int64), bars=np.zeros(0, np.int64),
+            beats_per_bar=max(heard.beats_per_bar, 1), end_s=0.0, final_beat=0,
+        )  # fmt: skip
+    intervals = np.diff(beats)
+    first = float(np.median(intervals[:_INTERVALS_AT_AN_END])) if len(intervals) else 60 / tempo
+    last = float(np.median(intervals[-_INTERVALS_AT_AN_END:])) if len(intervals) else 60 / tempo
+    before = int(beats[0] / first + 1e-6)
+    after = max(int((end_s - beats[-1]) / last - 0.25), 0)  # a beat of which less than a quarter sounds is none
+    head = beats[0] - first * np.arange(before, 0, -1)
+    tail = beats[-1] + last * np.arange(1, after + 2)
+    edges = np.concatenate([np.maximum(head, 0.0), beats, tail])
+    per_bar = max(heard.beats_per_bar, 1)
+    count = np.arange(len(edges) - 1) - before - downbeat
+    positions = count % per_bar
+    bars = (count - positions) // per_bar
+    return Grid(
+        edges_s=edges,
+        chords=(*[chords[0]] * before, *chords, *[chords[-1]] * after),
+        positions=positions,
+        bars=bars - bars[0],
+        beats_per_bar=per_bar,
+        end_s=end_s,
+        final_beat=_final_beat(edges, positions, per_bar, end_s, 0.7 * last),
+    )
+
+
+def _final_beat(
+    edges: NDArray[np.float64], positions: NDArray[np.int64], per_bar: int, end_s: float, room_s: float
+) -> int:
+    """The last strong beat that leaves room for a chord to be heard as an ending."""
+    for beat in range(len(positions) - 1, max(len(positions) - 1 - per_bar, 0), -1):
+        if _is_strong(int(positions[beat]), per_bar) and edges[beat] <= end_s - room_s:
+            return beat
+    return max(len(positions) - per_bar, 0)

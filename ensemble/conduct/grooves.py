@@ -1,0 +1,160 @@
+"""Our own bank of two-bar grooves on a grid of sixteenths, and the fills that close them.
+
+A row is written as it is counted, one sign per sixteenth: X accent, x stroke, o ghost note, - nothing; bars are parted
+by |. `density` says how busy a leader it suits (0..1), `energy` how loud a one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ensemble.types import DrumClass
+
+SIXTEENTHS_PER_BEAT = 4
+STRENGTH = {"X": 0.95, "x": 0.72, "o": 0.36}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Groove:
+    """Two bars. rows: signs per drum; tempo_bpm: from where to where it sits well."""
+
+    name: str
+    beats_per_bar: int
+    density: float
+    energy: float
+    tempo_bpm: tuple[float, float]
+    rows: dict[DrumClass, tuple[str, str]]
+
+
+def _groove(
+    name: str, density: float, energy: float, tempo_bpm: tuple[float, float], *, beats_per_bar: int = 4,
+    **rows: str,
+) -> Groove:  # fmt: skip
+    drums: dict[DrumClass, tuple[str, str]] = {}
+    names: tuple[DrumClass, ...] = ("kick", "snare", "closed_hat", "open_hat", "crash", "ride", "tom")
+    for drum in names:
+        if drum in rows:
+            first, second = rows[drum].split("|")
+            drums[drum] = (first, second)
+    return Groove(
+        name=name, beats_per_bar=beats_per_bar, density=density, energy=energy, tempo_bpm=tempo_bpm, rows=drums
+    )
+
+
+GROOVES: tuple[Groove, ...] = (
+    _groove(
+        "hush", 0.0, 0.0, (40, 240),
+        kick="x---------------|x---------------",
+        closed_hat="o---x---o---x---|o---x---o---x---",
+    ),
+    _groove(
+        "lamp", 0.25, 0.1, (40, 150),
+        kick="x---------o-----|x-------o-------",
+        snare="--------o-------|--------o-----o-",
+        closed_hat="x---o---x---o---|x---o---x---o-o-",
+    ),
+    _groove(
+        "half-time", 0.15, 0.6, (70, 240),
+        kick="X---------x-----|X-----x---------",
+        snare="--------X-------|--------X-----o-",
+        closed_hat="x---x---x---x---|x---x---x---x---",
+    ),
+    _groove(
+        "four", 0.4, 0.5, (60, 200),
+        kick="X-------x-------|X-------x-x-----",
+        snare="----X-------X---|----X-------X---",
+        closed_hat="x-o-x-o-x-o-x-o-|x-o-x-o-x-o-x-o-",
+    ),
+    _groove(
+        "pocket", 0.6, 0.5, (60, 140),
+        kick="X-----x---x-----|X-----x-x-x-----",
+        snare="----X--o-o--X---|----X--o-o--X--o",
+        closed_hat="x-o-x-o-x-o-x-o-|x-o-x-o-x-o-x---",
+        open_hat="----------------|--------------x-",
+    ),
+    _groove(
+        "rim", 0.45, 0.25, (50, 150),
+        kick="x-----x---------|x-----x---x-----",
+        snare="----o-------o---|----o-------o--o",
+        closed_hat="x-o-x-o-x-o-x-o-|x-o-x-o-x-o-x-o-",
+    ),
+    _groove(
+        "drive", 0.7, 0.85, (90, 220),
+        kick="X---x---X---x---|X---x-x-X---x---",
+        snare="----X-------X---|----X-------X---",
+        closed_hat="X-x-X-x-X-x-X-x-|X-x-X-x-X-x-X---",
+        open_hat="----------------|--------------X-",
+    ),
+    _groove(
+        "sixteen", 0.95, 0.55, (50, 115),
+        kick="X--x------x-----|X--x--x---x-----",
+        snare="----X--o----X--o|----X--o-o--X--o",
+        closed_hat="xoxoxoxoxoxoxoxo|xoxoxoxoxoxoxoxo",
+    ),
+    _groove(
+        "break", 0.9, 0.8, (70, 130),
+        kick="X-X-------xx----|X-X-------x-----",
+        snare="----X--o-o--X--o|----X--o-o----X-",
+        closed_hat="x-x-x-x-x-x-x-x-|x-x-x-x-x-x-x-x-",
+    ),
+    _groove(
+        "ride out", 0.65, 0.95, (80, 200),
+        kick="X-----x-X-------|X-----x-X-x-----",
+        snare="----X-------X---|----X-------X--o",
+        ride="X-x-X-x-X-x-X-x-|X-x-X-x-X-x-X-x-",
+    ),
+    _groove(
+        "open road", 0.35, 0.9, (70, 200),
+        kick="X-------X-x-----|X-------X-x-----",
+        snare="----X-------X---|----X-------X---",
+        open_hat="X---X---X---X---|X---X---X---X---",
+    ),
+    _groove(
+        "toms", 0.75, 0.35, (60, 150),
+        kick="X-----x-X-------|X-----x-X-------",
+        tom="--x-o-----x-o-x-|--x-o-----x-o-o-",
+        closed_hat="o---x---o---x---|o---x---o---x---",
+    ),
+    _groove(
+        "sprint", 1.0, 0.9, (120, 240),
+        kick="X-x-----X-x-----|X-x-----X-x---x-",
+        snare="----X-------X---|----X-------X-o-",
+        closed_hat="X-x-X-x-X-x-X-x-|X-x-X-x-X-x-X-x-",
+    ),
+    _groove(
+        "slow waltz", 0.1, 0.15, (40, 240), beats_per_bar=3,
+        kick="x-----------|x-----------",
+        closed_hat="----o---o---|----o---o-o-",
+    ),
+    _groove(
+        "waltz", 0.45, 0.5, (60, 240), beats_per_bar=3,
+        kick="X-----------|X---------x-",
+        snare="----o---x---|----o---x---",
+        closed_hat="x-o-x-o-x-o-|x-o-x-o-x-o-",
+    ),
+    _groove(
+        "turning", 0.8, 0.8, (60, 220), beats_per_bar=3,
+        kick="X-----x-----|X-----x---x-",
+        snare="----X---X---|----X---X--o",
+        ride="X-x-x-x-x-x-|X-x-x-x-x-x-",
+    ),
+)  # fmt: skip
+
+FILLS: tuple[dict[DrumClass, str], ...] = (
+    {"snare": "o-xx"},
+    {"snare": "x-o-", "tom": "---x"},
+    {"snare": "xx--", "tom": "--xX"},
+    {"tom": "x-xx", "kick": "x---"},
+)
+"""One beat each, the last of a segment; from light to heavy."""
+
+
+def suits(groove: Groove, beats_per_bar: int) -> bool:
+    """Whether a groove can fill bars of so many beats: threes go with threes, everything else with fours."""
+    return (groove.beats_per_bar == 3) == (beats_per_bar % 3 == 0)
+
+
+def sign(row: tuple[str, str], bar: int, sixteenth: int) -> str:
+    """What a row says at a sixteenth of bar 0 or 1; a longer bar repeats it, a shorter one takes its beginning."""
+    written = row[bar % 2]
+    return written[sixteenth % len(written)]

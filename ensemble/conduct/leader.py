@@ -1,0 +1,126 @@
+"""The leader as the writers of parts need it: what sounds in each half beat, and how busily."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.signal import lfilter
+
+from ensemble.clock import FRAME_RATE_HZ
+from ensemble.conduct.grid import Grid
+from ensemble.types import SILENCE_DB, Frames, Heard
+
+SOUNDING_DB = -60.0
+"""A leader below this is silent."""
+CLEAR_CONFIDENCE = 0.5
+STEPS_PER_BEAT = 2
+_ONSET_MEMORY_S = 1.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leader:
+    """What the leader does, per step (half a beat).
+
+    pitch_share [steps, 12]: share of the step's time that each pitch class sounds, where f0 is clear; register_midi
+    [steps]: median written pitch, NaN where unclear; onsets [steps]: strokes that begin; is_sounding [steps];
+    loudness_db [steps]: the loudest frame; busyness [bars]: onsets per beat in this bar and the one before.
+    """
+
+    pitch_share: NDArray[np.float64]
+    register_midi: NDArray[np.float64]
+    onsets: NDArray[np.int64]
+    is_sounding: NDArray[np.bool_]
+    loudness_db: NDArray[np.float64]
+    busyness: NDArray[np.float64]
+    is_playing: NDArray[np.bool_]
+
+    def plays_until(self, beat: int, until: float) -> float:
+        """How far a note that begins in `beat` may last: to `until`, or to the beat in which the leader is gone."""
+        stop = beat + 1
+        while stop < until and self.is_playing[stop]:
+            stop += 1
+        return min(float(stop), until)
+
+
+def pitch_midi(frames: Frames, tuning_cents: float) -> NDArray[np.float64]:
+    """Written pitch of the leader, as if it were tuned to 440 Hz; NaN where unvoiced.  [frames]"""
+    voiced = np.where(frames.f0_hz > 0, frames.f0_hz, np.nan).astype(np.float64)
+    return 69.0 + 12.0 * np.log2(voiced / 440.0) - tuning_cents / 100.0
+
+
+def onset_frames(frames: Frames) -> NDArray[np.int64]:
+    """Frames at which the leader strikes: peaks of the onset strength above twice its own recent mean.
+
+    Looks 40 ms ahead. The measure is free of scale: twice the strength everywhere gives the same frames.
+    """
+    strength = frames.onset.astype(np.float64)
+    if not len(strength) or strength.max() <= 0:
+        return np.zeros(0, np.int64)
+    forget = np.exp(-1 / (_ONSET_MEMORY_S * FRAME_RATE_HZ))
+    recent = lfilter([1 - forget], [1, -forget], strength)
+    padded = np.pad(strength, 4)
+    around = np.lib.stride_tricks.sliding_window_view(padded, 9)
+    before, after = around[:, :4].max(axis=1), around[:, 5:].max(axis=1)
+    is_peak = (strength > before) & (strength >= after) & (strength > 2.0 * recent)
+    return np.flatnonzero(is_peak & (frames.loudness_db > SOUNDING_DB))
+
+
+def listen_to(heard: Heard, grid: Grid) -> Leader:
+    """Count what the leader does in every half beat of the grid; linear in its length."""
+    frames = heard.frames
+    num_steps = grid.num_beats * STEPS_PER_BEAT
+    edges = grid.fine_edges_s(STEPS_PER_BEAT)
+    step_of = np.searchsorted(edges, (np.arange(frames.num_frames) + 0.5) / FRAME_RATE_HZ, side="right") - 1
+    inside = (step_of >= 0) & (step_of < num_steps)
+    midi = pitch_midi(frames, heard.tuning_cents)
+    clear = inside & np.isfinite(midi) & (frames.confidence >= CLEAR_CONFIDENCE) & (frames.loudness_db > SOUNDING_DB)
+    length = np.maximum(np.bincount(step_of[inside], minlength=num_steps), 1)
+    pitch_class = np.round(midi[clear]).astype(np.int64) % 12
+    share = np.bincount(step_of[clear] * 12 + pitch_class, minlength=num_steps * 12).reshape(num_steps, 12)
+    loudness = np.full(num_steps, SILENCE_DB)
+    np.maximum.at(loudness, step_of[inside], frames.loudness_db[inside].astype(np.float64))
+    struck = onset_frames(frames)
+    struck = struck[inside[struck]]
+    onsets = np.bincount(step_of[struck], minlength=num_steps)
+    return Leader(
+        pitch_share=share / length[:, None],
+        register_midi=_medians(midi[clear], step_of[clear], num_steps),
+        onsets=onsets,
+        is_sounding=loudness > SOUNDING_DB,
+        loudness_db=loudness,
+        busyness=_busyness(onsets, grid),
+        is_playing=_recently(loudness > SOUNDING_DB, grid),
+    )
+
+
+def _medians(values: NDArray[np.float64], groups: NDArray[np.int64], num_groups: int) -> NDArray[np.float64]:
+    """The (lower) median of each group; NaN for an empty one."""
+    order = np.lexsort((values, groups))
+    counts = np.bincount(groups, minlength=num_groups)
+    starts = np.cumsum(counts) - counts
+    medians = np.full(num_groups, np.nan)
+    filled = counts > 0
+    medians[filled] = values[order][(starts + (counts - 1) // 2)[filled]]
+    return medians
+
+
+def _recently(is_sounding: NDArray[np.bool_], grid: Grid) -> NDArray[np.bool_]:
+    """Whether anything sounds in a beat or in the bar's worth of beats before it.  [beats]"""
+    if not grid.num_beats:
+        return np.zeros(0, np.bool_)
+    sounds = is_sounding.reshape(-1, STEPS_PER_BEAT).any(axis=1)
+    padded = np.concatenate([np.zeros(grid.beats_per_bar, np.bool_), sounds])
+    return np.asarray(np.lib.stride_tricks.sliding_window_view(padded, grid.beats_per_bar + 1).any(axis=1))
+
+
+def _busyness(onsets: NDArray[np.int64], grid: Grid) -> NDArray[np.float64]:
+    """Onsets per beat over this bar and the one before it.  [bars]"""
+    if not grid.num_beats:
+        return np.zeros(0)
+    per_beat = onsets.reshape(-1, STEPS_PER_BEAT).sum(axis=1)
+    struck = np.bincount(grid.bars, weights=per_beat).astype(np.float64)
+    beats = np.bincount(grid.bars).astype(np.float64)
+    struck[1:], beats[1:] = struck[1:] + struck[:-1], beats[1:] + beats[:-1]
+    return struck / beats

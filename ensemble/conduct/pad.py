@@ -1,0 +1,106 @@
+"""Voicings in rhythm: plucked and keyed instruments strum or strike, bowed and blown ones sustain and breathe."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensemble.conduct.bass import SOFTER_WITHOUT_CHORD, rhythm_levels
+from ensemble.conduct.grid import Grid
+from ensemble.conduct.leader import Leader
+from ensemble.conduct.shaping import Written
+from ensemble.config import FollowerSettings
+
+_STRUM_S = 0.007
+_STRUM_LENGTH = 0.96
+_BREATH_BARS = 4
+_BREATH_S = 0.15
+_LONGEST_BARS = 2
+
+
+def write_pad(
+    grid: Grid, leader: Leader, follower: FollowerSettings, voicing: NDArray[np.int64], ring_s: float
+) -> list[Written]:
+    """Play the voicing of every beat; the last chord is held to the leader's end and `ring_s` beyond.
+
+    Args:
+        grid: the bars.
+        leader: how busily to play, and where not at all.
+        follower: its instrument decides between strumming and sustaining.
+        voicing: from `voice_chords`.  [beats, voices]
+        ring_s: how long the last chord lasts past the leader's end.
+    """
+    if follower.spec.family in ("plucked", "keyed"):
+        return _strummed(grid, leader, follower, voicing, ring_s)
+    return _sustained(grid, leader, voicing, ring_s)
+
+
+def _strokes(grid: Grid, leader: Leader) -> list[tuple[float, int]]:
+    """When to strum and how hard: half bars, beats or half beats; accents on the downbeat and on the back beats."""
+    levels = rhythm_levels(leader, grid)
+    strokes: list[tuple[float, int]] = []
+    for beat in np.flatnonzero(leader.is_playing[: grid.final_beat + 1]).tolist():
+        softer = SOFTER_WITHOUT_CHORD if grid.chords[beat].quality == "none" else 0
+        position, level = int(grid.positions[beat]), int(levels[beat])
+        is_anchor = grid.is_strong(beat) or grid.changes(beat) or beat == grid.final_beat
+        if is_anchor or level > 0:
+            accent = 90 if position == 0 else 86 if position % 2 else 78
+            strokes.append((float(beat), accent - softer))
+        pushes = level == 2 or (level == 1 and position % 4 == 1)  # a beat's pattern: 1, 2 and, 3, 4
+        if pushes and beat < grid.final_beat:
+            strokes.append((beat + 0.5, 68 - softer))
+    return strokes
+
+
+def _strummed(
+    grid: Grid, leader: Leader, follower: FollowerSettings, voicing: NDArray[np.int64], ring_s: float
+) -> list[Written]:
+    """Down-strokes on the beat run from the lowest string up, up-strokes between beats from the highest down."""
+    strokes = _strokes(grid, leader)
+    spread_s = _STRUM_S if follower.spec.family == "plucked" else 0.0
+    written: list[Written] = []
+    for index, (place, velocity) in enumerate(strokes):
+        beat = int(place)
+        until = strokes[index + 1][0] if index + 1 < len(strokes) else float(grid.num_beats)
+        start_s = grid.seconds(place)
+        length = _STRUM_LENGTH * (grid.seconds(leader.plays_until(beat, until)) - start_s)
+        stop_s = grid.end_s + ring_s if beat >= grid.final_beat else start_s + length
+        sounds = np.flatnonzero(voicing[beat])
+        order = sounds if place == beat else sounds[::-1]
+        for delay, voice in enumerate(order.tolist()):
+            start = start_s + delay * spread_s
+            written.append(Written(start, stop_s, int(voicing[beat, voice]), velocity - 2 * delay, voice))
+    return written
+
+
+def _sustained(grid: Grid, leader: Leader, voicing: NDArray[np.int64], ring_s: float) -> list[Written]:
+    """Every voice holds its note over chords that share it, for two bars at most; all breathe every four bars."""
+    written: list[Written] = []
+    longest = _LONGEST_BARS * grid.beats_per_bar
+    for voice in range(voicing.shape[1]):
+        beat = 0
+        while beat < grid.num_beats:
+            pitch = int(voicing[beat, voice])
+            if not pitch or not leader.is_playing[beat]:
+                beat += 1
+                continue
+            stop = beat + 1
+            while stop < grid.num_beats and int(voicing[stop, voice]) == pitch and leader.is_playing[stop]:
+                if stop == grid.final_beat or _breathes(grid, stop) or stop - beat >= longest:
+                    break
+                stop += 1
+            last = beat >= grid.final_beat
+            if last:
+                stop = grid.num_beats
+            stop_s = grid.end_s + ring_s if last else grid.seconds(stop)
+            if not last and _breathes(grid, stop):
+                stop_s = max(stop_s - _BREATH_S, grid.seconds(stop - 0.5))
+            velocity = 80 - (SOFTER_WITHOUT_CHORD if grid.chords[beat].quality == "none" else 0)
+            written.append(Written(grid.seconds(beat), stop_s, pitch, velocity, voice))
+            beat = stop
+    return written
+
+
+def _breathes(grid: Grid, beat: int) -> bool:
+    """Whether a phrase of four bars ends where this beat begins."""
+    return beat < grid.num_beats and grid.positions[beat] == 0 and grid.bars[beat] % _BREATH_BARS == 0

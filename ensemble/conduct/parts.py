@@ -1,0 +1,117 @@
+"""Who plays which notes: one part per follower, written from key, chords, beats and what the leader does.
+
+Parts are written by register from the lowest: the bass first, then pads, then counter-melodies, each without crossing
+those before it. Where no chord is heard the key's tonic triad is played, softly; where the leader is silent for more
+than a bar the band rests; the last strong beat begins the final chord. What is written at a beat depends on nothing
+that happens more than `LOOK_AHEAD_BEATS` and the rest of that bar later, so a longer leader leaves it as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensemble.clock import FRAME_RATE_HZ
+from ensemble.conduct.bass import bass_pitches, write_bass
+from ensemble.conduct.counter import counter_pitches, write_counter
+from ensemble.conduct.drums import write_drums
+from ensemble.conduct.grid import Grid, grid_of
+from ensemble.conduct.leader import STEPS_PER_BEAT, Leader, listen_to
+from ensemble.conduct.melody import transform, write_double
+from ensemble.conduct.pad import write_pad
+from ensemble.conduct.shaping import Written, shape
+from ensemble.conduct.voicing import Neighbours, voice_chords
+from ensemble.config import FollowerSettings
+from ensemble.types import Heard, Hits, Part, Role
+
+_RING_S = 0.3
+_ORDER: tuple[Role, ...] = ("bass", "pad", "counter")
+_GAP_SEMITONES = 1
+
+
+class _Written:
+    """Lowest and highest pitch of one part on every beat, and where its register lies."""
+
+    def __init__(self, follower: FollowerSettings, pitches: NDArray[np.int64]) -> None:
+        rests = pitches == 0
+        self.is_bass = follower.role == "bass"
+        self.centre = _centre(follower)
+        self.bottom = np.where(rests, 999, pitches).min(axis=1)
+        self.top = pitches.max(axis=1)
+
+
+def write_parts(
+    heard: Heard, followers: Sequence[FollowerSettings], num_frames: int, seed: int
+) -> tuple[Part | Hits, ...]:
+    """Write every follower's part.
+
+    Args:
+        heard: the leader; the music ends with it.
+        followers: the band; parts come in this order.
+        num_frames: length of the parts: the leader's and a tail into which bass and pads may ring for up to 0.5 s.
+        seed: of the small human differences; nothing else is drawn by chance.
+
+    Returns:
+        One `Part` per pitched follower, `Hits` for a drummer. All have `num_frames` frames.
+    """
+    grid = grid_of(heard)
+    leader = listen_to(heard, grid)
+    music_frames = min(heard.frames.num_frames, num_frames)
+    ring_s = min(_RING_S, (num_frames - music_frames) / FRAME_RATE_HZ)
+    pitched: dict[str, Part] = {}
+    before: list[_Written] = []
+    in_order = [follower for role in _ORDER for follower in sorted(followers, key=_centre) if follower.role == role]
+    for follower in in_order:
+        written, pitches = _write(follower, grid, leader, heard, _neighbours(follower, before, grid), seed, ring_s)
+        before.append(_Written(follower, pitches))
+        pitched[follower.name] = _shape(written, follower, heard, num_frames, seed)
+    parts: list[Part | Hits] = []
+    for follower in followers:
+        if follower.role == "drums":
+            hits = write_drums(grid, leader, seed, follower.name)
+            parts.append(Hits(name=follower.name, hits=hits, num_frames=num_frames))
+        elif follower.role == "transform":
+            parts.append(transform(follower.name, heard, follower.range, num_frames))
+        elif follower.role == "double":
+            parts.append(_shape(write_double(heard, follower.range), follower, heard, num_frames, seed))
+        else:
+            parts.append(pitched[follower.name])
+    return tuple(parts)
+
+
+def _write(
+    follower: FollowerSettings, grid: Grid, leader: Leader, heard: Heard, neighbours: Neighbours, seed: int,
+    ring_s: float,
+) -> tuple[list[Written], NDArray[np.int64]]:  # fmt: skip
+    """One follower's notes by its role, and its pitches on every beat.  [beats, voices]"""
+    if follower.role == "bass":
+        line = bass_pitches(grid, leader, heard.key, follower.range)
+        written = write_bass(grid, leader, heard.key, follower, line, seed, ring_s)
+        return written, np.array(line, np.int64).reshape(grid.num_beats, 1)
+    if follower.role == "pad":
+        voicing = voice_chords(grid, leader, heard.key, follower.range, follower.num_voices, neighbours)
+        return write_pad(grid, leader, follower, voicing, ring_s), voicing
+    line_by_step = counter_pitches(grid, leader, heard.key, follower.range, neighbours)
+    return write_counter(grid, leader, line_by_step), line_by_step.reshape(grid.num_beats, STEPS_PER_BEAT)
+
+
+def _centre(follower: FollowerSettings) -> float:
+    return sum(follower.range) / 2
+
+
+def _neighbours(follower: FollowerSettings, before: list[_Written], grid: Grid) -> Neighbours:
+    """Stay above parts of a lower register and below those of a higher one; a bass is below everyone."""
+    floor, ceiling = np.zeros(grid.num_beats, np.int64), np.full(grid.num_beats, 127, np.int64)
+    for other in before:
+        if other.is_bass or other.centre <= _centre(follower):
+            floor = np.maximum(floor, other.top + _GAP_SEMITONES)
+        else:
+            ceiling = np.minimum(ceiling, other.bottom - _GAP_SEMITONES)
+    return Neighbours(floor, ceiling)
+
+
+def _shape(written: list[Written], follower: FollowerSettings, heard: Heard, num_frames: int, seed: int) -> Part:
+    voices = max(follower.num_voices, 1)
+    return shape(follower.name, written, follower.spec, voices, heard.tuning_cents, num_frames, seed)

@@ -1,0 +1,133 @@
+"""Chord voicings for pads: every playable shape of a chord, and the smoothest path through them.
+
+One voice makes an inner line, several make a guitar's, a piano's or a section's chord. Shapes may leave tones out, so
+that a pad can step aside when the leader dwells a semitone from one of them.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensemble.conduct.bass import CLASH, clash_cost
+from ensemble.conduct.grid import LOOK_AHEAD_BEATS, Grid
+from ensemble.conduct.harmony import sounding, tones
+from ensemble.conduct.leader import STEPS_PER_BEAT, Leader
+from ensemble.types import Key
+from ensemble.viterbi import fixed_lag_viterbi
+
+Floats = NDArray[np.float64]
+
+CROSSING = 8.0
+_MOST_SHAPES = 64
+_WIDEST_SPAN, _WIDEST_STEP = 24, 12
+_MUDDY_BELOW_MIDI = 50
+_REVOICED = 0.6
+
+
+class Shapes(NamedTuple):
+    """Voicings of one chord: pitches [shapes, voices], lowest first, 0 where a voice rests; cost [shapes]."""
+
+    pitches: NDArray[np.int64]
+    cost: Floats
+
+
+class Neighbours(NamedTuple):
+    """What the parts already written leave free: lowest and highest pitch that crosses none of them.  [beats]"""
+
+    floor: NDArray[np.int64]
+    ceiling: NDArray[np.int64]
+
+
+@lru_cache(maxsize=512)
+def shapes(own: tuple[int, ...], pitch_range: tuple[int, int], num_voices: int) -> Shapes:
+    """The best shapes of a chord in a range, cheapest first; the cost prefers the third, the register and air below."""
+    low, high = pitch_range
+    centre = low + 0.45 * (high - low)
+    found: list[tuple[float, tuple[int, ...]]] = []
+    ladder = [pitch for pitch in range(low, high + 1) if pitch % 12 in own]
+
+    def climb(stack: tuple[int, ...]) -> None:
+        if stack:
+            found.append((_shape_cost(stack, own, centre, num_voices), stack))
+        if len(stack) == num_voices:
+            return
+        for pitch in ladder:
+            if stack and not (2 < pitch - stack[-1] <= _WIDEST_STEP and pitch - stack[0] <= _WIDEST_SPAN):
+                continue
+            if not stack and num_voices > 1 and abs(pitch - (centre - 2.5 * (num_voices - 1))) > 9:
+                continue
+            climb((*stack, pitch))
+
+    climb(())
+    best = sorted(found)[:_MOST_SHAPES]
+    pitches = np.zeros((len(best), num_voices), np.int64)
+    for row, (_, stack) in enumerate(best):
+        pitches[row, : len(stack)] = stack
+    return Shapes(pitches, np.array([cost for cost, _ in best]))
+
+
+def _shape_cost(stack: tuple[int, ...], own: tuple[int, ...], centre: float, num_voices: int) -> float:
+    heard = [pitch % 12 for pitch in stack]
+    cost: float = 0.02 * abs(sum(stack) / len(stack) - centre) ** 1.5 + 1.2 * (num_voices - len(stack))
+    cost += 1.5 * (own[1] not in heard) + (0.3 * (own[0] not in heard) if num_voices > 1 else 0.6 * (own[0] in heard))
+    cost += 0.8 * (len(own) > 3 and own[3] not in heard) + 0.8 * max(heard.count(own[1]) - 1, 0)
+    for below, above in pairwise(stack):
+        cost += 0.6 * (below < _MUDDY_BELOW_MIDI and above - below < 5) + 0.15 * max(above - below - 7, 0)
+    return cost
+
+
+@lru_cache(maxsize=4096)
+def _movement(before: tuple[int, ...], after: tuple[int, ...], pitch_range: tuple[int, int], num_voices: int) -> Floats:
+    """How far the voices move from each shape of one chord to each shape of another."""
+    here, there = shapes(before, pitch_range, num_voices).pitches, shapes(after, pitch_range, num_voices).pitches
+    both = (here[:, None, :] > 0) & (there[None, :, :] > 0)
+    step = np.where(both, np.abs(here[:, None, :] - there[None, :, :]), 0)
+    missing = (here[:, None, :] > 0) != (there[None, :, :] > 0)
+    cost: Floats = 0.25 * step.sum(axis=2) / np.maximum(both.sum(axis=2), 1) + 0.3 * missing.sum(axis=2)
+    if before == after:
+        same = (here[:, None, :] == there[None, :, :]).all(axis=2)
+        cost = cost + np.where(same, 0.0, _REVOICED)
+    return cost
+
+
+def voice_chords(
+    grid: Grid, leader: Leader, key: Key, pitch_range: tuple[int, int], num_voices: int, neighbours: Neighbours
+) -> NDArray[np.int64]:
+    """A voicing for every beat, by fixed-lag Viterbi over movement, register, crossings and clashes.
+
+    Returns:
+        pitches [beats, voices], lowest first, 0 where a voice rests.
+    """
+    clash = clash_cost(leader, grid)
+    above = _leader_register(leader, grid)
+    options: list[Shapes] = []
+    costs: list[Floats] = []
+    owns = [tones(sounding(chord, key)) for chord in grid.chords]
+    for beat, own in enumerate(owns):
+        option = shapes(own, pitch_range, num_voices)
+        sounds = option.pitches > 0
+        top = option.pitches.max(axis=1)
+        bottom = option.pitches[:, 0]
+        cost = option.cost + CLASH * (clash[beat][option.pitches % 12] * sounds).sum(axis=1)
+        cost = cost + CROSSING * ((bottom < neighbours.floor[beat]) + (top > neighbours.ceiling[beat]))
+        cost = cost + (0.08 * np.maximum(top - above[beat], 0) if np.isfinite(above[beat]) else 0.0)
+        if beat >= grid.final_beat:
+            cost = cost + 2.0 * (~sounds).sum(axis=1)
+        options.append(option)
+        costs.append(cost)
+    chosen = fixed_lag_viterbi(
+        costs, lambda beat: _movement(owns[beat - 1], owns[beat], pitch_range, num_voices), LOOK_AHEAD_BEATS
+    )
+    rows = [option.pitches[index] for option, index in zip(options, chosen, strict=True)]
+    return np.array(rows, np.int64).reshape(grid.num_beats, num_voices)
+
+
+def _leader_register(leader: Leader, grid: Grid) -> Floats:
+    """The leader's lower pitch in each beat; NaN where it is unclear.  [beats]"""
+    lower: Floats = np.fmin.reduce(leader.register_midi.reshape(grid.num_beats, STEPS_PER_BEAT), axis=1)
+    return lower

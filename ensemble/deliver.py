@@ -1,0 +1,165 @@
+"""The output folder: written aside, published whole, never half there."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import hashlib
+import os
+import re
+import shutil
+import socket
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import psutil
+import soundfile
+
+from ensemble.clock import FRAME_RATE_HZ
+from ensemble.config import FollowerSettings
+from ensemble.errors import OutputError
+from ensemble.mix.gain import place
+from ensemble.plan import FileReceipt
+from ensemble.types import Dynamics, Heard, Stem
+
+_OURS = re.compile(r"manifest\.json|leader\.wav|report\.html|report-audio|take-\d\d")
+_PARTIAL = ".partial-"
+_WRITER = f"{socket.gethostname()}-{os.getpid()}"
+
+
+@contextlib.contextmanager
+def delivery(out: Path, *, force: bool) -> Iterator[Path]:
+    """Lend a folder to write into; on success its content moves into `out`, on failure `out` is as it was.
+
+    Args:
+        out: the folder that the user named; made if absent.
+        force: replace an earlier render in it. Files that are not a render's stay untouched.
+
+    Raises:
+        OutputError: it is a file, is not empty (without `force`), is no earlier render, or cannot be written.
+    """
+    try:
+        made = _make(out)
+        _check_free(out, force=force)
+        aside = Path(tempfile.mkdtemp(prefix=f"{_PARTIAL}{_WRITER}-", dir=out))
+    except OSError as error:
+        raise _refused(out, error) from error
+    try:
+        yield aside
+        _publish(aside, out)
+    except OSError as error:
+        raise _refused(out, error) from error
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+        for folder in made:
+            with contextlib.suppress(OSError):  # only the empty ones go
+                folder.rmdir()
+
+
+def _make(out: Path) -> list[Path]:
+    """Make `out` and its parents; the ones that were made, deepest first."""
+    absent = [folder for folder in (out, *out.parents) if not folder.exists()]
+    out.mkdir(parents=True, exist_ok=True)
+    return absent
+
+
+def _check_free(out: Path, *, force: bool) -> None:
+    for partial in out.glob(f"{_PARTIAL}*"):
+        host, _, rest = partial.name.removeprefix(_PARTIAL).rpartition("-")[0].rpartition("-")
+        if host != socket.gethostname() or (rest.isdigit() and psutil.pid_exists(int(rest))):
+            cure = f"wait for it, or delete {partial.name} if it is gone"
+            raise OutputError(str(out), "is being written by another render", cure)
+        shutil.rmtree(partial)
+    present = sorted(path.name for path in out.iterdir())
+    if not present:
+        return
+    if not force:
+        raise OutputError(str(out), "exists and is not empty", "name another, or add --force to replace a render")
+    if "manifest.json" not in present and any(_OURS.fullmatch(name) for name in present):
+        cure = "name another folder; --force replaces renders only"
+        raise OutputError(str(out), "holds files that no render made", cure)
+
+
+def _publish(aside: Path, out: Path) -> None:
+    """Move everything into place, the manifest last: a folder with a manifest is whole."""
+    for path in out.iterdir():
+        if _OURS.fullmatch(path.name):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    for path in sorted(aside.iterdir(), key=lambda path: path.name == "manifest.json"):
+        os.replace(path, out / path.name)  # noqa: PTH105  atomic on one file system
+
+
+def _refused(out: Path, error: OSError) -> OutputError:
+    cure = "make room and render again" if error.errno == 28 else "name a folder that can be written"
+    return OutputError(str(out), f"cannot be written ({error.strerror or error})", cure)
+
+
+class StemFiles:
+    """The stems of one take, appended block by block as 24-bit stereo, after gain and pan."""
+
+    def __init__(self, folder: Path, followers: Sequence[FollowerSettings], sample_rate: int) -> None:
+        folder.mkdir(parents=True)
+        self._followers = {follower.name: follower for follower in followers}
+        self.paths = {name: folder / f"{name}.wav" for name in self._followers}
+        self._files = {
+            name: soundfile.SoundFile(path, "w", sample_rate, 2, "PCM_24", format="WAV")
+            for name, path in self.paths.items()
+        }
+
+    def append(self, stem: Stem) -> None:
+        """Write what one player sounded.
+
+        Raises:
+            OSError: the disk is full.
+        """
+        follower = self._followers[stem.part]
+        placed = place(stem.clip.samples[0], follower.gain_db, follower.pan)
+        try:
+            self._files[stem.part].write(placed.T)
+        except soundfile.LibsndfileError as error:
+            raise _disk_error(self.paths[stem.part], error) from error
+
+    def close(self) -> None:
+        """Finish every file."""
+        for file in self._files.values():
+            file.close()
+
+
+def _disk_error(path: Path, error: soundfile.LibsndfileError) -> OSError:
+    free = shutil.disk_usage(path.parent).free
+    number = 28 if free < 1 << 20 else 5
+    return OSError(number, os.strerror(number) if number == 28 else str(error), str(path))
+
+
+def write_dynamics(path: Path, heard: Heard, dynamics: Dynamics) -> None:
+    """The prediction as CSV: time, the leader's loudness, and for every part loudness, low and high (dB)."""
+    leader_db = np.full(dynamics.loudness_db.shape[1], np.nan, dtype=np.float32)
+    leader_db[: heard.frames.num_frames] = heard.frames.loudness_db[: len(leader_db)]
+    columns = ["time_s", "leader_db"]
+    rows = [leader_db]
+    for index, part in enumerate(dynamics.parts):
+        columns += [f"{part}_db", f"{part}_low_db", f"{part}_high_db"]
+        rows += [dynamics.loudness_db[index], dynamics.low_db[index], dynamics.high_db[index]]
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(columns)
+        for frame, values in enumerate(np.stack(rows, axis=1).tolist()):
+            cells = ["" if value != value else f"{value:.2f}" for value in values]  # noqa: PLR0124  NaN: past the leader
+            writer.writerow([f"{frame / FRAME_RATE_HZ:.2f}", *cells])
+
+
+def receipt(path: Path) -> FileReceipt:
+    """Hash a file, and where it is sound, its decoded samples."""
+    file_hash = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            file_hash.update(chunk)
+    if path.suffix != ".wav":
+        return FileReceipt(sha256=file_hash.hexdigest())
+    samples_hash = hashlib.sha256()
+    with soundfile.SoundFile(path) as sound:
+        for samples in sound.blocks(blocksize=1 << 18, dtype="int32", always_2d=True):
+            samples_hash.update(samples.tobytes())
+    return FileReceipt(sha256=file_hash.hexdigest(), samples_sha256=samples_hash.hexdigest())

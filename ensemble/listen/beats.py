@@ -1,0 +1,204 @@
+"""Tempo and beats from the onset strength: a tempo prior, dynamic programming, an explicit half and double test.
+
+Beats cover the whole recording, rests included: a band needs its grid everywhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d, maximum_filter1d
+
+from ensemble.clock import FRAME_RATE_HZ
+from ensemble.types import FloatArray
+
+Array = NDArray[np.float64]
+SLOWEST_BPM, FASTEST_BPM = 50.0, 220.0
+USUAL_BPM = 112.0
+SPREAD_OCTAVES = 0.7
+"""Of the log-normal prior around the usual tempo."""
+TIGHTNESS = 80.0
+"""Cost of a beat that comes early or late, against onsets in units of their own deviation."""
+NUM_CANDIDATES = 5
+RECURRENCE_WEIGHT = 2.0
+STEADY_LOG = 0.05
+"""Mean deviation of a played beat from its period: steady players stay within a few percent."""
+SUPPORT = 0.5
+"""A beat at which the onset strength, in deviations, exceeds this stands on something that was played."""
+MIN_CLARITY = 0.25
+"""Below this the beat is no more than a guess; see `Beats.clarity`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beats:
+    """A beat grid. times_s [beats], rising, within the recording, at least two.
+
+    clarity: 0..1, how much of the onset strength recurs from beat to beat; `MIN_CLARITY` divides a pulse from none.
+    """
+
+    times_s: Array
+    tempo_bpm: float
+    clarity: float
+
+
+def track_beats(onset: FloatArray, duration_s: float) -> Beats:
+    """Find the pulse and lay a grid over the whole recording.
+
+    Args:
+        onset: onset strength at 100 Hz.  [frames]
+        duration_s: length of the recording, at least half a second.
+
+    Source: the dynamic programming is Ellis, Beat Tracking by Dynamic Programming, JNMR 2007.
+    """
+    accents = _accents(onset)
+    best, best_value, clarity = np.empty(0, dtype=np.int64), -np.inf, 0.0
+    for period, recurrence in _candidates(accents):
+        beats = _dynamic_programme(accents, period)
+        value = _worth(accents, beats, period) + RECURRENCE_WEIGHT * recurrence
+        if value > best_value:
+            best, best_value, clarity = beats, value, recurrence
+    if len(best) < 4:
+        return _even_grid(duration_s, clarity=0.0)
+    times_s = _whole_grid(accents, best, duration_s)
+    if len(times_s) < 2:
+        return _even_grid(duration_s, clarity=0.0)
+    tempo_bpm = float(np.clip(60.0 / _period_s(times_s), SLOWEST_BPM, FASTEST_BPM))
+    return Beats(times_s=times_s, tempo_bpm=tempo_bpm, clarity=clarity)
+
+
+def _even_grid(duration_s: float, clarity: float) -> Beats:
+    """A grid for what is too short or too still to have one: two beats at least."""
+    period_s = min(0.5, 0.55 * duration_s)
+    times_s = np.arange(0.0, duration_s, period_s)
+    return Beats(times_s=times_s, tempo_bpm=60.0 / period_s, clarity=clarity)
+
+
+def _accents(onset: FloatArray) -> Array:
+    """Onset strength above its surroundings, compressed, in its own standard deviations.  [frames]"""
+    strength = np.sqrt(np.maximum(onset.astype(np.float64), 0.0))
+    above = np.maximum(strength - gaussian_filter1d(strength, 0.4 * FRAME_RATE_HZ), 0.0)
+    blurred = gaussian_filter1d(above, 1.5)
+    deviation = float(blurred.std())
+    return blurred / deviation if deviation > 1e-9 else np.zeros_like(blurred)
+
+
+def _recurrence(accents: Array) -> Array:
+    """Autocorrelation by lag, 1 at lag zero; each lag by as many products as it has.  [lags]"""
+    centred = accents - accents.mean()
+    size = 1 << (2 * len(centred) - 1).bit_length()
+    spectrum = np.fft.rfft(centred, size)
+    raw = np.fft.irfft(np.square(np.abs(spectrum)), size)[: len(centred)]
+    # Long lags rest on few products: at least half the recording stands below the line.
+    products = np.maximum(len(centred) - np.arange(len(centred)), len(centred) / 2)
+    power = raw[0] / len(centred)
+    return raw / products / power if power > 0 else np.zeros_like(raw)
+
+
+def _prior(period: Array) -> Array:
+    octaves = np.log2(60.0 * FRAME_RATE_HZ / period / USUAL_BPM)
+    return np.exp(-0.5 * np.square(octaves / SPREAD_OCTAVES))
+
+
+def _candidates(accents: Array) -> list[tuple[float, float]]:
+    """Periods in frames, each with how much recurs in its family (0..1): the best few, their halves and their doubles.
+
+    A family shares one figure, because a slower level always gathers more: `_worth` decides between its members.
+    """
+    shortest, longest = 60.0 * FRAME_RATE_HZ / FASTEST_BPM, 60.0 * FRAME_RATE_HZ / SLOWEST_BPM
+    longest = min(longest, len(accents) / 2.5)
+    if longest <= shortest:
+        return []
+    # Played time breathes: of each multiple the best within a frame counts.
+    recurrence = maximum_filter1d(_recurrence(accents), 3)
+    periods = np.geomspace(shortest, longest, 400)
+    multiples = np.outer((1, 2, 3, 4), periods)
+    heard = np.interp(multiples, np.arange(len(recurrence)), recurrence, right=0.0)
+    comb = np.array((1.0, 1.0, 0.5, 0.5)) @ heard / 3
+    score = np.maximum(comb, 0.0) * _prior(periods)
+    is_peak = (score >= np.roll(score, 1)) & (score >= np.roll(score, -1))
+    peaks = sorted(np.flatnonzero(is_peak).tolist(), key=lambda index: -score[index])[:NUM_CANDIDATES]
+    found: list[tuple[float, float]] = []
+    for period in periods[peaks]:
+        family = [level for level in (period, period / 2, period * 2) if shortest <= level <= longest]
+        shared = float(np.clip(np.interp(family, periods, comb).max(), 0.0, 1.0))
+        new = [level for level in family if all(abs(np.log(level / other)) > 0.04 for other, _ in found)]
+        found += [(float(level), shared) for level in new]
+    return found
+
+
+def _dynamic_programme(accents: Array, period: float) -> NDArray[np.int64]:
+    """The beats, in frames, that gather the most accents at nearly even distance."""
+    lags = np.arange(max(1, round(0.6 * period)), round(1.6 * period) + 1)[::-1]
+    cost = TIGHTNESS * np.square(np.log(lags / period))
+    reach = int(lags[0])
+    total = np.zeros(len(accents) + reach)  # before the recording every start is free
+    previous = np.full(len(accents), -1, dtype=np.int64)
+    first, last = int(lags[0]), int(lags[-1])
+    for frame in range(len(accents)):
+        scores = total[frame + reach - first : frame + reach - last + 1] - cost
+        choice = int(np.argmax(scores))
+        if scores[choice] > 0.0:
+            total[frame + reach] = accents[frame] + scores[choice]
+            previous[frame] = frame - int(lags[choice])
+        else:
+            total[frame + reach] = accents[frame]
+    end = len(accents) - 1 - int(np.argmax(total[reach:][::-1][: max(1, round(period))]))
+    beats = []
+    while end >= 0:
+        beats.append(end)
+        end = int(previous[end])
+    return np.array(beats[::-1], dtype=np.int64)
+
+
+def _worth(accents: Array, beats: NDArray[np.int64], period: float) -> float:
+    """Which of several grids is the pulse: strong on every beat, weak between, near the usual tempo.
+
+    Half the true tempo leaves strong accents in the middle between its beats, a third of it on both inner thirds;
+    double the true tempo puts every second beat on nothing.
+    """
+    if len(beats) < 3:
+        return -np.inf
+    nearby = maximum_filter1d(accents, 5)
+    capped, steps = np.minimum(nearby, 3.0), np.diff(beats)
+    on_beat, middle = float(capped[beats].mean()), float(capped[beats[:-1] + steps // 2].mean())
+    thirds = [float(capped[beats[:-1] + steps * part // 3].mean()) for part in (1, 2)]
+    evens, odds = float(nearby[beats[::2]].mean()), float(nearby[beats[1::2]].mean())
+    # Music rests on some beats; a grid at double the tempo rests on nearly every second one.
+    unevenness = max(0.0, 0.6 - min(evens, odds) / max(evens, odds, 1e-9))
+    looseness = min(float(np.abs(np.log(steps / period)).mean()) / STEADY_LOG, 3.0)
+    prior = float(np.log(_prior(np.array(period))))
+    return (on_beat - 0.5 * middle - 0.7 * min(thirds)) / 3.0 - unevenness - 0.1 * looseness + 0.8 * prior
+
+
+def _whole_grid(accents: Array, beats: NDArray[np.int64], duration_s: float) -> Array:
+    """From the first frame to the end: played beats are kept, beats in rests divide the time between them evenly."""
+    refined = beats + _peak_offset(accents, beats)
+    supported = np.flatnonzero(maximum_filter1d(accents, 5)[beats] > SUPPORT)
+    if len(supported) < 2:
+        supported = np.arange(len(beats))
+    number = np.arange(supported[0], supported[-1] + 1)
+    grid = np.interp(number, supported, refined[supported]) / FRAME_RATE_HZ
+    head_s, tail_s = _period_s(grid[:9]), _period_s(grid[-9:])
+    num_before, num_after = int(grid[0] / head_s), int(np.ceil((duration_s - grid[-1]) / tail_s)) - 1
+    before = grid[0] - head_s * np.arange(num_before, 0, -1)
+    after = grid[-1] + tail_s * np.arange(1, max(num_after, 0) + 1)
+    whole = np.concatenate([before, grid, after])
+    whole = whole[(whole >= 0.0) & (whole < duration_s)]
+    return whole[np.diff(whole, prepend=-1.0) > 0.0]
+
+
+def _period_s(times_s: Array) -> float:
+    """Slope of the straight line through the times."""
+    number = np.arange(len(times_s)) - (len(times_s) - 1) / 2
+    return float((number * times_s).sum() / np.square(number).sum())
+
+
+def _peak_offset(accents: Array, beats: NDArray[np.int64]) -> Array:
+    """Where between the frames the accent peaks, -0.5..0.5, by the parabola through three frames."""
+    inside = np.clip(beats, 1, len(accents) - 2)
+    left, middle, right = accents[inside - 1], accents[inside], accents[inside + 1]
+    bend = left - 2 * middle + right
+    is_peak = (middle >= left) & (middle >= right) & (bend < 0) & (inside == beats)
+    return np.where(is_peak, 0.5 * (left - right) / np.where(bend < 0, bend, -1.0), 0.0)

@@ -1,0 +1,134 @@
+"""Key and chords: profile correlation, then one chord per beat by Viterbi with a diatonic prior."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensemble.types import Chord, FloatArray, Key, Mode, Quality
+from ensemble.viterbi import fixed_lag_viterbi
+
+Array = NDArray[np.float64]
+LOOK_AHEAD_BEATS = 8
+PROFILES: dict[Mode, tuple[float, ...]] = {
+    "major": (5.0, 2.0, 3.5, 2.0, 4.5, 4.0, 2.0, 4.5, 2.0, 3.5, 1.5, 4.0),
+    "minor": (5.0, 2.0, 3.5, 4.5, 2.0, 4.0, 2.0, 4.5, 3.5, 2.0, 1.5, 4.0),
+}
+"""How well each degree fits a key. Source: Temperley, What's Key for Key?, Music Perception 17, 1999."""
+ENDING_WEIGHT = 0.08
+"""Tunes end on their tonic: worth this much correlation."""
+TONES: dict[Quality, tuple[int, ...]] = {
+    "maj": (0, 4, 7),
+    "min": (0, 3, 7),
+    "dim": (0, 3, 6),
+    "7": (0, 4, 7, 10),
+    "maj7": (0, 4, 7, 11),
+    "min7": (0, 3, 7, 10),
+}
+TONE_WEIGHTS = (1.0, 0.85, 0.85, 0.6)
+QUALITY_COST: dict[Quality, float] = {"maj": 0.0, "min": 0.0, "dim": 0.35, "7": 0.25, "maj7": 0.4, "min7": 0.35}
+DEGREE_COST: dict[Mode, dict[tuple[int, str], float]] = {
+    "major": {(0, "maj"): 0.0, (7, "maj"): 0.1, (5, "maj"): 0.1, (9, "min"): 0.2, (2, "min"): 0.25, (4, "min"): 0.45,
+              (11, "dim"): 0.6},
+    "minor": {(0, "min"): 0.0, (7, "maj"): 0.15, (5, "min"): 0.15, (8, "maj"): 0.2, (3, "maj"): 0.2, (10, "maj"): 0.25,
+              (7, "min"): 0.35, (2, "dim"): 0.45, (11, "dim"): 0.6},
+}  # fmt: skip
+"""By semitones above the tonic and triad: how far from home a chord is."""
+FOREIGN_COST = 0.9
+MISFIT_COST = 4.0
+"""Of a chord that has nothing in common with what sounds."""
+NOTHING_SOUNDS_COST = 0.25
+NO_CHORD_COST = 1.6
+"""Of hearing no chord although something sounds."""
+CHANGE_COST = {"downbeat": 0.45, "strong": 0.7, "weak": 1.15}
+FIFTH_FALL_BONUS = 0.12
+
+NO_CHORD = Chord(root=0, quality="none")
+CHORDS = (*(Chord(root=root, quality=quality) for quality in TONES for root in range(12)), NO_CHORD)
+
+
+def find_key(chroma: FloatArray, last_notes: FloatArray) -> Key:
+    """The key whose profile correlates best with how long each pitch class sounds.
+
+    Args:
+        chroma: duration (or energy) per pitch class over the whole recording.  [12]
+        last_notes: the same of its last beats.  [12]
+    """
+    best, best_value = Key(tonic=0, mode="major"), -np.inf
+    ending = last_notes / max(float(last_notes.max(initial=0.0)), 1e-9)
+    for mode, profile in PROFILES.items():
+        for tonic in range(12):
+            value = _correlation(chroma.astype(np.float64), np.roll(profile, tonic)) + ENDING_WEIGHT * ending[tonic]
+            if value > best_value + 1e-9:
+                best, best_value = Key(tonic=tonic, mode=mode), float(value)
+    return best
+
+
+def _correlation(left: Array, right: Array) -> float:
+    left, right = left - left.mean(), right - right.mean()
+    scale = float(np.sqrt((left * left).sum() * (right * right).sum()))
+    return float((left * right).sum()) / scale if scale > 0 else 0.0
+
+
+def find_chords(
+    beat_chroma: FloatArray, key: Key, beats_per_bar: int = 1, first_downbeat: int = 0
+) -> tuple[Chord, ...]:
+    """One chord per beat.
+
+    A chord pays for what does not fit it, for its distance from the key, and for coming on a weak beat; each is
+    decided from the next `LOOK_AHEAD_BEATS` beats, so that a longer recording keeps the chords of a shorter one.
+
+    Args:
+        beat_chroma: [12, beats], any scale, 0 where nothing sounds.
+        key: the key.
+        beats_per_bar: beats in a bar; with 1 every beat is as good as another for a change.
+        first_downbeat: index of the first beat that opens a bar.
+    """
+    costs = _costs(beat_chroma.astype(np.float64), key)
+    changes = {strength: _change_costs(cost) for strength, cost in CHANGE_COST.items()}
+
+    def transition(beat: int) -> Array:
+        place = (beat - first_downbeat) % beats_per_bar
+        if beats_per_bar == 1 or (beats_per_bar == 4 and place == 2):
+            return changes["strong"]
+        return changes["downbeat" if place == 0 else "weak"]
+
+    return tuple(CHORDS[choice] for choice in fixed_lag_viterbi(costs, transition, LOOK_AHEAD_BEATS))
+
+
+def _costs(beat_chroma: Array, key: Key) -> Sequence[Array]:
+    """Per beat, what each chord costs.  [beats] of [chords]"""
+    templates, distance = np.zeros((len(CHORDS), 12)), np.zeros(len(CHORDS))
+    for row, chord in enumerate(CHORDS[:-1]):
+        for tone, weight in zip(TONES[chord.quality], TONE_WEIGHTS, strict=False):
+            templates[row, (chord.root + tone) % 12] = weight
+        distance[row] = _distance(chord, key)
+    templates /= np.maximum(np.sqrt(np.square(templates).sum(axis=1, keepdims=True)), 1e-9)
+    length = np.sqrt(np.square(beat_chroma).sum(axis=0))
+    fit = templates @ (beat_chroma / np.maximum(length, 1e-9))
+    costs = np.where(length > 0, MISFIT_COST * (1 - fit), NOTHING_SOUNDS_COST) + 0.6 * distance[:, None]
+    costs[-1] = np.where(length > 0, NO_CHORD_COST + MISFIT_COST * 0.3, 0.0)
+    return list(costs.T)
+
+
+def _distance(chord: Chord, key: Key) -> float:
+    triad = {"7": "maj", "maj7": "maj", "min7": "min"}.get(chord.quality, chord.quality)
+    degree = (chord.root - key.tonic) % 12
+    cost = DEGREE_COST[key.mode].get((degree, triad), FOREIGN_COST) + QUALITY_COST[chord.quality]
+    is_dominant_seventh = degree == 7 and chord.quality == "7"
+    return cost - 0.15 if is_dominant_seventh else cost
+
+
+def _change_costs(cost: float) -> Array:
+    """What a change of chord costs; a falling fifth is the most natural step.  [chords, chords]"""
+    change = np.full((len(CHORDS), len(CHORDS)), cost)
+    for before, left in enumerate(CHORDS[:-1]):
+        for after, right in enumerate(CHORDS[:-1]):
+            if (left.root - right.root) % 12 == 7:
+                change[before, after] -= FIFTH_FALL_BONUS
+            elif left.root == right.root:
+                change[before, after] *= 0.7
+    np.fill_diagonal(change, 0.0)
+    return change

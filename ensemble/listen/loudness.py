@@ -1,0 +1,21 @@
+"""How loud the leader is: A-weighted dB on a fixed scale, never relative to the recording."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ensemble.audio.spectra import a_weighting, bin_frequencies_hz, power_spectra
+from ensemble.clock import FRAME_RATE_HZ
+from ensemble.types import SILENCE_DB, FloatArray
+
+WINDOW_S = 0.064
+
+
+def loudness_db(samples: FloatArray, sample_rate: int, num_frames: int) -> FloatArray:
+    """A-weighted loudness; a full-scale 1 kHz sine is 0 dB, `SILENCE_DB` is the floor.  [frames]"""
+    window_samples = 2 * round(WINDOW_S * sample_rate / 2)
+    gain = (a_weighting(bin_frequencies_hz(window_samples, sample_rate)) / 0.5).astype(np.float32)
+    loudness = np.empty(num_frames, dtype=np.float32)
+    for at, power in power_spectra(samples, num_frames, sample_rate // FRAME_RATE_HZ, window_samples):
+        loudness[at] = 10 * np.log10(np.maximum((power * gain).sum(axis=1), 10 ** (SILENCE_DB / 10)))
+    return loudness

@@ -1,0 +1,38 @@
+"""When notes begin: spectral flux on log-mel bands that a vibrato does not set off."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.ndimage import maximum_filter1d
+
+from ensemble.audio.spectra import mel_bands, power_spectra
+from ensemble.clock import FRAME_RATE_HZ
+from ensemble.types import FloatArray
+
+WINDOW_SAMPLES = 512
+NUM_BANDS = 48
+RANGE_DB = 60.0
+"""Below the loudest band of the recording by more than this is background: nothing there is an onset."""
+LAG_FRAMES = 2
+
+
+def onset_strength(samples: FloatArray, sample_rate: int, num_frames: int) -> FloatArray:
+    """Mean rise of the bands over 20 ms, in units of 10 dB.  [frames]
+
+    Each band is compared with the louder of itself and its neighbours two frames before, so that a partial which
+    wanders into the next band is no onset.
+
+    Source: Boeck and Widmer, SuperFlux, DAFx 2013.
+    """
+    bands = mel_bands(NUM_BANDS, WINDOW_SAMPLES, sample_rate, low_hz=40.0, high_hz=0.46 * sample_rate)
+    level = np.empty((num_frames, NUM_BANDS), dtype=np.float32)
+    for at, power in power_spectra(samples, num_frames, sample_rate // FRAME_RATE_HZ, WINDOW_SAMPLES):
+        level[at] = power @ bands
+    loudest = float(level.max(initial=0.0))
+    if loudest == 0.0:
+        return np.zeros(num_frames, dtype=np.float32)
+    level_db = 10 * np.log10(np.maximum(level / loudest, 10 ** (-RANGE_DB / 10)))
+    before = np.full_like(level_db, -RANGE_DB)
+    before[LAG_FRAMES:] = maximum_filter1d(level_db, 3, axis=1)[:-LAG_FRAMES]
+    rise: FloatArray = np.maximum(level_db - before, 0.0).mean(axis=1) / np.float32(10.0)
+    return rise

@@ -1,0 +1,122 @@
+"""The bus: the leader and the stems as their files hold them, summed, brought to a loudness, kept under a ceiling."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from ensemble.config import MixSettings
+from ensemble.errors import AudioError
+from ensemble.mix.gain import CENTRE
+from ensemble.mix.limiter import Limiter
+from ensemble.mix.loudness import LoudnessMeter, integrated_lufs
+
+CHUNK_SAMPLES = 65_536
+MAX_GAIN_DB = 30.0
+TOLERANCE_LU = 0.5
+"""How far the limiter may pull the mix below its target before more gain is given."""
+MAX_RETRIES = 2
+PCM_STEPS = 2**23
+
+Chunk = NDArray[np.float64]
+
+
+def mix_files(leader: Path, stems: Sequence[Path], out: Path, settings: MixSettings) -> float:
+    """Mix a leader and the stems that accompany it into a 24-bit stereo WAV.
+
+    Runs in chunks aligned to sample 0, in memory that does not depend on the duration. The order of the stems does
+    not matter to the bytes: in float64 their sum is exact. What is shorter than the rest is silent after its end.
+
+    Args:
+        leader: one or two channels; it stands in the centre, under the same pan law as everyone else.
+        stems: stereo, at the leader's rate, after gain and pan.
+        out: the file to write.
+        settings: the leader's level, the loudness to reach (ITU-R BS.1770-4), the true peak not to pass.
+
+    Returns:
+        The gain of the bus in dB: what brings the loudness to its target, `MAX_GAIN_DB` at most; 0 when nothing is
+        loud enough to be measured.
+
+    Raises:
+        AudioError: a file cannot be read, or has another rate or number of channels; or `out` cannot be written.
+    """
+    gain_db = _first_gain_db(leader, stems, settings)
+    for retries_left in reversed(range(MAX_RETRIES + 1)):
+        loudness_lufs = _write(leader, stems, out, settings, gain_db)
+        missing_lu = settings.target_lufs - loudness_lufs
+        if not retries_left or not TOLERANCE_LU < missing_lu < math.inf or gain_db == MAX_GAIN_DB:
+            break
+        gain_db = min(gain_db + missing_lu, MAX_GAIN_DB)
+    return gain_db
+
+
+def _first_gain_db(leader: Path, stems: Sequence[Path], settings: MixSettings) -> float:
+    with ExitStack() as files:
+        bus = _Bus(leader, stems, settings, files)
+        loudness_lufs = integrated_lufs(bus.chunks(), bus.sample_rate)
+    return 0.0 if math.isinf(loudness_lufs) else min(settings.target_lufs - loudness_lufs, MAX_GAIN_DB)
+
+
+def _write(leader: Path, stems: Sequence[Path], out: Path, settings: MixSettings, gain_db: float) -> float:
+    """Write the mix at one gain; the loudness it came to."""
+    gain = 10 ** (gain_db / 20)
+    with ExitStack() as files:
+        bus = _Bus(leader, stems, settings, files)
+        limiter = Limiter(settings.ceiling_dbtp, bus.sample_rate)
+        meter = LoudnessMeter(bus.sample_rate)
+        sink = files.enter_context(_opened(out, "w", bus.sample_rate))
+
+        def put(limited: Chunk) -> None:
+            steps = np.clip(np.rint(limited * PCM_STEPS), -PCM_STEPS, PCM_STEPS - 1).astype(np.int32)
+            sink.write(np.ascontiguousarray(steps.T) * np.int32(2**8))  # 24 bits in the upper part of 32
+            meter.hear(steps / PCM_STEPS)
+
+        for chunk in bus.chunks():
+            put(limiter.push(chunk * gain))
+        put(limiter.flush())
+        return meter.lufs()
+
+
+class _Bus:
+    """The open files of one pass."""
+
+    def __init__(self, leader: Path, stems: Sequence[Path], settings: MixSettings, files: ExitStack) -> None:
+        self._leader = files.enter_context(_opened(leader, "r"))
+        self._stems = [files.enter_context(_opened(stem, "r")) for stem in stems]
+        self._leader_gain = CENTRE * 10 ** (settings.leader_gain_db / 20)
+        self.sample_rate = int(self._leader.samplerate)
+        if self._leader.channels > 2:
+            raise AudioError(str(leader), f"has {self._leader.channels} channels", "a leader has one or two")
+        for path, stem in zip(stems, self._stems, strict=True):
+            if (stem.samplerate, stem.channels) != (self.sample_rate, 2):
+                found = f"has {stem.channels} channels at {stem.samplerate} Hz"
+                raise AudioError(str(path), found, f"a stem of this mix has 2 at {self.sample_rate}")
+
+    def chunks(self) -> Iterator[Chunk]:
+        """The sum, piece by piece, as long as the longest file.  [2, samples]"""
+        num_samples = max(file.frames for file in (self._leader, *self._stems))
+        for start in range(0, num_samples, CHUNK_SAMPLES):
+            length = min(CHUNK_SAMPLES, num_samples - start)
+            total = np.zeros((length, 2))
+            for stem in self._stems:
+                sound = stem.read(length, dtype="float64", always_2d=True)
+                total[: len(sound)] += sound
+            sound = self._leader.read(length, dtype="float64", always_2d=True)
+            total[: len(sound)] += sound * self._leader_gain
+            yield np.ascontiguousarray(total.T)
+
+
+def _opened(path: Path, mode: str, sample_rate: int = 0) -> soundfile.SoundFile:
+    try:
+        if mode == "r":
+            return soundfile.SoundFile(path)
+        return soundfile.SoundFile(path, "w", sample_rate, 2, "PCM_24", format="WAV")
+    except (OSError, soundfile.LibsndfileError) as error:
+        verb = "read" if mode == "r" else "written"
+        raise AudioError(str(path), f"cannot be {verb}", "is the render's folder complete and writable?") from error

@@ -1,0 +1,89 @@
+"""The peak between the samples: what a converter will reach, heard at four times the rate."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import numpy as np
+import scipy.signal
+from numpy.typing import NDArray
+
+OVERSAMPLING = 4
+HALF_TAPS = 10
+"""Samples to each side that shape a value between two samples."""
+
+
+def _interpolators() -> NDArray[np.float64]:
+    """One filter per point between two samples, at 1/4, 1/2 and 3/4 of the way.  [3, 2 * HALF_TAPS]
+
+    A windowed sinc, within 0.05 dB up to 0.42 of the sample rate. On the samples themselves it would be the identity,
+    so they need no filter.
+    """
+    length = 2 * OVERSAMPLING * HALF_TAPS + 1
+    kernel = scipy.signal.firwin(length, 1 / OVERSAMPLING, window=("kaiser", 5.0))
+    phases = np.stack([kernel[phase:-1:OVERSAMPLING] for phase in range(1, OVERSAMPLING)])
+    return np.asarray(phases / phases.sum(axis=1, keepdims=True))
+
+
+def _filtered(channel: NDArray[np.float64], taps: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The valid part of a convolution, in two halves: numpy is several times faster with up to 11 taps."""
+    late = np.convolve(channel[HALF_TAPS:], taps[:HALF_TAPS], mode="valid")
+    late += np.convolve(channel[:-HALF_TAPS], taps[HALF_TAPS:], mode="valid")
+    return np.asarray(late)
+
+
+class TruePeak:
+    """The highest value around every sample, over all channels, `HALF_TAPS` samples late.
+
+    Source: ITU-R BS.1770-4, annex 2 (four times oversampling).
+    """
+
+    def __init__(self, num_channels: int) -> None:
+        self._filters = _interpolators()
+        self._held = np.zeros((num_channels, HALF_TAPS))
+        self._before = 0.0
+
+    def push(self, chunk: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Hear the next piece.
+
+        Args:
+            chunk: [channels, samples]
+
+        Returns:
+            for every sample that now has `HALF_TAPS` neighbours after it, the highest magnitude of the sample and
+            of the points up to its neighbours.  [samples]
+        """
+        signal = np.concatenate([self._held, chunk], axis=1)
+        num_ready = signal.shape[1] - 2 * HALF_TAPS
+        if num_ready <= 0:
+            self._held = signal
+            return np.zeros(0)
+        self._held = signal[:, -2 * HALF_TAPS :]
+        on = np.abs(signal[:, HALF_TAPS : HALF_TAPS + num_ready]).max(axis=0)
+        after = np.zeros(num_ready)
+        for channel in signal:
+            for taps in self._filters:
+                between = _filtered(channel, taps)[1 : num_ready + 1]
+                np.maximum(after, np.abs(between, out=between), out=after)
+        before = np.concatenate([[self._before], after[:-1]])
+        self._before = after[-1]
+        return np.asarray(np.maximum(on, np.maximum(before, after)))
+
+
+def true_peak_dbtp(chunks: Iterable[NDArray[np.floating]]) -> float:
+    """The true peak of a whole signal in dBTP; -inf for silence.  chunks [channels, samples]"""
+    meter: TruePeak | None = None
+    peak, num_channels = 0.0, 1
+    for chunk in chunks:
+        num_channels = chunk.shape[0]
+        meter = meter or TruePeak(num_channels)
+        peak = max(peak, float(meter.push(chunk).max(initial=0.0)))
+    if meter:
+        peak = max(peak, float(meter.push(np.zeros((num_channels, 2 * HALF_TAPS))).max(initial=0.0)))
+    return decibels(peak)
+
+
+def decibels(magnitude: float) -> float:
+    """20 log10, with -inf for nothing."""
+    return 20 * math.log10(magnitude) if magnitude > 0 else -math.inf

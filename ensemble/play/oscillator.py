@@ -1,0 +1,150 @@
+"""The harmonic bank on a CPU: one rotation per harmonic and sample, nothing at or above Nyquist."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensemble.clock import hop_samples
+from ensemble.play.kernels import kernel
+from ensemble.types import FloatArray
+
+TAPER_START = 0.45
+"""Of the sample rate: from here on a harmonic fades, and at one half it is silent."""
+
+
+def nyquist_taper(f0_hz: FloatArray, num_harmonics: int, sample_rate: int) -> FloatArray:
+    """Weight of every harmonic: 1 up to 0.45 of the sample rate, falling to 0 at Nyquist.  [..., num_harmonics]
+
+    What is faded is lost, not given to the harmonics below: the level of those must not depend on the rate.
+    """
+    height = f0_hz[..., None] * (np.arange(1, num_harmonics + 1, dtype=np.float32) / np.float32(sample_rate))
+    taper: FloatArray = np.clip((np.float32(0.5) - height) / np.float32(0.5 - TAPER_START), 0.0, 1.0)
+    return taper
+
+
+@kernel
+def add_harmonics(
+    samples: FloatArray,
+    f0_start_hz: FloatArray,
+    f0_stop_hz: FloatArray,
+    amplitudes: FloatArray,
+    phase_cycles: float,
+    sample_rate: float,
+) -> float:
+    """Add one voice's harmonics to `samples`, over consecutive intervals of one hop.
+
+    Args:
+        samples: is added to.  [intervals * hop]
+        f0_start_hz: fundamental at the start of every interval.  [intervals]
+        f0_stop_hz: at its end, linear between.  [intervals]
+        amplitudes: of every harmonic at the interval's ends, linear between, already tapered.
+            [intervals + 1, num_harmonics]
+        phase_cycles: the fundamental's phase before the first sample.
+        sample_rate: in Hz.
+
+    Returns:
+        The phase after the last sample, 0..1.
+
+    The fundamental's phase is float64 and wrapped once per hop, so it is as exact after an hour as at the start;
+    harmonic k is reached by rotating harmonic k-1, in float32, whose error grows with k and not with time.
+    """
+    num_intervals = len(f0_start_hz)
+    hop = len(samples) // num_intervals
+    num_harmonics = amplitudes.shape[1]
+    steps = np.arange(1.0, hop + 1.0)
+    ramp = (np.arange(hop) / hop).astype(np.float32)
+    cosine, sine = np.empty(hop, np.float32), np.empty(hop, np.float32)
+    x, y = np.empty(hop, np.float32), np.empty(hop, np.float32)
+
+    for interval in range(num_intervals):
+        start = np.float64(f0_start_hz[interval])
+        bend = (np.float64(f0_stop_hz[interval]) - start) / (2.0 * hop)
+        per_sample = 1.0 / sample_rate
+        phase_after = phase_cycles + (start * hop + bend * hop * (hop - 1)) * per_sample
+
+        lowest = min(f0_start_hz[interval], f0_stop_hz[interval])
+        audible = num_harmonics
+        if lowest * num_harmonics * 2.0 > sample_rate:
+            audible = int(0.5 * sample_rate / lowest)
+        while audible > 0 and amplitudes[interval, audible - 1] == 0 and amplitudes[interval + 1, audible - 1] == 0:
+            audible -= 1
+
+        if audible > 0:
+            for j in range(hop):
+                step = steps[j]
+                cycles = phase_cycles + (start * step + bend * step * (step - 1.0)) * per_sample
+                half_turn = math.pi * (cycles - math.floor(cycles + 0.5))  # -pi/2..pi/2
+                s, c = _sine_cosine(half_turn)
+                sine[j] = 2.0 * s * c
+                cosine[j] = 1.0 - 2.0 * s * s
+                x[j], y[j] = cosine[j], sine[j]
+            out = samples[interval * hop : (interval + 1) * hop]
+            here, there = amplitudes[interval], amplitudes[interval + 1]
+            for k in range(0, audible - 1, 2):  # in pairs: half the traffic to memory
+                low, low_rise = here[k], there[k] - here[k]
+                high, high_rise = here[k + 1], there[k + 1] - here[k + 1]
+                for j in range(hop):
+                    x_next = x[j] * cosine[j] - y[j] * sine[j]
+                    y_next = x[j] * sine[j] + y[j] * cosine[j]
+                    out[j] += y[j] * (low + ramp[j] * low_rise) + y_next * (high + ramp[j] * high_rise)
+                    x[j] = x_next * cosine[j] - y_next * sine[j]
+                    y[j] = x_next * sine[j] + y_next * cosine[j]
+            if audible % 2:
+                last, last_rise = here[audible - 1], there[audible - 1] - here[audible - 1]
+                for j in range(hop):
+                    out[j] += y[j] * (last + ramp[j] * last_rise)
+        phase_cycles = phase_after - math.floor(phase_after)
+    return phase_cycles
+
+
+@kernel
+def _sine_cosine(angle: float) -> tuple[float, float]:
+    """Sine and cosine of an angle within a quarter turn, to 1e-9: Taylor series, which the compiler can vectorise."""
+    square = angle * angle
+    sine = 1.0 - square / 156.0
+    sine = 1.0 - square / 110.0 * sine
+    sine = 1.0 - square / 72.0 * sine
+    sine = 1.0 - square / 42.0 * sine
+    sine = 1.0 - square / 20.0 * sine
+    sine = angle * (1.0 - square / 6.0 * sine)
+    cosine = 1.0 - square / 182.0
+    cosine = 1.0 - square / 132.0 * cosine
+    cosine = 1.0 - square / 90.0 * cosine
+    cosine = 1.0 - square / 56.0 * cosine
+    cosine = 1.0 - square / 30.0 * cosine
+    cosine = 1.0 - square / 12.0 * cosine
+    cosine = 1.0 - square / 2.0 * cosine
+    return sine, cosine
+
+
+def harmonic_bank(
+    f0_start_hz: FloatArray,
+    f0_stop_hz: FloatArray,
+    amplitudes: FloatArray,
+    phase_cycles: NDArray[np.float64],
+    sample_rate: int,
+) -> tuple[FloatArray, NDArray[np.float64]]:
+    """Sum the harmonics of several voices.
+
+    Args:
+        f0_start_hz: fundamental at the start of every interval.  [voices, intervals]
+        f0_stop_hz: at its end, linear between.  [voices, intervals]
+        amplitudes: at the ends of the intervals, tapered.  [voices, intervals + 1, num_harmonics]
+        phase_cycles: before the first sample.  [voices]
+        sample_rate: in Hz.
+
+    Returns:
+        samples [intervals * hop], and the phases after them [voices].
+
+    Source: Engel et al., DDSP, ICLR 2020 (arXiv:2001.04643), section 3.2.
+    """
+    samples = np.zeros(f0_start_hz.shape[1] * hop_samples(sample_rate), np.float32)
+    after = np.empty_like(phase_cycles)
+    for voice, phase in enumerate(phase_cycles):
+        after[voice] = add_harmonics(
+            samples, f0_start_hz[voice], f0_stop_hz[voice], amplitudes[voice], float(phase), float(sample_rate)
+        )
+    return samples, after

@@ -1,0 +1,119 @@
+"""The drummer: strokes laid at their exact samples, under the conductor's dynamics."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ensemble.clock import FRAME_RATE_HZ
+from ensemble.play.noise import noise_key
+from ensemble.play.quantum import Memory, QuantumPlayer
+from ensemble.play.strokes import NUM_VARIANTS, VELOCITY_STEPS, stroke
+from ensemble.types import SILENCE_DB, Cue, FloatArray, Hit
+
+FULL_LEVEL_DB = -20.0
+"""The loudness asked for at which the kit plays at its full level. It is what a hard backbeat then reaches, A-weighted,
+while it sounds; above it drums do not get louder."""
+VELOCITY_POWER = 1.2
+CHOKE_S = 0.005
+KNEE = 0.8
+"""Above this the sum of many strokes is bent, so that it stays below full scale."""
+_NOT_CHOKED = np.iinfo(np.int64).max
+
+
+@dataclass(frozen=True, slots=True)
+class _Ringing:
+    """A stroke that sounds: its first sample, its gain, and the sample from which a closed hat silences it."""
+
+    hit: Hit
+    start_sample: int
+    gain: float
+    choked_at: int
+
+
+class PercussionPlayer(QuantumPlayer):
+    """Plays a part's strokes. Its state is the strokes that still ring, with their gains; never their sound."""
+
+    def __init__(self, sample_rate: int, seed: int, part: str) -> None:
+        super().__init__(sample_rate)
+        self._key = noise_key(seed, part)
+
+    def _quantum(
+        self, cue: Cue, memory: Memory, ringing: tuple[Hit, ...]
+    ) -> tuple[FloatArray, Memory, tuple[Hit, ...]]:
+        struck = self._choked(self._remembered(memory, ringing) + self._struck(cue))
+        first = cue.start_frame * self.hop
+        samples = np.zeros((cue.num_frames - 1) * self.hop, np.float32)
+        still = [sound for sound in struck if self._add(samples, sound, first) > first + len(samples)]
+        after: Memory = {
+            "ringing_gain": np.array([sound.gain for sound in still], np.float32),
+            "ringing_choked_at": np.array([sound.choked_at for sound in still], np.int64),
+        }
+        return bounded(samples), after, tuple(sound.hit for sound in still)
+
+    def _remembered(self, memory: Memory, ringing: tuple[Hit, ...]) -> list[_Ringing]:
+        return [
+            _Ringing(hit, self._sample(hit), float(memory["ringing_gain"][i]), int(memory["ringing_choked_at"][i]))
+            for i, hit in enumerate(ringing)
+        ]
+
+    def _struck(self, cue: Cue) -> list[_Ringing]:
+        """The quantum's own strokes, each with the dynamics of its frame."""
+        struck = []
+        for hit in sorted(cue.hits, key=lambda hit: (hit.time_s, hit.index)):
+            loudness_db = float(cue.loudness_db[int(hit.time_s * FRAME_RATE_HZ) - cue.start_frame])
+            if loudness_db <= SILENCE_DB or hit.velocity <= 0.0:
+                continue
+            level = min(10.0 ** ((loudness_db - FULL_LEVEL_DB) / 20.0), 1.0)
+            gain = float(np.float32(level * min(hit.velocity, 1.0) ** VELOCITY_POWER))
+            struck.append(_Ringing(hit, self._sample(hit), gain, _NOT_CHOKED))
+        return struck
+
+    def _choked(self, struck: list[_Ringing]) -> list[_Ringing]:
+        """Every open hat ends where the next closed one begins."""
+        closed = [sound.start_sample for sound in struck if sound.hit.drum == "closed_hat"]
+        return [
+            _Ringing(
+                sound.hit,
+                sound.start_sample,
+                sound.gain,
+                min([sound.choked_at, *(at for at in closed if at > sound.start_sample)]),
+            )
+            if sound.hit.drum == "open_hat"
+            else sound
+            for sound in struck
+        ]
+
+    def _add(self, samples: FloatArray, sound: _Ringing, first_sample: int) -> int:
+        """Add the part of a stroke that falls into the quantum.
+
+        Returns:
+            The absolute sample at which the stroke ends.
+        """
+        hit = sound.hit
+        step = max(1, min(VELOCITY_STEPS, round(hit.velocity * VELOCITY_STEPS)))
+        hand = int(np.random.Philox(key=self._key, counter=hit.index).random_raw()) % NUM_VARIANTS
+        wave = stroke(hit.drum, step, hand, self.sample_rate)
+        choke_samples = round(CHOKE_S * self.sample_rate)
+        end = min(sound.start_sample + len(wave), sound.choked_at + choke_samples)
+        begin_in, end_in = max(sound.start_sample, first_sample), min(end, first_sample + len(samples))
+        if begin_in < end_in:
+            piece = wave[begin_in - sound.start_sample : end_in - sound.start_sample] * np.float32(sound.gain)
+            if end_in > sound.choked_at:
+                left = (sound.choked_at + choke_samples - np.arange(begin_in, end_in)) / choke_samples
+                piece *= np.clip(left, 0.0, 1.0).astype(np.float32)
+            samples[begin_in - first_sample : end_in - first_sample] += piece
+        return end
+
+    def _sample(self, hit: Hit) -> int:
+        return round(hit.time_s * self.sample_rate)
+
+
+def bounded(samples: FloatArray) -> FloatArray:
+    """Leave what lies below the knee as it is, and bend the rest below full scale.  [samples]"""
+    level = np.abs(samples)
+    over = np.maximum(level - KNEE, 0.0)
+    room = 1.0 - KNEE
+    bent = np.minimum(level, KNEE) + over * room / (over + room)
+    return np.copysign(bent, samples).astype(np.float32)

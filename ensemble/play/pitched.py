@@ -1,0 +1,129 @@
+"""A pitched part: every voice of a chord through one instrument's sound, summed into one mono stem."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensemble.play.controls import Controls, Voice, headroom
+from ensemble.play.noise import filtered_noise, noise_key
+from ensemble.play.oscillator import harmonic_bank, nyquist_taper
+from ensemble.play.quantum import Memory, QuantumPlayer
+from ensemble.types import SILENCE_DB, Cue, FloatArray, Hit
+
+
+class Synthesizer(Protocol):
+    """From controls to samples, on one kind of machine."""
+
+    def harmonics(
+        self,
+        f0_start_hz: FloatArray,
+        f0_stop_hz: FloatArray,
+        amplitudes: FloatArray,
+        phase_cycles: NDArray[np.float64],
+        sample_rate: int,
+    ) -> tuple[FloatArray, NDArray[np.float64]]:
+        """See `oscillator.harmonic_bank`."""
+
+    def noise(self, magnitudes: FloatArray, key: NDArray[np.uint64], start_sample: int, sample_rate: int) -> FloatArray:
+        """See `noise.filtered_noise`."""
+
+
+class KernelSynthesizer:
+    """The compiled kernels."""
+
+    harmonics = staticmethod(harmonic_bank)
+    noise = staticmethod(filtered_noise)
+
+
+class PitchedPlayer(QuantumPlayer):
+    """Shapes and sounds one part.
+
+    A voice's loudness is the cue's dynamics plus its own level, less what a chord of so many voices adds. Where f0 or
+    loudness is absent it is silent, and its oscillator and network run on at the last pitch.
+    """
+
+    def __init__(self, voice: Voice, synthesizer: Synthesizer, sample_rate: int, seed: int, part: str) -> None:
+        super().__init__(sample_rate)
+        self._voice = voice
+        self._synthesizer = synthesizer
+        self._noise_key = noise_key(seed, part)
+
+    def _quantum(
+        self, cue: Cue, memory: Memory, ringing: tuple[Hit, ...]
+    ) -> tuple[FloatArray, Memory, tuple[Hit, ...]]:
+        loudness_db = voice_loudness_db(cue)
+        before = memory or self._first_memory(cue)
+        pitch_hz = _held_pitch(cue.f0_hz, before["pitch_hz"])
+        shaped = [
+            self._voice.controls(pitch_hz[voice, 1:], loudness_db[voice, 1:], before["hidden"][voice])
+            for voice in range(len(pitch_hz))
+        ]
+        amplitudes, noise = self._part_controls([controls for controls, _ in shaped])
+        amplitudes = np.concatenate([before["amplitudes"][:, None], amplitudes], axis=1)
+        noise = np.concatenate([before["noise"][None], noise])
+
+        sounding = loudness_db > SILENCE_DB
+        start_hz = np.where(sounding[:, :-1], pitch_hz[:, :-1], pitch_hz[:, 1:])  # a note begins at its own pitch
+        samples, phase_cycles = self._synthesizer.harmonics(
+            start_hz, pitch_hz[:, 1:], amplitudes, before["phase_cycles"], self.sample_rate
+        )
+        samples += self._synthesizer.noise(noise, self._noise_key, cue.start_frame * self.hop, self.sample_rate)
+        after = {
+            "hidden": np.stack([hidden for _, hidden in shaped]),
+            "pitch_hz": pitch_hz[:, -1].copy(),
+            "phase_cycles": phase_cycles,
+            "amplitudes": amplitudes[:, -1].copy(),
+            "noise": noise[-1].copy(),
+        }
+        return samples, after, ringing
+
+    def _first_memory(self, cue: Cue) -> Memory:
+        """Silence, with the phase such that frame 0, one hop later, begins a period."""
+        num_voices = len(cue.f0_hz)
+        silent, _ = self._voice.controls(
+            np.zeros(1, np.float32), np.full(1, SILENCE_DB, np.float32), self._voice.hidden()
+        )
+        first_hz = np.maximum(cue.f0_hz[:, 0].astype(np.float64), 0.0)
+        return {
+            "hidden": np.stack([self._voice.hidden()] * num_voices),
+            "pitch_hz": np.zeros(num_voices, np.float32),
+            "phase_cycles": -(first_hz * self.hop / self.sample_rate) % 1.0,
+            "amplitudes": np.zeros((num_voices, silent.harmonics.shape[1]), np.float32),
+            "noise": np.zeros(silent.noise.shape[1], np.float32),
+        }
+
+    def _part_controls(self, voices: list[Controls]) -> tuple[FloatArray, FloatArray]:
+        """All voices' harmonics, tapered, and the one noise they make together, bounded below full scale.
+
+        Returns:
+            amplitudes [voices, frames, num_harmonics]; magnitudes [frames, bands]: noises have no phase, so their
+            powers add up.
+        """
+        noise = np.sqrt(np.sum([np.square(voice.noise) for voice in voices], axis=0))
+        gain = headroom(np.stack([voice.amplitude for voice in voices]), noise)
+        amplitudes = np.stack(
+            [
+                (voice.amplitude * gain)[:, None]
+                * voice.harmonics
+                * nyquist_taper(voice.f0_hz, voice.harmonics.shape[1], self.sample_rate)
+                for voice in voices
+            ]
+        )
+        return amplitudes, noise * gain[:, None]
+
+
+def voice_loudness_db(cue: Cue) -> FloatArray:
+    """What every voice is asked for; `SILENCE_DB` where it rests.  [voices, frames]"""
+    loudness_db = cue.loudness_db + cue.level_db - np.float32(10.0 * np.log10(len(cue.f0_hz)))
+    rests = (cue.f0_hz <= 0) | (cue.level_db <= SILENCE_DB) | (cue.loudness_db <= SILENCE_DB)
+    return np.where(rests, np.float32(SILENCE_DB), np.maximum(loudness_db, np.float32(SILENCE_DB)))
+
+
+def _held_pitch(f0_hz: FloatArray, last_hz: FloatArray) -> FloatArray:
+    """The pitch, held through rests; `last_hz` is each voice's before them.  [voices, frames]"""
+    known = np.concatenate([last_hz[:, None], np.maximum(f0_hz, np.float32(0.0))], axis=1)
+    newest = np.maximum.accumulate(np.where(known > 0, np.arange(known.shape[1]), 0), axis=1)
+    return np.take_along_axis(known, newest, axis=1)[:, 1:]

@@ -1,0 +1,57 @@
+"""Who plays a part: chosen once from the follower's settings."""
+
+from __future__ import annotations
+
+from ensemble.config import FollowerSettings
+from ensemble.errors import ConfigError
+from ensemble.play.checkpoint import VoiceWeights, load_voice
+from ensemble.play.controls import Voice
+from ensemble.play.gru import NeuralVoice
+from ensemble.play.naive import NaiveVoice
+from ensemble.play.percussion import PercussionPlayer
+from ensemble.play.pitched import KernelSynthesizer, PitchedPlayer, Synthesizer
+from ensemble.play.quantum import Player
+from ensemble.play.seeded import seeded_voice
+
+__all__ = ["Player", "make_player"]
+
+
+def make_player(follower: FollowerSettings, sample_rate: int, seed: int) -> Player:
+    """Seat a player.
+
+    Args:
+        follower: what it plays, with which voice, on which device.
+        sample_rate: one of `clock.SAMPLE_RATES_HZ`.
+        seed: of the render; decides its noise and, for the voice `seeded`, its weights.
+
+    Raises:
+        ConfigError: the rate is unknown, or the device is cuda and there is no GPU, or nothing to do for one.
+        VoiceError: the voice cannot be used.
+    """
+    if follower.role == "drums":
+        if follower.device == "cuda":
+            raise ConfigError(f"{follower.name}.device", "is cuda, but drums play on the CPU", "set it to auto or cpu")
+        return PercussionPlayer(sample_rate, seed, follower.name)
+    voice, synthesizer = _on_torch(follower, seed) if follower.device == "cuda" else _on_kernels(follower, seed)
+    return PitchedPlayer(voice, synthesizer, sample_rate, seed, follower.name)
+
+
+def _on_kernels(follower: FollowerSettings, seed: int) -> tuple[Voice, Synthesizer]:
+    if follower.voice == "naive":
+        return NaiveVoice(follower.spec), KernelSynthesizer()
+    return NeuralVoice(_weights(follower, seed)), KernelSynthesizer()
+
+
+def _on_torch(follower: FollowerSettings, seed: int) -> tuple[Voice, Synthesizer]:
+    from ensemble.play.torch_player import TorchSynthesizer, TorchVoice, cuda_device
+
+    device = cuda_device()
+    if follower.voice == "naive":
+        return NaiveVoice(follower.spec), TorchSynthesizer(device)
+    return TorchVoice(_weights(follower, seed), device), TorchSynthesizer(device)
+
+
+def _weights(follower: FollowerSettings, seed: int) -> VoiceWeights:
+    if follower.voice == "seeded":
+        return seeded_voice(seed, follower.instrument)
+    return load_voice(follower.voice)

@@ -1,0 +1,119 @@
+"""One stroke on one drum as samples: made once at 48 kHz, and band-limited from there to the rate that is played."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+
+import numpy as np
+import scipy.fft
+from numpy.typing import NDArray
+
+from ensemble.play.kit import KIT, Drum, NoiseBand
+from ensemble.play.noise import noise_key, white_noise
+from ensemble.types import DrumClass, FloatArray
+
+MADE_AT_HZ = 48_000
+NUM_VARIANTS = 4
+VELOCITY_STEPS = 8
+ATTACK_S = 0.0006
+CLICK_S = 0.002
+FADE_S = 0.02
+_KEPT_STROKES = 128
+
+Array = NDArray[np.float64]
+
+
+@lru_cache(maxsize=_KEPT_STROKES)
+def stroke(drum: DrumClass, velocity_step: int, variant: int, sample_rate: int) -> FloatArray:
+    """A stroke as hard as `velocity_step` of `VELOCITY_STEPS`, in one of `NUM_VARIANTS` slightly different hands.
+
+    Harder is brighter, not only louder: the high bands and the click grow faster than the low ones, and a drum's pitch
+    starts higher. The level of the whole stroke is left to the player.
+
+    Returns:
+        samples [samples], read-only; the sound begins at sample 0 and has faded at the end.
+    """
+    spec = KIT[drum]
+    velocity = velocity_step / VELOCITY_STEPS
+    samples = _made(drum, velocity, variant) * (spec.peak / _full_peak(drum))
+    played = band_limited(samples, sample_rate).astype(np.float32)
+    played.flags.writeable = False
+    return played
+
+
+@lru_cache(maxsize=len(KIT))
+def _full_peak(drum: DrumClass) -> float:
+    return max(float(np.abs(_made(drum, 1.0, variant)).max()) for variant in range(NUM_VARIANTS))
+
+
+def _made(drum: DrumClass, velocity: float, variant: int) -> Array:
+    """The stroke at 48 kHz, not yet scaled.  [samples]"""
+    spec = KIT[drum]
+    key = noise_key(variant, drum)
+    num_samples = round(spec.duration_s * MADE_AT_HZ)
+    time_s = np.arange(num_samples) / MADE_AT_HZ
+    jitter = np.random.Generator(np.random.Philox(key=key)).uniform(-1.0, 1.0, 2 + len(spec.bands))
+
+    sound = _modes(spec, time_s, velocity, pitch=1.0 + 0.006 * jitter[0], length=1.0 + 0.05 * jitter[1])
+    white = white_noise(key, 0, num_samples).astype(np.float64)
+    for band, shift in zip(spec.bands, jitter[2:], strict=True):
+        sound += _band(band, white, time_s, velocity) * 10.0 ** (0.7 * shift / 20.0)
+    sound += spec.click * velocity * white[::-1] * np.exp(-time_s * (5.0 / CLICK_S))
+
+    attack = np.clip(time_s / ATTACK_S, 0.0, 1.0)
+    release = np.clip((spec.duration_s - time_s) / FADE_S, 0.0, 1.0)
+    smooth: Array = sound * np.sin(0.5 * math.pi * attack) ** 2 * release
+    return smooth
+
+
+def _modes(spec: Drum, time_s: Array, velocity: float, pitch: float, length: float) -> Array:
+    """The drum's decaying sines, falling in pitch.  [samples]"""
+    above = spec.sweep * (0.4 + 0.6 * velocity) * spec.sweep_s * (1.0 - np.exp(-time_s / spec.sweep_s))
+    sound = np.zeros_like(time_s)
+    for mode in spec.modes:
+        cycles = mode.f0_hz * pitch * (time_s + above)
+        level = mode.level * _brightness(mode.f0_hz, velocity)
+        sound += level * np.exp(-time_s / (mode.decay_s * length)) * np.sin(2.0 * math.pi * cycles)
+    return sound
+
+
+def _band(band: NoiseBand, white: Array, time_s: Array, velocity: float) -> Array:
+    """Noise in one band under its two decays; its level is that of the whole band.  [samples]"""
+    hz = scipy.fft.rfftfreq(len(white), 1.0 / MADE_AT_HZ)
+    edge_hz = 0.15 * band.low_hz
+    inside = np.minimum(hz - band.low_hz, band.high_hz - hz) / edge_hz + 0.5
+    noise = scipy.fft.irfft(scipy.fft.rfft(white) * np.clip(inside, 0.0, 1.0), len(white))
+    noise *= 1.0 / np.sqrt(np.mean(np.square(noise)))
+    decay = (1.0 - band.slow_level) * np.exp(-time_s / band.fast_s) + band.slow_level * np.exp(-time_s / band.slow_s)
+    shaped: Array = band.level * _brightness(math.sqrt(band.low_hz * band.high_hz), velocity) * noise * decay
+    return shaped
+
+
+def _brightness(frequency_hz: float, velocity: float) -> float:
+    """How much of a frequency a softer stroke keeps: all of the lowest, ever less above 200 Hz."""
+    octaves = math.log2(1.0 + frequency_hz / 200.0)
+    return float(velocity ** (0.12 * octaves))
+
+
+def band_limited(samples: Array, sample_rate: int) -> Array:
+    """From 48 kHz to a lower rate, everything above the new Nyquist removed; the first sample stays the first.
+
+    Args:
+        samples: at 48 kHz; silence at the end.  [samples]
+        sample_rate: in Hz.
+
+    Returns:
+        [samples * sample_rate / 48000].
+    """
+    if sample_rate == MADE_AT_HZ:
+        return samples
+    unit = MADE_AT_HZ // math.gcd(MADE_AT_HZ, sample_rate)
+    padding = -(-MADE_AT_HZ // 100 // unit) * unit  # the filter rings before the first sample too, around the end
+    num_units = -(-len(samples) // unit) + padding // unit
+    spectrum = scipy.fft.rfft(samples, num_units * unit)
+    num_played = num_units * unit * sample_rate // MADE_AT_HZ
+    height = np.arange(num_played // 2 + 1) / num_played  # 0.5 is Nyquist
+    taper = np.clip((0.5 - height) / 0.05, 0.0, 1.0)
+    played: Array = scipy.fft.irfft(spectrum[: len(height)] * taper, num_played) * (num_played / (num_units * unit))
+    return played[: len(samples) * sample_rate // MADE_AT_HZ]

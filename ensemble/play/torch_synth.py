@@ -1,0 +1,93 @@
+"""The synthesizer in torch: differentiable, on any device, and the reference for the CPU kernels."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from ensemble.clock import hop_samples
+from ensemble.play.noise import cosine_table, grain_window, reach_samples
+from ensemble.play.oscillator import TAPER_START
+
+CHUNK_INTERVALS = 20
+
+
+def nyquist_taper(f0_hz: Tensor, num_harmonics: int, sample_rate: int) -> Tensor:
+    """Weight of every harmonic: 1 up to 0.45 of the sample rate, falling to 0 at Nyquist.  [..., num_harmonics]"""
+    number = torch.arange(1, num_harmonics + 1, device=f0_hz.device, dtype=f0_hz.dtype)
+    height = f0_hz.unsqueeze(-1) * (number / sample_rate)
+    return ((0.5 - height) / (0.5 - TAPER_START)).clamp(0.0, 1.0)
+
+
+def harmonic_bank(
+    f0_start_hz: Tensor, f0_stop_hz: Tensor, amplitudes: Tensor, phase_cycles: Tensor, sample_rate: int
+) -> tuple[Tensor, Tensor]:
+    """Sum the harmonics of a batch of voices; see `oscillator.add_harmonics` for the convention.
+
+    Args:
+        f0_start_hz: fundamental at the start of every interval.  [batch, intervals]
+        f0_stop_hz: at its end, linear between.  [batch, intervals]
+        amplitudes: at the ends of the intervals, tapered.  [batch, intervals + 1, num_harmonics]
+        phase_cycles: before the first sample, float64.  [batch]
+        sample_rate: in Hz.
+
+    Returns:
+        samples [batch, intervals * hop], float32, and the phases after them [batch], float64.
+
+    A sine bank and a batched product: no amplitude is ever stored per sample. Gradients reach the amplitudes, and f0
+    where it asks for them.
+    """
+    hop = hop_samples(sample_rate)
+    device = amplitudes.device
+    steps = torch.arange(1, hop + 1, device=device, dtype=torch.float64)
+    ramp = torch.arange(hop, device=device, dtype=torch.float32) / hop
+    number = torch.arange(1, amplitudes.shape[-1] + 1, device=device, dtype=torch.float64)
+
+    start = f0_start_hz.double()
+    bend = (f0_stop_hz.double() - start) / (2 * hop)
+    advance = (start * hop + bend * (hop * (hop - 1))) / sample_rate
+    total = phase_cycles.unsqueeze(-1) + torch.cumsum(advance - advance.floor(), dim=-1)
+    before = torch.cat([phase_cycles.unsqueeze(-1), total[:, :-1]], dim=-1)
+
+    pieces = []
+    for first in range(0, start.shape[1], CHUNK_INTERVALS):
+        part = slice(first, first + CHUNK_INTERVALS)
+        glide = start[:, part, None] * steps + bend[:, part, None] * (steps * (steps - 1))
+        cycles = before[:, part, None] + glide / sample_rate
+        cycles = (cycles - cycles.floor()).unsqueeze(-1) * number
+        sines = torch.sin(2 * math.pi * (cycles - cycles.detach().round()).float())
+        ends = amplitudes[:, first : first + sines.shape[1] + 1]
+        slopes = torch.stack([ends[:, :-1], ends[:, 1:] - ends[:, :-1]], dim=-1)
+        level, rise = (sines @ slopes).unbind(-1)
+        pieces.append((level + ramp * rise).flatten(1))
+    after = total[:, -1]
+    return torch.cat(pieces, dim=1), after - after.floor()
+
+
+def filtered_noise(magnitudes: Tensor, white: Tensor, sample_rate: int) -> Tensor:
+    """Filter white noise through every frame's magnitudes; see `noise.add_noise` for the convention.
+
+    Args:
+        magnitudes: of each band.  [batch, intervals + 1, bands]
+        white: `reach` samples longer on either side than what comes out.  [batch, intervals * hop + 2 * reach]
+        sample_rate: in Hz.
+
+    Returns:
+        samples [batch, intervals * hop].
+    """
+    hop, reach = hop_samples(sample_rate), reach_samples(sample_rate)
+    batch, num_frames, _ = magnitudes.shape
+    half = magnitudes @ torch.from_numpy(cosine_table(sample_rate)).to(magnitudes)
+    taps = torch.cat([half.flip(-1)[..., :-1], half], dim=-1)
+
+    window = torch.from_numpy(grain_window(sample_rate)).to(white)
+    side = hop - 2 * reach  # what the outer frames' grains lack
+    grains = torch.nn.functional.pad(white, (side, side)).unfold(-1, len(window), hop) * window
+
+    size = 2 * hop  # a grain and its filter's reach
+    spectrum = torch.fft.rfft(grains, size) * torch.fft.rfft(taps, size)
+    heard: Tensor = torch.fft.irfft(spectrum, size)
+    fading, rising = heard[:, :-1, hop:], heard[:, 1:, :hop]  # over one interval: its two frames' grains
+    return (fading + rising).reshape(batch, (num_frames - 1) * hop)

@@ -1,0 +1,39 @@
+"""Compile the CPU kernels before anybody waits for a sound."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from ensemble.clock import QUANTUM_FRAMES, SAMPLE_RATES_HZ
+from ensemble.config import FollowerSettings
+from ensemble.play.kernels import KERNELS, is_cached
+from ensemble.play.player import make_player
+from ensemble.types import Cue
+
+
+def kernels_are_cached() -> bool:
+    """Whether every kernel lies compiled on the disk; if not, the first sound takes some seconds longer, once."""
+    return all(is_cached(kernel) for kernel in KERNELS)
+
+
+def compile_kernels(rates: Iterable[int] = SAMPLE_RATES_HZ) -> None:
+    """Compile or load every kernel, and fill the tables of the given sample rates, by playing one quantum.
+
+    Raises:
+        ConfigError: a rate is unknown.
+    """
+    f0_hz = np.full((1, QUANTUM_FRAMES), 220.0, np.float32)
+    cue = Cue(
+        part="warm",
+        start_frame=0,
+        f0_hz=f0_hz,
+        level_db=np.zeros_like(f0_hz),
+        loudness_db=np.full(QUANTUM_FRAMES, -20.0, np.float32),
+        is_last=True,
+    )
+    follower = FollowerSettings(name="warm", instrument="violin", role="double", voice="seeded")
+    for sample_rate in rates:
+        player = make_player(follower, sample_rate, seed=0)
+        player.play(cue, player.start())

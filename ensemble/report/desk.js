@@ -1,0 +1,286 @@
+
+"use strict";
+(() => {
+  const byId = (id) => document.getElementById(id);
+  const times = JSON.parse(byId("times").textContent);
+  const duration = times.duration;
+  const tracks = [...document.querySelectorAll(".track")].map((row) => ({
+    row,
+    role: row.dataset.role,
+    audio: row.querySelector("audio"),
+    gain: 10 ** (Number(row.dataset.gainDb) / 20),
+    volume: 1, isMuted: false, isSolo: false,
+  }));
+  const isInside = tracks.every((track) => track.audio.src.startsWith("data:"));
+  const MEMORY_BYTES = 700e6;
+  const decodedBytes = tracks.length * duration * 48000 * 2 * 4;
+
+  // Sound, to the sample: every file decoded, all started by one clock.
+  class Buffers {
+    async load() {
+      this.context = new AudioContext();
+      const stems = this.context.createDynamicsCompressor();  // only so that a loud desk does not clip; the mix has its own limiter
+      stems.threshold.value = -2; stems.knee.value = 0; stems.ratio.value = 20; stems.attack.value = 0.002; stems.release.value = 0.1;
+      const level = this.context.createGain();
+      level.gain.value = 10 ** (-1.14 / 20);  // what the compressor adds to everything with these settings
+      stems.connect(level).connect(this.context.destination);
+      await Promise.all(tracks.map(async (track) => {
+        const text = atob(track.audio.src.slice(track.audio.src.indexOf(",") + 1));
+        const bytes = Uint8Array.from(text, (sign) => sign.charCodeAt(0));
+        track.buffer = await this.context.decodeAudioData(bytes.buffer);
+        track.fader = this.context.createGain();
+        track.fader.gain.value = 0;
+        track.fader.connect(track.role === "mix" ? this.context.destination : stems);
+      }));
+    }
+    async start(at) {
+      await this.context.resume();
+      const when = this.context.currentTime + 0.03;
+      for (const track of tracks) {
+        track.source = new AudioBufferSourceNode(this.context, { buffer: track.buffer });
+        track.source.connect(track.fader);
+        track.source.start(when, at);
+      }
+      this.origin = when - at;
+      this.from = at;
+    }
+    stop() {
+      for (const track of tracks) {
+        track.source?.stop();
+        track.source?.disconnect();
+        track.source = null;
+      }
+    }
+    position() {
+      return Math.max(this.from, this.context.currentTime - (this.context.outputLatency || 0) - this.origin);
+    }
+    level(track, value) {
+      track.fader.gain.setTargetAtTime(value, this.context.currentTime, 0.012);
+    }
+  }
+
+  // Sound, for long renders: the browser's own players, pulled together whenever they drift apart.
+  class Players {
+    async load() {
+      this.lead = tracks[0].audio;
+      this.peak = Math.max(1, ...tracks.map((track) => track.gain * 2));
+      for (const track of tracks) track.audio.preload = "auto";
+      await Promise.all(tracks.map(({ audio }) => new Promise((done, failed) => {
+        audio.addEventListener("loadedmetadata", done, { once: true });
+        audio.addEventListener("error", failed, { once: true });
+        audio.load();
+      })));
+    }
+    async start(at) {
+      const sounding = tracks.map((track) => track.audio).filter((audio) => at < audio.duration);
+      for (const audio of sounding) audio.currentTime = at;
+      await Promise.all(sounding.map((audio) => audio.play()));
+      this.timer = setInterval(() => {
+        for (const audio of sounding) {
+          const drift = audio.currentTime - this.lead.currentTime;
+          if (!audio.ended && Math.abs(drift) > 0.03) audio.currentTime = this.lead.currentTime;
+        }
+      }, 500);
+    }
+    stop() {
+      clearInterval(this.timer);
+      for (const track of tracks) track.audio.pause();
+    }
+    position() {
+      return this.lead.ended ? duration : this.lead.currentTime;
+    }
+    level(track, value) {
+      track.audio.volume = Math.min(1, value / this.peak);
+    }
+  }
+
+  const engine = isInside && decodedBytes < MEMORY_BYTES ? new Buffers() : new Players();
+  let loading = null, isPlaying = false, rest = 0, request = 0;
+  const position = () => (isPlaying ? Math.min(engine.position(), duration) : rest);
+  const hear = () => document.querySelector("input[name=hear]:checked").value;
+
+  function levelOf(track) {
+    if (track.role === "mix") return hear() === "mix" ? 1 : 0;
+    const anySolo = tracks.some((other) => other.isSolo);
+    const isHeard = hear() === "stems" && !track.isMuted && (!anySolo || track.isSolo);
+    return isHeard ? track.gain * track.volume : 0;
+  }
+  function applyLevels() {
+    for (const track of tracks) {
+      const level = levelOf(track);
+      if (engine.isLoaded) engine.level(track, level);
+      track.row.dataset.level = level.toFixed(4);
+      track.row.classList.toggle("is-unheard", level === 0 && (hear() === "stems" || track.role === "mix"));
+    }
+  }
+  function say(words, isWrong = false) {
+    byId("status").textContent = words;
+    byId("status").classList.toggle("is-wrong", isWrong);
+  }
+  async function load() {
+    say("Getting the sound ready");
+    await engine.load();
+    engine.isLoaded = true;
+    applyLevels();
+    say("");
+  }
+  async function play(at = rest) {
+    const mine = ++request;
+    try {
+      await (loading ??= load());
+      if (mine !== request) return;
+      engine.stop();
+      await engine.start(at >= duration - 0.02 ? 0 : at);
+      if (mine !== request) return;
+    } catch (problem) {
+      loading = null;
+      say(`This browser could not play the sound (${problem.message || "the files are not beside the page"}).`, true);
+      return;
+    }
+    isPlaying = true;
+    showState();
+    requestAnimationFrame(tick);
+  }
+  function pause(at = position()) {
+    request += 1;
+    rest = at;
+    if (isPlaying) engine.stop();
+    isPlaying = false;
+    showState();
+    show();
+  }
+  function seek(to) {
+    rest = Math.min(Math.max(to, 0), duration);
+    if (isPlaying) play(rest);
+    else show();
+  }
+  function tick() {
+    if (!isPlaying) return;
+    if (position() >= duration) { pause(0); return; }
+    show();
+    requestAnimationFrame(tick);
+  }
+
+  // What the page shows.
+  const { beats, chords, firstDownbeat, beatsPerBar } = times;
+  const barButtons = new Map([...document.querySelectorAll("[data-bar]")].map((button) => [Number(button.dataset.bar), button]));
+  let shownBeat = null, now = null;
+  const clock = (seconds) => `${Math.floor(seconds / 60)}:${(seconds % 60).toFixed(1).padStart(4, "0")}`;
+  function beatAt(seconds) {
+    let low = 0, high = beats.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (beats[middle] <= seconds + 1e-3) low = middle + 1; else high = middle;
+    }
+    return low - 1;
+  }
+  const barOf = (beat) => Math.floor((beat - firstDownbeat) / beatsPerBar) + 1;
+  function showBeat(beat) {
+    if (beat === shownBeat) return;
+    shownBeat = beat;
+    now?.classList.remove("is-now");
+    const bar = Math.max(barOf(beat), 0);
+    const inBar = ((beat - firstDownbeat) % beatsPerBar + beatsPerBar) % beatsPerBar + 1;
+    byId("bar").textContent = beat < 0 ? "Before the first beat" : bar ? `Bar ${bar}, beat ${inBar}` : "Pickup";
+    byId("chord").textContent = beat < 0 ? "" : chords[beat];
+    now = beat < 0 ? null : barButtons.get(bar);
+    now?.classList.add("is-now");
+  }
+  const timeline = byId("timeline"), sheet = byId("sheet"), playhead = byId("playhead"), slider = byId("seek");
+  function show() {
+    const at = position();
+    playhead.style.left = `${100 * at / duration}%`;
+    byId("time").textContent = clock(at);
+    slider.value = at;
+    if (beats.length) showBeat(beatAt(at));
+    slider.setAttribute("aria-valuetext", `${Math.floor(at / 60)} minutes ${Math.floor(at % 60)} seconds, ${byId("bar").textContent}`);
+    if (isPlaying && zoom > 1) follow();
+  }
+  function showState() {
+    byId("play").classList.toggle("is-playing", isPlaying);
+    byId("play").setAttribute("aria-label", isPlaying ? "Pause" : "Play");
+  }
+  function follow() {
+    const view = timeline.getBoundingClientRect(), line = playhead.getBoundingClientRect();
+    const head = sheet.querySelector(".over").offsetLeft;
+    if (line.left < view.left + head || line.left > view.right - 24) timeline.scrollLeft += line.left - view.left - head - 0.1 * view.width;
+  }
+  let zoom = 1;
+  const maxZoom = Math.max(4, 2 ** Math.ceil(Math.log2(duration / 8)));
+  function setZoom(to) {
+    zoom = Math.min(Math.max(to, 1), maxZoom);
+    sheet.style.setProperty("--zoom", zoom);
+    byId("out").disabled = zoom === 1;
+    byId("in").disabled = zoom === maxZoom;
+    thinLabels();
+    if (zoom > 1) follow();
+  }
+  function thinLabels() {  // a label that would touch its neighbour is left out
+    for (const kind of [".bar-label", ".chord-label"]) {
+      const labels = [...document.querySelectorAll(kind)];
+      for (const label of labels) label.hidden = false;
+      const spans = labels.map((label) => [label.offsetLeft, label.offsetWidth]);
+      let free = -Infinity;
+      labels.forEach((label, index) => {
+        label.style.display = spans[index][0] < free ? "none" : "";
+        if (spans[index][0] >= free) free = spans[index][0] + spans[index][1] + 3;
+      });
+    }
+  }
+
+  // What the listener does.
+  byId("play").addEventListener("click", () => (isPlaying ? pause() : play()));
+  slider.addEventListener("input", () => seek(Number(slider.value)));
+  byId("in").addEventListener("click", () => setZoom(zoom * 2));
+  byId("out").addEventListener("click", () => setZoom(zoom / 2));
+  for (const radio of document.querySelectorAll("input[name=hear]")) radio.addEventListener("change", applyLevels);
+  sheet.addEventListener("click", (event) => {
+    const lane = event.target.closest(".lane");
+    if (!lane) return;
+    const box = lane.getBoundingClientRect();
+    seek((event.clientX - box.left) / box.width * duration);
+  });
+  const barStart = (bar) => beats[Math.max(firstDownbeat + (bar - 1) * beatsPerBar, 0)] ?? 0;
+  for (const [bar, button] of barButtons) button.addEventListener("click", () => { rest = barStart(bar); play(rest); });
+  function hearStems() {  // to touch a fader is to ask for the stems
+    document.querySelector("input[name=hear][value=stems]").checked = true;
+    applyLevels();
+  }
+  for (const track of tracks) {
+    for (const [kind, flag] of [["mute", "isMuted"], ["solo", "isSolo"]]) {
+      const button = track.row.querySelector(`.${kind}`);
+      button?.addEventListener("click", () => {
+        track[flag] = !track[flag];
+        button.setAttribute("aria-pressed", track[flag]);
+        hearStems();
+      });
+    }
+    const fader = track.row.querySelector(".volume");
+    fader?.addEventListener("input", () => {
+      const decibels = Number(fader.value);
+      track.volume = decibels <= -40 ? 0 : 10 ** (decibels / 20);
+      fader.setAttribute("aria-valuetext", decibels <= -40 ? "off" : `${decibels} dB`);
+      hearStems();
+    });
+    fader?.addEventListener("dblclick", () => { fader.value = 0; fader.dispatchEvent(new Event("input")); });
+  }
+  document.addEventListener("keydown", (event) => {
+    const target = event.target;
+    if (event.ctrlKey || event.metaKey || event.altKey || target.closest("summary, a")) return;
+    if (event.key === " " && !target.closest("button")) { event.preventDefault(); isPlaying ? pause() : play(); }
+    if (target.matches("input")) return;
+    const turn = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (turn) {
+      event.preventDefault();
+      const bar = barOf(beatAt(position()));
+      seek(event.shiftKey && beats.length ? barStart(Math.max(bar + turn, 1)) : position() + 5 * turn);
+    }
+    if (event.key === "Home") { event.preventDefault(); seek(0); }
+  });
+  new ResizeObserver(() => thinLabels()).observe(timeline);
+
+  document.documentElement.classList.add("has-script");
+  byId("play").disabled = false;
+  applyLevels();
+  show();
+})();

@@ -1,0 +1,195 @@
+"""The manifest in words and rows: what was heard, what was measured, how fast it went, what proves it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from ensemble.plan import Manifest, StemFacts, TakeReceipt
+from ensemble.types import Heard
+
+CLICK_BAR = 1.5
+"""A join rougher than this, against the sound around it, is worth a look."""
+LOUDNESS_BAR_LU = 0.6
+TRUE_PEAK_BAR_DB = 0.1
+MINUS = "\N{MINUS SIGN}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """One line of a list: a name, what it is, and (for checks) whether it is as promised."""
+
+    name: str
+    value: str
+    note: str = ""
+    is_good: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One sound in the table of measurements. links: (label, relative address) of its files."""
+
+    name: str
+    loudness: str
+    true_peak: str
+    clipped: str
+    joins: str
+    is_clipped: bool
+    is_rough: bool
+    links: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """How long one stage took."""
+
+    name: str
+    seconds: str
+    real_time: str
+    share_percent: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bar:
+    """One bar of the chord chart: (chord, its width in beats), in order. Bar 0 is the pickup."""
+
+    number: int
+    chords: tuple[tuple[str, int], ...]
+
+
+def number(value: float, digits: int = 1, *, signed: bool = False) -> str:
+    """A number for reading: a real minus, fixed digits."""
+    return f"{value:{'+' if signed else ''}.{digits}f}".replace("-", MINUS)
+
+
+def clock(seconds: float) -> str:
+    """Minutes and seconds."""
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+
+
+def spoken(name: str) -> str:
+    """A name from a file, for reading."""
+    return name.replace("_", " ")
+
+
+def chord_name(chord: str) -> str:
+    """Accidentals as musicians write them; pitch classes are spelt C, C#, D, Eb ..."""
+    return chord.replace("#", "\N{MUSIC SHARP SIGN}").replace("b", "\N{MUSIC FLAT SIGN}")
+
+
+def headline(manifest: Manifest, heard: Heard, duration_s: float) -> list[Fact]:
+    """What was heard of the leader."""
+    cents = round(heard.tuning_cents)
+    tuning = "440 Hz" if cents == 0 else f"{number(440 * 2 ** (heard.tuning_cents / 1200))} Hz"
+    return [
+        Fact(name="Duration", value=clock(duration_s), note=f"{number(duration_s)} s with the tail"),
+        Fact(name="Tempo", value=f"{number(heard.tempo_bpm, 0)} bpm", note=f"{len(heard.beats_s)} beats heard"),
+        Fact(name="Metre", value=f"{heard.beats_per_bar} beats a bar"),
+        Fact(name="Key", value=chord_name(str(heard.key).split()[0]) + " " + heard.key.mode),
+        Fact(name="Tuning", value=tuning, note=f"{number(cents, 0, signed=True)} cents" if cents else "as written"),
+        Fact(name="Rate", value=f"{manifest.plan.sample_rate / 1000:g} kHz", note="24 bit"),
+    ]
+
+
+def notices(manifest: Manifest, heard: Heard) -> list[str]:
+    """What the listener should know before trusting the render."""
+    said = list(dict.fromkeys((*manifest.heard.warnings, *heard.warnings)))
+    if not manifest.exact:
+        said.append("Not every player sat on the same kind of machine: another render may differ in the last bits.")
+    return said
+
+
+def bars(heard: Heard) -> list[Bar]:
+    """The chords as a chart, bar by bar."""
+    per_bar, first = heard.beats_per_bar, heard.first_downbeat
+    starts = range(first, len(heard.chords), per_bar)
+    spans = [(0, 0, first)] if first else []
+    spans += [(number + 1, start, min(start + per_bar, len(heard.chords))) for number, start in enumerate(starts)]
+    chart = []
+    for bar_number, start, stop in spans:
+        runs: list[tuple[str, int]] = []
+        for chord in heard.chords[start:stop]:
+            name = chord_name(str(chord))
+            if runs and runs[-1][0] == name:
+                runs[-1] = (name, runs[-1][1] + 1)
+            else:
+                runs.append((name, 1))
+        chart.append(Bar(number=bar_number, chords=tuple(runs)))
+    return chart
+
+
+def checks(manifest: Manifest, take: TakeReceipt) -> list[Fact]:
+    """The four promises of a mix, each with its measurement."""
+    mix, settings = take.facts["mix"], manifest.plan.band.mix
+    found: list[Fact] = []
+    if mix.loudness_lufs is not None:
+        is_near = abs(mix.loudness_lufs - settings.target_lufs) <= LOUDNESS_BAR_LU
+        target = f"target {number(settings.target_lufs)}, gain {number(take.mix_gain_db, signed=True)} dB"
+        found.append(Fact(name="Loudness", value=f"{number(mix.loudness_lufs)} LUFS", note=target, is_good=is_near))
+    is_below = mix.true_peak_dbtp <= settings.ceiling_dbtp + TRUE_PEAK_BAR_DB
+    ceiling = f"ceiling {number(settings.ceiling_dbtp)}"
+    found.append(Fact(name="True peak", value=f"{number(mix.true_peak_dbtp)} dBTP", note=ceiling, is_good=is_below))
+    ratios = [facts.click_ratio for facts in take.facts.values() if facts.click_ratio is not None]
+    if ratios:
+        note = f"1 is as smooth as the sound itself, {CLICK_BAR} the bar"
+        found.append(Fact(name="Worst join", value=number(max(ratios), 2), note=note, is_good=max(ratios) <= CLICK_BAR))
+    clipped = sum(facts.clipped_samples for facts in take.facts.values())
+    note = "in the mix and every stem"
+    found.append(Fact(name="Clipped samples", value=str(clipped), note=note, is_good=clipped == 0))
+    return found
+
+
+def rows(take_name: str, take: TakeReceipt, order: Sequence[str]) -> list[Row]:
+    """The measurements of every sound of a take, in the order of the desk."""
+    known = [name for name in order if name in take.facts]
+    return [_row(take_name, take, name) for name in (*known, *(name for name in take.facts if name not in known))]
+
+
+def _row(take_name: str, take: TakeReceipt, name: str) -> Row:
+    facts: StemFacts = take.facts[name]
+    places = {"WAV": "mix.wav" if name == "mix" else f"stems/{name}.wav", "MIDI": f"parts/{name}.mid"}
+    links = ((label, quote(f"{take_name}/{place}")) for label, place in places.items() if place in take.files)
+    return Row(
+        name=name,
+        loudness="silent" if facts.loudness_lufs is None else number(facts.loudness_lufs),
+        true_peak=number(facts.true_peak_dbtp),
+        clipped=str(facts.clipped_samples),
+        joins="\N{EN DASH}" if facts.click_ratio is None else number(facts.click_ratio, 2),
+        is_clipped=facts.clipped_samples > 0,
+        is_rough=(facts.click_ratio or 0.0) > CLICK_BAR,
+        links=tuple(links),
+    )
+
+
+def stages(manifest: Manifest) -> list[Stage]:
+    """Wall time per stage, and how many seconds of music each second made."""
+    seconds = manifest.execution.seconds
+    longest = max(seconds.values(), default=0.0)
+    return [
+        Stage(
+            name=spoken(name),
+            seconds=f"{number(spent, 2)} s",
+            real_time=f"{number(manifest.execution.duration_s / spent, 0 if spent else 1)} x" if spent > 0 else "",
+            share_percent=round(100 * spent / longest, 1) if longest > 0 else 0.0,
+        )
+        for name, spent in seconds.items()
+    ]
+
+
+def hashes(manifest: Manifest) -> list[tuple[str, str, str]]:
+    """Every file's sha256, and that of its samples where it is sound."""
+    listed = [("leader.wav", manifest.leader.sha256, manifest.leader.samples_sha256 or "")]
+    for take_name, take in manifest.takes.items():
+        listed += [
+            (f"{take_name}/{name}", receipt.sha256, receipt.samples_sha256 or "")
+            for name, receipt in sorted(take.files.items())
+        ]
+    return listed
+
+
+def verify_command(folder: Path) -> str:
+    """What to type to have every hash checked by playing again."""
+    return f"ensemble verify {shlex.quote(folder.resolve().name)}"

@@ -1,0 +1,134 @@
+"""`write_report`: one HTML file that needs no network, no server and no other file to be read and heard."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ensemble.errors import OutputError
+from ensemble.plan import Manifest
+from ensemble.report import facts, pictures, sound, tracks
+from ensemble.types import Dynamics, Heard, Hits, Part
+
+PAGE_NAME = "report.html"
+SOUND_FOLDER = "report-audio"
+MAX_PAGE_BYTES = 50_000_000
+"""Sound that would make the page larger lies beside it."""
+HERE = Path(__file__).parent
+
+
+def write_report(
+    folder: Path,
+    manifest: Manifest,
+    heard: Heard,
+    parts: Sequence[Part | Hits],
+    dynamics: Dynamics,
+    max_page_bytes: int = MAX_PAGE_BYTES,
+) -> Path:
+    """Write `report.html` into the folder of a render.
+
+    The page plays the mix and every stem in sync, as MP3 inside the page; where that would pass `max_page_bytes` the
+    MP3s lie in `report-audio/` beside it, and are kept together by the browser's media clock instead of to the sample.
+
+    Args:
+        folder: of the render, complete but for the report.
+        manifest: the receipt; its first take is on the desk, every take's measurements are in the tables.
+        heard: what was heard of the leader.
+        parts: what the followers played, by name.
+        dynamics: how loud they were told to play.
+        max_page_bytes: the largest page.
+
+    Returns:
+        The page's path.
+
+    Raises:
+        OutputError: a sound of the render is missing, or the page cannot be written.
+    """
+    take_name = min(manifest.takes)
+    listed = tracks.sounds(folder, take_name, manifest)
+    wavs = [item.wav for item in listed]
+    num_samples, sample_rate = sound.timeline_samples(wavs)
+    duration_s = num_samples / sample_rate
+    page = folder / PAGE_NAME
+    try:
+        with tempfile.TemporaryDirectory(prefix=f".{SOUND_FOLDER}-", dir=folder) as draft:
+            mp3s = [Path(draft) / f"{item.name}.mp3" for item in listed]
+            envelopes = sound.encode_all(wavs, mp3s, num_samples)
+            is_inside = sum(mp3.stat().st_size for mp3 in mp3s) * 4 / 3 <= max_page_bytes
+            sources = [_inside(mp3) if is_inside else f"{SOUND_FOLDER}/{mp3.name}" for mp3 in mp3s]
+            shutil.rmtree(folder / SOUND_FOLDER, ignore_errors=True)
+            if not is_inside:
+                Path(shutil.copytree(draft, folder / SOUND_FOLDER)).chmod(0o755)
+        drawn = tracks.draw(listed, envelopes, heard, parts, dynamics, duration_s)
+        context = _context(folder, manifest, heard, duration_s) | {
+            "tracks": list(zip(drawn, sources, strict=True)),
+            "is_inside": is_inside,
+        }
+        _template().stream(context).dump(str(page), encoding="utf-8")
+    except OSError as error:
+        place = str(error.filename or page)
+        raise OutputError(place, f"cannot be written ({error.strerror})", "free some space, or render again") from error
+    return page
+
+
+def _context(folder: Path, manifest: Manifest, heard: Heard, duration_s: float) -> dict[str, Any]:
+    """Everything that the template names, but for the tracks."""
+    script = (HERE / "desk.js").read_text(encoding="utf-8")
+    beats = np.asarray(heard.beats_s)
+    bar_starts = beats[heard.first_downbeat :: heard.beats_per_bar]
+    chords = [facts.chord_name(str(chord)) for chord in heard.chords]
+    changes = [index for index, chord in enumerate(chords) if index == 0 or chord != chords[index - 1]]
+    order = ["mix", *(follower.name for follower in manifest.plan.band.followers)]
+    return {
+        "manifest": manifest,
+        "band": manifest.plan.band,
+        "headline": facts.headline(manifest, heard, duration_s),
+        "notices": facts.notices(manifest, heard),
+        "bars": facts.bars(heard),
+        "checks": [(name, facts.checks(manifest, take)) for name, take in sorted(manifest.takes.items())],
+        "rows": [(name, facts.rows(name, take, order)) for name, take in sorted(manifest.takes.items())],
+        "stages": facts.stages(manifest),
+        "hashes": facts.hashes(manifest),
+        "verify": facts.verify_command(folder),
+        "duration_s": round(duration_s, 4),
+        "clock": facts.clock(duration_s),
+        "bar_labels": [(number, _percent(at, duration_s)) for number, at in enumerate(bar_starts, 1)],
+        "chord_labels": [(chords[index], _percent(beats[index], duration_s)) for index in changes],
+        "bar_lines": pictures.bar_lines(bar_starts, duration_s),
+        "beat_lines": pictures.bar_lines(np.setdiff1d(beats, bar_starts), duration_s),
+        "box": f"0 0 {pictures.WIDTH} {pictures.HEIGHT}",
+        "times": {
+            "duration": round(duration_s, 4),
+            "beats": [round(float(beat), 3) for beat in beats],
+            "chords": chords,
+            "firstDownbeat": heard.first_downbeat,
+            "beatsPerBar": heard.beats_per_bar,
+        },
+        "style": (HERE / "style.css").read_text(encoding="utf-8"),
+        "script": script,
+        "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+    }
+
+
+def _percent(at_s: float, duration_s: float) -> str:
+    return f"{100 * float(at_s) / duration_s:.3f}"
+
+
+def _inside(mp3: Path) -> str:
+    return "data:audio/mpeg;base64," + base64.b64encode(mp3.read_bytes()).decode("ascii")
+
+
+def _template() -> Any:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    return environment.get_template("page.html.j2")

@@ -1,0 +1,70 @@
+"""Sound for the page: every file is read once, encoded as MP3, and drawn as an envelope on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from ensemble.errors import OutputError
+
+COLUMNS = 1200
+"""Points of an envelope over the whole timeline."""
+CHUNK_SAMPLES = 65_536
+QUALITY = 0.5
+"""libsndfile's compression level for MP3 with a variable rate: about 100 to 130 kbit/s for music."""
+ENCODERS = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envelope:
+    """The lowest and the highest sample per column, full scale is 1.  [COLUMNS] each, silent after the sound's end."""
+
+    low: NDArray[np.float32]
+    high: NDArray[np.float32]
+
+
+def timeline_samples(wavs: Sequence[Path]) -> tuple[int, int]:
+    """Length of the longest file in samples, and the sample rate.
+
+    Raises:
+        OutputError: a file of the render is missing or damaged.
+    """
+    try:
+        infos = [soundfile.info(wav) for wav in wavs]
+    except (OSError, soundfile.LibsndfileError) as error:
+        missing = next((wav for wav in wavs if not wav.is_file()), wavs[0])
+        raise OutputError(str(missing), "is missing or damaged", "render again") from error
+    return max(info.frames for info in infos), int(infos[0].samplerate)
+
+
+def encode_all(wavs: Sequence[Path], mp3s: Sequence[Path], num_samples: int) -> list[Envelope]:
+    """Encode every file; two at a time, because the encoder is most of the page's cost and leaves Python alone."""
+    with ThreadPoolExecutor(ENCODERS) as pool:
+        return list(pool.map(lambda wav, mp3: _encode(wav, mp3, num_samples), wavs, mp3s))
+
+
+def _encode(wav: Path, mp3: Path, num_samples: int) -> Envelope:
+    column_samples = max(1, -(-num_samples // COLUMNS))
+    columns_per_chunk = max(1, CHUNK_SAMPLES // column_samples)
+    low, high = np.zeros(COLUMNS, np.float32), np.zeros(COLUMNS, np.float32)
+    with soundfile.SoundFile(wav) as source:
+        sink = soundfile.SoundFile(
+            mp3, "w", source.samplerate, source.channels, "MPEG_LAYER_III", format="MP3",
+            compression_level=QUALITY, bitrate_mode="VARIABLE",
+        )  # fmt: skip
+        with sink:
+            column = 0
+            for chunk in source.blocks(columns_per_chunk * column_samples, dtype="float32", always_2d=True):
+                sink.write(chunk)
+                starts = np.arange(0, len(chunk), column_samples)
+                here = slice(column, column + len(starts))
+                low[here] = np.minimum.reduceat(chunk.min(axis=1), starts)
+                high[here] = np.maximum.reduceat(chunk.max(axis=1), starts)
+                column += len(starts)
+    return Envelope(low=low, high=high)

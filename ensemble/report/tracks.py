@@ -1,0 +1,170 @@
+"""The rows of the desk: one sound each, with what was heard or played drawn under its waveform."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ensemble.plan import Manifest
+from ensemble.report import facts, pictures
+from ensemble.report.pictures import Axis, Tick
+from ensemble.report.sound import Envelope
+from ensemble.types import SILENCE_DB, Dynamics, Heard, Hits, Part
+
+HUES = (250, 45, 150, 330, 95, 200, 295, 15)
+"""One accent per part, far apart on the wheel; lightness and strength are the page's."""
+CENTRE_DB = -3.0103
+"""The pan law takes this from the leader, who stands in the middle."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layer:
+    """One path. look: the style's name for it."""
+
+    look: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lane:
+    """One picture. kind: wave, pitch, drums or loudness; label: what it shows, for people who cannot see it."""
+
+    kind: str
+    caption: str
+    label: str
+    layers: tuple[Layer, ...]
+    ticks: tuple[Tick, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sound:
+    """A file of the render. role: mix, leader or stem; gain_db: what brings it to its level in the mix."""
+
+    name: str
+    role: str
+    about: str
+    wav: Path
+    gain_db: float
+    hue: int = 250
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Track:
+    """One row of the desk."""
+
+    sound: Sound
+    lanes: tuple[Lane, ...]
+
+
+def sounds(folder: Path, take_name: str, manifest: Manifest) -> list[Sound]:
+    """The mix, the leader, and every follower in the order of the band."""
+    take, band = manifest.takes[take_name], manifest.plan.band
+    bus_db = take.mix_gain_db
+    leader_db = bus_db + band.mix.leader_gain_db + CENTRE_DB
+    listed = [
+        Sound(name="mix", role="mix", about="mastered", wav=folder / take_name / "mix.wav", gain_db=0.0),
+        Sound(name="leader", role="leader", about="as recorded", wav=folder / "leader.wav", gain_db=leader_db),
+    ]
+    for index, follower in enumerate(band.followers):
+        instrument = facts.spoken(follower.instrument)
+        words = dict.fromkeys((instrument, follower.role))  # a drummer's role is its instrument
+        about = ", ".join(word for word in words if word != follower.name)
+        wav, hue = folder / take_name / "stems" / f"{follower.name}.wav", HUES[index % len(HUES)]
+        listed.append(Sound(name=follower.name, role="stem", about=about, wav=wav, gain_db=bus_db, hue=hue))
+    return listed
+
+
+def draw(
+    listed: Sequence[Sound],
+    envelopes: Sequence[Envelope],
+    heard: Heard,
+    parts: Sequence[Part | Hits],
+    dynamics: Dynamics,
+    duration_s: float,
+) -> list[Track]:
+    """Draw every row."""
+    easel = _Easel(heard, dynamics, duration_s)
+    played = {part.name: part for part in parts}
+    tracks = []
+    for sound, envelope in zip(listed, envelopes, strict=True):
+        lanes = [_wave(sound, envelope)]
+        if sound.role == "leader":
+            lanes += [easel.leader_pitch(), easel.leader_loudness()]
+        elif sound.role == "stem":
+            part = played.get(sound.name)
+            lanes += [easel.drums(part)] if isinstance(part, Hits) and part.hits else []
+            lanes += [easel.pitch(part)] if isinstance(part, Part) else []
+            lanes += [easel.loudness(sound.name)] if sound.name in dynamics.parts else []
+        tracks.append(Track(sound=sound, lanes=tuple(lanes)))
+    return tracks
+
+
+def _wave(sound: Sound, envelope: Envelope) -> Lane:
+    layer = Layer(look="wave", path=pictures.wave(envelope))
+    return Lane(kind="wave", caption="", label=f"Waveform of {sound.name}", layers=(layer,))
+
+
+class _Easel:
+    """Draws lanes against one leader, on one time axis and one loudness axis."""
+
+    def __init__(self, heard: Heard, dynamics: Dynamics, duration_s: float) -> None:
+        self._dynamics = dynamics
+        self._duration_s = duration_s
+        self._leader_midi = pictures.midi(heard.frames.f0_hz)
+        leader_db = pictures.smooth(heard.frames.loudness_db)
+        self._loudness_axis = pictures.loudness_axis([leader_db, dynamics.loudness_db])
+        self._leader_level = pictures.curve(leader_db, self._loudness_axis, duration_s)
+
+    def leader_pitch(self) -> Lane:
+        axis = pictures.pitch_axis(self._leader_midi)
+        line = Layer(look="line", path=self._pitch_curve(self._leader_midi, axis))
+        return self._pitch_lane("Pitch of the leader", axis, line)
+
+    def leader_loudness(self) -> Lane:
+        return self._loudness_lane("Loudness of the leader", Layer(look="line", path=self._leader_level))
+
+    def pitch(self, part: Part) -> Lane:
+        is_sounding = (part.f0_hz > 0) & (part.level_db > SILENCE_DB)
+        voices = pictures.midi(np.where(is_sounding, part.f0_hz, 0.0))
+        axis = pictures.pitch_axis(voices, self._leader_midi)
+        return self._pitch_lane(
+            f"Pitch of {part.name} against the leader",
+            axis,
+            Layer(look="leader", path=self._pitch_curve(self._leader_midi, axis)),
+            Layer(look="note", path=pictures.notes(part.notes, axis, self._duration_s)),
+            Layer(look="line", path="".join(self._pitch_curve(voice, axis) for voice in voices)),
+        )
+
+    def drums(self, hits: Hits) -> Lane:
+        paths = pictures.strokes(hits, self._duration_s)
+        layers = tuple(Layer(look=f"dot dot-{size}", path=path) for size, path in enumerate(paths, 1) if path)
+        label = f"Strokes of {hits.name}: {len(hits.hits)}"
+        return Lane(kind="drums", caption="Strokes", label=label, layers=layers, ticks=tuple(pictures.drum_ticks(hits)))
+
+    def loudness(self, name: str) -> Lane:
+        axis, start = self._loudness_axis, self._dynamics.start_frame
+        row = self._dynamics.parts.index(name)
+        low, high = self._dynamics.low_db[row], self._dynamics.high_db[row]
+        level = pictures.smooth(self._dynamics.row(name))
+        return self._loudness_lane(
+            f"Dynamics of {name}, with the range expected, against the leader's loudness",
+            Layer(look="leader", path=self._leader_level),
+            Layer(look="band", path=pictures.band(low, high, axis, self._duration_s, start)),
+            Layer(look="line", path=pictures.curve(level, axis, self._duration_s, start)),
+        )
+
+    def _pitch_curve(self, pitch: pictures.Values, axis: Axis) -> str:
+        is_inside = (pitch >= axis.low) & (pitch <= axis.high)
+        return pictures.curve(np.where(is_inside, pitch, np.nan), axis, self._duration_s, max_step=1.0)
+
+    def _pitch_lane(self, label: str, axis: Axis, *layers: Layer) -> Lane:
+        ticks = tuple(pictures.pitch_ticks(axis))
+        return Lane(kind="pitch", caption="Pitch", label=label, layers=layers, ticks=ticks)
+
+    def _loudness_lane(self, label: str, *layers: Layer) -> Lane:
+        ticks = tuple(pictures.loudness_ticks(self._loudness_axis))
+        return Lane(kind="loudness", caption="Loudness, dB", label=label, layers=layers, ticks=ticks)
+

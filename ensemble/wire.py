@@ -1,0 +1,101 @@
+"""The types as versioned msgpack: what crosses between processes is a message, never a pickle.
+
+A message is `{"ensemble": version, "message": value}`. A dataclass travels as extension 2 (its name, then its fields
+by name), an array as extension 1 (dtype, shape, little-endian bytes). Sequences arrive as tuples, arrays as copies.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import fields
+from typing import Any, TypeVar
+
+import msgpack
+import numpy as np
+
+from ensemble import types
+from ensemble.errors import WireError
+
+WIRE_VERSION = 1
+_ARRAY, _DATACLASS = 1, 2
+_DTYPES = {"<f4", "<f8", "<i8", "|b1"}
+_KINDS = {
+    kind.__name__: kind
+    for kind in (
+        types.AudioClip, types.Frames, types.Key, types.Chord, types.Heard, types.Note, types.Part, types.Hit,
+        types.Hits, types.Dynamics, types.Cue, types.Score, types.ConductorState, types.PlayerState, types.Stem,
+    )
+}  # fmt: skip
+
+T = TypeVar("T")
+
+
+def pack(value: object) -> bytes:
+    """Encode one of the project's types, or a tuple or dictionary of them.
+
+    Raises:
+        WireError: it holds something that has no place in a message.
+    """
+    try:
+        packed: bytes = msgpack.packb({"ensemble": WIRE_VERSION, "message": value}, default=_encode, strict_types=True)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise WireError(type(value).__name__, f"cannot be sent ({error})") from error
+    return packed
+
+
+def unpack(data: bytes, kind: type[T]) -> T:
+    """Decode a message and check that it is of the kind expected.
+
+    Raises:
+        WireError: not a message, of another version or of another kind, or its values do not fit together.
+    """
+    try:
+        envelope = msgpack.unpackb(data, ext_hook=_decode, use_list=False, strict_map_key=True)
+    except WireError:
+        raise
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError, msgpack.exceptions.UnpackException) as error:
+        raise WireError("message", f"is damaged ({type(error).__name__}: {error})", "send it again") from error
+    found = envelope.get("ensemble") if isinstance(envelope, dict) else None
+    if found != WIRE_VERSION:
+        raise WireError("message", f"is of version {found!r}, not {WIRE_VERSION}", "install one release everywhere")
+    value = envelope.get("message")
+    if not isinstance(value, kind):
+        raise WireError("message", f"holds a {type(value).__name__}, not a {kind.__name__}")
+    return value
+
+
+def _encode(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return list(value)
+    if isinstance(value, np.ndarray):
+        array = np.asarray(value, dtype=value.dtype.newbyteorder("<"), order="C")
+        if array.dtype.str not in _DTYPES:
+            raise TypeError(f"an array of {array.dtype}")
+        return msgpack.ExtType(_ARRAY, msgpack.packb((array.dtype.str, array.shape, array.tobytes())))
+    if type(value).__name__ in _KINDS and isinstance(value, _KINDS[type(value).__name__]):
+        named = {field.name: getattr(value, field.name) for field in fields(value)}
+        return msgpack.ExtType(
+            _DATACLASS, msgpack.packb((type(value).__name__, named), default=_encode, strict_types=True)
+        )
+    if isinstance(value, (np.floating, np.integer)):
+        return value.item()
+    raise TypeError(f"a {type(value).__name__}")
+
+
+def _decode(code: int, data: bytes) -> Any:
+    content = msgpack.unpackb(data, ext_hook=_decode, use_list=False, strict_map_key=True)
+    if not isinstance(content, tuple):
+        raise WireError("message", f"extension {code} is malformed")
+    if code == _ARRAY:
+        dtype, shape, raw = content
+        if dtype not in _DTYPES or not all(isinstance(length, int) and length >= 0 for length in shape):
+            raise WireError("message", f"holds an array of {dtype!r} {shape!r}")
+        if math.prod(shape) * np.dtype(dtype).itemsize != len(raw):
+            raise WireError("message", f"holds an array of shape {shape!r} in {len(raw)} bytes")
+        return np.frombuffer(raw, dtype=dtype).reshape(shape).copy()
+    if code == _DATACLASS:
+        name, named = content
+        if name not in _KINDS:
+            raise WireError("message", f"holds an unknown type {name!r}")
+        return _KINDS[name](**named)
+    raise WireError("message", f"holds an unknown extension {code}")

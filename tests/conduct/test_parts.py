@@ -1,0 +1,301 @@
+"""What followers play: in range, in the chord, out of each other's way, and unmoved by what comes much later."""
+
+from __future__ import annotations
+
+import time
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from handmade_leader import LOOP, MELODY, cut, frames_of, heard_of, of, pitches
+
+from ensemble.conduct.grid import LOOK_AHEAD_BEATS
+from ensemble.conduct.harmony import tones
+from ensemble.conduct.parts import write_parts
+from ensemble.config import BandSettings, FollowerSettings
+from ensemble.types import Chord, Heard, Hits, Key, Part
+
+TAIL = 100
+BASS = FollowerSettings(name="bass", instrument="electric_bass", role="bass")
+RHYTHM = FollowerSettings(name="rhythm", instrument="electric_guitar", role="pad", voices=4)
+VIOLIN = FollowerSettings(name="violin", instrument="violin", role="counter")
+VIOLA = FollowerSettings(name="viola", instrument="viola", role="pad", voices=1)
+CELLO = FollowerSettings(name="cello", instrument="cello", role="bass")
+KEYS = FollowerSettings(name="keys", instrument="piano", role="pad")
+SHADOW = FollowerSettings(name="shadow", instrument="tenor_sax", role="double")
+VOICE = FollowerSettings(name="voice", instrument="clarinet", role="transform")
+DRUMS = FollowerSettings(name="drums", instrument="drums", role="drums")
+ROCK = (BASS, RHYTHM, DRUMS)
+QUARTET = (VIOLIN, VIOLA, CELLO)
+EVERYONE = (BASS, RHYTHM, VIOLIN, SHADOW, VOICE, KEYS, DRUMS)
+BUSY = ((76, 0.5), (74, 0.5), (72, 0.25), (74, 0.25), (76, 0.5), (79, 0.5), (76, 0.5), (72, 0.5), (67, 0.5))
+
+
+def written(heard: Heard, band: tuple[FollowerSettings, ...], seed: int = 3) -> dict[str, Part | Hits]:
+    parts = write_parts(heard, band, heard.frames.num_frames + TAIL, seed)
+    return {part.name: part for part in parts}
+
+
+def roll(heard: Heard, part: object) -> np.ndarray:
+    return pitches(of(part).notes, heard.frames.num_frames + TAIL)[:, : heard.frames.num_frames]
+
+
+def leader_midi(heard: Heard) -> np.ndarray:
+    f0 = heard.frames.f0_hz
+    return np.where(f0 > 0, np.round(69 + 12 * np.log2(np.maximum(f0, 1) / 440)), np.nan)
+
+
+def is_chord_tone(heard: Heard, played: np.ndarray) -> np.ndarray:
+    beat = np.clip(np.searchsorted(heard.beats_s, np.arange(played.shape[1]) / 100, side="right") - 1, 0, None)
+    own = np.zeros((len(heard.chords), 12), bool)
+    for index, chord in enumerate(heard.chords):
+        own[index, list(tones(chord))] = True
+    pitch_class = np.nan_to_num(np.mod(played, 12)).astype(int)
+    return own[beat[None, :], pitch_class] & np.isfinite(played)
+
+
+@pytest.mark.parametrize("band", [ROCK, QUARTET, EVERYONE], ids=["rock", "quartet", "everyone"])
+@pytest.mark.parametrize("bpm", [66.0, 120.0, 190.0])
+def test_every_note_lies_in_range_and_every_part_has_the_asked_length(band, bpm):
+    heard = heard_of(bpm=bpm)
+    for follower, part in zip(band, written(heard, band).values(), strict=True):
+        assert part.name == follower.name
+        if isinstance(part, Part):
+            low, high = follower.range
+            assert len(part.notes) >= 8
+            assert all(low <= note.pitch_midi <= high for note in part.notes)
+            assert part.f0_hz.shape == (follower.num_voices, heard.frames.num_frames + TAIL)
+
+
+def test_more_than_nine_tenths_of_what_is_played_belongs_to_the_chord():
+    heard = heard_of(bars=24)
+    for band in (ROCK, QUARTET):
+        for name, part in written(heard, band).items():
+            if name != "drums":
+                played = roll(heard, part)
+                ratio = is_chord_tone(heard, played).sum() / np.isfinite(played).sum()
+                assert ratio > 0.9, (name, ratio)
+    wrong = is_chord_tone(heard, roll(heard, written(heard, ROCK)["bass"]) + 1).sum()
+    assert wrong < 0.3 * np.isfinite(roll(heard, written(heard, ROCK)["bass"])).sum()  # the measure can fail
+
+
+def test_semitone_clashes_with_the_leader_take_less_than_a_twentieth_of_the_time():
+    heard = heard_of(bars=24)
+    leader = leader_midi(heard)
+    for band in (ROCK, QUARTET):
+        for name, part in written(heard, band).items():
+            if name == "drums":
+                continue
+            played = roll(heard, part)
+            apart = np.mod(played - leader, 12)
+            together = np.isfinite(played).any(axis=0) & np.isfinite(leader)
+            clash = (((apart == 1) | (apart == 11)).any(axis=0) & together).sum() / together.sum()
+            assert clash <= 0.05, (name, clash)
+
+
+def test_the_pad_steps_aside_when_the_leader_dwells_beside_the_third():
+    heard = heard_of(bars=8, loop=((0, "maj"),), melody=((77, 4.0),))  # F over C major
+    played = roll(heard, written(heard, (RHYTHM,))["rhythm"])
+    sounds = np.isfinite(played)
+    third = sounds & (np.mod(np.nan_to_num(played), 12) == 4)
+    assert sounds.any(axis=0).mean() > 0.8
+    assert third.any(axis=0).mean() < 0.05
+
+
+@pytest.mark.parametrize("band", [(BASS, RHYTHM, VIOLIN), QUARTET], ids=["rock", "quartet"])
+def test_parts_do_not_cross(band):
+    heard = heard_of(bars=24)
+    parts = written(heard, band)
+    order = ["bass", "rhythm", "violin"] if band[0] is BASS else ["cello", "viola", "violin"]
+    for below, above in pairwise(order):
+        top = np.nan_to_num(roll(heard, parts[below]), nan=-1).max(axis=0)
+        bottom = np.nan_to_num(roll(heard, parts[above]), nan=999).min(axis=0)
+        assert ((top >= bottom).mean()) < 0.01, (below, above)  # humanised onsets may touch
+
+
+def test_voices_of_one_pad_never_cross():
+    played = roll(heard_of(), written(heard_of(), (KEYS,))["keys"])
+    assert np.isfinite(played).sum(axis=0).max() >= 4
+    settled = np.isfinite(played[0]) & np.isfinite(played[1])
+    assert (played[1] > played[0])[settled].mean() > 0.99
+
+
+def test_the_bass_has_the_root_on_downbeats():
+    heard = heard_of(bars=24)
+    bass = roll(heard, written(heard, (BASS,))["bass"])[0]
+    downbeats = np.round(heard.beats_s[::4] * 100).astype(int) + 10
+    roots = np.array([chord.root for chord in heard.chords[::4]])
+    np.testing.assert_array_equal(np.mod(bass[downbeats], 12), roots)
+
+
+def test_a_busier_leader_has_a_busier_band():
+    counts = {}
+    for name, melody in {"calm": ((72, 4.0),), "plain": ((72, 1.0), (76, 1.0)), "busy": BUSY}.items():
+        counts[name] = {
+            part.name: len(of(part).notes) for part in write_parts(heard_of(melody=melody), (BASS, RHYTHM), 1700, 0)
+        }
+    for part in ("bass", "rhythm"):
+        assert counts["calm"][part] < counts["plain"][part] < counts["busy"][part]
+
+
+def test_the_counter_melody_moves_while_the_leader_holds():
+    heard = heard_of(bars=24, melody=((72, 0.5), (74, 0.5), (76, 0.5), (74, 0.5), (72, 6.0)))
+    starts = np.array([note.start_frame for note in of(written(heard, (VIOLIN,))["violin"]).notes])
+    place = np.mod(starts / 50, 8)
+    during_run, during_hold = ((place > 0.3) & (place < 1.8)).sum(), ((place > 2.2) & (place < 7.8)).sum()
+    assert during_hold / 5.6 > 2.5 * during_run / 1.5
+
+
+def test_the_same_leader_gives_the_same_parts_and_another_seed_other_onsets():
+    heard = heard_of()
+    first, again, other = (write_parts(heard, EVERYONE, 1700, seed) for seed in (5, 5, 6))
+    for one, two in zip(first, again, strict=True):
+        if isinstance(one, Part) and isinstance(two, Part):
+            assert one.notes == two.notes
+            assert one.f0_hz.tobytes() + one.level_db.tobytes() == two.f0_hz.tobytes() + two.level_db.tobytes()
+        else:
+            assert one == two
+    assert [note.start_frame for note in of(first[0]).notes] != [note.start_frame for note in of(other[0]).notes]
+
+
+def test_a_part_does_not_depend_on_who_else_is_seated_above_it():
+    heard = heard_of()
+    assert written(heard, (BASS, RHYTHM, VIOLIN))["rhythm"].notes == written(heard, (BASS, RHYTHM))["rhythm"].notes
+
+
+@pytest.mark.parametrize("beat", [33, 48, 54])
+@pytest.mark.parametrize("melody", [MELODY, BUSY], ids=["plain", "busy"])
+def test_a_longer_leader_leaves_what_was_written(beat, melody):
+    heard = heard_of(bars=24, melody=melody, loop=(*LOOP, (2, "min7"), (4, "min")))
+    settled_s = heard.beats_s[beat - LOOK_AHEAD_BEATS - heard.beats_per_bar]
+    whole, part_of_it = written(heard, EVERYONE), written(cut(heard, beat), EVERYONE)
+    for name, part in whole.items():
+        shorter = part_of_it[name]
+        if isinstance(part, Part) and isinstance(shorter, Part):
+            expected = [note for note in part.notes if note.stop_frame <= settled_s * 100]
+            assert len(expected) > 5
+            assert [note for note in shorter.notes if note.stop_frame <= settled_s * 100] == expected
+            until = expected[-1].start_frame
+            assert part.f0_hz[:, :until].tobytes() == shorter.f0_hz[:, :until].tobytes()
+            assert part.level_db[:, :until].tobytes() == shorter.level_db[:, :until].tobytes()
+        elif isinstance(part, Hits) and isinstance(shorter, Hits):
+            expected_hits = [hit for hit in part.hits if hit.time_s < settled_s]
+            assert len(expected_hits) > 20
+            assert [hit for hit in shorter.hits if hit.time_s < settled_s] == expected_hits
+
+
+@pytest.mark.parametrize("bars", [2, 7, 8])
+def test_the_music_ends_with_the_leader(bars):
+    heard = heard_of(bars=bars)
+    end = heard.frames.num_frames
+    for name, part in written(heard, EVERYONE).items():
+        if isinstance(part, Hits):
+            assert end / 100 - 2.1 < part.hits[-1].time_s <= end / 100
+            assert {hit.drum for hit in part.hits[-2:]} == {"kick", "crash"}
+            continue
+        last = max(note.stop_frame for note in part.notes)
+        assert end - 10 <= last <= end + (50 if name in ("bass", "rhythm", "keys") else 0), name
+        assert (part.level_db[:, end + 50 :] == -100).all()
+
+
+def test_the_last_chord_is_held_on_the_root():
+    heard = heard_of(bars=8, loop=((7, "maj"), (0, "maj")))
+    parts = written(heard, (BASS, RHYTHM, VIOLIN))
+    for part in parts.values():
+        last = of(part).notes[-1]
+        assert last.stop_frame - last.start_frame > 90  # two beats at 120 bpm
+    assert of(parts["bass"]).notes[-1].pitch_midi % 12 == 0
+
+
+def test_a_band_rests_when_the_leader_has_been_silent_for_more_than_a_bar():
+    heard = heard_of(bars=16, silent_beats=(24, 44))
+    for name, part in written(heard, ROCK).items():
+        silent = slice(1420, 2180)  # one bar after the leader stopped, until it comes back
+        if isinstance(part, Hits):
+            assert not [hit for hit in part.hits if silent.start < hit.time_s * 100 < silent.stop]
+        else:
+            assert (part.level_db[:, silent] == -100).all(), name
+            assert (part.level_db[:, 2300:2900] > -40).any()
+
+
+def test_the_band_waits_for_the_leader_to_begin():
+    heard = heard_of(bars=8, silent_beats=(0, 8))
+    for part in written(heard, ROCK).values():
+        first_s = part.hits[0].time_s if isinstance(part, Hits) else part.notes[0].start_frame / 100
+        assert first_s >= 3.9
+
+
+def test_the_whole_band_is_tuned_to_the_leader():
+    plain, flat = heard_of(), heard_of(tuning_cents=-19.79)  # A4 = 435 Hz
+    for name, part in written(plain, (BASS, RHYTHM, VIOLIN, SHADOW)).items():
+        lower = of(written(flat, (BASS, RHYTHM, VIOLIN, SHADOW))[name])
+        assert lower.notes == of(part).notes
+        sounds = of(part).f0_hz > 0
+        cents = 1200 * np.log2(lower.f0_hz[sounds] / of(part).f0_hz[sounds])
+        np.testing.assert_allclose(cents, -19.79, atol=0.01)
+
+
+def test_no_chord_is_answered_with_the_tonic_softly():
+    heard, key = heard_of(loop=((5, "none"),)), Key(tonic=2, mode="minor")
+    unknown = heard_of(loop=((5, "none"),), key=key, melody=((74, 1.0),))
+    known = heard_of(loop=((2, "min"),), key=key, melody=((74, 1.0),))
+    softly, plainly = of(written(unknown, (RHYTHM,))["rhythm"]), of(written(known, (RHYTHM,))["rhythm"])
+    assert {int(note.pitch_midi) % 12 for note in softly.notes} <= {2, 5, 9}
+    assert np.mean([note.velocity for note in softly.notes]) < np.mean([note.velocity for note in plainly.notes]) - 10
+    assert heard.chords[0] == Chord(root=5, quality="none")
+
+
+def test_an_unvoiced_leader_still_has_a_band_on_its_chords():
+    heard = heard_of()
+    noise = frames_of(
+        np.zeros(heard.frames.num_frames),
+        heard.frames.loudness_db,
+        heard.frames.onset,
+        np.zeros((12, heard.frames.num_frames)),
+    )
+    unvoiced = Heard(
+        frames=noise, beats_s=heard.beats_s, tempo_bpm=120.0, beats_per_bar=4, first_downbeat=0, key=heard.key,
+        chords=heard.chords, tuning_cents=0.0,
+    )  # fmt: skip
+    parts = written(unvoiced, EVERYONE)
+    assert len(of(parts["bass"]).notes) > 16
+    assert len(of(parts["violin"]).notes) > 4
+    assert not of(parts["shadow"]).notes
+    assert not of(parts["voice"]).f0_hz.any()
+
+
+@pytest.mark.parametrize("num_frames", [0, 1, 50])
+def test_a_very_short_leader_without_beats_is_played_under_or_left_alone(num_frames):
+    f0 = np.full(num_frames, 440.0)
+    heard = Heard(
+        frames=frames_of(f0, np.full(num_frames, -20.0), np.eye(1, num_frames)[0], np.ones((12, num_frames))),
+        beats_s=np.zeros(0), tempo_bpm=0.0, beats_per_bar=4, first_downbeat=0, key=Key(tonic=9, mode="minor"),
+        chords=(), tuning_cents=0.0,
+    )  # fmt: skip
+    parts = written(heard, EVERYONE)
+    if num_frames == 50:
+        assert [note.pitch_midi % 12 for note in of(parts["bass"]).notes] == [9]
+        assert len(of(parts["rhythm"]).notes) >= 3
+    for part in parts.values():
+        assert (part.num_frames if isinstance(part, Hits) else part.f0_hz.shape[1]) == num_frames + TAIL
+
+
+def test_silence_is_answered_with_silence():
+    heard = heard_of(silent_beats=(0, 999))
+    for part in written(heard, EVERYONE).values():
+        assert not (part.hits if isinstance(part, Hits) else part.notes)
+
+
+def test_a_cello_alone_fills_its_part():
+    heard = heard_of(beats_per_bar=3, loop=((0, "maj"), (7, "maj")), bars=12)
+    played = roll(heard, written(heard, (CELLO,))["cello"])[0]
+    assert np.isfinite(played).mean() > 0.9
+
+
+def test_thirty_minutes_are_written_in_seconds():
+    heard = heard_of(bars=900)
+    band = BandSettings(name="all", followers=EVERYONE)
+    begin = time.process_time()
+    parts = write_parts(heard, band.followers, heard.frames.num_frames, 0)
+    assert time.process_time() - begin < 20  # 3 s on an idle core
+    assert len(of(parts[0]).notes) > 2000

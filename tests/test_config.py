@@ -1,0 +1,82 @@
+"""Band files: what is shipped loads, what is wrong is named with its path."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ensemble.config import BandSettings, load_band, shipped_bands
+from ensemble.errors import ConfigError
+
+GOOD = """
+name: duo
+followers:
+  - {name: low, instrument: cello, role: bass}
+  - {name: kit, instrument: drums, role: drums}
+"""
+
+
+def write(folder: Path, text: str) -> str:
+    path = folder / "band.yaml"
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+def test_rock_and_quartet_are_shipped_as_promised() -> None:
+    assert {"rock", "quartet"} <= set(shipped_bands())
+    assert [one.role for one in load_band("rock").followers] == ["bass", "pad", "drums"]
+    assert [one.instrument for one in load_band("quartet").followers] == ["violin", "viola", "cello"]
+
+
+def test_a_users_own_band_gets_the_instruments_ranges(tmp_path: Path) -> None:
+    band = load_band(write(tmp_path, GOOD))
+    assert band.followers[0].range == (36, 72)
+    assert band.followers[1].num_voices == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        (("instrument: cello", "instrument: kazoo"), "followers.0.instrument: unknown instrument 'kazoo'; choose one of"),
+        (("role: bass", "role: boss"), "followers.0.role: Input should be 'bass'"),
+        (("role: bass", "role: bass, colour: red"), "unknown key 'colour' in followers.0"),
+        (("role: bass", "role: bass, pan: left"), "followers.0.pan: Input should be a valid number"),
+        (("role: bass", "role: bass, pan: 3"), "followers.0.pan: Input should be less than or equal to 1"),
+        (("role: bass", "role: drums"), "role 'drums' does not suit the instrument 'cello'"),
+        (("role: bass", "role: bass, range_midi: [60, 62]"), "must span an octave"),
+        (("name: kit", "name: low"), "two followers are called 'low'"),
+        (("name: low", "name: ../low"), "followers.0.name: String should match pattern"),
+        (("name: duo", "nome: duo"), "unknown key 'nome'"),
+        ((GOOD, "name: duo\nfollowers: []"), "followers: Tuple should have at least 1 item"),
+        ((GOOD, "just words"), "Input should be a valid dictionary"),
+        ((GOOD, "a: [1, 2"), "is not YAML"),
+    ],
+)
+def test_what_is_wrong_is_named_with_its_path(tmp_path: Path, change: tuple[str, str], complaint: str) -> None:
+    path = write(tmp_path, GOOD.replace(*change))
+    with pytest.raises(ConfigError) as refusal:
+        load_band(path)
+    message = str(refusal.value)
+    assert complaint in message
+    assert message.startswith(path)
+    assert "\n" not in message
+
+
+def test_an_unknown_name_lists_the_bands_there_are() -> None:
+    with pytest.raises(ConfigError, match="'jazz' is unknown; choose one of quartet, rock"):
+        load_band("jazz")
+
+
+def test_a_missing_file_and_a_folder_are_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="No such file"):
+        load_band(str(tmp_path / "none.yaml"))
+    (tmp_path / "folder.yaml").mkdir()
+    with pytest.raises(ConfigError, match="Is a directory"):
+        load_band(str(tmp_path / "folder.yaml"))
+
+
+def test_another_voice_replaces_every_pitched_one_and_leaves_the_drums() -> None:
+    band = load_band("rock").with_voice("seeded")
+    assert [one.voice for one in band.followers] == ["seeded", "seeded", "naive"]
+    assert isinstance(band, BandSettings)
