@@ -14,8 +14,11 @@ __all__ = ["RayBand"]
 
 
 def __getattr__(name: str) -> Any:
-    """Load Ray when it is asked for."""
+    """Load Ray when it is asked for, in the environment that it should find."""
     if name == "RayBand":
+        from agents.environment import prepare_environment
+
+        prepare_environment()
         from agents import band
 
         return band.RayBand

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from ensemble.conduct.conductor import Conductor as Conducting
-from ensemble.listen.listener import Listener
-
 from agents.presence import Stamp, check_packages, stamped
 from agents.status import Status
 from ensemble.clock import Block
+from ensemble.conduct.conductor import Conductor as Conducting
 from ensemble.config import BandSettings
+from ensemble.listen.listener import Listener
 from ensemble.threads import one_thread
 from ensemble.types import AudioClip, ConductorState, Heard
 from ensemble.wire import pack, unpack

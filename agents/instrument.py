@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from ensemble.play.player import make_player
-
 from agents.presence import Stamp, check_packages, stamped
 from agents.status import Status
 from ensemble.config import FollowerSettings
+from ensemble.play.player import make_player
 from ensemble.threads import one_thread
 from ensemble.types import PlayerState, Score
 from ensemble.wire import pack, unpack

@@ -116,10 +116,9 @@ def listen(
 
     with Monitor(quiet=as_json) as monitor:
         monitor.stage("listen")
+        from ensemble.audio.files import read_clip
         from ensemble.listen.account import account
         from ensemble.listen.listener import Listener
-
-        from ensemble.audio.files import read_clip
         from ensemble.threads import one_thread
 
         clip = read_clip(leader)
@@ -239,16 +238,25 @@ def _top(
     pass
 
 
+class Interrupted(BaseException):
+    """Ctrl-C, or another polite request to end: everything on the way out is cleaned up, nothing stays behind."""
+
+
+def _interrupt(_signal: int, _frame: object) -> None:
+    raise Interrupted
+
+
 def main() -> None:
     """Run a command; the only place that turns errors into lines and exit codes."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ended politely or by Ctrl-C: nothing stays behind
+    for polite in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(polite, _interrupt)
     try:
         app(standalone_mode=True)
     except EnsembleError as error:
         line = " ".join(str(error).split())
         sys.stderr.write(f"ensemble: {line}\n")
         sys.exit(1)
-    except KeyboardInterrupt:
+    except Interrupted:
         sys.stderr.write("ensemble: interrupted; nothing was written\n")
         sys.stderr.flush()
         os._exit(130)

@@ -1,25 +1,21 @@
-"""A Ray for one render: started for us alone, ended whatever happens."""
+"""A Ray for one render: started for us alone, on loopback, ended whatever happens."""
 
 from __future__ import annotations
 
 import contextlib
 import logging
 import os
-import secrets
+import signal
 import tempfile
+import threading
 from collections.abc import Iterator
-from pathlib import Path
+from typing import Any
 
 import psutil
 
+from agents.environment import prepare_environment
 from agents.names import NAMESPACE
 from ensemble.errors import BandError
-
-ENVIRONMENT = {
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    "RAY_DEDUP_LOGS": "0",
-}
 
 
 @contextlib.contextmanager
@@ -39,12 +35,12 @@ def local_ray(*, num_cpus: int | None = None, dashboard: bool = False) -> Iterat
     prepare_environment()
     import ray
 
-    before = {child.pid for child in psutil.Process().children(recursive=True)}
+    before = set(psutil.Process().children(recursive=True))
     with tempfile.TemporaryDirectory(prefix="ensemble-", ignore_cleanup_errors=True) as empty:
         try:
             try:
                 # Ray workers put the folder they start in first on the path: let there be nothing in it.
-                with contextlib.chdir(empty):
+                with contextlib.chdir(empty), _on_loopback():
                     context = ray.init(
                         address="local",
                         num_cpus=num_cpus,
@@ -57,38 +53,32 @@ def local_ray(*, num_cpus: int | None = None, dashboard: bool = False) -> Iterat
                         _node_ip_address="127.0.0.1",
                     )
             except (RuntimeError, OSError, ValueError) as error:
-                reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-                raise BandError("Ray", f"did not start ({reason})", "see `ensemble doctor`, or add --local") from error
+                raise BandError("Ray", f"did not start ({_first_line(error)})", "or add --local") from error
             yield f"http://{context.dashboard_url}" if dashboard and context.dashboard_url else ""
         finally:
             _end(before)
 
 
-def prepare_environment() -> None:
-    """What Ray reads from the environment; a token is always asked for, and made if there is none."""
-    for name, value in ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
-    os.environ.setdefault("RAY_AUTH_MODE", "token")
-    if os.environ["RAY_AUTH_MODE"] != "token" or {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"} & set(os.environ):
-        return
-    if not _home_token():
-        os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+@contextlib.contextmanager
+def _on_loopback() -> Iterator[None]:
+    """Keep every port of Ray's on 127.0.0.1.
 
+    Ray 2.60 replaces a loopback address by the host's own, unless it believes to be where clusters are not supported;
+    then every server of its listens on loopback alone.
+    """
+    from ray._private import ray_constants
 
-def _home_token() -> bool:
-    """Whether Ray's own token file is there; makes it, readable by the user alone, where the home can be written."""
-    path = Path.home() / ".ray" / "auth_token"
-    if path.exists():
-        return True
+    constants: Any = ray_constants
+    switch = constants.ENABLE_RAY_CLUSTERS_ENV_VAR
+    before, os.environ[switch], constants.ENABLE_RAY_CLUSTER = os.environ.get(switch), "0", False
     try:
-        path.parent.mkdir(mode=0o700, exist_ok=True)
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(secrets.token_hex(32))
-    except FileExistsError:
-        return True
-    except OSError:
-        return False
-    return True
+        yield
+    finally:
+        constants.ENABLE_RAY_CLUSTER = True
+        if before is None:
+            del os.environ[switch]
+        else:
+            os.environ[switch] = before
 
 
 def _object_store_bytes() -> int:
@@ -96,14 +86,24 @@ def _object_store_bytes() -> int:
     return int(min(max(psutil.virtual_memory().total // 10, 256 << 20), 2 << 30))
 
 
-def _end(before: set[int]) -> None:
-    """Shut Ray down; what is still alive of ours a moment later is killed."""
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def _end(before: set[psutil.Process]) -> None:
+    """Shut Ray down; what of ours is still alive a moment later is killed. A second Ctrl-C does not stop that."""
     import ray
 
-    ours = [child for child in psutil.Process().children(recursive=True) if child.pid not in before]
-    with contextlib.suppress(Exception):
+    impatient = threading.current_thread() is threading.main_thread()
+    handler = signal.signal(signal.SIGINT, signal.SIG_IGN) if impatient else None
+    try:
+        ours = set(psutil.Process().children(recursive=True)) - before
         ray.shutdown()
-    _, alive = psutil.wait_procs(ours, timeout=1.0)
-    for child in alive:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            child.kill()
+        _, alive = psutil.wait_procs(ours, timeout=0.3)
+        for child in alive:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                child.kill()
+        psutil.wait_procs(alive, timeout=1.0)
+    finally:
+        if impatient:
+            signal.signal(signal.SIGINT, handler)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import socket
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from agents.environment import prepare_environment
 from agents.names import NAMESPACE
-from cluster.session import prepare_environment
 from ensemble.errors import BandError
 
 
@@ -19,6 +20,7 @@ def who_plays(address: str) -> Iterator[Callable[[], list[dict[str, Any]]]]:
     Raises:
         BandError: no Ray runs at that address.
     """
+    _check_answers(address)
     prepare_environment()
     import ray
     from ray.exceptions import RayError
@@ -45,3 +47,14 @@ def who_plays(address: str) -> Iterator[Callable[[], list[dict[str, Any]]]]:
         yield ask
     finally:
         ray.shutdown()
+
+
+def _check_answers(address: str) -> None:
+    """Ray tries an address for minutes; whether anybody listens there is known at once."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not port.isdigit():
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=5.0).close()
+    except OSError as error:
+        raise BandError(f"Ray at {address}", "none is running", "start a render, or name one with --address") from error

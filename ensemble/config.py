@@ -165,7 +165,8 @@ def parse(kind: type[S], document: Any, origin: str) -> S:
         return kind.model_validate(document)
     except ValidationError as error:
         wrong = error.errors()
-        first = next((one for one in wrong if one["type"] == "extra_forbidden"), wrong[0])  # a misspelt key explains more
+        misspelt = [one for one in wrong if one["type"] == "extra_forbidden"]  # explains more than what is absent
+        first = (misspelt or wrong)[0]
         place = ".".join(str(step) for step in first["loc"])
         message = first["msg"].removeprefix("Value error, ")
         if first["type"] == "extra_forbidden":

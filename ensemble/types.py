@@ -12,9 +12,10 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from ensemble.arrays import FloatArray as FloatArray
+from ensemble.arrays import check_array
 from ensemble.clock import FRAME_RATE_HZ
 
-FloatArray = NDArray[np.float32]
 Mode = Literal["major", "minor"]
 Quality = Literal["maj", "min", "dim", "7", "maj7", "min7", "none"]
 Role = Literal["bass", "pad", "counter", "double", "drums", "transform"]
@@ -27,19 +28,6 @@ SILENCE_DB = -100.0
 """The floor of every loudness in the project; at or below it nothing sounds."""
 
 
-def _check(array: np.ndarray, shape: tuple[int | None, ...], name: str, dtype: type = np.float32) -> None:
-    """Refuse an array of another type, shape (`None` is any length) or with values that are not finite."""
-    if not isinstance(array, np.ndarray) or array.dtype != dtype:
-        raise ValueError(f"{name} must be a {np.dtype(dtype)} array, not {getattr(array, 'dtype', type(array))}")
-    fits = array.ndim == len(shape) and all(
-        want is None or want == got for want, got in zip(shape, array.shape, strict=True)
-    )
-    if not fits:
-        raise ValueError(f"{name} must have shape {shape}, not {array.shape}")
-    if not np.isfinite(array).all():
-        raise ValueError(f"{name} has values that are not finite")
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AudioClip:
     """Sound. samples [channels, samples], float32, full scale is 1; sample_rate in Hz."""
@@ -48,7 +36,7 @@ class AudioClip:
     sample_rate: int
 
     def __post_init__(self) -> None:
-        _check(self.samples, (None, None), "samples")
+        check_array(self.samples, (None, None), "samples")
         if self.samples.shape[0] < 1 or self.sample_rate < 1:
             raise ValueError(f"a clip of {self.samples.shape[0]} channels at {self.sample_rate} Hz is not audio")
 
@@ -75,7 +63,8 @@ class AudioClip:
 
     def mono(self) -> FloatArray:
         """The mean of the channels.  [samples]"""
-        return self.samples.mean(axis=0, dtype=np.float32)
+        mean: FloatArray = self.samples.mean(axis=0, dtype=np.float32)
+        return mean
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,8 +85,8 @@ class Frames:
     def __post_init__(self) -> None:
         num_frames = len(self.f0_hz)
         for name in ("f0_hz", "loudness_db", "confidence", "onset"):
-            _check(getattr(self, name), (num_frames,), name)
-        _check(self.chroma, (12, num_frames), "chroma")
+            check_array(getattr(self, name), (num_frames,), name)
+        check_array(self.chroma, (12, num_frames), "chroma")
 
     @property
     def num_frames(self) -> int:
@@ -147,7 +136,7 @@ class Heard:
     warnings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        _check(self.beats_s, (None,), "beats_s", np.float64)
+        check_array(self.beats_s, (None,), "beats_s", np.float64)
         if len(self.chords) != len(self.beats_s):
             raise ValueError(f"{len(self.chords)} chords for {len(self.beats_s)} beats")
         if len(self.beats_s) > 1 and not (np.diff(self.beats_s) > 0).all():
@@ -179,8 +168,8 @@ class Part:
     level_db: FloatArray
 
     def __post_init__(self) -> None:
-        _check(self.f0_hz, (None, None), "f0_hz")
-        _check(self.level_db, self.f0_hz.shape, "level_db")
+        check_array(self.f0_hz, (None, None), "f0_hz")
+        check_array(self.level_db, self.f0_hz.shape, "level_db")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,13 +209,14 @@ class Dynamics:
     high_db: FloatArray
 
     def __post_init__(self) -> None:
-        _check(self.loudness_db, (len(self.parts), None), "loudness_db")
-        _check(self.low_db, self.loudness_db.shape, "low_db")
-        _check(self.high_db, self.loudness_db.shape, "high_db")
+        check_array(self.loudness_db, (len(self.parts), None), "loudness_db")
+        check_array(self.low_db, self.loudness_db.shape, "low_db")
+        check_array(self.high_db, self.loudness_db.shape, "high_db")
 
     def row(self, part: str) -> FloatArray:
         """The loudness of one follower.  [frames]"""
-        return self.loudness_db[self.parts.index(part)]
+        loudness: FloatArray = self.loudness_db[self.parts.index(part)]
+        return loudness
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,9 +236,9 @@ class Cue:
     is_last: bool = False
 
     def __post_init__(self) -> None:
-        _check(self.f0_hz, (None, len(self.loudness_db)), "f0_hz")
-        _check(self.level_db, self.f0_hz.shape, "level_db")
-        _check(self.loudness_db, (None,), "loudness_db")
+        check_array(self.f0_hz, (None, len(self.loudness_db)), "f0_hz")
+        check_array(self.level_db, self.f0_hz.shape, "level_db")
+        check_array(self.loudness_db, (None,), "loudness_db")
 
     @property
     def num_frames(self) -> int:

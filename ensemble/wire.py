@@ -27,6 +27,8 @@ _KINDS = {
     )
 }  # fmt: skip
 
+_DAMAGE = (ValueError, TypeError, AttributeError, OverflowError, RecursionError, msgpack.exceptions.UnpackException)
+
 T = TypeVar("T")
 
 
@@ -53,7 +55,7 @@ def unpack(data: bytes, kind: type[T]) -> T:
         envelope = msgpack.unpackb(data, ext_hook=_decode, use_list=False, strict_map_key=True)
     except WireError:
         raise
-    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError, msgpack.exceptions.UnpackException) as error:
+    except _DAMAGE as error:
         raise WireError("message", f"is damaged ({type(error).__name__}: {error})", "send it again") from error
     found = envelope.get("ensemble") if isinstance(envelope, dict) else None
     if found != WIRE_VERSION:

@@ -56,8 +56,7 @@ def test_the_arrow_between_the_packages_never_runs_backwards() -> None:
         f"{where(path, line)} imports {module}"
         for path in FILES
         for line, module in imports(path)
-        if module.split(".")[0] in PACKAGES
-        and module.split(".")[0] not in MAY_IMPORT[path.relative_to(ROOT).parts[0]]
+        if module.split(".")[0] in PACKAGES and module.split(".")[0] not in MAY_IMPORT[path.relative_to(ROOT).parts[0]]
     ]
     assert not wrong, wrong
 
@@ -83,8 +82,7 @@ def test_a_library_stays_in_its_room(library: str) -> None:
         f"{where(path, line)} imports {module}"
         for path in FILES
         for line, module in imports(path)
-        if module.split(".")[0] == library
-        and not str(path.relative_to(ROOT)).startswith(KEPT_TO[library])
+        if module.split(".")[0] == library and not str(path.relative_to(ROOT)).startswith(KEPT_TO[library])
     ]
     assert not wrong, wrong
 

@@ -38,7 +38,10 @@ def test_a_users_own_band_gets_the_instruments_ranges(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
-        (("instrument: cello", "instrument: kazoo"), "followers.0.instrument: unknown instrument 'kazoo'; choose one of"),
+        (
+            ("instrument: cello", "instrument: kazoo"),
+            "followers.0.instrument: unknown instrument 'kazoo'; choose one of",
+        ),
         (("role: bass", "role: boss"), "followers.0.role: Input should be 'bass'"),
         (("role: bass", "role: bass, colour: red"), "unknown key 'colour' in followers.0"),
         (("role: bass", "role: bass, pan: left"), "followers.0.pan: Input should be a valid number"),

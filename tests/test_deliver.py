@@ -18,6 +18,12 @@ def deliver(out: Path, text: str = "new", *, force: bool = False) -> None:
         (folder / "take-00" / "mix.wav").write_text(text)
 
 
+def break_down(out: Path, *, force: bool = False) -> None:
+    with delivery(out, force=force) as folder:
+        (folder / "leader.wav").write_text("half")
+        raise ZeroDivisionError
+
+
 def content(out: Path) -> set[str]:
     return {str(path.relative_to(out)) for path in out.rglob("*")}
 
@@ -32,16 +38,15 @@ def test_a_success_fills_the_folder_and_leaves_nothing_else(tmp_path: Path, inne
 
 
 def test_a_failure_leaves_no_folder_that_was_not_there(tmp_path: Path) -> None:
-    with pytest.raises(ZeroDivisionError), delivery(tmp_path / "a" / "b", force=False) as folder:
-        (folder / "leader.wav").write_text("half")
-        raise ZeroDivisionError
+    with pytest.raises(ZeroDivisionError):
+        break_down(tmp_path / "a" / "b")
     assert content(tmp_path) == set()
 
 
 def test_a_failure_leaves_an_earlier_render_as_it_was(tmp_path: Path) -> None:
     deliver(tmp_path, "old")
-    with pytest.raises(ZeroDivisionError), delivery(tmp_path, force=True):
-        raise ZeroDivisionError
+    with pytest.raises(ZeroDivisionError):
+        break_down(tmp_path, force=True)
     assert content(tmp_path) == WHOLE
     assert (tmp_path / "take-00" / "mix.wav").read_text() == "old"
 

@@ -41,12 +41,14 @@ def test_the_wheel_carries_the_bands_the_leader_and_no_fourth_package(wheel: Pat
         names = archive.namelist()
     assert {name.split("/")[0] for name in names if "dist-info" not in name} == {"ensemble", "agents", "cluster"}
     assert {
-        "ensemble/configs/bands/rock.yaml", "ensemble/leaders/guitar.flac", "ensemble/report_template.html.j2",
+        "ensemble/configs/bands/rock.yaml", "ensemble/leaders/guitar.flac", "ensemble/report/page.html.j2",
     } <= set(names)  # fmt: skip
 
 
 @pytest.mark.ray
-def test_the_wheel_renders_from_a_folder_full_of_namesakes(python: Path, short_leader_file: Path, tmp_path: Path) -> None:
+def test_the_wheel_renders_from_a_folder_full_of_namesakes(
+    python: Path, short_leader_file: Path, tmp_path: Path
+) -> None:
     for name in ("agents", "cluster", "ensemble"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "__init__.py").write_text("raise RuntimeError('the wrong package')\n")

@@ -1,0 +1,1 @@
+"""What listen and later stages read sound with: files, ffmpeg, spectra."""

@@ -67,14 +67,28 @@ def declared_duration_s(path: Path, what: str) -> float | None:
 
 
 @contextmanager
-def decoded(path: Path, what: str, limit_s: float) -> Iterator[Path]:
-    """A float WAV with the first sound track of `path`, at its own rate, cut at `limit_s`; gone after the block.
+def decoded(path: Path, what: str, limit_s: float, limit_bytes: int) -> Iterator[Path]:
+    """A float WAV with the first sound track of `path`, at its own rate, cut at either limit; gone after the block.
 
     Raises:
         AudioError: ffmpeg is not installed, failed, or took longer than `TIMEOUT_S`.
     """
     with tempfile.TemporaryDirectory(prefix="ensemble-") as folder:
         wav = Path(folder) / "decoded.wav"
-        output = ["-map", "0:a:0", "-t", f"{limit_s:.3f}", "-c:a", "pcm_f32le", "-f", "wav", "-rf64", "auto", str(wav)]
+        output = [
+            "-map",
+            "0:a:0",
+            "-t",
+            f"{limit_s:.3f}",
+            "-fs",
+            str(limit_bytes),
+            "-c:a",
+            "pcm_f32le",
+            "-f",
+            "wav",
+            "-rf64",
+            "auto",
+            str(wav),
+        ]
         _run(["ffmpeg", "-v", "error", "-nostdin", *_source(path), *output], what)
         yield wav

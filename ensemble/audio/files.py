@@ -57,7 +57,7 @@ def read_clip(path: Path) -> AudioClip:
     duration_s = ffmpeg.declared_duration_s(path, what)
     if duration_s is not None:
         _check_duration(duration_s, what)
-    with ffmpeg.decoded(path, what, MAX_DURATION_S + 1.0) as wav:
+    with ffmpeg.decoded(path, what, MAX_DURATION_S + 1.0, MAX_DECODED_BYTES + 2**20) as wav:
         try:
             return _read_with_libsndfile(wav, what)
         except soundfile.LibsndfileError as error:
@@ -71,18 +71,18 @@ def prepare_leader(clip: AudioClip, sample_rate: int) -> AudioClip:
     peak exceeds -1 dBFS, and rounded to 24 bits, so that the file written from it holds exactly these samples.
     """
     samples = clip.samples
-    peak = float(np.abs(samples).max(initial=0.0))
-    if peak > ABSURD_PEAK:
+    if (peak := _peak(samples)) > ABSURD_PEAK:
         samples = samples / np.float32(peak)
     if clip.num_channels > 2:
         samples = samples.mean(axis=0, keepdims=True)
     if clip.sample_rate != sample_rate:
         channels = [soxr.resample(channel, clip.sample_rate, sample_rate, quality="HQ") for channel in samples]
         samples = np.stack(channels)
-    loudest = float(np.abs(samples).max(initial=0.0))
-    if loudest > PEAK_CEILING + 1 / PCM_STEPS:
-        samples = samples * np.float32(PEAK_CEILING / loudest)
-    return AudioClip(samples=_steps(samples).astype(np.float32) / np.float32(PCM_STEPS), sample_rate=sample_rate)
+    peak = _peak(samples)
+    gain = PEAK_CEILING / peak if peak > PEAK_CEILING + 1 / PCM_STEPS else 1.0
+    prepared = _steps(samples, gain)
+    prepared /= np.float32(PCM_STEPS)
+    return AudioClip(samples=prepared, sample_rate=sample_rate)
 
 
 def write_clip(path: Path, clip: AudioClip) -> None:
@@ -91,18 +91,30 @@ def write_clip(path: Path, clip: AudioClip) -> None:
     Raises:
         AudioError: the file cannot be written.
     """
-    steps = _steps(clip.samples).T * np.int32(2**8)
     try:
-        with path.open("wb") as stream:
-            soundfile.write(stream, steps, clip.sample_rate, format="WAV", subtype="PCM_24")
+        with (
+            path.open("wb") as stream,
+            soundfile.SoundFile(stream, "w", clip.sample_rate, clip.num_channels, "PCM_24", format="WAV") as sound,
+        ):
+            for start in range(0, clip.num_samples, BLOCK_SAMPLES):
+                steps = _steps(clip.samples[:, start : start + BLOCK_SAMPLES]).astype(np.int32)
+                sound.write(np.ascontiguousarray(steps.T) * np.int32(2**8))  # its 32 bits hold our 24 at the top
     except (OSError, soundfile.LibsndfileError) as error:
         reason = getattr(error, "strerror", None) or "the format has no such rate or number of channels"
         raise AudioError(printable(path), f"cannot be written ({reason})", "choose another place") from error
 
 
-def _steps(samples: np.ndarray[Any, Any]) -> np.ndarray[Any, np.dtype[np.int32]]:
-    """The nearest 24-bit steps, within full scale."""
-    return np.clip(np.rint(samples * np.float32(PCM_STEPS)), -PCM_STEPS, PCM_STEPS - 1).astype(np.int32)
+def _peak(samples: FloatArray) -> float:
+    """The largest magnitude, without a copy."""
+    return max(float(samples.max(initial=0.0)), -float(samples.min(initial=0.0)))
+
+
+def _steps(samples: FloatArray, gain: float = 1.0) -> FloatArray:
+    """The nearest 24-bit steps, within full scale: whole numbers, exact in float32.  [channels, samples]"""
+    steps = samples * np.float32(gain * PCM_STEPS)
+    np.rint(steps, out=steps)
+    np.clip(steps, -PCM_STEPS, PCM_STEPS - 1, out=steps)
+    return steps
 
 
 def _check_file(path: Path, what: str) -> None:

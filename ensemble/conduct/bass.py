@@ -8,34 +8,17 @@ from numpy.typing import NDArray
 from ensemble.conduct.chance import draws
 from ensemble.conduct.grid import LOOK_AHEAD_BEATS, Grid
 from ensemble.conduct.harmony import scale, sounding, tones
-from ensemble.conduct.leader import STEPS_PER_BEAT, Leader
+from ensemble.conduct.leader import Leader
 from ensemble.conduct.shaping import Written
+from ensemble.conduct.taste import CLASH, OUT_OF_CHORD, SOFTER_WITHOUT_CHORD, clash_cost, rhythm_levels
 from ensemble.config import FollowerSettings
 from ensemble.types import Key
 from ensemble.viterbi import fixed_lag_viterbi
 
 Floats = NDArray[np.float64]
 
-OUT_OF_CHORD = 100.0
-CLASH = 6.0
-SOFTER_WITHOUT_CHORD = 20
 _APPROACH_SHARE = 0.7
-_SPARSE, _BUSY = 0.75, 1.75  # leader's onsets per beat
-_FASTEST_EIGHTH_S = 0.17
-
-
-def rhythm_levels(leader: Leader, grid: Grid) -> NDArray[np.int64]:
-    """How busily to accompany each beat: 0 half bars, 1 beats, 2 half beats; one level per bar.  [beats]"""
-    level = np.digitize(leader.busyness, (_SPARSE, _BUSY))[grid.bars]
-    too_fast = np.diff(grid.edges_s) / 2 < _FASTEST_EIGHTH_S
-    return np.where(too_fast, np.minimum(level, 1), level)
-
-
-def clash_cost(leader: Leader, grid: Grid) -> Floats:
-    """Share of each beat in which the leader lies a semitone from each pitch class.  [beats, 12]"""
-    share = leader.pitch_share.reshape(grid.num_beats, STEPS_PER_BEAT, 12).mean(axis=1)
-    clash: Floats = np.roll(share, 1, axis=1) + np.roll(share, -1, axis=1)
-    return clash
+_ENDS_ON_ROOT = 20.0  # whatever the leader does
 
 
 def bass_pitches(grid: Grid, leader: Leader, key: Key, pitch_range: tuple[int, int]) -> list[int]:
@@ -54,7 +37,7 @@ def bass_pitches(grid: Grid, leader: Leader, key: Key, pitch_range: tuple[int, i
         wish[own[2]] = 2.0 if is_anchor else 0.0
         wish[own[0]] = 0.0 if is_anchor else 0.9
         if beat >= grid.final_beat:
-            wish[own[0]] = -20.0
+            wish[own[0]] = -_ENDS_ON_ROOT
         costs.append(wish[pitch % 12] + register + CLASH * clash[beat][pitch % 12])
     leap = np.abs(pitch[:, None] - pitch[None, :]).astype(np.float64)
     movement = 0.06 * leap + 0.3 * (leap > 7) + 1.0 * (leap > 12)

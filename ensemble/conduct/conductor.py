@@ -18,13 +18,13 @@ from ensemble.conduct.parts import write_parts
 from ensemble.config import BandSettings
 from ensemble.types import SILENCE_DB, ConductorState, Cue, Dynamics, FloatArray, Heard, Hit, Hits, Part, Score
 
-Written = tuple[Part | Hits, ...]
+Parts = tuple[Part | Hits, ...]
 
 
 class _Performance:
     """What follows from one leader and one length alone: parts, features, and where the strokes lie."""
 
-    def __init__(self, heard: Heard, num_frames: int, parts: Written) -> None:
+    def __init__(self, heard: Heard, num_frames: int, parts: Parts) -> None:
         self.parts = parts
         self.num_frames = num_frames
         self.features = leader_features(heard.frames, num_frames)
@@ -43,7 +43,7 @@ class Conductor:
 
     Args:
         band: its followers, in the order of the parts and of the dynamics' rows.
-        seed: of the small human differences.
+        seed: of what chance decides in the parts; see `write_parts`.
         model: of the dynamics; the leader's gain when absent.
     """
 
@@ -60,7 +60,7 @@ class Conductor:
         """The state before frame 0."""
         return ConductorState(memory=self._model.start())
 
-    def parts(self, heard: Heard, num_frames: int) -> Written:
+    def parts(self, heard: Heard, num_frames: int) -> Parts:
         """Every follower's part, in the band's order; see `write_parts`."""
         return self._perform(heard, num_frames).parts
 

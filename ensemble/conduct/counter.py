@@ -5,41 +5,46 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.conduct.bass import OUT_OF_CHORD, SOFTER_WITHOUT_CHORD
+from ensemble.conduct.chance import draws
 from ensemble.conduct.grid import LOOK_AHEAD_BEATS, Grid
 from ensemble.conduct.harmony import scale, sounding, tones
 from ensemble.conduct.leader import STEPS_PER_BEAT, Leader
 from ensemble.conduct.shaping import Written
+from ensemble.conduct.taste import OUT_OF_CHORD, SOFTER_WITHOUT_CHORD
 from ensemble.conduct.voicing import CROSSING, Neighbours
+from ensemble.config import FollowerSettings
 from ensemble.types import Key
 from ensemble.viterbi import fixed_lag_viterbi
 
 Floats = NDArray[np.float64]
 
 _CLASH = 10.0
-_PASSING = 0.2
+_PASSING, _PASSING_SHARE = 0.2, 0.2  # what it costs, and on how many of the half beats it is allowed
 _SAME_PITCH_AS_LEADER = 1.5
-_MOVES_OVER_MOTION, _MOVES_OFF_BEAT, _STAYS_OVER_REST = 1.6, 0.1, 0.9
+_MOVES_OVER_MOTION, _MOVES_OFF_BEAT = 1.6, 0.1
+_STAYS_OVER_REST = {"strong": 0.9, "weak": 0.45, "off": 0.0}
 _SIMILAR_MOTION = 0.5
-_BREATH_BARS, _BREATH_S = 4, 0.18
+_BREATH_S = 0.18
 _LONGEST_BARS = 2
 
 
 def counter_pitches(
-    grid: Grid, leader: Leader, key: Key, pitch_range: tuple[int, int], neighbours: Neighbours
+    grid: Grid, leader: Leader, key: Key, follower: FollowerSettings, neighbours: Neighbours, seed: int
 ) -> NDArray[np.int64]:
-    """The pitch in every half beat, by fixed-lag Viterbi.  [beats * 2]"""
-    low, high = pitch_range
+    """The pitch in every half beat, by fixed-lag Viterbi; chance says where a passing note may come.  [beats * 2]"""
+    low, high = follower.range
+    num_steps = grid.num_beats * STEPS_PER_BEAT
+    may_pass = draws(seed, f"{follower.name}/passing", np.arange(num_steps), 1)[:, 0] < _PASSING_SHARE
     pitch = np.arange(low, high + 1)
     register = 0.006 * (pitch - (low + 0.5 * (high - low))) ** 2
     share = leader.pitch_share
     clash = np.roll(share, 1, axis=1) + np.roll(share, -1, axis=1)
     costs: list[Floats] = []
-    for step in range(grid.num_beats * STEPS_PER_BEAT):
+    for step in range(num_steps):
         beat, is_on_beat = step // STEPS_PER_BEAT, step % STEPS_PER_BEAT == 0
         chord = sounding(grid.chords[beat], key)
         wish = np.full(12, OUT_OF_CHORD)
-        if not is_on_beat and beat < grid.final_beat:
+        if may_pass[step] and not is_on_beat and beat < grid.final_beat:
             wish[list(scale(key, chord))] = _PASSING
         own = tones(chord)
         wish[list(own)] = 0.0
@@ -52,22 +57,28 @@ def counter_pitches(
         costs.append(cost)
     motion = _leader_direction(leader)
     movement = {
-        (busy, on_beat, direction): _movement(pitch, is_busy=busy, is_on_beat=on_beat, leader_direction=direction)
+        (busy, place, direction): _movement(pitch, place, direction, is_busy=busy)
         for busy in (False, True)
-        for on_beat in (False, True)
+        for place in _STAYS_OVER_REST
         for direction in (-1, 0, 1)
     }
     chosen = fixed_lag_viterbi(
         costs,
-        lambda step: movement[bool(leader.onsets[step]), step % STEPS_PER_BEAT == 0, int(motion[step])],
+        lambda step: movement[bool(leader.onsets[step]), _place(grid, step), int(motion[step])],
         LOOK_AHEAD_BEATS * STEPS_PER_BEAT,
     )
     return low + np.array(chosen, np.int64)
 
 
-def _movement(pitch: NDArray[np.int64], *, is_busy: bool, is_on_beat: bool, leader_direction: int) -> Floats:
-    """Cost of going from each pitch to each: steps are cheap; moving is dear while the leader strikes, staying on
-    a beat on which it does not.
+def _place(grid: Grid, step: int) -> str:
+    """Where in the bar a half beat lies: a key of `_STAYS_OVER_REST`."""
+    beat, inside = divmod(step, STEPS_PER_BEAT)
+    return "off" if inside else "strong" if grid.is_strong(beat) else "weak"
+
+
+def _movement(pitch: NDArray[np.int64], place: str, leader_direction: int, *, is_busy: bool) -> Floats:
+    """Cost of going from each pitch to each: steps are cheap; moving is dear while the leader strikes, staying is
+    on a beat on which it does not.
     """
     step = pitch[None, :] - pitch[:, None]
     size = np.abs(step).astype(np.float64)
@@ -76,7 +87,7 @@ def _movement(pitch: NDArray[np.int64], *, is_busy: bool, is_on_beat: bool, lead
     if is_busy:
         cost += _MOVES_OVER_MOTION * moves
     else:
-        cost += np.where(moves, 0.0, _STAYS_OVER_REST) if is_on_beat else _MOVES_OFF_BEAT * moves
+        cost += np.where(moves, _MOVES_OFF_BEAT * (place == "off"), _STAYS_OVER_REST[place])
     if leader_direction:
         cost += _SIMILAR_MOTION * (np.sign(step) == leader_direction)
     return cost
@@ -102,24 +113,17 @@ def write_counter(grid: Grid, leader: Leader, pitches: NDArray[np.int64]) -> lis
             continue
         stop = step + 1
         while stop < len(pitches) and stop not in cuts and leader.is_playing[stop // STEPS_PER_BEAT]:
-            if stop - step >= longest * STEPS_PER_BEAT or _breathes(grid, stop):
+            if stop - step >= longest * STEPS_PER_BEAT or grid.opens_phrase(stop / STEPS_PER_BEAT):
                 break
             stop += 1
         is_last = beat >= grid.final_beat
         start_s, stop_s = grid.seconds(step / STEPS_PER_BEAT), grid.seconds(stop / STEPS_PER_BEAT)
         if is_last:
             stop_s = grid.end_s
-        elif _breathes(grid, stop):
+        elif grid.opens_phrase(stop / STEPS_PER_BEAT):
             stop_s = max(stop_s - _BREATH_S, 0.5 * (start_s + stop_s))
         accent = 88 if step % STEPS_PER_BEAT == 0 else 76
         softer = SOFTER_WITHOUT_CHORD if grid.chords[beat].quality == "none" else 0
         written.append(Written(start_s, stop_s, int(pitches[step]), accent - softer))
         step = stop
     return written
-
-
-def _breathes(grid: Grid, step: int) -> bool:
-    """Whether a phrase of four bars ends where this half beat begins."""
-    beat, inside = divmod(step, STEPS_PER_BEAT)
-    is_bar = inside == 0 and beat < grid.num_beats and grid.positions[beat] == 0
-    return bool(is_bar and grid.bars[beat] % _BREATH_BARS == 0)

@@ -33,14 +33,13 @@ def write_drums(grid: Grid, leader: Leader, seed: int, name: str) -> tuple[Hit, 
     """
     strokes = [*_ending(grid, leader)]
     grooves, energy = _choose(grid, leader)
-    for beat in range(min(grid.final_beat, grid.num_beats)):
-        if not leader.is_playing[beat]:
-            continue
+    entry = int(np.argmax(leader.is_playing)) if grid.num_beats else 0
+    for beat in np.flatnonzero(leader.is_playing[: grid.final_beat]).tolist():
         if not _sounds(leader, beat):
             strokes.append((float(beat), "closed_hat", 0.25))
             continue
         segment = int(grid.bars[beat]) // _BARS_PER_SEGMENT
-        strokes.extend(_beat(grid, beat, grooves[segment], float(energy[segment]), seed))
+        strokes.extend(_beat(grid, beat, grooves[segment], float(energy[segment]), seed, is_opening=beat == entry))
     return _humanised(sorted(strokes, key=lambda one: (one[0], one[1])), grid, seed, name)
 
 
@@ -62,7 +61,8 @@ def _choose(grid: Grid, leader: Leader) -> tuple[list[Groove], NDArray[np.float6
     density = np.zeros(num_segments)
     np.maximum.at(density, segment_of_bar, np.clip(leader.busyness / _BUSIEST, 0.0, 1.0))
     segment_of_step = np.repeat(grid.bars // _BARS_PER_SEGMENT, STEPS_PER_BEAT)
-    level = np.bincount(segment_of_step, weights=leader.loudness_db) / np.bincount(segment_of_step)
+    power = np.bincount(segment_of_step, weights=10.0 ** (leader.loudness_db / 10)) / np.bincount(segment_of_step)
+    level = 10.0 * np.log10(power)
     below_loudest = np.maximum.accumulate(level) - level
     energy = np.clip((level - _SOFT_DB) / (_LOUD_DB - _SOFT_DB) - below_loudest / _CONTRAST_DB, 0.0, 1.0)
     beat_s = np.diff(grid.edges_s)
@@ -85,10 +85,10 @@ def _distance(groove: Groove, density: float, energy: float, bpm: float) -> floa
     return abs(groove.density - density) + 0.8 * abs(groove.energy - energy) + 0.05 * outside
 
 
-def _beat(grid: Grid, beat: int, groove: Groove, energy: float, seed: int) -> Iterator[Stroke]:
+def _beat(grid: Grid, beat: int, groove: Groove, energy: float, seed: int, *, is_opening: bool) -> Iterator[Stroke]:
     """One beat of a groove; at the end of a segment its fill, at the start of an eighth bar a crash."""
     bar, position = int(grid.bars[beat]), int(grid.positions[beat])
-    opens = beat == 0 or (position == 0 and bar % 8 == 0 and energy > 0.6)
+    opens = is_opening or (position == 0 and bar % 8 == 0 and energy > 0.6)
     closes = bar % _BARS_PER_SEGMENT == 1 and position == grid.beats_per_bar - 1 and beat + 1 != grid.final_beat
     if opens:
         yield float(beat), "crash", 0.6 + 0.3 * energy

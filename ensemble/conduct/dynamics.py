@@ -1,8 +1,9 @@
 """How loud every follower plays: an interface that a trained conductor shares, and the leader's own gain through it.
 
 A model runs at 25 Hz in quanta of 5 conductor frames (20 control frames) that are aligned to frame 0, so its answers
-do not depend on the caller's blocks. It is causal. Between two conductor frames the curves run linearly, and reach a
-conductor frame's value in its last control frame: one conductor frame (40 ms) of delay, carried in the memory.
+do not depend on the caller's blocks. Between two conductor frames the curves run linearly, and reach a conductor
+frame's value in its last control frame; the frame before is carried in the memory. Against that delay, and that of a
+leader who swells into a note, the features look ahead by three conductor frames (120 ms); past that all is causal.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ import numpy as np
 from ensemble.clock import CONDUCTOR_RATE_HZ, FRAMES_PER_CONDUCTOR_FRAME, QUANTUM_FRAMES
 from ensemble.types import SILENCE_DB, FloatArray, Frames
 
+LOOK_AHEAD_FRAMES = 3 * FRAMES_PER_CONDUCTOR_FRAME
+"""Control frames of the leader that a model hears in advance."""
 QUANTUM_CONDUCTOR_FRAMES = QUANTUM_FRAMES // FRAMES_PER_CONDUCTOR_FRAME
 FEATURES = ("loudness_db", "onset", "voiced", "pitch_midi")
 """Rows of what a model reads: mean energy, strongest onset, voiced share, pitch (0 unvoiced); 12 of chroma follow."""
@@ -26,7 +29,7 @@ _ATTACK_S, _RELEASE_S, _HOLD_S = 0.08, 0.6, 1.0
 _FADE_DB_PER_S = 12.0
 _DROPPED_DB = 18.0
 _SILENT_DB = -60.0
-_JUMP_DB = 12.0
+_JUMP_DB = 6.0
 _SPREAD_S, _FIRST_SPREAD_DB = 2.0, 3.0
 _TEN_TO_NINETY = 1.2816  # of a normal distribution, in deviations
 
@@ -59,14 +62,14 @@ def leader_features(frames: Frames, num_frames: int) -> FloatArray:
 
     Returns:
         [features, conductor frames], rows as `FEATURES` says and chroma; conductor frame j looks at control frames
-        4j to 4j + 3.
+        4j + 12 to 4j + 15.
     """
     padded = -(-num_frames // QUANTUM_FRAMES) * QUANTUM_FRAMES
-    length = min(frames.num_frames, padded)
+    length = max(min(frames.num_frames - LOOK_AHEAD_FRAMES, padded), 0)
 
     def quarters(values: FloatArray, beyond: float) -> np.ndarray:
         full = np.full((*values.shape[:-1], padded), beyond, np.float64)
-        full[..., :length] = values[..., :length]
+        full[..., :length] = values[..., LOOK_AHEAD_FRAMES : LOOK_AHEAD_FRAMES + length]
         return full.reshape(*values.shape[:-1], -1, FRAMES_PER_CONDUCTOR_FRAME)
 
     power = 10.0 ** (quarters(frames.loudness_db, SILENCE_DB) / 10)
@@ -139,8 +142,12 @@ def _share(time_constant_s: float) -> float:
 
 
 def to_control_rate(before: FloatArray, values: FloatArray) -> FloatArray:
-    """Draw lines between conductor frames: [rows] before, [rows, n] at 25 Hz -> [rows, 4n] at 100 Hz."""
+    """Draw lines between conductor frames: [rows] before, [rows, n] at 25 Hz -> [rows, 4n] at 100 Hz.
+
+    Out of silence there is no line: the first value holds at once, or a first stroke would be lost.
+    """
     starts = np.concatenate([before[:, None], values[:, :-1]], axis=1)
+    starts = np.where(starts <= SILENCE_DB, values, starts)
     part = np.arange(1, FRAMES_PER_CONDUCTOR_FRAME + 1, dtype=np.float32) / FRAMES_PER_CONDUCTOR_FRAME
     lines = starts[:, :, None] + (values - starts)[:, :, None] * part
     return np.ascontiguousarray(lines.reshape(len(values), -1), dtype=np.float32)

@@ -12,6 +12,7 @@ from ensemble.types import Chord, Heard
 
 LOOK_AHEAD_BEATS = 8
 """What is written at a beat depends on nothing that happens more than this, and the rest of that bar, later."""
+PHRASE_BARS = 4
 FALLBACK_TEMPO_BPM = 100.0
 NO_CHORD = Chord(root=0, quality="none")
 _INTERVALS_AT_AN_END = 8
@@ -42,6 +43,12 @@ class Grid:
     def is_strong(self, beat: int) -> bool:
         """Whether a beat is a downbeat, or the middle of a bar that has one."""
         return _is_strong(int(self.positions[beat]), self.beats_per_bar)
+
+    def opens_phrase(self, beat: float) -> bool:
+        """Whether a phrase of four bars begins here: who sustains breathes before it."""
+        here = int(beat)
+        is_bar = here == beat and here < self.num_beats and self.positions[here] == 0
+        return bool(is_bar and self.bars[here] % PHRASE_BARS == 0)
 
     def changes(self, beat: int) -> bool:
         """Whether the chord of a beat differs from the one before it."""

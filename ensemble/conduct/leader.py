@@ -13,10 +13,15 @@ from ensemble.conduct.grid import Grid
 from ensemble.types import SILENCE_DB, Frames, Heard
 
 SOUNDING_DB = -60.0
-"""A leader below this is silent."""
+"""A frame below this is silent."""
+PRESENT_DB = -55.0
+"""A half beat whose mean energy lies below this is a rest: a little noise before the first note is no beginning."""
 CLEAR_CONFIDENCE = 0.5
 STEPS_PER_BEAT = 2
 _ONSET_MEMORY_S = 1.5
+_FAINTEST_ONSET = 0.12  # a held flute's own flutter reaches 0.09, a soft pluck 0.3
+_ATTACK_FRAMES = 6
+_ENTRY_BEFORE_S, _ENTRY_AFTER_S = 0.03, 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +30,9 @@ class Leader:
 
     pitch_share [steps, 12]: share of the step's time that each pitch class sounds, where f0 is clear; register_midi
     [steps]: median written pitch, NaN where unclear; onsets [steps]: strokes that begin; is_sounding [steps];
-    loudness_db [steps]: the loudest frame; busyness [bars]: onsets per beat in this bar and the one before.
+    loudness_db [steps]: of the mean energy; busyness [bars]: onsets per beat in this bar and the one before;
+    is_playing [beats]: whether the leader sounds in the beat, or has within the bar before it. A leader who enters
+    between two beats plays a pick-up: the band enters with the next beat.
     """
 
     pitch_share: NDArray[np.float64]
@@ -51,9 +58,9 @@ def pitch_midi(frames: Frames, tuning_cents: float) -> NDArray[np.float64]:
 
 
 def onset_frames(frames: Frames) -> NDArray[np.int64]:
-    """Frames at which the leader strikes: peaks of the onset strength above twice its own recent mean.
+    """Frames at which the leader strikes: peaks of the onset strength above twice its own recent mean and a floor.
 
-    Looks 40 ms ahead. The measure is free of scale: twice the strength everywhere gives the same frames.
+    Looks 60 ms ahead, for the later frames of an attack that begins softly.
     """
     strength = frames.onset.astype(np.float64)
     if not len(strength) or strength.max() <= 0:
@@ -63,8 +70,10 @@ def onset_frames(frames: Frames) -> NDArray[np.int64]:
     padded = np.pad(strength, 4)
     around = np.lib.stride_tricks.sliding_window_view(padded, 9)
     before, after = around[:, :4].max(axis=1), around[:, 5:].max(axis=1)
-    is_peak = (strength > before) & (strength >= after) & (strength > 2.0 * recent)
-    return np.flatnonzero(is_peak & (frames.loudness_db > SOUNDING_DB))
+    is_peak = (strength > before) & (strength >= after) & (strength > np.maximum(2.0 * recent, _FAINTEST_ONSET))
+    ahead = np.pad(frames.loudness_db, (0, _ATTACK_FRAMES), constant_values=SILENCE_DB)
+    becomes = np.lib.stride_tricks.sliding_window_view(ahead, _ATTACK_FRAMES + 1).max(axis=1)
+    return np.flatnonzero(is_peak & (becomes > SOUNDING_DB))
 
 
 def listen_to(heard: Heard, grid: Grid) -> Leader:
@@ -79,8 +88,10 @@ def listen_to(heard: Heard, grid: Grid) -> Leader:
     length = np.maximum(np.bincount(step_of[inside], minlength=num_steps), 1)
     pitch_class = np.round(midi[clear]).astype(np.int64) % 12
     share = np.bincount(step_of[clear] * 12 + pitch_class, minlength=num_steps * 12).reshape(num_steps, 12)
-    loudness = np.full(num_steps, SILENCE_DB)
-    np.maximum.at(loudness, step_of[inside], frames.loudness_db[inside].astype(np.float64))
+    power = 10.0 ** (frames.loudness_db[inside].astype(np.float64) / 10)
+    energy = np.bincount(step_of[inside], weights=power, minlength=num_steps) / length
+    loudness = 10.0 * np.log10(np.maximum(energy, 10.0 ** (SILENCE_DB / 10)))
+    is_sounding = loudness > PRESENT_DB
     struck = onset_frames(frames)
     struck = struck[inside[struck]]
     onsets = np.bincount(step_of[struck], minlength=num_steps)
@@ -88,10 +99,10 @@ def listen_to(heard: Heard, grid: Grid) -> Leader:
         pitch_share=share / length[:, None],
         register_midi=_medians(midi[clear], step_of[clear], num_steps),
         onsets=onsets,
-        is_sounding=loudness > SOUNDING_DB,
+        is_sounding=is_sounding,
         loudness_db=loudness,
         busyness=_busyness(onsets, grid),
-        is_playing=_recently(loudness > SOUNDING_DB, grid),
+        is_playing=_recently(is_sounding, grid, _entry(frames, grid)),
     )
 
 
@@ -106,12 +117,23 @@ def _medians(values: NDArray[np.float64], groups: NDArray[np.int64], num_groups:
     return medians
 
 
-def _recently(is_sounding: NDArray[np.bool_], grid: Grid) -> NDArray[np.bool_]:
+def _entry(frames: Frames, grid: Grid) -> int:
+    """The first beat on which (within a tenth of a second) the leader sounds."""
+    for beat, edge_s in enumerate(grid.edges_s[:-1].tolist()):
+        start = max(round((edge_s - _ENTRY_BEFORE_S) * FRAME_RATE_HZ), 0)
+        stop = round((edge_s + _ENTRY_AFTER_S) * FRAME_RATE_HZ)
+        if frames.loudness_db[start:stop].max(initial=SILENCE_DB) > PRESENT_DB:
+            return beat
+    return grid.num_beats
+
+
+def _recently(is_sounding: NDArray[np.bool_], grid: Grid, entry: int) -> NDArray[np.bool_]:
     """Whether anything sounds in a beat or in the bar's worth of beats before it.  [beats]"""
     if not grid.num_beats:
         return np.zeros(0, np.bool_)
-    sounds = is_sounding.reshape(-1, STEPS_PER_BEAT).any(axis=1)
-    padded = np.concatenate([np.zeros(grid.beats_per_bar, np.bool_), sounds])
+    sounds: NDArray[np.bool_] = np.asarray(is_sounding.reshape(-1, STEPS_PER_BEAT).any(axis=1))
+    silent = np.zeros(grid.beats_per_bar + entry, np.bool_)
+    padded = np.concatenate([silent, sounds[entry:]])
     return np.asarray(np.lib.stride_tricks.sliding_window_view(padded, grid.beats_per_bar + 1).any(axis=1))
 
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.conduct.bass import SOFTER_WITHOUT_CHORD, rhythm_levels
 from ensemble.conduct.grid import Grid
 from ensemble.conduct.leader import Leader
 from ensemble.conduct.shaping import Written
+from ensemble.conduct.taste import SOFTER_WITHOUT_CHORD, rhythm_levels
 from ensemble.config import FollowerSettings
 
 _STRUM_S = 0.007
 _STRUM_LENGTH = 0.96
-_BREATH_BARS = 4
 _BREATH_S = 0.15
 _LONGEST_BARS = 2
 
@@ -86,21 +85,16 @@ def _sustained(grid: Grid, leader: Leader, voicing: NDArray[np.int64], ring_s: f
                 continue
             stop = beat + 1
             while stop < grid.num_beats and int(voicing[stop, voice]) == pitch and leader.is_playing[stop]:
-                if stop == grid.final_beat or _breathes(grid, stop) or stop - beat >= longest:
+                if stop == grid.final_beat or grid.opens_phrase(stop) or stop - beat >= longest:
                     break
                 stop += 1
             last = beat >= grid.final_beat
             if last:
                 stop = grid.num_beats
             stop_s = grid.end_s + ring_s if last else grid.seconds(stop)
-            if not last and _breathes(grid, stop):
+            if not last and grid.opens_phrase(stop):
                 stop_s = max(stop_s - _BREATH_S, grid.seconds(stop - 0.5))
             velocity = 80 - (SOFTER_WITHOUT_CHORD if grid.chords[beat].quality == "none" else 0)
             written.append(Written(grid.seconds(beat), stop_s, pitch, velocity, voice))
             beat = stop
     return written
-
-
-def _breathes(grid: Grid, beat: int) -> bool:
-    """Whether a phrase of four bars ends where this beat begins."""
-    return beat < grid.num_beats and grid.positions[beat] == 0 and grid.bars[beat] % _BREATH_BARS == 0

@@ -31,7 +31,7 @@ _ORDER: tuple[Role, ...] = ("bass", "pad", "counter")
 _GAP_SEMITONES = 1
 
 
-class _Written:
+class _Register:
     """Lowest and highest pitch of one part on every beat, and where its register lies."""
 
     def __init__(self, follower: FollowerSettings, pitches: NDArray[np.int64]) -> None:
@@ -51,7 +51,7 @@ def write_parts(
         heard: the leader; the music ends with it.
         followers: the band; parts come in this order.
         num_frames: length of the parts: the leader's and a tail into which bass and pads may ring for up to 0.5 s.
-        seed: of the small human differences; nothing else is drawn by chance.
+        seed: of what chance decides: small human differences, and where approach notes, passing notes and fills come.
 
     Returns:
         One `Part` per pitched follower, `Hits` for a drummer. All have `num_frames` frames.
@@ -61,11 +61,11 @@ def write_parts(
     music_frames = min(heard.frames.num_frames, num_frames)
     ring_s = min(_RING_S, (num_frames - music_frames) / FRAME_RATE_HZ)
     pitched: dict[str, Part] = {}
-    before: list[_Written] = []
+    before: list[_Register] = []
     in_order = [follower for role in _ORDER for follower in sorted(followers, key=_centre) if follower.role == role]
     for follower in in_order:
         written, pitches = _write(follower, grid, leader, heard, _neighbours(follower, before, grid), seed, ring_s)
-        before.append(_Written(follower, pitches))
+        before.append(_Register(follower, pitches))
         pitched[follower.name] = _shape(written, follower, heard, num_frames, seed)
     parts: list[Part | Hits] = []
     for follower in followers:
@@ -93,7 +93,7 @@ def _write(
     if follower.role == "pad":
         voicing = voice_chords(grid, leader, heard.key, follower.range, follower.num_voices, neighbours)
         return write_pad(grid, leader, follower, voicing, ring_s), voicing
-    line_by_step = counter_pitches(grid, leader, heard.key, follower.range, neighbours)
+    line_by_step = counter_pitches(grid, leader, heard.key, follower, neighbours, seed)
     return write_counter(grid, leader, line_by_step), line_by_step.reshape(grid.num_beats, STEPS_PER_BEAT)
 
 
@@ -101,7 +101,7 @@ def _centre(follower: FollowerSettings) -> float:
     return sum(follower.range) / 2
 
 
-def _neighbours(follower: FollowerSettings, before: list[_Written], grid: Grid) -> Neighbours:
+def _neighbours(follower: FollowerSettings, before: list[_Register], grid: Grid) -> Neighbours:
     """Stay above parts of a lower register and below those of a higher one; a bass is below everyone."""
     floor, ceiling = np.zeros(grid.num_beats, np.int64), np.full(grid.num_beats, 127, np.int64)
     for other in before:

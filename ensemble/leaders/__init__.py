@@ -1,0 +1,1 @@
+"""The bundled leader, and how it was made."""

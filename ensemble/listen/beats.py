@@ -25,6 +25,8 @@ NUM_CANDIDATES = 5
 RECURRENCE_WEIGHT = 2.0
 STEADY_LOG = 0.05
 """Mean deviation of a played beat from its period: steady players stay within a few percent."""
+LONG_NOTE_S = 0.6
+SHORT_NOTE_WEIGHT = 0.4
 SUPPORT = 0.5
 """A beat at which the onset strength, in deviations, exceeds this stands on something that was played."""
 MIN_CLARITY = 0.25
@@ -80,8 +82,25 @@ def _accents(onset: FloatArray) -> Array:
     strength = np.sqrt(np.maximum(onset.astype(np.float64), 0.0))
     above = np.maximum(strength - gaussian_filter1d(strength, 0.4 * FRAME_RATE_HZ), 0.0)
     blurred = gaussian_filter1d(above, 1.5)
-    deviation = float(blurred.std())
-    return blurred / deviation if deviation > 1e-9 else np.zeros_like(blurred)
+    weighted = blurred * _lengths(blurred)
+    deviation = float(weighted.std())
+    return weighted / deviation if deviation > 1e-9 else np.zeros_like(blurred)
+
+
+def _lengths(blurred: Array) -> Array:
+    """Weight of the nearest onset, by how long it is until the next: long notes carry the beat, short ones lead to it.
+
+    Without it swung and dotted rhythms are counted from the wrong note.
+    """
+    is_peak = (blurred > 0.3 * blurred.std()) & (blurred == maximum_filter1d(blurred, 7))
+    peaks = np.flatnonzero(is_peak)
+    if len(peaks) < 2:
+        return np.ones_like(blurred)
+    gaps_s = np.diff(peaks, append=peaks[-1] + FRAME_RATE_HZ) / FRAME_RATE_HZ
+    weight = SHORT_NOTE_WEIGHT + (1 - SHORT_NOTE_WEIGHT) * np.minimum(gaps_s / LONG_NOTE_S, 1.0)
+    middles = (peaks[:-1] + peaks[1:]) / 2
+    nearest: Array = weight[np.searchsorted(middles, np.arange(len(blurred)))]
+    return nearest
 
 
 def _recurrence(accents: Array) -> Array:
@@ -164,12 +183,22 @@ def _worth(accents: Array, beats: NDArray[np.int64], period: float) -> float:
     capped, steps = np.minimum(nearby, 3.0), np.diff(beats)
     on_beat, middle = float(capped[beats].mean()), float(capped[beats[:-1] + steps // 2].mean())
     thirds = [float(capped[beats[:-1] + steps * part // 3].mean()) for part in (1, 2)]
-    evens, odds = float(nearby[beats[::2]].mean()), float(nearby[beats[1::2]].mean())
-    # Music rests on some beats; a grid at double the tempo rests on nearly every second one.
-    unevenness = max(0.0, 0.6 - min(evens, odds) / max(evens, odds, 1e-9))
+    # Music rests on some beats; a grid at double (three times) the tempo rests on nearly all but each second (third).
+    unevenness = max(_emptiness(nearby[beats], 2, 0.6), _emptiness(nearby[beats], 3, 0.75))
     looseness = min(float(np.abs(np.log(steps / period)).mean()) / STEADY_LOG, 3.0)
     prior = float(np.log(_prior(np.array(period))))
     return (on_beat - 0.5 * middle - 0.7 * min(thirds)) / 3.0 - unevenness - 0.1 * looseness + 0.8 * prior
+
+
+def _emptiness(accents: Array, every: int, full: float) -> float:
+    """How far the second strongest of `every` interleaved sets of beats falls below `full` of the strongest, 0 or more.
+
+    Three is judged harder than two: chords of two seconds are four beats at 120, not three at 90.
+    """
+    if len(accents) < every:
+        return 0.0
+    means = sorted(float(accents[phase::every].mean()) for phase in range(every))
+    return max(0.0, full - means[-2] / max(means[-1], 1e-9))
 
 
 def _whole_grid(accents: Array, beats: NDArray[np.int64], duration_s: float) -> Array:

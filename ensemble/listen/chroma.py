@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import uniform_filter1d
 
 from ensemble.audio.spectra import pitch_class_bands, power_spectra
 from ensemble.clock import FRAME_RATE_HZ
@@ -13,10 +14,23 @@ Array = NDArray[np.float64]
 WINDOW_SAMPLES = 8192
 """At 16 kHz half a second: a semitone at 65 Hz is two bins."""
 STRIDE_FRAMES = 4
+VIBRATO_FRAMES = 17
+LEAP_CENTS = 40.0
+"""From one frame to the next: the widest vibrato moves by 36."""
 PEAK_RANGE = 10 ** (-45 / 10)
 """A peak this far below the strongest of its frame is hiss."""
 MIN_TUNING_FOCUS = 0.25
 """Length of the mean direction of all deviations: below it there is no common tuning (speech, glides)."""
+
+
+def centre_pitch(f0_hz: FloatArray) -> FloatArray:
+    """The pitch that a vibrato moves around: the mean over one period of it, inside each note.  [frames]"""
+    cents = 1200 * np.log2(np.maximum(f0_hz, 1.0).astype(np.float64))
+    edges = np.flatnonzero(np.abs(np.diff(cents)) > LEAP_CENTS) + 1
+    notes = np.split(cents, edges)
+    centred = np.concatenate([uniform_filter1d(note, VIBRATO_FRAMES, mode="reflect") for note in notes])
+    centre_hz: FloatArray = np.where(f0_hz > 0, 2 ** (centred / 1200), 0.0).astype(np.float32)
+    return centre_hz
 
 
 def tuning_of_pitch(f0_hz: FloatArray, weight: FloatArray) -> float | None:

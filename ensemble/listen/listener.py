@@ -48,20 +48,21 @@ class Listener:
         evidence = doubts.weigh(samples, ANALYSIS_RATE_HZ, pitch.f0_hz, loudness, beats.clarity)
         follows_pitch = not (evidence.is_polyphonic or evidence.is_noisy)
 
-        of_pitch = chroma.tuning_of_pitch(pitch.f0_hz, pitch.confidence) if follows_pitch else None
+        centre_hz = chroma.centre_pitch(pitch.f0_hz)
+        of_pitch = chroma.tuning_of_pitch(centre_hz, pitch.confidence) if follows_pitch else None
         tuning = of_pitch if of_pitch is not None else chroma.tuning_of_peaks(samples, ANALYSIS_RATE_HZ, num_frames)
         tuning_cents = tuning or 0.0
         spectral = chroma.spectral_chroma(samples, ANALYSIS_RATE_HZ, num_frames, tuning_cents)
         spectral *= loudness > max(SILENCE_DB, float(loudness.max()) - INAUDIBLE_BELOW_PEAK_DB)
 
-        sounding = chroma.note_chroma(pitch.f0_hz, tuning_cents) if follows_pitch else spectral
+        sounding = chroma.note_chroma(centre_hz, tuning_cents) if follows_pitch else spectral
         edges = np.append(np.rint(beats.times_s * FRAME_RATE_HZ).astype(np.int64), num_frames)
         beat_chroma = _per_beat(sounding, edges)
         key = find_key(beat_chroma.sum(axis=1), beat_chroma[:, -4:].sum(axis=1))
         context = _with_neighbours(beat_chroma) if follows_pitch else beat_chroma
         free = find_chords(context, key)  # before bars are known
         changes = np.array([before != after for before, after in pairwise((None, *free))])
-        beats_per_bar, first_downbeat = find_bars(changes, beat_chroma, _accents(onset, edges[:-1]))
+        beats_per_bar, first_downbeat = find_bars(changes, _accents(onset, edges[:-1]))
         return Heard(
             frames=Frames(
                 f0_hz=pitch.f0_hz,

@@ -17,5 +17,6 @@ def loudness_db(samples: FloatArray, sample_rate: int, num_frames: int) -> Float
     gain = (a_weighting(bin_frequencies_hz(window_samples, sample_rate)) / 0.5).astype(np.float32)
     loudness = np.empty(num_frames, dtype=np.float32)
     for at, power in power_spectra(samples, num_frames, sample_rate // FRAME_RATE_HZ, window_samples):
-        loudness[at] = 10 * np.log10(np.maximum((power * gain).sum(axis=1), 10 ** (SILENCE_DB / 10)))
+        heard = np.maximum((power * gain).sum(axis=1), np.float32(1e-20))
+        loudness[at] = np.maximum(10 * np.log10(heard), SILENCE_DB)
     return loudness

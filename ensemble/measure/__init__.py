@@ -1,0 +1,1 @@
+"""Measured facts: levels, clicks, speed."""

@@ -36,7 +36,7 @@ def unit_amplitude(f0_hz: FloatArray, harmonics: FloatArray) -> FloatArray:
     """
     centre_hz = f0_hz[:, None].astype(np.float64) * np.arange(1, len(harmonics) + 1)
     weight = np.where(centre_hz < _HEARD_HZ, a_weighting(centre_hz), 0.0)
-    power = weight @ np.square(harmonics, dtype=np.float64)
+    power = (weight * np.square(harmonics, dtype=np.float64)).sum(axis=1)
     return np.asarray(1.0 / np.sqrt(np.maximum(power, 1e-12)), np.float32)
 
 

@@ -65,21 +65,10 @@ def cosine_table(sample_rate: int) -> FloatArray:
     return np.ascontiguousarray(table * density * BAND_HZ / sample_rate, dtype=np.float32)
 
 
-@cache
-def grain_window(sample_rate: int) -> FloatArray:
-    """The stretch of noise that one frame filters, centred on the frame.  [2 * (hop - reach)]
-
-    Neighbours cross-fade, and their windows add up to 1; for one filter's reach around a frame no other one sounds,
-    so that the sound between two frames depends on these two alone and nothing is carried over.
-    """
-    hop, reach = hop_samples(sample_rate), reach_samples(sample_rate)
-    distance = np.abs(np.arange(reach - hop, hop - reach) + 0.5)
-    fade = (hop - reach - distance) / (hop - 2 * reach)
-    return np.asarray(np.clip(fade, 0.0, 1.0), np.float32)
-
-
 def filtered_noise(magnitudes: FloatArray, key: NDArray[np.uint64], start_sample: int, sample_rate: int) -> FloatArray:
-    """Noise between consecutive frames, its spectrum following theirs.
+    """Noise between consecutive frames, its filter fading from each one's to the next one's.
+
+    A stretch depends on the frames at its ends and on the sample's numbers alone, so nothing is carried over.
 
     Args:
         magnitudes: 0 or more, of each band.  [intervals + 1, 65]
@@ -97,55 +86,56 @@ def filtered_noise(magnitudes: FloatArray, key: NDArray[np.uint64], start_sample
     samples = np.zeros(num_samples, np.float32)
     if magnitudes.any():
         white = white_noise(key, start_sample - reach, num_samples + 2 * reach)
-        add_noise(samples, magnitudes, white, cosine_table(sample_rate), grain_window(sample_rate))
+        add_noise(samples, magnitudes, white, cosine_table(sample_rate))
     return samples
 
 
 @kernel
-def add_noise(
-    samples: FloatArray, magnitudes: FloatArray, white: FloatArray, table: FloatArray, window: FloatArray
-) -> None:
-    """Filter and overlap-add every frame's grain.
+def add_noise(samples: FloatArray, magnitudes: FloatArray, white: FloatArray, table: FloatArray) -> None:
+    """Filter white noise by two neighbouring frames at once, the second as a difference that is faded in.
 
     Args:
         samples: is added to.  [intervals * hop]
         magnitudes: of each band.  [intervals + 1, bands]
         white: from `reach` before the first sample to `reach` after the last.  [intervals * hop + 2 * reach]
         table: `cosine_table`.  [bands, reach + 1]
-        window: `grain_window`.  [grain]
     """
-    num_frames, num_bands = magnitudes.shape
-    reach = table.shape[1] - 1
-    hop = len(samples) // (num_frames - 1)
-    num_taps = 2 * reach + 1
-    padded_taps = num_taps + (-num_taps) % 4  # taps are taken four at a time
-    half = np.empty(reach + 1, np.float32)
-    taps = np.zeros(padded_taps, np.float32)
-    margin = padded_taps - 1
-    grain = np.zeros(len(window) + 2 * margin, np.float32)
+    num_intervals = len(magnitudes) - 1
+    hop = len(samples) // num_intervals
+    padded_taps = 2 * table.shape[1] + 2  # 2 * reach + 1, and room for a last group of four
+    padded_white = np.zeros(len(white) + 4, np.float32)
+    padded_white[: len(white)] = white
+    here, there = np.zeros(padded_taps, np.float32), np.zeros(padded_taps, np.float32)
+    level, rise = np.empty(hop, np.float32), np.empty(hop, np.float32)
+    ramp = (np.arange(hop) / hop).astype(np.float32)
 
-    for frame in range(num_frames):
-        half[:] = 0.0
-        for band in range(num_bands):
-            magnitude = magnitudes[frame, band]
-            for tap in range(reach + 1):
-                half[tap] += magnitude * table[band, tap]
+    _design(here, magnitudes[0], table)
+    for interval in range(num_intervals):
+        _design(there, magnitudes[interval + 1], table)
+        level[:], rise[:] = 0.0, 0.0
+        for tap in range(0, 2 * table.shape[1] - 1, 4):
+            h0, h1, h2, h3 = here[tap], here[tap + 1], here[tap + 2], here[tap + 3]
+            d0, d1, d2, d3 = there[tap] - h0, there[tap + 1] - h1, there[tap + 2] - h2, there[tap + 3] - h3
+            source = padded_white[interval * hop + tap : interval * hop + tap + hop + 3]
+            for j in range(hop):
+                x0, x1, x2, x3 = source[j], source[j + 1], source[j + 2], source[j + 3]
+                level[j] += h0 * x0 + h1 * x1 + h2 * x2 + h3 * x3
+                rise[j] += d0 * x0 + d1 * x1 + d2 * x2 + d3 * x3
+        out = samples[interval * hop : (interval + 1) * hop]
+        for j in range(hop):
+            out[j] += level[j] + ramp[j] * rise[j]
+        here, there = there, here
+
+
+@kernel
+def _design(taps: FloatArray, magnitudes: FloatArray, table: FloatArray) -> None:
+    """A frame's impulse response, symmetric about tap `reach`; the taps beyond stay 0."""
+    num_bands, reach = len(magnitudes), table.shape[1] - 1
+    half = taps[reach : 2 * reach + 1]
+    half[:] = 0.0
+    for band in range(num_bands):
+        magnitude = magnitudes[band]
         for tap in range(reach + 1):
-            taps[reach + tap] = half[tap]
-            taps[reach - tap] = half[tap]
-
-        first = frame * hop + 2 * reach - hop  # the grain's first sample, counted in `white`
-        begin, end = max(0, -first), min(len(window), len(white) - first)
-        grain[:] = 0.0
-        for j in range(begin, end):
-            grain[margin + j] = window[j] * white[first + j]
-
-        left = first - 2 * reach  # output sample of the grain's first sample through the first tap
-        out_begin, out_end = max(0, left + begin), min(len(samples), left + end + 2 * reach)
-        out = samples[out_begin:out_end]
-        offset = out_begin - left + margin
-        for tap in range(0, padded_taps, 4):
-            h0, h1, h2, h3 = taps[tap], taps[tap + 1], taps[tap + 2], taps[tap + 3]
-            source = grain[offset - tap - 3 : offset - tap + len(out)]
-            for j in range(len(out)):
-                out[j] += h0 * source[j + 3] + h1 * source[j + 2] + h2 * source[j + 1] + h3 * source[j]
+            half[tap] += magnitude * table[band, tap]
+    for tap in range(1, reach + 1):
+        taps[reach - tap] = half[tap]

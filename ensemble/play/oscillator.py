@@ -49,15 +49,17 @@ def add_harmonics(
         The phase after the last sample, 0..1.
 
     The fundamental's phase is float64 and wrapped once per hop, so it is as exact after an hour as at the start;
-    harmonic k is reached by rotating harmonic k-1, in float32, whose error grows with k and not with time.
+    its first four multiples are exact, and four by four the others are reached by rotation, in float32, whose error
+    grows with the harmonic's number and not with time.
     """
     num_intervals = len(f0_start_hz)
     hop = len(samples) // num_intervals
     num_harmonics = amplitudes.shape[1]
     steps = np.arange(1.0, hop + 1.0)
     ramp = (np.arange(hop) / hop).astype(np.float32)
-    cosine, sine = np.empty(hop, np.float32), np.empty(hop, np.float32)
+    (s1, s2, s3, s4), (c1, c2, c3, c4) = np.empty((4, hop), np.float32), np.empty((4, hop), np.float32)
     x, y = np.empty(hop, np.float32), np.empty(hop, np.float32)
+    low, rise = np.empty(num_harmonics + 3, np.float32), np.empty(num_harmonics + 3, np.float32)
 
     for interval in range(num_intervals):
         start = np.float64(f0_start_hz[interval])
@@ -77,25 +79,29 @@ def add_harmonics(
                 step = steps[j]
                 cycles = phase_cycles + (start * step + bend * step * (step - 1.0)) * per_sample
                 half_turn = math.pi * (cycles - math.floor(cycles + 0.5))  # -pi/2..pi/2
-                s, c = _sine_cosine(half_turn)
-                sine[j] = 2.0 * s * c
-                cosine[j] = 1.0 - 2.0 * s * s
-                x[j], y[j] = cosine[j], sine[j]
+                sine, cosine = _sine_cosine(half_turn)
+                y1, x1 = 2.0 * sine * cosine, 1.0 - 2.0 * sine * sine
+                y2, x2 = 2.0 * y1 * x1, 1.0 - 2.0 * y1 * y1
+                s1[j], c1[j], s2[j], c2[j] = y1, x1, y2, x2
+                s3[j], c3[j] = y2 * x1 + x2 * y1, x2 * x1 - y2 * y1
+                s4[j], c4[j] = 2.0 * y2 * x2, 1.0 - 2.0 * y2 * y2
+                x[j], y[j] = x1, y1
             out = samples[interval * hop : (interval + 1) * hop]
-            here, there = amplitudes[interval], amplitudes[interval + 1]
-            for k in range(0, audible - 1, 2):  # in pairs: half the traffic to memory
-                low, low_rise = here[k], there[k] - here[k]
-                high, high_rise = here[k + 1], there[k + 1] - here[k + 1]
+            low[:audible] = amplitudes[interval, :audible]
+            rise[:audible] = amplitudes[interval + 1, :audible] - low[:audible]
+            low[audible : audible + 3], rise[audible : audible + 3] = 0.0, 0.0
+            for k in range(0, audible, 4):
+                low1, low2, low3, low4 = low[k], low[k + 1], low[k + 2], low[k + 3]
+                rise1, rise2, rise3, rise4 = rise[k], rise[k + 1], rise[k + 2], rise[k + 3]
                 for j in range(hop):
-                    x_next = x[j] * cosine[j] - y[j] * sine[j]
-                    y_next = x[j] * sine[j] + y[j] * cosine[j]
-                    out[j] += y[j] * (low + ramp[j] * low_rise) + y_next * (high + ramp[j] * high_rise)
-                    x[j] = x_next * cosine[j] - y_next * sine[j]
-                    y[j] = x_next * sine[j] + y_next * cosine[j]
-            if audible % 2:
-                last, last_rise = here[audible - 1], there[audible - 1] - here[audible - 1]
-                for j in range(hop):
-                    out[j] += y[j] * (last + ramp[j] * last_rise)
+                    at, xk, yk = ramp[j], x[j], y[j]
+                    total = yk * (low1 + at * rise1)
+                    total += (yk * c1[j] + xk * s1[j]) * (low2 + at * rise2)
+                    total += (yk * c2[j] + xk * s2[j]) * (low3 + at * rise3)
+                    total += (yk * c3[j] + xk * s3[j]) * (low4 + at * rise4)
+                    out[j] += total
+                    x[j] = xk * c4[j] - yk * s4[j]
+                    y[j] = xk * s4[j] + yk * c4[j]
         phase_cycles = phase_after - math.floor(phase_after)
     return phase_cycles
 

@@ -7,8 +7,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.play.controls import Controls, Voice, headroom
-from ensemble.play.noise import filtered_noise, noise_key
+from ensemble.play.controls import NUM_HARMONICS, Controls, Voice, headroom
+from ensemble.play.noise import NUM_BANDS, filtered_noise, noise_key
 from ensemble.play.oscillator import harmonic_bank, nyquist_taper
 from ensemble.play.quantum import Memory, QuantumPlayer
 from ensemble.types import SILENCE_DB, Cue, FloatArray, Hit
@@ -83,16 +83,13 @@ class PitchedPlayer(QuantumPlayer):
     def _first_memory(self, cue: Cue) -> Memory:
         """Silence, with the phase such that frame 0, one hop later, begins a period."""
         num_voices = len(cue.f0_hz)
-        silent, _ = self._voice.controls(
-            np.zeros(1, np.float32), np.full(1, SILENCE_DB, np.float32), self._voice.hidden()
-        )
         first_hz = np.maximum(cue.f0_hz[:, 0].astype(np.float64), 0.0)
         return {
             "hidden": np.stack([self._voice.hidden()] * num_voices),
             "pitch_hz": np.zeros(num_voices, np.float32),
             "phase_cycles": -(first_hz * self.hop / self.sample_rate) % 1.0,
-            "amplitudes": np.zeros((num_voices, silent.harmonics.shape[1]), np.float32),
-            "noise": np.zeros(silent.noise.shape[1], np.float32),
+            "amplitudes": np.zeros((num_voices, NUM_HARMONICS), np.float32),
+            "noise": np.zeros(NUM_BANDS, np.float32),
         }
 
     def _part_controls(self, voices: list[Controls]) -> tuple[FloatArray, FloatArray]:
@@ -103,16 +100,11 @@ class PitchedPlayer(QuantumPlayer):
             powers add up.
         """
         noise = np.sqrt(np.sum([np.square(voice.noise) for voice in voices], axis=0))
-        gain = headroom(np.stack([voice.amplitude for voice in voices]), noise)
-        amplitudes = np.stack(
-            [
-                (voice.amplitude * gain)[:, None]
-                * voice.harmonics
-                * nyquist_taper(voice.f0_hz, voice.harmonics.shape[1], self.sample_rate)
-                for voice in voices
-            ]
-        )
-        return amplitudes, noise * gain[:, None]
+        amplitude = np.stack([voice.amplitude for voice in voices])
+        gain = headroom(amplitude, noise)
+        harmonics = np.stack([voice.harmonics for voice in voices])
+        harmonics *= nyquist_taper(np.stack([voice.f0_hz for voice in voices]), NUM_HARMONICS, self.sample_rate)
+        return (amplitude * gain)[..., None] * harmonics, noise * gain[:, None]
 
 
 def voice_loudness_db(cue: Cue) -> FloatArray:

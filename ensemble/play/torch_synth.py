@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ensemble.clock import hop_samples
-from ensemble.play.noise import cosine_table, grain_window, reach_samples
+from ensemble.play.noise import cosine_table, reach_samples
 from ensemble.play.oscillator import TAPER_START
 
 CHUNK_INTERVALS = 20
@@ -78,16 +78,13 @@ def filtered_noise(magnitudes: Tensor, white: Tensor, sample_rate: int) -> Tenso
         samples [batch, intervals * hop].
     """
     hop, reach = hop_samples(sample_rate), reach_samples(sample_rate)
-    batch, num_frames, _ = magnitudes.shape
     half = magnitudes @ torch.from_numpy(cosine_table(sample_rate)).to(magnitudes)
     taps = torch.cat([half.flip(-1)[..., :-1], half], dim=-1)
 
-    window = torch.from_numpy(grain_window(sample_rate)).to(white)
-    side = hop - 2 * reach  # what the outer frames' grains lack
-    grains = torch.nn.functional.pad(white, (side, side)).unfold(-1, len(window), hop) * window
-
-    size = 2 * hop  # a grain and its filter's reach
-    spectrum = torch.fft.rfft(grains, size) * torch.fft.rfft(taps, size)
-    heard: Tensor = torch.fft.irfft(spectrum, size)
-    fading, rising = heard[:, :-1, hop:], heard[:, 1:, :hop]  # over one interval: its two frames' grains
-    return (fading + rising).reshape(batch, (num_frames - 1) * hop)
+    size = hop + 2 * reach  # what wraps around a transform of this size falls outside the interval
+    source = torch.fft.rfft(white.unfold(-1, size, hop))
+    response = torch.fft.rfft(taps, size)
+    here: Tensor = torch.fft.irfft(source * response[:, :-1], size)[..., 2 * reach :]
+    there: Tensor = torch.fft.irfft(source * response[:, 1:], size)[..., 2 * reach :]
+    ramp = torch.arange(hop, device=white.device, dtype=white.dtype) / hop
+    return (here + ramp * (there - here)).flatten(1)

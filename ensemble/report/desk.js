@@ -63,7 +63,6 @@
   class Players {
     async load() {
       this.lead = tracks[0].audio;
-      this.peak = Math.max(1, ...tracks.map((track) => track.gain * 2));
       for (const track of tracks) track.audio.preload = "auto";
       await Promise.all(tracks.map(({ audio }) => new Promise((done, failed) => {
         audio.addEventListener("loadedmetadata", done, { once: true });
@@ -89,8 +88,8 @@
     position() {
       return this.lead.ended ? duration : this.lead.currentTime;
     }
-    level(track, value) {
-      track.audio.volume = Math.min(1, value / this.peak);
+    level(track, value, loudest) {
+      track.audio.volume = value / Math.max(1, loudest);  // a player can only be turned down, so the loudest stays and the others go down
     }
   }
 
@@ -106,9 +105,10 @@
     return isHeard ? track.gain * track.volume : 0;
   }
   function applyLevels() {
-    for (const track of tracks) {
-      const level = levelOf(track);
-      if (engine.isLoaded) engine.level(track, level);
+    const levels = tracks.map(levelOf), loudest = Math.max(...levels);
+    for (const [index, track] of tracks.entries()) {
+      const level = levels[index];
+      if (engine.isLoaded) engine.level(track, level, loudest);
       track.row.dataset.level = level.toFixed(4);
       track.row.classList.toggle("is-unheard", level === 0 && (hear() === "stems" || track.role === "mix"));
     }
@@ -215,16 +215,18 @@
     thinLabels();
     if (zoom > 1) follow();
   }
-  function thinLabels() {  // a label that would touch its neighbour is left out
+  function thinLabels() {  // a label that would touch another is left out; chords that last longer go first
     for (const kind of [".bar-label", ".chord-label"]) {
       const labels = [...document.querySelectorAll(kind)];
-      for (const label of labels) label.hidden = false;
-      const spans = labels.map((label) => [label.offsetLeft, label.offsetWidth]);
-      let free = -Infinity;
-      labels.forEach((label, index) => {
-        label.style.display = spans[index][0] < free ? "none" : "";
-        if (spans[index][0] >= free) free = spans[index][0] + spans[index][1] + 3;
-      });
+      for (const label of labels) label.style.display = "";
+      const spans = labels.map((label, index) => ({
+        label, index, left: label.offsetLeft, right: label.offsetLeft + label.offsetWidth + 3, beats: Number(label.dataset.beats ?? 0),
+      }));
+      const kept = [];
+      for (const span of spans.sort((one, other) => other.beats - one.beats || one.index - other.index)) {
+        const touches = kept.some((other) => span.left < other.right && other.left < span.right);
+        if (touches) span.label.style.display = "none"; else kept.push(span);
+      }
     }
   }
 

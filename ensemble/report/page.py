@@ -7,6 +7,7 @@ import hashlib
 import shutil
 import tempfile
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +101,10 @@ def _context(folder: Path, manifest: Manifest, heard: Heard, duration_s: float) 
         "duration_s": round(duration_s, 4),
         "clock": facts.clock(duration_s),
         "bar_labels": [(number, _percent(at, duration_s)) for number, at in enumerate(bar_starts, 1)],
-        "chord_labels": [(chords[index], _percent(beats[index], duration_s)) for index in changes],
+        "chord_labels": [
+            (chords[index], _percent(beats[index], duration_s), until - index)
+            for index, until in pairwise([*changes, len(chords)])
+        ],
         "bar_lines": pictures.bar_lines(bar_starts, duration_s),
         "beat_lines": pictures.bar_lines(np.setdiff1d(beats, bar_starts), duration_s),
         "box": f"0 0 {pictures.WIDTH} {pictures.HEIGHT}",

@@ -19,6 +19,8 @@ WIDTH = 20_000
 HEIGHT = 1_000
 MAX_POINTS = 3_000
 RANGE_DB = 60.0
+MAX_ENLARGEMENT = 30.0
+"""Of a waveform: what is 30 dB below full scale still fills its lane."""
 
 Values = NDArray[np.floating]
 
@@ -40,7 +42,7 @@ class Axis:
 
     def height(self, values: Values) -> Values:
         """Where values stand in the box; beyond the axis is on its edge."""
-        return HEIGHT * (1 - np.clip((values - self.low) / (self.high - self.low), 0.0, 1.0))
+        return np.asarray(HEIGHT * (1 - np.clip((values - self.low) / (self.high - self.low), 0.0, 1.0)))
 
     def tick(self, label: str, value: float) -> Tick:
         """A name at a value."""
@@ -85,10 +87,11 @@ def loudness_ticks(axis: Axis) -> list[Tick]:
 
 
 def wave(envelope: Envelope) -> str:
-    """A waveform as one closed shape around the middle."""
+    """A waveform as one closed shape around the middle, enlarged to fill the box, `MAX_ENLARGEMENT` at most."""
     across = np.linspace(0, WIDTH, len(envelope.low))
-    top = HEIGHT / 2 * (1 - np.clip(envelope.high, -1, 1))
-    bottom = HEIGHT / 2 * (1 - np.clip(envelope.low, -1, 1))
+    loudest = float(max(envelope.high.max(), -envelope.low.min(), 1 / MAX_ENLARGEMENT))
+    top = HEIGHT / 2 * (1 - envelope.high / loudest)
+    bottom = HEIGHT / 2 * (1 - envelope.low / loudest)
     hair = 4  # silence is a hairline
     return _closed(across, np.minimum(top, HEIGHT / 2 - hair), np.maximum(bottom, HEIGHT / 2 + hair))
 
@@ -104,7 +107,7 @@ def curve(values: Values, axis: Axis, duration_s: float, start_frame: int = 0, m
 
 
 def smooth(values: Values) -> Values:
-    """The mean of every few frames, held: a loudness curve for the eye."""
+    """The mean of every few frames: a loudness curve for the eye."""
     step = max(4, -(-len(values) // MAX_POINTS))
     starts = np.arange(0, len(values), step)
     means = np.add.reduceat(values.astype(np.float64), starts) / np.diff(np.append(starts, len(values)))
@@ -150,6 +153,11 @@ def strokes(hits: Hits, duration_s: float, sizes: int = 4) -> list[str]:
         size = min(int(hit.velocity * sizes), sizes - 1)
         paths[size] += f"M{hit.time_s / duration_s * WIDTH:.0f} {rows[hit.drum]:.0f}h0"
     return paths
+
+
+def rules(ticks: Sequence[Tick]) -> str:
+    """A level line at every tick."""
+    return "".join(f"M0 {tick.top_percent / 100 * HEIGHT:.0f}H{WIDTH}" for tick in ticks)
 
 
 def bar_lines(times_s: Values, duration_s: float) -> str:

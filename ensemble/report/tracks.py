@@ -107,6 +107,10 @@ def _wave(sound: Sound, envelope: Envelope) -> Lane:
     return Lane(kind="wave", caption="", label=f"Waveform of {sound.name}", layers=(layer,))
 
 
+def _rules(ticks: tuple[Tick, ...]) -> Layer:
+    return Layer(look="rule", path=pictures.rules(ticks))
+
+
 class _Easel:
     """Draws lanes against one leader, on one time axis and one loudness axis."""
 
@@ -116,7 +120,7 @@ class _Easel:
         self._leader_midi = pictures.midi(heard.frames.f0_hz)
         leader_db = pictures.smooth(heard.frames.loudness_db)
         self._loudness_axis = pictures.loudness_axis([leader_db, dynamics.loudness_db])
-        self._leader_level = pictures.curve(leader_db, self._loudness_axis, duration_s)
+        self._leader_level = self._level_curve(leader_db)
 
     def leader_pitch(self) -> Lane:
         axis = pictures.pitch_axis(self._leader_midi)
@@ -153,18 +157,23 @@ class _Easel:
             f"Dynamics of {name}, with the range expected, against the leader's loudness",
             Layer(look="leader", path=self._leader_level),
             Layer(look="band", path=pictures.band(low, high, axis, self._duration_s, start)),
-            Layer(look="line", path=pictures.curve(level, axis, self._duration_s, start)),
+            Layer(look="line", path=self._level_curve(level, start)),
         )
 
     def _pitch_curve(self, pitch: pictures.Values, axis: Axis) -> str:
         is_inside = (pitch >= axis.low) & (pitch <= axis.high)
         return pictures.curve(np.where(is_inside, pitch, np.nan), axis, self._duration_s, max_step=1.0)
 
+    def _level_curve(self, level_db: pictures.Values, start_frame: int = 0) -> str:
+        """A loudness curve, with gaps where it is below the axis."""
+        shown = np.where(level_db > self._loudness_axis.low, level_db, np.nan)
+        return pictures.curve(shown, self._loudness_axis, self._duration_s, start_frame)
+
     def _pitch_lane(self, label: str, axis: Axis, *layers: Layer) -> Lane:
         ticks = tuple(pictures.pitch_ticks(axis))
-        return Lane(kind="pitch", caption="Pitch", label=label, layers=layers, ticks=ticks)
+        return Lane(kind="pitch", caption="Pitch", label=label, layers=(_rules(ticks), *layers), ticks=ticks)
 
     def _loudness_lane(self, label: str, *layers: Layer) -> Lane:
         ticks = tuple(pictures.loudness_ticks(self._loudness_axis))
+        layers = (_rules(ticks), *layers)
         return Lane(kind="loudness", caption="Loudness, dB", label=label, layers=layers, ticks=ticks)
-

@@ -38,7 +38,9 @@ def hashes(
         sounded[stem.part].update(stem.clip.samples.tobytes())
 
     pace = Pace(block_frames=block_frames, deadline_s=60.0)
-    done = perform(band, leader, plan, pace, on_stem, lambda stage, done, _: on_block(done) if stage == "play" else None)
+    done = perform(
+        band, leader, plan, pace, on_stem, lambda stage, done, _: on_block(done) if stage == "play" else None
+    )
     assert set(expected.values()) == {done.num_frames * leader.sample_rate // 100}
     return {name: digest.hexdigest() for name, digest in sounded.items()}
 
@@ -64,7 +66,9 @@ def test_the_block_size_never_changes_a_byte(
     assert hashes(LocalBand(voiced_plan), short_leader, voiced_plan, block_frames) == reference
 
 
-def test_another_seed_gives_other_bytes(voiced_plan: RenderPlan, short_leader: AudioClip, reference: dict[str, str]) -> None:
+def test_another_seed_gives_other_bytes(
+    voiced_plan: RenderPlan, short_leader: AudioClip, reference: dict[str, str]
+) -> None:
     other = voiced_plan.model_copy(update={"seed": 6})
     assert hashes(LocalBand(other), short_leader, other, 100) != reference
 

@@ -66,7 +66,7 @@ def test_what_was_written_is_read(tmp_path, suffix, subtype, tolerance, sample_r
     soundfile.write(path, samples, sample_rate, subtype=subtype)
     clip = read_clip(path)
     assert (clip.sample_rate, clip.num_channels) == (sample_rate, channels)
-    assert np.abs(clip.samples[:, :len(samples)].T - samples)[200:-200].max() <= tolerance
+    assert np.abs(clip.samples[:, : len(samples)].T - samples)[200:-200].max() <= tolerance
 
 
 def test_an_mp3_is_read(tmp_path):
@@ -93,11 +93,11 @@ def test_a_playlist_opens_nothing_else(tmp_path, wav):
 
 
 @needs_ffmpeg
-def test_two_hours_of_m4a_are_refused_by_their_header(tmp_path):
-    path = tmp_path / "long.m4a"
-    source = ["-f", "lavfi", "-i", "sine=f=440:r=8000:d=2000"]
-    subprocess.run(["ffmpeg", "-v", "error", *source, "-b:a", "8k", str(path)], check=True)
-    assert "33.3 min" in refusal(path)
+def test_what_ffmpeg_would_read_is_refused_by_its_header_when_it_is_too_long(tmp_path):
+    path = tmp_path / "long.mov"
+    source = ["-f", "lavfi", "-i", "sine=f=440:r=4000:d=7200"]
+    subprocess.run(["ffmpeg", "-v", "error", *source, "-c:a", "pcm_u8", str(path)], check=True)
+    assert "120.0 min" in refusal(path)
 
 
 def test_without_ffmpeg_the_cure_names_it(tmp_path, without_ffmpeg):
@@ -121,7 +121,9 @@ def test_a_file_that_may_not_be_read(wav):
     assert "permissions" in refusal(wav)
 
 
-@pytest.mark.parametrize("name", ["a\nb.wav", "bell\a.wav", b"latin\xe9.wav".decode("utf-8", "surrogateescape"), "ü.raw"])
+@pytest.mark.parametrize(
+    "name", ["a\nb.wav", "bell\a.wav", b"latin\xe9.wav".decode("utf-8", "surrogateescape"), "ü.raw"]
+)
 def test_any_file_name_is_one_printable_line(tmp_path, name):
     path = tmp_path / name
     path.write_text("these are words, not sound")
@@ -154,7 +156,9 @@ def test_a_wav_streamed_without_a_length_is_read(tmp_path, wav, data_bytes):
     np.testing.assert_allclose(clip.samples, sine().T, atol=1e-4)
 
 
-@pytest.mark.parametrize(("value", "said"), [(np.nan, "not numbers"), (np.inf, "not numbers"), (-np.inf, "not numbers")])
+@pytest.mark.parametrize(
+    ("value", "said"), [(np.nan, "not numbers"), (np.inf, "not numbers"), (-np.inf, "not numbers")]
+)
 def test_samples_that_are_not_numbers(tmp_path, value, said):
     samples = sine()
     samples[12_000] = value
@@ -206,9 +210,11 @@ def test_what_would_not_fit_into_memory_is_refused_at_once(tmp_path):
     assert time.perf_counter() - start < 0.5
 
 
-@settings(max_examples=150, deadline=2000, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(head=st.sampled_from([b"", b"RIFF\0\0\0\0WAVE", b"fLaC", b"OggS", b"ID3", b"FORM", b"\xff\xfb", b"RF64", b"caff"]),
-       body=st.binary(min_size=1, max_size=600))  # fmt: skip
+@settings(max_examples=100, deadline=10_000, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    head=st.sampled_from([b"", b"RIFF\0\0\0\0WAVE", b"fLaC", b"OggS", b"ID3", b"FORM", b"\xff\xfb", b"RF64"]),
+    body=st.binary(min_size=1, max_size=600),
+)
 def test_any_bytes_are_read_or_refused(tmp_path, without_ffmpeg, head, body):
     path = tmp_path / "any.wav"
     path.write_bytes(head + body)
@@ -224,7 +230,7 @@ def test_any_bytes_are_read_or_refused_by_ffmpeg_too(tmp_path, body):
     read_or_refused(path)
 
 
-@settings(max_examples=200, deadline=2000, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, deadline=10_000, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 @pytest.mark.parametrize(
     ("format_name", "subtype"),
@@ -246,9 +252,10 @@ def read_or_refused(path: Path) -> None:
     try:
         clip = read_clip(path)
     except AudioError as error:
-        assert str(error).isprintable()
+        outcome = str(error)
     else:
-        assert clip.duration_s >= 0.5
+        outcome = "read" if clip.duration_s >= 0.5 else "too\nshort"
+    assert outcome.isprintable()
 
 
 def test_preparing_resamples_and_keeps_the_tone():
@@ -303,5 +310,7 @@ def test_resampling_gives_the_same_bytes_in_a_fresh_process():
         "x = np.random.default_rng(3).normal(0, 0.1, (2, 44100)).astype(np.float32)\n"
         "print(prepare_leader(AudioClip(samples=x, sample_rate=44100), 48000).digest)"
     )
-    digests = {subprocess.run([sys.executable, "-c", program], capture_output=True, check=True).stdout for _ in range(2)}
+    digests = {
+        subprocess.run([sys.executable, "-c", program], capture_output=True, check=True).stdout for _ in range(2)
+    }
     assert len(digests) == 1

@@ -125,8 +125,8 @@ def make_bad_inputs(folder: Path, good: Path) -> dict[str, tuple[Path, str]]:
         "text": (text, ""),
         "truncated wav": (truncated, "truncated"),
         "truncated flac": (cut, ""),
-        "nan": (wav("nan.wav", holes), "finite"),
-        "infinite": (wav("inf.wav", endless), "finite"),
+        "nan": (wav("nan.wav", holes), "not numbers"),
+        "infinite": (wav("inf.wav", endless), "not numbers"),
         "too short": (wav("short.wav", tone[: rate // 10]), "0.1"),
         "silent": (wav("silent.wav", tone * 0), "silen"),
     }
@@ -134,7 +134,18 @@ def make_bad_inputs(folder: Path, good: Path) -> dict[str, tuple[Path, str]]:
 
 @pytest.mark.parametrize(
     "kind",
-    ["absent", "a folder", "empty", "text", "truncated wav", "truncated flac", "nan", "infinite", "too short", "silent"],
+    [
+        "absent",
+        "a folder",
+        "empty",
+        "text",
+        "truncated wav",
+        "truncated flac",
+        "nan",
+        "infinite",
+        "too short",
+        "silent",
+    ],
 )
 def test_bad_input_gets_one_line_and_leaves_nothing(kind: str, short_leader_file: Path, tmp_path: Path) -> None:
     path, complaint = make_bad_inputs(tmp_path, short_leader_file)[kind]
@@ -206,7 +217,9 @@ def family(pid: int) -> list[psutil.Process]:
 @pytest.mark.ray
 @pytest.mark.parametrize("after_s", [2.0, 6.0, 10.0])
 def test_ctrl_c_ends_within_two_seconds_and_leaves_no_process(tmp_path: Path, after_s: float) -> None:
-    with subprocess.Popen([*ENSEMBLE, "render", "--out", tmp_path / "out"], stderr=subprocess.PIPE, text=True) as render:
+    with subprocess.Popen(
+        [*ENSEMBLE, "render", "--out", tmp_path / "out"], stderr=subprocess.PIPE, text=True
+    ) as render:
         time.sleep(after_s)
         if render.poll() is not None:
             pytest.fail("the render was over before it could be interrupted")

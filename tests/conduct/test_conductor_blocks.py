@@ -184,8 +184,18 @@ def test_lines_reach_a_conductor_frame_in_its_last_control_frame():
     np.testing.assert_array_equal(drawn, [[1, 2, 3, 4, 5, 6, 7, 8]])
 
 
+def test_a_stroke_with_the_leaders_first_note_is_heard():
+    heard = heard_of(bars=4, first_beat_s=0.73, melody=((72, 1.0),))
+    (score,) = conducted(heard, 10_000)
+    cue = score.cue("drums")
+    first = cue.hits[0]
+    assert 0.715 < first.time_s < 0.745
+    assert cue.loudness_db[int(first.time_s * 100)] > -36.0  # the leader at -22, the drummer 6 dB below
+    assert cue.loudness_db[55] == -100.0
+
+
 def test_features_say_what_the_leader_does():
-    heard = heard_of(bars=2, melody=((69, 1.0),))
+    heard = heard_of(bars=2, melody=((69, 1.0),), first_beat_s=0.12)  # heard three conductor frames ahead
     features = dict(zip(FEATURES, leader_features(heard.frames, 1000), strict=False))
     assert features["pitch_midi"][2] == pytest.approx(69.0, abs=1e-3)
     assert features["voiced"][2] == 1.0

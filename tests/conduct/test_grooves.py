@@ -63,7 +63,7 @@ def test_kick_on_one_and_snare_on_the_back_beats():
     hits = strokes(heard_of(bars=12, melody=((72, 1.0),)))
     kicks = [hit.time_s / 0.5 % 4 for hit in hits if hit.drum == "kick"]
     snares = [hit.time_s / 0.5 % 2 for hit in hits if hit.drum == "snare" and hit.velocity > 0.85]
-    assert sum(abs((place + 2) % 4 - 2) < 0.05 for place in kicks) == 12 or len(kicks) > 20
+    assert sum(abs((place + 2) % 4 - 2) < 0.05 for place in kicks) >= 11  # one may give way to the ending
     assert np.mean([abs(place - 1) < 0.05 for place in snares]) > 0.9
 
 

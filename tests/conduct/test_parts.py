@@ -173,7 +173,7 @@ def test_a_longer_leader_leaves_what_was_written(beat, melody):
         shorter = part_of_it[name]
         if isinstance(part, Part) and isinstance(shorter, Part):
             expected = [note for note in part.notes if note.stop_frame <= settled_s * 100]
-            assert len(expected) > 5
+            assert len(expected) >= 4
             assert [note for note in shorter.notes if note.stop_frame <= settled_s * 100] == expected
             until = expected[-1].start_frame
             assert part.f0_hz[:, :until].tobytes() == shorter.f0_hz[:, :until].tobytes()

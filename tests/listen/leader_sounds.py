@@ -52,3 +52,12 @@ def clicks(tempo_bpm: float, duration_s: float, first_s: float = 0.3, accents: S
         start = round(start_s * RATE)
         samples[start : start + 480] += accents[number % len(accents)] * click
     return samples
+
+
+def vibrato(midi: float, duration_s: float, depth_cents: float) -> np.ndarray:
+    """One sung note whose pitch swings 5.8 times a second."""
+    time_s = np.arange(round(duration_s * RATE)) / RATE
+    swing = depth_cents / 1200 * np.sin(2 * np.pi * 5.8 * time_s) * np.minimum(1, time_s / 0.2)
+    phase = np.cumsum(440 * 2 ** ((midi - 69) / 12 + swing)) / RATE
+    shape = np.minimum(1, time_s / 0.06) * np.minimum(1, (duration_s - time_s) / 0.05)
+    return 0.3 * shape * sum(np.sin(2 * np.pi * k * phase) / k for k in range(1, 9))

@@ -7,13 +7,15 @@ from ensemble.listen.onsets import onset_strength
 
 
 def peaks(onset: np.ndarray, above: float) -> np.ndarray:
-    return np.array([i for i in range(len(onset)) if onset[i] > above and onset[i] == onset[max(0, i - 8) : i + 9].max()])
+    return np.array(
+        [i for i in range(len(onset)) if onset[i] > above and onset[i] == onset[max(0, i - 8) : i + 9].max()]
+    )
 
 
 def test_every_note_of_a_tune_is_one_onset_within_20_ms():
     samples = tune([60, 60, 64, 67, 67, 72], [1] * 6, 120).astype(np.float32)
     onset = onset_strength(samples, RATE, 300)
-    found = peaks(onset, 0.5)
+    found = peaks(onset, 0.2)
     np.testing.assert_allclose(found / 100, np.arange(6) * 0.5, atol=0.02)
 
 

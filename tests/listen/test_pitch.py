@@ -56,8 +56,7 @@ def test_no_octave_flicker_in_a_long_tune():
     notes = [55, 62, 67, 59, 64, 71] * 4
     pitch = follow(tune(notes, [1] * 24, 100))
     leaps = np.abs(np.diff(12 * np.log2(pitch.f0_hz[pitch.f0_hz > 0])))
-    assert (leaps > 11).sum() == 0
-    assert (leaps > 1).sum() == 23
+    np.testing.assert_allclose(leaps[leaps > 1], np.abs(np.diff(notes)), atol=0.5)
 
 
 def test_noise_and_silence_have_no_pitch():
@@ -74,7 +73,6 @@ def test_a_long_recording_is_followed_alike_on_both_sides_of_every_window():
     f0_hz = follow(np.tile(once, 16)).f0_hz
     period = round(len(once) / 160)
     assert period * 160 == len(once)
-    passes = f0_hz[: 16 * period].reshape(16, period)[1:-1]
-    voiced = (passes > 0).all(axis=0)
-    assert voiced.mean() > 0.9
-    assert np.abs(cents(passes[:, voiced], np.median(passes[:, voiced], axis=0))).max() < 40
+    held = f0_hz[: 16 * period].reshape(16, 7, 60)[:, :, 8:52]
+    assert (held > 0).all()
+    assert np.abs(cents(held, np.median(held, axis=0))).max() < 10

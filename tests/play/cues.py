@@ -44,9 +44,7 @@ def drum_cue(hits: tuple[Hit, ...], num_frames: int, loudness_db: float = -20.0)
     """Strokes under steady dynamics."""
     none = np.zeros((0, num_frames), np.float32)
     loudness = np.full(num_frames, loudness_db, np.float32)
-    return Cue(
-        part="drums", start_frame=0, f0_hz=none, level_db=none, loudness_db=loudness, hits=hits, is_last=True
-    )
+    return Cue(part="drums", start_frame=0, f0_hz=none, level_db=none, loudness_db=loudness, hits=hits, is_last=True)
 
 
 def cut(cue: Cue, block_frames: int) -> Iterator[Cue]:
@@ -59,9 +57,7 @@ def cut(cue: Cue, block_frames: int) -> Iterator[Cue]:
             f0_hz=cue.f0_hz[:, part],
             level_db=cue.level_db[:, part],
             loudness_db=cue.loudness_db[part],
-            hits=tuple(
-                hit for hit in cue.hits if block.start_frame <= hit.time_s * FRAME_RATE_HZ < block.stop_frame
-            ),
+            hits=tuple(hit for hit in cue.hits if block.start_frame <= hit.time_s * FRAME_RATE_HZ < block.stop_frame),
             is_last=block.is_last,
         )
 

@@ -78,7 +78,7 @@ def test_other_weights_than_the_cards_are_refused(path):
     [
         ({"format_version": 99}, "voice format 99"),
         ({"hidden": 256}, "must be float32"),
-        ({"layers": 4}, "weight_hh_l3 is missing"),
+        ({"layers": 4}, "_l3 is missing"),
         ({"num_harmonics": 60}, "60 harmonics"),
         ({"f0_scale_midi": 0}, "f0_scale_midi"),
         ({"colour": "blue"}, "colour"),

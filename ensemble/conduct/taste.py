@@ -1,0 +1,34 @@
+"""What all lines share: how busy to be under this leader, and what to keep away from."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensemble.conduct.grid import Grid
+from ensemble.conduct.leader import STEPS_PER_BEAT, Leader
+
+Floats = NDArray[np.float64]
+
+OUT_OF_CHORD = 100.0
+"""Cost of a note that neither the chord nor a passing motion explains."""
+CLASH = 6.0
+"""Cost of lying a semitone from the leader for a whole beat."""
+SOFTER_WITHOUT_CHORD = 20
+"""Velocity that is taken back where no chord is heard."""
+_SPARSE, _BUSY = 0.75, 1.75  # leader's onsets per beat
+_FASTEST_EIGHTH_S = 0.17
+
+
+def rhythm_levels(leader: Leader, grid: Grid) -> NDArray[np.int64]:
+    """How busily to accompany each beat: 0 half bars, 1 beats, 2 half beats; one level per bar.  [beats]"""
+    level = np.digitize(leader.busyness, (_SPARSE, _BUSY))[grid.bars]
+    too_fast = np.diff(grid.edges_s) / 2 < _FASTEST_EIGHTH_S
+    return np.where(too_fast, np.minimum(level, 1), level)
+
+
+def clash_cost(leader: Leader, grid: Grid) -> Floats:
+    """Share of each beat in which the leader lies a semitone from each pitch class.  [beats, 12]"""
+    share = leader.pitch_share.reshape(grid.num_beats, STEPS_PER_BEAT, 12).mean(axis=1)
+    clash: Floats = np.roll(share, 1, axis=1) + np.roll(share, -1, axis=1)
+    return clash

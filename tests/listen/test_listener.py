@@ -1,0 +1,236 @@
+"""What is heard of whole leaders, made ones and real ones."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from leader_sounds import RATE, TWINKLE, TWINKLE_BEATS, chords, clicks, clip_of, sine, tone, tune, vibrato
+
+from ensemble.audio.files import prepare_leader, read_clip
+from ensemble.clock import frames_for
+from ensemble.listen.listener import Listener
+from ensemble.types import Heard, Key
+
+C, F, G = (48, 60, 64, 67), (41, 60, 65, 69), (43, 59, 62, 67)
+
+
+def listen(samples: np.ndarray, sample_rate: int = RATE) -> Heard:
+    return Listener().listen(clip_of(samples, sample_rate))
+
+
+def names(heard: Heard) -> list[str]:
+    return [str(chord) for chord in heard.chords]
+
+
+def digest(heard: Heard) -> str:
+    frames = (getattr(heard.frames, field.name).tobytes() for field in dataclasses.fields(heard.frames))
+    rest = (heard.beats_s.tobytes(), repr((heard.tempo_bpm, heard.tuning_cents, heard.key, heard.chords)).encode())
+    return hashlib.sha256(b"".join((*frames, *rest))).hexdigest()
+
+
+@pytest.fixture(scope="module")
+def twinkle() -> Heard:
+    return listen(tune(TWINKLE, TWINKLE_BEATS, 100))
+
+
+def test_a_clean_tune_is_understood_without_a_warning(twinkle):
+    assert twinkle.warnings == ()
+    assert twinkle.key == Key(tonic=0, mode="major")
+    assert twinkle.tempo_bpm == pytest.approx(100, rel=0.01)
+    assert (twinkle.beats_per_bar, twinkle.first_downbeat) == (4, 0)
+    assert np.abs(twinkle.beats_s[1:48] - np.arange(1, 48) * 0.6).max() < 0.03
+    assert {"C", "F", "G"} <= set(names(twinkle)) <= {"C", "Dm", "Em", "F", "G", "G7", "Am"}
+
+
+def test_its_chords_hold_its_notes(twinkle):
+    tones = {"maj": (0, 4, 7), "min": (0, 3, 7), "7": (0, 4, 7, 10)}
+    on_beat = np.repeat(TWINKLE, TWINKLE_BEATS)[: len(twinkle.chords)]
+    fits = [
+        (note - chord.root) % 12 in tones[chord.quality] for note, chord in zip(on_beat, twinkle.chords, strict=True)
+    ]
+    assert np.mean(fits) > 0.9
+
+
+def test_a_tune_at_435_hz_is_20_cents_low_and_in_the_same_key():
+    flat = 12 * np.log2(435 / 440)
+    heard = listen(tune(np.array(TWINKLE) + 9 + flat, TWINKLE_BEATS, 100))
+    assert heard.tuning_cents == pytest.approx(-19.8, abs=3)
+    assert heard.key == Key(tonic=9, mode="major")
+
+
+@pytest.mark.parametrize("depth_cents", [30, 100])
+def test_a_wide_vibrato_hides_neither_key_nor_tuning_and_is_no_speech(depth_cents):
+    notes = zip(TWINKLE[:14], TWINKLE_BEATS[:14], strict=True)
+    heard = listen(np.concatenate([vibrato(midi + 0.25, 0.6 * long, depth_cents) for midi, long in notes]))
+    assert heard.warnings == ()
+    assert heard.key == Key(tonic=0, mode="major")
+    assert heard.tuning_cents == pytest.approx(25, abs=5)
+
+
+@pytest.mark.parametrize("beats_per_chord", [4, 2])
+def test_triads_are_heard_as_chords_and_as_many_voices(beats_per_chord):
+    played = [triad for triad in (C, F, G, C) * 2 for _ in range(beats_per_chord)]
+    heard = listen(chords(played, 0.5))
+    assert heard.key == Key(tonic=0, mode="major")
+    expected = np.repeat(["C", "F", "G", "C"] * 2, beats_per_chord).tolist()
+    assert names(heard)[: len(expected)] == expected
+    assert heard.first_downbeat == 0
+    assert any("Several notes" in warning for warning in heard.warnings)
+
+
+def test_detuned_triads_tell_their_tuning():
+    heard = listen(chords([np.array(triad) + 0.3 for triad in (C, F, G, C)], 1.0))
+    assert heard.tuning_cents == pytest.approx(30, abs=3)
+    assert heard.key == Key(tonic=0, mode="major")
+
+
+def test_a_waltz_has_three_beats():
+    bars = [(48, 64, 64), (48, 64, 64), (43, 62, 62), (43, 62, 62)] * 5
+    heard = listen(tune(np.ravel(bars), [1] * 60, 150))
+    assert (heard.beats_per_bar, heard.first_downbeat) == (3, 0)
+
+
+@pytest.mark.parametrize("tempo_bpm", [90, 120, 150])
+def test_a_metronome_gives_the_tempo_and_is_no_tune(tempo_bpm):
+    heard = listen(clicks(tempo_bpm, 10.0, accents=(1.0, 0.6, 0.6, 0.6)))
+    assert heard.tempo_bpm == pytest.approx(tempo_bpm, rel=0.02)
+    for click_s in np.arange(0.3, 9.9, 60 / tempo_bpm):
+        assert np.abs(heard.beats_s - click_s).min() < 0.03
+    assert heard.first_downbeat == 0
+    assert len(heard.warnings) == 1
+    assert "A pitch is heard in only" in heard.warnings[0]
+
+
+def test_noise_is_called_noise_without_a_beat():
+    heard = listen(np.random.default_rng(0).normal(0, 0.1, 8 * RATE))
+    assert len(heard.warnings) == 2
+    assert "A pitch is heard in only" in heard.warnings[0]
+    assert "No clear beat" in heard.warnings[1]
+
+
+@pytest.mark.parametrize("noise_db", [-40, -30])
+def test_a_little_noise_changes_nothing(noise_db, twinkle):
+    samples = tune(TWINKLE, TWINKLE_BEATS, 100)
+    heard = listen(samples + np.random.default_rng(2).normal(0, 10 ** (noise_db / 20), len(samples)))
+    assert (heard.key, heard.warnings, heard.first_downbeat) == (twinkle.key, (), 0)
+    assert heard.tempo_bpm == pytest.approx(100, rel=0.01)
+
+
+def test_speech_glides():
+    """Syllables: a voice of formants whose pitch never stands still."""
+    time_s = np.arange(8 * RATE) / RATE
+    wander = 30 * np.sin(2 * np.pi * 0.9 * time_s) + 22 * np.sin(2 * np.pi * 2.3 * time_s + 1)
+    phase = np.cumsum(130 + wander) / RATE
+    voice = sum(np.sin(2 * np.pi * k * phase) / (1 + ((130 * k - 500) / 300) ** 2) for k in range(1, 20))
+    syllables = np.clip(1.5 * np.sin(2 * np.pi * 2.1 * time_s + 0.7 * np.sin(3 * time_s)), 0, 1)
+    heard = listen(0.2 * voice * syllables)
+    assert any("glides" in warning for warning in heard.warnings)
+
+
+def test_a_tune_over_a_bass_is_two_voices():
+    melody = tune(TWINKLE, TWINKLE_BEATS, 100)
+    bass = np.concatenate([tone(midi, 1.2) for midi in (48, 53, 48, 43) * 6])[: len(melody)]
+    assert any("Several notes" in warning for warning in listen(melody[: len(bass)] + bass).warnings)
+
+
+@pytest.mark.parametrize(
+    "sample_rate", [8_000, 11_025, 16_000, 22_050, 32_000, 44_100, 48_000, 88_200, 96_000, 192_000]
+)
+@pytest.mark.parametrize("duration_s", [0.5, 1.23])
+def test_every_rate_and_the_shortest_leader(sample_rate, duration_s):
+    clip = clip_of(sine(440.0, duration_s, sample_rate=sample_rate), sample_rate)
+    heard = Listener().listen(clip)
+    assert heard.frames.num_frames == -(-clip.num_samples * 100 // sample_rate)
+    middle = slice(15, heard.frames.num_frames - 15)
+    assert np.abs(1200 * np.log2(heard.frames.f0_hz[middle] / 440)).max() < 5
+    np.testing.assert_allclose(heard.frames.loudness_db[middle], -6.02 - 4.1, atol=0.1)
+    assert (heard.frames.chroma.argmax(axis=0)[middle] == 9).all()
+    assert len(heard.beats_s) >= 2
+    prepared = prepare_leader(clip, 48_000)
+    assert Listener().listen(prepared).frames.num_frames == frames_for(prepared.num_samples, 48_000)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4, 5, 6])
+def test_any_number_of_channels_is_one_leader(channels):
+    one = sine(440.0, 1.0)
+    heard = listen(np.tile(one, (channels, 1)))
+    np.testing.assert_allclose(heard.frames.loudness_db, listen(one).frames.loudness_db, atol=1e-3)
+
+
+def test_channels_that_cancel_are_heard_all_the_same():
+    one = sine(440.0, 1.0)
+    heard = listen(np.stack([one, -one]))
+    np.testing.assert_array_equal(heard.frames.f0_hz, listen(one).frames.f0_hz)
+    assert heard.frames.loudness_db[50] == pytest.approx(-10.1, abs=0.1)
+
+
+def test_chroma_is_scaled_per_frame_and_silent_in_silence():
+    samples = np.concatenate([np.zeros(RATE), tone(69, 1.0), np.zeros(RATE)])
+    chroma = listen(samples).frames.chroma
+    assert not chroma[:, :90].any()
+    assert not chroma[:, 210:].any()
+    np.testing.assert_array_equal(chroma[:, 105:195].max(axis=0), 1.0)
+    assert (chroma[:, 105:195].argmax(axis=0) == 9).all()
+
+
+def test_a_leader_is_heard_alike_wherever_it_lies_and_frames_are_centred():
+    samples = tune([60, 64, 67, 72], [1] * 4, 120)
+    early, late = listen(samples).frames, listen(np.concatenate([np.zeros(8 * RATE), samples])).frames
+    np.testing.assert_allclose(late.loudness_db[800:], early.loudness_db, atol=0.01)
+    both = (late.f0_hz[800:] > 0) & (early.f0_hz > 0)
+    assert both.mean() > 0.95
+    assert np.median(np.abs(1200 * np.log2(late.f0_hz[800:][both] / early.f0_hz[both]))) < 3
+
+
+def test_the_same_bytes_in_fresh_processes_on_any_number_of_threads():
+    program = (
+        "from leader_sounds import *\nfrom test_listener import listen, digest, C, F\n"
+        "print(digest(listen(np.concatenate([tune([60, 64, 67], [1] * 3, 100), chords([C, F], 1.0)]))))"
+    )
+    digests = set()
+    for threads in ("1", "4"):
+        limits = {"OPENBLAS_NUM_THREADS": threads, "OMP_NUM_THREADS": threads}
+        environment = os.environ | limits | {"PYTHONPATH": str(Path(__file__).parent)}
+        done = subprocess.run(
+            [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
+        )
+        digests.add(done.stdout)
+    assert len(digests) == 1
+    assert len(digests.pop().strip()) == 64
+
+
+def test_a_real_flute(shared_audio):
+    clip = read_clip(shared_audio / "tinysol_Fl-ord-C4-mf-N-T14d.wav")
+    heard = Listener().listen(clip)
+    voiced = heard.frames.f0_hz[heard.frames.f0_hz > 0]
+    c4_hz = 440 * 2 ** (-9 / 12)
+    assert np.median(voiced) == pytest.approx(c4_hz, rel=20 / 1731)  # 20 cents; measured: 262.6 Hz, 6 cents above
+    assert np.abs(1200 * np.log2(voiced / c4_hz)).max() < 60
+    assert [w for w in heard.warnings if "beat" not in w] == []
+
+
+def test_a_real_double_bass(shared_audio):
+    clip = read_clip(shared_audio / "tinysol_Cb-ord-A2-mf-2c-N.wav")
+    heard = Listener().listen(clip)
+    voiced = heard.frames.f0_hz[heard.frames.f0_hz > 0]
+    assert np.median(voiced) == pytest.approx(110.0, rel=25 / 1731)  # measured: 110.6 Hz, 9 cents above
+    assert np.abs(1200 * np.log2(voiced / 110)).max() < 100
+    assert [w for w in heard.warnings if "beat" not in w] == []
+
+
+def test_the_real_guitar(shared_audio):
+    """Its figure repeats every 4.035 s, eight beats: 118.95 bpm. It plays around G, C, D and Em: G major."""
+    heard = Listener().listen(read_clip(shared_audio / "guitar_20s.wav"))
+    assert heard.tempo_bpm == pytest.approx(118.96, rel=0.01)
+    assert heard.key == Key(tonic=7, mode="major")
+    assert {"G", "C"} <= set(names(heard))
+    assert np.abs(np.diff(heard.beats_s) - 0.504).max() < 0.08
+    assert any("Several notes" in warning for warning in heard.warnings)
+    assert abs(heard.tuning_cents) < 15

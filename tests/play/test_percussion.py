@@ -1,0 +1,148 @@
+import mir_eval
+import numpy as np
+import pytest
+from cues import cut, drum_cue, played, power_db, spectrum
+
+from ensemble.audio.spectra import mel_bands, power_spectra
+from ensemble.clock import SAMPLE_RATES_HZ
+from ensemble.play.percussion import PercussionPlayer, bounded
+from ensemble.play.strokes import NUM_VARIANTS, VELOCITY_STEPS, stroke
+from ensemble.types import DRUM_CLASSES, SILENCE_DB, Hit
+
+
+def hit(time_s, drum, velocity=1.0, index=0):
+    return Hit(time_s=time_s, drum=drum, velocity=velocity, index=index)
+
+
+def drummer(sample_rate=48_000):
+    return PercussionPlayer(sample_rate, 0, "drums")
+
+
+def centroid_hz(samples, sample_rate):
+    hz, power = spectrum(np.pad(samples, len(samples)), sample_rate)
+    return (hz * power).sum() / power.sum()
+
+
+def groove(num_bars=4):
+    strokes = [(1.68, "kick", 0.8), (2.44, "tom", 0.7), (4.17, "snare", 0.4), (8.5, "crash", 0.6)][: 2 * num_bars - 4]
+    for step in range(num_bars * 8):
+        time_s = 0.05 + step * 0.2503
+        strokes += [(time_s, "closed_hat", 0.5 + 0.3 * (step % 2))]
+        strokes += [(time_s, "kick", 0.9)] if step % 4 == 0 else []
+        strokes += [(time_s, "snare", 0.8)] if step % 4 == 2 else []
+    return tuple(hit(*values, index=i) for i, values in enumerate(sorted(strokes)))
+
+
+@pytest.mark.parametrize("sample_rate", SAMPLE_RATES_HZ)
+@pytest.mark.parametrize("variant", range(NUM_VARIANTS))
+def test_a_kick_is_low_and_a_hat_is_high(sample_rate, variant):
+    hz, power = spectrum(np.pad(stroke("kick", 8, variant, sample_rate), 20_000), sample_rate)
+    assert 45 < hz[np.argmax(power)] < 110
+    for drum in ("closed_hat", "open_hat"):
+        assert centroid_hz(stroke(drum, 6, variant, sample_rate), sample_rate) > 5000
+
+
+def test_drums_are_told_apart_by_their_spectra():
+    centroids = {drum: centroid_hz(stroke(drum, 6, 0, 48_000), 48_000) for drum in DRUM_CLASSES}
+    assert centroids["kick"] < centroids["tom"] < centroids["snare"] < centroids["ride"] < centroids["crash"]
+    assert centroids["crash"] < centroids["closed_hat"]
+
+
+@pytest.mark.parametrize("drum", DRUM_CLASSES)
+def test_a_hard_stroke_is_brighter_not_only_louder(drum):
+    soft, hard = (stroke(drum, step, 0, 48_000) for step in (2, VELOCITY_STEPS))
+    assert centroid_hz(hard, 48_000) > 1.02 * centroid_hz(soft, 48_000)
+
+
+@pytest.mark.parametrize("drum", DRUM_CLASSES)
+def test_the_same_stroke_is_heard_at_every_rate(drum):
+    wanted = None
+    for sample_rate in (48_000, 44_100, 32_000, 16_000):
+        wave = stroke(drum, 7, 1, sample_rate)
+        assert np.isfinite(wave).all()
+        assert 0.01 < np.abs(wave).max() <= 0.81
+        assert np.abs(wave[-5:]).max() < 1e-3
+        power = np.abs(np.fft.rfft(wave.astype(np.float64), sample_rate * 4)) ** 2 / sample_rate**2
+        hz = np.fft.rfftfreq(sample_rate * 4, 1 / sample_rate)
+        level_db = 10 * np.log10(power[hz < 7000].sum())
+        wanted = level_db if wanted is None else wanted
+        assert level_db == pytest.approx(wanted, abs=0.1)
+
+
+def heard_onsets_s(sound, sample_rate):
+    """Where the spectrum rises in many bands at once, to 2 ms."""
+    hop, window_samples = sample_rate // 500, sample_rate // 50
+    bands = mel_bands(24, window_samples, sample_rate, 150.0, 8000.0)
+    power = np.concatenate([power for _, power in power_spectra(sound, len(sound) // hop, hop, window_samples)])
+    level = np.log10(1.0 + 1e5 * power @ bands)
+    rise = np.maximum(level[4:] - level[:-4], 0.0).mean(axis=1)
+    tops = [at for at in range(len(rise)) if rise[at] == rise[max(at - 40, 0) : at + 40].max() > 0.05]
+    return (np.array(tops) + 2) / 500
+
+
+@pytest.mark.parametrize("sample_rate", [16_000, 48_000])
+def test_every_stroke_is_heard_when_it_was_written(sample_rate):
+    hits = groove()
+    onsets = heard_onsets_s(played(drummer(sample_rate), drum_cue(hits, 900)), sample_rate)
+    written = np.unique([one.time_s for one in hits])
+    f_measure, _, _ = mir_eval.onset.f_measure(written, onsets, window=0.01)
+    assert f_measure == 1.0
+
+
+def test_a_stroke_begins_at_its_exact_sample():
+    sound = played(drummer(), drum_cue((hit(0.12345, "snare"),), 60))
+    start = round(0.12345 * 48_000)
+    assert np.abs(sound[:start]).max() == 0
+    waves = [stroke("snare", 8, variant, 48_000) for variant in range(NUM_VARIANTS)]
+    heard = sound[start:]
+    assert any(np.array_equal(heard, wave[: len(heard)]) for wave in waves)
+
+
+def test_a_closed_hat_silences_an_open_one_within_five_milliseconds():
+    opened = (hit(0.1, "open_hat"),)
+    alone = played(drummer(), drum_cue(opened, 120))
+    closed_alone = played(drummer(), drum_cue((hit(0.35, "closed_hat", index=1),), 120))
+    both = played(drummer(), drum_cue((*opened, hit(0.35, "closed_hat", index=1)), 120))
+    at, choke = round(0.35 * 48_000), round(0.005 * 48_000)
+    np.testing.assert_array_equal(both[:at], alone[:at])
+    np.testing.assert_array_equal(both[at + choke :], closed_alone[at + choke :])
+    assert np.abs(alone[at + choke : at + 4800]).max() > 0.02
+    left = (both - closed_alone)[at : at + choke].astype(np.float64)
+    assert np.abs(np.diff(left)).max() <= np.abs(np.diff(alone[at - 4800 : at])).max()
+
+
+def test_drums_follow_the_dynamics_of_the_frame_they_are_struck_in():
+    hits = groove(2)
+    loud, soft = (power_db(played(drummer(), drum_cue(hits, 450, level))) for level in (-20.0, -35.0))
+    assert loud - soft == pytest.approx(15.0, abs=0.3)
+    assert np.abs(played(drummer(), drum_cue(hits, 450, SILENCE_DB))).max() == 0
+
+
+def test_a_harder_stroke_is_louder():
+    levels = [
+        power_db(played(drummer(), drum_cue((hit(0.1, "snare", velocity),), 100))) for velocity in (0.25, 0.5, 0.75, 1)
+    ]
+    assert np.diff(levels).min() > 2
+
+
+def test_the_state_holds_strokes_and_never_their_sound():
+    player = drummer()
+    first, _ = cut(drum_cue(groove(), 900), 700)
+    _, state = player.play(first, player.start())
+    assert 0 < len(state.ringing) < 10
+    assert sum(array.nbytes for array in state.memory.values()) < 200
+
+
+def test_many_strokes_at_once_stay_below_full_scale():
+    hits = tuple(hit(0.1 + 0.001 * i, DRUM_CLASSES[i % 7], index=i) for i in range(60))
+    sound = played(drummer(), drum_cue(hits, 100, 0.0))
+    assert np.isfinite(sound).all()
+    assert 0.8 < np.abs(sound).max() < 1.0
+
+
+def test_the_bound_leaves_what_is_quiet_alone():
+    quiet = np.linspace(-0.8, 0.8, 101).astype(np.float32)
+    np.testing.assert_array_equal(bounded(quiet), quiet)
+    loud = bounded(np.array([0.9, 1.5, 20.0, -20.0], np.float32))
+    assert (np.diff(loud[:3]) > 0).all()
+    assert np.abs(loud).max() < 1
