@@ -26,8 +26,8 @@ CONSTANT_RANGE = 1e-3
 """A signal that moves by less than this, relative to its peak, is a constant."""
 PCM_STEPS = 2**23
 """24-bit steps from 0 to full scale: exact in float32, so what is read back is what was written."""
-ABSURD_PEAK = 1e6
-"""Float files may hold any number; above this the filters could overflow."""
+MAX_PEAK = 2.0**32
+"""Float files may hold any number: whole numbers of 32 bits are scaled down, more is damage."""
 BLOCK_SAMPLES = 65_536
 LOSSLESS = ("WAV", "WAVEX", "RF64", "W64", "FLAC", "AIFF", "CAF", "AU")
 
@@ -45,7 +45,8 @@ def read_clip(path: Path) -> AudioClip:
     Raises:
         AudioError: there is no such file, it cannot be read, is not sound, is cut short, is shorter than
             `MIN_DURATION_S` or longer than `MAX_DURATION_S` (said by the header, before anything is decoded), would
-            take more than `MAX_DECODED_BYTES`, has samples that are not finite, or is silent or constant.
+            take more than `MAX_DECODED_BYTES`, has samples that are not finite or far beyond full scale, or is silent
+            or constant.
     """
     what = printable(path)
     _check_file(path, what)
@@ -71,8 +72,6 @@ def prepare_leader(clip: AudioClip, sample_rate: int) -> AudioClip:
     peak exceeds -1 dBFS, and rounded to 24 bits, so that the file written from it holds exactly these samples.
     """
     samples = clip.samples
-    if (peak := _peak(samples)) > ABSURD_PEAK:
-        samples = samples / np.float32(peak)
     if clip.num_channels > 2:
         samples = samples.mean(axis=0, keepdims=True)
     if clip.sample_rate != sample_rate:
@@ -195,10 +194,12 @@ def _decode(sound: Any, what: str) -> FloatArray:
 
 
 def _check_sound(samples: FloatArray, what: str) -> None:
-    """Refuse silence and constants."""
+    """Refuse silence, constants and damage."""
     highest, lowest = samples.max(axis=1).astype(np.float64), samples.min(axis=1).astype(np.float64)
     peak = np.maximum(np.abs(highest), np.abs(lowest))
     if peak.max() <= SILENT_PEAK:
         raise AudioError(what, "is silent", "record it again, or check which track was exported")
+    if peak.max() > MAX_PEAK:
+        raise AudioError(what, "has samples far beyond full scale", "export it again")
     if (highest - lowest <= CONSTANT_RANGE * peak).all():
         raise AudioError(what, "is a constant, nothing sounds in it", "check the recording's input")

@@ -62,19 +62,19 @@ def track_beats(onset: FloatArray, duration_s: float) -> Beats:
         if value > best_value:
             best, best_value, clarity = beats, value, recurrence
     if len(best) < 4:
-        return _even_grid(duration_s, clarity=0.0)
+        return _even_grid(duration_s)
     times_s = _whole_grid(accents, best, duration_s)
     if len(times_s) < 2:
-        return _even_grid(duration_s, clarity=0.0)
+        return _even_grid(duration_s)
     tempo_bpm = float(np.clip(60.0 / _period_s(times_s), SLOWEST_BPM, FASTEST_BPM))
     return Beats(times_s=times_s, tempo_bpm=tempo_bpm, clarity=clarity)
 
 
-def _even_grid(duration_s: float, clarity: float) -> Beats:
+def _even_grid(duration_s: float) -> Beats:
     """A grid for what is too short or too still to have one: two beats at least."""
     period_s = min(0.5, 0.55 * duration_s)
     times_s = np.arange(0.0, duration_s, period_s)
-    return Beats(times_s=times_s, tempo_bpm=60.0 / period_s, clarity=clarity)
+    return Beats(times_s=times_s, tempo_bpm=min(60.0 / period_s, FASTEST_BPM), clarity=0.0)
 
 
 def _accents(onset: FloatArray) -> Array:

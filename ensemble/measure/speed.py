@@ -2,7 +2,7 @@
 
 Conventions: CPU time of this process on one thread; the two sides take turns, and the median of the turns counts. The
 plain synthesizer is the textbook's: controls interpolated to every sample, phase by a running sum in float32, a hundred
-sines and a sum; noise by a short-time Fourier transform per frame. "Real time" is seconds of sound per second of CPU.
+sines and a sum; noise by one Fourier transform per frame, unseeded. "Real time" is seconds of sound per second of CPU.
 """
 
 from __future__ import annotations

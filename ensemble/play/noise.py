@@ -100,25 +100,29 @@ def add_noise(samples: FloatArray, magnitudes: FloatArray, white: FloatArray, ta
         white: from `reach` before the first sample to `reach` after the last.  [intervals * hop + 2 * reach]
         table: `cosine_table`.  [bands, reach + 1]
     """
-    num_intervals = len(magnitudes) - 1
+    num_intervals, reach = len(magnitudes) - 1, table.shape[1] - 1
     hop = len(samples) // num_intervals
-    padded_taps = 2 * table.shape[1] + 2  # 2 * reach + 1, and room for a last group of four
-    padded_white = np.zeros(len(white) + 4, np.float32)
-    padded_white[: len(white)] = white
-    here, there = np.zeros(padded_taps, np.float32), np.zeros(padded_taps, np.float32)
+    source = np.zeros(len(white) + 8, np.float32)  # taps are taken four at a time: the last group may look further
+    source[4:-4] = white
+    here, there = np.zeros(reach + 5, np.float32), np.zeros(reach + 5, np.float32)
     level, rise = np.empty(hop, np.float32), np.empty(hop, np.float32)
     ramp = (np.arange(hop) / hop).astype(np.float32)
 
     _design(here, magnitudes[0], table)
     for interval in range(num_intervals):
         _design(there, magnitudes[interval + 1], table)
-        level[:], rise[:] = 0.0, 0.0
-        for tap in range(0, 2 * table.shape[1] - 1, 4):
+        centre = 4 + reach + interval * hop
+        for j in range(hop):
+            level[j] = here[0] * source[centre + j]
+            rise[j] = (there[0] - here[0]) * source[centre + j]
+        for tap in range(1, reach + 1, 4):
             h0, h1, h2, h3 = here[tap], here[tap + 1], here[tap + 2], here[tap + 3]
             d0, d1, d2, d3 = there[tap] - h0, there[tap + 1] - h1, there[tap + 2] - h2, there[tap + 3] - h3
-            source = padded_white[interval * hop + tap : interval * hop + tap + hop + 3]
-            for j in range(hop):
-                x0, x1, x2, x3 = source[j], source[j + 1], source[j + 2], source[j + 3]
+            past = source[centre - tap - 3 : centre - tap + hop]
+            future = source[centre + tap : centre + tap + hop + 3]
+            for j in range(hop):  # the response is symmetric: its two sides share their products
+                x0, x1 = past[j + 3] + future[j], past[j + 2] + future[j + 1]
+                x2, x3 = past[j + 1] + future[j + 2], past[j] + future[j + 3]
                 level[j] += h0 * x0 + h1 * x1 + h2 * x2 + h3 * x3
                 rise[j] += d0 * x0 + d1 * x1 + d2 * x2 + d3 * x3
         out = samples[interval * hop : (interval + 1) * hop]
@@ -128,14 +132,11 @@ def add_noise(samples: FloatArray, magnitudes: FloatArray, white: FloatArray, ta
 
 
 @kernel
-def _design(taps: FloatArray, magnitudes: FloatArray, table: FloatArray) -> None:
-    """A frame's impulse response, symmetric about tap `reach`; the taps beyond stay 0."""
-    num_bands, reach = len(magnitudes), table.shape[1] - 1
-    half = taps[reach : 2 * reach + 1]
-    half[:] = 0.0
+def _design(half: FloatArray, magnitudes: FloatArray, table: FloatArray) -> None:
+    """One side of a frame's impulse response, from its centre; what lies beyond the table's reach stays 0."""
+    num_bands, num_taps = table.shape
+    half[:num_taps] = 0.0
     for band in range(num_bands):
         magnitude = magnitudes[band]
-        for tap in range(reach + 1):
+        for tap in range(num_taps):
             half[tap] += magnitude * table[band, tap]
-    for tap in range(1, reach + 1):
-        taps[reach - tap] = half[tap]

@@ -77,7 +77,8 @@
       this.timer = setInterval(() => {
         for (const audio of sounding) {
           const drift = audio.currentTime - this.lead.currentTime;
-          if (!audio.ended && Math.abs(drift) > 0.03) audio.currentTime = this.lead.currentTime;
+          if (Math.abs(drift) > 0.3 && !audio.ended) audio.currentTime = this.lead.currentTime;
+          else audio.playbackRate = Math.abs(drift) < 0.01 ? 1 : 1 - drift;  // half of it is gone in half a second
         }
       }, 500);
     }
@@ -212,8 +213,14 @@
     sheet.style.setProperty("--zoom", zoom);
     byId("out").disabled = zoom === 1;
     byId("in").disabled = zoom === maxZoom;
-    thinLabels();
+    thin();
     if (zoom > 1) follow();
+  }
+  function thin() {
+    thinLabels();
+    const beatPixels = sheet.querySelector(".over").offsetWidth / Math.max(beats.length, 1);
+    document.querySelector(".grid .beats").style.display = beatPixels < 6 ? "none" : "";
+    document.querySelector(".grid .bars").style.display = beatPixels * beatsPerBar < 6 ? "none" : "";
   }
   function thinLabels() {  // a label that would touch another is left out; chords that last longer go first
     for (const kind of [".bar-label", ".chord-label"]) {
@@ -279,7 +286,7 @@
     }
     if (event.key === "Home") { event.preventDefault(); seek(0); }
   });
-  new ResizeObserver(() => thinLabels()).observe(timeline);
+  new ResizeObserver(() => thin()).observe(timeline);
 
   document.documentElement.classList.add("has-script");
   byId("play").disabled = false;

@@ -178,6 +178,11 @@ def test_silence_and_constants_are_refused_but_quiet_music_is_not(tmp_path):
     assert read_clip(path).num_samples == RATE
 
 
+def test_samples_that_can_only_be_damage(tmp_path):
+    soundfile.write(tmp_path / "huge.wav", sine(peak=1e20), RATE, subtype="FLOAT")
+    assert "beyond full scale" in refusal(tmp_path / "huge.wav")
+
+
 def test_too_short_and_too_long(tmp_path):
     path = tmp_path / "length.wav"
     soundfile.write(path, sine(0.49), RATE)
@@ -272,7 +277,7 @@ def test_more_than_two_channels_become_their_mean():
     np.testing.assert_allclose(prepared.samples, samples[:, :1].T / 3, atol=2e-7)
 
 
-@pytest.mark.parametrize("peak", [0.5, 0.89, 1.0, 3.0, 1e30])
+@pytest.mark.parametrize("peak", [0.5, 0.89, 1.0, 3.0, 1e9])
 @pytest.mark.parametrize("sample_rate", [16_000, 44_100])
 def test_preparing_twice_changes_nothing_and_only_what_is_too_loud_is_scaled(peak, sample_rate):
     once = prepare_leader(clip_of(sine(0.5, 44_100, 2, peak), 44_100), sample_rate)

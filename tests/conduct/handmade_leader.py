@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import get_args
 
 import numpy as np
 
@@ -97,3 +98,27 @@ def pitches(notes: Sequence[Note], num_frames: int, num_voices: int = 6) -> Floa
 def of(part: object) -> Part:
     assert isinstance(part, Part)
     return part
+
+
+def restless(seed: int) -> Heard:
+    """A leader without manners: any chord on any beat, wandering tempo, wide leaps, long silences, odd bars."""
+    rng = np.random.default_rng(seed)
+    bpm, num_beats, beats_per_bar = rng.uniform(45, 220), int(rng.integers(30, 90)), int(rng.integers(2, 7))
+    beats = rng.uniform(0, 2) + np.cumsum(rng.uniform(0.85, 1.15, num_beats) * 60 / bpm)
+    num_frames = int(beats[-1] * 100 + rng.integers(0, 60))
+    midi = np.repeat(rng.choice([0, 0, 55, 60, 64, 67, 70, 88, 40.4], num_frames // 13 + 1), 13)[:num_frames]
+    for _ in range(2):
+        start = int(rng.integers(0, num_frames))
+        midi[start : start + int(rng.integers(0, 700))] = 0
+    f0 = np.where(midi > 0, 440 * 2 ** ((midi + rng.normal(0, 0.2, num_frames) - 69) / 12), 0)
+    loudness = np.where(midi > 0, -20 + 6 * np.sin(np.arange(num_frames) / 300), SILENCE_DB)
+    onset, chroma = rng.random(num_frames) ** 6, rng.random((12, num_frames))
+    downbeat, key = int(rng.integers(0, beats_per_bar)), Key(tonic=int(rng.integers(12)), mode="minor")
+    qualities = get_args(Quality)
+    return Heard(
+        frames=frames_of(f0, loudness, onset, chroma), beats_s=beats, tempo_bpm=float(bpm),
+        beats_per_bar=beats_per_bar, first_downbeat=downbeat, key=key, tuning_cents=10.0,
+        chords=tuple(
+            Chord(root=int(rng.integers(12)), quality=qualities[rng.integers(7)]) for _ in range(num_beats)
+        ),
+    )  # fmt: skip
