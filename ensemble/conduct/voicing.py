@@ -23,7 +23,7 @@ from ensemble.viterbi import fixed_lag_viterbi
 Floats = NDArray[np.float64]
 
 CROSSING = 8.0
-_MOST_SHAPES = 64
+_MOST_SHAPES, _MOST_WITHOUT = 44, 8  # of all kinds, and for each tone of those that leave it out
 _WIDEST_SPAN, _WIDEST_STEP = 24, 12
 _MUDDY_BELOW_MIDI = 50
 _REVOICED = 0.6
@@ -64,7 +64,11 @@ def shapes(own: tuple[int, ...], pitch_range: tuple[int, int], num_voices: int) 
             climb((*stack, pitch))
 
     climb(())
-    best = sorted(found)[:_MOST_SHAPES]
+    found.sort()
+    kept = set(found[:_MOST_SHAPES])
+    for tone in own:
+        kept.update([one for one in found if tone not in {pitch % 12 for pitch in one[1]}][:_MOST_WITHOUT])
+    best = sorted(kept)
     pitches = np.zeros((len(best), num_voices), np.int64)
     for row, (_, stack) in enumerate(best):
         pitches[row, : len(stack)] = stack

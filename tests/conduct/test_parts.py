@@ -93,9 +93,11 @@ def test_semitone_clashes_with_the_leader_take_less_than_a_twentieth_of_the_time
             assert clash <= 0.05, (name, clash)
 
 
-def test_the_pad_steps_aside_when_the_leader_dwells_beside_the_third():
-    heard = heard_of(bars=8, loop=((0, "maj"),), melody=((77, 4.0),))  # F over C major
-    played = roll(heard, written(heard, (RHYTHM,))["rhythm"])
+@pytest.mark.parametrize("chord", [(0, "maj"), (0, "7")])
+@pytest.mark.parametrize("follower", [RHYTHM, KEYS, VIOLA], ids=lambda follower: follower.name)
+def test_the_pad_steps_aside_when_the_leader_dwells_beside_the_third(chord, follower):
+    heard = heard_of(bars=8, loop=(chord,), melody=((77, 4.0),))  # F over C
+    played = roll(heard, written(heard, (follower,))[follower.name])
     sounds = np.isfinite(played)
     third = sounds & (np.mod(np.nan_to_num(played), 12) == 4)
     assert sounds.any(axis=0).mean() > 0.8
