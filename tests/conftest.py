@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -50,3 +52,26 @@ def local_ray() -> Iterator[None]:
     with session(num_cpus=2):
         yield
     gc.collect()
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that everybody may enter; whoever is not root is not let to write in it."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "locked.wav").write_text("kept from others")
+        (folder / "locked.wav").chmod(0o000)
+        folder.chmod(0o555)
+        yield folder
+        folder.chmod(0o755)
+
+
+@pytest.fixture
+def as_nobody() -> Iterator[None]:
+    """Permissions mean nothing to root: be nobody meanwhile. Everybody else stays who they are."""
+    was = os.geteuid()
+    os.seteuid(65_534 if was == 0 else was)
+    try:
+        yield
+    finally:
+        os.seteuid(was)

@@ -95,3 +95,8 @@ def test_two_renders_never_share_a_folder(tmp_path: Path) -> None:
         with pytest.raises(OutputError, match="is being written by another render"):
             deliver(tmp_path, force=True)
     assert (tmp_path / "manifest.json").read_text() == "first"
+
+
+def test_a_folder_that_cannot_be_written_is_named(open_folder: Path, as_nobody: None) -> None:
+    with pytest.raises(OutputError, match=r"out: cannot be written \(Permission denied\); name a folder that can"):
+        deliver(open_folder / "out")
