@@ -52,3 +52,7 @@ class BandError(EnsembleError):
 
 class VerifyError(EnsembleError):
     """A render could not be reproduced."""
+
+
+class DataError(EnsembleError):
+    """A data set, a score or a label file cannot be used."""
