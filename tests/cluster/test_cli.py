@@ -73,6 +73,13 @@ def test_verify_plays_it_again_and_finds_it_equal(rendered: Path) -> None:
     assert len(result["checks"]) == 8
 
 
+@pytest.mark.ray
+def test_actors_in_fresh_processes_write_the_same_files(rendered: Path) -> None:
+    done = ensemble("verify", rendered, "--actors", "2", "--block-frames", "7", "--json")
+    assert done.returncode == 0, done.stderr
+    assert all(check["reproduced"] for check in json.loads(done.stdout)["checks"])
+
+
 def test_verify_finds_one_changed_sample(rendered: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     subprocess.run(["cp", "-r", rendered, copy], check=True)
