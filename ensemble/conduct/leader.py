@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import lfilter
 
 from ensemble.clock import FRAME_RATE_HZ
 from ensemble.conduct.grid import Grid
@@ -65,8 +65,9 @@ def onset_frames(frames: Frames) -> NDArray[np.int64]:
     strength = frames.onset.astype(np.float64)
     if not len(strength) or strength.max() <= 0:
         return np.zeros(0, np.int64)
-    forget = np.exp(-1 / (_ONSET_MEMORY_S * FRAME_RATE_HZ))
-    recent = lfilter([1 - forget], [1, -forget], strength)
+    share = float(1.0 - np.exp(-1 / (_ONSET_MEMORY_S * FRAME_RATE_HZ)))
+    means = accumulate(strength.tolist(), lambda mean, now: mean + share * (now - mean), initial=0.0)
+    recent = np.array(list(means)[1:])
     padded = np.pad(strength, 4)
     around = np.lib.stride_tricks.sliding_window_view(padded, 9)
     before, after = around[:, :4].max(axis=1), around[:, 5:].max(axis=1)
