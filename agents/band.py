@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from itertools import pairwise
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import ray
-from ray.exceptions import GetTimeoutError, RayError, RayTaskError
+from ray.exceptions import RayError, RayTaskError
 
 from agents.conductor import Conductor
 from agents.instrument import Instrument
@@ -28,6 +28,8 @@ Resources = Callable[[FollowerSettings | None], dict[str, float]]
 """What one seat asks of a node: a follower's, or the conductor's (`None`)."""
 InstrumentActor = ray.remote(Instrument)
 ConductorActor = ray.remote(Conductor)
+TALLY_S = 60.0
+SEATS_PER_CORE = 4
 _RESTARTABLE = {"max_restarts": -1, "max_task_retries": -1}
 """Every method is a pure step: Ray may run it again on a fresh process, and the answer is the same."""
 
@@ -37,12 +39,20 @@ def light(follower: FollowerSettings | None) -> dict[str, float]:
     return {"num_cpus": 0.1, "num_gpus": 0.25 if follower and follower.device == "cuda" else 0.0}
 
 
+class _Answer(NamedTuple):
+    """What a promise of this band holds: where the message will be, and what it must contain."""
+
+    ref: ray.ObjectRef[Any]
+    kind: type
+
+
 class RayBand:
     """The players of one plan as actors of the Ray that is running.
 
     Args:
         plan: what will be played.
-        actors: at most so many instrument actors share the parts; each part has its own when absent.
+        actors: at most so many instrument actors share the parts. When absent each part has its own, up to four for
+            every core of the cluster.
         resources: what a seat asks of a node.
         seating_s: how long the band may take to sit down.
 
@@ -62,49 +72,58 @@ class RayBand:
     ) -> None:
         self._performance = uuid.uuid4().hex[:8]
         self._stamps: dict[str, list[ray.ObjectRef[Any]]] = defaultdict(list)
-        wishes = resources(None)
-        self._conductor = self._seat(ConductorActor, "conductor", wishes, plan.band.model_dump_json(), plan.seed)
+        total: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+        self._tables = _tables(plan.band.followers, actors or max(4, int(SEATS_PER_CORE * total.get("CPU", 1.0))))
+        seats = [_together([resources(follower) for follower in table]) for table in self._tables]
+        _check_gpus(seats, total.get("GPU", 0.0))
+        at_the_desk = plan.band.model_dump_json()
+        self._conductor = self._seat(ConductorActor, "conductor", resources(None), at_the_desk, plan.seed)
         self._players: dict[str, Any] = {}
-        tables = _tables(plan.band.followers, actors or len(plan.band.followers))
-        for table in tables:
+        for table, wishes in zip(self._tables, seats, strict=True):
             name = "+".join(follower.name for follower in table)
-            settings = [follower.model_dump_json() for follower in table]
-            actor = self._seat(InstrumentActor, name, resources(table[0]), settings, plan.sample_rate, plan.seed)
+            settings = {one.model_dump_json(): plan.weights_sha256.get(one.name) for one in table}
+            actor = self._seat(InstrumentActor, name, wishes, settings, plan.sample_rate, plan.seed)
             self._players |= {follower.name: actor for follower in table}
-        self.actors = len(tables) + 1
+        self.actors = len(self._tables) + 1
         self._wait_for_everyone(seating_s)
 
     def listen(self, leader: AudioClip) -> Promise[Heard]:
         """Hear the whole leader."""
-        (heard,) = self._ask("conductor", self._conductor.listen, 1, ray.put(pack(leader)))
+        (heard,) = self._ask("conductor", (Heard,), self._conductor.listen, ray.put(pack(leader)))
         return heard
+
+    def hold(self, heard: Heard) -> Promise[Heard]:
+        """Take what is known of the leader already, instead of listening."""
+        return Promise(_Answer(ray.put(pack(heard)), Heard), "driver")
 
     def arrange(self, heard: Promise[Heard], num_frames: int) -> Promise[tuple[Part | Hits, ...]]:
         """Write what every follower plays."""
-        (parts,) = self._ask("conductor", self._conductor.arrange, 1, heard.token, num_frames)
+        (parts,) = self._ask("conductor", (tuple,), self._conductor.arrange, heard.token.ref, num_frames)
         return parts
 
     def start_conducting(self) -> Promise[ConductorState]:
         """The conductor's state before the first block."""
-        return Promise(self._conductor.start.remote(), "conductor")
+        return Promise(_Answer(self._conductor.start.remote(), ConductorState), "conductor")
 
     def conduct(
         self, heard: Promise[Heard], num_frames: int, block: Block, state: Promise[ConductorState]
     ) -> tuple[Promise[Score], Promise[ConductorState]]:
         """Predict one block's dynamics and cue everyone: the reference to the one answer goes to all players."""
         span = (block.start_frame, block.stop_frame, block.is_last)
-        score, after = self._ask("conductor", self._conductor.conduct, 2, heard.token, num_frames, span, state.token)
+        kinds, asked = (Score, ConductorState), (heard.token.ref, num_frames, span, state.token.ref)
+        score, after = self._ask("conductor", kinds, self._conductor.conduct, *asked)
         return score, after
 
     def start_playing(self, part: str) -> Promise[PlayerState]:
         """A player's state before the first block."""
-        return Promise(self._players[part].start.remote(part), part)
+        return Promise(_Answer(self._players[part].start.remote(part), PlayerState), part)
 
     def play(
         self, part: str, score: Promise[Score], state: Promise[PlayerState]
     ) -> tuple[Promise[Stem], Promise[PlayerState]]:
         """Play one block of one part."""
-        stem, after = self._ask(part, self._players[part].play, 2, part, score.token, state.token)
+        kinds = (Stem, PlayerState)
+        stem, after = self._ask(part, kinds, self._players[part].play, part, score.token.ref, state.token.ref)
         return stem, after
 
     def collect(self, promises: Sequence[Promise[T]], deadline_s: float) -> list[T]:
@@ -114,17 +133,21 @@ class RayBand:
             DeadlineError: somebody did not answer in time; says who.
             BandError: an actor is lost for good.
         """
-        answers = _get([promise.token for promise in promises], [promise.who for promise in promises], deadline_s)
-        return [unpack(answer, object) for answer in answers]  # type: ignore[misc]
+        asked: list[_Answer] = [promise.token for promise in promises]
+        messages = _get([one.ref for one in asked], [promise.who for promise in promises], deadline_s)
+        return [unpack(message, one.kind) for message, one in zip(messages, asked, strict=True)]
 
     def tally(self) -> Tally:
-        """What the work cost: a change of process between two answers is a restart."""
-        stamps: dict[str, list[Stamp]] = {who: ray.get(refs, timeout=60.0) for who, refs in self._stamps.items()}
-        lives = {who: [stamp["pid"] for stamp in given] for who, given in stamps.items()}
+        """What the work cost; a seat that answered from several processes was restarted."""
+        stamps: dict[str, list[Stamp]] = {
+            who: _get(refs, [who] * len(refs), TALLY_S) for who, refs in self._stamps.items()
+        }
+        seats = [["conductor"], *([follower.name for follower in table] for table in self._tables)]
+        lives = [{stamp["pid"] for who in seat for stamp in stamps.get(who, [])} for seat in seats]
         here = fingerprint_digest()
         return Tally(
             busy_s={who: sum(stamp["busy_s"] for stamp in given) for who, given in stamps.items()},
-            restarts=sum(before != after for pids in lives.values() for before, after in pairwise(pids)),
+            restarts=sum(len(pids) - 1 for pids in lives if pids),
             exact=all(stamp["fingerprint"] == here for given in stamps.values() for stamp in given),
         )
 
@@ -138,8 +161,8 @@ class RayBand:
         return kind.options(**_RESTARTABLE, **named, **wishes).remote(*settings)
 
     def _wait_for_everyone(self, seating_s: float) -> None:
-        everyone = {name: actor.status.remote() for name, actor in self._players.items()}
-        everyone["conductor"] = self._conductor.status.remote()
+        everyone = {name: actor.ready.remote() for name, actor in self._players.items()}
+        everyone["conductor"] = self._conductor.ready.remote()
         try:
             _get(list(everyone.values()), list(everyone), seating_s)
         except DeadlineError as error:
@@ -155,11 +178,11 @@ class RayBand:
             self.close()
             raise
 
-    def _ask(self, who: str, method: Any, num_values: int, *inputs: Any) -> list[Promise[Any]]:
+    def _ask(self, who: str, kinds: tuple[type, ...], method: Any, *inputs: Any) -> list[Promise[Any]]:
         """Call an actor; every answer ends with a stamp, which is kept for the tally."""
-        *values, stamp = method.options(num_returns=num_values + 1).remote(*inputs)
+        *values, stamp = method.options(num_returns=len(kinds) + 1).remote(*inputs)
         self._stamps[who].append(stamp)
-        return [Promise(value, who) for value in values]
+        return [Promise(_Answer(value, kind), who) for value, kind in zip(values, kinds, strict=True)]
 
 
 def _tables(followers: Sequence[FollowerSettings], seats: int) -> list[list[FollowerSettings]]:
@@ -170,15 +193,33 @@ def _tables(followers: Sequence[FollowerSettings], seats: int) -> list[list[Foll
     return tables
 
 
+def _together(wishes: Sequence[dict[str, float]]) -> dict[str, float]:
+    """What a shared seat asks for: of everything, what its most demanding part asks."""
+    return {kind: max(wish.get(kind, 0.0) for wish in wishes) for kind in {kind for wish in wishes for kind in wish}}
+
+
+def _check_gpus(seats: Sequence[dict[str, float]], has: float) -> None:
+    """A cluster without a GPU never gets one by waiting."""
+    wanted = sum(seat.get("num_gpus", 0.0) for seat in seats)
+    if wanted > has:
+        raise BandError(
+            "the band", f"asks for {wanted:g} GPUs, the cluster has {has:g}", "use device: auto, or add a node"
+        )
+
+
 def _get(refs: list[ray.ObjectRef[Any]], who: list[str], deadline_s: float) -> list[Any]:
-    """`ray.get` that says in the project's words who failed."""
+    """`ray.get` that says in the project's words who failed.
+
+    It looks up every quarter of a second: Ray lets no signal through while it waits.
+    """
+    waiting, until = list(dict.fromkeys(refs)), time.monotonic() + deadline_s
+    while waiting:
+        _, waiting = ray.wait(waiting, num_returns=len(waiting), timeout=min(0.25, deadline_s))
+        if waiting and time.monotonic() > until:
+            late = ", ".join(dict.fromkeys(name for name, ref in zip(who, refs, strict=True) if ref in waiting))
+            raise DeadlineError(late, f"did not answer within {deadline_s:g} s", "see `ensemble status`")
     try:
-        answers: list[Any] = ray.get(refs, timeout=deadline_s)
-    except GetTimeoutError as error:
-        ready, _ = ray.wait(refs, num_returns=len(refs), timeout=0.0)
-        late = ", ".join(name for name, ref in zip(who, refs, strict=True) if ref not in ready)
-        problem = f"did not answer within {deadline_s:g} s"
-        raise DeadlineError(late or ", ".join(who), problem, "see `ensemble status`") from error
+        answers: list[Any] = ray.get(refs)
     except RayTaskError as error:
         if isinstance(error.cause, EnsembleError):
             raise error.cause from None

@@ -17,7 +17,6 @@ class Conductor:
     """Computes in its own process; its one answer per block is fanned out to every player."""
 
     def __init__(self, band: str, seed: int) -> None:
-        check_packages()
         settings = BandSettings.model_validate_json(band)
         self._listener = Listener()
         self._conducting = Conducting(settings, seed)
@@ -26,6 +25,14 @@ class Conductor:
 
     def __repr__(self) -> str:
         return "Conductor()"
+
+    def ready(self) -> None:
+        """Check what runs here.
+
+        Raises:
+            BandError: other people's packages.
+        """
+        check_packages()
 
     def listen(self, leader: bytes) -> tuple[bytes, Stamp]:
         """Hear the whole leader."""

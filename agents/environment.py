@@ -5,7 +5,11 @@ from __future__ import annotations
 import os
 import secrets
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 ENVIRONMENT = {
     "RAY_AUTH_MODE": "token",
@@ -28,13 +32,40 @@ def prepare_environment() -> None:
         os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
 
 
+@contextmanager
+def on_loopback() -> Iterator[None]:
+    """Let the Ray that is started or joined inside the block live on 127.0.0.1 alone.
+
+    Ray 2.60 replaces a loopback address by the host's own, unless it believes to be where clusters are not supported;
+    then every server of its listens on loopback, and every client looks for it there.
+    """
+    from ray._private import ray_constants
+
+    constants: Any = ray_constants
+    switch = constants.ENABLE_RAY_CLUSTERS_ENV_VAR
+    was_set, was_enabled = os.environ.get(switch), constants.ENABLE_RAY_CLUSTER
+    os.environ[switch], constants.ENABLE_RAY_CLUSTER = "0", False
+    try:
+        yield
+    finally:
+        constants.ENABLE_RAY_CLUSTER = was_enabled
+        if was_set is None:
+            del os.environ[switch]
+        else:
+            os.environ[switch] = was_set
+
+
 def _token_at_home() -> bool:
     """Whether Ray's token file is there; makes it, readable by the user alone, where the home can be written."""
     path = Path.home() / ".ray" / "auth_token"
+    if path.is_file():
+        return True
     try:
         path.parent.mkdir(mode=0o700, exist_ok=True)
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(secrets.token_hex(32))
+        with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=".auth_token-") as aside:  # mode 600
+            aside.write(secrets.token_hex(32))
+            aside.flush()
+            os.link(aside.name, path)  # whole or not at all, and never over another's
     except FileExistsError:
         return path.is_file()
     except OSError:

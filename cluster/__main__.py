@@ -1,5 +1,5 @@
 """`python -m cluster` is `ensemble`."""
 
-from cluster.cli import main
+from cluster.main import main
 
 main()

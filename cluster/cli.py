@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
-import signal
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -12,7 +13,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ensemble.errors import ConfigError, EnsembleError
+from cluster.data_cli import data
+from cluster.train_cli import evaluate, train
+from ensemble.errors import ConfigError, OutputError
 
 if TYPE_CHECKING:
     from ensemble.perform import Pace
@@ -25,6 +28,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.add_typer(data)
+app.add_typer(train)
+app.add_typer(evaluate)
 
 
 class Rate(StrEnum):
@@ -45,7 +51,10 @@ Dashboard = Annotated[bool, typer.Option("--dashboard", help="Serve the Ray dash
 
 @app.command()
 def render(
-    leader: Annotated[Path | None, typer.Argument(help="What to follow; the bundled guitar if absent.")] = None,
+    leader: Annotated[
+        Path | None,
+        typer.Argument(help="What to follow: a recording, or a melody (.krn, .mid); the bundled guitar if absent."),
+    ] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="The folder to fill.")] = Path("ensemble-out"),
     band: Annotated[str, typer.Option(help="A shipped band (rock, quartet) or a YAML file.")] = "rock",
     seed: Annotated[int, typer.Option(min=0, help="Of every random decision.")] = 0,
@@ -60,7 +69,7 @@ def render(
     force: Annotated[bool, typer.Option("--force", help="Replace an earlier render in the folder.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Let a band follow a recording: stems, mix, MIDI, a manifest and a report."""
+    """Let a band follow a recording or a melody: stems, mix, MIDI, a manifest and a report."""
     from cluster.monitor import Monitor, show_render
 
     with Monitor(quiet=as_json) as monitor:
@@ -107,7 +116,7 @@ def verify(
 
 @app.command()
 def listen(
-    leader: Annotated[Path, typer.Argument(help="The recording to hear.")],
+    leader: Annotated[Path, typer.Argument(help="The recording to hear, or the melody to read.")],
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Write everything heard as JSON.")] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -117,22 +126,23 @@ def listen(
     with Monitor(quiet=as_json) as monitor:
         monitor.stage("listen")
         from ensemble.audio.files import read_clip
+        from ensemble.data.score import is_score, read_score
+        from ensemble.data.symbolic import hear_melody
         from ensemble.listen.account import account
         from ensemble.listen.listener import Listener
-        from ensemble.threads import one_thread
 
-        clip = read_clip(leader)
-        with one_thread():
-            heard = Listener().listen(clip)
+        if is_score(leader):
+            melody = read_score(leader).melody
+            heard, duration_s = hear_melody(melody), melody.duration_s
+        else:
+            clip = read_clip(leader)
+            heard, duration_s = Listener().listen(clip), clip.duration_s
     if out is not None:
-        try:
-            out.write_text(json.dumps(account(heard), allow_nan=False) + "\n", encoding="utf-8")
-        except OSError as error:
-            raise ConfigError(str(out), f"cannot be written ({error.strerror})", "name another file") from error
+        _write_whole(out, json.dumps(account(heard), allow_nan=False) + "\n")
     if as_json:
         _print_json(account(heard))
     else:
-        show_heard(leader, clip.duration_s, heard, out)
+        show_heard(leader, duration_s, heard, out)
 
 
 @app.command()
@@ -142,11 +152,12 @@ def status(
     as_json: AsJson = False,
 ) -> None:
     """Show who is playing on a Ray, where, and how fast."""
+    from functools import partial
+
     from cluster.monitor import show_status
     from cluster.watching import who_plays
 
-    with who_plays(address) as ask:
-        show_status(ask, watch=watch, as_json=as_json)
+    show_status(partial(who_plays, address), watch=watch, as_json=as_json)
 
 
 @app.command()
@@ -205,6 +216,8 @@ def _seat(monitor: Any, *, local: bool, actors: int | None, dashboard: bool) -> 
             return LocalBand(plan)
         from cluster.session import local_ray
 
+        # Ray prints its own words about lost workers; ours come with the result, and --json must stay JSON.
+        monitor.enter_context(contextlib.redirect_stdout(io.StringIO()))
         monitor.stage("start Ray")
         url = monitor.enter_context(local_ray(dashboard=dashboard))
         if url:
@@ -215,6 +228,17 @@ def _seat(monitor: Any, *, local: bool, actors: int | None, dashboard: bool) -> 
         return RayBand(plan, actors=actors)
 
     return seat
+
+
+def _write_whole(path: Path, text: str) -> None:
+    """Write a file, whole or not at all."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        aside.write_text(text, encoding="utf-8")
+        aside.replace(path)
+    except OSError as error:
+        aside.unlink(missing_ok=True)
+        raise OutputError(str(path), f"cannot be written ({error.strerror})", "name another file") from error
 
 
 def _print_json(document: object) -> None:
@@ -236,29 +260,3 @@ def _top(
     ] = False,
 ) -> None:
     pass
-
-
-class Interrupted(BaseException):
-    """Ctrl-C, or another polite request to end: everything on the way out is cleaned up, nothing stays behind."""
-
-
-def _interrupt(_signal: int, _frame: object) -> None:
-    raise Interrupted
-
-
-def main() -> None:
-    """Run a command; the only place that turns errors into lines and exit codes."""
-    for polite in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(polite, _interrupt)
-    try:
-        app(standalone_mode=True)
-    except EnsembleError as error:
-        line = " ".join(str(error).split())
-        sys.stderr.write(f"ensemble: {line}\n")
-        sys.exit(1)
-    except Interrupted:
-        sys.stderr.write("ensemble: interrupted; nothing was written\n")
-        sys.stderr.flush()
-        os._exit(130)
-    except BrokenPipeError:
-        os._exit(141)

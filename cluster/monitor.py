@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from ensemble.types import Heard
     from ensemble.verify import Verification
 
-OUT = Console(highlight=False, soft_wrap=True)
-ERR = Console(stderr=True, highlight=False, soft_wrap=True)
+OUT = Console(highlight=False, markup=False, soft_wrap=True)
+ERR = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
 _WORDS = {
     "load": "loading",
     "listen": "listening",
@@ -66,12 +66,12 @@ class Monitor(contextlib.ExitStack):
         words = _WORDS.get(name, name)
         self._bar.update(self._task, description=words, total=None)
         if not self._quiet and not ERR.is_terminal:
-            ERR.print(f"{time.perf_counter() - self._began:6.1f} s  {words}", markup=False)
+            ERR.print(f"{time.perf_counter() - self._began:6.1f} s  {words}")
 
     def say(self, sentence: str) -> None:
         """Something worth a line of its own."""
         if not self._quiet:
-            ERR.print(sentence, markup=False)
+            ERR.print(sentence)
 
 
 def show_render(out: Path, manifest: Manifest) -> None:
@@ -79,8 +79,8 @@ def show_render(out: Path, manifest: Manifest) -> None:
     heard, execution = manifest.heard, manifest.execution
     OUT.print(
         f"heard {manifest.source}: {heard.tempo_bpm:.0f} bpm, {heard.key}, tuning {heard.tuning_cents:+.0f} cents, "
-        f"{' '.join(_runs(heard.chords))[:300]}", markup=False,
-    )  # fmt: skip
+        f"{' '.join(_runs(heard.chords))[:300]}"
+    )
     for warning in heard.warnings:
         OUT.print(Text(f"warning: {warning}", style="yellow"))
     table = Table("part", "LUFS", "true peak dB", "click ratio", "busy s", box=None, pad_edge=False)
@@ -95,7 +95,7 @@ def show_render(out: Path, manifest: Manifest) -> None:
     where = "in this process" if execution.band_kind == "local" else f"by {execution.actors} Ray actors"
     restarts = f", {execution.restarts} restarted" if execution.restarts else ""
     OUT.print(f"{execution.duration_s:.1f} s of music {where} in {execution.seconds['total']:.1f} s{restarts}")
-    OUT.print(f"report: {out / 'report.html'}", markup=False)
+    OUT.print(f"report: {out / 'report.html'}")
 
 
 def show_verification(folder: Path, result: Verification) -> None:
@@ -108,8 +108,8 @@ def show_verification(folder: Path, result: Verification) -> None:
         table.add_row(check.name, "intact" if check.intact else "changed or gone", again)
     OUT.print(table)
     if not result.same_machine:
-        OUT.print(f"another kind of machine ({', '.join(result.changed)}): compared at -90 dB", markup=False)
-    OUT.print(f"{folder}: {'verified' if result.is_good else 'NOT reproduced'}", markup=False)
+        OUT.print(f"another kind of machine ({', '.join(result.changed)}): compared at -90 dB")
+    OUT.print(f"{folder}: {'verified' if result.is_good else 'NOT reproduced'}")
 
 
 def show_heard(leader: Path, duration_s: float, heard: Heard, out: Path | None) -> None:
@@ -146,7 +146,7 @@ def show_status(ask: Callable[[], list[dict[str, Any]]], *, watch: bool, as_json
 def _status_table(rows: Sequence[dict[str, Any]]) -> Table | str:
     if not rows:
         return "nobody is playing"
-    columns = ("name", "role", "host", "pid", "up_s", "blocks", "music_s", "realtime_factor")
+    columns = ("name", "role", "ray", "host", "pid", "up_s", "blocks", "music_s", "realtime_factor")
     table = Table(*(name.replace("_", " ") for name in columns), box=None, pad_edge=False)
     for row in rows:
         table.add_row(*(str(row.get(name, "-")) for name in columns))

@@ -8,14 +8,16 @@ import os
 import signal
 import tempfile
 import threading
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 
 import psutil
 
-from agents.environment import prepare_environment
+from agents.environment import on_loopback, prepare_environment
 from agents.names import NAMESPACE
 from ensemble.errors import BandError
+
+POLITE = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextlib.contextmanager
@@ -30,17 +32,21 @@ def local_ray(*, num_cpus: int | None = None, dashboard: bool = False) -> Iterat
         The address of the dashboard, or an empty string.
 
     Raises:
-        BandError: Ray did not start.
+        BandError: Ray did not start, or this process is on a Ray already.
     """
     prepare_environment()
     import ray
 
-    before = set(psutil.Process().children(recursive=True))
-    with tempfile.TemporaryDirectory(prefix="ensemble-", ignore_cleanup_errors=True) as empty:
+    if ray.is_initialized():
+        raise BandError("Ray", "this process is connected to one already", "use it, or call ray.shutdown() first")
+    before = set(psutil.Process().children())
+    with tempfile.TemporaryDirectory(prefix="ensemble-", ignore_cleanup_errors=True) as empty, _signals_kept() as mine:
+        started: set[psutil.Process] = set()
+        is_impatient = False
         try:
             try:
                 # Ray workers put the folder they start in first on the path: let there be nothing in it.
-                with contextlib.chdir(empty), _on_loopback():
+                with contextlib.chdir(empty), on_loopback(), _same_code():
                     context = ray.init(
                         address="local",
                         num_cpus=num_cpus,
@@ -52,33 +58,49 @@ def local_ray(*, num_cpus: int | None = None, dashboard: bool = False) -> Iterat
                         log_to_driver=False,
                         _node_ip_address="127.0.0.1",
                     )
-            except (RuntimeError, OSError, ValueError) as error:
-                raise BandError("Ray", f"did not start ({_first_line(error)})", "or add --local") from error
+            except Exception as error:  # Ray raises plain ones, too
+                reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+                raise BandError("Ray", f"did not start ({reason})", "see `ensemble doctor`, or add --local") from error
+            finally:
+                started = set(psutil.Process().children()) - before
+                mine()
             yield f"http://{context.dashboard_url}" if dashboard and context.dashboard_url else ""
+        except BaseException as error:
+            is_impatient = not isinstance(error, Exception)
+            raise
         finally:
-            _end(before)
+            _end(started, is_impatient=is_impatient)
 
 
 @contextlib.contextmanager
-def _on_loopback() -> Iterator[None]:
-    """Keep every port of Ray's on 127.0.0.1.
+def _signals_kept() -> Iterator[Callable[[], None]]:
+    """Lend a function that puts the caller's signal handlers back: Ray replaces them by its own as it starts."""
+    is_main = threading.current_thread() is threading.main_thread()
+    handlers = {polite: signal.getsignal(polite) for polite in POLITE} if is_main else {}
 
-    Ray 2.60 replaces a loopback address by the host's own, unless it believes to be where clusters are not supported;
-    then every server of its listens on loopback alone.
-    """
-    from ray._private import ray_constants
+    def put_back() -> None:
+        for polite, handler in handlers.items():
+            signal.signal(polite, handler)
 
-    constants: Any = ray_constants
-    switch = constants.ENABLE_RAY_CLUSTERS_ENV_VAR
-    before, os.environ[switch], constants.ENABLE_RAY_CLUSTER = os.environ.get(switch), "0", False
+    try:
+        yield put_back
+    finally:
+        put_back()
+
+
+@contextlib.contextmanager
+def _same_code() -> Iterator[None]:
+    """Let the workers that start inside the block load the packages from where this process did."""
+    before = os.environ.get("PYTHONPATH")
+    home = str(Path(__file__).resolve().parents[1])
+    os.environ["PYTHONPATH"] = os.pathsep.join([home, before] if before else [home])
     try:
         yield
     finally:
-        constants.ENABLE_RAY_CLUSTER = True
         if before is None:
-            del os.environ[switch]
+            del os.environ["PYTHONPATH"]
         else:
-            os.environ[switch] = before
+            os.environ["PYTHONPATH"] = before
 
 
 def _object_store_bytes() -> int:
@@ -86,24 +108,30 @@ def _object_store_bytes() -> int:
     return int(min(max(psutil.virtual_memory().total // 10, 256 << 20), 2 << 30))
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+def _end(started: set[psutil.Process], *, is_impatient: bool) -> None:
+    """Shut Ray down; what of its processes is still alive a moment later is killed. Nothing polite stops that.
 
-
-def _end(before: set[psutil.Process]) -> None:
-    """Shut Ray down; what of ours is still alive a moment later is killed. A second Ctrl-C does not stop that."""
+    Somebody impatient has pressed Ctrl-C: then the workers are not asked first, which takes Ray a second.
+    """
     import ray
 
-    impatient = threading.current_thread() is threading.main_thread()
-    handler = signal.signal(signal.SIGINT, signal.SIG_IGN) if impatient else None
-    try:
-        ours = set(psutil.Process().children(recursive=True)) - before
-        ray.shutdown()
-        _, alive = psutil.wait_procs(ours, timeout=0.3)
-        for child in alive:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                child.kill()
-        psutil.wait_procs(alive, timeout=1.0)
-    finally:
-        if impatient:
-            signal.signal(signal.SIGINT, handler)
+    if threading.current_thread() is threading.main_thread():
+        for polite in POLITE:
+            signal.signal(polite, signal.SIG_IGN)
+    family = set(started)
+    for process in started:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            family |= set(process.children(recursive=True))
+    if is_impatient:
+        _kill(family, spared=("raylet", "gcs_server"))
+    ray.shutdown()
+    _, alive = psutil.wait_procs(family, timeout=0.3)
+    _kill(alive)
+    psutil.wait_procs(alive, timeout=1.0)
+
+
+def _kill(processes: Iterable[psutil.Process], spared: tuple[str, ...] = ()) -> None:
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if process.name() not in spared:
+                process.kill()

@@ -48,6 +48,9 @@ class Band(Protocol):
     def listen(self, leader: AudioClip) -> Promise[Heard]:
         """Hear the whole leader."""
 
+    def hold(self, heard: Heard) -> Promise[Heard]:
+        """Take what is known of the leader already, instead of listening."""
+
     def arrange(self, heard: Promise[Heard], num_frames: int) -> Promise[tuple[Part | Hits, ...]]:
         """Write what every follower plays."""
 
@@ -98,6 +101,10 @@ class LocalBand:
     def listen(self, leader: AudioClip) -> Promise[Heard]:
         """Hear the whole leader."""
         return self._keep(self._timed("listener", self._listener.listen, leader))
+
+    def hold(self, heard: Heard) -> Promise[Heard]:
+        """Take what is known of the leader already, instead of listening."""
+        return self._keep(heard)
 
     def arrange(self, heard: Promise[Heard], num_frames: int) -> Promise[tuple[Part | Hits, ...]]:
         """Write what every follower plays."""

@@ -61,3 +61,12 @@ def blocks(num_frames: int, block_frames: int) -> Iterator[Block]:
     for start in range(0, num_frames, block_frames):
         stop = min(start + block_frames, num_frames)
         yield Block(start_frame=start, stop_frame=stop, is_last=stop == num_frames)
+
+
+def seams(num_frames: int, sample_rate: int) -> range:
+    """Samples at which one quantum's sound joins the next: every join of a stem lies on one of them.
+
+    Frame i is joined to frame i + 1, so a quantum ends at its last frame, one hop before the next one's first.
+    """
+    hop = hop_samples(sample_rate)
+    return range((QUANTUM_FRAMES - 1) * hop, num_frames * hop, QUANTUM_FRAMES * hop)

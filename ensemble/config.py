@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
@@ -14,6 +15,8 @@ from ensemble.types import Role
 
 S = TypeVar("S", bound="Settings")
 Device = Literal["auto", "cpu", "cuda"]
+BUILT_IN_VOICES = ("naive", "seeded")
+RESERVED_NAMES = ("conductor", "leader", "listener", "mix")
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
 
 
@@ -54,8 +57,17 @@ class FollowerSettings(Settings):
             raise ValueError(f"unknown instrument {name!r}; choose one of {', '.join(sorted(CATALOGUE))}")
         return name
 
+    @field_validator("name")
+    @classmethod
+    def _free(cls, name: str) -> str:
+        if name in RESERVED_NAMES:
+            raise ValueError(f"{name!r} is what somebody else in every band is called; choose another")
+        return name
+
     @model_validator(mode="after")
     def _fits(self) -> Self:
+        if self.voices is not None and self.role != "drums" and self.voices > self.spec.voices:
+            raise ValueError(f"{self.instrument} sounds {self.spec.voices} notes at once, not {self.voices}")
         if (self.role == "drums") != (self.spec.family == "drums"):
             raise ValueError(f"role {self.role!r} does not suit the instrument {self.instrument!r}")
         low, high = self.range
@@ -140,36 +152,60 @@ def load_band(name_or_path: str) -> BandSettings:
     path = Path(name_or_path)
     if name_or_path in shipped_bands():
         path = configs_dir() / "bands" / f"{name_or_path}.yaml"
-    elif path.suffix not in (".yaml", ".yml"):
+    elif path.suffix not in (".yaml", ".yml") and not path.exists():
         known = ", ".join(shipped_bands())
         raise ConfigError("band", f"{name_or_path!r} is unknown", f"choose one of {known}, or name a YAML file")
+    band = parse(BandSettings, read_yaml(path, "give the path of a band in YAML"), str(path))
+    voices = [located_voice(follower.voice, path.parent) for follower in band.followers]
+    followers = [one.model_copy(update={"voice": voice}) for one, voice in zip(band.followers, voices, strict=True)]
+    return band.model_copy(update={"followers": tuple(followers)})
+
+
+def located_voice(voice: str, folder: Path) -> str:
+    """A voice's name, or where its file lies: relative to `folder`, and told to actors that start elsewhere."""
+    return voice if voice in BUILT_IN_VOICES else str((folder / voice).absolute())
+
+
+def read_yaml(path: Path, cure: str) -> Any:
+    """Read a YAML document.
+
+    Raises:
+        ConfigError: it cannot be read, or is not YAML; with the line.
+    """
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not a text file"
-        raise ConfigError(str(path), f"cannot be read ({reason})", "give the path of a band in YAML") from error
-    except yaml.YAMLError as error:
+        raise ConfigError(str(path), f"cannot be read ({reason})", cure) from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         place = f"{path}:{mark.line + 1}" if mark else str(path)
-        raise ConfigError(place, f"is not YAML ({getattr(error, 'problem', None) or error})") from error
-    return parse(BandSettings, document, str(path))
+        reason = str(getattr(error, "problem", None) or error).splitlines()[0]
+        raise ConfigError(place, f"is not YAML ({reason})") from error
 
 
 def parse(kind: type[S], document: Any, origin: str) -> S:
-    """Validate a document as settings.
+    """Validate a document as settings; a number in quotes is no number.
 
     Raises:
         ConfigError: the first thing that is wrong, with its path.
     """
     try:
-        return kind.model_validate(document)
+        return kind.model_validate_json(json.dumps(document, default=str), strict=True)
     except ValidationError as error:
-        wrong = error.errors()
-        misspelt = [one for one in wrong if one["type"] == "extra_forbidden"]  # explains more than what is absent
-        first = (misspelt or wrong)[0]
-        place = ".".join(str(step) for step in first["loc"])
-        message = first["msg"].removeprefix("Value error, ")
-        if first["type"] == "extra_forbidden":
-            where = ".".join(str(step) for step in first["loc"][:-1]) or "the top"
-            message = f"unknown key {first['loc'][-1]!r} in {where}"
-        raise ConfigError(f"{origin}: {place}" if place else origin, message) from error
+        place, problem = first_complaint(error)
+        raise ConfigError(f"{origin}: {place}" if place else origin, problem) from error
+    except (ValueError, TypeError, RecursionError) as error:
+        raise ConfigError(origin, f"is not a document of settings ({error})") from error
+
+
+def first_complaint(error: ValidationError) -> tuple[str, str]:
+    """Where settings are wrong, and how: what a person should read first."""
+    wrong = error.errors()
+    misspelt = [one for one in wrong if one["type"] == "extra_forbidden"]  # explains more than what is absent
+    first = (misspelt or wrong)[0]
+    place = ".".join(str(step) for step in first["loc"])
+    if misspelt:
+        where = ".".join(str(step) for step in first["loc"][:-1]) or "the top"
+        return place, f"unknown key {first['loc'][-1]!r} in {where}"
+    return place, first["msg"].removeprefix("Value error, ")

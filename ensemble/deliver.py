@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import errno
 import hashlib
 import os
 import re
@@ -17,14 +18,15 @@ import numpy as np
 import psutil
 import soundfile
 
+from ensemble.audio.disk import disk_errors
 from ensemble.clock import FRAME_RATE_HZ
 from ensemble.config import FollowerSettings
-from ensemble.errors import OutputError
+from ensemble.errors import OutputError, VerifyError
 from ensemble.mix.gain import place
-from ensemble.plan import FileReceipt
+from ensemble.plan import FileReceipt, Manifest
 from ensemble.types import Dynamics, Heard, Stem
 
-_OURS = re.compile(r"manifest\.json|leader\.wav|report\.html|report-audio|take-\d\d")
+_OURS = re.compile(r"manifest\.json|leader\.(wav|krn|mid)|report\.html|report-audio|take-\d\d")
 _PARTIAL = ".partial-"
 _WRITER = f"{socket.gethostname()}-{os.getpid()}"
 
@@ -35,20 +37,21 @@ def delivery(out: Path, *, force: bool) -> Iterator[Path]:
 
     Args:
         out: the folder that the user named; made if absent.
-        force: replace an earlier render in it. Files that are not a render's stay untouched.
+        force: replace an earlier render in it. Files that are not that render's stay untouched.
 
     Raises:
         OutputError: it is a file, is not empty (without `force`), is no earlier render, or cannot be written.
     """
     try:
         made = _make(out)
-        _check_free(out, force=force)
         aside = Path(tempfile.mkdtemp(prefix=f"{_PARTIAL}{_WRITER}-", dir=out))
     except OSError as error:
         raise _refused(out, error) from error
     try:
-        yield aside
-        _publish(aside, out)
+        earlier = _earlier(out, aside, force=force)
+        (aside / "new").mkdir()
+        yield aside / "new"
+        _publish(aside, out, earlier)
     except OSError as error:
         raise _refused(out, error) from error
     finally:
@@ -60,39 +63,55 @@ def delivery(out: Path, *, force: bool) -> Iterator[Path]:
 
 def _make(out: Path) -> list[Path]:
     """Make `out` and its parents; the ones that were made, deepest first."""
+    if out.exists() and not out.is_dir():
+        raise OutputError(str(out), "is a file", "name a folder")
     absent = [folder for folder in (out, *out.parents) if not folder.exists()]
     out.mkdir(parents=True, exist_ok=True)
     return absent
 
 
-def _check_free(out: Path, *, force: bool) -> None:
-    for partial in out.glob(f"{_PARTIAL}*"):
-        host, _, rest = partial.name.removeprefix(_PARTIAL).rpartition("-")[0].rpartition("-")
-        if host != socket.gethostname() or (rest.isdigit() and psutil.pid_exists(int(rest))):
+def _earlier(out: Path, aside: Path, *, force: bool) -> list[Path]:
+    """What of an earlier render lies in `out`, if it may be replaced; clears away what a killed one left."""
+    for partial in set(out.glob(f"{_PARTIAL}*")) - {aside}:
+        host, _, pid = partial.name.removeprefix(_PARTIAL).rpartition("-")[0].rpartition("-")
+        if host != socket.gethostname() or (pid.isdigit() and psutil.pid_exists(int(pid))):
             cure = f"wait for it, or delete {partial.name} if it is gone"
             raise OutputError(str(out), "is being written by another render", cure)
         shutil.rmtree(partial)
-    present = sorted(path.name for path in out.iterdir())
-    if not present:
-        return
-    if not force:
+    present = {path.name for path in out.iterdir()} - {aside.name}
+    if present and not force:
         raise OutputError(str(out), "exists and is not empty", "name another, or add --force to replace a render")
-    if "manifest.json" not in present and any(_OURS.fullmatch(name) for name in present):
+    ours = {name for name in present if _OURS.fullmatch(name)}
+    if not ours:
+        return []
+    try:
+        Manifest.read(out / "manifest.json")
+    except VerifyError as error:
         cure = "name another folder; --force replaces renders only"
-        raise OutputError(str(out), "holds files that no render made", cure)
+        raise OutputError(str(out), f"holds {min(ours)}, and no render's manifest", cure) from error
+    return [out / name for name in ours]
 
 
-def _publish(aside: Path, out: Path) -> None:
-    """Move everything into place, the manifest last: a folder with a manifest is whole."""
-    for path in out.iterdir():
-        if _OURS.fullmatch(path.name):
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
-    for path in sorted(aside.iterdir(), key=lambda path: path.name == "manifest.json"):
-        os.replace(path, out / path.name)  # noqa: PTH105  atomic on one file system
+def _publish(aside: Path, out: Path, earlier: list[Path]) -> None:
+    """Swap the earlier render for the new one, the manifest last; if that fails half way, swap back."""
+    old, new = aside / "old", aside / "new"
+    old.mkdir()
+    moves = [(path, old / path.name) for path in earlier]
+    moves += [(path, out / path.name) for path in sorted(new.iterdir(), key=lambda path: path.name == "manifest.json")]
+    done: list[tuple[Path, Path]] = []
+    try:
+        for source, target in moves:
+            source.rename(target)
+            done.append((source, target))
+    except BaseException:
+        for source, target in reversed(done):
+            target.rename(source)
+        raise
 
 
 def _refused(out: Path, error: OSError) -> OutputError:
-    cure = "make room and render again" if error.errno == 28 else "name a folder that can be written"
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    cure = "make room and render again" if full else "name a folder that can be written"
     return OutputError(str(out), f"cannot be written ({error.strerror or error})", cure)
 
 
@@ -103,10 +122,10 @@ class StemFiles:
         folder.mkdir(parents=True)
         self._followers = {follower.name: follower for follower in followers}
         self.paths = {name: folder / f"{name}.wav" for name in self._followers}
-        self._files = {
-            name: soundfile.SoundFile(path, "w", sample_rate, 2, "PCM_24", format="WAV")
-            for name, path in self.paths.items()
-        }
+        self._files: dict[str, soundfile.SoundFile] = {}
+        for name, path in self.paths.items():
+            with disk_errors(path):
+                self._files[name] = soundfile.SoundFile(path, "w", sample_rate, 2, "PCM_24", format="WAV")
 
     def append(self, stem: Stem) -> None:
         """Write what one player sounded.
@@ -116,21 +135,18 @@ class StemFiles:
         """
         follower = self._followers[stem.part]
         placed = place(stem.clip.samples[0], follower.gain_db, follower.pan)
-        try:
+        with disk_errors(self.paths[stem.part]):
             self._files[stem.part].write(placed.T)
-        except soundfile.LibsndfileError as error:
-            raise _disk_error(self.paths[stem.part], error) from error
 
     def close(self) -> None:
-        """Finish every file."""
-        for file in self._files.values():
-            file.close()
+        """Finish every file.
 
-
-def _disk_error(path: Path, error: soundfile.LibsndfileError) -> OSError:
-    free = shutil.disk_usage(path.parent).free
-    number = 28 if free < 1 << 20 else 5
-    return OSError(number, os.strerror(number) if number == 28 else str(error), str(path))
+        Raises:
+            OSError: the disk is full.
+        """
+        for name, file in self._files.items():
+            with disk_errors(self.paths[name]):
+                file.close()
 
 
 def write_dynamics(path: Path, heard: Heard, dynamics: Dynamics) -> None:

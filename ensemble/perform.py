@@ -12,6 +12,7 @@ import numpy as np
 
 from ensemble import clock
 from ensemble.band import Band, Promise
+from ensemble.listen.listener import at_analysis_rate
 from ensemble.plan import RenderPlan
 from ensemble.types import AudioClip, Dynamics, Heard, Hits, Part, Score, Stem
 
@@ -45,7 +46,13 @@ class Performance:
 
 
 def perform(
-    band: Band, leader: AudioClip, plan: RenderPlan, pace: Pace, on_stem: OnStem, on_progress: OnProgress
+    band: Band,
+    leader: AudioClip,
+    plan: RenderPlan,
+    pace: Pace,
+    on_stem: OnStem,
+    on_progress: OnProgress,
+    known: Heard | None = None,
 ) -> Performance:
     """Play one plan with one band.
 
@@ -56,6 +63,7 @@ def perform(
         pace: how the work is cut up.
         on_stem: receives every stem of every block, in order of time, then of the plan's followers.
         on_progress: told the stage and how much of it is done (done, total).
+        known: what there is to hear, where the leader plays from a score; otherwise the band listens.
 
     Raises:
         EnsembleError: an input is refused, or somebody could not answer.
@@ -65,7 +73,7 @@ def perform(
 
     began = time.perf_counter()
     on_progress("listen", 0, 1)
-    heard = band.listen(leader)
+    heard = band.listen(at_analysis_rate(leader)) if known is None else band.hold(known)
     (heard_value,) = band.collect([heard], _long(leader, pace))
     seconds["listen"] = time.perf_counter() - began
 
@@ -110,7 +118,7 @@ def _play(
             stem, playing[name] = band.play(name, score, playing[name])
             stems.append(stem)
         waiting.append((block, score, stems))
-        if len(waiting) > pace.in_flight:
+        if len(waiting) >= pace.in_flight:
             deliver_oldest()
     while waiting:
         deliver_oldest()

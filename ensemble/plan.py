@@ -11,11 +11,16 @@ from pathlib import Path
 
 from pydantic import Field, ValidationError
 
-from ensemble.config import BandSettings, Settings
+from ensemble.config import BandSettings, Settings, first_complaint
 from ensemble.errors import VerifyError
 
 MANIFEST_VERSION = 1
-LIBRARIES = ("numpy", "scipy", "numba", "torch", "swift-f0", "onnxruntime", "soundfile", "soxr", "pyloudnorm")
+LIBRARIES = (
+    "numpy", "scipy", "numba", "llvmlite", "torch", "swift-f0", "onnxruntime", "soundfile", "soxr", "pyloudnorm",
+    "mido",
+)  # fmt: skip
+SWITCHES = ("OPENBLAS_CORETYPE", "NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES", "NPY_DISABLE_CPU_FEATURES")
+"""Environment variables that change which machine code runs."""
 
 
 class RenderPlan(Settings):
@@ -26,6 +31,9 @@ class RenderPlan(Settings):
 
     leader_sha256: str
     """Of the leader's samples, as `leader.wav` holds them."""
+    score_sha256: str | None = None
+    """Of the score that the leader was played from, kept beside it as `leader.krn` or `leader.mid`; None where the
+    leader is a recording and has to be heard."""
     sample_rate: int = 48_000
     seed: int = 0
     band: BandSettings
@@ -130,9 +138,8 @@ class Manifest(Settings):
         try:
             return Manifest.model_validate(document)
         except ValidationError as error:
-            first = error.errors()[0]
-            place = ".".join(str(step) for step in first["loc"])
-            raise VerifyError(str(path), f"{place}: {first['msg']}", "render again") from error
+            place, problem = first_complaint(error)
+            raise VerifyError(str(path), f"{place}: {problem}", "render again") from error
 
 
 def _installed(package: str) -> str:
@@ -155,6 +162,16 @@ def _cpu() -> tuple[str, str]:
     return named.get("model name", platform.machine()), " ".join(features)
 
 
+def _gpu() -> str:
+    """Models and driver of the NVIDIA GPUs, as the kernel tells them; empty where there are none."""
+    driver = Path("/proc/driver/nvidia/version")
+    if not driver.exists():
+        return ""
+    cards = [path.read_text(errors="replace") for path in sorted(driver.parent.glob("gpus/*/information"))]
+    models = [line.split(":", 1)[1].strip() for card in cards for line in card.splitlines() if line.startswith("Model")]
+    return "; ".join([*models, driver.read_text(errors="replace").splitlines()[0]])
+
+
 @cache
 def fingerprint() -> dict[str, str]:
     """The kind of machine: equal bytes are promised between machines of equal fingerprint."""
@@ -164,8 +181,10 @@ def fingerprint() -> dict[str, str]:
         "machine": platform.machine(),
         "cpu": model,
         "cpu_features": features,
+        "gpu": _gpu(),
+        "libc": " ".join(platform.libc_ver()),
         "python": platform.python_version(),
-        "blas": os.environ.get("OPENBLAS_CORETYPE", "auto"),
+        "switches": " ".join(f"{name}={os.environ[name]}" for name in SWITCHES if name in os.environ),
     }
     return machine | {package: _installed(package) for package in LIBRARIES}
 

@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from ensemble import clock, demo
-from ensemble.audio.files import prepare_leader, read_clip, write_clip
+from ensemble.audio.files import printable
 from ensemble.band import Band, LocalBand, Tally
 from ensemble.conduct.midi import write_midi
-from ensemble.config import BandSettings, load_band
+from ensemble.config import BandSettings, load_band, located_voice
 from ensemble.deliver import StemFiles, delivery, receipt, write_dynamics
+from ensemble.lead import LEADER, Lead, take_in
 from ensemble.measure.levels import stem_facts
 from ensemble.mix.bus import mix_files
 from ensemble.perform import Pace, Performance, perform
 from ensemble.plan import Execution, HeardSummary, Manifest, RenderPlan, TakeReceipt, ensemble_version, fingerprint
 from ensemble.play.checkpoint import weights_sha256
 from ensemble.report import write_report
-from ensemble.types import AudioClip, Heard
+from ensemble.types import Heard
 
 Seat = Callable[[RenderPlan], Band]
 """Seats the players of a plan: `LocalBand`, or one that puts them on a cluster."""
@@ -46,10 +44,10 @@ def render(
     pace: Pace | None = None,
     on_progress: OnProgress | None = None,
 ) -> Manifest:
-    """Let a band follow a recording.
+    """Let a band follow a recording, or a melody in **kern or MIDI, which is then sounded and known by heart.
 
     Args:
-        leader: the recording; `None` plays the bundled one.
+        leader: the recording or score; `None` plays the bundled one.
         out: the folder to fill; made if absent, refused if not empty.
         band: a shipped band's name, the path of a YAML file, or settings.
         seed: of every random decision.
@@ -71,29 +69,32 @@ def render(
     pace = pace or Pace()
     settings = band if isinstance(band, BandSettings) else load_band(band)
     if voice is not None:
-        settings = settings.with_voice(voice)
+        settings = settings.with_voice(located_voice(voice, Path.cwd()))
     clock.hop_samples(sample_rate)
     weights = {follower.name: digest for follower in settings.followers if (digest := weights_sha256(follower.voice))}
     source = demo.leader_path() if leader is None else Path(leader)
-    recording = read_clip(source)
 
     with delivery(Path(out), force=force) as folder:
-        prepared = _whole_frames(prepare_leader(recording, sample_rate))
-        write_clip(folder / "leader.wav", prepared)
-        clip = read_clip(folder / "leader.wav")
+        progress("read", 0, 1)
+        lead = take_in(source, sample_rate, folder)
         plan = RenderPlan(
-            leader_sha256=clip.digest, sample_rate=sample_rate, seed=seed, band=settings, weights_sha256=weights
+            leader_sha256=lead.clip.digest,
+            score_sha256=lead.score_sha256,
+            sample_rate=sample_rate,
+            seed=seed,
+            band=settings,
+            weights_sha256=weights,
         )
-        made = produce(clip, plan, folder, seat, pace, progress)
+        made = produce(lead, plan, folder, seat, pace, progress)
         progress("report", 0, 1)
         performance = made.performance
         manifest = Manifest(
             ensemble_version=ensemble_version(),
             plan=plan,
-            source=source.name,
-            source_sha256=hashlib.sha256(source.read_bytes()).hexdigest(),
+            source=printable(Path(source.name)),
+            source_sha256=lead.source_sha256,
             heard=_summary(performance.heard),
-            leader=receipt(folder / "leader.wav"),
+            leader=receipt(folder / LEADER),
             takes={TAKE: made.take},
             execution=Execution(
                 band_kind=made.band_kind,
@@ -124,7 +125,7 @@ class Made:
     seconds: dict[str, float]
 
 
-def produce(leader: AudioClip, plan: RenderPlan, folder: Path, seat: Seat, pace: Pace, on_progress: OnProgress) -> Made:
+def produce(lead: Lead, plan: RenderPlan, folder: Path, seat: Seat, pace: Pace, on_progress: OnProgress) -> Made:
     """Play a plan into `folder/take-00`: stems, mix, MIDI and dynamics. The same bytes for the same plan.
 
     Raises:
@@ -138,7 +139,7 @@ def produce(leader: AudioClip, plan: RenderPlan, folder: Path, seat: Seat, pace:
     try:
         stems = StemFiles(take / "stems", plan.band.followers, plan.sample_rate)
         try:
-            performance = perform(band, leader, plan, pace, stems.append, on_progress)
+            performance = perform(band, lead.clip, plan, pace, stems.append, on_progress, lead.known)
         finally:
             stems.close()
         tally = band.tally()
@@ -146,7 +147,7 @@ def produce(leader: AudioClip, plan: RenderPlan, folder: Path, seat: Seat, pace:
         band.close()
     with _timed(seconds, "mix"):
         on_progress("mix", 0, 1)
-        mix_gain_db = mix_files(folder / "leader.wav", list(stems.paths.values()), take / "mix.wav", plan.band.mix)
+        mix_gain_db = mix_files(folder / LEADER, list(stems.paths.values()), take / "mix.wav", plan.band.mix)
     with _timed(seconds, "write"):
         (take / "parts").mkdir()
         for follower, part in zip(plan.band.followers, performance.parts, strict=True):
@@ -154,10 +155,8 @@ def produce(leader: AudioClip, plan: RenderPlan, folder: Path, seat: Seat, pace:
         write_dynamics(take / "dynamics.csv", performance.heard, performance.dynamics)
     with _timed(seconds, "measure"):
         on_progress("measure", 0, 1)
-        hop = clock.hop_samples(plan.sample_rate)
-        joins = range(pace.block_frames * hop, performance.num_frames * hop, pace.block_frames * hop)
-        facts = {name: stem_facts(path, joins) for name, path in stems.paths.items()}
-        facts["mix"] = stem_facts(take / "mix.wav", joins)
+        seams = clock.seams(performance.num_frames, plan.sample_rate)
+        facts = {name: stem_facts(path, seams) for name, path in (stems.paths | {"mix": take / "mix.wav"}).items()}
         files = {str(path.relative_to(take)): receipt(path) for path in sorted(take.rglob("*")) if path.is_file()}
     return Made(
         performance=performance,
@@ -174,13 +173,6 @@ def _timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
     began = time.perf_counter()
     yield
     seconds[stage] = time.perf_counter() - began
-
-
-def _whole_frames(clip: AudioClip) -> AudioClip:
-    """Silence up to the next control frame, so that every rate cuts the recording into the same frames."""
-    missing = -clip.num_samples % clock.hop_samples(clip.sample_rate)
-    padded = np.pad(clip.samples, ((0, 0), (0, missing)))
-    return AudioClip(samples=padded, sample_rate=clip.sample_rate)
 
 
 def _summary(heard: Heard) -> HeardSummary:

@@ -14,16 +14,16 @@ from numpy.typing import NDArray
 
 from ensemble.arrays import FloatArray as FloatArray
 from ensemble.arrays import check_array
-from ensemble.clock import FRAME_RATE_HZ
+from ensemble.chords import PITCH_CLASSES as PITCH_CLASSES
+from ensemble.chords import Chord as Chord
+from ensemble.chords import Key as Key
+from ensemble.chords import Mode as Mode
+from ensemble.chords import Quality as Quality
 
-Mode = Literal["major", "minor"]
-Quality = Literal["maj", "min", "dim", "7", "maj7", "min7", "none"]
 Role = Literal["bass", "pad", "counter", "double", "drums", "transform"]
 DrumClass = Literal["kick", "snare", "closed_hat", "open_hat", "crash", "ride", "tom"]
 
-ROLES: tuple[Role, ...] = get_args(Role)
 DRUM_CLASSES: tuple[DrumClass, ...] = get_args(DrumClass)
-PITCH_CLASSES = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 SILENCE_DB = -100.0
 """The floor of every loudness in the project; at or below it nothing sounds."""
 
@@ -58,8 +58,9 @@ class AudioClip:
     @property
     def digest(self) -> str:
         """sha256 of the samples, their shape and their rate."""
-        head = f"{self.sample_rate}:{self.samples.shape}".encode()
-        return hashlib.sha256(head + np.ascontiguousarray(self.samples).tobytes()).hexdigest()
+        whole = hashlib.sha256(f"{self.sample_rate}:{self.samples.shape}".encode())
+        whole.update(np.ascontiguousarray(self.samples).data)
+        return whole.hexdigest()
 
     def mono(self) -> FloatArray:
         """The mean of the channels.  [samples]"""
@@ -92,29 +93,6 @@ class Frames:
     def num_frames(self) -> int:
         """Control frames."""
         return len(self.f0_hz)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Key:
-    """A tonic pitch class (0 is C) and a mode."""
-
-    tonic: int
-    mode: Mode
-
-    def __str__(self) -> str:
-        return f"{PITCH_CLASSES[self.tonic]} {self.mode}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Chord:
-    """A root pitch class (0 is C) and a quality; quality `none` is no chord, and its root means nothing."""
-
-    root: int
-    quality: Quality
-
-    def __str__(self) -> str:
-        names = {"maj": "", "min": "m", "none": ""}
-        return "-" if self.quality == "none" else PITCH_CLASSES[self.root] + names.get(self.quality, self.quality)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,6 +131,10 @@ class Note:
     velocity: int
     voice: int = 0
 
+    def __post_init__(self) -> None:
+        if not (self.start_frame < self.stop_frame and 1 <= self.velocity <= 127):
+            raise ValueError(f"{self} does not sound")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
@@ -181,6 +163,10 @@ class Hit:
     velocity: float
     index: int
 
+    def __post_init__(self) -> None:
+        if self.drum not in DRUM_CLASSES or not (self.time_s >= 0.0 and 0.0 <= self.velocity <= 1.0):
+            raise ValueError(f"{self} is no stroke")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hits:
@@ -189,10 +175,6 @@ class Hits:
     name: str
     hits: tuple[Hit, ...]
     num_frames: int
-
-    def between(self, start_frame: int, stop_frame: int) -> tuple[Hit, ...]:
-        """The strokes that fall into frames [start_frame, stop_frame)."""
-        return tuple(hit for hit in self.hits if start_frame <= hit.time_s * FRAME_RATE_HZ < stop_frame)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

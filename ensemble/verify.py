@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import tempfile
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import soundfile
 
-from ensemble.audio.files import read_clip
 from ensemble.deliver import receipt
-from ensemble.errors import AudioError, VerifyError
+from ensemble.errors import VerifyError
+from ensemble.lead import LEADER, take_up
 from ensemble.perform import Pace
 from ensemble.plan import FileReceipt, Manifest, fingerprint
 from ensemble.play.checkpoint import weights_sha256
-from ensemble.rendering import OnProgress, Seat, produce
+from ensemble.rendering import TAKE, OnProgress, Seat, produce
 
 TOLERANCE_DB = -90.0
 """On another kind of machine the bytes may differ; the sound may not, by more than this."""
@@ -25,8 +25,7 @@ TOLERANCE_DB = -90.0
 class FileCheck:
     """One file: whether the folder still holds what the manifest says, and whether playing again gave the same.
 
-    difference_db: largest difference of the samples against full scale; None where the hashes are equal or the file
-    is no sound.
+    difference_db: of sound whose hashes differ, the largest difference of the samples against full scale.
     """
 
     name: str
@@ -49,50 +48,44 @@ class Verification:
         return all(check.intact and (check.reproduced or self._close(check)) for check in self.checks)
 
     def _close(self, check: FileCheck) -> bool:
-        if self.same_machine:
-            return False
-        return check.difference_db is None or check.difference_db <= TOLERANCE_DB
+        return not self.same_machine and check.difference_db is not None and check.difference_db <= TOLERANCE_DB
 
 
 def verify(folder: Path, seat: Seat, pace: Pace, on_progress: OnProgress) -> Verification:
     """Play the manifest in `folder` again, elsewhere, and compare.
 
     Raises:
-        VerifyError: no manifest, or a voice or the leader is gone or is another one.
+        VerifyError: no manifest, or a voice, the leader or its score is gone or is another one.
         EnsembleError: the render failed.
     """
     manifest = Manifest.read(folder / "manifest.json")
     _check_voices(manifest)
-    try:
-        leader = read_clip(folder / "leader.wav")
-    except AudioError as error:
-        raise VerifyError(str(folder / "leader.wav"), error.problem, "render again from the recording") from error
-    if leader.digest != manifest.plan.leader_sha256:
-        raise VerifyError(str(folder / "leader.wav"), "is not the leader of this manifest", "render again")
+    expected = {f"{take}/{name}": was for take, kept in manifest.takes.items() for name, was in kept.files.items()}
+    if not expected or not all(_stays_inside(name) for name in expected):
+        raise VerifyError(str(folder / "manifest.json"), "does not list a render's files", "render again")
+    lead = take_up(folder, manifest)
     here = fingerprint()
     changed = tuple(sorted(name for name in here if here[name] != manifest.fingerprint.get(name)))
-    checks = []
-    with tempfile.TemporaryDirectory(prefix="ensemble-verify-") as again:
-        (Path(again) / "leader.wav").symlink_to((folder / "leader.wav").resolve())
-        made = produce(leader, manifest.plan, Path(again), seat, pace, on_progress)
-        for take, expected in manifest.takes.items():
-            for name, was in expected.files.items():
-                checks.append(_check(folder / take / name, Path(again) / take / name, was, made.take.files.get(name)))
+    with tempfile.TemporaryDirectory(prefix="ensemble-verify-") as name:
+        again = Path(name)
+        (again / LEADER).symlink_to((folder / LEADER).resolve())
+        made = produce(lead, manifest.plan, again, seat, pace, on_progress)
+        found = {f"{TAKE}/{name}": now for name, now in made.take.files.items()}
+        checks = [_check(name, folder, again, expected[name], found.get(name)) for name in sorted(expected)]
     return Verification(checks=tuple(checks), same_machine=not changed, changed=changed)
 
 
-def _check(kept: Path, again: Path, was: FileReceipt, now: FileReceipt | None) -> FileCheck:
-    intact = kept.is_file() and receipt(kept) == was
-    reproduced = now == was
+def _stays_inside(name: str) -> bool:
+    path = PurePosixPath(name)
+    return not path.is_absolute() and ".." not in path.parts
+
+
+def _check(name: str, kept: Path, again: Path, was: FileReceipt, now: FileReceipt | None) -> FileCheck:
+    intact = (kept / name).is_file() and receipt(kept / name) == was
     difference = None
-    if intact and now is not None and not reproduced and kept.suffix == ".wav":
-        difference = _difference_db(kept, again)
-    return FileCheck(
-        name="/".join(kept.parts[-3:] if kept.parent.name in ("stems", "parts") else kept.parts[-2:]),
-        intact=intact,
-        reproduced=reproduced,
-        difference_db=difference,
-    )
+    if intact and now not in (None, was) and name.endswith(".wav"):
+        difference = _difference_db(kept / name, again / name)
+    return FileCheck(name=name, intact=intact, reproduced=now == was, difference_db=difference)
 
 
 def _difference_db(kept: Path, again: Path) -> float:

@@ -7,15 +7,34 @@ from pathlib import Path
 
 import pytest
 
+from ensemble.config import load_band
 from ensemble.deliver import delivery
 from ensemble.errors import OutputError
+from ensemble.plan import Execution, FileReceipt, HeardSummary, Manifest, RenderPlan
+
+
+def manifest(source: str) -> Manifest:
+    """A whole manifest of nothing in particular; `source` tells one from another."""
+    return Manifest(
+        ensemble_version="0", plan=RenderPlan(leader_sha256="0", band=load_band("rock")), source=source,
+        source_sha256="0", leader=FileReceipt(sha256="0"), takes={}, fingerprint={},
+        heard=HeardSummary(
+            tempo_bpm=100, beats_per_bar=4, num_beats=0, key="C major", tuning_cents=0, chords=(), warnings=()
+        ),
+        execution=Execution(band_kind="local", block_frames=1, actors=0, restarts=0, duration_s=1, seconds={}),
+    )  # fmt: skip
 
 
 def deliver(out: Path, text: str = "new", *, force: bool = False) -> None:
     with delivery(out, force=force) as folder:
-        (folder / "manifest.json").write_text(text)
+        manifest(text).write(folder / "manifest.json")
         (folder / "take-00").mkdir()
         (folder / "take-00" / "mix.wav").write_text(text)
+
+
+def whose(out: Path) -> tuple[str, str]:
+    """Which render lies there, by its manifest and by its mix."""
+    return Manifest.read(out / "manifest.json").source, (out / "take-00" / "mix.wav").read_text()
 
 
 def break_down(out: Path, *, force: bool = False) -> None:
@@ -48,14 +67,14 @@ def test_a_failure_leaves_an_earlier_render_as_it_was(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError):
         break_down(tmp_path, force=True)
     assert content(tmp_path) == WHOLE
-    assert (tmp_path / "take-00" / "mix.wav").read_text() == "old"
+    assert whose(tmp_path) == ("old", "old")
 
 
 def test_a_folder_that_is_not_empty_is_refused_without_force(tmp_path: Path) -> None:
     deliver(tmp_path, "old")
     with pytest.raises(OutputError, match="exists and is not empty; name another, or add --force"):
         deliver(tmp_path)
-    assert (tmp_path / "manifest.json").read_text() == "old"
+    assert whose(tmp_path) == ("old", "old")
 
 
 def test_force_replaces_the_render_and_keeps_what_is_not_ours(tmp_path: Path) -> None:
@@ -64,19 +83,42 @@ def test_force_replaces_the_render_and_keeps_what_is_not_ours(tmp_path: Path) ->
     (tmp_path / "notes.txt").write_text("mine")
     deliver(tmp_path, force=True)
     assert content(tmp_path) == WHOLE | {"notes.txt"}
-    assert (tmp_path / "take-00" / "mix.wav").read_text() == "new"
+    assert whose(tmp_path) == ("new", "new")
 
 
 def test_force_never_takes_a_strangers_leader(tmp_path: Path) -> None:
     (tmp_path / "leader.wav").write_text("the only copy")
-    with pytest.raises(OutputError, match="holds files that no render made"):
+    with pytest.raises(OutputError, match=r"holds leader\.wav, and no render's manifest"):
         deliver(tmp_path, force=True)
     assert content(tmp_path) == {"leader.wav"}
 
 
+def test_force_never_takes_a_strangers_manifest(tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").write_text('{"name": "a web page", "start_url": "/"}')
+    with pytest.raises(OutputError, match=r"manifest\.json, and no render's manifest"):
+        deliver(tmp_path, force=True)
+    assert "web page" in (tmp_path / "manifest.json").read_text()
+
+
+def test_a_swap_that_breaks_half_way_is_swapped_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    deliver(tmp_path, "old")
+    rename, count = Path.rename, iter(range(100))
+
+    def breaks(self: Path, target: Path) -> Path:
+        if next(count) == 3:
+            raise KeyboardInterrupt
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", breaks)
+    with pytest.raises(KeyboardInterrupt):
+        deliver(tmp_path, force=True)
+    assert content(tmp_path) == WHOLE
+    assert whose(tmp_path) == ("old", "old")
+
+
 def test_a_file_in_the_way_is_named(tmp_path: Path) -> None:
     (tmp_path / "out").write_text("a file")
-    with pytest.raises(OutputError, match=r"out: cannot be written"):
+    with pytest.raises(OutputError, match=r"out: is a file; name a folder"):
         deliver(tmp_path / "out")
     assert (tmp_path / "out").read_text() == "a file"
 
@@ -91,10 +133,10 @@ def test_what_a_killed_render_left_is_cleared_away(tmp_path: Path) -> None:
 
 def test_two_renders_never_share_a_folder(tmp_path: Path) -> None:
     with delivery(tmp_path, force=False) as first:
-        (first / "manifest.json").write_text("first")
+        manifest("first").write(first / "manifest.json")
         with pytest.raises(OutputError, match="is being written by another render"):
             deliver(tmp_path, force=True)
-    assert (tmp_path / "manifest.json").read_text() == "first"
+    assert Manifest.read(tmp_path / "manifest.json").source == "first"
 
 
 def test_a_folder_that_cannot_be_written_is_named(open_folder: Path, as_nobody: None) -> None:

@@ -52,7 +52,7 @@ def test_the_wheel_renders_from_a_folder_full_of_namesakes(
     for name in ("agents", "cluster", "ensemble"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "__init__.py").write_text("raise RuntimeError('the wrong package')\n")
-    command = [str(python), "-P", "-c", "from cluster.cli import main; main()", "render", str(short_leader_file)]
+    command = [str(python), "-P", "-c", "from cluster.main import main; main()", "render", str(short_leader_file)]
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     done = subprocess.run(
         [*command, "--out", "out", "--rate", "16000"], cwd=tmp_path, env=environment, capture_output=True, text=True,

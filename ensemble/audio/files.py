@@ -12,20 +12,23 @@ import soundfile
 import soxr
 
 from ensemble.audio import ffmpeg
+from ensemble.audio.disk import disk_errors
 from ensemble.audio.riff import read_promise, sized
 from ensemble.errors import AudioError
 from ensemble.types import AudioClip, FloatArray
 
 MIN_DURATION_S = 0.5
 MAX_DURATION_S = 30 * 60.0
-MAX_DECODED_BYTES = 2**30
-"""As float32: half an hour of stereo at 48 kHz takes two thirds of it."""
+MAX_DECODED_BYTES = 3 * 2**30
+"""As float32: half an hour of stereo at 192 kHz takes 2.6 GiB."""
 PEAK_CEILING = 10 ** (-1 / 20)
 SILENT_PEAK = 1e-5
 CONSTANT_RANGE = 1e-3
 """A signal that moves by less than this, relative to its peak, is a constant."""
 PCM_STEPS = 2**23
 """24-bit steps from 0 to full scale: exact in float32, so what is read back is what was written."""
+MAX_OFFSET = 1e-3
+"""-60 dBFS: a smaller mean is music."""
 MAX_PEAK = 2.0**32
 """Float files may hold any number: whole numbers of 32 bits are scaled down, more is damage."""
 BLOCK_SAMPLES = 65_536
@@ -68,8 +71,9 @@ def read_clip(path: Path) -> AudioClip:
 def prepare_leader(clip: AudioClip, sample_rate: int) -> AudioClip:
     """Bring a recording to the form that the band plays along with: preparing it again changes nothing.
 
-    One or two channels (more become their mean), at `sample_rate` (soxr, high quality), scaled down only where the
-    peak exceeds -1 dBFS, and rounded to 24 bits, so that the file written from it holds exactly these samples.
+    One or two channels (more become their mean), at `sample_rate` (soxr, high quality), without a constant offset,
+    scaled down only where the peak exceeds -1 dBFS, and rounded to 24 bits, so that the file written from it holds
+    exactly these samples.
     """
     samples = clip.samples
     if clip.num_channels > 2:
@@ -77,6 +81,7 @@ def prepare_leader(clip: AudioClip, sample_rate: int) -> AudioClip:
     if clip.sample_rate != sample_rate:
         channels = [soxr.resample(channel, clip.sample_rate, sample_rate, quality="HQ") for channel in samples]
         samples = np.stack(channels)
+    samples = _without_offset(samples)
     peak = _peak(samples)
     gain = PEAK_CEILING / peak if peak > PEAK_CEILING + 1 / PCM_STEPS else 1.0
     prepared = _steps(samples, gain)
@@ -92,15 +97,24 @@ def write_clip(path: Path, clip: AudioClip) -> None:
     """
     try:
         with (
+            disk_errors(path),
             path.open("wb") as stream,
             soundfile.SoundFile(stream, "w", clip.sample_rate, clip.num_channels, "PCM_24", format="WAV") as sound,
         ):
             for start in range(0, clip.num_samples, BLOCK_SAMPLES):
                 steps = _steps(clip.samples[:, start : start + BLOCK_SAMPLES]).astype(np.int32)
                 sound.write(np.ascontiguousarray(steps.T) * np.int32(2**8))  # its 32 bits hold our 24 at the top
-    except (OSError, soundfile.LibsndfileError) as error:
-        reason = getattr(error, "strerror", None) or "the format has no such rate or number of channels"
-        raise AudioError(printable(path), f"cannot be written ({reason})", "choose another place") from error
+    except OSError as error:
+        raise AudioError(printable(path), f"cannot be written ({error.strerror})", "choose another place") from error
+
+
+def _without_offset(samples: FloatArray) -> FloatArray:
+    """Take away what a faulty input adds to every sample: it would thump where the leader begins and ends."""
+    offset = samples.mean(axis=1, dtype=np.float64, keepdims=True)
+    if np.abs(offset).max() <= MAX_OFFSET:
+        return samples
+    centred: FloatArray = samples - offset.astype(np.float32)
+    return centred
 
 
 def _peak(samples: FloatArray) -> float:

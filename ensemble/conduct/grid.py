@@ -7,14 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ensemble.chords import NO_CHORD, Chord
 from ensemble.clock import FRAME_RATE_HZ
-from ensemble.types import Chord, Heard
+from ensemble.types import Frames, Heard
 
 LOOK_AHEAD_BEATS = 8
 """What is written at a beat depends on nothing that happens more than this, and the rest of that bar, later."""
 PHRASE_BARS = 4
+SOUNDING_DB = -60.0
+"""A frame below this is silent."""
 FALLBACK_TEMPO_BPM = 100.0
-NO_CHORD = Chord(root=0, quality="none")
 _INTERVALS_AT_AN_END = 8
 
 
@@ -76,8 +78,8 @@ def grid_of(heard: Heard) -> Grid:
     Beats added before the first one hear its chord, beats added after the last one keep that one's. A leader shorter
     than a beat has one beat; a leader of no frames has none.
     """
-    end_s = heard.frames.num_frames / FRAME_RATE_HZ
     tempo = heard.tempo_bpm if np.isfinite(heard.tempo_bpm) and heard.tempo_bpm > 0 else FALLBACK_TEMPO_BPM
+    end_s = _end_s(heard.frames, LOOK_AHEAD_BEATS * 60 / tempo)
     inside = (heard.beats_s >= 0) & (heard.beats_s < end_s)
     beats = heard.beats_s[inside]
     chords = [chord for chord, keep in zip(heard.chords, inside, strict=True) if keep]
@@ -110,6 +112,16 @@ def grid_of(heard: Heard) -> Grid:
         end_s=end_s,
         final_beat=_final_beat(edges, positions, per_bar, end_s, 0.7 * last),
     )
+
+
+def _end_s(frames: Frames, patience_s: float) -> float:
+    """Where the leader's music ends: with the last that sounds, unless it ended so long ago that the band rests."""
+    sounding = np.flatnonzero(frames.loudness_db > SOUNDING_DB)
+    whole_s = frames.num_frames / FRAME_RATE_HZ
+    if not len(sounding):
+        return whole_s
+    last_s = (int(sounding[-1]) + 1) / FRAME_RATE_HZ
+    return last_s if whole_s - last_s < patience_s else whole_s
 
 
 def _final_beat(

@@ -4,16 +4,8 @@ from __future__ import annotations
 
 from functools import cache
 
-from ensemble.types import Chord, Key, Quality
+from ensemble.chords import TONES, Chord, Key
 
-_TONES: dict[Quality, tuple[int, ...]] = {
-    "maj": (0, 4, 7),
-    "min": (0, 3, 7),
-    "dim": (0, 3, 6),
-    "7": (0, 4, 7, 10),
-    "maj7": (0, 4, 7, 11),
-    "min7": (0, 3, 7, 10),
-}
 _MAJOR = (0, 2, 4, 5, 7, 9, 11)
 _MINOR = (0, 2, 3, 5, 7, 8, 10)
 
@@ -27,7 +19,7 @@ def sounding(chord: Chord, key: Key) -> Chord:
 
 def tones(chord: Chord) -> tuple[int, ...]:
     """Pitch classes of a chord: root, third, fifth and, where it has one, seventh."""
-    return tuple((chord.root + step) % 12 for step in _TONES[chord.quality])
+    return tuple((chord.root + step) % 12 for step in TONES[chord.quality])
 
 
 @cache

@@ -9,11 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.clock import FRAME_RATE_HZ
-from ensemble.conduct.grid import Grid
+from ensemble.conduct.grid import SOUNDING_DB, Grid
 from ensemble.types import SILENCE_DB, Frames, Heard
 
-SOUNDING_DB = -60.0
-"""A frame below this is silent."""
 PRESENT_DB = -55.0
 """A half beat whose mean energy lies below this is a rest: a little noise before the first note is no beginning."""
 CLEAR_CONFIDENCE = 0.5

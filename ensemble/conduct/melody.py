@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.clock import FRAME_RATE_HZ
-from ensemble.conduct.leader import CLEAR_CONFIDENCE, SOUNDING_DB, onset_frames, pitch_midi
+from ensemble.conduct.grid import SOUNDING_DB
+from ensemble.conduct.leader import CLEAR_CONFIDENCE, onset_frames, pitch_midi
 from ensemble.conduct.shaping import Written
 from ensemble.types import SILENCE_DB, Frames, Heard, Note, Part
 

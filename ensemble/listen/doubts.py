@@ -11,7 +11,7 @@ from ensemble.audio.spectra import bin_frequencies_hz, power_spectra
 from ensemble.clock import FRAME_RATE_HZ
 from ensemble.listen import beats
 from ensemble.listen.chroma import LEAP_CENTS, VIBRATO_FRAMES
-from ensemble.types import FloatArray
+from ensemble.types import SILENCE_DB, FloatArray
 
 WINDOW_SAMPLES = 2048
 HALF_WIDTH_BINS = 2.5
@@ -32,6 +32,8 @@ MAX_GLIDING = 0.35
 """Measured: five synthetic speakers 0.51 to 0.91, tunes with a vibrato of up to 100 cents below 0.1."""
 GLIDE_CENTS_PER_FRAME = 3.0
 MIN_HELD_SHARE = 0.12
+FAINT_DB = -50.0
+"""A leader that never gets louder leaves little room above the level at which a band is silent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +109,13 @@ def warnings_of(evidence: Evidence) -> tuple[str, ...]:
     if evidence.clarity < beats.MIN_CLARITY:
         sentences.append("No clear beat is heard: the grid of beats is a guess.")
     return tuple(sentences)
+
+
+def faintness(loudness_db: FloatArray) -> tuple[str, ...]:
+    """What to say of a leader so quiet that a band which follows its level falls silent.  [frames] -> sentences"""
+    if float(loudness_db.max(initial=SILENCE_DB)) >= FAINT_DB:
+        return ()
+    return ("The recording is very quiet: the band follows its level and may not be heard; raise its gain.",)
 
 
 def _gliding(f0_hz: FloatArray) -> float:

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.types import Chord, FloatArray, Key, Mode, Quality
+from ensemble.chords import NO_CHORD, TONES, Chord, Key, Mode, Quality
+from ensemble.types import FloatArray
 from ensemble.viterbi import fixed_lag_viterbi
 
 Array = NDArray[np.float64]
@@ -19,14 +20,6 @@ PROFILES: dict[Mode, tuple[float, ...]] = {
 """How well each degree fits a key. Source: Temperley, What's Key for Key?, Music Perception 17, 1999."""
 ENDING_WEIGHT = 0.08
 """Tunes end on their tonic: worth this much correlation."""
-TONES: dict[Quality, tuple[int, ...]] = {
-    "maj": (0, 4, 7),
-    "min": (0, 3, 7),
-    "dim": (0, 3, 6),
-    "7": (0, 4, 7, 10),
-    "maj7": (0, 4, 7, 11),
-    "min7": (0, 3, 7, 10),
-}
 TONE_WEIGHTS = (1.0, 0.85, 0.85, 0.6)
 QUALITY_COST: dict[Quality, float] = {"maj": 0.0, "min": 0.0, "dim": 0.35, "7": 0.25, "maj7": 0.4, "min7": 0.35}
 DEGREE_COST: dict[Mode, dict[tuple[int, str], float]] = {
@@ -45,7 +38,6 @@ NO_CHORD_COST = 1.6
 CHANGE_COST = {"downbeat": 0.45, "strong": 0.7, "weak": 1.15}
 FIFTH_FALL_BONUS = 0.12
 
-NO_CHORD = Chord(root=0, quality="none")
 CHORDS = (*(Chord(root=root, quality=quality) for quality in TONES for root in range(12)), NO_CHORD)
 
 

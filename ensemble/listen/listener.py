@@ -40,7 +40,7 @@ class Listener:
 
     def _listen(self, clip: AudioClip) -> Heard:
         num_frames = -(-clip.num_samples * FRAME_RATE_HZ // clip.sample_rate)
-        samples = _at_analysis_rate(clip)
+        samples = at_analysis_rate(clip).samples[0]
         loudness = loudness_db(samples, ANALYSIS_RATE_HZ, num_frames)
         onset = onset_strength(samples, ANALYSIS_RATE_HZ, num_frames)
         pitch = track_pitch(samples, num_frames)
@@ -78,20 +78,22 @@ class Listener:
             key=key,
             chords=find_chords(context, key, beats_per_bar, first_downbeat),
             tuning_cents=tuning_cents,
-            warnings=doubts.warnings_of(evidence),
+            warnings=doubts.warnings_of(evidence) + doubts.faintness(loudness),
         )
 
 
-def _at_analysis_rate(clip: AudioClip) -> FloatArray:
-    """One channel at 16 kHz.  [samples]"""
+def at_analysis_rate(clip: AudioClip) -> AudioClip:
+    """What of a clip is listened to: one channel at 16 kHz. Half an hour of it is small enough to be sent.
+
+    A clip of whole control frames is heard the same way before and after.
+    """
     mono = clip.mono()
     energy = [float(np.vdot(channel, channel)) for channel in clip.samples]  # no copies: half an hour is large
     if float(np.vdot(mono, mono)) < CANCELLED * sum(energy) / len(energy):
         mono = clip.samples[int(np.argmax(energy))]
-    if clip.sample_rate == ANALYSIS_RATE_HZ:
-        return mono
-    resampled: FloatArray = soxr.resample(mono, clip.sample_rate, ANALYSIS_RATE_HZ, quality="HQ")
-    return resampled
+    if clip.sample_rate != ANALYSIS_RATE_HZ:
+        mono = soxr.resample(mono, clip.sample_rate, ANALYSIS_RATE_HZ, quality="HQ")
+    return AudioClip(samples=mono[None], sample_rate=ANALYSIS_RATE_HZ)
 
 
 def _per_beat(frames: FloatArray, edges: NDArray[np.int64]) -> FloatArray:

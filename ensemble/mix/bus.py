@@ -11,6 +11,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from ensemble.audio.disk import disk_errors
 from ensemble.config import MixSettings
 from ensemble.errors import AudioError
 from ensemble.mix.gain import CENTRE
@@ -45,6 +46,7 @@ def mix_files(leader: Path, stems: Sequence[Path], out: Path, settings: MixSetti
 
     Raises:
         AudioError: a file cannot be read, or has another rate or number of channels; or `out` cannot be written.
+        OSError: the disk is full.
     """
     gain_db = _first_gain_db(leader, stems, settings)
     for retries_left in reversed(range(MAX_RETRIES + 1)):
@@ -77,9 +79,11 @@ def _write(leader: Path, stems: Sequence[Path], out: Path, settings: MixSettings
             sink.write(np.ascontiguousarray(steps.T) * np.int32(2**8))  # 24 bits in the upper part of 32
             meter.hear(steps / PCM_STEPS)
 
-        for chunk in bus.chunks():
-            put(limiter.push(chunk * gain))
-        put(limiter.flush())
+        with disk_errors(out):
+            for chunk in bus.chunks():
+                put(limiter.push(chunk * gain))
+            put(limiter.flush())
+            sink.close()
         return meter.lufs()
 
 

@@ -1,14 +1,15 @@
 """A voice on disk: `NAME.safetensors` holds the weights, `NAME.json` is its card. Nothing in them can run.
 
-The tensors are `NeuralSynthesizer.state_dict()` in float32, under PyTorch's names and layouts (`tensor_shapes` lists
-them). The card says what sounds, how the network sees pitch and loudness, what it was trained on and under which
-licence, and the sha256 of the weights file.
+The tensors are `NeuralSynthesizer.state_dict()` under PyTorch's names and layouts (`tensor_shapes` lists them), stored
+in float32 or, at half the size, in float16; in memory they are float32. The card says what sounds, how the network
+sees pitch and loudness, what it was trained on, how and under which licence, and the sha256 of the weights file.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -26,6 +27,7 @@ from ensemble.types import FloatArray
 
 FORMAT_VERSION = 1
 Size = Literal["starter", "large"]
+Storage = Literal["float32", "float16"]
 HIDDEN: dict[Size, int] = {"starter": 128, "large": 512}
 LAYERS = 3
 
@@ -49,7 +51,16 @@ class VoiceCard(Settings):
     loudness_scale_db: float = Field(default=20.0, gt=0)
     training_data: str
     licence: str
+    training_minutes: float = 0.0
+    """Of CPU time."""
+    recipe: str = ""
+    command: str = ""
+    """What trained it."""
     metrics: dict[str, float] = {}
+    baselines: dict[str, dict[str, float]] = {}
+    """The same metrics of what it must beat, by name."""
+    known_faults: tuple[str, ...] = ()
+    storage: Storage = "float32"
     weights_sha256: str = ""
 
 
@@ -99,15 +110,25 @@ def save_voice(path: str | Path, voice: VoiceWeights) -> VoiceCard:
         The card as written.
 
     Raises:
-        VoiceError: the name ends otherwise, or the tensors are not those of the card.
+        VoiceError: the name ends otherwise, the tensors are not those of the card, or there is no room for them; then
+            nothing has changed.
     """
     path = Path(path)
     _check_name(path)
     _check_tensors(path, voice)
-    weights = save({name: np.ascontiguousarray(tensor) for name, tensor in sorted(voice.tensors.items())})
+    kind = np.dtype(voice.card.storage)
+    weights = save({name: np.ascontiguousarray(tensor, kind) for name, tensor in sorted(voice.tensors.items())})
     card = voice.card.model_copy(update={"weights_sha256": hashlib.sha256(weights).hexdigest()})
-    path.write_bytes(weights)
-    path.with_suffix(".json").write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    files = {path: weights, path.with_suffix(".json"): card.model_dump_json(indent=2).encode() + b"\n"}
+    try:
+        for file, content in files.items():
+            _aside(file).write_bytes(content)
+        for file in files:
+            os.replace(_aside(file), file)  # noqa: PTH105  atomic: a full disk leaves the voice that was there
+    except OSError as error:
+        for file in files:
+            _aside(file).unlink(missing_ok=True)
+        raise VoiceError(str(path), f"cannot be written ({error.strerror})", "make room, then try again") from error
     return card
 
 
@@ -125,10 +146,13 @@ def load_voice(path: str | Path) -> VoiceWeights:
     if hashlib.sha256(weights).hexdigest() != card.weights_sha256:
         raise VoiceError(str(path), "is not the file its card was written for (sha256 differs)", "fetch both again")
     try:
-        tensors = load(weights)
+        stored = load(weights)
     except (SafetensorError, KeyError, ValueError) as error:
         raise VoiceError(str(path), f"is not a safetensors file ({error})", "export the voice again") from error
-    voice = VoiceWeights(card=card, tensors=tensors)
+    for name, tensor in stored.items():
+        if tensor.dtype != card.storage:
+            raise VoiceError(str(path), f"tensor {name} is {tensor.dtype}", f"its card says {card.storage}")
+    voice = VoiceWeights(card=card, tensors={name: tensor.astype(np.float32) for name, tensor in stored.items()})
     _check_tensors(path, voice)
     return voice
 
@@ -143,6 +167,10 @@ def weights_sha256(voice: str) -> str | None:
         return None
     _check_name(Path(voice))
     return hashlib.sha256(_read(Path(voice))).hexdigest()
+
+
+def _aside(path: Path) -> Path:
+    return path.with_name(path.name + ".part")
 
 
 def _check_name(path: Path) -> None:

@@ -18,13 +18,19 @@ def kernel(function: F) -> F:
 
     Only the contraction of a product and a sum into one instruction is allowed; sums keep their order.
     """
-    compiled = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})(function)
+    options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
+    try:
+        compiled = njit(cache=True, **options)(function)
+    except RuntimeError:  # no folder to keep it in: compiled in every process, some seconds each
+        compiled = njit(**options)(function)
     KERNELS.append(compiled)
     return cast("F", compiled)
 
 
 def is_cached(compiled: Any) -> bool:
     """Whether the disk holds this kernel's machine code, no older than its source."""
+    if compiled.stats.cache_path is None:
+        return False
     function = compiled.py_func
     source = Path(function.__code__.co_filename)
     index = f"{source.stem}.{function.__qualname__}-{function.__code__.co_firstlineno}.*.nbi"

@@ -11,6 +11,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from ensemble.audio.disk import disk_errors
 from ensemble.errors import OutputError
 
 COLUMNS = 1200
@@ -58,7 +59,7 @@ def _encode(wav: Path, mp3: Path, num_samples: int) -> Envelope:
             mp3, "w", source.samplerate, source.channels, "MPEG_LAYER_III", format="MP3",
             compression_level=QUALITY, bitrate_mode="VARIABLE",
         )  # fmt: skip
-        with sink:
+        with disk_errors(mp3), sink:
             column = 0
             for chunk in source.blocks(columns_per_chunk * column_samples, dtype="float32", always_2d=True):
                 sink.write(chunk)

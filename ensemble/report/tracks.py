@@ -64,9 +64,10 @@ def sounds(folder: Path, take_name: str, manifest: Manifest) -> list[Sound]:
     take, band = manifest.takes[take_name], manifest.plan.band
     bus_db = take.mix_gain_db
     leader_db = bus_db + band.mix.leader_gain_db + CENTRE_DB
+    source = "as written" if manifest.plan.score_sha256 else "as recorded"
     listed = [
         Sound(name="mix", role="mix", about="mastered", wav=folder / take_name / "mix.wav", gain_db=0.0),
-        Sound(name="leader", role="leader", about="as recorded", wav=folder / "leader.wav", gain_db=leader_db),
+        Sound(name="leader", role="leader", about=source, wav=folder / "leader.wav", gain_db=leader_db),
     ]
     for index, follower in enumerate(band.followers):
         instrument = facts.spoken(follower.instrument)

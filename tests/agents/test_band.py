@@ -6,17 +6,19 @@ import hashlib
 import os
 import signal
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from agents import RayBand
 from ensemble.band import Band, LocalBand
-from ensemble.config import BandSettings, load_band
-from ensemble.errors import BandError, DeadlineError, WireError
+from ensemble.config import BandSettings, FollowerSettings, load_band
+from ensemble.errors import BandError, DeadlineError, VoiceError, WireError
 from ensemble.perform import Pace, perform
 from ensemble.plan import RenderPlan
-from ensemble.types import AudioClip, Stem
+from ensemble.play.checkpoint import weights_sha256
+from ensemble.types import AudioClip, Heard, Stem
 
 BLOCKS = (1, 7, 100, 999)
 
@@ -45,9 +47,23 @@ def hashes(
     return {name: digest.hexdigest() for name, digest in sounded.items()}
 
 
+ORCHESTRA = BandSettings(
+    name="orchestra",
+    followers=(
+        FollowerSettings(name="bass", instrument="double_bass", role="bass"),
+        FollowerSettings(name="guitar", instrument="nylon_guitar", role="pad", voices=3),
+        FollowerSettings(name="sax", instrument="tenor_sax", role="counter"),
+        FollowerSettings(name="flute", instrument="flute", role="double"),
+        FollowerSettings(name="cello", instrument="cello", role="transform"),
+        FollowerSettings(name="kit", instrument="drums", role="drums"),
+    ),
+)
+"""Somebody of every role, and more parts than any number of actors that is tried."""
+
+
 @pytest.fixture(scope="module", params=["naive", "seeded"])
 def voiced_plan(request: pytest.FixtureRequest, short_leader: AudioClip) -> RenderPlan:
-    return plan_for(short_leader, load_band("rock").with_voice(request.param))
+    return plan_for(short_leader, ORCHESTRA.with_voice(request.param))
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +72,7 @@ def reference(voiced_plan: RenderPlan, short_leader: AudioClip) -> dict[str, str
 
 
 def test_every_part_sounds_something_of_its_own(reference: dict[str, str]) -> None:
-    assert len(set(reference.values())) == 3
+    assert len(set(reference.values())) == len(ORCHESTRA.followers)
 
 
 @pytest.mark.parametrize("block_frames", BLOCKS)
@@ -74,18 +90,18 @@ def test_another_seed_gives_other_bytes(
 
 
 @pytest.mark.ray
-@pytest.mark.parametrize(("actors", "block_frames"), [(1, 100), (2, 7), (4, 100), (None, 999)])
+@pytest.mark.parametrize(("actors", "block_frames"), [(1, 100), (2, 7), (4, 1), (None, 999)])
 def test_the_number_of_actors_never_changes_a_byte(
     local_ray: None, voiced_plan: RenderPlan, short_leader: AudioClip, reference: dict[str, str],
     actors: int | None, block_frames: int,
 ) -> None:  # fmt: skip
     band = RayBand(voiced_plan, actors=actors)
     try:
-        assert band.actors == min(actors or 3, 3) + 1
+        assert band.actors == (actors or len(ORCHESTRA.followers)) + 1
         assert hashes(band, short_leader, voiced_plan, block_frames) == reference
         tally = band.tally()
         assert (tally.restarts, tally.exact) == (0, True)
-        assert set(tally.busy_s) == {"conductor", "bass", "rhythm", "drums"}
+        assert set(tally.busy_s) == {"conductor", *(one.name for one in ORCHESTRA.followers)}
     finally:
         band.close()
 
@@ -122,6 +138,25 @@ def test_killing_an_actor_in_mid_render_costs_a_restart_and_no_byte(
 
 
 @pytest.mark.ray
+def test_a_shared_seat_that_is_lost_twice_is_two_restarts(local_ray: None, short_leader: AudioClip) -> None:
+    plan = plan_for(short_leader, load_band("quartet"))
+    reference = hashes(LocalBand(plan), short_leader, plan, 20)
+    band = RayBand(plan, actors=1)
+    moments = [60, 200]
+
+    def on_block(done_frames: int) -> None:
+        if moments and done_frames >= moments[0]:
+            moments.pop(0)
+            os.kill(pid_of(band._players["violin"]), signal.SIGKILL)
+
+    try:
+        assert hashes(band, short_leader, plan, 20, on_block) == reference
+        assert band.tally().restarts == 2
+    finally:
+        band.close()
+
+
+@pytest.mark.ray
 def test_a_player_that_hangs_is_named_when_its_deadline_is_over(local_ray: None, short_leader: AudioClip) -> None:
     plan = plan_for(short_leader, load_band("rock"))
     band = RayBand(plan)
@@ -142,14 +177,37 @@ def test_a_seat_that_the_cluster_does_not_have_is_an_error_and_no_wait_for_ever(
 ) -> None:
     plan = plan_for(short_leader, load_band("rock"))
     with pytest.raises(BandError, match=r"the band: .*drums.* found no seat within 2 s"):
-        RayBand(plan, resources=lambda _: {"num_cpus": 0.1, "num_gpus": 1.0}, seating_s=2.0)
+        RayBand(plan, resources=lambda _: {"num_cpus": 99.0}, seating_s=2.0)
+
+
+@pytest.mark.ray
+def test_a_gpu_that_the_cluster_does_not_have_is_said_at_once(local_ray: None, short_leader: AudioClip) -> None:
+    band = load_band("quartet")
+    followers = tuple(one.model_copy(update={"device": "cuda"}) for one in band.followers)
+    with pytest.raises(BandError, match=r"asks for 0.75 GPUs, the cluster has 0; use device: auto"):
+        RayBand(plan_for(short_leader, band.model_copy(update={"followers": followers})))
+
+
+@pytest.mark.ray
+def test_a_voice_that_cannot_be_used_is_named_and_nobody_waits(
+    local_ray: None, short_leader: AudioClip, tmp_path: Path
+) -> None:
+    (tmp_path / "voice.safetensors").write_bytes(b"not tensors")
+    voice = str(tmp_path / "voice.safetensors")
+    band = load_band("quartet").with_voice(voice)
+    digests = dict.fromkeys(("violin", "viola", "cello"), weights_sha256(voice))
+    plan = plan_for(short_leader, band).model_copy(update={"weights_sha256": digests})
+    with pytest.raises(VoiceError, match=r"voice\.json: cannot be read"):
+        RayBand(plan)
+    with pytest.raises(VoiceError, match="is another file on this node"):
+        RayBand(plan.model_copy(update={"weights_sha256": dict.fromkeys(digests, "0" * 64)}))
 
 
 @pytest.mark.ray
 def test_an_error_inside_an_actor_arrives_as_ours(local_ray: None, short_leader: AudioClip) -> None:
     band = RayBand(plan_for(short_leader, load_band("rock")))
     try:
-        asked = band._ask("conductor", band._conductor.listen, 1, b"not a message")
+        asked = band._ask("conductor", (Heard,), band._conductor.listen, b"not a message")
         with pytest.raises(WireError, match="message: "):
             band.collect(asked, 30.0)
     finally:

@@ -1,0 +1,78 @@
+"""`ensemble data ...`: look a data set through, compose a new one. Reads arguments, calls, prints."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ensemble.errors import DataError
+
+data = typer.Typer(name="data", help="Look a data set through, or compose a new one.", no_args_is_help=True)
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+
+
+@data.command()
+def inspect(
+    path: Annotated[Path, typer.Argument(help="The folder of a data set; nothing in it is changed.")],
+    seconds: Annotated[
+        float | None,
+        typer.Option(min=1.0, help="Hear pitch in so many sounding seconds of each take; in all of them if absent."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say which data set a folder is, what it holds, what would be skipped and why, and what looks wrong."""
+    from cluster.data_monitor import show_inspection
+    from cluster.monitor import Monitor
+
+    with Monitor(quiet=as_json) as monitor:
+        monitor.stage("load")
+        from ensemble.data.inspect import inspect as look_through
+        from ensemble.data.inspect_facts import document
+
+        inspection = look_through(
+            path,
+            on_progress=lambda _, done, total: monitor.progress("look through", done, total),
+            max_seconds_per_take=seconds,
+        )
+    found = document(inspection)
+    if as_json:
+        typer.echo(json.dumps(found, indent=2, allow_nan=False))
+    else:
+        show_inspection(found)
+    if not inspection.is_usable:
+        reasons = sorted({skip.reason for skip in inspection.skips})
+        raise DataError(str(path), f"nothing in it can be used: {'; '.join(reasons[:3])}", "check the export")
+
+
+@data.command()
+def compose(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder to fill.")],
+    tracks: Annotated[int, typer.Option(min=1, help="How many pieces.")],
+    seed: Annotated[int, typer.Option(min=0, help="Of every random decision.")] = 0,
+    style: Annotated[str, typer.Option(help="house, or other: metres and modes that house never uses.")] = "house",
+    rate: Annotated[int, typer.Option(help="Sample rate of the sound, in Hz.")] = 48_000,
+    soundfont: Annotated[Path | None, typer.Option(help="SF2 or SF3; Debian's fluid-soundfont-gm if absent.")] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="How many pieces are made at once.")] = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Compose and render a multitrack set with its true pitch, loudness and notes; what is finished is kept."""
+    from cluster.data_monitor import show_composition
+    from cluster.monitor import Monitor
+
+    with Monitor(quiet=as_json) as monitor:
+        monitor.stage("load")
+        from ensemble.data.compose import compose as compose_set
+
+        monitor.stage("compose")
+        report = compose_set(
+            folder, tracks, seed=seed, style=style, sample_rate=rate, soundfont=soundfont, jobs=jobs,
+            on_progress=lambda done, total: monitor.progress("compose", done, total),
+        )  # fmt: skip
+    if as_json:
+        typer.echo(json.dumps(asdict(report), indent=2, allow_nan=False, default=str))
+    else:
+        show_composition(report)

@@ -1,0 +1,50 @@
+"""The way in: runs a command, and is the only place that turns errors into lines and exit statuses."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+
+from cluster.cli import app
+from ensemble.errors import EnsembleError
+
+POLITE = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Interrupted(BaseException):
+    """Ctrl-C, or another polite request to end: everything on the way out is cleaned up, nothing stays behind."""
+
+    was_raised = False
+
+
+def main() -> None:
+    """Run the command line. Exit status: 0 done, 1 failed with one line, 2 wrong usage, 130 interrupted."""
+    for polite in POLITE:
+        signal.signal(polite, _interrupt)
+    try:
+        app(standalone_mode=True)
+    except EnsembleError as error:
+        _end(" ".join(str(error).split()), 1)
+    except BrokenPipeError:
+        os._exit(141)
+    except OSError as error:
+        _end(f"{error.filename or 'standard output'}: {error.strerror or error}", 1)
+    except BaseException:
+        if not Interrupted.was_raised:  # native code may turn it into an error of its own
+            raise
+        _end("interrupted", 130)
+
+
+def _interrupt(_signal: int, _frame: object) -> None:
+    for polite in POLITE:
+        signal.signal(polite, signal.SIG_IGN)  # a second one must not break the cleaning up
+    Interrupted.was_raised = True
+    raise Interrupted
+
+
+def _end(line: str, status: int) -> None:
+    """Say the last line and leave at once: what had to be cleaned up has been."""
+    sys.stderr.write(f"ensemble: {line}\n")
+    sys.stderr.flush()
+    os._exit(status)

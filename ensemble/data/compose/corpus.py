@@ -1,0 +1,181 @@
+"""A whole set of composed tracks: restartable, track by track, with its splits frozen by hash."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from ensemble.clock import FRAME_RATE_HZ, SAMPLE_RATES_HZ
+from ensemble.data.compose.fluidsynth import check_renderer
+from ensemble.data.compose.labels import read_labels
+from ensemble.data.compose.piece import LENGTH_S, STYLES
+from ensemble.data.compose.track import Order, digest, make_track, track_name
+from ensemble.data.takes import split_of
+from ensemble.errors import DataError
+from ensemble.threads import one_thread
+
+SOUNDING_DB = -60.0
+"""Loudness above which a frame counts as sounding."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComposeReport:
+    """What a run did and what the folder now holds.
+
+    made, kept: tracks composed now, and found finished. minutes: sounding audio per instrument over all tracks asked
+    for. splits: tracks per split.
+    """
+
+    root: Path
+    made: tuple[str, ...]
+    kept: tuple[str, ...]
+    minutes: dict[str, float]
+    splits: dict[str, int]
+
+
+def compose(
+    out: Path,
+    num_tracks: int,
+    *,
+    seed: int = 0,
+    style: str = "house",
+    sample_rate: int = 48_000,
+    soundfont: Path | None = None,
+    jobs: int = 1,
+    length_s: tuple[float, float] = LENGTH_S,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> ComposeReport:
+    """Compose a data set into a folder; what is already there and finished is kept.
+
+    A track depends on the seed, the style and its number alone. The same arguments give the same MIDI, and with the
+    same version of FluidSynth the same labels and sound.
+
+    Args:
+        out: the data set's folder; made if need be.
+        num_tracks: how many, numbered from 1.
+        seed: of the set.
+        style: house, or other: other modes, loops, chords and metres, for a second held-out set.
+        sample_rate: of the sound, one of the project's rates.
+        soundfont: SF2 or SF3 with General MIDI; the Debian package's when absent.
+        jobs: tracks made at once.
+        length_s: shortest and longest piece.
+        on_progress: told how many tracks are done, and of how many.
+
+    Returns:
+        what was made, and the minutes per instrument.
+
+    Raises:
+        DataError: FluidSynth or the soundfont is missing, an argument makes no sense, the folder holds another
+            composition, a held-out piece is not what `splits.json` froze, or the disk is full (finished tracks stay).
+    """
+    _check_arguments(num_tracks, style, sample_rate, jobs, length_s)
+    chosen = check_renderer(soundfont)
+    order = Order(seed=seed, style=style, sample_rate=sample_rate, soundfont=chosen, length_s=length_s)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(str(out), f"the folder cannot be made ({error.strerror})", "choose another place") from error
+    numbers = range(1, num_tracks + 1)
+    kept = [number for number in numbers if _is_finished(out / track_name(number), order.stamp(number))]
+    missing = [number for number in numbers if number not in kept]
+    done = len(kept)
+    with one_thread(), ThreadPoolExecutor(max_workers=jobs) as pool:
+        waiting = [pool.submit(_make, out, number, order) for number in missing]
+        try:
+            for finished in as_completed(waiting):
+                finished.result()
+                done += 1
+                if on_progress:
+                    on_progress(done, num_tracks)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    splits = freeze_splits(out)
+    return ComposeReport(
+        root=out,
+        made=tuple(track_name(number) for number in missing),
+        kept=tuple(track_name(number) for number in kept),
+        minutes=minutes_per_instrument(out),
+        splits={name: len(pieces) for name, pieces in splits.items()},
+    )
+
+
+def _make(out: Path, number: int, order: Order) -> None:
+    try:
+        make_track(out, number, order)
+    except (OSError, soundfile.LibsndfileError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        cure = "make room and start again: finished tracks are kept"
+        raise DataError(str(out / track_name(number)), f"cannot be written ({reason})", cure) from error
+
+
+def _check_arguments(num_tracks: int, style: str, sample_rate: int, jobs: int, length_s: tuple[float, float]) -> None:
+    if style not in STYLES:
+        raise DataError("style", f"{style!r} is unknown", f"choose one of {', '.join(STYLES)}")
+    if sample_rate not in SAMPLE_RATES_HZ:
+        known = ", ".join(map(str, SAMPLE_RATES_HZ))
+        raise DataError("sample rate", f"{sample_rate} Hz is not one of the project's", f"choose one of {known}")
+    if num_tracks < 1 or jobs < 1:
+        raise DataError("tracks and jobs", f"{num_tracks} and {jobs} are not both 1 or more", "ask for at least one")
+    if not 2.0 <= length_s[0] <= length_s[1] <= 600.0:
+        raise DataError("length", f"{length_s} s is not a range within 2..600 s", "give shortest and longest")
+
+
+def _is_finished(track: Path, stamp: dict[str, object]) -> bool:
+    """Whether the track is there, whole.
+
+    Raises:
+        DataError: it is there, but composed from another order.
+    """
+    if not track.exists():
+        return False
+    try:
+        found = json.loads((track / "composer.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(str(track), "was not written by the composer", "choose an empty folder") from error
+    differing = [key for key, value in stamp.items() if found.get(key) != value]
+    if differing:
+        raise DataError(str(track), f"is another composition ({differing[0]} differs)", "choose an empty folder")
+    return True
+
+
+def freeze_splits(out: Path) -> dict[str, dict[str, str]]:
+    """Write `splits.json`: every finished piece under its split, with the hash that freezes it.
+
+    Raises:
+        DataError: a piece that was frozen before has changed.
+    """
+    path = out / "splits.json"
+    frozen: dict[str, dict[str, str]] = {}
+    if path.is_file():
+        frozen = json.loads(path.read_text(encoding="utf-8"))
+    splits: dict[str, dict[str, str]] = {"train": {}, "valid": {}, "test": {}}
+    for track in sorted(out.glob("Track*/composer.json")):
+        name = track.parent.name
+        found = digest(track.parent)
+        before = frozen.get(split_of(name), {}).get(name, found)
+        if before != found:
+            raise DataError(str(track.parent), "has changed since splits.json froze it", "compose into another folder")
+        splits[split_of(name)][name] = found
+    draft = path.with_suffix(".json.partial")
+    draft.write_text(json.dumps(splits, indent=1) + "\n", encoding="utf-8")
+    os.replace(draft, path)  # noqa: PTH105
+    return splits
+
+
+def minutes_per_instrument(out: Path) -> dict[str, float]:
+    """Minutes in which each instrument sounds, over every finished track."""
+    minutes: dict[str, float] = {}
+    for path in sorted(out.glob("Track*/composer.json")):
+        for part in json.loads(path.read_text(encoding="utf-8"))["parts"]:
+            labels = read_labels(path.parent / "labels" / f"{part['stem']}.npz")
+            sounding = int(np.count_nonzero(labels["loudness_db"] > SOUNDING_DB)) / FRAME_RATE_HZ / 60
+            minutes[part["instrument"]] = minutes.get(part["instrument"], 0.0) + sounding
+    return dict(sorted(minutes.items()))

@@ -1,0 +1,64 @@
+"""What is true of a stem, written beside it: pitch, loudness, notes or strokes, and the dynamics that it followed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from ensemble.data.compose.performance import Performance
+from ensemble.data.compose.piece import Piece
+from ensemble.listen.loudness import loudness_db
+from ensemble.types import DRUM_CLASSES, FloatArray
+
+CLASS_DTYPE = f"<U{max(map(len, DRUM_CLASSES))}"
+
+
+def label_arrays(
+    piece: Piece, performance: Performance, f0_hz: FloatArray, samples: FloatArray, sample_rate: int
+) -> dict[str, np.ndarray]:
+    """Every label of one stem; curves have one value per frame of 10 ms, centred on its instant.
+
+    Args:
+        piece: gives the shared dynamics.
+        performance: gives the notes.
+        f0_hz: the played pitch, [frames].
+        samples: the finished stem, [samples].
+        sample_rate: in Hz.
+
+    Returns:
+        f0_hz, f0_intended_hz, loudness_db, dynamics_curve (dB, shared by all parts), dynamics_own (with this part's
+        gain and lag) [frames] float32; note_onset_s, note_stop_s [notes] float64; note_midi, note_velocity [notes];
+        gain, lag_beats, lag_s; and for drums hit_time_s, hit_class (fixed-width text), hit_velocity (1..127) [hits].
+    """
+    seat, notes = performance.seat, performance.notes
+    arrays: dict[str, np.ndarray] = {
+        "f0_hz": f0_hz.astype(np.float32),
+        "f0_intended_hz": performance.intended_f0_hz.astype(np.float32),
+        "loudness_db": loudness_db(samples, sample_rate, piece.num_frames),
+        "dynamics_curve": piece.dynamics_db.astype(np.float32),
+        "dynamics_own": piece.level_db(seat).astype(np.float32),
+        "note_onset_s": np.array([note.onset_s for note in notes], dtype=np.float64),
+        "note_stop_s": np.array([note.stop_s for note in notes], dtype=np.float64),
+        "note_midi": np.array([note.midi for note in notes], dtype=np.int16),
+        "note_velocity": np.array([note.velocity for note in notes], dtype=np.int16),
+        "gain": np.array(seat.gain),
+        "lag_beats": np.array(seat.lag_beats),
+        "lag_s": np.array(seat.lag_beats * 60 / piece.tempo_bpm),
+    }
+    if seat.player.is_drums:
+        arrays["hit_time_s"] = arrays["note_onset_s"]
+        arrays["hit_class"] = np.array([str(note.drum) for note in notes], dtype=CLASS_DTYPE)
+        arrays["hit_velocity"] = arrays["note_velocity"]
+    return arrays
+
+
+def write_labels(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    """An NPZ without pickles; equal arrays give equal bytes, for its members carry no time."""
+    np.savez_compressed(path, allow_pickle=False, **arrays)
+
+
+def read_labels(path: Path) -> dict[str, np.ndarray]:
+    """The labels of a stem."""
+    with np.load(path, allow_pickle=False) as archive:
+        return {name: archive[name] for name in archive.files}

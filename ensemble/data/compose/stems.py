@@ -1,0 +1,63 @@
+"""Levels and sums: stems at a common level, in whole 24-bit steps, so that their sum is exactly the mix."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from ensemble.clock import FRAME_RATE_HZ
+from ensemble.types import FloatArray
+
+LEVEL_DB = -23.0
+"""RMS of the samples in which a stem sounds."""
+ACTIVE_RANGE_DB = 50.0
+"""A 10 ms block sounds when it is not further than this below the stem's loudest."""
+CEILING = 10 ** (-1.5 / 20)
+"""Highest sample of the mix: leaves room for the peaks between samples."""
+FULL_SCALE = 2**23
+Steps = NDArray[np.int32]
+
+
+def active_rms_db(samples: FloatArray, sample_rate: int) -> float:
+    """RMS over the 10 ms blocks that sound, in dB; -inf for silence."""
+    hop = sample_rate // FRAME_RATE_HZ
+    blocks = samples[: len(samples) // hop * hop].reshape(-1, hop)
+    power = np.square(blocks, dtype=np.float32).mean(axis=1, dtype=np.float64)
+    active = power[power > power.max(initial=0.0) * 10 ** (-ACTIVE_RANGE_DB / 10)]
+    return float(10 * np.log10(active.mean())) if len(active) else float("-inf")
+
+
+def levelled(samples: FloatArray, sample_rate: int) -> FloatArray:
+    """Bring a stem to `LEVEL_DB`."""
+    gain = 10 ** ((LEVEL_DB - active_rms_db(samples, sample_rate)) / 20)
+    return samples * np.float32(gain)
+
+
+def headroom_gain(stems: list[FloatArray]) -> float:
+    """The gain, at most 1, that keeps the sum of all stems and every stem under `CEILING`."""
+    mix = np.sum(stems, axis=0)
+    peak = max(float(np.abs(signal).max()) for signal in (mix, *stems))
+    return min(1.0, CEILING / peak) if peak > 0 else 1.0
+
+
+def quantised(samples: FloatArray) -> Steps:
+    """The nearest whole 24-bit steps."""
+    return np.rint(samples.astype(np.float64) * FULL_SCALE).astype(np.int32)
+
+
+def mixed(stems: list[Steps]) -> Steps:
+    """The exact sum."""
+    return np.asarray(np.sum(stems, axis=0, dtype=np.int32))
+
+
+def as_samples(steps: Steps) -> FloatArray:
+    """What a reader of the file gets, exactly."""
+    return (steps / FULL_SCALE).astype(np.float32)
+
+
+def write_wav(path: Path, steps: Steps, sample_rate: int) -> None:
+    """A mono 24-bit WAV that holds exactly these steps."""
+    soundfile.write(path, steps * np.int32(2**8), sample_rate, subtype="PCM_24", format="WAV")

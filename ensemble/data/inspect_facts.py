@@ -1,0 +1,193 @@
+"""What an inspection found: facts of every take, of every instrument, and doubts; and the document made from them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any, Literal
+
+from ensemble.data.takes import Skip, Split, Take
+
+DoubtKind = Literal["misaligned", "clipped", "tuning", "polyphonic", "unpitched", "mostly silent"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sounding:
+    """What one sound file is like. Shares are 0..1; None where it was not measured or cannot be told.
+
+    duration_s; sounding_s: of it above `inspect_sound.SOUNDING_DBFS`. peak_dbfs; loudness_lufs (ITU-R BS.1770-4).
+    clipped_runs: runs of equal samples at full scale. Of the sounding time that was heard for pitch (heard_s): voiced,
+    the share with a pitch; pitch_confidence, its tracker's mean confidence; polyphony, the share in which more
+    than one note sounds; tuning_cents, against equal temperament at 440 Hz, -50..50.
+    """
+
+    duration_s: float
+    sounding_s: float
+    sample_rate: int
+    num_channels: int
+    peak_dbfs: float
+    loudness_lufs: float | None
+    clipped_runs: int
+    heard_s: float = 0.0
+    voiced: float | None = None
+    pitch_confidence: float | None = None
+    polyphony: float | None = None
+    tuning_cents: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakeFacts:
+    """A take that can be used. late_to_mix_ms, late_to_others_ms: how late its notes begin; None if that is open."""
+
+    take: Take
+    sound: Sounding
+    late_to_mix_ms: float | None = None
+    late_to_others_ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doubt:
+    """Something to look at before training: which take, what kind, in one sentence."""
+
+    piece: str
+    part: str
+    kind: DoubtKind
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inspection:
+    """A data set, looked through.
+
+    takes: what can be used, by piece and part. written: takes without sound (scores). skips: what was passed over, by
+    the reader or because its sound cannot be used. doubts: what can be used, and should be looked at.
+    max_seconds_per_take: how much of each take was heard for pitch; None is all of it.
+    """
+
+    dataset: str
+    root: Path
+    takes: tuple[TakeFacts, ...]
+    written: tuple[Take, ...]
+    skips: tuple[Skip, ...]
+    doubts: tuple[Doubt, ...]
+    max_seconds_per_take: float | None
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether there is anything to learn from."""
+        return bool(self.takes or self.written)
+
+
+def document(inspection: Inspection) -> dict[str, Any]:
+    """The inspection for programs.
+
+    Returns:
+        `dataset`, `root`, `is_usable`, `max_seconds_per_take`; `pieces` and `num_takes` (usable), `num_written`,
+        `num_skipped`; `minutes`, `sounding_minutes`, `silence` (share of the time); `sample_rates`: takes per rate in
+        Hz; `splits`: per split pieces, takes, minutes; `licences`: each licence with may_ship and takes;
+        `instruments`: one object per catalogue instrument (per label where the catalogue has none) with takes,
+        minutes, sounding_minutes, clipped_takes, and medians over takes of loudness_lufs, tuning_cents,
+        pitch_confidence, polyphony and late_to_mix_ms; `takes`: every fact of every take; `skips`: path and reason;
+        `doubts`: piece, part, kind, sentence. Levels in dB full scale or LUFS, times in s, min or ms as named, shares
+        0..1, null is unknown.
+    """
+    takes = inspection.takes
+    duration_s = sum(facts.sound.duration_s for facts in takes)
+    sounding_s = sum(facts.sound.sounding_s for facts in takes)
+    return {
+        "dataset": inspection.dataset,
+        "root": str(inspection.root),
+        "is_usable": inspection.is_usable,
+        "max_seconds_per_take": inspection.max_seconds_per_take,
+        "pieces": len({take.piece for take in _all(inspection)}),
+        "num_takes": len(takes),
+        "num_written": len(inspection.written),
+        "num_skipped": len(inspection.skips),
+        "minutes": _rounded(duration_s / 60, 3),
+        "sounding_minutes": _rounded(sounding_s / 60, 3),
+        "silence": _rounded(1 - sounding_s / duration_s if duration_s else None, 3),
+        "sample_rates": {
+            str(rate): count for rate, count in sorted(Counter(facts.sound.sample_rate for facts in takes).items())
+        },
+        "splits": {split: _split(inspection, split) for split in ("train", "valid", "test")},
+        "licences": [
+            {"licence": licence, "may_ship": may_ship, "takes": count}
+            for (licence, may_ship), count in Counter(
+                (take.licence, take.may_ship) for take in _all(inspection)
+            ).most_common()
+        ],
+        "instruments": _instruments(takes),
+        "takes": [_take(facts, inspection.root) for facts in takes],
+        "skips": [{"path": _shown(skip.path, inspection.root), "reason": skip.reason} for skip in inspection.skips],
+        "doubts": [asdict(doubt) for doubt in inspection.doubts],
+    }
+
+
+def _all(inspection: Inspection) -> list[Take]:
+    return [*(facts.take for facts in inspection.takes), *inspection.written]
+
+
+def _split(inspection: Inspection, split: Split) -> dict[str, Any]:
+    takes = [take for take in _all(inspection) if take.split == split]
+    seconds = sum(facts.sound.duration_s for facts in inspection.takes if facts.take.split == split)
+    return {"pieces": len({take.piece for take in takes}), "takes": len(takes), "minutes": _rounded(seconds / 60, 3)}
+
+
+def _instruments(takes: tuple[TakeFacts, ...]) -> list[dict[str, Any]]:
+    """One row per instrument, those of the catalogue first, the longest first."""
+    groups: dict[tuple[str | None, str], list[TakeFacts]] = {}
+    for facts in takes:
+        name = facts.take.instrument
+        groups.setdefault((name, "" if name else facts.take.label), []).append(facts)
+    rows = []
+    for (name, label), group in groups.items():
+        sounds = [facts.sound for facts in group]
+        rows.append(
+            {
+                "instrument": name,
+                "label": label or ", ".join(sorted({facts.take.label for facts in group})),
+                "takes": len(group),
+                "minutes": _rounded(sum(sound.duration_s for sound in sounds) / 60, 3),
+                "sounding_minutes": _rounded(sum(sound.sounding_s for sound in sounds) / 60, 3),
+                "clipped_takes": sum(sound.clipped_runs > 0 for sound in sounds),
+                "loudness_lufs": _median(sounds, lambda sound: sound.loudness_lufs, 1),
+                "tuning_cents": _median(sounds, lambda sound: sound.tuning_cents, 1),
+                "pitch_confidence": _median(sounds, lambda sound: sound.pitch_confidence, 3),
+                "polyphony": _median(sounds, lambda sound: sound.polyphony, 3),
+                "late_to_mix_ms": _median(group, lambda facts: facts.late_to_mix_ms, 1),
+            }
+        )
+    return sorted(rows, key=lambda row: (row["instrument"] is None, -row["minutes"], str(row["label"])))
+
+
+def _median(group: Iterable[Any], value_of: Callable[[Any], float | None], digits: int) -> float | None:
+    values = [value for one in group if (value := value_of(one)) is not None]
+    return _rounded(median(values), digits) if values else None
+
+
+def _take(facts: TakeFacts, root: Path) -> dict[str, Any]:
+    take = facts.take
+    sound = {name: _rounded(value, 3) for name, value in asdict(facts.sound).items()}
+    return {
+        "piece": take.piece,
+        "part": take.part,
+        "label": take.label,
+        "instrument": take.instrument,
+        "split": take.split,
+        "audio": _shown(take.audio, root) if take.audio else None,
+        **sound,
+        "late_to_mix_ms": _rounded(facts.late_to_mix_ms, 1),
+        "late_to_others_ms": _rounded(facts.late_to_others_ms, 1),
+    }
+
+
+def _shown(path: Path, root: Path) -> str:
+    """The path below the root of the data set."""
+    return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
+
+
+def _rounded(value: float | None, digits: int) -> float | None:
+    return value if value is None or isinstance(value, int) else round(value, digits)

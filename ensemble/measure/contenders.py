@@ -1,0 +1,172 @@
+"""Who is compared: the voice, and what it must beat or cannot beat, each playing the curves of a held-out piece."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ensemble.instruments import instrument
+from ensemble.measure import fidelity
+from ensemble.measure.fidelity import Distances, Tracker
+from ensemble.play.checkpoint import VoiceWeights, load_voice
+from ensemble.play.controls import Voice
+from ensemble.play.gru import NeuralVoice
+from ensemble.play.naive import NaiveVoice
+from ensemble.play.noise import filtered_noise, noise_key
+from ensemble.play.oscillator import harmonic_bank
+from ensemble.play.pitched import KernelSynthesizer, PitchedPlayer
+from ensemble.play.seeded import seeded_voice
+from ensemble.train.analysis import analyse
+from ensemble.train.recordings import Recording
+from ensemble.types import SILENCE_DB, Cue, FloatArray
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+REST_S = 1.0
+"""Silence after every piece, in which nothing may sound."""
+Sounds = dict[str, FloatArray]
+
+
+def with_rest(truth: Recording) -> Recording:
+    """A recording and a rest after it, so that every piece has a silence."""
+    num_frames = round(REST_S * 100)
+    hop = len(truth.samples) // truth.num_frames
+    return replace(
+        truth,
+        samples=np.pad(truth.samples, (0, num_frames * hop)),
+        f0_hz=np.pad(truth.f0_hz, (0, num_frames), mode="edge"),
+        loudness_db=np.pad(truth.loudness_db, (0, num_frames), constant_values=SILENCE_DB),
+        is_voiced=np.pad(truth.is_voiced, (0, num_frames)),
+    )
+
+
+def play(voice: Voice, f0_hz: FloatArray, loudness_db: FloatArray, sample_rate: int) -> FloatArray:
+    """Play curves as a band's player would.  [frames] -> [frames * hop]"""
+    player = PitchedPlayer(voice, KernelSynthesizer(), sample_rate, seed=0, part="evaluated")
+    cue = Cue(
+        part="evaluated",
+        start_frame=0,
+        f0_hz=f0_hz[None],
+        level_db=np.zeros((1, len(f0_hz)), np.float32),
+        loudness_db=loudness_db,
+        is_last=True,
+    )
+    samples: FloatArray = player.play(cue, player.start())[0].clip.samples[0]
+    return samples
+
+
+def resynthesised(truth: Recording) -> FloatArray:
+    """The recording taken apart into harmonics and noise and put together again: as near as this synthesizer comes."""
+    analysis = analyse(truth)
+    amplitudes = analysis.harmonics.astype(np.float32)
+    magnitudes = analysis.noise.astype(np.float32)
+    amplitudes, magnitudes = (np.concatenate([levels, levels[-1:]]) for levels in (amplitudes, magnitudes))
+    f0_hz = np.append(truth.f0_hz, truth.f0_hz[-1])
+    sound, _ = harmonic_bank(f0_hz[None, :-1], f0_hz[None, 1:], amplitudes[None], np.zeros(1), truth.sample_rate)
+    return sound + filtered_noise(magnitudes, noise_key(0, "evaluated"), 0, truth.sample_rate)
+
+
+def contenders(voice: VoiceWeights, truth: Recording) -> Sounds:
+    """The voice, naive, untrained, silence, and the truth re-analysed, on one piece."""
+    spec = instrument(voice.card.instrument)
+    on = partial(play, f0_hz=truth.f0_hz, loudness_db=truth.loudness_db, sample_rate=truth.sample_rate)
+    return {
+        "voice": on(NeuralVoice(voice)),
+        "naive": on(NaiveVoice(spec)),
+        "untrained": on(NeuralVoice(seeded_voice(0, spec.name, voice.card.size))),
+        "silence": np.zeros_like(truth.samples),
+        "resynthesis": resynthesised(truth),
+    }
+
+
+def evaluate(
+    path: Path,
+    pieces: Sequence[Recording],
+    tracker: Tracker,
+    *,
+    tracked_s: float = 30.0,
+    on_sounds: Callable[[Recording, Sounds], None] | None = None,
+) -> dict[str, Any]:
+    """Measure one voice on held-out pieces.
+
+    Args:
+        path: of the voice.
+        pieces: at one rate.
+        tracker: for the outliers of pitch.
+        tracked_s: seconds of each piece that it listens to.
+        on_sounds: given every piece and how everybody played it.
+
+    Returns:
+        The figures that are promised, by name; baselines' figures under `baselines`, intervals under `intervals`.
+
+    Raises:
+        VoiceError: the voice cannot be used.
+    """
+    voice = load_voice(path)
+    measured: dict[str, list[Distances]] = {}
+    per_piece: list[dict[str, float]] = []
+    for piece in pieces:
+        truth = with_rest(piece)
+        sounds = contenders(voice, truth)
+        for name, sound in sounds.items():
+            measured.setdefault(name, []).append(fidelity.distances(sound, truth))
+        per_piece.append(_figures(sounds, truth, tracker, tracked_s))
+        if on_sounds is not None:
+            on_sounds(truth, sounds)
+    means = {name: _means(found) for name, found in measured.items()}
+    worst = {name: float(max(one[name] for one in per_piece)) for name in ("silence_db", "click_ratio", "click_truth")}
+    usual = {name: float(np.nanmean([one[name] for one in per_piece])) for name in per_piece[0] if name not in worst}
+    slope, slope_truth = usual.pop("slope"), usual.pop("slope_truth")
+    intervals = {
+        f"{name}_ratio": fidelity.ratio_interval(
+            [getattr(one, name) for one in measured["voice"]], [getattr(one, name) for one in measured["naive"]]
+        )
+        for name in ("mss", "log_mel")
+    }
+    return {
+        "voice": voice.card.instrument,
+        "path": str(path),
+        "pieces": len(pieces),
+        "mss": means["voice"]["mss"],
+        "mss_naive": means["naive"]["mss"],
+        "mss_ratio": means["voice"]["mss"] / means["naive"]["mss"],
+        "log_mel_ratio": means["voice"]["log_mel"] / means["naive"]["log_mel"],
+        "loudness_error_db": means["voice"]["loudness_error_db"],
+        "brightness_slope_ratio": slope / slope_truth if slope_truth else float("nan"),
+        **{name: round(value, 5) for name, value in (usual | worst).items()},
+        "brightness_slope_truth": slope_truth,
+        "baselines": {name: figures for name, figures in means.items() if name != "voice"},
+        "intervals": intervals,
+    }
+
+
+def _figures(sounds: Sounds, truth: Recording, tracker: Tracker, tracked_s: float) -> dict[str, float]:
+    rate, heard = truth.sample_rate, sounds["voice"]
+    outliers = {name: sounds[name] for name in ("voice", "naive")} | {"truth": truth.samples}
+    rates = {name: fidelity.outlier_rate(sound, truth, tracker, tracked_s) for name, sound in outliers.items()}
+    ratio_db, true_ratio_db = (fidelity.median_hnr_db(sound, truth) for sound in (heard, truth.samples))
+    return {
+        "hnr_error_db": abs(ratio_db - true_ratio_db),
+        "hnr_truth_db": true_ratio_db,
+        "silence_db": fidelity.loudest_silence_db(heard, rate, truth.loudness_db <= SILENCE_DB),
+        "slope": fidelity.brightness_slope(heard, truth),
+        "slope_truth": fidelity.brightness_slope(truth.samples, truth),
+        "click_ratio": fidelity.worst_click(heard, rate),
+        "click_truth": fidelity.worst_click(truth.samples, rate),
+        "f0_outlier_rate": rates["voice"],
+        "f0_outlier_naive": rates["naive"],
+        "f0_outlier_truth": rates["truth"],
+        "peak": float(np.abs(heard).max()),
+    }
+
+
+def _means(found: Sequence[Distances]) -> dict[str, float]:
+    return {
+        name: float(np.concatenate([getattr(one, name) for one in found]).mean())
+        for name in ("mss", "log_mel", "loudness_error_db")
+    }

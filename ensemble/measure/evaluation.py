@@ -1,0 +1,100 @@
+"""The evaluation of a voice on a data set: its takes, a tracker, the figures and the pictures."""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ensemble.data.takes import Split
+from ensemble.errors import DataError, OutputError
+from ensemble.measure.contenders import Sounds, evaluate
+from ensemble.measure.fidelity import crepe_tracker, swift_tracker
+from ensemble.play.checkpoint import load_voice
+from ensemble.threads import one_thread
+from ensemble.train.material import takes_of
+from ensemble.train.recordings import Recording, read_recordings
+from ensemble.types import FloatArray
+
+PICTURE_S = 6.0
+_FLOOR_DB = -90.0
+
+
+def evaluate_voice(
+    path: Path, data: Path, split: Split, *, max_pieces: int = 12, pictures: Path | None = None
+) -> dict[str, Any]:
+    """Measure one voice; see `contenders.evaluate` for the figures.
+
+    Args:
+        path: of the voice.
+        data: a data set of a known layout.
+        split: which part of it.
+        max_pieces: the first so many takes of the instrument.
+        pictures: a folder for one spectrogram per voice, of the first piece.
+
+    Returns:
+        The figures; what could not be measured is None. `tracker` says who tracked the pitch again.
+
+    Raises:
+        DataError: nothing to measure on.
+        VoiceError: the voice cannot be used.
+    """
+    card = load_voice(path).card
+    takes = takes_of(data, card.instrument, split)
+    pieces, skips = read_recordings(takes[:max_pieces], card.trained_sample_rate)
+    if not pieces:
+        raise DataError(str(data), f"nothing in its {split} split can be used: {skips[0].reason}")
+    has_crepe = importlib.util.find_spec("torchcrepe") is not None
+    shown: list[Path] = []
+
+    def draw(truth: Recording, sounds: Sounds) -> None:
+        if pictures is not None and not shown:
+            shown.append(pictures / f"{card.instrument}.png")
+            draw_spectrograms(shown[0], truth, sounds)
+
+    with one_thread():
+        figures = evaluate(path, pieces, crepe_tracker if has_crepe else swift_tracker, on_sounds=draw)
+    figures |= {"tracker": "torchcrepe (tiny)" if has_crepe else "swift-f0", "skipped": len(skips)}
+    return {name: None if isinstance(one, float) and not math.isfinite(one) else one for name, one in figures.items()}
+
+
+def draw_spectrograms(path: Path, truth: Recording, sounds: Sounds) -> None:
+    """The truth and everybody else's version of its first seconds, one above the other.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    rate = truth.sample_rate
+    first = int(np.argmax(truth.loudness_db > _FLOOR_DB / 2)) * rate // 100
+    part = slice(first, first + round(PICTURE_S * rate))
+    rows = {"truth": truth.samples} | {name: sound for name, sound in sounds.items() if name != "silence"}
+    figure = Figure(figsize=(10.0, 2.2 * len(rows)), layout="constrained")
+    FigureCanvasAgg(figure)
+    for axes, (name, sound) in zip(figure.subplots(len(rows), 1, sharex=True), rows.items(), strict=True):
+        axes.imshow(
+            _spectrogram_db(sound[part], rate), origin="lower", aspect="auto", vmin=_FLOOR_DB, vmax=-20.0, cmap="magma",
+            extent=(0.0, PICTURE_S, 0.0, rate / 2000.0),
+        )  # fmt: skip
+        axes.set(ylim=(0.0, min(12.0, rate / 2000.0)), ylabel=f"{name}\nkHz")
+    axes.set_xlabel("s")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(path, dpi=90)
+    except OSError as error:
+        raise OutputError(str(path), f"cannot be written ({error.strerror})", "name another folder") from error
+
+
+def _spectrogram_db(sound: FloatArray, rate: int) -> FloatArray:
+    """Bins by frames of 5 ms, in dB."""
+    from ensemble.audio.spectra import power_spectra
+
+    num_frames = len(sound) * 200 // rate
+    power = np.concatenate([block for _, block in power_spectra(sound, num_frames, rate // 200, 2048)])
+    decibels: FloatArray = np.float32(10.0) * np.log10(power.T + np.float32(1e-12))
+    return decibels

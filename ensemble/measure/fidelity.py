@@ -1,0 +1,191 @@
+"""How near a voice comes to the recordings it was taught by, on pieces that it never heard.
+
+Conventions: sounds are mono at one rate and of one length. Frames sound where the true loudness exceeds `SOUNDING_DB`.
+Spectral distances are those of `train.losses`, unweighted, with its logarithmic floor of 1e-4. An error over frames is
+the mean of its magnitude. A ratio to a baseline is of means over the same sound.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import soundfile
+import soxr
+import torch
+from numpy.typing import NDArray
+
+from ensemble.audio.spectra import bin_frequencies_hz, power_spectra
+from ensemble.clock import FRAME_RATE_HZ, QUANTUM_FRAMES, hop_samples
+from ensemble.listen.loudness import loudness_db
+from ensemble.measure.clicks import click_ratio
+from ensemble.train.analysis import analyse, harmonic_to_noise_db
+from ensemble.train.losses import log_mel_distance, multi_scale_distance
+from ensemble.train.recordings import Recording
+from ensemble.types import FloatArray
+
+SOUNDING_DB = -60.0
+STRETCH_S = 5.0
+"""Length of the stretches over which distances are averaged and intervals are drawn."""
+EDGE_FRAMES = 6
+"""Around a rest or a leap a tracker's window holds two pitches: frames so near to one are not counted."""
+OUTLIER_CENTS = 50.0
+LEAP_CENTS = 80.0
+SILENT_RMS_S = 0.05
+BOOTSTRAPS = 1000
+
+Array = NDArray[np.float64]
+Tracker = Callable[[FloatArray, int], FloatArray]
+"""From mono samples at 16 kHz and a number of frames to f0 at 100 Hz, 0 where unvoiced."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Distances:
+    """Of one sound from the true one, by stretches of `STRETCH_S`."""
+
+    mss: Array
+    log_mel: Array
+    loudness_error_db: Array
+
+
+def distances(sound: FloatArray, truth: Recording) -> Distances:
+    """Compare a sound with a recording, stretch by stretch; stretches in which nothing sounds are passed over."""
+    rate = truth.sample_rate
+    stretch, hop = round(STRETCH_S * rate), hop_samples(rate)
+    levels = [loudness_db(one, rate, truth.num_frames) for one in (sound, truth.samples)]
+    sounding = truth.loudness_db > SOUNDING_DB
+    mss, log_mel, errors = [], [], []
+    for start in range(0, max(len(truth.samples) - stretch // 2, 1), stretch):
+        frames = slice(start // hop, (start + stretch) // hop)
+        if not sounding[frames].any():
+            continue
+        pair = [torch.from_numpy(one[None, start : start + stretch]) for one in (sound, truth.samples)]
+        distance = multi_scale_distance(pair[0], pair[1], rate, corner_hz=None)
+        mss.append(float(distance.linear + distance.logarithmic))
+        log_mel.append(float(log_mel_distance(pair[0], pair[1], rate)))
+        errors.append(float(np.abs(levels[0] - levels[1])[frames][sounding[frames]].mean()))
+    return Distances(mss=np.array(mss), log_mel=np.array(log_mel), loudness_error_db=np.array(errors))
+
+
+def median_hnr_db(sound: FloatArray, truth: Recording) -> float:
+    """Harmonics over noise at the true pitch, the median of the frames where one sounds."""
+    heard = Recording(
+        name=truth.name, samples=sound, sample_rate=truth.sample_rate, f0_hz=truth.f0_hz, loudness_db=truth.loudness_db,
+        is_voiced=truth.is_voiced, licence=truth.licence,
+    )  # fmt: skip
+    ratios = harmonic_to_noise_db(analyse(heard), truth.sample_rate)
+    return float(np.median(ratios)) if len(ratios) else float("nan")
+
+
+def brightness_slope(sound: FloatArray, truth: Recording) -> float:
+    """Octaves of spectral centroid per dB of loudness, at equal pitch: a regression on loudness and pitch."""
+    rate, window = truth.sample_rate, 2048
+    frequency_hz = bin_frequencies_hz(window, rate).astype(np.float32)
+    centroid_hz = np.zeros(truth.num_frames, np.float32)
+    for at, power in power_spectra(sound, truth.num_frames, hop_samples(rate), window):
+        magnitude = np.sqrt(power)
+        centroid_hz[at] = (magnitude * frequency_hz).sum(axis=1) / np.maximum(magnitude.sum(axis=1), 1e-9)
+    inside = truth.is_voiced & (truth.loudness_db > SOUNDING_DB + 20.0) & (centroid_hz > 0)
+    if inside.sum() < FRAME_RATE_HZ:
+        return float("nan")
+    pitch, loudness = np.log2(truth.f0_hz[inside]), truth.loudness_db[inside]
+    known = np.stack([loudness, pitch, np.ones_like(pitch)], axis=1).astype(np.float64)
+    solution = np.linalg.lstsq(known, np.log2(centroid_hz[inside].astype(np.float64)), rcond=None)[0]
+    return float(solution[0])
+
+
+def loudest_silence_db(sound: FloatArray, sample_rate: int, is_silent: NDArray[np.bool_]) -> float:
+    """The loudest 50 ms that lie wholly in frames that should be silent, as RMS in dBFS; -120 where nothing sounds.
+
+    Args:
+        sound: [frames * hop].
+        sample_rate: in Hz.
+        is_silent: [frames].
+    """
+    hop = hop_samples(sample_rate)
+    power = np.square(sound[: len(is_silent) * hop], dtype=np.float64).reshape(-1, hop).mean(axis=1)
+    width = round(SILENT_RMS_S * FRAME_RATE_HZ)
+    if len(power) < width:
+        return -120.0
+    means = np.lib.stride_tricks.sliding_window_view(power, width).mean(axis=1)
+    silent = np.lib.stride_tricks.sliding_window_view(is_silent, width).all(axis=1)
+    worst = float(means[silent].max()) if silent.any() else 0.0
+    return max(10.0 * float(np.log10(worst + 1e-30)), -120.0)
+
+
+def worst_click(sound: FloatArray, sample_rate: int) -> float:
+    """The click ratio at the joins of the quanta that the sound was made in; see `measure.clicks`."""
+    file = io.BytesIO()
+    soundfile.write(file, sound, sample_rate, format="WAV", subtype="FLOAT")
+    file.seek(0)
+    quantum = QUANTUM_FRAMES * hop_samples(sample_rate)
+    with soundfile.SoundFile(file) as opened:
+        return click_ratio(opened, range(quantum, len(sound), quantum)) or 0.0
+
+
+def steady_frames(truth: Recording) -> NDArray[np.bool_]:
+    """Voiced frames that sound, away from rests and leaps.  [frames]"""
+    f0_hz = np.where(truth.is_voiced & (truth.loudness_db > SOUNDING_DB + 10.0), truth.f0_hz, 0.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        leap = np.abs(1200.0 * np.diff(np.log2(f0_hz), prepend=0.0))
+    broken = ~(leap < LEAP_CENTS)
+    around = np.convolve(broken, np.ones(2 * EDGE_FRAMES + 1), mode="same") > 0
+    steady: NDArray[np.bool_] = (f0_hz > 0) & ~around
+    return steady
+
+
+def outlier_rate(sound: FloatArray, truth: Recording, tracker: Tracker, max_seconds: float) -> float:
+    """Share of steady voiced frames whose pitch, tracked again, is not heard or off by more than 50 cents."""
+    num_frames = min(truth.num_frames, round(max_seconds * FRAME_RATE_HZ))
+    samples = sound[: num_frames * hop_samples(truth.sample_rate)]
+    at_16k = soxr.resample(samples, truth.sample_rate, 16_000, quality="HQ").astype(np.float32)
+    tracked = tracker(at_16k, num_frames)
+    steady = steady_frames(truth)[:num_frames]
+    if not steady.any():
+        return float("nan")
+    with np.errstate(divide="ignore"):
+        cents = 1200.0 * np.abs(np.log2(tracked[steady] / truth.f0_hz[:num_frames][steady]))
+    return float((~(cents <= OUTLIER_CENTS)).mean())
+
+
+def swift_tracker(samples: FloatArray, num_frames: int) -> FloatArray:
+    """swift-f0, as leaders are heard."""
+    from ensemble.listen.pitch import track_pitch
+
+    return track_pitch(samples, num_frames).f0_hz
+
+
+def crepe_tracker(samples: FloatArray, num_frames: int) -> FloatArray:
+    """CREPE, its small model.
+
+    Source: Kim et al., ICASSP 2018 (arXiv:1802.06182), by torchcrepe.
+    """
+    import torchcrepe
+
+    with torch.inference_mode():
+        pitch = torchcrepe.predict(
+            torch.from_numpy(samples[None]), 16_000, hop_length=160, fmin=32.7, fmax=2000.0, model="tiny",
+            decoder=torchcrepe.decode.weighted_argmax, batch_size=512, device="cpu",
+        )  # fmt: skip
+    f0_hz = np.zeros(num_frames, np.float32)
+    found = pitch[0].numpy()[:num_frames]
+    f0_hz[: len(found)] = np.nan_to_num(found)
+    return f0_hz
+
+
+def ratio_interval(values: Sequence[Array], baselines: Sequence[Array], seed: int = 0) -> tuple[float, float]:
+    """95 % bootstrap interval of a ratio of means; stretches are drawn, pairs kept together.
+
+    Args:
+        values: by piece, of every stretch.
+        baselines: the same of the baseline.
+        seed: of the draws.
+    """
+    above, below = np.concatenate(values), np.concatenate(baselines)
+    draw = np.random.Generator(np.random.Philox(seed))
+    chosen = draw.integers(len(above), size=(BOOTSTRAPS, len(above)))
+    ratios = above[chosen].mean(axis=1) / below[chosen].mean(axis=1)
+    low, high = np.percentile(ratios, [2.5, 97.5])
+    return float(low), float(high)

@@ -1,0 +1,1 @@
+"""Training: from takes to voices that play."""

@@ -1,0 +1,189 @@
+"""Train a voice: the same function in one process, and in each worker of a cluster."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from torch.utils.data import DataLoader, default_collate
+
+from ensemble.errors import ConfigError, DataError, OutputError
+from ensemble.instruments import instrument
+from ensemble.play.checkpoint import VoiceWeights
+from ensemble.play.seeded import seeded_voice
+from ensemble.train.analysis import analyse, cached_analysis
+from ensemble.train.checkpoints import CHECKPOINT, load_run
+from ensemble.train.crops import Crop, SynthDataset
+from ensemble.train.keeper import Keeper, OnProgress, Team
+from ensemble.train.material import Material
+from ensemble.train.pace import RunState
+from ensemble.train.player_task import PlayerTask
+from ensemble.train.settings import TrainPlayerSettings
+
+_ALIKE = ("instrument", "size", "loss", "sample_rate", "seed", "batch_size", "crop_frames")
+"""Settings that a run and its continuation share."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FitResult:
+    """How a run ended."""
+
+    steps: int
+    minutes: float
+    best_loss: float | None
+    best_step: int
+    reason: str
+
+    @staticmethod
+    def of(state: RunState) -> FitResult:
+        """The end of a run, as its last checkpoint tells it."""
+        return FitResult(
+            steps=state.step,
+            minutes=state.seconds / 60.0,
+            best_loss=state.best_loss if state.rows else None,
+            best_step=state.best_step,
+            reason=state.reason,
+        )
+
+
+def fit(
+    settings: TrainPlayerSettings,
+    material: Material,
+    out: Path,
+    *,
+    resume: bool = False,
+    on_progress: OnProgress | None = None,
+    team: Team | None = None,
+) -> FitResult:
+    """Train, and keep the best voice in `out` as `voice.safetensors` with its card.
+
+    Beside it: `checkpoint.safetensors` to go on from, `curve.csv` and `curve.png`, and the analyses.
+
+    Args:
+        settings: of the run.
+        material: recordings, already split by piece.
+        out: the run's folder; made if absent.
+        resume: go on from the checkpoint that is there; without one, begin.
+        on_progress: called after every step.
+        team: other workers.
+
+    Raises:
+        ConfigError: there is no such device, or the folder holds a run and `resume` was not said.
+        DataError: nothing to learn from, or nothing held out.
+        OutputError: a file cannot be written at the start; later ones are tried again at the next interval.
+        VoiceError: the checkpoint cannot be gone on from.
+    """
+    team = team or Team()
+    torch.set_num_threads(1)
+    check_folder(out, resume=resume)
+    _check(material)
+    state = RunState(stage="regression" if settings.loss == "multi_scale" else "spectral")
+    task = PlayerTask(settings, _starting_voice(settings, material), state)
+    fingerprint = {name: str(getattr(settings, name)) for name in _ALIKE}
+    keeper = Keeper(settings, out, _held_out_batch(settings, material), fingerprint, on_progress, team)
+    if resume and (out / CHECKPOINT).is_file():
+        keeper.resume_from = out / CHECKPOINT
+        first_step = _step_of(task, keeper.resume_from, fingerprint)
+    else:
+        first_step = 0
+    crops = SynthDataset(
+        material.train,
+        [cached_analysis(recording, out / "analysis") for recording in material.train],
+        crop_frames=settings.crop_frames,
+        warmup_frames=settings.warmup_frames,
+        num_items=max(settings.max_steps - first_step, 0) * settings.batch_size * team.size,
+        first_item=first_step * settings.batch_size * team.size,
+        seed=settings.seed,
+        changes=settings.augment,
+    )
+    if len(crops):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Lightning's advice on loaders, loggers and GPUs
+            logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+            trainer = _trainer(settings, keeper, team)
+            trainer.fit(task, DataLoader(crops, settings.batch_size))
+    return FitResult.of(task.state)
+
+
+def check_folder(out: Path, *, resume: bool) -> None:
+    """Make the run's folder, or refuse one that holds a run that was not asked to go on.
+
+    Raises:
+        ConfigError: it does.
+        OutputError: it cannot be made.
+    """
+    if (out / CHECKPOINT).exists() and not resume:
+        raise ConfigError(str(out), "holds a run already", "say --resume to go on, or name another folder")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(str(out), f"cannot be made ({error.strerror})", "name another folder") from error
+
+
+def _check(material: Material) -> None:
+    if not material.train:
+        raise DataError("the training split", "holds no take of this instrument", "compose or record more pieces")
+    if not material.held_out:
+        raise DataError("the validation split", "holds no take of this instrument", "compose or record more pieces")
+
+
+def _starting_voice(settings: TrainPlayerSettings, material: Material) -> VoiceWeights:
+    voice = seeded_voice(settings.seed, instrument(settings.instrument).name, settings.size)
+    minutes = sum(recording.num_frames for recording in material.train) / 6000.0
+    card = voice.card.model_copy(
+        update={
+            "trained_sample_rate": settings.sample_rate,
+            "training_data": f"{minutes:.1f} min in {len(material.train)} takes: {material.provenance}",
+            "licence": material.licence,
+            "recipe": f"{settings.loss}, seed {settings.seed}",
+            "command": material.command,
+            "storage": "float16",
+            "weights_sha256": "",
+        }
+    )
+    return VoiceWeights(card=card, tensors=voice.tensors)
+
+
+def _held_out_batch(settings: TrainPlayerSettings, material: Material) -> Crop:
+    """The crops that every audit listens to: the same ones, unchanged, from all held-out pieces."""
+    longest = max(recording.num_frames for recording in material.held_out) - 2
+    crops = SynthDataset(
+        material.held_out,
+        [analyse(recording) for recording in material.held_out],
+        crop_frames=min(2 * settings.crop_frames, longest),
+        warmup_frames=settings.warmup_frames,
+        num_items=settings.audit_crops,
+        seed=2**32 + settings.seed,
+    )
+    batch: Crop = default_collate([crops[item] for item in range(len(crops))])
+    return batch
+
+
+def _step_of(task: PlayerTask, path: Path, fingerprint: dict[str, str]) -> int:
+    """Where a checkpoint stands; also refuses it before anything else is done."""
+    return load_run(path, task.network, task.configure_optimizers(), fingerprint).step
+
+
+def _trainer(settings: TrainPlayerSettings, keeper: pl.Callback, team: Team) -> pl.Trainer:
+    has_gpu = torch.cuda.is_available()
+    if settings.device == "cuda" and not has_gpu:
+        raise ConfigError("device", "is cuda, but torch sees no GPU", "set it to auto or cpu")
+    on_gpu = has_gpu and settings.device != "cpu"
+    options: dict[str, Any] = {"devices": 1} | team.options
+    return pl.Trainer(
+        accelerator="gpu" if on_gpu else "cpu",
+        precision="bf16-mixed" if on_gpu and torch.cuda.is_bf16_supported() else "32-true",
+        max_epochs=1,
+        gradient_clip_val=settings.clip_norm,
+        callbacks=[keeper],
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        **options,
+    )

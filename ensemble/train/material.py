@@ -1,0 +1,76 @@
+"""What a voice learns from, and what it is tried on: takes of one instrument, split by piece."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ensemble.data.readers import recognise
+from ensemble.data.takes import Skip, Split, Take
+from ensemble.errors import DataError
+from ensemble.instruments import instrument
+from ensemble.train.recordings import Recording, read_recordings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Material:
+    """Recordings in memory.
+
+    train, held_out: never of the same piece. provenance, licence, command: for the voice's card. skips: what could
+    not be used.
+    """
+
+    train: Sequence[Recording]
+    held_out: Sequence[Recording]
+    provenance: str = "recordings given by hand"
+    licence: str = "unknown"
+    command: str = ""
+    skips: tuple[Skip, ...] = ()
+
+
+def takes_of(data: Path, instrument_name: str, split: Split) -> list[Take]:
+    """The takes of one instrument in one split of a data set.
+
+    Raises:
+        ConfigError: the instrument is not in the catalogue.
+        DataError: the folder has no known layout, or no such take.
+    """
+    instrument(instrument_name)
+    dataset = recognise(data).read(data)
+    of_instrument = [take for take in dataset.takes if take.instrument == instrument_name and take.audio is not None]
+    if not of_instrument:
+        there = ", ".join(sorted({take.instrument for take in dataset.takes if take.instrument}))
+        raise DataError(str(data), f"has no take of {instrument_name}", f"it has {there or 'no instrument we know'}")
+    takes = [take for take in of_instrument if take.split == split]
+    if not takes:
+        raise DataError(str(data), f"has no take of {instrument_name} in its {split} split", "add more pieces")
+    return takes
+
+
+def gather(data: Path, instrument_name: str, sample_rate: int, command: str = "") -> Material:
+    """Read the takes that one voice is trained on (`train`) and tried on (`valid`).
+
+    Raises:
+        ConfigError: the instrument is not in the catalogue.
+        DataError: the folder has no known layout, or a split holds nothing that can be used.
+    """
+    recordings: dict[Split, list[Recording]] = {}
+    skips: list[Skip] = []
+    splits: tuple[Split, ...] = ("train", "valid")
+    takes = {split: takes_of(data, instrument_name, split) for split in splits}
+    for split, found in takes.items():
+        recordings[split], skipped = read_recordings(found, sample_rate)
+        skips += skipped
+        if not recordings[split]:
+            raise DataError(str(data), f"nothing in its {split} split can be used: {skipped[0].reason}")
+    everything = takes["train"] + takes["valid"]
+    may_ship = "may be shipped" if all(take.may_ship for take in everything) else "may not be shipped"
+    return Material(
+        train=recordings["train"],
+        held_out=recordings["valid"],
+        provenance=f"{everything[0].dataset}, {len({take.piece for take in everything})} pieces",
+        licence=f"{'; '.join(sorted({take.licence for take in everything}))} ({may_ship})",
+        command=command,
+        skips=tuple(skips),
+    )

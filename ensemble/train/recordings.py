@@ -1,0 +1,114 @@
+"""Takes in memory: their samples, and the pitch and loudness that a network is asked with."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soxr
+
+from ensemble.audio.files import read_clip
+from ensemble.clock import FRAME_RATE_HZ, hop_samples
+from ensemble.data.takes import Skip, Take
+from ensemble.errors import AudioError
+from ensemble.types import SILENCE_DB, FloatArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recording:
+    """One take.
+
+    name: piece and part. samples [frames * hop]. f0_hz [frames]: the last pitch through every rest, 0 before the first.
+    loudness_db [frames], A-weighted. is_voiced [frames]: where the labels know a pitch. licence: of the take.
+    """
+
+    name: str
+    samples: FloatArray
+    sample_rate: int
+    f0_hz: FloatArray
+    loudness_db: FloatArray
+    is_voiced: np.ndarray
+    licence: str
+
+    @property
+    def num_frames(self) -> int:
+        """Control frames."""
+        return len(self.f0_hz)
+
+    @property
+    def digest(self) -> str:
+        """sha256 of what an analysis depends on."""
+        parts = (self.samples.tobytes(), self.f0_hz.tobytes(), str(self.sample_rate).encode())
+        return hashlib.sha256(b"".join(parts)).hexdigest()
+
+
+def read_recordings(takes: Iterable[Take], sample_rate: int) -> tuple[list[Recording], list[Skip]]:
+    """Read takes whole, at one rate; what cannot be used is skipped by name.
+
+    A take without labels is listened to: pitch by swift-f0, loudness as everywhere.
+    """
+    recordings: list[Recording] = []
+    skips: list[Skip] = []
+    for take in takes:
+        try:
+            recordings.append(_read(take, sample_rate))
+        except AudioError as error:
+            skips.append(Skip(path=Path(error.what), reason=error.problem))
+    return recordings, skips
+
+
+def _read(take: Take, sample_rate: int) -> Recording:
+    if take.audio is None:
+        raise AudioError(f"{take.piece}/{take.part}", "has no sound")
+    clip = read_clip(take.audio)
+    samples = clip.mono()
+    if clip.sample_rate != sample_rate:
+        samples = soxr.resample(samples, clip.sample_rate, sample_rate, quality="HQ").astype(np.float32)
+    hop = hop_samples(sample_rate)
+    f0_hz, loudness_db = _listened(samples, sample_rate) if take.labels is None else _labels(take.labels)
+    num_frames = min(len(f0_hz), len(loudness_db), len(samples) // hop)
+    if num_frames < FRAME_RATE_HZ:
+        raise AudioError(str(take.audio), "is shorter than a second")
+    f0_hz, loudness_db = f0_hz[:num_frames], loudness_db[:num_frames]
+    return Recording(
+        name=f"{take.piece}/{take.part}",
+        samples=np.ascontiguousarray(samples[: num_frames * hop]),
+        sample_rate=sample_rate,
+        f0_hz=held_pitch(f0_hz),
+        loudness_db=np.maximum(loudness_db, np.float32(SILENCE_DB)),
+        is_voiced=f0_hz > 0,
+        licence=take.licence,
+    )
+
+
+def held_pitch(f0_hz: FloatArray) -> FloatArray:
+    """The last pitch through every rest, as players hold it.  [frames]"""
+    newest = np.maximum.accumulate(np.where(f0_hz > 0, np.arange(len(f0_hz)), 0))
+    held: FloatArray = np.maximum(f0_hz, np.float32(0.0))[newest]
+    return held
+
+
+def _labels(path: Path) -> tuple[FloatArray, FloatArray]:
+    """f0_hz and loudness_db of a label file, checked."""
+    try:
+        with np.load(path, allow_pickle=False) as labels:
+            f0_hz, loudness_db = (np.asarray(labels[name], np.float32) for name in ("f0_hz", "loudness_db"))
+    except (OSError, KeyError, ValueError, EOFError) as error:
+        raise AudioError(str(path), f"is not a label file ({error})") from error
+    if f0_hz.ndim != 1 or loudness_db.ndim != 1:
+        raise AudioError(str(path), "holds the curves of more than one voice; a voice is trained on lines")
+    if not (np.isfinite(f0_hz).all() and np.isfinite(loudness_db).all()):
+        raise AudioError(str(path), "has values that are not finite")
+    return f0_hz, loudness_db
+
+
+def _listened(samples: FloatArray, sample_rate: int) -> tuple[FloatArray, FloatArray]:
+    from ensemble.listen.loudness import loudness_db
+    from ensemble.listen.pitch import track_pitch
+
+    num_frames = len(samples) // hop_samples(sample_rate)
+    slow = samples if sample_rate == 16_000 else soxr.resample(samples, sample_rate, 16_000, quality="HQ")
+    return track_pitch(slow.astype(np.float32), num_frames).f0_hz, loudness_db(samples, sample_rate, num_frames)
