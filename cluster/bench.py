@@ -13,8 +13,10 @@ from pathlib import Path
 from ensemble import demo
 from ensemble.errors import BandError
 
+RENDER_S = 600.0
 
-def run(leader: Path | None, *, with_ray: bool, on_stage: Callable[[str], None]) -> dict[str, float]:
+
+def playing(leader: Path | None, *, with_ray: bool, on_stage: Callable[[str], None]) -> dict[str, float]:
     """Measure everything.
 
     Returns:
@@ -36,6 +38,15 @@ def run(leader: Path | None, *, with_ray: bool, on_stage: Callable[[str], None])
     return figures
 
 
+def training(*, on_stage: Callable[[str], None]) -> dict[str, float]:
+    """Measure a training step against a textbook one; see `ensemble.measure.training_speed.bench_train`."""
+    from ensemble.measure.training_speed import bench_train
+
+    on_stage("a training step against the textbook's")
+    figures: dict[str, float] = bench_train()
+    return figures
+
+
 def _render_realtime(source: Path) -> float:
     """Seconds of music per second of a second render in one process: imports and compiling are not counted."""
     from ensemble.rendering import render
@@ -51,8 +62,11 @@ def _wall_s(source: Path, *options: str) -> float:
         command = [sys.executable, "-m", "cluster", "render", str(source.resolve()), "--out", f"{folder}/out", *options]
         environment = os.environ | {"PYTHONSAFEPATH": "1"}
         began = time.perf_counter()
-        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=RENDER_S
+        )
         wall_s = time.perf_counter() - began
     if done.returncode:
-        raise BandError("bench", f"the render failed ({done.stderr.strip().splitlines()[-1]})")
+        said = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
+        raise BandError("bench", f"the render failed ({said[-1]})")
     return wall_s

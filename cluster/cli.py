@@ -175,18 +175,31 @@ def doctor(as_json: AsJson = False) -> None:
         raise typer.Exit(1)
 
 
+class Subject(StrEnum):
+    """What a bench measures."""
+
+    SYNTH = "synth"
+    TRAIN = "train"
+
+
 @app.command()
 def bench(
+    subject: Annotated[
+        Subject, typer.Argument(help="synth: playing and whole renders; train: a training step.")
+    ] = Subject.SYNTH,
     leader: Annotated[Path | None, typer.Option(help="The recording to render; the bundled guitar if absent.")] = None,
     with_ray: Annotated[bool, typer.Option("--ray/--no-ray", help="Also time a render on a fresh local Ray.")] = True,
     as_json: AsJson = False,
 ) -> None:
     """Measure speed against a plain textbook baseline in the same run."""
-    from cluster.bench import run
+    from cluster import bench as benches
     from cluster.monitor import Monitor, show_bench
 
     with Monitor(quiet=as_json) as monitor:
-        figures = run(leader, with_ray=with_ray, on_stage=monitor.stage)
+        if subject is Subject.TRAIN:
+            figures = benches.training(on_stage=monitor.stage)
+        else:
+            figures = benches.playing(leader, with_ray=with_ray, on_stage=monitor.stage)
     if as_json:
         _print_json(figures)
     else:

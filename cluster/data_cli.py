@@ -49,6 +49,24 @@ def inspect(
 
 
 @data.command()
+def colours(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A set that compose wrote.")],
+    tracks: Annotated[int, typer.Option(min=1, help="In how many tracks to look.")] = 6,
+    soundfont: Annotated[Path | None, typer.Option(help="The one that the set was composed with.")] = None,
+) -> None:
+    """Show how each instrument's brightness follows its loudness, before and after what compose does about it."""
+    from cluster.data_monitor import show_lines
+    from cluster.monitor import Monitor
+
+    with Monitor(quiet=False) as monitor:
+        monitor.stage("render again without the cures")
+        from ensemble.data.compose.brightness import colour_table, written_out
+
+        table = written_out(colour_table(folder, soundfont, tracks))
+    show_lines(table)
+
+
+@data.command()
 def compose(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder to fill.")],
     tracks: Annotated[int, typer.Option(min=1, help="How many pieces.")],

@@ -94,3 +94,8 @@ def _time(minutes: float) -> str:
 
 def _number(value: float | None, form: str) -> str:
     return "-" if value is None else form.format(value)
+
+
+def show_lines(text: str) -> None:
+    """A table that is written out already."""
+    OUT.print(text)
