@@ -19,7 +19,7 @@ from pydantic import Field, ValidationError
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from ensemble.config import Settings
+from ensemble.config import Settings, first_complaint
 from ensemble.errors import VoiceError
 from ensemble.play.controls import NUM_HARMONICS
 from ensemble.play.noise import NUM_BANDS
@@ -188,7 +188,7 @@ def _read(path: Path) -> bytes:
 def _read_card(path: Path) -> VoiceCard:
     try:
         document = json.loads(_read(path))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise VoiceError(str(path), "is not JSON", "fetch the voice's card again") from error
     version = document.get("format_version") if isinstance(document, dict) else None
     if version != FORMAT_VERSION:
@@ -196,9 +196,8 @@ def _read_card(path: Path) -> VoiceCard:
     try:
         return VoiceCard.model_validate(document)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(step) for step in first["loc"])
-        raise VoiceError(str(path), f"{place}: {first['msg']}", "fetch the voice's card again") from error
+        place, problem = first_complaint(error)
+        raise VoiceError(str(path), f"{place}: {problem}", "fetch the voice's card again") from error
 
 
 def _check_tensors(path: Path, voice: VoiceWeights) -> None:
