@@ -78,7 +78,8 @@ def show_render(out: Path, manifest: Manifest) -> None:
     """What was heard, who played, where it lies."""
     heard, execution = manifest.heard, manifest.execution
     OUT.print(
-        f"heard {manifest.source}: {heard.tempo_bpm:.0f} bpm, {heard.key}, tuning {heard.tuning_cents:+.0f} cents, "
+        f"heard {manifest.source}: {heard.tempo_bpm:.0f} bpm, {heard.key}, "
+        f"tuning {round(heard.tuning_cents):+d} cents, "
         f"{' '.join(_runs(heard.chords))[:300]}"
     )
     for warning in heard.warnings:
@@ -119,7 +120,7 @@ def show_heard(leader: Path, duration_s: float, heard: Heard, out: Path | None) 
     table.add_row("leader", f"{leader.name}, {duration_s:.1f} s")
     table.add_row("tempo", f"{heard.tempo_bpm:.1f} bpm, {heard.beats_per_bar} beats a bar, {len(heard.beats_s)} beats")
     table.add_row("key", str(heard.key))
-    table.add_row("tuning", f"{heard.tuning_cents:+.0f} cents against A = 440 Hz")
+    table.add_row("tuning", f"{round(heard.tuning_cents):+d} cents against A = 440 Hz")
     table.add_row("pitched", f"{100 * voiced:.0f} % of the time")
     table.add_row("chords", " ".join(_runs([str(chord) for chord in heard.chords])))
     for warning in heard.warnings:

@@ -46,7 +46,7 @@ class FollowerSettings(Settings):
     pan: float = Field(default=0.0, ge=-1.0, le=1.0)
     """-1 left, 0 centre, 1 right."""
     voice: str = "naive"
-    """naive, seeded (a network with random weights), or the path of a trained voice (.safetensors)."""
+    """naive, seeded (a network with random weights), a shipped voice's name, or the path of one (.safetensors)."""
     device: Device = "auto"
     """auto and cpu play on the compiled CPU kernels, cuda on torch."""
 
@@ -143,6 +143,16 @@ def shipped_bands() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in (configs_dir() / "bands").glob("*.yaml")))
 
 
+def voices_dir() -> Path:
+    """Where the trained voices lie that come with the package."""
+    return Path(__file__).parent / "voices"
+
+
+def shipped_voices() -> tuple[str, ...]:
+    """The trained voices that `voice` knows by name."""
+    return tuple(sorted(path.stem for path in voices_dir().glob("*.safetensors")))
+
+
 def load_band(name_or_path: str) -> BandSettings:
     """Read a shipped band by name, or a user's own from a YAML file.
 
@@ -163,7 +173,7 @@ def load_band(name_or_path: str) -> BandSettings:
 
 def located_voice(voice: str, folder: Path) -> str:
     """A voice's name, or where its file lies: relative to `folder`, and told to actors that start elsewhere."""
-    return voice if voice in BUILT_IN_VOICES else str((folder / voice).absolute())
+    return voice if voice in (*BUILT_IN_VOICES, *shipped_voices()) else str((folder / voice).absolute())
 
 
 def read_yaml(path: Path, cure: str) -> Any:

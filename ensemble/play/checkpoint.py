@@ -19,7 +19,7 @@ from pydantic import Field, ValidationError
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from ensemble.config import Settings, first_complaint
+from ensemble.config import BUILT_IN_VOICES, Settings, first_complaint, shipped_voices, voices_dir
 from ensemble.errors import VoiceError
 from ensemble.play.controls import NUM_HARMONICS
 from ensemble.play.noise import NUM_BANDS
@@ -163,10 +163,16 @@ def weights_sha256(voice: str) -> str | None:
     Raises:
         VoiceError: the file cannot be read, or is not named like a voice.
     """
-    if voice in ("naive", "seeded"):
+    if voice in BUILT_IN_VOICES:
         return None
-    _check_name(Path(voice))
-    return hashlib.sha256(_read(Path(voice))).hexdigest()
+    path = voice_path(voice)
+    _check_name(path)
+    return hashlib.sha256(_read(path)).hexdigest()
+
+
+def voice_path(voice: str) -> Path:
+    """Where a trained voice lies: a shipped one by its name, any other by its path."""
+    return voices_dir() / f"{voice}.safetensors" if voice in shipped_voices() else Path(voice)
 
 
 def _aside(path: Path) -> Path:

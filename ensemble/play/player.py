@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ensemble.config import FollowerSettings
 from ensemble.errors import ConfigError
-from ensemble.play.checkpoint import VoiceWeights, load_voice
+from ensemble.play.checkpoint import VoiceWeights, load_voice, voice_path
 from ensemble.play.controls import Voice
 from ensemble.play.gru import NeuralVoice
 from ensemble.play.naive import NaiveVoice
@@ -54,4 +54,4 @@ def _on_torch(follower: FollowerSettings, seed: int) -> tuple[Voice, Synthesizer
 def _weights(follower: FollowerSettings, seed: int) -> VoiceWeights:
     if follower.voice == "seeded":
         return seeded_voice(seed, follower.instrument)
-    return load_voice(follower.voice)
+    return load_voice(voice_path(follower.voice))

@@ -1,0 +1,58 @@
+"""The voices in the box: whole, licensed, and better than the formula by their own cards."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ensemble.config import FollowerSettings, load_band, located_voice, shipped_voices
+from ensemble.play.checkpoint import load_voice, voice_path, weights_sha256
+from ensemble.play.player import make_player
+from ensemble.types import SILENCE_DB, Cue
+
+
+def played(voice: str, loudness_db: float, num_frames: int = 150) -> np.ndarray:
+    """One and a half seconds of A4 (or silence) through a shipped voice at 48 kHz."""
+    card = load_voice(voice_path(voice)).card
+    follower = FollowerSettings(name="part", instrument=card.instrument, role="transform", voice=voice)
+    player = make_player(follower, 48_000, seed=0)
+    cue = Cue(
+        part="part", start_frame=0, is_last=True,
+        f0_hz=np.full((1, num_frames), 440.0, np.float32),
+        level_db=np.zeros((1, num_frames), np.float32),
+        loudness_db=np.full(num_frames, loudness_db, np.float32),
+    )  # fmt: skip
+    return player.play(cue, player.start())[0].clip.samples[0]
+
+
+def test_a_violin_is_in_the_box_and_the_quartet_plays_it() -> None:
+    assert "violin" in shipped_voices()
+    assert load_band("quartet").followers[0].voice == "violin"
+    assert located_voice("violin", Path("/anywhere")) == "violin"
+
+
+@pytest.mark.parametrize("voice", shipped_voices())
+def test_its_card_says_what_it_learned_from_and_how_well(voice: str) -> None:
+    card = load_voice(voice_path(voice)).card
+    assert card.weights_sha256 == weights_sha256(voice)
+    assert card.training_data
+    assert "Apache-2.0" in card.licence
+    assert card.metrics["mss_ratio"] <= 0.40
+    assert card.metrics["f0_outlier_rate"] <= 0.03
+    assert card.metrics["loudness_error_db"] < 1.5
+
+
+@pytest.mark.parametrize("voice", shipped_voices())
+def test_it_sounds_the_note_asked_for_and_keeps_silence(voice: str) -> None:
+    sound = played(voice, -25.0)[24_000:72_000]
+    spectrum = np.abs(np.fft.rfft(sound * np.hanning(len(sound))))
+    hz = np.fft.rfftfreq(len(sound), 1 / 48_000)
+    near = [spectrum[np.abs(hz - 440 * k) < 8].max() for k in (1, 2, 3)]
+    between = [spectrum[np.abs(hz - 440 * (k + 0.5)) < 60].max() for k in (1, 2, 3)]
+    assert min(near) > 10 * max(between)
+    assert 0.005 < np.abs(sound).max() < 0.95
+    assert np.abs(played(voice, SILENCE_DB)).max() == 0.0
+    loud, soft = (np.sqrt(np.mean(played(voice, level)[24_000:] ** 2)) for level in (-20.0, -40.0))
+    assert 10 < 20 * np.log10(loud / soft) < 30
