@@ -24,7 +24,11 @@ BLOCKS = (1, 7, 100, 999)
 
 
 def plan_for(leader: AudioClip, band: BandSettings) -> RenderPlan:
-    return RenderPlan(leader_sha256=leader.digest, sample_rate=leader.sample_rate, seed=5, band=band, tail_s=0.5)
+    digests = {one.name: weights_sha256(one.voice) for one in band.followers if Path(one.voice).suffix == ""}
+    return RenderPlan(
+        leader_sha256=leader.digest, sample_rate=leader.sample_rate, seed=5, band=band, tail_s=0.5,
+        weights_sha256={name: digest for name, digest in digests.items() if digest},
+    )  # fmt: skip
 
 
 def hashes(
