@@ -13,7 +13,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	touch $@
 
 demo: $(VENV)/.installed
-	$(BIN)/ensemble render --out demo-out --force
+	$(BIN)/ensemble render --out demo-out --force --extend 12 --top-k 2
 
 test: $(VENV)/.installed
 	$(BIN)/python -m pytest

@@ -15,9 +15,11 @@ from agents.conductor import Conductor
 from agents.instrument import Instrument
 from agents.names import NAMESPACE
 from agents.presence import Stamp, fingerprint_digest
+from agents.retrieval import Retrieval
 from ensemble.band import Promise, Tally
 from ensemble.clock import Block
 from ensemble.config import FollowerSettings
+from ensemble.continuations import Continuation, Wish
 from ensemble.errors import BandError, DeadlineError, EnsembleError
 from ensemble.plan import RenderPlan
 from ensemble.types import AudioClip, ConductorState, Heard, Hits, Part, PlayerState, Score, Stem
@@ -28,6 +30,7 @@ Resources = Callable[[FollowerSettings | None], dict[str, float]]
 """What one seat asks of a node: a follower's, or the conductor's (`None`)."""
 InstrumentActor = ray.remote(Instrument)
 ConductorActor = ray.remote(Conductor)
+RetrievalActor = ray.remote(Retrieval)
 TALLY_S = 60.0
 SEATS_PER_CORE = 4
 _RESTARTABLE = {"max_restarts": -1, "max_task_retries": -1}
@@ -85,6 +88,11 @@ class RayBand:
             actor = self._seat(InstrumentActor, name, wishes, settings, plan.sample_rate, plan.seed)
             self._players |= {follower.name: actor for follower in table}
         self.actors = len(self._tables) + 1
+        self._retrieval: Any = None
+        if plan.extension is not None and not plan.continuations:
+            wanted = plan.extension.retrieve.model_dump_json()
+            self._retrieval = self._seat(RetrievalActor, "retrieval", resources(None), wanted)
+            self.actors += 1
         self._wait_for_everyone(seating_s)
 
     def listen(self, leader: AudioClip) -> Promise[Heard]:
@@ -100,6 +108,17 @@ class RayBand:
         """Write what every follower plays."""
         (parts,) = self._ask("conductor", (tuple,), self._conductor.arrange, heard.token.ref, num_frames)
         return parts
+
+    def retrieve(self, heard: Promise[Heard], wish: Wish) -> Promise[tuple[Continuation, ...]]:
+        """Find what could come next, best first."""
+        (found,) = self._ask("retrieval", (tuple,), self._retrieval.retrieve, heard.token.ref, ray.put(pack(wish)))
+        return found
+
+    def fork(self, leaders: Sequence[tuple[Promise[Heard], int]]) -> Promise[int]:
+        """Up to which frame leaders, and performances of so many frames, are conducted and played alike."""
+        lengths, heards = [length for _, length in leaders], [heard.token.ref for heard, _ in leaders]
+        (frame,) = self._ask("conductor", (int,), self._conductor.fork, lengths, *heards)
+        return frame
 
     def start_conducting(self) -> Promise[ConductorState]:
         """The conductor's state before the first block."""
@@ -142,7 +161,7 @@ class RayBand:
         stamps: dict[str, list[Stamp]] = {
             who: _get(refs, [who] * len(refs), TALLY_S) for who, refs in self._stamps.items()
         }
-        seats = [["conductor"], *([follower.name for follower in table] for table in self._tables)]
+        seats = [["conductor"], ["retrieval"], *([follower.name for follower in table] for table in self._tables)]
         lives = [{stamp["pid"] for who in seat for stamp in stamps.get(who, [])} for seat in seats]
         here = fingerprint_digest()
         return Tally(
@@ -153,7 +172,7 @@ class RayBand:
 
     def close(self) -> None:
         """Send everyone home."""
-        for actor in {self._conductor, *self._players.values()}:
+        for actor in {self._conductor, *self._players.values(), self._retrieval} - {None}:
             ray.kill(actor)
 
     def _seat(self, kind: Any, name: str, wishes: dict[str, float], *settings: Any) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from agents.presence import Stamp, check_packages, stamped
 from agents.status import Status
 from ensemble.clock import Block
+from ensemble.conduct.conductor import MAX_PERFORMANCES
 from ensemble.conduct.conductor import Conductor as Conducting
 from ensemble.config import BandSettings
 from ensemble.listen.listener import Listener
@@ -20,7 +21,7 @@ class Conductor:
         settings = BandSettings.model_validate_json(band)
         self._listener = Listener()
         self._conducting = Conducting(settings, seed)
-        self._heard: tuple[bytes, Heard] | None = None
+        self._heard: dict[bytes, Heard] = {}
         self._status = Status("conductor", settings.conductor)
 
     def __repr__(self) -> str:
@@ -46,6 +47,13 @@ class Conductor:
             parts = pack(self._conducting.parts(self._opened(heard), num_frames))
         return parts, stamp
 
+    def fork(self, num_frames: list[int], *heards: bytes) -> tuple[bytes, Stamp]:
+        """Up to which frame these leaders, and performances of so many frames, are played alike."""
+        with stamped() as stamp, one_thread():
+            leaders = [(self._opened(heard), length) for heard, length in zip(heards, num_frames, strict=True)]
+            frame = pack(self._conducting.fork(leaders))
+        return frame, stamp
+
     def start(self) -> bytes:
         """The state before the first block."""
         return pack(self._conducting.start())
@@ -70,6 +78,8 @@ class Conductor:
 
     def _opened(self, heard: bytes) -> Heard:
         """Unpack a message once, not once per block."""
-        if self._heard is None or self._heard[0] != heard:
-            self._heard = heard, unpack(heard, Heard)
-        return self._heard[1]
+        if heard not in self._heard:
+            if len(self._heard) == MAX_PERFORMANCES:
+                del self._heard[next(iter(self._heard))]
+            self._heard[heard] = unpack(heard, Heard)
+        return self._heard[heard]

@@ -38,8 +38,19 @@ def playing(leader: Path | None, *, with_ray: bool, on_stage: Callable[[str], No
     return figures
 
 
-def training(*, on_stage: Callable[[str], None]) -> dict[str, float]:
-    """Measure a training step against a textbook one; see `ensemble.measure.training_speed.bench_train`."""
+def training(*, workers: int = 0, on_stage: Callable[[str], None]) -> dict[str, float]:
+    """Measure a training step against a textbook one, or a team of workers against one of them.
+
+    See `ensemble.measure.training_speed.bench_train` and `cluster.bench_workers.bench_workers`.
+    """
+    if workers:
+        from cluster.bench_workers import bench_workers
+        from cluster.session import local_ray
+
+        on_stage("start Ray")
+        with local_ray(num_cpus=workers):
+            on_stage(f"one worker and {workers}, by turns")
+            return bench_workers(workers)
     from ensemble.measure.training_speed import bench_train
 
     on_stage("a training step against the textbook's")

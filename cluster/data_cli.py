@@ -1,17 +1,20 @@
-"""`ensemble data ...`: look a data set through, compose a new one. Reads arguments, calls, prints."""
+"""`ensemble data ...`: look a data set through, prepare it, compose a new one. Reads arguments, calls, prints."""
 
 from __future__ import annotations
 
+import io
 import json
+import os
+from contextlib import redirect_stdout
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ensemble.errors import DataError
+from ensemble.errors import ConfigError, DataError
 
-data = typer.Typer(name="data", help="Look a data set through, or compose a new one.", no_args_is_help=True)
+data = typer.Typer(name="data", help="Look a data set through, prepare it, or compose one.", no_args_is_help=True)
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 
@@ -46,6 +49,52 @@ def inspect(
     if not inspection.is_usable:
         reasons = sorted({skip.reason for skip in inspection.skips})
         raise DataError(str(path), f"nothing in it can be used: {'; '.join(reasons[:3])}", "check the export")
+
+
+@data.command()
+def prepare(
+    path: Annotated[Path, typer.Argument(help="The folder of a data set; nothing in it is changed.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="CACHE", help="Keep frames there; else in the user's cache.")
+    ] = None,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Ray actors; one per core if absent.")] = None,
+    rate: Annotated[int, typer.Option(help="Sample rate that will be trained at, in Hz.")] = 48_000,
+    instrument: Annotated[list[str] | None, typer.Option(help="Only this one; may be said again.")] = None,
+    local: Annotated[bool, typer.Option("--local", help="Work in this process, without Ray.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Compute what training asks for (pitch, loudness, harmonics, noise), once: running it again does what is new."""
+    if local and jobs:
+        raise ConfigError("--local", "works without actors", "leave out --jobs")
+    from cluster.data_monitor import Pacer, preparation, show_preparation
+    from cluster.monitor import Monitor
+
+    with Monitor(quiet=as_json) as monitor:
+        monitor.stage("load")
+        from cluster.prepare import prepare as work_off
+        from ensemble.data.prepare import only_writer, survey
+        from ensemble.train.prepared import default_cache
+
+        cache = out or default_cache()
+        monitor.enter_context(only_writer(cache))
+        work = survey(
+            path, cache, rate, instrument or (), lambda done, total: monitor.progress("see what is new", done, total)
+        )
+        actors = 0 if local else min(jobs or os.cpu_count() or 1, len(work.new))
+        if actors:
+            from cluster.session import local_ray
+
+            monitor.enter_context(redirect_stdout(io.StringIO()))  # Ray's own words about lost workers
+            monitor.stage("start Ray")
+            monitor.enter_context(local_ray(num_cpus=actors))
+        done = work_off(work, jobs=actors, on_progress=Pacer(monitor).tell)
+    if as_json:
+        typer.echo(json.dumps(preparation(done), indent=2, allow_nan=False))
+    else:
+        show_preparation(done)
+    if not done.num_new + done.num_kept:
+        reasons = sorted({skip.reason for skip in done.skips})
+        raise DataError(str(path), f"nothing in it can be prepared: {'; '.join(reasons[:3])}", "see `data inspect`")
 
 
 @data.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -11,10 +12,13 @@ from rich.text import Text
 from cluster.monitor import OUT
 
 if TYPE_CHECKING:
+    from cluster.monitor import Monitor
+    from cluster.prepare import Preparation
     from ensemble.data.compose import ComposeReport
 
 SHOWN = 20
 """Rows of skips and doubts; the rest is counted, and stands in the JSON."""
+_TELL_EVERY_S = 10.0
 
 
 def show_inspection(found: dict[str, Any]) -> None:
@@ -40,6 +44,41 @@ def show_composition(report: ComposeReport) -> None:
     OUT.print(
         f"{report.root}: {len(report.made)} tracks composed, {len(report.kept)} kept; {splits}; look it through with: "
         f"ensemble data inspect {report.root}", markup=False,
+    )  # fmt: skip
+
+
+class Pacer:
+    """Shows a preparation's progress: a bar, and a line with the pace every ten seconds."""
+
+    def __init__(self, monitor: Monitor) -> None:
+        self._monitor = monitor
+        self._told_s = time.monotonic()
+
+    def tell(self, done: int, total: int, pace: float) -> None:
+        """So many takes are finished, at so many seconds of sound per second."""
+        self._monitor.progress("prepare", done, total)
+        if time.monotonic() - self._told_s > _TELL_EVERY_S and done < total:
+            self._told_s = time.monotonic()
+            self._monitor.say(f"{done} of {total} takes, {pace:.0f} s of sound per second")
+
+
+def preparation(done: Preparation) -> dict[str, Any]:
+    """What was prepared, for programs."""
+    return {
+        "root": str(done.root), "cache": str(done.cache), "sample_rate": done.sample_rate,
+        "new": done.num_new, "kept": done.num_kept,
+        "skips": [{"path": str(skip.path), "reason": skip.reason} for skip in done.skips],
+        "sound_s": round(done.sound_s, 3), "wall_s": round(done.wall_s, 3), "sound_s_per_s": round(done.pace, 3),
+    }  # fmt: skip
+
+
+def show_preparation(done: Preparation) -> None:
+    """What was prepared, and what was passed over."""
+    _list("skipped", [(str(skip.path), skip.reason) for skip in done.skips], "")
+    pace = f", {_time(done.sound_s / 60)} of sound at {done.pace:.0f} times real time" if done.num_new else ""
+    OUT.print(
+        f"{done.root}: {done.num_new} takes prepared at {done.sample_rate} Hz{pace}; {done.num_kept} kept; "
+        f"{len(done.skips)} skipped; frames: {done.cache}", markup=False,
     )  # fmt: skip
 
 

@@ -27,6 +27,7 @@ _WORDS = {
     "load": "loading",
     "listen": "listening",
     "seat": "seating the band",
+    "retrieve": "looking for what comes next",
     "arrange": "writing the parts",
     "play": "playing",
     "mix": "mixing",
@@ -167,7 +168,7 @@ def show_bench(figures: dict[str, float]) -> None:
     """The figures, one a row."""
     table = Table("figure", "measured", box=None, pad_edge=False)
     for name, value in figures.items():
-        table.add_row(name, f"{value:.1f}")
+        table.add_row(name, f"{value:.3g}")
     OUT.print(table)
 
 

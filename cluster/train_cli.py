@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shlex
 import sys
+from contextlib import redirect_stdout
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
@@ -37,6 +39,7 @@ def train_player(
     max_minutes: Annotated[float | None, typer.Option(min=0.01, help="Of CPU time, in this run altogether.")] = None,
     max_steps: Annotated[int | None, typer.Option(min=1, help="Of the optimiser.")] = None,
     workers: Annotated[int, typer.Option(min=0, help="Ray Train workers; 0 trains in this process.")] = 0,
+    prepared: Annotated[Path | None, typer.Option(help="The --out of `data prepare`, if it was given one.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the folder's checkpoint.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -52,12 +55,13 @@ def train_player(
         if workers:
             from cluster.session import local_ray
 
+            monitor.enter_context(redirect_stdout(io.StringIO()))  # Ray's own words about lost workers
             monitor.stage("start Ray")
             monitor.enter_context(local_ray(num_cpus=workers + 1))
         monitor.stage(f"training {settings.instrument}")
         result = run(
             settings, data, out, num_workers=workers, resume=resume, command=shlex.join(["ensemble", *sys.argv[1:]]),
-            on_progress=_teller(monitor, settings.instrument),
+            prepared=prepared, on_progress=_teller(monitor, settings.instrument), on_loss=monitor.say,
         )  # fmt: skip
     if as_json:
         typer.echo(json.dumps(asdict(result) | {"out": str(out)}, indent=2, allow_nan=False))
@@ -132,3 +136,22 @@ def evaluate_player(
         typer.echo(json.dumps(figures, indent=2, allow_nan=False))
     else:
         show_evaluation(figures)
+
+
+@evaluate.command("retrieval")
+def evaluate_retrieval(
+    songs: Annotated[int, typer.Option(min=2, help="How many songs are composed and played twice.")] = 20,
+    seed: Annotated[int, typer.Option(min=0, help="Other seeds give other songs.")] = 0,
+    soundfont: Annotated[Path | None, typer.Option(help="Of the second takes (SF2, SF3); found if absent.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure whether search finds what truly comes next, in takes it never heard, and how its seams sound."""
+    from cluster.monitor import Monitor
+
+    with Monitor(quiet=as_json) as monitor:
+        monitor.stage("load")
+        from ensemble.measure.retrieval import evaluate_retrieval as evaluate_search
+        from ensemble.measure.retrieval import written_out
+
+        figures = evaluate_search(songs, seed=seed, soundfont=soundfont, on_progress=monitor.progress)
+    typer.echo(json.dumps(figures, indent=2, allow_nan=False) if as_json else written_out(figures))

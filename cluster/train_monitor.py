@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rich.table import Table
+from rich.table import Column, Table
 
 from cluster.monitor import OUT
 
@@ -16,21 +16,36 @@ _COLUMNS = {
 
 def show_evaluation(figures: list[dict[str, Any]]) -> None:
     """One line per voice, then its baselines."""
-    table = Table("voice", *(name.replace("_", " ") for name in _COLUMNS), box=None, pad_edge=False)
-    for one in figures:
+    table = Table(
+        Column("voice", no_wrap=True), *(name.replace("_", " ") for name in _COLUMNS), box=None, pad_edge=False
+    )
+    names = _names(figures)
+    for one, called in zip(figures, names, strict=True):
         numbers = (one[name] for name in _COLUMNS)
-        shown = (f"{value:.{digits}f}" for value, digits in zip(numbers, _COLUMNS.values(), strict=True))
-        table.add_row(one["voice"], *shown)
+        shown = (_number(value, digits) for value, digits in zip(numbers, _COLUMNS.values(), strict=True))
+        table.add_row(called, *shown)
     OUT.print(table)
     beside = Table("voice", "beside it", "mss", "log-mel", "loudness error dB", box=None, pad_edge=False)
-    for one in figures:
+    for one, called in zip(figures, names, strict=True):
         for name, values in one["baselines"].items():
-            beside.add_row(one["voice"], name, *(f"{value:.3f}" for value in values.values()))
+            beside.add_row(called, name, *(_number(value, 3) for value in values.values()))
     OUT.print(beside)
-    for one in figures:
+    for one, called in zip(figures, names, strict=True):
         low, high = one["intervals"]["mss_ratio"]
         OUT.print(
-            f"{one['voice']}: {one['pieces']} pieces, pitch tracked again by {one['tracker']} "
-            f"(truth itself {one['f0_outlier_truth']:.3f}), mss ratio 95 % in {low:.3f} to {high:.3f}",
+            f"{called}, {one['path']}: {one['pieces']} pieces, pitch tracked again by {one['tracker']} "
+            f"(truth itself {_number(one['f0_outlier_truth'], 3)}), mss ratio 95 % in {low:.3f} to {high:.3f}",
             markup=False,
         )
+
+
+def _names(figures: list[dict[str, Any]]) -> list[str]:
+    """The instruments, numbered where one is played by several voices."""
+    played = [one["voice"] for one in figures]
+    return [
+        name if played.count(name) == 1 else f"{name} {played[: at + 1].count(name)}" for at, name in enumerate(played)
+    ]
+
+
+def _number(value: float | None, digits: int) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"

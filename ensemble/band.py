@@ -10,6 +10,7 @@ from typing import Any, Generic, Protocol, TypeVar, cast
 
 from ensemble.clock import Block
 from ensemble.conduct.conductor import Conductor
+from ensemble.continuations import Continuation, Wish
 from ensemble.listen.listener import Listener
 from ensemble.plan import RenderPlan
 from ensemble.play.player import make_player
@@ -51,8 +52,14 @@ class Band(Protocol):
     def hold(self, heard: Heard) -> Promise[Heard]:
         """Take what is known of the leader already, instead of listening."""
 
+    def retrieve(self, heard: Promise[Heard], wish: Wish) -> Promise[tuple[Continuation, ...]]:
+        """Find what could come next, best first."""
+
     def arrange(self, heard: Promise[Heard], num_frames: int) -> Promise[tuple[Part | Hits, ...]]:
         """Write what every follower plays."""
+
+    def fork(self, leaders: Sequence[tuple[Promise[Heard], int]]) -> Promise[int]:
+        """Up to which frame leaders, and performances of so many frames, are conducted and played alike."""
 
     def start_conducting(self) -> Promise[ConductorState]:
         """The conductor's state before the first block."""
@@ -92,6 +99,7 @@ class LocalBand:
 
     def __init__(self, plan: RenderPlan) -> None:
         self._listener = Listener()
+        self._extension = plan.extension
         self._conductor = Conductor(plan.band, plan.seed)
         self._players = {
             follower.name: make_player(follower, plan.sample_rate, plan.seed) for follower in plan.band.followers
@@ -109,6 +117,19 @@ class LocalBand:
     def arrange(self, heard: Promise[Heard], num_frames: int) -> Promise[tuple[Part | Hits, ...]]:
         """Write what every follower plays."""
         return self._keep(self._timed("conductor", self._conductor.parts, heard.token, num_frames))
+
+    def retrieve(self, heard: Promise[Heard], wish: Wish) -> Promise[tuple[Continuation, ...]]:
+        """Find what could come next, best first."""
+        from ensemble.retrieve.opening import open_retriever
+
+        if self._extension is None:
+            raise ValueError("the plan asks for no extension")
+        with open_retriever(self._extension.retrieve) as retriever:
+            return self._keep(self._timed("retriever", retriever.continuations, heard.token, wish))
+
+    def fork(self, leaders: Sequence[tuple[Promise[Heard], int]]) -> Promise[int]:
+        """Up to which frame leaders, and performances of so many frames, are conducted and played alike."""
+        return self._keep(self._conductor.fork([(heard.token, num_frames) for heard, num_frames in leaders]))
 
     def start_conducting(self) -> Promise[ConductorState]:
         """The conductor's state before the first block."""

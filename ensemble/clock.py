@@ -50,16 +50,23 @@ class Block:
         return self.stop_frame - self.start_frame
 
 
-def blocks(num_frames: int, block_frames: int) -> Iterator[Block]:
-    """Cut `num_frames` into consecutive blocks of `block_frames`; the last one may be shorter.
+def blocks(num_frames: int, block_frames: int, start_frame: int = 0, stop_frame: int | None = None) -> Iterator[Block]:
+    """Cut the frames from `start_frame` to `stop_frame` into consecutive blocks; the last one may be shorter.
+
+    Args:
+        num_frames: of the whole; the block that ends there is the last.
+        block_frames: length of a block.
+        start_frame: where the first block begins.
+        stop_frame: where the last one ends; `num_frames` when absent.
 
     Raises:
         ConfigError: `block_frames` is not positive.
     """
     if block_frames < 1:
         raise ConfigError("block_frames", f"{block_frames} is not a length", "use 1 or more")
-    for start in range(0, num_frames, block_frames):
-        stop = min(start + block_frames, num_frames)
+    end = num_frames if stop_frame is None else stop_frame
+    for start in range(start_frame, end, block_frames):
+        stop = min(start + block_frames, end)
         yield Block(start_frame=start, stop_frame=stop, is_last=stop == num_frames)
 
 

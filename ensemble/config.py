@@ -16,6 +16,7 @@ from ensemble.types import Role
 S = TypeVar("S", bound="Settings")
 Device = Literal["auto", "cpu", "cuda"]
 BUILT_IN_VOICES = ("naive", "seeded")
+LEADER_GAIN = "leader-gain"
 RESERVED_NAMES = ("conductor", "leader", "listener", "mix")
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
 
@@ -46,7 +47,8 @@ class FollowerSettings(Settings):
     pan: float = Field(default=0.0, ge=-1.0, le=1.0)
     """-1 left, 0 centre, 1 right."""
     voice: str = "naive"
-    """naive, seeded (a network with random weights), a shipped voice's name, or the path of one (.safetensors)."""
+    """naive, seeded (a network with random weights), a shipped voice's name, or the path of one (.safetensors). Drums
+    play naive, drums, or the path of a kit."""
     device: Device = "auto"
     """auto and cpu play on the compiled CPU kernels, cuda on torch."""
 
@@ -112,8 +114,8 @@ class BandSettings(Settings):
     name: Name
     followers: tuple[FollowerSettings, ...] = Field(min_length=1, max_length=32)
     mix: MixSettings = MixSettings()
-    conductor: Literal["leader-gain"] = "leader-gain"
-    """Where the dynamics come from."""
+    conductor: str = LEADER_GAIN
+    """Where the dynamics come from: leader-gain, a shipped conductor's name, or the path of one (.safetensors)."""
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:
@@ -153,6 +155,21 @@ def shipped_voices() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in voices_dir().glob("*.safetensors")))
 
 
+def conductors_dir() -> Path:
+    """Where the trained conductors lie that come with the package."""
+    return Path(__file__).parent / "conductors"
+
+
+def shipped_conductors() -> tuple[str, ...]:
+    """The trained conductors that `conductor` knows by name."""
+    return tuple(sorted(path.stem for path in conductors_dir().glob("*.safetensors")))
+
+
+def located_conductor(conductor: str, folder: Path) -> str:
+    """A conductor's name, or where its file lies; see `located_voice`."""
+    return conductor if conductor in (LEADER_GAIN, *shipped_conductors()) else str((folder / conductor).absolute())
+
+
 def load_band(name_or_path: str) -> BandSettings:
     """Read a shipped band by name, or a user's own from a YAML file.
 
@@ -168,7 +185,8 @@ def load_band(name_or_path: str) -> BandSettings:
     band = parse(BandSettings, read_yaml(path, "give the path of a band in YAML"), str(path))
     voices = [located_voice(follower.voice, path.parent) for follower in band.followers]
     followers = [one.model_copy(update={"voice": voice}) for one, voice in zip(band.followers, voices, strict=True)]
-    return band.model_copy(update={"followers": tuple(followers)})
+    conductor = located_conductor(band.conductor, path.parent)
+    return band.model_copy(update={"followers": tuple(followers), "conductor": conductor})
 
 
 def located_voice(voice: str, folder: Path) -> str:

@@ -11,7 +11,7 @@ import re
 import shutil
 import socket
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -31,8 +31,35 @@ _PARTIAL = ".partial-"
 _WRITER = f"{socket.gethostname()}-{os.getpid()}"
 
 
+class Delivery:
+    """A folder on its way.
+
+    Args:
+        path: where to write.
+        out: where everything will be.
+        earlier: names in `out` that are still an earlier render's.
+    """
+
+    def __init__(self, path: Path, out: Path, earlier: Iterable[str]) -> None:
+        self.path = path
+        self._out = out
+        self._earlier = set(earlier)
+
+    def hand_over(self, name: str) -> None:
+        """Give out one finished folder before the rest; it can be read under either path.
+
+        What would replace a part of an earlier render waits for the end. If the rest fails, it is taken back.
+
+        Raises:
+            OSError: the folder cannot be moved.
+        """
+        if name not in self._earlier:
+            (self.path / name).rename(self._out / name)
+            (self.path / name).symlink_to(Path("..") / ".." / name)
+
+
 @contextlib.contextmanager
-def delivery(out: Path, *, force: bool) -> Iterator[Path]:
+def delivery(out: Path, *, force: bool) -> Iterator[Delivery]:
     """Lend a folder to write into; on success its content moves into `out`, on failure `out` is as it was.
 
     Args:
@@ -50,12 +77,12 @@ def delivery(out: Path, *, force: bool) -> Iterator[Path]:
     try:
         earlier = _earlier(out, aside, force=force)
         (aside / "new").mkdir()
-        yield aside / "new"
+        yield Delivery(aside / "new", out, (path.name for path in earlier))
         _publish(aside, out, earlier)
     except OSError as error:
         raise _refused(out, error) from error
     finally:
-        shutil.rmtree(aside, ignore_errors=True)
+        _clear(aside, out)
         for folder in made:
             with contextlib.suppress(OSError):  # only the empty ones go
                 folder.rmdir()
@@ -77,7 +104,7 @@ def _earlier(out: Path, aside: Path, *, force: bool) -> list[Path]:
         if host != socket.gethostname() or (pid.isdigit() and psutil.pid_exists(int(pid))):
             cure = f"wait for it, or delete {partial.name} if it is gone"
             raise OutputError(str(out), "is being written by another render", cure)
-        shutil.rmtree(partial)
+        _clear(partial, out)
     present = {path.name for path in out.iterdir()} - {aside.name}
     if present and not force:
         raise OutputError(str(out), "exists and is not empty", "name another, or add --force to replace a render")
@@ -97,7 +124,9 @@ def _publish(aside: Path, out: Path, earlier: list[Path]) -> None:
     old, new = aside / "old", aside / "new"
     old.mkdir()
     moves = [(path, old / path.name) for path in earlier]
-    moves += [(path, out / path.name) for path in sorted(new.iterdir(), key=lambda path: path.name == "manifest.json")]
+    given = [path for path in new.iterdir() if path.is_symlink()]
+    rest = sorted(set(new.iterdir()) - set(given), key=lambda path: path.name == "manifest.json")
+    moves += [(path, out / path.name) for path in rest]
     done: list[tuple[Path, Path]] = []
     try:
         for source, target in moves:
@@ -107,6 +136,17 @@ def _publish(aside: Path, out: Path, earlier: list[Path]) -> None:
         for source, target in reversed(done):
             target.rename(source)
         raise
+    for path in given:  # they stay where they are
+        path.unlink()
+
+
+def _clear(aside: Path, out: Path) -> None:
+    """Take back what was handed over from here, and everything else in it."""
+    if (aside / "new").is_dir():
+        for path in (aside / "new").iterdir():
+            if path.is_symlink():
+                shutil.rmtree(out / path.name, ignore_errors=True)
+    shutil.rmtree(aside, ignore_errors=True)
 
 
 def _refused(out: Path, error: OSError) -> OutputError:

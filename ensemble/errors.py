@@ -34,6 +34,10 @@ class VoiceError(EnsembleError):
     """A voice's weights or its card cannot be used."""
 
 
+class ConductorError(EnsembleError):
+    """A conductor's weights or its card cannot be used."""
+
+
 class WireError(EnsembleError):
     """Bytes are not a message of this version."""
 
@@ -56,3 +60,15 @@ class VerifyError(EnsembleError):
 
 class DataError(EnsembleError):
     """A data set, a score or a label file cannot be used."""
+
+
+class RetrieveError(EnsembleError):
+    """Nothing could be found that comes next."""
+
+
+class StoreError(EnsembleError):
+    """The store of recordings cannot be used."""
+
+
+class StoreBusyError(StoreError):
+    """Another process has the store open."""

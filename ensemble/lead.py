@@ -1,33 +1,40 @@
-"""The leader as a render keeps it: taken in from a recording or a score, and taken up again to verify."""
+"""The leader as a render keeps it: taken in from a recording or a score, extended, and taken up again to verify."""
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from ensemble.audio.files import prepare_leader, read_clip, write_clip
 from ensemble.clock import hop_samples
+from ensemble.continuations import Continuation
 from ensemble.data.score import is_score, kept_name, read_score
 from ensemble.data.symbolic import hear_melody, play_melody
 from ensemble.deliver import receipt
 from ensemble.errors import AudioError, DataError, VerifyError
-from ensemble.plan import Manifest
-from ensemble.types import AudioClip, Heard
+from ensemble.listen.listener import at_analysis_rate
+from ensemble.plan import ContinuationPlan, Manifest
+from ensemble.takes import HEARD_BEFORE_S, ExtendedLead, take_name
+from ensemble.types import AudioClip, FloatArray, Heard
 
 LEADER = "leader.wav"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lead:
-    """What the band follows: a clip, and where it was played from a score, everything there is to hear in it."""
+    """What the band follows: a clip, and where it was played from a score, everything there is to hear in it.
+
+    extended: how it goes on, where that is decided already.
+    """
 
     clip: AudioClip
     known: Heard | None = None
     score_sha256: str | None = None
     source_sha256: str = ""
+    extended: tuple[ExtendedLead, ...] = ()
 
 
 def take_in(source: Path, sample_rate: int, folder: Path) -> Lead:
@@ -51,18 +58,51 @@ def take_in(source: Path, sample_rate: int, folder: Path) -> Lead:
     return Lead(clip=read_clip(folder / LEADER), source_sha256=source_sha256)
 
 
-def take_up(folder: Path, manifest: Manifest) -> Lead:
-    """The leader of an earlier render, checked against its manifest.
+def extend(lead: Lead, number: int, continuation: Continuation, folder: Path) -> ExtendedLead:
+    """Keep one way of going on as its take's `leader.wav`; what is followed is what that file holds.
 
     Raises:
-        VerifyError: the leader or its score is gone, or is another one.
+        OSError: the folder cannot be written.
     """
+    name = take_name(number)
+    (folder / name).mkdir()
+    path = folder / name / LEADER
+    before = lead.clip.samples[:, : continuation.begin_sample]
+    samples = np.concatenate([before, continuation.clip.samples], axis=1)
+    write_clip(path, AudioClip(samples=_whole(samples, lead.clip.sample_rate), sample_rate=lead.clip.sample_rate))
+    return _as_followed(name, read_clip(path), continuation.begin_sample, continuation.beats_s)
+
+
+def take_up(folder: Path, manifest: Manifest) -> Lead:
+    """The leader of an earlier render, and how it went on, checked against its manifest.
+
+    Raises:
+        VerifyError: a leader or the score is gone, or is another one.
+    """
+    lead = _as_recorded(folder, manifest)
+    extended = []
+    for number, kept in enumerate(manifest.plan.continuations, 1):
+        name = take_name(number)
+        clip = _kept(folder / name / LEADER, kept.leader_sha256)
+        extended.append(_as_followed(name, clip, kept.begin_sample, np.array(kept.beats_s, np.float64)))
+    return replace(lead, extended=tuple(extended))
+
+
+def planned(continuation: Continuation, lead: ExtendedLead) -> ContinuationPlan:
+    """What the plan says of it."""
+    return ContinuationPlan(
+        leader_sha256=lead.sha256,
+        begin_sample=continuation.begin_sample,
+        beats_s=tuple(continuation.beats_s.tolist()),
+        total=continuation.total,
+        hops=continuation.hops,
+    )
+
+
+def _as_recorded(folder: Path, manifest: Manifest) -> Lead:
     path = folder / LEADER
-    try:
-        clip = read_clip(path)
-    except AudioError as error:
-        raise VerifyError(str(path), error.problem, "render again from the recording") from error
-    if clip.digest != manifest.plan.leader_sha256 or receipt(path) != manifest.leader:
+    clip = _kept(path, manifest.plan.leader_sha256)
+    if receipt(path) != manifest.leader:
         raise VerifyError(str(path), "is not the leader of this manifest", "render again")
     if manifest.plan.score_sha256 is None:
         return Lead(clip=clip)
@@ -76,12 +116,43 @@ def take_up(folder: Path, manifest: Manifest) -> Lead:
     return Lead(clip=clip, known=hear_melody(score.melody), score_sha256=score.sha256)
 
 
+def _kept(path: Path, sha256: str) -> AudioClip:
+    """A leader that a render kept."""
+    try:
+        clip = read_clip(path)
+    except AudioError as error:
+        raise VerifyError(str(path), error.problem, "render again from the recording") from error
+    if clip.digest != sha256:
+        raise VerifyError(str(path), "is not the leader of this manifest", "render again")
+    return clip
+
+
+def _as_followed(name: str, clip: AudioClip, begin_sample: int, beats_s: np.ndarray) -> ExtendedLead:
+    hop = hop_samples(clip.sample_rate)
+    begin_frame = begin_sample // hop
+    start_frame = max(0, begin_frame - round(HEARD_BEFORE_S * clip.sample_rate / hop))
+    window = AudioClip(samples=clip.samples[:, start_frame * hop :], sample_rate=clip.sample_rate)
+    return ExtendedLead(
+        name=name,
+        num_samples=clip.num_samples,
+        begin_frame=begin_frame,
+        window=at_analysis_rate(window),
+        window_start_frame=start_frame,
+        beats_s=beats_s,
+        sha256=clip.digest,
+    )
+
+
 def _keep(recording: AudioClip, sample_rate: int, folder: Path) -> None:
-    """Write a recording as the band follows it, in whole control frames: every rate cuts it into the same ones."""
-    prepared = prepare_leader(recording, sample_rate)
-    missing = -prepared.num_samples % hop_samples(sample_rate)
-    padded = np.pad(prepared.samples, ((0, 0), (0, missing))) if missing else prepared.samples
-    write_clip(folder / LEADER, AudioClip(samples=padded, sample_rate=sample_rate))
+    """Write a recording as the band follows it."""
+    samples = _whole(prepare_leader(recording, sample_rate).samples, sample_rate)
+    write_clip(folder / LEADER, AudioClip(samples=samples, sample_rate=sample_rate))
+
+
+def _whole(samples: FloatArray, sample_rate: int) -> FloatArray:
+    """Filled up to whole control frames: every rate cuts it into the same ones.  [channels, samples]"""
+    missing = -samples.shape[1] % hop_samples(sample_rate)
+    return np.pad(samples, ((0, 0), (0, missing))) if missing else samples
 
 
 def _sha256(path: Path) -> str:

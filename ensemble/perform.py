@@ -1,24 +1,36 @@
-"""The pipeline, written once: hear the leader, write the parts, then conduct and play block by block."""
+"""The pipeline, written once: hear the leader, find how it goes on, write the parts, conduct and play block by block.
+
+All takes begin with the same leader. What they share is conducted and played once; where they part, every player's
+state is forked, and each take goes on from there.
+"""
 
 from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 
 from ensemble import clock
 from ensemble.band import Band, Promise
+from ensemble.continuations import Continuation, Wish
+from ensemble.lead import Lead
 from ensemble.listen.listener import at_analysis_rate
+from ensemble.listen.overrides import with_overrides
 from ensemble.plan import RenderPlan
-from ensemble.types import AudioClip, Dynamics, Heard, Hits, Part, Score, Stem
+from ensemble.takes import AS_GIVEN, ExtendedLead, Take, heard_on
+from ensemble.types import AudioClip, ConductorState, Dynamics, Heard, Hits, Part, PlayerState, Score, Stem
 
-Stage = Literal["listen", "arrange", "play"]
-OnStem = Callable[[Stem], None]
+Stage = Literal["listen", "retrieve", "arrange", "play"]
 OnProgress = Callable[[Stage, int, int], None]
+TAIL_S = 12.0
+"""Of the leader, that a retriever gets as it is kept: what it joins to, and all that it may cut off."""
+LOOKING_S = 600.0
+"""The store may have to be filled first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,98 +46,168 @@ class Pace:
     deadline_s: float = 120.0
 
 
+class Recorder(Protocol):
+    """Keeps a performance as it happens."""
+
+    def extend(self, continuations: Sequence[Continuation]) -> tuple[ExtendedLead, ...]:
+        """Keep the leaders that go on; what the band follows is what their files hold."""
+
+    def stem(self, takes: Sequence[str], stem: Stem) -> None:
+        """Every stem of every block, in order of time, then of the plan's followers; of all takes that share it."""
+
+    def finish(self, take: Take) -> None:
+        """The take's last stem was given; the next take may still be playing."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Performance:
-    """What was understood, written and predicted; what was played went to `on_stem`."""
+    """What came of it. takes: the leader as given first. shared_frames: that all takes begin with."""
 
-    heard: Heard
-    parts: tuple[Part | Hits, ...]
-    dynamics: Dynamics
-    num_frames: int
+    takes: tuple[Take, ...]
+    shared_frames: int
     seconds: dict[str, float]
 
 
 def perform(
-    band: Band,
-    leader: AudioClip,
-    plan: RenderPlan,
-    pace: Pace,
-    on_stem: OnStem,
-    on_progress: OnProgress,
-    known: Heard | None = None,
+    band: Band, lead: Lead, plan: RenderPlan, pace: Pace, recorder: Recorder, on_progress: OnProgress
 ) -> Performance:
     """Play one plan with one band.
 
     Args:
         band: who does the work, in this process or on a cluster.
-        leader: the recording to follow, at the plan's rate.
+        lead: the recording to follow, at the plan's rate; where it plays from a score, what there is to hear in it;
+            and where it was extended before, how it went on.
         plan: everything that decides the bytes.
         pace: how the work is cut up.
-        on_stem: receives every stem of every block, in order of time, then of the plan's followers.
+        recorder: receives the leaders that go on, and every stem.
         on_progress: told the stage and how much of it is done (done, total).
-        known: what there is to hear, where the leader plays from a score; otherwise the band listens.
 
     Raises:
         EnsembleError: an input is refused, or somebody could not answer.
     """
     seconds: dict[str, float] = {}
-    num_frames = clock.frames_for(leader.num_samples, plan.sample_rate) + round(plan.tail_s * clock.FRAME_RATE_HZ)
+    with _timed(seconds, "listen"):
+        on_progress("listen", 0, 1)
+        clip = at_analysis_rate(lead.clip)
+        asked = band.listen(clip) if lead.known is None else band.hold(lead.known)
+        (heard,) = band.collect([asked], _long(clip, pace))
+        if not plan.overrides.is_empty:
+            heard = with_overrides(heard, plan.overrides)
+            asked = band.hold(heard)
+    extended = lead.extended
+    if plan.extension is not None and not extended:
+        with _timed(seconds, "retrieve"):
+            on_progress("retrieve", 0, 1)
+            (found,) = band.collect([band.retrieve(asked, _wish(lead, clip, plan))], pace.deadline_s + LOOKING_S)
+            extended = recorder.extend(found)
+    with _timed(seconds, "listen"):
+        windows = [band.listen(one.window) for one in extended]
+        heards = [heard]
+        for one, window in zip(extended, band.collect(windows, _long(clip, pace)), strict=True):
+            heards.append(heard_on(heard, one, window))
+    with _timed(seconds, "arrange"):
+        on_progress("arrange", 0, 1)
+        samples = [lead.clip.num_samples, *(one.num_samples for one in extended)]
+        named = zip([AS_GIVEN, *(one.name for one in extended)], heards, samples, strict=True)
+        leading = [
+            _Leading(name, asked if value is heard else band.hold(value), value, _num_frames(length, plan))
+            for name, value, length in named
+        ]
+        written = band.collect([band.arrange(one.heard, one.num_frames) for one in leading], _long(clip, pace))
+        fork = band.fork([(one.heard, one.num_frames) for one in leading])
+        (shared_frames,) = band.collect([fork], _long(clip, pace))
+    with _timed(seconds, "play"):
+        takes = _play(band, leading, written, shared_frames, plan, pace, recorder, on_progress)
+    return Performance(takes=takes, shared_frames=shared_frames, seconds=seconds)
 
-    began = time.perf_counter()
-    on_progress("listen", 0, 1)
-    heard = band.listen(at_analysis_rate(leader)) if known is None else band.hold(known)
-    (heard_value,) = band.collect([heard], _long(leader, pace))
-    seconds["listen"] = time.perf_counter() - began
 
-    began = time.perf_counter()
-    on_progress("arrange", 0, 1)
-    (parts,) = band.collect([band.arrange(heard, num_frames)], _long(leader, pace))
-    seconds["arrange"] = time.perf_counter() - began
+class _Leading(NamedTuple):
+    """Whom one take follows."""
 
-    began = time.perf_counter()
-    dynamics = _play(band, heard, num_frames, plan, pace, on_stem, on_progress)
-    seconds["play"] = time.perf_counter() - began
-    return Performance(heard=heard_value, parts=parts, dynamics=dynamics, num_frames=num_frames, seconds=seconds)
+    name: str
+    heard: Promise[Heard]
+    value: Heard
+    num_frames: int
+
+
+class _States(NamedTuple):
+    """Where everybody stands: a value, so that it can be forked."""
+
+    conducting: Promise[ConductorState]
+    playing: dict[str, Promise[PlayerState]]
+
+
+class _Asked(NamedTuple):
+    """One block that was asked for."""
+
+    takes: tuple[str, ...]
+    block: clock.Block
+    score: Promise[Score]
+    stems: list[Promise[Stem]]
 
 
 def _play(
     band: Band,
-    heard: Promise[Heard],
-    num_frames: int,
+    leading: Sequence[_Leading],
+    written: Sequence[tuple[Part | Hits, ...]],
+    shared_frames: int,
     plan: RenderPlan,
     pace: Pace,
-    on_stem: OnStem,
+    recorder: Recorder,
     on_progress: OnProgress,
-) -> Dynamics:
-    """Conduct once per block, let everyone play at once, hand the stems on in order."""
+) -> tuple[Take, ...]:
+    """Conduct once per block, let everyone play at once, hand the stems on in order; the first take ends first."""
     names = [follower.name for follower in plan.band.followers]
-    conducting = band.start_conducting()
-    playing = {name: band.start_playing(name) for name in names}
-    waiting: deque[tuple[clock.Block, Promise[Score], list[Promise[Stem]]]] = deque()
-    predicted: list[Dynamics] = []
+    everyone = tuple(one.name for one in leading)
+    predicted: dict[str, list[Dynamics]] = {name: [] for name in everyone}
+    takes: list[Take] = []
+    waiting: deque[_Asked] = deque()
+    total = shared_frames + sum(one.num_frames - shared_frames for one in leading)
+    done = 0
 
     def deliver_oldest() -> None:
-        block, score, stems = waiting.popleft()
-        predicted.append(band.collect([score], pace.deadline_s)[0].dynamics)
-        for stem in band.collect(stems, pace.deadline_s):
-            on_stem(stem)
-        on_progress("play", block.stop_frame, num_frames)
+        nonlocal done
+        asked = waiting.popleft()
+        dynamics = band.collect([asked.score], pace.deadline_s)[0].dynamics
+        for take in asked.takes:
+            predicted[take].append(dynamics)
+        for stem in band.collect(asked.stems, pace.deadline_s):
+            recorder.stem(asked.takes, stem)
+        done += asked.block.num_frames
+        on_progress("play", done, total)
+        if asked.block.is_last:
+            finish(everyone.index(asked.takes[0]))
 
-    for block in clock.blocks(num_frames, pace.block_frames):
-        score, conducting = band.conduct(heard, num_frames, block, conducting)
-        stems = []
-        for name in names:
-            stem, playing[name] = band.play(name, score, playing[name])
-            stems.append(stem)
-        waiting.append((block, score, stems))
-        if len(waiting) >= pace.in_flight:
-            deliver_oldest()
+    def finish(number: int) -> None:
+        one = leading[number]
+        dynamics = _joined(predicted[one.name])
+        take = Take(name=one.name, heard=one.value, parts=written[number], dynamics=dynamics, num_frames=one.num_frames)
+        takes.append(take)
+        recorder.finish(take)
+
+    def go_on(one: _Leading, shared_by: tuple[str, ...], states: _States, start: int, stop: int) -> _States:
+        conducting, playing = states.conducting, dict(states.playing)
+        for block in clock.blocks(one.num_frames, pace.block_frames, start, stop):
+            score, conducting = band.conduct(one.heard, one.num_frames, block, conducting)
+            stems = []
+            for name in names:
+                stem, playing[name] = band.play(name, score, playing[name])
+                stems.append(stem)
+            waiting.append(_Asked(shared_by, block, score, stems))
+            if len(waiting) >= pace.in_flight:
+                deliver_oldest()
+        return _States(conducting, playing)
+
+    start = _States(band.start_conducting(), {name: band.start_playing(name) for name in names})
+    forked = go_on(leading[0], everyone, start, 0, shared_frames)
+    for one in leading:
+        go_on(one, (one.name,), forked, shared_frames, one.num_frames)
     while waiting:
         deliver_oldest()
-    return _joined(predicted)
+    return tuple(takes)
 
 
-def _joined(blocks: list[Dynamics]) -> Dynamics:
+def _joined(blocks: Sequence[Dynamics]) -> Dynamics:
     return Dynamics(
         start_frame=0,
         parts=blocks[0].parts,
@@ -135,6 +217,33 @@ def _joined(blocks: list[Dynamics]) -> Dynamics:
     )
 
 
+def _wish(lead: Lead, clip: AudioClip, plan: RenderPlan) -> Wish:
+    if plan.extension is None:
+        raise ValueError("no extension is planned")
+    start = max(0, lead.clip.num_samples - round(TAIL_S * plan.sample_rate))
+    tail = AudioClip(samples=np.ascontiguousarray(lead.clip.samples[:, start:]), sample_rate=plan.sample_rate)
+    return Wish(
+        leader=clip,
+        tail=tail,
+        tail_start_sample=start,
+        extend_s=plan.extension.extend_s,
+        top_k=plan.extension.top_k,
+        source_sha256=lead.source_sha256,
+    )
+
+
+def _num_frames(num_samples: int, plan: RenderPlan) -> int:
+    """Of a whole take: the leader's, and the band's ringing after its end."""
+    return clock.frames_for(num_samples, plan.sample_rate) + round(plan.tail_s * clock.FRAME_RATE_HZ)
+
+
 def _long(leader: AudioClip, pace: Pace) -> float:
     """The deadline of a stage that works on the whole leader at once."""
     return pace.deadline_s + 2.0 * leader.duration_s
+
+
+@contextmanager
+def _timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
+    began = time.perf_counter()
+    yield
+    seconds[stage] = seconds.get(stage, 0.0) + time.perf_counter() - began

@@ -12,15 +12,39 @@ from pathlib import Path
 from pydantic import Field, ValidationError
 
 from ensemble.config import BandSettings, Settings, first_complaint
+from ensemble.continuations import Hop
 from ensemble.errors import VerifyError
+from ensemble.listen.overrides import Overrides
+from ensemble.retrieve.settings import RetrieveSettings
 
 MANIFEST_VERSION = 1
 LIBRARIES = (
     "numpy", "scipy", "numba", "llvmlite", "torch", "swift-f0", "onnxruntime", "soundfile", "soxr", "pyloudnorm",
-    "mido",
+    "mido", "python-stretch",
 )  # fmt: skip
 SWITCHES = ("OPENBLAS_CORETYPE", "NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES", "NPY_DISABLE_CPU_FEATURES")
 """Environment variables that change which machine code runs."""
+
+
+class Extension(Settings):
+    """How the leader is wanted to go on after its end."""
+
+    extend_s: float = Field(gt=0.0, le=600.0)
+    top_k: int = Field(default=2, ge=1, le=16)
+    retrieve: RetrieveSettings = RetrieveSettings()
+
+
+class ContinuationPlan(Settings):
+    """How it goes on in one take: the choice that retrieval made. Its sound is kept as the take's `leader.wav`."""
+
+    leader_sha256: str
+    """Of that file's samples."""
+    begin_sample: int = Field(ge=0)
+    """Where the new sound begins, with the cross-fade out of the leader."""
+    beats_s: tuple[float, ...]
+    """Of the new sound, in seconds of the whole."""
+    total: float
+    hops: tuple[Hop, ...]
 
 
 class RenderPlan(Settings):
@@ -41,6 +65,12 @@ class RenderPlan(Settings):
     """How long the band may ring after the leader's end."""
     weights_sha256: dict[str, str] = {}
     """Of every voice file, by part."""
+    overrides: Overrides = Overrides()
+    """What the player said of the recording, in place of what is heard."""
+    extension: Extension | None = None
+    """What was asked for; None where the band ends with the leader."""
+    continuations: tuple[ContinuationPlan, ...] = ()
+    """What was found, best first: take-01, take-02 and so on."""
 
 
 class HeardSummary(Settings):
@@ -95,6 +125,8 @@ class Execution(Settings):
     """Wall time per stage; `total` is everything from the call to the manifest."""
     busy_s: dict[str, float] = {}
     """Seconds of work per worker."""
+    shared_s: float = 0.0
+    """Music that all takes begin with, conducted and played once."""
 
 
 class Manifest(Settings):

@@ -2,31 +2,37 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from ensemble import clock, demo
 from ensemble.audio.files import printable
 from ensemble.band import Band, LocalBand, Tally
-from ensemble.conduct.midi import write_midi
+from ensemble.conduct.models import conductor_sha256
 from ensemble.config import BandSettings, load_band, located_voice
-from ensemble.deliver import StemFiles, delivery, receipt, write_dynamics
+from ensemble.deliver import delivery, receipt
 from ensemble.lead import LEADER, Lead, take_in
-from ensemble.measure.levels import stem_facts
-from ensemble.mix.bus import mix_files
+from ensemble.listen.overrides import Overrides
 from ensemble.perform import Pace, Performance, perform
-from ensemble.plan import Execution, HeardSummary, Manifest, RenderPlan, TakeReceipt, ensemble_version, fingerprint
+from ensemble.plan import (
+    Execution,
+    Extension,
+    HeardSummary,
+    Manifest,
+    RenderPlan,
+    TakeReceipt,
+    ensemble_version,
+    fingerprint,
+)
 from ensemble.play.checkpoint import weights_sha256
 from ensemble.report import write_report
+from ensemble.studio import OnProgress, OnTake, Studio
 from ensemble.types import Heard
 
 Seat = Callable[[RenderPlan], Band]
 """Seats the players of a plan: `LocalBand`, or one that puts them on a cluster."""
-OnProgress = Callable[[str, int, int], None]
-TAKE = "take-00"
 DEFAULT_BAND = "rock"
 DEFAULT_RATE = 48_000
 
@@ -42,7 +48,10 @@ def render(
     force: bool = False,
     seat: Seat = LocalBand,
     pace: Pace | None = None,
+    overrides: Overrides | None = None,
+    extension: Extension | None = None,
     on_progress: OnProgress | None = None,
+    on_take: Callable[[Path], None] | None = None,
 ) -> Manifest:
     """Let a band follow a recording, or a melody in **kern or MIDI, which is then sounded and known by heart.
 
@@ -56,7 +65,10 @@ def render(
         force: replace an earlier render in `out`.
         seat: seats the players; the default plays in this process, `agents.band.RayBand` on Ray.
         pace: how the work is cut up; never changes the sound.
+        overrides: a tempo, a key or chords in place of what is heard.
+        extension: how the leader goes on after its end, in how many ways; it ends where the recording does when absent.
         on_progress: told the stage and how much of it is done (done, total).
+        on_take: told the folder of each take as soon as it can be heard; later ones may still be playing.
 
     Returns:
         The manifest, as written to `out/manifest.json`.
@@ -72,11 +84,13 @@ def render(
         settings = settings.with_voice(located_voice(voice, Path.cwd()))
     clock.hop_samples(sample_rate)
     weights = {follower.name: digest for follower in settings.followers if (digest := weights_sha256(follower.voice))}
+    if digest := conductor_sha256(settings.conductor):
+        weights["conductor"] = digest
     source = demo.leader_path() if leader is None else Path(leader)
 
     with delivery(Path(out), force=force) as folder:
         progress("read", 0, 1)
-        lead = take_in(source, sample_rate, folder)
+        lead = take_in(source, sample_rate, folder.path)
         plan = RenderPlan(
             leader_sha256=lead.clip.digest,
             score_sha256=lead.score_sha256,
@@ -84,95 +98,90 @@ def render(
             seed=seed,
             band=settings,
             weights_sha256=weights,
+            overrides=overrides or Overrides(),
+            extension=extension,
         )
-        made = produce(lead, plan, folder, seat, pace, progress)
+
+        def hand_over(take: str) -> None:
+            folder.hand_over(take)
+            if on_take is not None:
+                on_take(Path(out) / take)
+
+        made = produce(lead, plan, folder.path, seat, pace, progress, hand_over)
         progress("report", 0, 1)
         performance = made.performance
         manifest = Manifest(
             ensemble_version=ensemble_version(),
-            plan=plan,
+            plan=made.plan,
             source=printable(Path(source.name)),
             source_sha256=lead.source_sha256,
-            heard=_summary(performance.heard),
-            leader=receipt(folder / LEADER),
-            takes={TAKE: made.take},
+            heard=_summary(performance.takes[0].heard),
+            leader=receipt(folder.path / LEADER),
+            takes=made.takes,
             execution=Execution(
                 band_kind=made.band_kind,
                 block_frames=pace.block_frames,
                 actors=made.actors,
                 restarts=made.tally.restarts,
-                duration_s=performance.num_frames / clock.FRAME_RATE_HZ,
+                duration_s=max(take.num_frames for take in performance.takes) / clock.FRAME_RATE_HZ,
                 seconds=made.seconds | {"total": time.perf_counter() - began},
                 busy_s=made.tally.busy_s,
+                shared_s=performance.shared_frames / clock.FRAME_RATE_HZ,
             ),
             fingerprint=fingerprint(),
             exact=made.tally.exact,
         )
-        manifest.write(folder / "manifest.json")
-        write_report(folder, manifest, performance.heard, performance.parts, performance.dynamics)
+        manifest.write(folder.path / "manifest.json")
+        write_report(folder.path, manifest, performance.takes)
     return manifest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Made:
-    """One plan, played into a folder."""
+    """One plan, played into a folder. plan: with what was found, where something was looked for."""
 
     performance: Performance
-    take: TakeReceipt
+    plan: RenderPlan
+    takes: dict[str, TakeReceipt]
     tally: Tally
     band_kind: str
     actors: int
     seconds: dict[str, float]
 
 
-def produce(lead: Lead, plan: RenderPlan, folder: Path, seat: Seat, pace: Pace, on_progress: OnProgress) -> Made:
-    """Play a plan into `folder/take-00`: stems, mix, MIDI and dynamics. The same bytes for the same plan.
+def produce(
+    lead: Lead,
+    plan: RenderPlan,
+    folder: Path,
+    seat: Seat,
+    pace: Pace,
+    on_progress: OnProgress,
+    on_take: OnTake = lambda _take: None,
+) -> Made:
+    """Play a plan into `folder/take-00` and on: stems, mix, MIDI and dynamics. The same bytes for the same plan.
 
     Raises:
         EnsembleError: an input is refused, or a player could not be seated or answered too late.
     """
-    take = folder / TAKE
-    seconds: dict[str, float] = {}
-    with _timed(seconds, "seat"):
-        on_progress("seat", 0, 1)
-        band = seat(plan)
+    began = time.perf_counter()
+    on_progress("seat", 0, 1)
+    band = seat(plan)
+    seated_s = time.perf_counter() - began
     try:
-        stems = StemFiles(take / "stems", plan.band.followers, plan.sample_rate)
-        try:
-            performance = perform(band, lead.clip, plan, pace, stems.append, on_progress, lead.known)
-        finally:
-            stems.close()
+        with Studio(lead, plan, folder, on_progress, on_take) as studio:
+            performance = perform(band, lead, plan, pace, studio, on_progress)
         tally = band.tally()
     finally:
         band.close()
-    with _timed(seconds, "mix"):
-        on_progress("mix", 0, 1)
-        mix_gain_db = mix_files(folder / LEADER, list(stems.paths.values()), take / "mix.wav", plan.band.mix)
-    with _timed(seconds, "write"):
-        (take / "parts").mkdir()
-        for follower, part in zip(plan.band.followers, performance.parts, strict=True):
-            write_midi(take / "parts" / f"{follower.name}.mid", part, follower, performance.heard)
-        write_dynamics(take / "dynamics.csv", performance.heard, performance.dynamics)
-    with _timed(seconds, "measure"):
-        on_progress("measure", 0, 1)
-        seams = clock.seams(performance.num_frames, plan.sample_rate)
-        facts = {name: stem_facts(path, seams) for name, path in (stems.paths | {"mix": take / "mix.wav"}).items()}
-        files = {str(path.relative_to(take)): receipt(path) for path in sorted(take.rglob("*")) if path.is_file()}
     return Made(
         performance=performance,
-        take=TakeReceipt(files=files, facts=facts, mix_gain_db=mix_gain_db),
+        plan=studio.plan,
+        takes=studio.takes,
         tally=tally,
         band_kind=band.kind,
         actors=band.actors,
-        seconds=performance.seconds | seconds,
+        seconds={"seat": seated_s} | performance.seconds | studio.seconds,
     )
-
-
-@contextlib.contextmanager
-def _timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
-    began = time.perf_counter()
-    yield
-    seconds[stage] = time.perf_counter() - began
 
 
 def _summary(heard: Heard) -> HeardSummary:

@@ -101,6 +101,7 @@ class Heard:
 
     beats_s [beats] float64, rising; chords: one per beat; first_downbeat: index of the first beat that opens a bar;
     tuning_cents: how far the leader's A4 lies above 440 Hz; warnings: what could not be followed, one sentence each.
+    swing: where in a beat its second half begins, 0.5 (straight) to 0.75; two thirds is a triplet's swing.
     """
 
     frames: Frames
@@ -112,9 +113,12 @@ class Heard:
     chords: tuple[Chord, ...]
     tuning_cents: float
     warnings: tuple[str, ...] = ()
+    swing: float = 0.5
 
     def __post_init__(self) -> None:
         check_array(self.beats_s, (None,), "beats_s", np.float64)
+        if not 0.5 <= self.swing <= 0.75:
+            raise ValueError(f"nobody swings at {self.swing} of the beat")
         if len(self.chords) != len(self.beats_s):
             raise ValueError(f"{len(self.chords)} chords for {len(self.beats_s)} beats")
         if len(self.beats_s) > 1 and not (np.diff(self.beats_s) > 0).all():

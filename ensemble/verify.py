@@ -9,13 +9,15 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import soundfile
 
+from ensemble.conduct.models import conductor_sha256
 from ensemble.deliver import receipt
 from ensemble.errors import VerifyError
 from ensemble.lead import LEADER, take_up
 from ensemble.perform import Pace
 from ensemble.plan import FileReceipt, Manifest, fingerprint
 from ensemble.play.checkpoint import weights_sha256
-from ensemble.rendering import TAKE, OnProgress, Seat, produce
+from ensemble.rendering import Seat, produce
+from ensemble.studio import OnProgress
 
 TOLERANCE_DB = -90.0
 """On another kind of machine the bytes may differ; the sound may not, by more than this."""
@@ -68,9 +70,11 @@ def verify(folder: Path, seat: Seat, pace: Pace, on_progress: OnProgress) -> Ver
     changed = tuple(sorted(name for name in here if here[name] != manifest.fingerprint.get(name)))
     with tempfile.TemporaryDirectory(prefix="ensemble-verify-") as name:
         again = Path(name)
-        (again / LEADER).symlink_to((folder / LEADER).resolve())
+        for kept in [LEADER, *(f"{one.name}/{LEADER}" for one in lead.extended)]:
+            (again / kept).parent.mkdir(exist_ok=True)
+            (again / kept).symlink_to((folder / kept).resolve())
         made = produce(lead, manifest.plan, again, seat, pace, on_progress)
-        found = {f"{TAKE}/{name}": now for name, now in made.take.files.items()}
+        found = {f"{take}/{name}": now for take, given in made.takes.items() for name, now in given.files.items()}
         checks = [_check(name, folder, again, expected[name], found.get(name)) for name in sorted(expected)]
     return Verification(checks=tuple(checks), same_machine=not changed, changed=changed)
 
@@ -102,3 +106,6 @@ def _check_voices(manifest: Manifest) -> None:
     for follower in manifest.plan.band.followers:
         if weights_sha256(follower.voice) != manifest.plan.weights_sha256.get(follower.name):
             raise VerifyError(follower.voice, f"is not the voice that {follower.name!r} played", "restore its weights")
+    conductor = manifest.plan.band.conductor
+    if conductor_sha256(conductor) != manifest.plan.weights_sha256.get("conductor"):
+        raise VerifyError(conductor, "is not the conductor that led the band", "restore its weights")

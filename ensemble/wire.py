@@ -13,8 +13,9 @@ from typing import Any, TypeVar
 import msgpack
 import numpy as np
 
-from ensemble import types
+from ensemble import continuations, types
 from ensemble.errors import WireError
+from ensemble.retrieve import chunks
 
 WIRE_VERSION = 1
 _ARRAY, _DATACLASS = 1, 2
@@ -24,6 +25,8 @@ _KINDS = {
     for kind in (
         types.AudioClip, types.Frames, types.Key, types.Chord, types.Heard, types.Note, types.Part, types.Hit,
         types.Hits, types.Dynamics, types.Cue, types.Score, types.ConductorState, types.PlayerState, types.Stem,
+        continuations.Term, continuations.SeamScore, continuations.Hop, continuations.Continuation, continuations.Wish,
+        chunks.Recording, chunks.Described,
     )
 }  # fmt: skip
 

@@ -87,5 +87,5 @@ def test_a_missing_file_and_a_folder_are_named(tmp_path: Path) -> None:
 
 def test_another_voice_replaces_every_pitched_one_and_leaves_the_drums() -> None:
     band = load_band("rock").with_voice("seeded")
-    assert [one.voice for one in band.followers] == ["seeded", "seeded", "naive"]
+    assert [one.voice for one in band.followers] == ["seeded", "seeded", "drums"]
     assert isinstance(band, BandSettings)

@@ -27,9 +27,10 @@ def manifest(source: str) -> Manifest:
 
 def deliver(out: Path, text: str = "new", *, force: bool = False) -> None:
     with delivery(out, force=force) as folder:
-        manifest(text).write(folder / "manifest.json")
-        (folder / "take-00").mkdir()
-        (folder / "take-00" / "mix.wav").write_text(text)
+        (folder.path / "take-00").mkdir()
+        (folder.path / "take-00" / "mix.wav").write_text(text)
+        folder.hand_over("take-00")
+        manifest(text).write(folder.path / "manifest.json")
 
 
 def whose(out: Path) -> tuple[str, str]:
@@ -39,7 +40,10 @@ def whose(out: Path) -> tuple[str, str]:
 
 def break_down(out: Path, *, force: bool = False) -> None:
     with delivery(out, force=force) as folder:
-        (folder / "leader.wav").write_text("half")
+        (folder.path / "leader.wav").write_text("half")
+        (folder.path / "take-00").mkdir()
+        (folder.path / "take-00" / "mix.wav").write_text("half")
+        folder.hand_over("take-00")
         raise ZeroDivisionError
 
 
@@ -131,9 +135,41 @@ def test_what_a_killed_render_left_is_cleared_away(tmp_path: Path) -> None:
     assert content(tmp_path) == WHOLE
 
 
+def test_a_take_can_be_heard_before_the_rest_is_done(tmp_path: Path) -> None:
+    with delivery(tmp_path, force=False) as folder:
+        (folder.path / "take-00").mkdir()
+        (folder.path / "take-00" / "mix.wav").write_text("heard")
+        folder.hand_over("take-00")
+        assert (tmp_path / "take-00" / "mix.wav").read_text() == "heard"
+        assert (folder.path / "take-00" / "mix.wav").read_text() == "heard"
+        manifest("new").write(folder.path / "manifest.json")
+    assert whose(tmp_path) == ("new", "heard")
+    assert content(tmp_path) == WHOLE
+
+
+def test_a_take_that_would_replace_an_earlier_one_waits_for_the_end(tmp_path: Path) -> None:
+    deliver(tmp_path, "old")
+    with delivery(tmp_path, force=True) as folder:
+        (folder.path / "take-00").mkdir()
+        (folder.path / "take-00" / "mix.wav").write_text("new")
+        folder.hand_over("take-00")
+        assert whose(tmp_path) == ("old", "old")
+        manifest("new").write(folder.path / "manifest.json")
+    assert whose(tmp_path) == ("new", "new")
+
+
+def test_what_a_killed_render_handed_over_is_cleared_away(tmp_path: Path) -> None:
+    left = tmp_path / f".partial-{socket.gethostname()}-{2**22 + 1}-abc"
+    (left / "new").mkdir(parents=True)
+    (tmp_path / "take-00").mkdir()
+    (left / "new" / "take-00").symlink_to(Path("..") / ".." / "take-00")
+    deliver(tmp_path)
+    assert content(tmp_path) == WHOLE
+
+
 def test_two_renders_never_share_a_folder(tmp_path: Path) -> None:
     with delivery(tmp_path, force=False) as first:
-        manifest("first").write(first / "manifest.json")
+        manifest("first").write(first.path / "manifest.json")
         with pytest.raises(OutputError, match="is being written by another render"):
             deliver(tmp_path, force=True)
     assert Manifest.read(tmp_path / "manifest.json").source == "first"

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import io
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,12 @@ import numpy as np
 import pytest
 import soundfile
 
+from ensemble.conduct.midi import write_midi
 from ensemble.config import load_band
 from ensemble.errors import OutputError
 from ensemble.plan import Execution, FileReceipt, HeardSummary, Manifest, RenderPlan, StemFacts, TakeReceipt
 from ensemble.report import facts, pictures, write_report
+from ensemble.takes import Take
 from ensemble.types import Chord, Dynamics, Frames, Heard, Hit, Hits, Key, Note, Part
 
 RATE = 16_000
@@ -69,9 +72,14 @@ def render(folder: Path, heard: Heard) -> dict[str, Any]:
     loudness = np.full((3, FRAMES), -20.0, np.float32)
     measured = StemFacts(peak_dbfs=-3.0, true_peak_dbtp=-2.9, loudness_lufs=-16.2, click_ratio=0.8)
     receipt = FileReceipt(sha256="ab" * 32, samples_sha256="cd" * 32)
+    band = load_band("rock")
+    written = (a_part("bass", 110), a_part("rhythm", 330), Hits(name="drums", hits=hits, num_frames=FRAMES))
+    (folder / "take-00" / "parts").mkdir()
+    for follower, part in zip(band.followers, written, strict=True):
+        write_midi(folder / "take-00" / "parts" / f"{part.name}.mid", part, follower, heard)
     manifest = Manifest(
         ensemble_version="0.1.0",
-        plan=RenderPlan(leader_sha256="ef" * 32, sample_rate=RATE, band=load_band("rock"), seed=7),
+        plan=RenderPlan(leader_sha256="ef" * 32, sample_rate=RATE, band=band, seed=7),
         source=EVIL,
         source_sha256="01" * 32,
         heard=HeardSummary(
@@ -96,11 +104,17 @@ def render(folder: Path, heard: Heard) -> dict[str, Any]:
     return {
         "folder": folder,
         "manifest": manifest,
-        "heard": heard,
-        "parts": [a_part("bass", 110), a_part("rhythm", 330), Hits(name="drums", hits=hits, num_frames=FRAMES)],
-        "dynamics": Dynamics(
-            start_frame=0, parts=FOLLOWERS, loudness_db=loudness, low_db=loudness - 3, high_db=loudness + 3
-        ),
+        "takes": [
+            Take(
+                name="take-00",
+                heard=heard,
+                parts=written,
+                dynamics=Dynamics(
+                    start_frame=0, parts=FOLLOWERS, loudness_db=loudness, low_db=loudness - 3, high_db=loudness + 3
+                ),
+                num_frames=FRAMES,
+            )
+        ],
     }
 
 
@@ -229,11 +243,12 @@ def test_a_leader_without_beats_pitch_or_followers_heard_still_has_a_page(render
         onset=heard.frames.onset,
         chroma=heard.frames.chroma,
     )
-    render["heard"] = Heard(
+    silent = Heard(
         frames=frames, beats_s=np.zeros(0), tempo_bpm=0.0, beats_per_bar=4, first_downbeat=0, key=heard.key, chords=(),
         tuning_cents=0.0,
     )  # fmt: skip
-    render["parts"] = [Hits(name="drums", hits=(), num_frames=FRAMES)]
+    nobody = Hits(name="drums", hits=(), num_frames=FRAMES)
+    render["takes"] = [replace(render["takes"][0], heard=silent, parts=(nobody,))]
     page = page_of(write_report(**render))
     assert len(page.all("audio")) == 5
     assert "440 Hz" in page.text("dl")

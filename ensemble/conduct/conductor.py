@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -10,24 +11,26 @@ from ensemble.clock import FRAME_RATE_HZ, QUANTUM_FRAMES, Block
 from ensemble.conduct.dynamics import (
     QUANTUM_CONDUCTOR_FRAMES,
     DynamicsModel,
-    LeaderGain,
-    leader_features,
     to_control_rate,
 )
+from ensemble.conduct.fork import fork_frame
+from ensemble.conduct.models import dynamics_of
 from ensemble.conduct.parts import write_parts
 from ensemble.config import BandSettings
 from ensemble.types import SILENCE_DB, ConductorState, Cue, Dynamics, FloatArray, Heard, Hit, Hits, Part, Score
 
 Parts = tuple[Part | Hits, ...]
+MAX_PERFORMANCES = 17
+"""That are kept: a leader as recorded, and as many ways of going on as may be asked for."""
 
 
 class _Performance:
     """What follows from one leader and one length alone: parts, features, and where the strokes lie."""
 
-    def __init__(self, heard: Heard, num_frames: int, parts: Parts) -> None:
+    def __init__(self, heard: Heard, num_frames: int, parts: Parts, features: FloatArray) -> None:
         self.parts = parts
         self.num_frames = num_frames
-        self.features = leader_features(heard.frames, num_frames)
+        self.features = features
         self.stroke_frames = {
             part.name: np.array([hit.time_s * FRAME_RATE_HZ for hit in part.hits], np.float64)
             for part in parts
@@ -44,17 +47,16 @@ class Conductor:
     Args:
         band: its followers, in the order of the parts and of the dynamics' rows.
         seed: of what chance decides in the parts; see `write_parts`.
-        model: of the dynamics; the leader's gain when absent.
+        model: of the dynamics; the one that the band names when absent.
     """
 
     def __init__(self, band: BandSettings, seed: int, model: DynamicsModel | None = None) -> None:
         self._followers = band.followers
         self._seed = seed
-        self._model = model or LeaderGain([follower.level_db for follower in band.followers])
+        self._model = model or dynamics_of(band)
         self._names = tuple(follower.name for follower in band.followers)
-        self._heard: Heard | None = None
-        self._key = ""
-        self._performance: _Performance | None = None
+        self._performances: dict[tuple[str, int], _Performance] = {}
+        self._digests: list[tuple[Heard, str]] = []
 
     def start(self) -> ConductorState:
         """The state before frame 0."""
@@ -89,17 +91,29 @@ class Conductor:
         cues = tuple(self._cue(performance, part, dynamics, block) for part in performance.parts)
         return Score(dynamics=dynamics, cues=cues), after
 
+    def fork(self, leaders: Sequence[tuple[Heard, int]]) -> int:
+        """Up to which frame all these leaders (and their performances' lengths) are played alike; see `fork_frame`."""
+        return fork_frame([self._perform(heard, num_frames) for heard, num_frames in leaders])
+
     def _perform(self, heard: Heard, num_frames: int) -> _Performance:
         """Write for this leader, or find what was written for it: the same object, or another of equal content."""
-        is_same_length = self._performance is not None and self._performance.num_frames == num_frames
-        if self._performance is not None and is_same_length and heard is self._heard:
-            return self._performance
-        key = _digest(heard)
-        if self._performance is None or not is_same_length or key != self._key:
+        key = (self._digest(heard), num_frames)
+        if key not in self._performances:
             parts = write_parts(heard, self._followers, num_frames, self._seed)
-            self._performance = _Performance(heard, num_frames, parts)
-        self._heard, self._key = heard, key
-        return self._performance
+            if len(self._performances) == MAX_PERFORMANCES:
+                del self._performances[next(iter(self._performances))]
+            features = self._model.features(heard, num_frames)
+            self._performances[key] = _Performance(heard, num_frames, parts, features)
+        return self._performances[key]
+
+    def _digest(self, heard: Heard) -> str:
+        """Hashing half an hour takes longer than conducting a block: the last few leaders are known by sight."""
+        for known, digest in self._digests:
+            if known is heard:
+                return digest
+        digest = _digest(heard)
+        self._digests = [(heard, digest), *self._digests[: MAX_PERFORMANCES - 1]]
+        return digest
 
     def _dynamics(
         self, performance: _Performance, block: Block, state: ConductorState
@@ -170,6 +184,7 @@ def _digest(heard: Heard) -> str:
     whole = hashlib.sha256()
     for array in (frames.f0_hz, frames.loudness_db, frames.confidence, frames.onset, frames.chroma, heard.beats_s):
         whole.update(str(array.shape).encode() + np.ascontiguousarray(array).tobytes())
-    rest = (heard.tempo_bpm, heard.beats_per_bar, heard.first_downbeat, heard.key, heard.chords, heard.tuning_cents)
+    metre = (heard.tempo_bpm, heard.beats_per_bar, heard.first_downbeat, heard.swing)
+    rest = (*metre, heard.key, heard.chords, heard.tuning_cents)
     whole.update(repr(rest).encode())
     return whole.hexdigest()

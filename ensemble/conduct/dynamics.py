@@ -4,6 +4,8 @@ A model runs at 25 Hz in quanta of 5 conductor frames (20 control frames) that a
 do not depend on the caller's blocks. Between two conductor frames the curves run linearly, and reach a conductor
 frame's value in its last control frame; the frame before is carried in the memory. Against that delay, and that of a
 leader who swells into a note, the features look ahead by three conductor frames (120 ms); past that all is causal.
+
+The baseline reads `FEATURES`; a trained conductor (`learned.py`) reads more, and chooses how far it hears ahead.
 """
 
 from __future__ import annotations
@@ -14,13 +16,13 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from ensemble.clock import CONDUCTOR_RATE_HZ, FRAMES_PER_CONDUCTOR_FRAME, QUANTUM_FRAMES
-from ensemble.types import SILENCE_DB, FloatArray, Frames
+from ensemble.types import SILENCE_DB, FloatArray, Frames, Heard
 
 LOOK_AHEAD_FRAMES = 3 * FRAMES_PER_CONDUCTOR_FRAME
-"""Control frames of the leader that a model hears in advance."""
+"""Control frames of the leader that the baseline hears in advance."""
 QUANTUM_CONDUCTOR_FRAMES = QUANTUM_FRAMES // FRAMES_PER_CONDUCTOR_FRAME
 FEATURES = ("loudness_db", "onset", "voiced", "pitch_midi")
-"""Rows of what a model reads: mean energy, strongest onset, voiced share, pitch (0 unvoiced); 12 of chroma follow."""
+"""Rows of what the baseline reads: energy, strongest onset, voiced share, pitch (0 unvoiced); 12 of chroma follow."""
 NUM_FEATURES = len(FEATURES) + 12
 Memory = dict[str, np.ndarray]
 
@@ -45,6 +47,13 @@ class Predicted(NamedTuple):
 class DynamicsModel(Protocol):
     """Whatever turns what the leader does into how loud the followers play, causally."""
 
+    def features(self, heard: Heard, num_frames: int) -> FloatArray:
+        """All that it will read of a leader, in whole quanta; column j may depend on nothing that it could not hear.
+
+        Returns:
+            [rows, conductor frames].
+        """
+
     def start(self) -> Memory:
         """The memory before the first frame."""
 
@@ -52,24 +61,29 @@ class DynamicsModel(Protocol):
         """Go on by one quantum.
 
         Args:
-            features: from `leader_features`.  [features, 5]
+            features: five columns of `features`.  [rows, 5]
             memory: as the last call, or `start`, gave it; never changed in place.
         """
 
 
-def leader_features(frames: Frames, num_frames: int) -> FloatArray:
-    """What models read: the leader at 25 Hz, silent beyond its end, filled up to whole quanta.
+def leader_features(frames: Frames, num_frames: int, look_ahead_frames: int = LOOK_AHEAD_FRAMES) -> FloatArray:
+    """The leader at 25 Hz, silent beyond its end, filled up to whole quanta.
+
+    Args:
+        frames: of the leader.
+        num_frames: control frames of the performance.
+        look_ahead_frames: control frames that are heard in advance.
 
     Returns:
         [features, conductor frames], rows as `FEATURES` says and chroma; conductor frame j looks at control frames
-        4j + 12 to 4j + 15.
+        4j + look_ahead_frames and the three after it.
     """
     padded = -(-num_frames // QUANTUM_FRAMES) * QUANTUM_FRAMES
-    length = max(min(frames.num_frames - LOOK_AHEAD_FRAMES, padded), 0)
+    length = max(min(frames.num_frames - look_ahead_frames, padded), 0)
 
     def quarters(values: FloatArray, beyond: float) -> np.ndarray:
         full = np.full((*values.shape[:-1], padded), beyond, np.float64)
-        full[..., :length] = values[..., LOOK_AHEAD_FRAMES : LOOK_AHEAD_FRAMES + length]
+        full[..., :length] = values[..., look_ahead_frames : look_ahead_frames + length]
         return full.reshape(*values.shape[:-1], -1, FRAMES_PER_CONDUCTOR_FRAME)
 
     power = 10.0 ** (quarters(frames.loudness_db, SILENCE_DB) / 10)
@@ -96,6 +110,10 @@ class LeaderGain:
 
     def __init__(self, levels_db: Sequence[float]) -> None:
         self._levels_db = np.array(levels_db, np.float64)[:, None]
+
+    def features(self, heard: Heard, num_frames: int) -> FloatArray:
+        """The leader, heard 120 ms ahead; see `leader_features`."""
+        return leader_features(heard.frames, num_frames)
 
     def start(self) -> Memory:
         """Nothing heard yet."""

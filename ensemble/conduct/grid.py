@@ -26,7 +26,7 @@ class Grid:
 
     edges_s [beats + 1] float64: start of every beat and the end of the last; chords: one per beat; positions [beats]:
     place in the bar, 0 is the downbeat; bars [beats]: number of the bar, from 0; end_s: where the leader ends;
-    final_beat: the beat on which the last chord begins.
+    final_beat: the beat on which the last chord begins; swing: where in a beat its second half begins.
     """
 
     edges_s: NDArray[np.float64]
@@ -36,6 +36,7 @@ class Grid:
     beats_per_bar: int
     end_s: float
     final_beat: int
+    swing: float = 0.5
 
     @property
     def num_beats(self) -> int:
@@ -57,15 +58,20 @@ class Grid:
         return beat == 0 or self.chords[beat] != self.chords[beat - 1]
 
     def seconds(self, beat: float) -> float:
-        """Time of a (fractional) beat, never past the leader's end."""
+        """Time of a (fractional) beat as this leader swings it, never past the leader's end."""
         whole = min(int(beat), self.num_beats - 1)
         start, stop = float(self.edges_s[whole]), float(self.edges_s[whole + 1])
-        return min(start + (beat - whole) * (stop - start), self.end_s)
+        return min(start + float(self._swung(np.array(beat - whole))) * (stop - start), self.end_s)
+
+    def _swung(self, share: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Written shares of a beat as they are played: the first half is stretched, the second hurries."""
+        return np.asarray(np.interp(share, (0.0, 0.5, 1.0), (0.0, self.swing, 1.0)))
 
     def fine_edges_s(self, steps_per_beat: int) -> NDArray[np.float64]:
         """Edges of equal steps inside every beat.  [beats * steps_per_beat + 1]"""
         place = np.arange(self.num_beats * steps_per_beat + 1) / steps_per_beat
-        return np.interp(place, np.arange(self.num_beats + 1), self.edges_s)
+        played = np.floor(place) + self._swung(place - np.floor(place))
+        return np.interp(played, np.arange(self.num_beats + 1), self.edges_s)
 
 
 def _is_strong(position: int, beats_per_bar: int) -> bool:
@@ -111,6 +117,7 @@ def grid_of(heard: Heard) -> Grid:
         beats_per_bar=per_bar,
         end_s=end_s,
         final_beat=_final_beat(edges, positions, per_bar, end_s, 0.7 * last),
+        swing=heard.swing,
     )
 
 

@@ -67,7 +67,7 @@ def _strummed(
         sounds = np.flatnonzero(voicing[beat])
         order = sounds if place == beat else sounds[::-1]
         for delay, voice in enumerate(order.tolist()):
-            start = start_s + delay * spread_s
+            start = start_s + (delay - (len(sounds) - 1) / 2) * spread_s  # the middle of a strum is on the beat
             written.append(Written(start, stop_s, int(voicing[beat, voice]), velocity - 2 * delay, voice))
     return written
 

@@ -104,12 +104,13 @@ def _centre(follower: FollowerSettings) -> float:
 def _neighbours(follower: FollowerSettings, before: list[_Register], grid: Grid) -> Neighbours:
     """Stay above parts of a lower register and below those of a higher one; a bass is below everyone."""
     floor, ceiling = np.zeros(grid.num_beats, np.int64), np.full(grid.num_beats, 127, np.int64)
+    bass = next((other.top for other in before if other.is_bass), np.zeros(grid.num_beats, np.int64))
     for other in before:
         if other.is_bass or other.centre <= _centre(follower):
             floor = np.maximum(floor, other.top + _GAP_SEMITONES)
         else:
             ceiling = np.minimum(ceiling, other.bottom - _GAP_SEMITONES)
-    return Neighbours(floor, ceiling)
+    return Neighbours(floor, ceiling, bass)
 
 
 def _shape(written: list[Written], follower: FollowerSettings, heard: Heard, num_frames: int, seed: int) -> Part:

@@ -19,6 +19,7 @@ from ensemble.types import SILENCE_DB, Note, Part
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
+_SUSTAINED = ("bowed", "blown")
 MS_PER_FRAME = 1000 / FRAME_RATE_HZ
 PLAIN_VELOCITY = 80
 _ACCENT_DB_PER_VELOCITY = 0.12
@@ -32,6 +33,8 @@ _SAME_PITCH_DIP_DB, _SLUR_DIP_DB = 18.0, 5.0
 _VIBRATO_DELAY_MS, _VIBRATO_RAMP_MS = 180.0, 300.0
 _SCOOP_SHARE, _SCOOP_TAU_MS = 0.3, 40.0
 _SWELL_DB, _SWELL_FROM_FRAMES = 1.5, 60
+_EARLY_SHARE = 0.3
+"""Of the attack: who speaks slowly begins early, to be heard in time."""
 
 
 class Written(NamedTuple):
@@ -104,7 +107,8 @@ def _lay_out(name: str, written: Sequence[Written], instrument: Instrument, num_
         mine = voice == one
         chance[mine] = draws(seed, f"{name}/{one}", place[mine], 9)
     jitter_ms = np.clip(_ONSET_SIGMA_MS * bell(chance[:, :4]), -_ONSET_LIMIT_MS, _ONSET_LIMIT_MS)
-    onset = np.maximum(start_s * FRAME_RATE_HZ + jitter_ms / MS_PER_FRAME, 0.0)
+    early_ms = _EARLY_SHARE * instrument.attack_ms if instrument.family in _SUSTAINED else 0.0
+    onset = np.maximum(start_s * FRAME_RATE_HZ + (jitter_ms - early_ms) / MS_PER_FRAME, 0.0)
     start = np.round(onset).astype(np.int64)
     velocity = np.clip(velocity + np.round(8 * chance[:, 4] - 4).astype(np.int64), 1, 127)
     next_start = np.append(start[1:], num_frames)
@@ -133,7 +137,7 @@ def _bend_cents(runs: _Runs, instrument: Instrument, note: Ints, elapsed_ms: Flo
         depth = np.clip((elapsed_ms - _VIBRATO_DELAY_MS) / _VIBRATO_RAMP_MS, 0.0, 1.0) * instrument.vibrato_cents
         cycles = instrument.vibrato_hz * (elapsed_ms - _VIBRATO_DELAY_MS) / 1000
         bend += depth * (0.8 + 0.4 * chance[:, 1]) * np.sin(2 * np.pi * cycles)
-    if instrument.family in ("bowed", "blown"):
+    if instrument.family in _SUSTAINED:
         depth = np.where(chance[:, 2] < _SCOOP_SHARE, 15.0 + 25.0 * chance[:, 3], 0.0)
         bend -= depth * np.exp(-np.maximum(elapsed_ms, 0.0) / _SCOOP_TAU_MS)
     return bend
@@ -141,7 +145,7 @@ def _bend_cents(runs: _Runs, instrument: Instrument, note: Ints, elapsed_ms: Flo
 
 def _level_db(runs: _Runs, instrument: Instrument, note: Ints, frame: Ints, elapsed_ms: Floats) -> Floats:
     """Attack, decay, swell, accent, release, and the dip that makes two notes out of one line."""
-    is_sustained = instrument.family in ("bowed", "blown")
+    is_sustained = instrument.family in _SUSTAINED
     start_from_db = np.full(len(runs.start), -40.0)
     if is_sustained:
         start_from_db[runs.after_slur] = -_SLUR_DIP_DB

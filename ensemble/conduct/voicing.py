@@ -27,6 +27,9 @@ _MOST_SHAPES, _MOST_WITHOUT = 44, 8  # of all kinds, and for each tone of those 
 _WIDEST_SPAN, _WIDEST_STEP = 24, 12
 _MUDDY_BELOW_MIDI = 50
 _REVOICED = 0.6
+_PARALLEL_TO_BASS = 0.9
+"""Of a single inner voice that moves with the bass from a fifth or octave to another: it is heard as one voice less.
+Strummed and struck chords move so by nature."""
 
 
 class Shapes(NamedTuple):
@@ -37,10 +40,13 @@ class Shapes(NamedTuple):
 
 
 class Neighbours(NamedTuple):
-    """What the parts already written leave free: lowest and highest pitch that crosses none of them.  [beats]"""
+    """What the parts already written leave free: lowest and highest pitch that crosses none of them; and the bass, 0
+    where there is none.  [beats]
+    """
 
     floor: NDArray[np.int64]
     ceiling: NDArray[np.int64]
+    bass: NDArray[np.int64]
 
 
 @lru_cache(maxsize=512)
@@ -48,6 +54,7 @@ def shapes(own: tuple[int, ...], pitch_range: tuple[int, int], num_voices: int) 
     """The best shapes of a chord in a range, cheapest first; the cost prefers the third, the register and air below."""
     low, high = pitch_range
     centre = low + 0.45 * (high - low)
+    lowest_voice = max(centre - 2.5 * (num_voices - 1), low)
     found: list[tuple[float, tuple[int, ...]]] = []
     ladder = [pitch for pitch in range(low, high + 1) if pitch % 12 in own]
 
@@ -59,7 +66,7 @@ def shapes(own: tuple[int, ...], pitch_range: tuple[int, int], num_voices: int) 
         for pitch in ladder:
             if stack and not (2 < pitch - stack[-1] <= _WIDEST_STEP and pitch - stack[0] <= _WIDEST_SPAN):
                 continue
-            if not stack and num_voices > 1 and abs(pitch - (centre - 2.5 * (num_voices - 1))) > 9:
+            if not stack and num_voices > 1 and abs(pitch - lowest_voice) > 9:
                 continue
             climb((*stack, pitch))
 
@@ -99,6 +106,16 @@ def _movement(before: tuple[int, ...], after: tuple[int, ...], pitch_range: tupl
     return cost
 
 
+def _moves_in_parallel(
+    lower: NDArray[np.int64], lower_next: NDArray[np.int64], upper: NDArray[np.int64], upper_next: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Whether two voices go from a perfect fifth or octave to another one; pitches broadcast, 0 is a rest."""
+    interval = (upper - lower) % 12
+    sounds = (lower > 0) & (lower_next > 0) & (upper > 0) & (upper_next > 0)
+    is_kept = ((interval == 0) | (interval == 7)) & ((upper_next - lower_next) % 12 == interval)
+    return np.asarray(sounds & is_kept & (lower != lower_next) & (upper != upper_next))
+
+
 def voice_chords(
     grid: Grid, leader: Leader, key: Key, pitch_range: tuple[int, int], num_voices: int, neighbours: Neighbours
 ) -> NDArray[np.int64]:
@@ -124,9 +141,16 @@ def voice_chords(
             cost = cost + 2.0 * (~sounds).sum(axis=1)
         options.append(option)
         costs.append(cost)
-    chosen = fixed_lag_viterbi(
-        costs, lambda beat: _movement(owns[beat - 1], owns[beat], pitch_range, num_voices), LOOK_AHEAD_BEATS
-    )
+
+    def transition(beat: int) -> Floats:
+        movement = _movement(owns[beat - 1], owns[beat], pitch_range, num_voices)
+        if num_voices > 1:
+            return movement
+        bass, bass_next = neighbours.bass[beat - 1], neighbours.bass[beat]
+        here, there = options[beat - 1].pitches, options[beat].pitches
+        return movement + _PARALLEL_TO_BASS * _moves_in_parallel(bass, bass_next, here, there.T)
+
+    chosen = fixed_lag_viterbi(costs, transition, LOOK_AHEAD_BEATS)
     rows = [option.pitches[index] for option, index in zip(options, chosen, strict=True)]
     return np.array(rows, np.int64).reshape(grid.num_beats, num_voices)
 

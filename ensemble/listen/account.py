@@ -23,6 +23,7 @@ def account(heard: Heard) -> dict[str, Any]:
         "first_downbeat": heard.first_downbeat,
         "key": str(heard.key),
         "tuning_cents": round(heard.tuning_cents, 1),
+        "swing": round(heard.swing, 3),
         "beats_s": np.round(heard.beats_s, 4).tolist(),
         "chords": [str(chord) for chord in heard.chords],
         "warnings": list(heard.warnings),

@@ -18,12 +18,13 @@ OPENING_WEIGHT = 0.15
 """Most recordings begin on a downbeat: a tie goes to that."""
 
 
-def find_bars(changes: NDArray[np.bool_], beat_accents: FloatArray) -> tuple[int, int]:
+def find_bars(changes: NDArray[np.bool_], beat_accents: FloatArray, loop_beats: int | None = None) -> tuple[int, int]:
     """Beats in a bar (4, or 3 where that is clear) and the index of the first beat that opens one.
 
     Args:
         changes: whether another chord begins with each beat.  [beats]
         beat_accents: onset strength at each beat.  [beats]
+        loop_beats: after how many beats the music comes round again: whole bars, so it may decide by itself.
     """
     accents = beat_accents.astype(np.float64)
     weight = _standard(changes.astype(np.float64)) + ACCENT_WEIGHT * _standard(accents)
@@ -32,6 +33,8 @@ def find_bars(changes: NDArray[np.bool_], beat_accents: FloatArray) -> tuple[int
     four, three = _by_phase(weight, 4), _by_phase(weight, 3)
     explained = float(np.square(three).mean())
     is_triple = explained > max(TRIPLE_ADVANTAGE * float(np.square(four).mean()), MIN_TRIPLE)
+    if loop_beats is not None and (loop_beats % 3 == 0) != (loop_beats % 4 == 0):
+        is_triple = loop_beats % 3 == 0
     if is_triple and len(weight) >= MIN_BEATS_FOR_THREE:
         return 3, int(np.argmax(three))
     return 4, int(np.argmax(four))

@@ -29,6 +29,8 @@ LONG_NOTE_S = 0.6
 SHORT_NOTE_WEIGHT = 0.4
 SUPPORT = 0.5
 """A beat at which the onset strength, in deviations, exceeds this stands on something that was played."""
+HEARD_LATE_S = 0.007
+"""By so much the onset strength of a plucked note peaks after it is heard to begin; of a click, less."""
 MIN_CLARITY = 0.25
 """Below this the beat is no more than a guess; see `Beats.clarity`."""
 
@@ -45,36 +47,38 @@ class Beats:
     clarity: float
 
 
-def track_beats(onset: FloatArray, duration_s: float) -> Beats:
+def track_beats(onset: FloatArray, duration_s: float, known_bpm: float | None = None) -> Beats:
     """Find the pulse and lay a grid over the whole recording.
 
     Args:
         onset: onset strength at 100 Hz.  [frames]
         duration_s: length of the recording, at least half a second.
+        known_bpm: the tempo, where it is known: only where the beats lie is found then.
 
     Source: the dynamic programming is Ellis, Beat Tracking by Dynamic Programming, JNMR 2007.
     """
     accents = _accents(onset)
     best, best_value, clarity = np.empty(0, dtype=np.int64), -np.inf, 0.0
-    for period, recurrence in _candidates(accents):
+    candidates = _candidates(accents) if known_bpm is None else [(60.0 * FRAME_RATE_HZ / known_bpm, 1.0)]
+    for period, recurrence in candidates:
         beats = _dynamic_programme(accents, period)
         value = _worth(accents, beats, period) + RECURRENCE_WEIGHT * recurrence
         if value > best_value:
             best, best_value, clarity = beats, value, recurrence
     if len(best) < 4:
-        return _even_grid(duration_s)
+        return _even_grid(duration_s, known_bpm)
     times_s = _whole_grid(accents, best, duration_s)
     if len(times_s) < 2:
-        return _even_grid(duration_s)
-    tempo_bpm = float(np.clip(60.0 / _period_s(times_s), SLOWEST_BPM, FASTEST_BPM))
+        return _even_grid(duration_s, known_bpm)
+    tempo_bpm = known_bpm or float(np.clip(60.0 / _period_s(times_s), SLOWEST_BPM, FASTEST_BPM))
     return Beats(times_s=times_s, tempo_bpm=tempo_bpm, clarity=clarity)
 
 
-def _even_grid(duration_s: float) -> Beats:
+def _even_grid(duration_s: float, known_bpm: float | None) -> Beats:
     """A grid for what is too short or too still to have one: two beats at least."""
-    period_s = min(0.5, 0.55 * duration_s)
+    period_s = min(60.0 / known_bpm if known_bpm else 0.5, 0.55 * duration_s)
     times_s = np.arange(0.0, duration_s, period_s)
-    return Beats(times_s=times_s, tempo_bpm=min(60.0 / period_s, FASTEST_BPM), clarity=0.0)
+    return Beats(times_s=times_s, tempo_bpm=known_bpm or min(60.0 / period_s, FASTEST_BPM), clarity=0.0)
 
 
 def _accents(onset: FloatArray) -> Array:
@@ -208,7 +212,7 @@ def _whole_grid(accents: Array, beats: NDArray[np.int64], duration_s: float) -> 
     if len(supported) < 2:
         supported = np.arange(len(beats))
     number = np.arange(supported[0], supported[-1] + 1)
-    grid = np.interp(number, supported, refined[supported]) / FRAME_RATE_HZ
+    grid = np.maximum(np.interp(number, supported, refined[supported]) / FRAME_RATE_HZ - HEARD_LATE_S, 0.0)
     head_s, tail_s = _period_s(grid[:9]), _period_s(grid[-9:])
     num_before, num_after = int(grid[0] / head_s), int(np.ceil((duration_s - grid[-1]) / tail_s)) - 1
     before = grid[0] - head_s * np.arange(num_before, 0, -1)

@@ -35,6 +35,10 @@ MIN_HELD_SHARE = 0.12
 FAINT_DB = -50.0
 """A leader that never gets louder leaves little room above the level at which a band is silent."""
 
+_NOISY, _POLYPHONIC = "A pitch is heard in only", "Several notes sound at once"
+PITCH_IS_NOT_ALL = (_NOISY, _POLYPHONIC)
+"""A warning that begins so says that the pitch does not tell the harmony."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
@@ -99,13 +103,11 @@ def warnings_of(evidence: Evidence) -> tuple[str, ...]:
     sentences = []
     if evidence.is_noisy:
         share = f"{100 * evidence.voiced:.0f} %"
-        sentences.append(f"A pitch is heard in only {share} of the sounding time: key and chords are guesses.")
+        sentences.append(f"{_NOISY} {share} of the sounding time: key and chords are guesses.")
     if evidence.is_speech:
         sentences.append("The pitch glides without settling on notes, as in speech: key and chords are guesses.")
     if evidence.is_polyphonic:
-        sentences.append(
-            "Several notes sound at once: the pitch is followed only in part, chords come from the spectrum."
-        )
+        sentences.append(f"{_POLYPHONIC}: the pitch is followed only in part, chords come from the spectrum.")
     if evidence.clarity < beats.MIN_CLARITY:
         sentences.append("No clear beat is heard: the grid of beats is a guess.")
     return tuple(sentences)

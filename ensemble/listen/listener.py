@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import numpy as np
 import soxr
-from numpy.typing import NDArray
 
 from ensemble.clock import FRAME_RATE_HZ
 from ensemble.listen import chroma, doubts
-from ensemble.listen.bars import find_bars
-from ensemble.listen.beats import track_beats
-from ensemble.listen.harmony import find_chords, find_key
+from ensemble.listen.beats import MIN_CLARITY, track_beats
 from ensemble.listen.loudness import loudness_db
 from ensemble.listen.onsets import onset_strength
 from ensemble.listen.pitch import ANALYSIS_RATE_HZ, track_pitch
+from ensemble.listen.swing import STRAIGHT, find_swing
+from ensemble.listen.understanding import INAUDIBLE_BELOW_PEAK_DB, understand
 from ensemble.threads import one_thread
-from ensemble.types import SILENCE_DB, AudioClip, FloatArray, Frames, Heard
+from ensemble.types import SILENCE_DB, AudioClip, Frames, Heard
 
 CANCELLED = 0.05
 """Where the mean of the channels keeps less than this share of their power, they cancel: the loudest is heard."""
-INAUDIBLE_BELOW_PEAK_DB = 60.0
-NEIGHBOUR_WEIGHT = 0.35
-"""One voice sounds one tone of its chord at a time: the beats around lend theirs."""
 
 
 class Listener:
@@ -54,31 +48,25 @@ class Listener:
         tuning_cents = tuning or 0.0
         spectral = chroma.spectral_chroma(samples, ANALYSIS_RATE_HZ, num_frames, tuning_cents)
         spectral *= loudness > max(SILENCE_DB, float(loudness.max()) - INAUDIBLE_BELOW_PEAK_DB)
-
-        sounding = chroma.note_chroma(centre_hz, tuning_cents) if follows_pitch else spectral
-        edges = np.append(np.rint(beats.times_s * FRAME_RATE_HZ).astype(np.int64), num_frames)
-        beat_chroma = _per_beat(sounding, edges)
-        key = find_key(beat_chroma.sum(axis=1), beat_chroma[:, -4:].sum(axis=1))
-        context = _with_neighbours(beat_chroma) if follows_pitch else beat_chroma
-        free = find_chords(context, key)  # before bars are known
-        changes = np.array([before != after for before, after in pairwise((None, *free))])
-        beats_per_bar, first_downbeat = find_bars(changes, _accents(onset, edges[:-1]))
+        frames = Frames(
+            f0_hz=pitch.f0_hz,
+            loudness_db=loudness,
+            confidence=pitch.confidence,
+            onset=onset,
+            chroma=spectral / np.maximum(spectral.max(axis=0, keepdims=True), np.float32(1e-9)),
+        )
+        meant = understand(frames, beats.times_s, tuning_cents, follows_pitch=follows_pitch)
         return Heard(
-            frames=Frames(
-                f0_hz=pitch.f0_hz,
-                loudness_db=loudness,
-                confidence=pitch.confidence,
-                onset=onset,
-                chroma=spectral / np.maximum(spectral.max(axis=0, keepdims=True), np.float32(1e-9)),
-            ),
+            frames=frames,
             beats_s=beats.times_s,
             tempo_bpm=beats.tempo_bpm,
-            beats_per_bar=beats_per_bar,
-            first_downbeat=first_downbeat,
-            key=key,
-            chords=find_chords(context, key, beats_per_bar, first_downbeat),
+            beats_per_bar=meant.beats_per_bar,
+            first_downbeat=meant.first_downbeat,
+            key=meant.key,
+            chords=meant.chords,
             tuning_cents=tuning_cents,
             warnings=doubts.warnings_of(evidence) + doubts.faintness(loudness),
+            swing=find_swing(onset, beats.times_s) if beats.clarity >= MIN_CLARITY else STRAIGHT,
         )
 
 
@@ -94,21 +82,3 @@ def at_analysis_rate(clip: AudioClip) -> AudioClip:
     if clip.sample_rate != ANALYSIS_RATE_HZ:
         mono = soxr.resample(mono, clip.sample_rate, ANALYSIS_RATE_HZ, quality="HQ")
     return AudioClip(samples=mono[None], sample_rate=ANALYSIS_RATE_HZ)
-
-
-def _per_beat(frames: FloatArray, edges: NDArray[np.int64]) -> FloatArray:
-    """Sum of the frames from each edge to the next.  [rows, edges - 1]"""
-    return np.stack([frames[:, start:stop].sum(axis=1) for start, stop in pairwise(edges)], axis=1)
-
-
-def _accents(onset: FloatArray, beat_frames: NDArray[np.int64]) -> FloatArray:
-    """The strongest onset within 30 ms of each beat.  [beats]"""
-    return np.array([onset[max(0, frame - 3) : frame + 4].max() for frame in beat_frames], dtype=np.float32)
-
-
-def _with_neighbours(beat_chroma: FloatArray) -> FloatArray:
-    """Each beat with a share of the beats before and after it.  [12, beats]"""
-    lent = np.zeros_like(beat_chroma)
-    lent[:, 1:] += beat_chroma[:, :-1]
-    lent[:, :-1] += beat_chroma[:, 1:]
-    return beat_chroma + np.float32(NEIGHBOUR_WEIGHT) * lent

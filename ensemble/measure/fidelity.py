@@ -8,6 +8,7 @@ the mean of its magnitude. A ratio to a baseline is of means over the same sound
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -37,8 +38,11 @@ SILENT_RMS_S = 0.05
 BOOTSTRAPS = 1000
 
 Array = NDArray[np.float64]
-Tracker = Callable[[FloatArray, int], FloatArray]
-"""From mono samples at 16 kHz and a number of frames to f0 at 100 Hz, 0 where unvoiced."""
+COMFORTABLE_HZ = 110.0
+"""CREPE's small model loses tones much below this: lower parts are played to it an octave or two up."""
+Tracker = Callable[[FloatArray, int, int], FloatArray]
+"""From mono samples, their rate and a number of frames to f0 at 100 Hz, 0 where unvoiced. A rate of 8000 Hz or less
+asks for a low register."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,37 +144,42 @@ def outlier_rate(sound: FloatArray, truth: Recording, tracker: Tracker, max_seco
     """Share of steady voiced frames whose pitch, tracked again, is not heard or off by more than 50 cents."""
     num_frames = min(truth.num_frames, round(max_seconds * FRAME_RATE_HZ))
     samples = sound[: num_frames * hop_samples(truth.sample_rate)]
-    at_16k = soxr.resample(samples, truth.sample_rate, 16_000, quality="HQ").astype(np.float32)
-    tracked = tracker(at_16k, num_frames)
     steady = steady_frames(truth)[:num_frames]
     if not steady.any():
         return float("nan")
+    lowest_hz = float(np.percentile(truth.f0_hz[:num_frames][steady], 5))
+    octaves = math.ceil(math.log2(max(COMFORTABLE_HZ / lowest_hz, 1.0)))
+    rate = 16_000 >> min(octaves, 2)
+    resampled = soxr.resample(samples, truth.sample_rate, rate, quality="HQ").astype(np.float32)
+    tracked = tracker(resampled, rate, num_frames)
     with np.errstate(divide="ignore"):
         cents = 1200.0 * np.abs(np.log2(tracked[steady] / truth.f0_hz[:num_frames][steady]))
     return float((~(cents <= OUTLIER_CENTS)).mean())
 
 
-def swift_tracker(samples: FloatArray, num_frames: int) -> FloatArray:
-    """swift-f0, as leaders are heard."""
+def swift_tracker(samples: FloatArray, sample_rate: int, num_frames: int) -> FloatArray:
+    """swift-f0, as leaders are heard; it reaches down by itself."""
     from ensemble.listen.pitch import track_pitch
 
-    return track_pitch(samples, num_frames).f0_hz
+    at_16k = samples if sample_rate == 16_000 else soxr.resample(samples, sample_rate, 16_000, quality="HQ")
+    return track_pitch(at_16k, num_frames).f0_hz
 
 
-def crepe_tracker(samples: FloatArray, num_frames: int) -> FloatArray:
-    """CREPE, its small model.
+def crepe_tracker(samples: FloatArray, sample_rate: int, num_frames: int) -> FloatArray:
+    """CREPE, its small model; sound at 8 or 4 kHz is played to it one or two octaves up.
 
     Source: Kim et al., ICASSP 2018 (arXiv:1802.06182), by torchcrepe.
     """
     import torchcrepe
 
+    speed = 16_000 // sample_rate
     with torch.inference_mode():
         pitch = torchcrepe.predict(
-            torch.from_numpy(samples[None]), 16_000, hop_length=160, fmin=32.7, fmax=2000.0, model="tiny",
+            torch.from_numpy(samples[None]), 16_000, hop_length=160 // speed, fmin=32.7, fmax=2000.0, model="tiny",
             decoder=torchcrepe.decode.weighted_argmax, batch_size=512, device="cpu",
         )  # fmt: skip
     f0_hz = np.zeros(num_frames, np.float32)
-    found = pitch[0].numpy()[:num_frames]
+    found = pitch[0].numpy()[:num_frames] / speed
     f0_hz[: len(found)] = np.nan_to_num(found)
     return f0_hz
 

@@ -28,7 +28,9 @@ PCM_STEPS = 2**23
 Chunk = NDArray[np.float64]
 
 
-def mix_files(leader: Path, stems: Sequence[Path], out: Path, settings: MixSettings) -> float:
+def mix_files(
+    leader: Path, stems: Sequence[Path], out: Path, settings: MixSettings, gain_db: float | None = None
+) -> float:
     """Mix a leader and the stems that accompany it into a 24-bit stereo WAV.
 
     Runs in chunks aligned to sample 0, in memory that does not depend on the duration. The order of the stems does
@@ -39,6 +41,7 @@ def mix_files(leader: Path, stems: Sequence[Path], out: Path, settings: MixSetti
         stems: stereo, at the leader's rate, after gain and pan.
         out: the file to write.
         settings: the leader's level, the loudness to reach (ITU-R BS.1770-4), the true peak not to pass.
+        gain_db: of the bus, where another mix decided it; the loudness is then whatever it comes to.
 
     Returns:
         The gain of the bus in dB: what brings the loudness to its target, `MAX_GAIN_DB` at most; 0 when nothing is
@@ -48,6 +51,9 @@ def mix_files(leader: Path, stems: Sequence[Path], out: Path, settings: MixSetti
         AudioError: a file cannot be read, or has another rate or number of channels; or `out` cannot be written.
         OSError: the disk is full.
     """
+    if gain_db is not None:
+        _write(leader, stems, out, settings, gain_db)
+        return gain_db
     gain_db = _first_gain_db(leader, stems, settings)
     for retries_left in reversed(range(MAX_RETRIES + 1)):
         loudness_lufs = _write(leader, stems, out, settings, gain_db)

@@ -196,6 +196,8 @@ def _read_card(path: Path) -> VoiceCard:
         document = json.loads(_read(path))
     except (ValueError, RecursionError) as error:
         raise VoiceError(str(path), "is not JSON", "fetch the voice's card again") from error
+    if isinstance(document, dict) and document.get("kind") == "kit":
+        raise VoiceError(str(path), "is a drum kit's card", "give it to a follower whose role is drums")
     version = document.get("format_version") if isinstance(document, dict) else None
     if version != FORMAT_VERSION:
         raise VoiceError(str(path), f"is of voice format {version}", f"this release plays format {FORMAT_VERSION}")

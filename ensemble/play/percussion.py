@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from ensemble.clock import FRAME_RATE_HZ
 from ensemble.play.noise import noise_key
 from ensemble.play.quantum import Memory, QuantumPlayer
-from ensemble.play.strokes import NUM_VARIANTS, VELOCITY_STEPS, stroke
-from ensemble.types import SILENCE_DB, Cue, FloatArray, Hit
+from ensemble.play.strokes import NUM_VARIANTS, VELOCITY_STEPS
+from ensemble.types import SILENCE_DB, Cue, DrumClass, FloatArray, Hit
 
 FULL_LEVEL_DB = -20.0
 """The loudness asked for at which the kit plays at its full level. It is what a hard backbeat then reaches, A-weighted,
@@ -20,6 +21,18 @@ CHOKE_S = 0.005
 KNEE = 0.8
 """Above this the sum of many strokes is bent, so that it stays below full scale."""
 _NOT_CHOKED = np.iinfo(np.int64).max
+
+
+class Strokes(Protocol):
+    """A drum kit: the sound of one stroke.
+
+    A stroke is as hard as `velocity_step` of `VELOCITY_STEPS`, in one of `NUM_VARIANTS` slightly different hands. A
+    harder one has another timbre; most of its level is left to the player. Samples are read-only; the sound begins at
+    sample 0 and has faded at the end.  [samples]
+    """
+
+    def __call__(self, drum: DrumClass, velocity_step: int, variant: int, sample_rate: int, /) -> FloatArray:
+        """Sound it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +48,9 @@ class _Ringing:
 class PercussionPlayer(QuantumPlayer):
     """Plays a part's strokes. Its state is the strokes that still ring, with their gains; never their sound."""
 
-    def __init__(self, sample_rate: int, seed: int, part: str) -> None:
+    def __init__(self, stroke: Strokes, sample_rate: int, seed: int, part: str) -> None:
         super().__init__(sample_rate)
+        self._stroke = stroke
         self._key = noise_key(seed, part)
 
     def _quantum(
@@ -94,7 +108,7 @@ class PercussionPlayer(QuantumPlayer):
         hit = sound.hit
         step = max(1, min(VELOCITY_STEPS, round(hit.velocity * VELOCITY_STEPS)))
         hand = int(np.random.Philox(key=self._key, counter=hit.index).random_raw()) % NUM_VARIANTS
-        wave = stroke(hit.drum, step, hand, self.sample_rate)
+        wave = self._stroke(hit.drum, step, hand, self.sample_rate)
         choke_samples = round(CHOKE_S * self.sample_rate)
         end = min(sound.start_sample + len(wave), sound.choked_at + choke_samples)
         begin_in, end_in = max(sound.start_sample, first_sample), min(end, first_sample + len(samples))

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from ensemble.config import FollowerSettings
+from ensemble.config import BUILT_IN_VOICES, FollowerSettings
 from ensemble.errors import ConfigError
 from ensemble.play.checkpoint import VoiceWeights, load_voice, voice_path
 from ensemble.play.controls import Voice
+from ensemble.play.fitted_kit import FittedKit
 from ensemble.play.gru import NeuralVoice
+from ensemble.play.kit_file import load_kit
 from ensemble.play.naive import NaiveVoice
-from ensemble.play.percussion import PercussionPlayer
+from ensemble.play.percussion import PercussionPlayer, Strokes
 from ensemble.play.pitched import KernelSynthesizer, PitchedPlayer, Synthesizer
 from ensemble.play.quantum import Player
 from ensemble.play.seeded import seeded_voice
+from ensemble.play.strokes import stroke as formula_stroke
 
 __all__ = ["Player", "make_player"]
 
@@ -31,9 +34,15 @@ def make_player(follower: FollowerSettings, sample_rate: int, seed: int) -> Play
     if follower.role == "drums":
         if follower.device == "cuda":
             raise ConfigError(f"{follower.name}.device", "is cuda, but drums play on the CPU", "set it to auto or cpu")
-        return PercussionPlayer(sample_rate, seed, follower.name)
+        return PercussionPlayer(_kit(follower), sample_rate, seed, follower.name)
     voice, synthesizer = _on_torch(follower, seed) if follower.device == "cuda" else _on_kernels(follower, seed)
     return PitchedPlayer(voice, synthesizer, sample_rate, seed, follower.name)
+
+
+def _kit(follower: FollowerSettings) -> Strokes:
+    if follower.voice in BUILT_IN_VOICES:  # no weights to draw: a seeded kit is the formula's
+        return formula_stroke
+    return FittedKit(load_kit(voice_path(follower.voice))).stroke
 
 
 def _on_kernels(follower: FollowerSettings, seed: int) -> tuple[Voice, Synthesizer]:

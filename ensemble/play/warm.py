@@ -10,7 +10,7 @@ from ensemble.clock import QUANTUM_FRAMES, SAMPLE_RATES_HZ
 from ensemble.config import FollowerSettings
 from ensemble.play.kernels import KERNELS, is_cached
 from ensemble.play.player import make_player
-from ensemble.types import Cue
+from ensemble.types import Cue, Hit
 
 
 def kernels_are_cached() -> bool:
@@ -31,9 +31,12 @@ def compile_kernels(rates: Iterable[int] = SAMPLE_RATES_HZ) -> None:
         f0_hz=f0_hz,
         level_db=np.zeros_like(f0_hz),
         loudness_db=np.full(QUANTUM_FRAMES, -20.0, np.float32),
+        hits=(Hit(time_s=0.0, drum="closed_hat", velocity=1.0, index=0),),
         is_last=True,
     )
-    follower = FollowerSettings(name="warm", instrument="violin", role="double", voice="seeded")
+    line = FollowerSettings(name="warm", instrument="violin", role="double", voice="seeded")
+    kit = FollowerSettings(name="warm", instrument="drums", role="drums", voice="drums")
     for sample_rate in rates:
-        player = make_player(follower, sample_rate, seed=0)
-        player.play(cue, player.start())
+        for follower in (line, kit):
+            player = make_player(follower, sample_rate, seed=0)
+            player.play(cue, player.start())

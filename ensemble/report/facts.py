@@ -122,10 +122,12 @@ def bars(heard: Heard) -> list[Bar]:
 
 
 def checks(manifest: Manifest, take: TakeReceipt) -> list[Fact]:
-    """The four promises of a mix, each with its measurement."""
+    """The four promises of a mix, each with its measurement. Only the leader as given is brought to the target: what
+    the takes share is mixed alike.
+    """
     mix, settings = take.facts["mix"], manifest.plan.band.mix
     found: list[Fact] = []
-    if mix.loudness_lufs is not None:
+    if mix.loudness_lufs is not None and take is manifest.takes[min(manifest.takes)]:
         is_near = abs(mix.loudness_lufs - settings.target_lufs) <= LOUDNESS_BAR_LU
         target = f"target {number(settings.target_lufs)}, gain {number(take.mix_gain_db, signed=True)} dB"
         found.append(Fact(name="Loudness", value=f"{number(mix.loudness_lufs)} LUFS", note=target, is_good=is_near))

@@ -14,9 +14,11 @@ from typing import Any
 import numpy as np
 
 from ensemble.errors import OutputError
+from ensemble.measure.cases import as_listened_to, band_of_take, lead_part
 from ensemble.plan import Manifest
-from ensemble.report import facts, pictures, sound, tracks
-from ensemble.types import Dynamics, Heard, Hits, Part
+from ensemble.report import facts, pictures, sound, tracks, ways
+from ensemble.report.following import following_facts
+from ensemble.takes import Take
 
 PAGE_NAME = "report.html"
 SOUND_FOLDER = "report-audio"
@@ -25,62 +27,87 @@ MAX_PAGE_BYTES = 50_000_000
 HERE = Path(__file__).parent
 
 
-def write_report(
-    folder: Path,
-    manifest: Manifest,
-    heard: Heard,
-    parts: Sequence[Part | Hits],
-    dynamics: Dynamics,
-    max_page_bytes: int = MAX_PAGE_BYTES,
-) -> Path:
-    """Write `report.html` into the folder of a render.
+def write_report(folder: Path, manifest: Manifest, takes: Sequence[Take], max_page_bytes: int = MAX_PAGE_BYTES) -> Path:
+    """Write `report.html` into the folder of a render, and one more into the folder of every other take.
 
-    The page plays the mix and every stem in sync, as MP3 inside the page; where that would pass `max_page_bytes` the
-    MP3s lie in `report-audio/` beside it, and are kept together by the browser's media clock instead of to the sample.
+    A page plays the mix and every stem of its take in sync, as MP3 inside the page; where that would pass
+    `max_page_bytes` the MP3s lie in `report-audio/` beside it, and are kept together by the browser's media clock
+    instead of to the sample. Where the leader goes on, the best continuation is on the first page's desk, and every
+    page lists the takes and their seams.
 
     Args:
         folder: of the render, complete but for the report.
-        manifest: the receipt; its first take is on the desk, every take's measurements are in the tables.
-        heard: what was heard of the leader.
-        parts: what the followers played, by name.
-        dynamics: how loud they were told to play.
+        manifest: the receipt.
+        takes: as they were understood, written and predicted; the leader as given first.
         max_page_bytes: the largest page.
 
     Returns:
-        The page's path.
+        The first page's path.
 
     Raises:
-        OutputError: a sound of the render is missing, or the page cannot be written.
+        OutputError: a sound of the render is missing, or a page cannot be written.
     """
-    take_name = min(manifest.takes)
-    listed = tracks.sounds(folder, take_name, manifest)
+    first = takes[min(1, len(takes) - 1)]
+    for take in (*(take for take in takes if take is not first), first):
+        place = folder if take is first else folder / take.name
+        up = "" if take is first else "../"
+        others = {one.name: up + ("" if one is first else f"{one.name}/") + PAGE_NAME for one in takes}
+        listing = {
+            "ways": ways.ways(manifest, tuple(takes), take.name, others) if len(takes) > 1 else [],
+            "seams": ways.seams(folder, manifest, tuple(takes), None if take is first else take.name),
+            "mixes": {one.name: f"{up}{one.name}/mix.wav" for one in takes},
+            "up": up,
+        }
+        page = _write_page(folder, place, manifest, take, listing, max_page_bytes)
+    return page
+
+
+def _write_page(
+    folder: Path, place: Path, manifest: Manifest, take: Take, listing: dict[str, Any], max_page_bytes: int
+) -> Path:
+    """One take's page, in `place`."""
+    listed = tracks.sounds(folder, take.name, manifest)
     wavs = [item.wav for item in listed]
     num_samples, sample_rate = sound.timeline_samples(wavs)
     duration_s = num_samples / sample_rate
-    page = folder / PAGE_NAME
+    page = place / PAGE_NAME
     try:
-        with tempfile.TemporaryDirectory(prefix=f".{SOUND_FOLDER}-", dir=folder) as draft:
+        with tempfile.TemporaryDirectory(prefix=f".{SOUND_FOLDER}-", dir=place) as draft:
             mp3s = [Path(draft) / f"{item.name}.mp3" for item in listed]
             envelopes = sound.encode_all(wavs, mp3s, num_samples)
             is_inside = sum(mp3.stat().st_size for mp3 in mp3s) * 4 / 3 <= max_page_bytes
             sources = [_inside(mp3) if is_inside else f"{SOUND_FOLDER}/{mp3.name}" for mp3 in mp3s]
-            shutil.rmtree(folder / SOUND_FOLDER, ignore_errors=True)
+            shutil.rmtree(place / SOUND_FOLDER, ignore_errors=True)
             if not is_inside:
-                Path(shutil.copytree(draft, folder / SOUND_FOLDER)).chmod(0o755)
-        drawn = tracks.draw(listed, envelopes, heard, parts, dynamics, duration_s)
-        context = _context(folder, manifest, heard, duration_s) | {
-            "tracks": list(zip(drawn, sources, strict=True)),
-            "is_inside": is_inside,
-        }
+                Path(shutil.copytree(draft, place / SOUND_FOLDER)).chmod(0o755)
+        drawn = tracks.draw(listed, envelopes, take.heard, take.parts, take.dynamics, duration_s)
+        context = (
+            _context(folder, manifest, take, duration_s, listing["up"])
+            | listing
+            | {
+                "tracks": list(zip(drawn, sources, strict=True)),
+                "followed": _followed(listed, folder / take.name, manifest, take),
+                "is_inside": is_inside,
+            }
+        )
         _template().stream(context).dump(str(page), encoding="utf-8")
     except OSError as error:
-        place = str(error.filename or page)
-        raise OutputError(place, f"cannot be written ({error.strerror})", "free some space, or render again") from error
+        at = str(error.filename or page)
+        raise OutputError(at, f"cannot be written ({error.strerror})", "free some space, or render again") from error
     return page
 
 
-def _context(folder: Path, manifest: Manifest, heard: Heard, duration_s: float) -> dict[str, Any]:
-    """Everything that the template names, but for the tracks."""
+def _followed(listed: Sequence[tracks.Sound], place: Path, manifest: Manifest, take: Take) -> list[facts.Fact]:
+    """How near the band stayed to the leader, measured on what was delivered."""
+    leader = next(item.wav for item in listed if item.role == "leader")
+    band = band_of_take(place, manifest.plan.band.followers)
+    return following_facts(lead_part(as_listened_to(leader), take.heard), band)
+
+
+def _context(folder: Path, manifest: Manifest, take: Take, duration_s: float, up: str) -> dict[str, Any]:
+    """Everything that the template names, but for the tracks and the other takes."""
+    heard = take.heard
+    shown = [(name, given) for name, given in sorted(manifest.takes.items()) if not up or name == take.name]
     script = (HERE / "desk.js").read_text(encoding="utf-8")
     beats = np.asarray(heard.beats_s)
     bar_starts = beats[heard.first_downbeat :: heard.beats_per_bar]
@@ -89,12 +116,13 @@ def _context(folder: Path, manifest: Manifest, heard: Heard, duration_s: float) 
     order = ["mix", *(follower.name for follower in manifest.plan.band.followers)]
     return {
         "manifest": manifest,
+        "take": take.name,
         "band": manifest.plan.band,
         "headline": facts.headline(manifest, heard, duration_s),
         "notices": facts.notices(manifest, heard),
         "bars": facts.bars(heard),
-        "checks": [(name, facts.checks(manifest, take)) for name, take in sorted(manifest.takes.items())],
-        "rows": [(name, facts.rows(name, take, order)) for name, take in sorted(manifest.takes.items())],
+        "checks": [(name, facts.checks(manifest, given)) for name, given in shown],
+        "rows": [(name, facts.rows(up + name, given, order)) for name, given in shown],
         "stages": facts.stages(manifest),
         "hashes": facts.hashes(manifest),
         "verify": facts.verify_command(folder),

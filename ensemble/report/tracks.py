@@ -12,6 +12,7 @@ from ensemble.plan import Manifest
 from ensemble.report import facts, pictures
 from ensemble.report.pictures import Axis, Tick
 from ensemble.report.sound import Envelope
+from ensemble.takes import AS_GIVEN
 from ensemble.types import SILENCE_DB, Dynamics, Heard, Hits, Part
 
 HUES = (250, 45, 150, 330, 95, 200, 295, 15)
@@ -65,9 +66,12 @@ def sounds(folder: Path, take_name: str, manifest: Manifest) -> list[Sound]:
     bus_db = take.mix_gain_db
     leader_db = bus_db + band.mix.leader_gain_db + CENTRE_DB
     source = "as written" if manifest.plan.score_sha256 else "as recorded"
+    leader = folder / "leader.wav"
+    if take_name != AS_GIVEN:
+        source, leader = f"{source}, and on", folder / take_name / "leader.wav"
     listed = [
         Sound(name="mix", role="mix", about="mastered", wav=folder / take_name / "mix.wav", gain_db=0.0),
-        Sound(name="leader", role="leader", about=source, wav=folder / "leader.wav", gain_db=leader_db),
+        Sound(name="leader", role="leader", about=source, wav=leader, gain_db=leader_db),
     ]
     for index, follower in enumerate(band.followers):
         instrument = facts.spoken(follower.instrument)

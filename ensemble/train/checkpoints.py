@@ -6,39 +6,24 @@ It is written beside the last one and then takes its place, so that a full disk 
 from __future__ import annotations
 
 import json
-import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from ensemble.errors import OutputError, VoiceError
+from ensemble.errors import VoiceError
 from ensemble.train.pace import RunState
+from ensemble.train.writing import write_atomically
 
 CHECKPOINT = "checkpoint.safetensors"
+_CURE = "train into another folder"
 _MOMENTS = ("exp_avg", "exp_avg_sq", "step")
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Replace a file at once, or not at all.
-
-    Raises:
-        OutputError: there is no room, or no permission; what was there is unharmed.
-    """
-    aside = path.with_name(path.name + ".part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with aside.open("wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(aside, path)  # noqa: PTH105  atomic on one file system
-    except OSError as error:
-        aside.unlink(missing_ok=True)
-        raise OutputError(str(path), f"cannot be written ({error.strerror})", "make room, then --resume") from error
 
 
 def save_run(
@@ -72,7 +57,21 @@ def read_state(path: Path) -> RunState:
     Raises:
         VoiceError: the file is missing, cut short or of another kind.
     """
-    return _read(path)[0]
+    return _read_facts(path)[0]
+
+
+def check_run(path: Path, fingerprint: dict[str, str]) -> None:
+    """Refuse to go on from a checkpoint of another run, before anything is read or computed.
+
+    Args:
+        path: of the checkpoint.
+        fingerprint: what the run that wants to go on is made of, or a part of it. What an older checkpoint does not
+            tell is not asked.
+
+    Raises:
+        VoiceError: the file is missing, cut short or of another kind, or its run was another; names all that differs.
+    """
+    _compare(path, _read_facts(path)[1], fingerprint)
 
 
 def load_run(path: Path, network: nn.Module, optimizer: torch.optim.Optimizer, fingerprint: dict[str, str]) -> RunState:
@@ -82,16 +81,12 @@ def load_run(path: Path, network: nn.Module, optimizer: torch.optim.Optimizer, f
         VoiceError: the file is missing, cut short, of another kind, or of a run with other settings.
     """
     state, theirs, tensors = _read(path)
-    differs = sorted(name for name in fingerprint.keys() | theirs if fingerprint.get(name) != theirs.get(name))
-    if differs:
-        name = differs[0]
-        problem = f"was made with {name} {theirs.get(name)}, not {fingerprint.get(name)}"
-        raise VoiceError(str(path), problem, "train into another folder, or with the same settings")
+    _compare(path, theirs, fingerprint)
     with torch.no_grad():
         for name, parameter in network.named_parameters():
             stored = tensors.get(f"weights/{name}")
             if stored is None or stored.shape != parameter.shape:
-                raise VoiceError(str(path), f"lacks the tensor {name}", "train without --resume")
+                raise VoiceError(str(path), f"lacks the tensor {name}", _CURE)
             parameter.copy_(stored)
             moments = {kind: tensors[f"{kind}/{name}"] for kind in _MOMENTS if f"{kind}/{name}" in tensors}
             if moments:
@@ -101,15 +96,35 @@ def load_run(path: Path, network: nn.Module, optimizer: torch.optim.Optimizer, f
     return state
 
 
+def _compare(path: Path, theirs: dict[str, str], ours: dict[str, str]) -> None:
+    differs = sorted(name for name in ours.keys() & theirs if ours[name] != theirs[name])
+    if differs:
+        changes = ", ".join(f"{name} {theirs[name]}, not {ours[name]}" for name in differs)
+        cure = "train into another folder, or with the same data and settings"
+        raise VoiceError(str(path), f"was made with {changes}", cure)
+
+
 def _read(path: Path) -> tuple[RunState, dict[str, str], dict[str, Tensor]]:
     """The state, the fingerprint and the tensors of a checkpoint."""
+    with _opened(path) as kept:
+        tensors = {name: kept.get_tensor(name) for name in kept.keys()}  # noqa: SIM118  it is not a mapping
+    return *_read_facts(path), tensors
+
+
+def _read_facts(path: Path) -> tuple[RunState, dict[str, str]]:
+    """The state and the fingerprint of a checkpoint."""
+    with _opened(path) as kept:
+        facts = kept.metadata() or {}
+    try:
+        return RunState(**json.loads(facts["state"])), json.loads(facts["fingerprint"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise VoiceError(str(path), "lacks the state of its run", _CURE) from error
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
     try:
         with safe_open(path, framework="pt") as kept:
-            facts = kept.metadata() or {}
-            tensors = {name: kept.get_tensor(name) for name in kept.keys()}  # noqa: SIM118  it is not a mapping
+            yield kept
     except (OSError, SafetensorError) as error:
-        raise VoiceError(str(path), f"is not a checkpoint ({error})", "train without --resume") from error
-    try:
-        return RunState(**json.loads(facts["state"])), json.loads(facts["fingerprint"]), tensors
-    except (KeyError, TypeError, ValueError) as error:
-        raise VoiceError(str(path), "lacks the state of its run", "train without --resume") from error
+        raise VoiceError(str(path), f"is not a checkpoint ({error})", _CURE) from error

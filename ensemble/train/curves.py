@@ -7,8 +7,8 @@ import io
 from collections.abc import Sequence
 from pathlib import Path
 
-from ensemble.train.checkpoints import write_atomically
 from ensemble.train.pace import Row
+from ensemble.train.writing import write_atomically
 
 
 def write_curve(folder: Path, rows: Sequence[Row]) -> None:

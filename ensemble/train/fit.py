@@ -17,7 +17,7 @@ from ensemble.instruments import instrument
 from ensemble.play.checkpoint import VoiceWeights
 from ensemble.play.seeded import seeded_voice
 from ensemble.train.analysis import analyse, cached_analysis
-from ensemble.train.checkpoints import CHECKPOINT, load_run
+from ensemble.train.checkpoints import CHECKPOINT, check_run, read_state
 from ensemble.train.crops import Crop, SynthDataset
 from ensemble.train.keeper import Keeper, OnProgress, Team
 from ensemble.train.material import Material
@@ -25,8 +25,8 @@ from ensemble.train.pace import RunState
 from ensemble.train.player_task import PlayerTask
 from ensemble.train.settings import TrainPlayerSettings
 
-_ALIKE = ("instrument", "size", "loss", "sample_rate", "seed", "batch_size", "crop_frames")
-"""Settings that a run and its continuation share."""
+_MAY_CHANGE = {"device", "max_steps", "max_minutes", "audit_steps", "patience", "checkpoint_minutes"}
+"""Where a run computes and how long it may: all other settings are shared by a run and its continuation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,38 +76,42 @@ def fit(
         ConfigError: there is no such device, or the folder holds a run and `resume` was not said.
         DataError: nothing to learn from, or nothing held out.
         OutputError: a file cannot be written at the start; later ones are tried again at the next interval.
-        VoiceError: the checkpoint cannot be gone on from.
+        VoiceError: the checkpoint cannot be gone on from: it is damaged, or the data or the settings were others.
     """
     team = team or Team()
     torch.set_num_threads(1)
     check_folder(out, resume=resume)
     _check(material)
+    fingerprint = fingerprint_of(settings) | {"data": material.identity}
+    resume_from = out / CHECKPOINT if resume and (out / CHECKPOINT).exists() else None
+    if resume_from is not None:
+        check_run(resume_from, fingerprint)
     state = RunState(stage="regression" if settings.loss == "multi_scale" else "spectral")
     task = PlayerTask(settings, _starting_voice(settings, material), state)
-    fingerprint = {name: str(getattr(settings, name)) for name in _ALIKE}
-    keeper = Keeper(settings, out, _held_out_batch(settings, material), fingerprint, on_progress, team)
-    if resume and (out / CHECKPOINT).is_file():
-        keeper.resume_from = out / CHECKPOINT
-        first_step = _step_of(task, keeper.resume_from, fingerprint)
-    else:
-        first_step = 0
+    keeper = Keeper(settings, out, _held_out_batch(settings, material), fingerprint, on_progress, team, resume_from)
+    begun = state if resume_from is None else read_state(resume_from)
     crops = SynthDataset(
         material.train,
-        [cached_analysis(recording, out / "analysis") for recording in material.train],
+        [material.analyses.get(one.name) or cached_analysis(one, out / "analysis") for one in material.train],
         crop_frames=settings.crop_frames,
         warmup_frames=settings.warmup_frames,
-        num_items=max(settings.max_steps - first_step, 0) * settings.batch_size * team.size,
-        first_item=first_step * settings.batch_size * team.size,
+        num_items=max(settings.max_steps - begun.step, 0) * settings.batch_size * team.size,
+        first_item=begun.step * settings.batch_size * team.size,
         seed=settings.seed,
         changes=settings.augment,
     )
-    if len(crops):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Lightning's advice on loaders, loggers and GPUs
-            logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-            trainer = _trainer(settings, keeper, team)
-            trainer.fit(task, DataLoader(crops, settings.batch_size))
+    if not len(crops):
+        return FitResult.of(begun)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Lightning's advice on loaders, loggers and GPUs
+        logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+        _trainer(settings, keeper, team).fit(task, DataLoader(crops, settings.batch_size))
     return FitResult.of(task.state)
+
+
+def fingerprint_of(settings: TrainPlayerSettings) -> dict[str, str]:
+    """What makes a run this one and no other, as far as the settings say."""
+    return {name: str(value) for name, value in settings if name not in _MAY_CHANGE}
 
 
 def check_folder(out: Path, *, resume: bool) -> None:
@@ -154,7 +158,7 @@ def _held_out_batch(settings: TrainPlayerSettings, material: Material) -> Crop:
     longest = max(recording.num_frames for recording in material.held_out) - 2
     crops = SynthDataset(
         material.held_out,
-        [analyse(recording) for recording in material.held_out],
+        [material.analyses.get(one.name) or analyse(one) for one in material.held_out],
         crop_frames=min(2 * settings.crop_frames, longest),
         warmup_frames=settings.warmup_frames,
         num_items=settings.audit_crops,
@@ -162,11 +166,6 @@ def _held_out_batch(settings: TrainPlayerSettings, material: Material) -> Crop:
     )
     batch: Crop = default_collate([crops[item] for item in range(len(crops))])
     return batch
-
-
-def _step_of(task: PlayerTask, path: Path, fingerprint: dict[str, str]) -> int:
-    """Where a checkpoint stands; also refuses it before anything else is done."""
-    return load_run(path, task.network, task.configure_optimizers(), fingerprint).step
 
 
 def _trainer(settings: TrainPlayerSettings, keeper: pl.Callback, team: Team) -> pl.Trainer:

@@ -46,11 +46,11 @@ class Keeper(pl.Callback):
         fingerprint: dict[str, str],
         on_progress: OnProgress | None,
         team: Team,
+        resume_from: Path | None = None,
     ) -> None:
         self.settings, self.out, self.held_out = settings, out, held_out
         self.fingerprint, self.on_progress, self.team = fingerprint, on_progress, team
-        self.resume_from: Path | None = None
-
+        self.resume_from = resume_from
         self._last_saved_s = time.monotonic()
         self._mark_s = 0.0
         self._losses: list[float] = []

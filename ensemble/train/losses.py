@@ -56,14 +56,25 @@ def _unit(size: int, device: torch.device) -> float:
     return float(_window(size, device).square().sum().rsqrt())
 
 
-def _scales(sample_rate: int) -> tuple[int, ...]:
-    """The windows' lengths at a rate, powers of two, 32 or more."""
+def scales(sample_rate: int, longest: int = SCALES[0]) -> tuple[int, ...]:
+    """The windows' lengths at a rate, powers of two, 32 or more.
+
+    Args:
+        sample_rate: in Hz.
+        longest: at 48 kHz; where it is not `SCALES`' own, as many windows are spread from it to the shortest. Two
+            partials are told apart where they lie four bins apart: a bass needs 8192 for that.
+    """
     octaves = round(float(np.log2(48_000 / sample_rate)))
-    return tuple(size >> octaves for size in SCALES if size >> octaves >= 32)
+    powers = np.linspace(np.log2(longest), np.log2(SCALES[-1]), len(SCALES)).round().astype(int)
+    return tuple(1 << power >> octaves for power in powers.tolist() if 1 << power >> octaves >= 32)
 
 
 def multi_scale_distance(
-    samples: Tensor, target: Tensor, sample_rate: int, corner_hz: float | None = LOG_CORNER_HZ
+    samples: Tensor,
+    target: Tensor,
+    sample_rate: int,
+    corner_hz: float | None = LOG_CORNER_HZ,
+    longest: int = SCALES[0],
 ) -> Distance:
     """Compare sounds at every scale, by torch alone: the reference, and the measure.
 
@@ -72,11 +83,12 @@ def multi_scale_distance(
         target: what is wanted.  [batch, samples]
         sample_rate: in Hz.
         corner_hz: above it the logarithmic term counts less and less; None counts every bin alike.
+        longest: window; see `scales`.
 
     Source: Wang et al., 2019 (arXiv:1904.12088); Engel et al., 2020 (arXiv:2001.04643), section 4.2.
     """
     linear, logarithmic = [], []
-    for size in _scales(sample_rate):
+    for size in scales(sample_rate, longest):
         unit = _unit(size, samples.device)
         heard, wanted = (spectra(sound, size).abs() * unit for sound in (samples, target))
         weight = log_weights(size, sample_rate, corner_hz).to(samples.device).unsqueeze(-1)
@@ -91,11 +103,17 @@ class _MultiScale(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, samples: Tensor, target: Tensor, sample_rate: int, corner_hz: float | None, linear_weight: float
+        ctx: Any,
+        samples: Tensor,
+        target: Tensor,
+        sample_rate: int,
+        corner_hz: float | None,
+        linear_weight: float,
+        longest: int,
     ) -> Tensor:
         total, gradient = 0.0, torch.zeros_like(samples)
-        scales = _scales(sample_rate)
-        for size in scales:
+        sizes = scales(sample_rate, longest)
+        for size in sizes:
             unit = _unit(size, samples.device)
             heard, wanted = (torch.view_as_real(spectra(sound, size).mT.contiguous()) for sound in (samples, target))
             count = heard.numel() // 2
@@ -104,13 +122,13 @@ class _MultiScale(torch.autograd.Function):
                 heard.flatten(0, 1).numpy(), wanted.flatten(0, 1).numpy(), weight, unit, LOG_FLOOR, linear_weight
             )
             total += (linear_weight * linear + logarithmic) / count
-            _add_adjoint(gradient, torch.view_as_complex(heard), size, 1.0 / (count * len(scales)))
+            _add_adjoint(gradient, torch.view_as_complex(heard), size, 1.0 / (count * len(sizes)))
         ctx.save_for_backward(gradient)
-        return torch.tensor(total / len(scales))
+        return torch.tensor(total / len(sizes))
 
     @staticmethod
-    def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor, None, None, None, None]:
-        return upstream[0] * ctx.saved_tensors[0], None, None, None, None
+    def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor, None, None, None, None, None]:
+        return upstream[0] * ctx.saved_tensors[0], None, None, None, None, None
 
 
 def _add_adjoint(gradient: Tensor, by_bin: Tensor, size: int, scale: float) -> None:
@@ -124,12 +142,14 @@ def _add_adjoint(gradient: Tensor, by_bin: Tensor, size: int, scale: float) -> N
         add_windows(gradient[item].numpy(), frames[item], window)
 
 
-def multi_scale_loss(samples: Tensor, target: Tensor, sample_rate: int, linear_weight: float = 1.0) -> Tensor:
+def multi_scale_loss(
+    samples: Tensor, target: Tensor, sample_rate: int, linear_weight: float = 1.0, longest: int = SCALES[0]
+) -> Tensor:
     """What stage two minimises: `multi_scale_distance`, its two terms added up, the linear one weighted."""
     if samples.device.type == "cpu":
-        loss: Tensor = _MultiScale.apply(samples, target, sample_rate, LOG_CORNER_HZ, linear_weight)
+        loss: Tensor = _MultiScale.apply(samples, target, sample_rate, LOG_CORNER_HZ, linear_weight, longest)
         return loss
-    distance = multi_scale_distance(samples, target, sample_rate)
+    distance = multi_scale_distance(samples, target, sample_rate, longest=longest)
     return linear_weight * distance.linear + distance.logarithmic
 
 

@@ -2,31 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ensemble.data.readers import recognise
 from ensemble.data.takes import Skip, Split, Take
 from ensemble.errors import DataError
 from ensemble.instruments import instrument
-from ensemble.train.recordings import Recording, read_recordings
+from ensemble.train.analysis import Analysis
+from ensemble.train.prepared import default_cache, read_prepared
+from ensemble.train.recordings import Recording
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Material:
     """Recordings in memory.
 
-    train, held_out: never of the same piece. provenance, licence, command: for the voice's card. skips: what could
-    not be used.
+    train, held_out: never of the same piece. analyses: of recordings that were prepared, by name. provenance,
+    licence, command: for the voice's card. skips: what could not be used.
     """
 
     train: Sequence[Recording]
     held_out: Sequence[Recording]
+    analyses: Mapping[str, Analysis] = field(default_factory=dict)
     provenance: str = "recordings given by hand"
     licence: str = "unknown"
     command: str = ""
     skips: tuple[Skip, ...] = ()
+
+    @property
+    def identity(self) -> str:
+        """What a run and its continuation share: how much there is to learn from, and a digest of all of it."""
+        digest = hashlib.sha256()
+        for split in (self.train, self.held_out):
+            digest.update(":".join(sorted(recording.digest for recording in split)).encode() + b";")
+        minutes = sum(recording.num_frames for recording in self.train) / 6000.0
+        return f"{minutes:.2f} min in {len(self.train)} takes ({digest.hexdigest()[:12]})"
 
 
 def takes_of(data: Path, instrument_name: str, split: Split) -> list[Take]:
@@ -48,8 +61,17 @@ def takes_of(data: Path, instrument_name: str, split: Split) -> list[Take]:
     return takes
 
 
-def gather(data: Path, instrument_name: str, sample_rate: int, command: str = "") -> Material:
+def gather(
+    data: Path, instrument_name: str, sample_rate: int, command: str = "", prepared: Path | None = None
+) -> Material:
     """Read the takes that one voice is trained on (`train`) and tried on (`valid`).
+
+    Args:
+        data: a data set of a known layout.
+        instrument_name: from the catalogue.
+        sample_rate: in Hz.
+        command: for the voice's card.
+        prepared: where `data prepare` keeps its shards; its own place if absent. What is there is not heard again.
 
     Raises:
         ConfigError: the instrument is not in the catalogue.
@@ -58,9 +80,11 @@ def gather(data: Path, instrument_name: str, sample_rate: int, command: str = ""
     recordings: dict[Split, list[Recording]] = {}
     skips: list[Skip] = []
     splits: tuple[Split, ...] = ("train", "valid")
+    analyses: dict[str, Analysis] = {}
     takes = {split: takes_of(data, instrument_name, split) for split in splits}
     for split, found in takes.items():
-        recordings[split], skipped = read_recordings(found, sample_rate)
+        recordings[split], known, skipped = read_prepared(found, sample_rate, prepared or default_cache())
+        analyses |= known
         skips += skipped
         if not recordings[split]:
             raise DataError(str(data), f"nothing in its {split} split can be used: {skipped[0].reason}")
@@ -69,6 +93,7 @@ def gather(data: Path, instrument_name: str, sample_rate: int, command: str = ""
     return Material(
         train=recordings["train"],
         held_out=recordings["valid"],
+        analyses=analyses,
         provenance=f"{everything[0].dataset}, {len({take.piece for take in everything})} pieces",
         licence=f"{'; '.join(sorted({take.licence for take in everything}))} ({may_ship})",
         command=command,

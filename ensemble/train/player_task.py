@@ -65,7 +65,9 @@ class PlayerTask(pl.LightningModule):
             if self.settings.loss == "mel_l1":
                 return mel_l1_loss(heard, batch["samples"], self.settings.sample_rate)
             weight = self.settings.linear_weight
-            return multi_scale_loss(heard, batch["samples"], self.settings.sample_rate, weight)
+            return multi_scale_loss(
+                heard, batch["samples"], self.settings.sample_rate, weight, self.settings.longest_window
+            )
 
     def shape(self, batch: Crop) -> Controls:
         """The network's controls from the crop's first frame to its last, its memory filled by the warm-up."""

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import soxr
@@ -15,6 +16,14 @@ from ensemble.clock import FRAME_RATE_HZ, hop_samples
 from ensemble.data.takes import Skip, Take
 from ensemble.errors import AudioError
 from ensemble.types import SILENCE_DB, FloatArray
+
+
+class Curves(NamedTuple):
+    """What a network is asked with; see `Recording`."""
+
+    f0_hz: FloatArray
+    loudness_db: FloatArray
+    is_voiced: np.ndarray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,8 +50,10 @@ class Recording:
     @property
     def digest(self) -> str:
         """sha256 of what an analysis depends on."""
-        parts = (self.samples.tobytes(), self.f0_hz.tobytes(), str(self.sample_rate).encode())
-        return hashlib.sha256(b"".join(parts)).hexdigest()
+        digest = hashlib.sha256(str(self.sample_rate).encode())
+        for array in (self.samples, self.f0_hz, self.loudness_db, self.is_voiced):
+            digest.update(np.ascontiguousarray(array).data)
+        return digest.hexdigest()
 
 
 def read_recordings(takes: Iterable[Take], sample_rate: int) -> tuple[list[Recording], list[Skip]]:
@@ -54,34 +65,49 @@ def read_recordings(takes: Iterable[Take], sample_rate: int) -> tuple[list[Recor
     skips: list[Skip] = []
     for take in takes:
         try:
-            recordings.append(_read(take, sample_rate))
+            recordings.append(read_recording(take, sample_rate))
         except AudioError as error:
             skips.append(Skip(path=Path(error.what), reason=error.problem))
     return recordings, skips
 
 
-def _read(take: Take, sample_rate: int) -> Recording:
+def read_recording(take: Take, sample_rate: int, curves: Curves | None = None) -> Recording:
+    """Read one take.
+
+    Args:
+        take: with a sound file.
+        sample_rate: in Hz; a take at another one is resampled.
+        curves: of this very take at this rate, where they are known; else its labels are read, or it is listened to.
+
+    Raises:
+        AudioError: its sound or its labels cannot be used, or it is shorter than a second.
+    """
     if take.audio is None:
         raise AudioError(f"{take.piece}/{take.part}", "has no sound")
+    labels = _labels(take.labels) if take.labels is not None and curves is None else None
     clip = read_clip(take.audio)
     samples = clip.mono()
     if clip.sample_rate != sample_rate:
         samples = soxr.resample(samples, clip.sample_rate, sample_rate, quality="HQ").astype(np.float32)
-    hop = hop_samples(sample_rate)
-    f0_hz, loudness_db = _listened(samples, sample_rate) if take.labels is None else _labels(take.labels)
-    num_frames = min(len(f0_hz), len(loudness_db), len(samples) // hop)
+    if curves is None:
+        curves = _cut(*(labels or _listened(samples, sample_rate)), len(samples) // hop_samples(sample_rate))
+    num_frames = len(curves.f0_hz)
     if num_frames < FRAME_RATE_HZ:
         raise AudioError(str(take.audio), "is shorter than a second")
-    f0_hz, loudness_db = f0_hz[:num_frames], loudness_db[:num_frames]
     return Recording(
         name=f"{take.piece}/{take.part}",
-        samples=np.ascontiguousarray(samples[: num_frames * hop]),
+        samples=np.ascontiguousarray(samples[: num_frames * hop_samples(sample_rate)]),
         sample_rate=sample_rate,
-        f0_hz=held_pitch(f0_hz),
-        loudness_db=np.maximum(loudness_db, np.float32(SILENCE_DB)),
-        is_voiced=f0_hz > 0,
         licence=take.licence,
+        **curves._asdict(),
     )
+
+
+def _cut(f0_hz: FloatArray, loudness_db: FloatArray, most_frames: int) -> Curves:
+    """Curves as long as the shortest of everything, the pitch held."""
+    num_frames = min(len(f0_hz), len(loudness_db), most_frames)
+    f0_hz, loudness_db = f0_hz[:num_frames], loudness_db[:num_frames]
+    return Curves(held_pitch(f0_hz), np.maximum(loudness_db, np.float32(SILENCE_DB)), f0_hz > 0)
 
 
 def held_pitch(f0_hz: FloatArray) -> FloatArray:

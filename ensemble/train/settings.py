@@ -58,6 +58,8 @@ class TrainPlayerSettings(Settings):
     clip_norm: float = Field(default=1.0, gt=0)
     linear_weight: float = Field(default=4.0, ge=0.0)
     """Of the linear against the logarithmic term."""
+    longest_window: Literal[2048, 4096, 8192] = 2048
+    """Of the spectral loss, in samples at 48 kHz: 8192 tells the partials of basses and cellos apart."""
     audit_steps: int = Field(default=100, ge=1)
     """Between listenings to held-out crops."""
     audit_crops: int = Field(default=16, ge=1)

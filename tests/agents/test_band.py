@@ -5,19 +5,26 @@ from __future__ import annotations
 import hashlib
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from agents import RayBand
+from ensemble import clock, demo
+from ensemble.audio.files import prepare_leader, read_clip
 from ensemble.band import Band, LocalBand
 from ensemble.config import BandSettings, FollowerSettings, load_band
+from ensemble.continuations import Continuation, Hop, SeamScore
 from ensemble.errors import BandError, DeadlineError, VoiceError, WireError
-from ensemble.perform import Pace, perform
+from ensemble.lead import Lead, extend
+from ensemble.perform import Pace, Performance, perform
 from ensemble.plan import RenderPlan
 from ensemble.play.checkpoint import weights_sha256
+from ensemble.takes import ExtendedLead, Take
 from ensemble.types import AudioClip, Heard, Stem
 
 BLOCKS = (1, 7, 100, 999)
@@ -31,24 +38,53 @@ def plan_for(leader: AudioClip, band: BandSettings) -> RenderPlan:
     )  # fmt: skip
 
 
+class Tape:
+    """Hashes what every part sounds in every take, and insists that nothing is missing."""
+
+    def __init__(self, num_followers: int) -> None:
+        self._num_followers = num_followers
+        self._sounded: dict[tuple[str, str], Any] = {}
+        self._expected: dict[tuple[str, str], int] = {}
+        self.blocks = 0
+
+    def extend(self, continuations: Sequence[Continuation]) -> tuple[ExtendedLead, ...]:
+        raise AssertionError(f"nobody asked for {len(continuations)} continuations")
+
+    def stem(self, takes: Sequence[str], stem: Stem) -> None:
+        self.blocks += 1
+        for take in takes:
+            key = (take, stem.part)
+            assert stem.start_sample == self._expected.get(key, 0)
+            self._expected[key] = stem.start_sample + stem.clip.num_samples
+            self._sounded.setdefault(key, hashlib.sha256()).update(stem.clip.samples.tobytes())
+
+    def finish(self, take: Take) -> None:
+        lengths = {length for (name, _), length in self._expected.items() if name == take.name}
+        assert lengths == {take.num_frames * 160}
+
+    def hashes(self) -> dict[str, dict[str, str]]:
+        by_take: dict[str, dict[str, str]] = {}
+        for (take, part), digest in self._sounded.items():
+            by_take.setdefault(take, {})[part] = digest.hexdigest()
+        assert all(len(parts) == self._num_followers for parts in by_take.values())
+        return by_take
+
+
+def play(
+    band: Band, lead: Lead, plan: RenderPlan, block_frames: int, on_block: Callable[[int], None] = lambda _: None
+) -> tuple[Tape, Performance]:
+    """Play everything."""
+    tape = Tape(len(plan.band.followers))
+    pace = Pace(block_frames=block_frames, deadline_s=60.0)
+    done = perform(band, lead, plan, pace, tape, lambda stage, at, _: on_block(at) if stage == "play" else None)
+    return tape, done
+
+
 def hashes(
     band: Band, leader: AudioClip, plan: RenderPlan, block_frames: int, on_block: Callable[[int], None] = lambda _: None
 ) -> dict[str, str]:
-    """Play everything and hash what every part sounded."""
-    sounded: dict[str, Any] = {follower.name: hashlib.sha256() for follower in plan.band.followers}
-    expected: dict[str, int] = dict.fromkeys(sounded, 0)
-
-    def on_stem(stem: Stem) -> None:
-        assert stem.start_sample == expected[stem.part]
-        expected[stem.part] += stem.clip.num_samples
-        sounded[stem.part].update(stem.clip.samples.tobytes())
-
-    pace = Pace(block_frames=block_frames, deadline_s=60.0)
-    done = perform(
-        band, leader, plan, pace, on_stem, lambda stage, done, _: on_block(done) if stage == "play" else None
-    )
-    assert set(expected.values()) == {done.num_frames * leader.sample_rate // 100}
-    return {name: digest.hexdigest() for name, digest in sounded.items()}
+    """Play a leader as given, and hash what every part sounded."""
+    return play(band, Lead(clip=leader), plan, block_frames, on_block)[0].hashes()["take-00"]
 
 
 ORCHESTRA = BandSettings(
@@ -106,6 +142,86 @@ def test_the_number_of_actors_never_changes_a_byte(
         tally = band.tally()
         assert (tally.restarts, tally.exact) == (0, True)
         assert set(tally.busy_s) == {"conductor", *(one.name for one in ORCHESTRA.followers)}
+    finally:
+        band.close()
+
+
+@pytest.fixture(scope="module")
+def going_on(tmp_path_factory: pytest.TempPathFactory) -> Lead:
+    """Twelve seconds of the bundled guitar, and two ways of going on: four seconds of it from elsewhere, transposed."""
+    guitar = prepare_leader(read_clip(demo.leader_path()), 16_000).samples
+    clip = AudioClip(samples=np.ascontiguousarray(guitar[:, : 12 * 16_000]), sample_rate=16_000)
+    lead = Lead(clip=clip)
+    folder = tmp_path_factory.mktemp("going-on")
+    begin = round(11.5 * 16_000)
+    clips = [guitar[:, start * 16_000 :][:, : 4 * 16_000] for start in (3, 7)]
+    score = SeamScore(relevance=1.0, seam=1.0, total=1.0, terms={})
+    hop = Hop(
+        path="", recording_sha256="", title="", licence="", start_s=0.0, stop_s=4.0, semitones=0.0, tempo_ratio=1.0,
+        gain_db=0.0, aligned_ms=0.0, fade_ms=25.0, begins_s=11.5, score=score,
+    )  # fmt: skip
+    found = [
+        Continuation(
+            begin_sample=begin,
+            clip=AudioClip(samples=np.ascontiguousarray(clip), sample_rate=16_000),
+            beats_s=11.6 + 0.6 * np.arange(6),
+            hops=(hop,),
+            total=1.0,
+        )
+        for clip in clips
+    ]
+    return replace(lead, extended=tuple(extend(lead, number, one, folder) for number, one in enumerate(found, 1)))
+
+
+def test_takes_share_their_beginning_and_no_byte_changes(going_on: Lead) -> None:
+    plan = plan_for(going_on.clip, ORCHESTRA.with_voice("seeded"))
+    tape, done = play(LocalBand(plan), going_on, plan, 100)
+    together = tape.hashes()
+    assert [take.name for take in done.takes] == ["take-00", "take-01", "take-02"]
+    assert together["take-01"] != together["take-02"]
+    assert done.shared_frames >= 400
+    assert done.shared_frames % 20 == 0
+    for lead in going_on.extended:
+        alone, one = play(LocalBand(plan), replace(going_on, extended=(lead,)), plan, 37)
+        assert one.shared_frames >= done.shared_frames
+        assert alone.hashes()[lead.name] == together[lead.name]
+    as_given = play(LocalBand(plan), replace(going_on, extended=()), plan, 100)[0]
+    assert as_given.hashes()["take-00"] == together["take-00"]
+
+
+def test_what_is_shared_is_played_once(going_on: Lead) -> None:
+    plan = plan_for(going_on.clip, load_band("rock").with_voice("naive"))
+    tape, done = play(LocalBand(plan), going_on, plan, 20)
+    tails = [take.num_frames - done.shared_frames for take in done.takes]
+    blocks = [done.shared_frames // 20, *(-(-tail // 20) for tail in tails)]
+    assert tape.blocks == 3 * sum(blocks)
+
+
+def test_a_take_is_what_it_would_be_without_forks(going_on: Lead) -> None:
+    """Played straight through, from its own first frame."""
+    plan = plan_for(going_on.clip, ORCHESTRA.with_voice("seeded"))
+    band = LocalBand(plan)
+    tape, done = play(band, going_on, plan, 100)
+    take = done.takes[1]
+    heard = band.hold(take.heard)
+    tapes: dict[str, Any] = {}
+    for part in (follower.name for follower in ORCHESTRA.followers):
+        sounded, conducting, state = hashlib.sha256(), band.start_conducting(), band.start_playing(part)
+        for block in clock.blocks(take.num_frames, 333):
+            score, conducting = band.conduct(heard, take.num_frames, block, conducting)
+            stem, state = band.play(part, score, state)
+            sounded.update(stem.token.clip.samples.tobytes())
+        tapes[part] = sounded.hexdigest()
+    assert tapes == tape.hashes()[take.name]
+
+
+@pytest.mark.ray
+def test_actors_play_every_take_alike(local_ray: None, going_on: Lead) -> None:
+    plan = plan_for(going_on.clip, load_band("rock").with_voice("seeded"))
+    reference = play(LocalBand(plan), going_on, plan, 100)[0].hashes()
+    band = RayBand(plan, actors=2)
+    try:
+        assert play(band, going_on, plan, 130)[0].hashes() == reference
     finally:
         band.close()
 

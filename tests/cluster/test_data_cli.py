@@ -75,6 +75,30 @@ def test_nothing_usable_ends_with_one_and_still_says_why(slakh: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_preparing_again_does_nothing_and_says_what_it_passed_over(slakh: Path, tmp_path: Path) -> None:
+    prepare = ("prepare", slakh, "--out", tmp_path / "cache", "--rate", "16000", "--local", "--json")
+    first, again = (json.loads(data(*prepare).stdout) for _ in range(2))
+    assert (first["new"], first["kept"], again["new"], again["kept"]) == (1, 0, 0, 1)
+    assert first["sound_s"] == pytest.approx(3.0, abs=0.02)
+    assert first["sound_s_per_s"] > 0
+    reasons = {Path(skip["path"]).stem: skip["reason"] for skip in first["skips"]}
+    assert reasons["S02"].startswith("has no audio file")
+    assert "silent" in reasons["S01"]
+    assert data("prepare", slakh, "--out", tmp_path / "cache", "--local", "--jobs", "2").returncode == 1
+
+
+def test_nothing_to_prepare_ends_with_one_and_says_why(slakh: Path, tmp_path: Path) -> None:
+    (slakh / "Track00001" / "stems" / "S00.wav").write_text("no sound")
+    done = data("prepare", slakh, "--out", tmp_path / "cache", "--local")
+    assert done.returncode == 1
+    assert "nothing in it can be prepared: " in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+    (tmp_path / "file").write_text("")
+    done = data("prepare", slakh, "--out", tmp_path / "file" / "cache", "--local")
+    assert done.returncode == 1
+    assert "cannot be written" in done.stderr.splitlines()[-1]
+
+
 @pytest.mark.parametrize("kind", ["absent", "file", "empty", "strange"])
 def test_what_is_no_data_set_gets_one_line(kind: str, tmp_path: Path) -> None:
     path = tmp_path / kind

@@ -40,6 +40,7 @@ PLAYERS = {
     "chord": (follower("nylon_guitar"), phrase(313, num_voices=4)),
     "seeded": (follower("cello", "seeded"), phrase(313, num_voices=2)),
     "drums": (follower("drums"), drum_cue(fill(313), 313)),
+    "kit": (follower("drums", "drums"), drum_cue(fill(313), 313)),
 }
 
 

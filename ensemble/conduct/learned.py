@@ -1,0 +1,107 @@
+"""A trained conductor at work: the network's quantiles become dynamics, within what is sober.
+
+What it learned is how a part moves against the leader. Where a part lies at rest is the band's own business: the usual
+distance in the training music (the card's `balance_db`) is replaced by the follower's `level_db`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensemble.clock import CONDUCTOR_RATE_HZ
+from ensemble.conduct.conductor_file import MEDIAN, ConductorWeights, seat_of
+from ensemble.conduct.dynamics import (
+    LOUDEST_DB,
+    QUIETEST_DB,
+    Memory,
+    Predicted,
+)
+from ensemble.conduct.features import (
+    FAINTEST_DB,
+    HEARD_ROWS,
+    LEVEL_CENTRE_DB,
+    LEVEL_SCALE_DB,
+    anchor_db_of,
+    conductor_features,
+)
+from ensemble.conduct.network import Network
+from ensemble.config import FollowerSettings
+from ensemble.types import SILENCE_DB, FloatArray, Heard
+
+LOOK_AHEAD_FRAMES = 12
+"""In a render: as far as the baseline hears ahead, against the delay of the lines between conductor frames."""
+FURTHEST_DB = 18.0
+"""A follower never lies further than this from the leader's own smoothed loudness at its own level: what the network
+says of a leader unlike any that it has met stays within that."""
+_HOLD_S = 4.0
+"""The band plays on through a rest of the leader, as the music that it learned from does; then it fades."""
+_FADE_DB_PER_S = 8.0
+_FADED_DB = SILENCE_DB + 1.0
+"""Inaudible, and yet not `SILENCE_DB`: out of that a line begins anew, and the interval would not keep its order."""
+_LOUDNESS, _ANCHOR = HEARD_ROWS.index("loudness"), HEARD_ROWS.index("anchor")
+
+
+class LearnedDynamics:
+    """A conductor's weights, for the followers of one band.
+
+    Args:
+        conductor: the weights.
+        followers: of the band, in its order.
+        look_ahead_frames: control frames of the leader that are heard in advance, 0 to 50.
+    """
+
+    def __init__(
+        self,
+        conductor: ConductorWeights,
+        followers: Sequence[FollowerSettings],
+        look_ahead_frames: int = LOOK_AHEAD_FRAMES,
+    ) -> None:
+        card = conductor.card
+        seats = [seat_of(card, follower.instrument, follower.role) for follower in followers]
+        self._network = Network(conductor, np.stack(seats))
+        self._look_ahead_frames = look_ahead_frames
+        self._levels_db = np.array([follower.level_db for follower in followers], np.float32)[:, None]
+        self._margin_db = card.margin_db
+
+    def features(self, heard: Heard, num_frames: int) -> FloatArray:
+        """See `conductor_features`."""
+        return conductor_features(heard, num_frames, self._look_ahead_frames)
+
+    def start(self) -> Memory:
+        """Nothing heard yet."""
+        return self._network.start() | {"quiet_s": np.zeros(1, np.float64)}
+
+    def predict(self, features: FloatArray, memory: Memory) -> tuple[Predicted, Memory]:
+        """Go on by one quantum; see `DynamicsModel`."""
+        heard = {name: value for name, value in memory.items() if name != "quiet_s"}
+        answer, after = self._network.step(features, heard)
+        faded_db, quiet_s = _fade(features, float(memory["quiet_s"][0]))
+        anchor_db = anchor_db_of(features)
+        usual_db = anchor_db + self._levels_db - faded_db
+        is_heard = np.broadcast_to(anchor_db > FAINTEST_DB, usual_db.shape)
+
+        def bounded(apart_db: FloatArray) -> FloatArray:
+            near_db = usual_db + np.clip(apart_db, -FURTHEST_DB, FURTHEST_DB)
+            floor_db = np.where(faded_db > 0, _FADED_DB, QUIETEST_DB)
+            return np.where(is_heard, np.clip(near_db, floor_db, LOUDEST_DB), SILENCE_DB).astype(np.float32)
+
+        levels = answer.levels_db
+        predicted = Predicted(
+            loudness_db=bounded(levels[..., MEDIAN]),
+            low_db=bounded(levels[..., 0] - np.float32(self._margin_db[0])),
+            high_db=bounded(levels[..., -1] + np.float32(self._margin_db[1])),
+        )
+        return predicted, after | {"quiet_s": np.array([quiet_s], np.float64)}
+
+
+def _fade(features: FloatArray, quiet_s: float) -> tuple[NDArray[np.float32], float]:
+    """By how much the band fades in one quantum, for the leader has been silent for long.  [5]; and for how long."""
+    faded = np.zeros(features.shape[1], np.float32)
+    faintest = (FAINTEST_DB - LEVEL_CENTRE_DB) / LEVEL_SCALE_DB
+    for index, loudness in enumerate(features[_LOUDNESS].tolist()):
+        quiet_s = 0.0 if loudness > faintest + 1e-6 else quiet_s + 1 / CONDUCTOR_RATE_HZ
+        faded[index] = min(max(quiet_s - _HOLD_S, 0.0) * _FADE_DB_PER_S, -SILENCE_DB)
+    return faded, quiet_s

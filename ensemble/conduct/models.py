@@ -1,0 +1,40 @@
+"""Which model gives a band its dynamics."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from ensemble.conduct.conductor_file import check_name, load_conductor, read_bytes
+from ensemble.conduct.dynamics import DynamicsModel, LeaderGain
+from ensemble.conduct.learned import LearnedDynamics
+from ensemble.config import LEADER_GAIN, BandSettings, conductors_dir, shipped_conductors
+
+
+def dynamics_of(band: BandSettings) -> DynamicsModel:
+    """The model that a band's `conductor` setting names.
+
+    Raises:
+        ConductorError: it names a file that cannot be used.
+    """
+    if band.conductor == LEADER_GAIN:
+        return LeaderGain([follower.level_db for follower in band.followers])
+    return LearnedDynamics(load_conductor(conductor_path(band.conductor)), band.followers)
+
+
+def conductor_path(conductor: str) -> Path:
+    """Where a trained conductor lies: a shipped one by its name, any other by its path."""
+    return conductors_dir() / f"{conductor}.safetensors" if conductor in shipped_conductors() else Path(conductor)
+
+
+def conductor_sha256(conductor: str) -> str | None:
+    """The digest of a band's `conductor` setting where that is a file; the leader's gain has none.
+
+    Raises:
+        ConductorError: the file cannot be read, or is not named like a conductor.
+    """
+    if conductor == LEADER_GAIN:
+        return None
+    path = conductor_path(conductor)
+    check_name(path)
+    return hashlib.sha256(read_bytes(path)).hexdigest()

@@ -1,0 +1,1 @@
+"""Trained conductors that come with the package, each with its card."""

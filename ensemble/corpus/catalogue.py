@@ -1,0 +1,43 @@
+"""What is in the box: the corpus's files and what its catalogue says of them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+SOUNDS = Path(__file__).parent / "sounds"
+CATALOGUE = "catalogue.json"
+LICENCE = "CC0-1.0"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CorpusPiece:
+    """One piece: where its file lies (absolute), and what the catalogue says of it."""
+
+    path: Path
+    title: str
+    licence: str
+    instrument: str
+    key: str
+    metre: str
+    tempo_bpm: float
+    duration_s: float
+    sha256: str
+
+
+def corpus_pieces() -> tuple[CorpusPiece, ...]:
+    """Every piece, in the catalogue's order."""
+    entries = json.loads((SOUNDS / CATALOGUE).read_text(encoding="utf-8"))
+    return tuple(CorpusPiece(path=SOUNDS / entry.pop("file"), **entry) for entry in entries)
+
+
+def corpus_paths() -> tuple[Path, ...]:
+    """The files, in the catalogue's order."""
+    return tuple(piece.path for piece in corpus_pieces())
+
+
+def corpus_digest() -> str:
+    """sha256 over the pieces' contents and what is said of them: another corpus has another."""
+    return hashlib.sha256((SOUNDS / CATALOGUE).read_bytes()).hexdigest()

@@ -1,0 +1,119 @@
+"""What the player says of the recording, in place of what was heard: a tempo, a key, chords."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, field_validator, model_validator
+
+from ensemble.chords import Chord
+from ensemble.clock import FRAME_RATE_HZ
+from ensemble.config import Settings
+from ensemble.listen.beats import Beats, track_beats
+from ensemble.listen.doubts import PITCH_IS_NOT_ALL
+from ensemble.listen.names import parse_chord, parse_key
+from ensemble.listen.swing import find_swing
+from ensemble.listen.understanding import understand
+from ensemble.threads import one_thread
+from ensemble.types import Heard
+
+SLOWEST_BPM, FASTEST_BPM = 20.0, 400.0
+MAX_CHORDS = 20_000
+
+
+class ChordAt(Settings):
+    """From here on this chord. at: seconds, or (unit `beat`) beats as they are heard, counted from 1."""
+
+    at: float = Field(ge=0.0, allow_inf_nan=False)
+    unit: Literal["s", "beat"] = "s"
+    chord: str
+
+    @field_validator("chord")
+    @classmethod
+    def _playable(cls, chord: str) -> str:
+        return str(parse_chord(chord))
+
+
+class Overrides(Settings):
+    """What stands in place of what is heard; what is None or empty is heard."""
+
+    tempo_bpm: float | None = Field(default=None, ge=SLOWEST_BPM, le=FASTEST_BPM, allow_inf_nan=False)
+    """Beats a minute; where they lie, and how the tempo wanders around this, is still heard."""
+    key: str | None = None
+    """As `parse_key` reads it."""
+    chords: tuple[ChordAt, ...] = Field(default=(), max_length=MAX_CHORDS)
+    """In rising order, all in one unit."""
+
+    @field_validator("key")
+    @classmethod
+    def _known(cls, key: str | None) -> str | None:
+        return None if key is None else str(parse_key(key))
+
+    @model_validator(mode="after")
+    def _rising(self) -> Self:
+        if any(later.at <= earlier.at or later.unit != earlier.unit for earlier, later in pairwise(self.chords)):
+            raise ValueError("chords must come in rising order and in one unit")
+        return self
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether everything is heard."""
+        return self == Overrides()
+
+
+def with_overrides(heard: Heard, overrides: Overrides) -> Heard:
+    """Put what the player says in place of what was heard, and understand the rest in its light.
+
+    With a tempo, the beats that fit the recording best at that tempo are sought anew, and bars with them; with a key,
+    the chords are heard in that key; given chords hold from the beat nearest to each, and what was heard stays before
+    the first. The same input gives the same answer, in any process.
+    """
+    if overrides.is_empty:
+        return heard
+    with one_thread():
+        return _with_overrides(heard, overrides)
+
+
+def _with_overrides(heard: Heard, overrides: Overrides) -> Heard:
+    beats = Beats(times_s=heard.beats_s, tempo_bpm=heard.tempo_bpm, clarity=1.0)
+    key, chords = heard.key, heard.chords
+    bars = (heard.beats_per_bar, heard.first_downbeat)
+    if overrides.tempo_bpm is not None:
+        duration_s = heard.frames.num_frames / FRAME_RATE_HZ
+        beats = track_beats(heard.frames.onset, duration_s, overrides.tempo_bpm)
+    if overrides.key is not None:
+        key = parse_key(overrides.key)
+    if overrides.tempo_bpm is not None or overrides.key is not None:
+        follows_pitch = not any(warning.startswith(PITCH_IS_NOT_ALL) for warning in heard.warnings)
+        meant = understand(heard.frames, beats.times_s, heard.tuning_cents, follows_pitch=follows_pitch, key=key)
+        chords, bars = meant.chords, (meant.beats_per_bar, meant.first_downbeat)
+    return Heard(
+        frames=heard.frames,
+        beats_s=beats.times_s,
+        tempo_bpm=beats.tempo_bpm,
+        beats_per_bar=bars[0],
+        first_downbeat=bars[1],
+        key=key,
+        chords=_written_over(chords, beats.times_s, overrides.chords),
+        tuning_cents=heard.tuning_cents,
+        warnings=heard.warnings,
+        swing=heard.swing if overrides.tempo_bpm is None else find_swing(heard.frames.onset, beats.times_s),
+    )
+
+
+def _written_over(
+    chords: tuple[Chord, ...], beats_s: NDArray[np.float64], given: tuple[ChordAt, ...]
+) -> tuple[Chord, ...]:
+    """The given chords, each from the beat nearest to where it stands to the next one's."""
+    written = list(chords)
+    for one in given:
+        beat = round(one.at) - 1 if one.unit == "beat" else int(np.searchsorted(_middles(beats_s), one.at))
+        written[beat:] = [parse_chord(one.chord)] * max(len(written) - beat, 0)
+    return tuple(written)
+
+
+def _middles(beats_s: NDArray[np.float64]) -> NDArray[np.float64]:
+    return (beats_s[:-1] + beats_s[1:]) / 2

@@ -1,0 +1,90 @@
+"""From frames and beats to music: what sounds in each beat, the key, the bars and the chords."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensemble.chords import Chord, Key
+from ensemble.clock import FRAME_RATE_HZ
+from ensemble.listen.bars import find_bars
+from ensemble.listen.chroma import centre_pitch, note_chroma
+from ensemble.listen.harmony import find_chords, find_key
+from ensemble.listen.repeats import lend_rounds, loop_beats
+from ensemble.types import FloatArray, Frames
+
+INAUDIBLE_BELOW_PEAK_DB = 60.0
+NEIGHBOUR_WEIGHT = 0.35
+"""One voice sounds one tone of its chord at a time: the beats around lend theirs."""
+LAST_BEATS = 4
+
+
+class Meant(NamedTuple):
+    """What the leader means: its key, its bars (beats in each, index of the first that opens one), a chord per beat."""
+
+    key: Key
+    beats_per_bar: int
+    first_downbeat: int
+    chords: tuple[Chord, ...]
+
+
+def understand(
+    frames: Frames, beats_s: NDArray[np.float64], tuning_cents: float, *, follows_pitch: bool, key: Key | None = None
+) -> Meant:
+    """Find key, bars and chords.
+
+    One voice is understood from its notes; several from the spectrum, and where the music comes round again, from all
+    rounds together. Both are whole-recording facts, like the key; given these, a chord depends on the next eight beats.
+
+    Args:
+        frames: what is heard.
+        beats_s: rising.  [beats]
+        tuning_cents: how far the leader lies above 440 Hz.
+        follows_pitch: whether the pitch tells all there is, or the spectrum must.
+        key: where it is known.
+    """
+    edges = np.append(np.rint(beats_s * FRAME_RATE_HZ).astype(np.int64), frames.num_frames)
+    sounding = _notes(frames, tuning_cents) if follows_pitch else _spectrum(frames)
+    beat_chroma = _per_beat(sounding, edges)
+    key = key or find_key(beat_chroma.sum(axis=1), beat_chroma[:, -LAST_BEATS:].sum(axis=1))
+    loop = None if follows_pitch else loop_beats(beat_chroma)
+    context = beat_chroma if loop is None else lend_rounds(beat_chroma, loop)
+    if follows_pitch:
+        context = _with_neighbours(beat_chroma)
+    free = find_chords(context, key)  # before bars are known
+    changes = np.array([before != after for before, after in pairwise((None, *free))])
+    beats_per_bar, first_downbeat = find_bars(changes, _accents(frames.onset, edges[:-1]), loop)
+    chords = find_chords(context, key, beats_per_bar, first_downbeat)
+    return Meant(key, beats_per_bar, first_downbeat, chords)
+
+
+def _notes(frames: Frames, tuning_cents: float) -> FloatArray:
+    return note_chroma(centre_pitch(frames.f0_hz), tuning_cents)
+
+
+def _spectrum(frames: Frames) -> FloatArray:
+    """The chroma as loud as it sounds.  [12, frames]"""
+    amplitude = 10.0 ** (frames.loudness_db / np.float32(20.0))
+    audible = frames.loudness_db > float(frames.loudness_db.max(initial=-np.inf)) - INAUDIBLE_BELOW_PEAK_DB
+    return frames.chroma * (amplitude * audible).astype(np.float32)
+
+
+def _per_beat(sounding: FloatArray, edges: NDArray[np.int64]) -> FloatArray:
+    """Sum of the frames from each edge to the next.  [rows, edges - 1]"""
+    return np.stack([sounding[:, start:stop].sum(axis=1) for start, stop in pairwise(edges)], axis=1)
+
+
+def _accents(onset: FloatArray, beat_frames: NDArray[np.int64]) -> FloatArray:
+    """The strongest onset within 30 ms of each beat.  [beats]"""
+    return np.array([onset[max(0, frame - 3) : frame + 4].max() for frame in beat_frames], dtype=np.float32)
+
+
+def _with_neighbours(beat_chroma: FloatArray) -> FloatArray:
+    """Each beat with a share of the beats before and after it.  [12, beats]"""
+    lent = np.zeros_like(beat_chroma)
+    lent[:, 1:] += beat_chroma[:, :-1]
+    lent[:, :-1] += beat_chroma[:, 1:]
+    return beat_chroma + np.float32(NEIGHBOUR_WEIGHT) * lent

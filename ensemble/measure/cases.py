@@ -1,0 +1,186 @@
+"""A leader and those who play along, as they are measured: onsets from the sound, notes from the delivered MIDI."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import mido
+import numpy as np
+import soundfile
+import soxr
+from numpy.typing import NDArray
+
+from ensemble.audio.files import BLOCK_SAMPLES
+from ensemble.clock import FRAME_RATE_HZ
+from ensemble.config import FollowerSettings
+from ensemble.errors import AudioError, DataError
+from ensemble.lead import take_up
+from ensemble.listen.listener import Listener, at_analysis_rate
+from ensemble.listen.overrides import with_overrides
+from ensemble.listen.pitch import ANALYSIS_RATE_HZ
+from ensemble.measure.harmony_fit import Sounding, tones_of_chords, tones_of_leader, tones_of_notes
+from ensemble.measure.timing import onset_times
+from ensemble.plan import Manifest
+from ensemble.types import AudioClip, Heard, Role
+
+Array = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+TAKE = "take-00"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeadPart:
+    """The leader. onsets_s: heard in the sound; tones, chords [12, frames]: what it sounds, and the heard harmony."""
+
+    onsets_s: Array
+    tones: Bools
+    chords: Bools
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FollowPart:
+    """One follower. onsets_s: heard in its stem; notes: as delivered, none for drums."""
+
+    name: str
+    role: Role
+    range_midi: tuple[int, int]
+    onsets_s: Array
+    notes: tuple[Sounding, ...]
+    tones: Bools
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One leader, its band, and (where it comes from a multitrack recording) what the true others played, by role."""
+
+    name: str
+    duration_s: float
+    leader: LeadPart
+    band: tuple[FollowPart, ...]
+    true_tones: dict[Role, Bools] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrueNotes:
+    """What a multitrack recording knows: the leader's notes, and those of everybody else by the role that is theirs."""
+
+    leader: tuple[Sounding, ...] = ()
+    others: dict[Role, tuple[Sounding, ...]] = field(default_factory=dict)
+
+
+def case_of_render(folder: Path, true_notes: TrueNotes | None = None) -> Case:
+    """Read a render as it was delivered; the leader is listened to once more.
+
+    Args:
+        folder: that `render` filled.
+        true_notes: what is known of the recording that the leader is taken from.
+
+    Raises:
+        VerifyError: it is no render, or its leader is another.
+        AudioError: a stem cannot be read.
+        DataError: a part cannot be read.
+    """
+    manifest = Manifest.read(folder / "manifest.json")
+    lead = take_up(folder, manifest)
+    heard = with_overrides(lead.known or Listener().listen(at_analysis_rate(lead.clip)), manifest.plan.overrides)
+    band = band_of_take(folder / TAKE, manifest.plan.band.followers)
+    return case_of(manifest.source, lead.clip, heard, band, true_notes or TrueNotes())
+
+
+def case_of(name: str, leader: AudioClip, heard: Heard, band: tuple[FollowPart, ...], true_notes: TrueNotes) -> Case:
+    """A leader, what was understood of it, and those who followed it."""
+    return Case(
+        name=name,
+        duration_s=leader.duration_s,
+        leader=lead_part(leader, heard, true_notes.leader),
+        band=band,
+        true_tones={role: tones_of_notes(notes, heard.frames.num_frames) for role, notes in true_notes.others.items()},
+    )
+
+
+def band_of_take(take: Path, followers: Sequence[FollowerSettings]) -> tuple[FollowPart, ...]:
+    """Every follower as its stem and its MIDI file of one take have it.
+
+    Raises:
+        AudioError: a stem cannot be read.
+        DataError: a part cannot be read.
+    """
+    return tuple(_follow_part(take, follower) for follower in followers)
+
+
+def lead_part(clip: AudioClip, heard: Heard, notes: tuple[Sounding, ...] = ()) -> LeadPart:
+    """The leader as it is measured; its notes are taken from the sound where they are not known."""
+    frames = heard.frames
+    tones = tones_of_notes(notes, frames.num_frames) if notes else tones_of_leader(frames, heard.tuning_cents)
+    return LeadPart(onsets_s=_onsets(clip), tones=tones, chords=tones_of_chords(heard, frames.num_frames))
+
+
+def _follow_part(take: Path, follower: FollowerSettings) -> FollowPart:
+    clip = as_listened_to(take / "stems" / f"{follower.name}.wav")
+    is_drums = follower.role == "drums"
+    notes = () if is_drums else read_notes(take / "parts" / f"{follower.name}.mid")
+    return FollowPart(
+        name=follower.name,
+        role=follower.role,
+        range_midi=follower.range,
+        onsets_s=_onsets(clip),
+        notes=notes,
+        tones=tones_of_notes(notes, round(clip.duration_s * FRAME_RATE_HZ)),
+    )
+
+
+def as_listened_to(path: Path) -> AudioClip:
+    """A delivered sound at 16 kHz in one channel, read piece by piece: half an hour of it is small. It may be silent.
+
+    Raises:
+        AudioError: it cannot be read.
+    """
+    try:
+        with soundfile.SoundFile(path) as sound:
+            rate = int(sound.samplerate)
+            stream = soxr.ResampleStream(rate, ANALYSIS_RATE_HZ, 1, dtype="float32", quality="HQ")
+            pieces = [
+                stream.resample_chunk(piece.mean(axis=1, dtype=np.float32))
+                for piece in sound.blocks(BLOCK_SAMPLES, dtype="float32", always_2d=True)
+            ]
+            pieces.append(stream.resample_chunk(np.zeros(0, np.float32), last=True))
+    except (OSError, soundfile.LibsndfileError) as error:
+        raise AudioError(str(path), "is missing or damaged", "render again") from error
+    return AudioClip(samples=np.concatenate(pieces)[None], sample_rate=ANALYSIS_RATE_HZ)
+
+
+def _onsets(clip: AudioClip) -> Array:
+    mono = at_analysis_rate(clip)
+    return onset_times(mono.samples[0], mono.sample_rate)
+
+
+def read_notes(path: Path) -> tuple[Sounding, ...]:
+    """The notes of a MIDI file, all tracks together, drums left out, by their beginning.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    try:
+        document = mido.MidiFile(path)
+    except OSError as error:
+        raise DataError(str(path), f"cannot be read ({error.strerror or error})") from error
+    except (EOFError, ValueError, KeyError, IndexError) as error:
+        raise DataError(str(path), "is no MIDI file") from error
+    now_s = 0.0
+    began: dict[tuple[int, int], float] = {}
+    notes: list[Sounding] = []
+    for message in document:
+        now_s += message.time
+        if message.type not in ("note_on", "note_off") or message.channel == _DRUM_CHANNEL:
+            continue
+        voice = (message.channel, message.note)
+        if voice in began:  # a second note_on ends the first as well
+            notes.append(Sounding(began.pop(voice), now_s, float(message.note)))
+        if message.type == "note_on" and message.velocity > 0:
+            began[voice] = now_s
+    return tuple(sorted(notes))
+
+
+_DRUM_CHANNEL = 9

@@ -1,0 +1,135 @@
+"""Does search find what really comes next? A leader that breaks off, and a store in which its song was played again.
+
+Convention: every song is played twice (`ensemble.measure.retrieval_songs`). A leader is cut out of the first take, the
+store holds all second takes, in other keys, tempi and sounds. The right answer is the one chunk of the second take that
+lies nearest to where the leader is left, if it is within half a beat; a question without such a chunk counts as missed.
+The scorers see the same leaders and the same chunks. `mean_chroma` is the reference implementation's: cosine of the
+mean chroma of the leader's tail and of the candidate's beginning, untransposed; `mean_chroma_any_key` lets it
+transpose.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ensemble.measure.ranking import interval, recall_at, reciprocal_ranks
+from ensemble.measure.retrieval_questions import Question, questions_of
+from ensemble.measure.retrieval_seams import measure_seams
+from ensemble.measure.retrieval_songs import make_songs, other_soundfont
+from ensemble.measure.retrieval_store import SecondTakes
+from ensemble.retrieve.search import Search
+from ensemble.retrieve.settings import RetrieveSettings
+from ensemble.threads import one_thread
+
+DEPTHS = (1, 10, 200)
+MIN_REMAINING_S = 4.0
+ANY_LEVEL = None
+"""The last of the steps in which search relaxes: how loudly a song is played again says nothing of what comes next."""
+OnProgress = Callable[[str, int, int], None]
+
+
+def evaluate_retrieval(
+    num_songs: int = 20,
+    *,
+    seed: int = 0,
+    soundfont: Path | None = None,
+    settings: RetrieveSettings | None = None,
+    on_progress: OnProgress | None = None,
+) -> dict[str, Any]:
+    """Measure search and seams.
+
+    Args:
+        num_songs: how many songs are composed.
+        seed: other seeds give other songs.
+        soundfont: of the second takes; one of `OTHER_SOUNDFONTS`, or another instrument of the first, if absent.
+        settings: of the search; its weights are those of the scorer `full`.
+        on_progress: told what is done (what, done, total).
+
+    Returns:
+        mrr, mrr_interval, recall_at_1, recall_at_10, recall_at_200 by scorer; difference_interval: of the mean
+        reciprocal rank, full minus relevance, paired, over songs; what `measure_seams` gives; and what it was measured
+        on.
+
+    Raises:
+        DataError: FluidSynth or its soundfont is missing.
+    """
+    tell = on_progress or (lambda _what, _done, _total: None)
+    chosen, other = settings or RetrieveSettings(), other_soundfont(soundfont)
+    with tempfile.TemporaryDirectory(prefix="ensemble-") as folder, one_thread():
+        takes, questions = SecondTakes(Path(folder)), list[Question]()
+        for song in make_songs(num_songs, seed, other):
+            takes.add(song)
+            questions += questions_of(song, takes)
+            tell("compose, play and hear songs", song.number + 1, num_songs)
+        ranks: dict[str, list[int | None]] = {}
+        for done, question in enumerate(questions, 1):
+            for scorer, rank in _ranks(question, takes, chosen, done).items():
+                ranks.setdefault(scorer, []).append(rank)
+            tell("search", done, len(questions))
+        figures = _figures(ranks, [question.song for question in questions])
+        figures |= measure_seams(questions, takes, chosen, tell)
+    answered = sum(question.answer is not None for question in questions)
+    return figures | {
+        "songs": num_songs, "questions": len(questions), "answerable": answered, "chunks": takes.store.count(),
+        "seed": seed, "second_takes": str(other) if other else "another instrument of the same soundfont",
+    }  # fmt: skip
+
+
+def _ranks(question: Question, takes: SecondTakes, settings: RetrieveSettings, number: int) -> dict[str, int | None]:
+    """Where each scorer has the answer."""
+    shuffled = np.random.Generator(np.random.Philox(number)).random(takes.store.count()).astype(np.float32)
+    orders = {
+        "random": takes.ranked(shuffled),
+        "mean_chroma": takes.ranked(takes.chroma_likeness(question.tail_chroma, turns=1)),
+        "mean_chroma_any_key": takes.ranked(takes.chroma_likeness(question.tail_chroma, turns=12)),
+    }
+    for name, alpha, beta in (
+        ("relevance", 1.0, 0.0), ("seam", 0.0, 1.0), ("full", settings.alpha, settings.beta),
+    ):  # fmt: skip
+        search = Search(takes.store, takes.described, settings.model_copy(update={"alpha": alpha, "beta": beta}))
+        ranked = search.ranked(question.context, ANY_LEVEL, min_remaining_s=MIN_REMAINING_S)
+        allowed = ((one.recording.sha256, one.chunk) for one in ranked if not one.score.vetoes)
+        orders[name] = list(dict.fromkeys(allowed))  # a chunk in several transpositions counts once
+    return {
+        name: order.index(question.answer) + 1 if question.answer in order else None for name, order in orders.items()
+    }
+
+
+def _figures(ranks: dict[str, list[int | None]], songs: Sequence[int]) -> dict[str, Any]:
+    reciprocal = {scorer: reciprocal_ranks(found) for scorer, found in ranks.items()}
+    return {
+        "mrr": {scorer: float(values.mean()) for scorer, values in reciprocal.items()},
+        "mrr_interval": {scorer: interval(values, songs) for scorer, values in reciprocal.items()},
+        **{
+            f"recall_at_{depth}": {scorer: recall_at(found, depth) for scorer, found in ranks.items()}
+            for depth in DEPTHS
+        },
+        "difference_interval": interval(reciprocal["full"] - reciprocal["relevance"], songs),
+    }
+
+
+def written_out(figures: dict[str, Any]) -> str:
+    """The table as plain lines."""
+    lines = [f"{'scorer':<22}{'MRR':>7}{'95 % interval':>18}" + "".join(f"{f'R@{depth}':>8}" for depth in DEPTHS)]
+    for scorer, value in figures["mrr"].items():
+        low, high = figures["mrr_interval"][scorer]
+        recalls = "".join(f"{figures[f'recall_at_{depth}'][scorer]:8.2f}" for depth in DEPTHS)
+        lines.append(f"{scorer:<22}{value:7.3f}{f'{low:.3f} to {high:.3f}':>18}{recalls}")
+    low, high = figures["difference_interval"]
+    lines.append(f"full minus relevance, paired: {low:+.3f} to {high:+.3f}")
+    lines.append(
+        f"{figures['questions']} leaders of {figures['songs']} songs ({figures['answerable']} with an answer) among "
+        f"{figures['chunks']} chunks; second takes: {figures['second_takes']}"
+    )
+    if figures["seams"]:
+        lines.append(
+            f"{figures['seams']} seams: median percentile {figures['seam_percentile_median']:.0f} among leaders' own "
+            f"transitions; click ratio {figures['click_ratio_p95']:.2f} at the 95th percentile, "
+            f"{figures['click_ratio_max']:.2f} at most; {figures['clicks_beyond_attack']} rougher than an attack"
+        )
+    return "\n".join(lines)

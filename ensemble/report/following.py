@@ -1,0 +1,40 @@
+"""How the band followed, for the report: only figures that can tell this leader's band from another's.
+
+Measured with `ensemble evaluate render --data SET`, matched against shuffled: with a rhythm section on seven leaders
+each of these reaches an AUC of 0.96 or more. With three strings on four leaders the drift reaches 0.71 only: too few of
+their notes begin with the leader's, so it is left out where a stem has fewer than `MIN_FOR_DRIFT` of those.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ensemble.measure.cases import FollowPart, LeadPart
+from ensemble.measure.following import Following, following
+from ensemble.measure.timing import matched
+from ensemble.report.facts import Fact, number, spoken
+
+OFFSET_BAR_MS = 20.0
+"""Followers further from the leader than this are heard as late."""
+
+MIN_FOR_DRIFT = 40
+
+
+def following_facts(leader: LeadPart, band: Sequence[FollowPart]) -> list[Fact]:
+    """One line per stem: how far its onsets lie from the leader's, whether that grows, how often it clashes."""
+    return [_fact(leader, stem, following(leader, stem)) for stem in band]
+
+
+def _fact(leader: LeadPart, stem: FollowPart, measured: Following) -> Fact:
+    if measured.onset_offset_ms is None:
+        value, is_good = "begins too little together with the leader to tell", True
+    else:
+        value = f"{number(measured.onset_offset_ms, 0)} ms from the leader's onsets"
+        is_good = measured.onset_offset_ms <= OFFSET_BAR_MS
+    notes = []
+    num_together = len(matched(leader.onsets_s, stem.onsets_s)[0])
+    if measured.drift_ms_per_min is not None and num_together >= MIN_FOR_DRIFT:
+        notes.append(f"drift {number(measured.drift_ms_per_min, 0, signed=True)} ms a minute")
+    if measured.key_clashes_per_min is not None:
+        notes.append(f"{number(measured.key_clashes_per_min, 0)} semitone clashes a minute")
+    return Fact(name=spoken(stem.name), value=value, note=", ".join(notes), is_good=is_good)

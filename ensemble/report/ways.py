@@ -1,0 +1,140 @@
+"""The takes side by side: where each way of going on comes from, and what was measured and drawn at its seams."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from ensemble.clock import FRAME_RATE_HZ
+from ensemble.continuations import Hop
+from ensemble.plan import ContinuationPlan, Manifest
+from ensemble.report import facts, pictures
+from ensemble.report.sound import Envelope
+from ensemble.takes import AS_GIVEN, Take, take_name
+
+AROUND_S = 1.5
+"""Of sound on either side of a seam is drawn."""
+COLUMNS = 600
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """One take in the list. page: of its own report; sources: title, licence and path of what it goes on with."""
+
+    name: str
+    duration: str
+    total: str
+    page: str
+    sources: tuple[tuple[str, str, str], ...]
+    is_here: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seam:
+    """One join. terms: (name, value with its unit, percentile among the leader's own transitions)."""
+
+    take: str
+    at: str
+    title: str
+    licence: str
+    about: str
+    scores: tuple[tuple[str, str], ...]
+    terms: tuple[tuple[str, str, str], ...]
+    wave: str
+    pitch: str
+    cut: str
+    box: str
+
+
+def ways(manifest: Manifest, takes: tuple[Take, ...], here: str, addresses: dict[str, str]) -> list[Way]:
+    """Every take, in order: the leader as given, then its continuations from the best on."""
+    continuations: list[ContinuationPlan | None] = [None, *manifest.plan.continuations]
+    return [
+        Way(
+            name=take.name,
+            duration=facts.clock(take.num_frames / FRAME_RATE_HZ),
+            total="" if plan is None else facts.number(plan.total, 2),
+            page=addresses[take.name],
+            sources=() if plan is None else tuple(dict.fromkeys((h.title, h.licence, h.path) for h in plan.hops)),
+            is_here=take.name == here,
+        )
+        for take, plan in zip(takes, continuations, strict=True)
+    ]
+
+
+def seams(folder: Path, manifest: Manifest, takes: tuple[Take, ...], only: str | None = None) -> list[Seam]:
+    """Every join of every take (or of one), the worst first."""
+    by_name = {take.name: take for take in takes if take.name != AS_GIVEN and only in (None, take.name)}
+    joins = [
+        (hop, by_name[take_name(number)])
+        for number, plan in enumerate(manifest.plan.continuations, 1)
+        if take_name(number) in by_name
+        for hop in plan.hops
+    ]
+    joins.sort(key=lambda join: join[0].score.seam)
+    return [_seam(folder / take.name / "leader.wav", hop, take) for hop, take in joins]
+
+
+def _seam(wav: Path, hop: Hop, take: Take) -> Seam:
+    start_s = max(0.0, hop.begins_s - AROUND_S)
+    return Seam(
+        take=take.name,
+        at=f"{facts.clock(hop.begins_s)}.{int(hop.begins_s * 10) % 10}",
+        title=hop.title,
+        licence=hop.licence,
+        about=_told(hop),
+        scores=(
+            ("relevance", facts.number(hop.score.relevance, 2)),
+            ("seam", facts.number(hop.score.seam, 2)),
+            ("together", facts.number(hop.score.total, 2)),
+        ),
+        terms=tuple(
+            (
+                facts.spoken(name).removesuffix(f" {term.unit}"),
+                f"{facts.number(term.value, 2)} {term.unit}".rstrip(),
+                "" if term.percentile is None else f"{term.percentile:.0f}",
+            )
+            for name, term in hop.score.terms.items()
+        ),
+        wave=pictures.wave(_envelope(wav, start_s)),
+        pitch=_pitch(take, start_s),
+        cut=pictures.bar_lines(np.array([hop.begins_s - start_s]), 2 * AROUND_S),
+        box=f"0 0 {pictures.WIDTH} {pictures.HEIGHT}",
+    )
+
+
+def _told(hop: Hop) -> str:
+    """How the recording was fitted, in words."""
+    words = [f"from {facts.clock(hop.start_s)} to {facts.clock(hop.stop_s)} of it"]
+    if hop.semitones:
+        words.append(f"transposed by {facts.number(hop.semitones, 2, signed=True)} semitones")
+    if abs(hop.tempo_ratio - 1) >= 0.001:
+        change = f"{facts.number(abs(hop.tempo_ratio - 1) * 100)} %"
+        words.append(f"played {change} {'faster' if hop.tempo_ratio > 1 else 'slower'}")
+    words.append(f"{facts.number(hop.gain_db, signed=True)} dB")
+    words.append(f"moved by {facts.number(hop.aligned_ms, signed=True)} ms to fit the wave")
+    words.append(f"cross-faded over {hop.fade_ms:.0f} ms")
+    return ", ".join(words)
+
+
+def _envelope(wav: Path, start_s: float) -> Envelope:
+    """The leader's wave around the seam."""
+    with soundfile.SoundFile(wav) as sound:
+        length = round(2 * AROUND_S * sound.samplerate)
+        sound.seek(min(round(start_s * sound.samplerate), sound.frames))
+        samples = np.zeros(length, np.float32)
+        read = sound.read(length, dtype="float32", always_2d=True).mean(axis=1)
+        samples[: len(read)] = read
+    columns = samples[: length // COLUMNS * COLUMNS].reshape(COLUMNS, -1)
+    return Envelope(low=columns.min(axis=1), high=columns.max(axis=1))
+
+
+def _pitch(take: Take, start_s: float) -> str:
+    """What is heard of the leader's pitch around the seam."""
+    first = round(start_s * FRAME_RATE_HZ)
+    f0_hz = take.heard.frames.f0_hz[first : first + round(2 * AROUND_S * FRAME_RATE_HZ)]
+    pitch = pictures.midi(f0_hz)
+    return pictures.curve(pitch, pictures.pitch_axis(pitch), 2 * AROUND_S, max_step=1.0)

@@ -1,0 +1,1 @@
+"""The second verb: what was heard goes in, continuations of it come out."""

@@ -1,0 +1,54 @@
+"""Milvus Lite in this process, on a socket that nobody else can reach."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import weakref
+from pathlib import Path
+from typing import Any
+
+from milvus_lite.adapter.grpc.server import start_server_in_thread
+from milvus_lite.db import MilvusLite
+from milvus_lite.exceptions import DataDirLockedError
+
+from ensemble.errors import StoreBusyError, StoreError
+
+STORE = "store.db"
+
+
+class Lite:
+    """Serves `folder/store.db` at `address`, until `close` or the end of the process.
+
+    Args:
+        folder: made if absent.
+        is_fresh: delete what is there.
+
+    Raises:
+        StoreBusyError: another process has it open.
+        StoreError: the folder cannot be used.
+    """
+
+    def __init__(self, folder: Path, *, is_fresh: bool = False) -> None:
+        sockets = Path(tempfile.mkdtemp(prefix="ensemble-"))
+        path: Any = sockets / "store"  # gRPC takes `unix:path` where it takes `host:port`
+        self.address = f"unix:{path}"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            if is_fresh:  # the lock is taken first: nobody else may be at it
+                MilvusLite(str(folder / STORE)).close()
+                shutil.rmtree(folder / STORE)
+            server, database, _ = start_server_in_thread(str(folder / STORE), "unix", path)
+        except DataDirLockedError as error:
+            cure = "wait until it has ended, or keep the store on a Milvus server"
+            raise StoreBusyError(str(folder), "is open in another process", cure) from error
+        except OSError as error:
+            raise StoreError(str(folder), f"cannot be opened ({error.strerror})", "name another folder") from error
+        self.close = weakref.finalize(self, _end, server, database, sockets)
+        """Release the lock; done at the latest when the interpreter ends, which would wait for the server for ever."""
+
+
+def _end(server: Any, database: Any, sockets: Path) -> None:
+    server.stop(grace=2).wait()
+    database.close()
+    shutil.rmtree(sockets, ignore_errors=True)

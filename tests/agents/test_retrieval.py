@@ -1,0 +1,203 @@
+"""The retrieval actor and the keeper: the same answer as in this process, and no acknowledged row lost to a kill."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+
+from ensemble.audio.files import prepare_leader, read_clip, write_clip
+from ensemble.continuations import Continuation, Wish
+from ensemble.errors import StoreBusyError, StoreError
+from ensemble.indexing import index_recordings
+from ensemble.listen.listener import Listener, at_analysis_rate
+from ensemble.retrieve.opening import Place, open_library, open_retriever
+from ensemble.retrieve.settings import RetrieveSettings
+from ensemble.types import AudioClip, Heard
+from ensemble.wire import pack, unpack
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "retrieve"))
+from shelves import described, entry_of
+
+RATE = 16_000
+_ALIVE = {"max_restarts": -1, "max_task_retries": -1, "num_cpus": 0.1}
+
+
+def seat(kind: type, *settings: str) -> Any:
+    import ray
+
+    actor_class: Any = ray.remote(kind).options(**_ALIVE)
+    return actor_class.remote(*settings)
+
+
+def pid_of(actor: Any) -> int:
+    import ray
+
+    status: dict[str, Any] = ray.get(actor.status.remote(), timeout=60)
+    return int(status["pid"])
+
+
+@pytest.fixture(scope="module")
+def whole() -> AudioClip:
+    from ensemble import demo
+
+    return prepare_leader(read_clip(demo.leader_path()), RATE)
+
+
+@pytest.fixture(scope="module")
+def settings(whole: AudioClip, tmp_path_factory: pytest.TempPathFactory) -> RetrieveSettings:
+    """A library of the bundled guitar, whole and a little lower."""
+    folder = tmp_path_factory.mktemp("library")
+    write_clip(folder / "guitar.wav", whole)
+    quieter = AudioClip(samples=np.ascontiguousarray(whole.samples[:, 3 * RATE :] * np.float32(0.9)), sample_rate=RATE)
+    write_clip(folder / "later.wav", quieter)
+    report = index_recordings([folder / "guitar.wav", folder / "later.wav"], Place.of(str(folder / "index")))
+    assert report.added == 2
+    assert report.chunks > 20
+    return RetrieveSettings(uri=str(folder / "index"))
+
+
+@pytest.fixture(scope="module")
+def question(whole: AudioClip) -> tuple[Heard, Wish]:
+    leader = AudioClip(samples=np.ascontiguousarray(whole.samples[:, : 9 * RATE]), sample_rate=RATE)
+    start = 5 * RATE
+    tail = AudioClip(samples=np.ascontiguousarray(leader.samples[:, start:]), sample_rate=RATE)
+    listened = at_analysis_rate(leader)
+    wish = Wish(leader=listened, tail=tail, tail_start_sample=start, extend_s=4.0, top_k=2)
+    return Listener().listen(listened), wish
+
+
+@pytest.fixture(scope="module")
+def reference(settings: RetrieveSettings, question: tuple[Heard, Wish]) -> bytes:
+    with open_retriever(settings) as retriever:
+        found = retriever.continuations(*question)
+    assert found
+    assert all(isinstance(one, Continuation) for one in found)
+    return pack(found)
+
+
+@pytest.mark.ray
+def test_the_actor_gives_the_same_bytes_alone_killed_while_it_searches_and_afterwards(
+    local_ray: None, settings: RetrieveSettings, question: tuple[Heard, Wish], reference: bytes
+) -> None:
+    import ray
+
+    from agents.retrieval import Retrieval
+
+    actor = seat(Retrieval, settings.model_dump_json())
+    asked = [pack(part) for part in question]
+    try:
+        assert ray.get(actor.ready.remote(), timeout=120) == 2
+        with pytest.raises(StoreBusyError, match="is being changed by another process"), open_retriever(settings):
+            pass
+        first = pid_of(actor)
+        answers = [actor.retrieve.remote(*asked)]
+        threading.Timer(0.3, os.kill, (first, signal.SIGKILL)).start()
+        answers.append(actor.retrieve.remote(*asked))
+        for found, stamp in ray.get(answers, timeout=240):
+            assert found == reference
+            assert stamp["busy_s"] > 0
+        assert pid_of(actor) != first
+        ray.get(actor.close.remote(), timeout=60)
+        with open_retriever(settings) as retriever:
+            assert pack(retriever.continuations(*question)) == reference
+    finally:
+        ray.kill(actor)
+
+
+@pytest.mark.ray
+def test_a_library_that_is_not_there_is_an_answer_and_no_death(local_ray: None, tmp_path: Path) -> None:
+    import ray
+    from ray.exceptions import RayTaskError
+
+    from agents.retrieval import Retrieval
+
+    actor = seat(Retrieval, RetrieveSettings(uri=str(tmp_path / "absent")).model_dump_json())
+    try:
+        with pytest.raises(RayTaskError) as refused:
+            ray.get(actor.ready.remote(), timeout=120)
+        assert isinstance(refused.value.cause, StoreError)
+        assert "holds no recordings; run `ensemble index add PATH..." in str(refused.value.cause)
+        assert not (tmp_path / "absent").exists()
+    finally:
+        ray.kill(actor)
+
+
+@pytest.fixture
+def keeper(local_ray: None, tmp_path: Path) -> Iterator[Any]:
+    import ray
+
+    from agents.retrieval import Keeper
+
+    actor = seat(Keeper, str(tmp_path / "kept"), str(tmp_path / "kept"))
+    yield actor
+    ray.kill(actor)
+
+
+@pytest.mark.ray
+def test_a_keeper_killed_again_and_again_loses_no_row_that_it_acknowledged(keeper: Any, tmp_path: Path) -> None:
+    import ray
+
+    made = [described(f"recording {number}", 60) for number in range(24)]
+    acknowledged = {}
+    for number, one in enumerate(made):
+        adding = keeper.add.remote([asdict(entry_of(one))], pack(one))
+        if number in (5, 6, 17):
+            time.sleep(0.02 * (number - 4))
+            kill_holder(tmp_path / "kept" / "ledger.lock")
+        acknowledged[one.recording.sha256] = ray.get(adding, timeout=120)
+    assert set(acknowledged.values()) == {60}
+    os.kill(pid_of(keeper), signal.SIGKILL)
+    ray.kill(keeper)
+    library = until_free(Place.of(str(tmp_path / "kept")))
+    try:
+        library.mend()
+        assert library.store.recordings() == acknowledged
+        assert library.compare().is_whole
+        np.testing.assert_array_equal(library.described(made[17].recording.sha256).vectors, made[17].vectors)
+    finally:
+        library.close()
+
+
+def kill_holder(lock: Path) -> None:
+    """Kill the keeper that holds a lock, as the kernel says: it may be too busy to say so itself."""
+    inode = lock.stat().st_ino
+    held = {int(line.split()[4]) for line in Path("/proc/locks").read_text().splitlines() if f":{inode} " in line}
+    (holder,) = [one for one in map(psutil.Process, held) if str(lock) in {file.path for file in one.open_files()}]
+    holder.kill()
+
+
+def until_free(place: Place) -> Any:
+    until = time.monotonic() + 30
+    while True:
+        try:
+            return open_library(place)
+        except StoreBusyError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.2)
+
+
+@pytest.mark.ray
+def test_what_a_keeper_took_in_can_be_found_by_whoever_comes_next(keeper: Any, tmp_path: Path) -> None:
+    import ray
+
+    one, two = described("one", 30), described("two", 20)
+    assert ray.get(keeper.add.remote([asdict(entry_of(x)) for x in (one, two)], pack(one), pack(two)), timeout=60) == 50
+    assert ray.get(keeper.remove.remote([one.recording.sha256, "0" * 64]), timeout=60) == 30
+    assert ray.get(keeper.ready.remote(), timeout=60) == 20
+    ray.get(keeper.close.remote(), timeout=60)
+    library = open_library(Place.of(str(tmp_path / "kept")))
+    assert library.store.recordings() == {two.recording.sha256: 20}
+    assert unpack(pack(library.described(two.recording.sha256)), type(two)).recording == two.recording
+    library.close()

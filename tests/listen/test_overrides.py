@@ -1,0 +1,147 @@
+"""What the player says stands: tempo, key and chords, from words, from files, and in the plan."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from leader_sounds import TWINKLE, TWINKLE_BEATS, chords, clip_of, tune
+from pydantic import ValidationError
+
+from ensemble.errors import ConfigError
+from ensemble.listen.chords_file import read_chords
+from ensemble.listen.listener import Listener
+from ensemble.listen.names import parse_chord, parse_key
+from ensemble.listen.overrides import ChordAt, Overrides, with_overrides
+from ensemble.types import Heard
+
+
+@pytest.fixture(scope="module")
+def twinkle() -> Heard:
+    return Listener().listen(clip_of(tune(TWINKLE, TWINKLE_BEATS, 100)))
+
+
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [("Am", "A minor"), ("G minor", "G minor"), ("F# major", "F# major"), ("Bb", "Bb major"), ("E:min", "E minor"),
+     (" Cb ", "B major"), ("D\N{MUSIC FLAT SIGN} maj", "C# major")],
+)  # fmt: skip
+def test_keys_as_people_write_them(words, name):
+    assert str(parse_key(words)) == name
+
+
+@pytest.mark.parametrize("words", ["", "H", "a", "A blues", "Am7", "G  mixolydian", "C#b#", "7"])
+def test_what_is_no_key_is_refused(words):
+    with pytest.raises(ConfigError, match="is no key"):
+        parse_key(words)
+
+
+@pytest.mark.parametrize(
+    ("word", "name"),
+    [("Am", "Am"), ("F#m7", "F#min7"), ("Bb:maj7", "Bbmaj7"), ("C/E", "C"), ("N", "-"), ("G:7(*5)", "G7"),
+     ("Dsus4", "D"), ("B:hdim7", "Bdim"), ("Eb9", "Eb7"), ("A:min/b3", "Am"), ("Emin7", "Emin7")],
+)  # fmt: skip
+def test_chords_as_people_and_lab_files_write_them(word, name):
+    assert str(parse_chord(word)) == name
+    assert str(parse_chord(str(parse_chord(word)))) == name  # our own names are read again
+
+
+@pytest.mark.parametrize("word", ["", "H7", "Cxyz", "c", "am", "G#bb#", "4"])
+def test_what_is_no_chord_is_refused(word):
+    with pytest.raises(ConfigError, match="is no chord"):
+        parse_chord(word)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("# my song\n0.0 C   # home\n\n4.8 F\n7.2 G7\n", [(0.0, "s", "C"), (4.8, "s", "F"), (7.2, "s", "G7")]),
+        ("1 C\n9 F#m\n", [(1.0, "beat", "C"), (9.0, "beat", "F#m")]),
+        ("0 2.5 C:maj\n2.5 5 N\n", [(0.0, "s", "C"), (2.5, "s", "-")]),
+    ],
+)
+def test_chords_files(tmp_path, text, expected):
+    path = tmp_path / "chords.txt"
+    path.write_text(text, encoding="utf-8")
+    assert [(one.at, one.unit, one.chord) for one in read_chords(path)] == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "problem"),
+    [("0.0 C\n1.0 Q\n", 2, "'Q' is no chord"), ("zero C\n", 1, "'zero' is no time"),
+     ("1.0 C\n1.0 G\n", 2, "come after"),
+     ("1.0 C\n3 G\n", 2, "mixes"), ("0 C\n", 1, "before the first"), ("\n\nC\n", 3, "not a time and a chord"),
+     ("0.0 1.0 2.0 C\n", 1, "not a time and a chord"), ("nan C\n", 1, "is no time"), ("-1.0 C\n", 1, "is no time"),
+     ("0.0 x C\n", 1, "'x' is no time")],
+)  # fmt: skip
+def test_a_wrong_line_is_refused_with_its_number(tmp_path, text, line, problem):
+    path = tmp_path / "chords.txt"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError, match=problem) as refused:
+        read_chords(path)
+    assert refused.value.what == f"{path}:{line}"
+
+
+def test_a_file_that_is_none_is_refused(tmp_path):
+    (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
+    (tmp_path / "empty").write_text("# nothing\n", encoding="utf-8")
+    for name, problem in (("absent", "cannot be read"), ("binary", "not a text file"), ("empty", "no chords")):
+        with pytest.raises(ConfigError, match=problem):
+            read_chords(Path(tmp_path / name))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"tempo_bpm": 5}, {"tempo_bpm": float("nan")}, {"key": "H"}, {"chords": [{"at": 1.0, "chord": "Q"}]},
+     {"chords": [{"at": 2.0, "chord": "C"}, {"at": 1.0, "chord": "C"}]}, {"temp": 100}],
+)  # fmt: skip
+def test_wrong_overrides_are_refused(wrong):
+    with pytest.raises((ValidationError, ConfigError)):
+        Overrides.model_validate(wrong)
+
+
+def test_overrides_travel_as_json_and_none_changes_nothing(twinkle):
+    wanted = Overrides(tempo_bpm=90, key="Am", chords=(ChordAt(at=1, unit="beat", chord="F#m"),))
+    assert Overrides.model_validate_json(wanted.model_dump_json()) == wanted
+    assert wanted.key == "A minor"
+    assert with_overrides(twinkle, Overrides()) is twinkle
+
+
+@pytest.mark.parametrize("tempo_bpm", [50.0, 200.0])
+def test_half_or_double_tempo_keeps_the_beats_that_are_there(twinkle, tempo_bpm):
+    heard = with_overrides(twinkle, Overrides(tempo_bpm=tempo_bpm))
+    assert heard.tempo_bpm == tempo_bpm
+    np.testing.assert_allclose(np.diff(heard.beats_s), 60 / tempo_bpm, atol=0.03)
+    onsets = np.arange(1, 47) * 0.6
+    away = np.abs(heard.beats_s[:, None] - onsets[None, :])
+    assert (away.min(axis=0 if tempo_bpm > 100 else 1)[1:-1] < 0.03).all()
+    assert len(heard.chords) == len(heard.beats_s)
+
+
+@pytest.mark.parametrize("tempo_bpm", [20.0, 300.0, 400.0])
+def test_any_tempo_that_may_be_asked_for_gives_a_grid(twinkle, tempo_bpm):
+    heard = with_overrides(twinkle, Overrides(tempo_bpm=tempo_bpm))
+    assert np.median(np.diff(heard.beats_s)) == pytest.approx(60 / tempo_bpm, rel=0.08)
+    assert heard.beats_s[-1] > 0.8 * heard.frames.num_frames / 100
+
+
+def test_a_key_is_believed_and_its_chords_are_preferred():
+    leader = chords([(60, 64, 67), (65, 69, 72), (67, 71, 74), (60, 64, 67)] * 3, 1.0)
+    heard = Listener().listen(clip_of(leader))
+    changed = with_overrides(heard, Overrides(key="A minor"))
+    assert (str(heard.key), str(changed.key)) == ("C major", "A minor")
+    assert [str(chord) for chord in changed.chords].count("C") >= 6  # what sounds is not talked away
+    np.testing.assert_array_equal(changed.beats_s, heard.beats_s)
+
+
+def test_given_chords_stand_from_the_nearest_beat_on(twinkle):
+    beats = Overrides(chords=(ChordAt(at=3, unit="beat", chord="Am"), ChordAt(at=5, unit="beat", chord="N")))
+    seconds = Overrides(chords=(ChordAt(at=1.25, chord="Am"), ChordAt(at=2.5, chord="N")))  # beats 2 and 4 of 0.6 s
+    for wanted in (beats, seconds):
+        changed = with_overrides(twinkle, wanted)
+        assert [str(chord) for chord in changed.chords[:6]] == [
+            *(str(chord) for chord in twinkle.chords[:2]), "Am", "Am", "-", "-"
+        ]  # fmt: skip
+    late = with_overrides(twinkle, Overrides(chords=(ChordAt(at=9999.0, chord="Am"),)))
+    assert late.chords[:-1] == twinkle.chords[:-1]

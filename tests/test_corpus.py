@@ -1,0 +1,191 @@
+from __future__ import annotations
+
+import hashlib
+import multiprocessing
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from ensemble.audio.files import read_clip
+from ensemble.corpus import corpus_index_dir, corpus_pieces, indexed_corpus
+from ensemble.corpus import index as corpus_index
+from ensemble.corpus.composer import write_solo
+from ensemble.corpus.composer.fretboard import STRINGS_MIDI, next_shape, shapes
+from ensemble.corpus.composer.textures import TUNE_VOICE
+from ensemble.corpus.programme import programme
+from ensemble.data.compose.harmony import Chord
+from ensemble.errors import StoreError
+from ensemble.listen.listener import Listener, at_analysis_rate
+from ensemble.retrieve.opening import open_library
+from ensemble.types import AudioClip
+
+LIMIT_BYTES = 12_000_000
+
+
+def test_the_box_holds_twenty_minutes_in_less_than_twelve_megabytes() -> None:
+    pieces = corpus_pieces()
+    assert 19 * 60 < sum(piece.duration_s for piece in pieces) < 22 * 60
+    assert sum(piece.path.stat().st_size for piece in pieces) < LIMIT_BYTES
+    assert {piece.licence for piece in pieces} == {"CC0-1.0"}
+
+
+def test_every_file_is_the_one_that_the_catalogue_names() -> None:
+    for piece in corpus_pieces():
+        assert hashlib.sha256(piece.path.read_bytes()).hexdigest() == piece.sha256
+        info = soundfile.info(piece.path)
+        assert info.samplerate == 48_000
+        assert info.duration == pytest.approx(piece.duration_s, abs=1e-3)
+
+
+def test_the_catalogue_is_the_programme_and_covers_every_key() -> None:
+    assert [(piece.title, piece.key, piece.tempo_bpm) for piece in corpus_pieces()] == [
+        (order.title, order.key, order.tempo_bpm) for order in programme()
+    ]
+    assert {order.tonic for order in programme()} == set(range(12))
+
+
+def test_a_span_of_a_file_holds_the_samples_of_a_whole_reading() -> None:
+    path = corpus_pieces()[3].path
+    whole, _ = soundfile.read(path, dtype="float32")
+    again, _ = soundfile.read(path, dtype="float32")
+    np.testing.assert_array_equal(whole, again)
+    for start in (1, 48_000, 777_777):
+        span, _ = soundfile.read(path, start=start, frames=30_000, dtype="float32")
+        np.testing.assert_array_equal(span, whole[start : start + 30_000])
+
+
+@pytest.mark.parametrize("title", ["Orchard Road", "Turning Leaves", "Tin Roof"])
+def test_the_ear_finds_the_key_and_tempo_that_were_written(title: str) -> None:
+    piece = next(piece for piece in corpus_pieces() if piece.title == title)
+    clip = at_analysis_rate(read_clip(piece.path))
+    part = AudioClip(samples=np.ascontiguousarray(clip.samples[:, : 24 * clip.sample_rate]), sample_rate=16_000)
+    heard = Listener().listen(part)
+    assert heard.tempo_bpm == pytest.approx(piece.tempo_bpm, rel=0.02)
+    assert str(heard.key) == piece.key
+    assert abs(heard.tuning_cents) < 6
+
+
+def test_the_same_order_gives_the_same_notes_and_another_seed_others() -> None:
+    order = programme()[0]
+    assert write_solo(order).notes == write_solo(order).notes
+    assert write_solo(replace(order, seed=order.seed + 1)).notes != write_solo(order).notes
+
+
+@pytest.mark.parametrize("order", programme(), ids=lambda order: order.title)
+def test_a_piece_stays_in_range_ends_on_its_tonic_and_keeps_its_tune_on_top(order) -> None:
+    solo = write_solo(order)
+    tune = [note for note in solo.notes if note.voice == TUNE_VOICE]
+    low, high = solo.soloist.tune_midi
+    assert all(low <= note.pitch_midi <= high for note in tune)
+    last_bar = (solo.outline.num_bars - 1) * solo.outline.metre.bar_quarters
+    assert min(note.pitch_midi for note in solo.notes if note.onset_quarters >= last_bar) % 12 == order.tonic
+    for note in tune:
+        under = [
+            other.pitch_midi
+            for other in solo.notes
+            if other.voice != TUNE_VOICE and abs(other.onset_quarters - note.onset_quarters) < 1e-6
+        ]
+        assert all(pitch < note.pitch_midi for pitch in under)
+
+
+@pytest.mark.parametrize("intervals", [(0, 4, 7), (0, 3, 7), (0, 4, 7, 10), (0, 3, 7, 10), (0, 4, 7, 11)])
+@pytest.mark.parametrize("root", range(12))
+def test_a_hand_can_hold_every_chord(root: int, intervals: tuple[int, ...]) -> None:
+    chord = Chord(root=root, intervals=intervals)
+    for shape in shapes(chord)[:12]:
+        sounding = [pitch for pitch in shape if pitch is not None]
+        frets = [pitch - open_midi for pitch, open_midi in zip(shape, STRINGS_MIDI, strict=True) if pitch is not None]
+        pressed = [fret for fret in frets if fret > 0]
+        assert sounding[0] % 12 == root
+        assert {pitch % 12 for pitch in sounding} <= set(chord.pitch_classes)
+        assert max(pressed, default=0) - min(pressed, default=0) < 4
+        assert len(sounding) >= 4
+
+
+def test_g_major_is_played_as_everybody_plays_it() -> None:
+    assert next_shape(Chord(root=7, intervals=(0, 4, 7)), None) == (43, 47, 50, 55, 59, 67)
+
+
+@pytest.fixture
+def one_short_piece(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A box with eight seconds in it."""
+    sounds = tmp_path / "sounds"
+    sounds.mkdir()
+    first = corpus_pieces()[0]
+    samples, rate = soundfile.read(first.path, frames=8 * 48_000)
+    soundfile.write(sounds / "short.wav", samples, rate)
+    short = replace(first, path=sounds / "short.wav", duration_s=8.0)
+    monkeypatch.setattr(corpus_index, "corpus_pieces", lambda: (short,))
+    return tmp_path / "cache"
+
+
+def test_the_first_to_ask_indexes_and_each_who_searches_at_once_has_a_desk(one_short_piece: Path) -> None:
+    told: list[tuple[str, int, int]] = []
+    first = indexed_corpus(one_short_piece, lambda *progress: told.append(progress))
+    assert told[-1] == ("index", 1, 1)
+    one = open_library(first)
+    try:
+        second = indexed_corpus(one_short_piece)
+        assert second.folder != first.folder
+        assert second.folder.parent == first.folder.parent == corpus_index_dir(one_short_piece)
+        other = open_library(second)
+        try:
+            other.mend()
+            assert other.store.recordings() == one.store.recordings()
+            (recording,) = (entry.recording for entry in other.ledger.entries.values())
+            assert (recording.title, recording.licence) == ("Orchard Road", "CC0-1.0")
+            assert one.store.count() >= 8
+        finally:
+            other.close()
+    finally:
+        one.close()
+    told.clear()
+    assert indexed_corpus(one_short_piece, lambda *progress: told.append(progress)) == first
+    assert told == []
+
+
+def test_a_run_that_was_killed_half_way_is_taken_up_again(one_short_piece: Path) -> None:
+    first = indexed_corpus(one_short_piece)
+    (first.folder.parent / "complete").unlink()
+    shutil.rmtree(first.folder / "store.db")
+    again = indexed_corpus(one_short_piece)
+    library = open_library(again)
+    try:
+        library.mend()
+        assert library.store.count() == library.ledger.num_rows > 0
+    finally:
+        library.close()
+
+
+def test_whoever_comes_while_another_indexes_waits_and_says_so(
+    one_short_piece: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = corpus_index_dir(one_short_piece)
+    folder.mkdir(parents=True)
+    context = multiprocessing.get_context("spawn")
+    held, done = context.Event(), context.Event()
+    holder = context.Process(target=_hold, args=(folder / "lock", held, done))
+    holder.start()
+    try:
+        assert held.wait(60)
+        monkeypatch.setattr(corpus_index, "PATIENCE_S", 0.3)
+        told: list[str] = []
+        with pytest.raises(StoreError, match="is being indexed by another process; wait"):
+            indexed_corpus(one_short_piece, lambda what, _done, _total: told.append(what))
+        assert told
+    finally:
+        done.set()
+        holder.join(30)
+
+
+def _hold(path: Path, held, done) -> None:
+    import fcntl
+
+    with path.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        held.set()
+        done.wait(60)
