@@ -82,7 +82,7 @@ def _own_beats(
     if not len(before_s) or tempo_bpm <= 0:
         return beats_s[beats_s < stop_s]
     period_s = 60.0 / tempo_bpm
-    later = beats_s[(beats_s > before_s[-1] + MIN_BEAT * period_s) & (beats_s < stop_s)]
+    later: NDArray[np.float64] = beats_s[(beats_s > before_s[-1] + MIN_BEAT * period_s) & (beats_s < stop_s)]
     if len(later):
         return later
     grid: NDArray[np.float64] = np.arange(before_s[-1] + period_s, stop_s, period_s)
