@@ -171,9 +171,13 @@ def test_a_keeper_killed_again_and_again_loses_no_row_that_it_acknowledged(keepe
 
 def kill_holder(lock: Path) -> None:
     """Kill the keeper that holds a lock, as the kernel says: it may be too busy to say so itself."""
-    inode = lock.stat().st_ino
-    held = {int(line.split()[4]) for line in Path("/proc/locks").read_text().splitlines() if f":{inode} " in line}
-    (holder,) = [one for one in map(psutil.Process, held) if str(lock) in {file.path for file in one.open_files()}]
+    until = time.monotonic() + 60
+    holders: list[psutil.Process] = []
+    while not holders and time.monotonic() < until:  # it may not have opened the library yet
+        inode = lock.stat().st_ino if lock.exists() else -1
+        held = {int(line.split()[4]) for line in Path("/proc/locks").read_text().splitlines() if f":{inode} " in line}
+        holders = [one for one in map(psutil.Process, held) if str(lock) in {file.path for file in one.open_files()}]
+    (holder,) = holders
     holder.kill()
 
 
