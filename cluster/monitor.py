@@ -25,12 +25,15 @@ OUT = Console(highlight=False, markup=False, soft_wrap=True)
 ERR = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
 _WORDS = {
     "load": "loading",
+    "index": "indexing the music in the box, once",
+    "read": "reading the leader",
     "listen": "listening",
     "seat": "seating the band",
     "retrieve": "looking for what comes next",
     "arrange": "writing the parts",
     "play": "playing",
     "mix": "mixing",
+    "write": "writing MIDI and dynamics",
     "measure": "measuring",
     "report": "writing the report",
 }
@@ -77,6 +80,9 @@ class Monitor(contextlib.ExitStack):
 
 def show_render(out: Path, manifest: Manifest) -> None:
     """What was heard, who played, where it lies."""
+    from ensemble.takes import AS_GIVEN
+    from ensemble.takes import take_name as take_name_of
+
     heard, execution = manifest.heard, manifest.execution
     OUT.print(
         f"heard {manifest.source}: {heard.tempo_bpm:.0f} bpm, {heard.key}, "
@@ -86,14 +92,21 @@ def show_render(out: Path, manifest: Manifest) -> None:
     for warning in heard.warnings:
         OUT.print(Text(f"warning: {warning}", style="yellow"))
     table = Table("part", "LUFS", "true peak dB", "click ratio", "busy s", box=None, pad_edge=False)
-    for take in manifest.takes.values():
+    for take_name, take in sorted(manifest.takes.items()):
+        if len(manifest.takes) > 1:
+            table.add_row(take_name)
         for name, facts in take.facts.items():
-            busy_s = execution.busy_s.get(name)
+            busy_s = execution.busy_s.get(name) if take_name == AS_GIVEN else None
             table.add_row(
                 name, _number(facts.loudness_lufs), _number(facts.true_peak_dbtp), _number(facts.click_ratio, 2),
                 _number(busy_s, 2),
             )  # fmt: skip
     OUT.print(table)
+    for number, continuation in enumerate(manifest.plan.continuations, 1):
+        hops = ", then ".join(f"{hop.title} ({hop.licence}) from {hop.start_s:.1f} s" for hop in continuation.hops)
+        OUT.print(f"{take_name_of(number)} goes on with {hops}: {continuation.total:.2f} of 1")
+    if manifest.plan.extension is not None and len(manifest.plan.continuations) < manifest.plan.extension.top_k:
+        OUT.print(Text(f"only {len(manifest.plan.continuations)} ways of going on were found", style="yellow"))
     where = "in this process" if execution.band_kind == "local" else f"by {execution.actors} Ray actors"
     restarts = f", {execution.restarts} restarted" if execution.restarts else ""
     OUT.print(f"{execution.duration_s:.1f} s of music {where} in {execution.seconds['total']:.1f} s{restarts}")
