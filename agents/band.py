@@ -32,6 +32,7 @@ InstrumentActor = ray.remote(Instrument)
 ConductorActor = ray.remote(Conductor)
 RetrievalActor = ray.remote(Retrieval)
 TALLY_S = 60.0
+CLOSING_S = 1.0
 SEATS_PER_CORE = 4
 _RESTARTABLE = {"max_restarts": -1, "max_task_retries": -1}
 """Every method is a pure step: Ray may run it again on a fresh process, and the answer is the same."""
@@ -79,8 +80,8 @@ class RayBand:
         self._tables = _tables(plan.band.followers, actors or max(4, int(SEATS_PER_CORE * total.get("CPU", 1.0))))
         seats = [_together([resources(follower) for follower in table]) for table in self._tables]
         _check_gpus(seats, total.get("GPU", 0.0))
-        at_the_desk = plan.band.model_dump_json()
-        self._conductor = self._seat(ConductorActor, "conductor", resources(None), at_the_desk, plan.seed)
+        at_the_desk, conducting = plan.band.model_dump_json(), plan.weights_sha256.get("conductor")
+        self._conductor = self._seat(ConductorActor, "conductor", resources(None), at_the_desk, plan.seed, conducting)
         self._players: dict[str, Any] = {}
         for table, wishes in zip(self._tables, seats, strict=True):
             name = "+".join(follower.name for follower in table)
@@ -172,6 +173,8 @@ class RayBand:
 
     def close(self) -> None:
         """Send everyone home."""
+        if self._retrieval is not None:
+            ray.wait([self._retrieval.close.remote()], timeout=CLOSING_S)  # it lets go of the store, if it still can
         for actor in {self._conductor, *self._players.values(), self._retrieval} - {None}:
             ray.kill(actor)
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from agents.presence import Stamp, check_packages, stamped
 from agents.status import Status
 from ensemble.clock import Block
 from ensemble.conduct.conductor import MAX_PERFORMANCES
 from ensemble.conduct.conductor import Conductor as Conducting
+from ensemble.conduct.models import conductor_sha256
 from ensemble.config import BandSettings
+from ensemble.errors import ConductorError
 from ensemble.listen.listener import Listener
 from ensemble.threads import one_thread
 from ensemble.types import AudioClip, ConductorState, Heard
@@ -15,25 +19,43 @@ from ensemble.wire import pack, unpack
 
 
 class Conductor:
-    """Computes in its own process; its one answer per block is fanned out to every player."""
+    """Computes in its own process; its one answer per block is fanned out to every player.
 
-    def __init__(self, band: str, seed: int) -> None:
-        settings = BandSettings.model_validate_json(band)
+    Args:
+        band: its settings as JSON.
+        seed: the render's.
+        weights_sha256: of the conductor's weights; None: it has none.
+    """
+
+    def __init__(self, band: str, seed: int, weights_sha256: str | None) -> None:
+        self._settings = BandSettings.model_validate_json(band)
+        self._seed = seed
+        self._weights_sha256 = weights_sha256
         self._listener = Listener()
-        self._conducting = Conducting(settings, seed)
         self._heard: dict[bytes, Heard] = {}
-        self._status = Status("conductor", settings.conductor)
+        self._status = Status("conductor", self._settings.conductor)
 
     def __repr__(self) -> str:
         return "Conductor()"
 
+    @cached_property
+    def _conducting(self) -> Conducting:
+        """Loaded at the first call: what is wrong is an answer, and not a death."""
+        if conductor_sha256(self._settings.conductor) != self._weights_sha256:
+            raise ConductorError(
+                self._settings.conductor, "is another file on this node", "install one release everywhere"
+            )
+        return Conducting(self._settings, self._seed)
+
     def ready(self) -> None:
-        """Check what runs here.
+        """Check what runs here, and load the weights.
 
         Raises:
             BandError: other people's packages.
+            ConductorError: the weights cannot be used, or are not the plan's.
         """
         check_packages()
+        _ = self._conducting
 
     def listen(self, leader: bytes) -> tuple[bytes, Stamp]:
         """Hear the whole leader."""

@@ -104,7 +104,9 @@ def show_render(out: Path, manifest: Manifest) -> None:
     OUT.print(table)
     for number, continuation in enumerate(manifest.plan.continuations, 1):
         hops = ", then ".join(f"{hop.title} ({hop.licence}) from {hop.start_s:.1f} s" for hop in continuation.hops)
-        OUT.print(f"{take_name_of(number)} goes on with {hops}: {continuation.total:.2f} of 1")
+        missing = continuation.hops[-1].score.terms.get("missing_s")
+        shorter = f", {missing.value:.1f} s shorter than asked" if missing is not None else ""
+        OUT.print(f"{take_name_of(number)} goes on with {hops}: {continuation.total:.2f} of 1{shorter}")
     if manifest.plan.extension is not None and len(manifest.plan.continuations) < manifest.plan.extension.top_k:
         OUT.print(Text(f"only {len(manifest.plan.continuations)} ways of going on were found", style="yellow"))
     where = "in this process" if execution.band_kind == "local" else f"by {execution.actors} Ray actors"

@@ -79,8 +79,6 @@ def render(
 
         overrides = _overrides(tempo, key, chords)
         extension = _extension(extend, top_k, index, retrieval)
-        if extension is not None and not extension.retrieve.uri:
-            _fill_the_box(monitor)
         manifest = produce(
             leader, out, band=band, seed=seed, sample_rate=int(rate.value), voice=voice, force=force,
             seat=_seat(monitor, local=local, actors=actors, dashboard=dashboard), pace=_pace(block_frames),
@@ -173,10 +171,19 @@ def _extension(extend: float | None, top_k: int | None, index: str | None, retri
     settings: dict[str, Any] = {}
     if retrieval is not None:
         settings = read_yaml(retrieval, "give the path of settings in YAML") or {}
+        if not isinstance(settings, dict):
+            raise ConfigError(str(retrieval), "is not a mapping", "write settings as `name: value`")
+        for name in settings.keys() & {"uri", "ledger"}:
+            settings[name] = _located(str(settings[name]), retrieval.parent)
     if index is not None:
-        settings["uri"] = index if "://" in index else str(Path(index).absolute())
+        settings["uri"] = _located(index, Path())
     wanted = {"extend_s": extend, "retrieve": settings} | ({} if top_k is None else {"top_k": top_k})
     return parse(Extension, wanted, str(retrieval or "--extend"))
+
+
+def _located(uri: str, folder: Path) -> str:
+    """An address as it is; a path from `folder` on, told to actors that start elsewhere."""
+    return uri if "://" in uri or not uri else str((folder / Path(uri).expanduser()).absolute())
 
 
 def _fill_the_box(monitor: Any) -> None:
@@ -205,6 +212,8 @@ def _seat(monitor: Any, *, local: bool, actors: int | None, dashboard: bool) -> 
         if not kernels_are_cached():
             monitor.say("compiling the synthesis kernels for this machine, once")
         compile_kernels()
+        if plan.extension is not None and not plan.continuations and not plan.extension.retrieve.uri:
+            _fill_the_box(monitor)
         if local:
             from ensemble.band import LocalBand
 

@@ -11,7 +11,7 @@ import re
 import shutil
 import socket
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +28,8 @@ from ensemble.types import Dynamics, Heard, Stem
 
 _OURS = re.compile(r"manifest\.json|leader\.(wav|krn|mid)|report\.html|report-audio|take-\d\d")
 _PARTIAL = ".partial-"
+NEW, OLD, GIVEN = "new", "old", "given"
+"""Inside a partial folder: what is being written, what it replaces, and the names of what was given out already."""
 _WRITER = f"{socket.gethostname()}-{os.getpid()}"
 
 
@@ -35,27 +37,37 @@ class Delivery:
     """A folder on its way.
 
     Args:
-        path: where to write.
+        aside: a folder in `out` of our own.
         out: where everything will be.
-        earlier: names in `out` that are still an earlier render's.
+        replaces: whether an earlier render lies there.
     """
 
-    def __init__(self, path: Path, out: Path, earlier: Iterable[str]) -> None:
-        self.path = path
+    def __init__(self, aside: Path, out: Path, *, replaces: bool) -> None:
+        self.path = aside / NEW
+        self._given = aside / GIVEN
         self._out = out
-        self._earlier = set(earlier)
+        self._replaces = replaces
 
-    def hand_over(self, name: str) -> None:
-        """Give out one finished folder before the rest; it can be read under either path.
+    def hand_over(self, name: str) -> bool:
+        """Give out one finished folder before the rest; whether that could be done.
 
-        What would replace a part of an earlier render waits for the end. If the rest fails, it is taken back.
+        It can be read under either path. If the rest fails, it is taken back. Nothing is given out early where an
+        earlier render lies, or where the file system has no links.
 
         Raises:
             OSError: the folder cannot be moved.
         """
-        if name not in self._earlier:
-            (self.path / name).rename(self._out / name)
-            (self.path / name).symlink_to(Path("..") / ".." / name)
+        if self._replaces:
+            return False
+        link = self.path / f"{name}.link"
+        try:
+            link.symlink_to(Path("..") / ".." / name)
+        except OSError:
+            return False
+        (self._given / name).touch()  # first of all: whoever clears up after us goes by these notes
+        (self.path / name).rename(self._out / name)
+        link.rename(self.path / name)
+        return True
 
 
 @contextlib.contextmanager
@@ -76,8 +88,9 @@ def delivery(out: Path, *, force: bool) -> Iterator[Delivery]:
         raise _refused(out, error) from error
     try:
         earlier = _earlier(out, aside, force=force)
-        (aside / "new").mkdir()
-        yield Delivery(aside / "new", out, (path.name for path in earlier))
+        (aside / NEW).mkdir()
+        (aside / GIVEN).mkdir()
+        yield Delivery(aside, out, replaces=bool(earlier))
         _publish(aside, out, earlier)
     except OSError as error:
         raise _refused(out, error) from error
@@ -121,11 +134,12 @@ def _earlier(out: Path, aside: Path, *, force: bool) -> list[Path]:
 
 def _publish(aside: Path, out: Path, earlier: list[Path]) -> None:
     """Swap the earlier render for the new one, the manifest last; if that fails half way, swap back."""
-    old, new = aside / "old", aside / "new"
+    old, new = aside / OLD, aside / NEW
     old.mkdir()
     moves = [(path, old / path.name) for path in earlier]
-    given = [path for path in new.iterdir() if path.is_symlink()]
-    rest = sorted(set(new.iterdir()) - set(given), key=lambda path: path.name == "manifest.json")
+    for path in (aside / GIVEN).iterdir():
+        (new / path.name).unlink()  # it stays where it is
+    rest = sorted(new.iterdir(), key=lambda path: path.name == "manifest.json")
     moves += [(path, out / path.name) for path in rest]
     done: list[tuple[Path, Path]] = []
     try:
@@ -136,15 +150,13 @@ def _publish(aside: Path, out: Path, earlier: list[Path]) -> None:
         for source, target in reversed(done):
             target.rename(source)
         raise
-    for path in given:  # they stay where they are
-        path.unlink()
 
 
 def _clear(aside: Path, out: Path) -> None:
-    """Take back what was handed over from here, and everything else in it."""
-    if (aside / "new").is_dir():
-        for path in (aside / "new").iterdir():
-            if path.is_symlink():
+    """Take back what was given out from here, unless a manifest came after it; and clear away everything else in it."""
+    if (aside / GIVEN).is_dir() and not (out / "manifest.json").exists():
+        for path in (aside / GIVEN).iterdir():
+            if _OURS.fullmatch(path.name):
                 shutil.rmtree(out / path.name, ignore_errors=True)
     shutil.rmtree(aside, ignore_errors=True)
 

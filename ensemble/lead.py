@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ensemble.audio.files import prepare_leader, read_clip, write_clip
+from ensemble.audio.files import MAX_DURATION_S, prepare_leader, read_clip, write_clip
 from ensemble.clock import hop_samples
 from ensemble.continuations import Continuation
 from ensemble.data.score import is_score, kept_name, read_score
@@ -16,11 +16,12 @@ from ensemble.data.symbolic import hear_melody, play_melody
 from ensemble.deliver import receipt
 from ensemble.errors import AudioError, DataError, VerifyError
 from ensemble.listen.listener import at_analysis_rate
-from ensemble.plan import ContinuationPlan, Manifest
+from ensemble.plan import MAX_EXTEND_S, ContinuationPlan, Manifest
 from ensemble.takes import HEARD_BEFORE_S, ExtendedLead, take_name
 from ensemble.types import AudioClip, FloatArray, Heard
 
 LEADER = "leader.wav"
+LONGEST_S = MAX_DURATION_S + MAX_EXTEND_S
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,9 +69,13 @@ def extend(lead: Lead, number: int, continuation: Continuation, folder: Path) ->
     (folder / name).mkdir()
     path = folder / name / LEADER
     before = lead.clip.samples[:, : continuation.begin_sample]
-    samples = np.concatenate([before, continuation.clip.samples], axis=1)
-    write_clip(path, AudioClip(samples=_whole(samples, lead.clip.sample_rate), sample_rate=lead.clip.sample_rate))
-    return _as_followed(name, read_clip(path), continuation.begin_sample, continuation.beats_s)
+    rate = lead.clip.sample_rate
+    missing = -(before.shape[1] + continuation.clip.num_samples) % hop_samples(rate)
+    rest = np.zeros((before.shape[0], missing), np.float32)
+    samples = np.concatenate([before, continuation.clip.samples, rest], axis=1)
+    write_clip(path, AudioClip(samples=samples, sample_rate=rate))
+    del samples  # half an hour is large
+    return _as_followed(name, read_clip(path, LONGEST_S), continuation.begin_sample, continuation.beats_s)
 
 
 def take_up(folder: Path, manifest: Manifest) -> Lead:
@@ -84,7 +89,10 @@ def take_up(folder: Path, manifest: Manifest) -> Lead:
     for number, kept in enumerate(manifest.plan.continuations, 1):
         name = take_name(number)
         clip = _kept(folder / name / LEADER, kept.leader_sha256)
-        extended.append(_as_followed(name, clip, kept.begin_sample, np.array(kept.beats_s, np.float64)))
+        beats_s = np.array(kept.beats_s, np.float64)
+        if kept.begin_sample >= clip.num_samples or not (np.diff(beats_s) > 0).all():
+            raise VerifyError(str(folder / "manifest.json"), f"tells nonsense of {name}", "render again")
+        extended.append(_as_followed(name, clip, kept.begin_sample, beats_s))
     return replace(lead, extended=tuple(extended))
 
 
@@ -95,7 +103,7 @@ def planned(continuation: Continuation, lead: ExtendedLead) -> ContinuationPlan:
         begin_sample=continuation.begin_sample,
         beats_s=tuple(continuation.beats_s.tolist()),
         total=continuation.total,
-        hops=continuation.hops,
+        hops=tuple(replace(hop, path=Path(hop.path).name) for hop in continuation.hops),
     )
 
 
@@ -119,7 +127,7 @@ def _as_recorded(folder: Path, manifest: Manifest) -> Lead:
 def _kept(path: Path, sha256: str) -> AudioClip:
     """A leader that a render kept."""
     try:
-        clip = read_clip(path)
+        clip = read_clip(path, LONGEST_S)
     except AudioError as error:
         raise VerifyError(str(path), error.problem, "render again from the recording") from error
     if clip.digest != sha256:

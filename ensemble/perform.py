@@ -90,7 +90,7 @@ def perform(
         on_progress("listen", 0, 1)
         clip = at_analysis_rate(lead.clip)
         asked = band.listen(clip) if lead.known is None else band.hold(lead.known)
-        (heard,) = band.collect([asked], _long(clip, pace))
+        (heard,) = band.collect([asked], _long(clip.duration_s, pace))
         if not plan.overrides.is_empty:
             heard = with_overrides(heard, plan.overrides)
             asked = band.hold(heard)
@@ -103,7 +103,8 @@ def perform(
     with _timed(seconds, "listen"):
         windows = [band.listen(one.window) for one in extended]
         heards = [heard]
-        for one, window in zip(extended, band.collect(windows, _long(clip, pace)), strict=True):
+        found_on = band.collect(windows, _long(sum((one.window.duration_s for one in extended), clip.duration_s), pace))
+        for one, window in zip(extended, found_on, strict=True):
             heards.append(heard_on(heard, one, window))
     with _timed(seconds, "arrange"):
         on_progress("arrange", 0, 1)
@@ -113,9 +114,10 @@ def perform(
             _Leading(name, asked if value is heard else band.hold(value), value, _num_frames(length, plan))
             for name, value, length in named
         ]
-        written = band.collect([band.arrange(one.heard, one.num_frames) for one in leading], _long(clip, pace))
+        long_s = _long(sum(one.num_frames for one in leading) / clock.FRAME_RATE_HZ, pace)
+        written = band.collect([band.arrange(one.heard, one.num_frames) for one in leading], long_s)
         fork = band.fork([(one.heard, one.num_frames) for one in leading])
-        (shared_frames,) = band.collect([fork], _long(clip, pace))
+        (shared_frames,) = band.collect([fork], long_s)
     with _timed(seconds, "play"):
         takes = _play(band, leading, written, shared_frames, plan, pace, recorder, on_progress)
     return Performance(takes=takes, shared_frames=shared_frames, seconds=seconds)
@@ -237,9 +239,9 @@ def _num_frames(num_samples: int, plan: RenderPlan) -> int:
     return clock.frames_for(num_samples, plan.sample_rate) + round(plan.tail_s * clock.FRAME_RATE_HZ)
 
 
-def _long(leader: AudioClip, pace: Pace) -> float:
-    """The deadline of a stage that works on the whole leader at once."""
-    return pace.deadline_s + 2.0 * leader.duration_s
+def _long(duration_s: float, pace: Pace) -> float:
+    """The deadline of a stage that works on so much music at once."""
+    return pace.deadline_s + 2.0 * duration_s
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from ensemble.listen.overrides import Overrides
 from ensemble.retrieve.settings import RetrieveSettings
 
 MANIFEST_VERSION = 1
+MAX_EXTEND_S = 600.0
 LIBRARIES = (
     "numpy", "scipy", "numba", "llvmlite", "torch", "swift-f0", "onnxruntime", "soundfile", "soxr", "pyloudnorm",
     "mido", "python-stretch",
@@ -29,7 +30,7 @@ SWITCHES = ("OPENBLAS_CORETYPE", "NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES", "NPY_DI
 class Extension(Settings):
     """How the leader is wanted to go on after its end."""
 
-    extend_s: float = Field(gt=0.0, le=600.0)
+    extend_s: float = Field(gt=0.0, le=MAX_EXTEND_S)
     top_k: int = Field(default=2, ge=1, le=16)
     retrieve: RetrieveSettings = RetrieveSettings()
 
@@ -64,7 +65,7 @@ class RenderPlan(Settings):
     tail_s: float = Field(default=1.0, ge=0.0, le=30.0)
     """How long the band may ring after the leader's end."""
     weights_sha256: dict[str, str] = {}
-    """Of every voice file, by part."""
+    """Of every voice file, by part; of the conductor's as `conductor`."""
     overrides: Overrides = Overrides()
     """What the player said of the recording, in place of what is heard."""
     extension: Extension | None = None

@@ -68,7 +68,8 @@ def render(
         overrides: a tempo, a key or chords in place of what is heard.
         extension: how the leader goes on after its end, in how many ways; it ends where the recording does when absent.
         on_progress: told the stage and how much of it is done (done, total).
-        on_take: told the folder of each take as soon as it can be heard; later ones may still be playing.
+        on_take: told the folder of each take that can be heard before the rest is done; of none where an earlier
+            render is replaced.
 
     Returns:
         The manifest, as written to `out/manifest.json`.
@@ -103,8 +104,7 @@ def render(
         )
 
         def hand_over(take: str) -> None:
-            folder.hand_over(take)
-            if on_take is not None:
+            if folder.hand_over(take) and on_take is not None:
                 on_take(Path(out) / take)
 
         made = produce(lead, plan, folder.path, seat, pace, progress, hand_over)
@@ -180,8 +180,13 @@ def produce(
         tally=tally,
         band_kind=band.kind,
         actors=band.actors,
-        seconds={"seat": seated_s} | performance.seconds | studio.seconds,
+        seconds=_apart({"seat": seated_s} | performance.seconds, studio.seconds),
     )
+
+
+def _apart(seconds: dict[str, float], kept: dict[str, float]) -> dict[str, float]:
+    """Takes are mixed and measured while the next ones play: that time is counted once."""
+    return seconds | {"play": seconds["play"] - sum(kept.values())} | kept
 
 
 def _summary(heard: Heard) -> HeardSummary:

@@ -62,6 +62,8 @@ def verify(folder: Path, seat: Seat, pace: Pace, on_progress: OnProgress) -> Ver
     """
     manifest = Manifest.read(folder / "manifest.json")
     _check_voices(manifest)
+    if manifest.plan.extension is not None and not manifest.plan.continuations:  # never search where a stranger says
+        raise VerifyError(str(folder / "manifest.json"), "does not say how the leader goes on", "render again")
     expected = {f"{take}/{name}": was for take, kept in manifest.takes.items() for name, was in kept.files.items()}
     if not expected or not all(_stays_inside(name) for name in expected):
         raise VerifyError(str(folder / "manifest.json"), "does not list a render's files", "render again")

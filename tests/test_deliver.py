@@ -147,24 +147,50 @@ def test_a_take_can_be_heard_before_the_rest_is_done(tmp_path: Path) -> None:
     assert content(tmp_path) == WHOLE
 
 
-def test_a_take_that_would_replace_an_earlier_one_waits_for_the_end(tmp_path: Path) -> None:
+def test_nothing_is_given_out_early_where_an_earlier_render_lies(tmp_path: Path) -> None:
     deliver(tmp_path, "old")
     with delivery(tmp_path, force=True) as folder:
         (folder.path / "take-00").mkdir()
         (folder.path / "take-00" / "mix.wav").write_text("new")
-        folder.hand_over("take-00")
+        assert not folder.hand_over("take-00")
         assert whose(tmp_path) == ("old", "old")
         manifest("new").write(folder.path / "manifest.json")
     assert whose(tmp_path) == ("new", "new")
 
 
-def test_what_a_killed_render_handed_over_is_cleared_away(tmp_path: Path) -> None:
-    left = tmp_path / f".partial-{socket.gethostname()}-{2**22 + 1}-abc"
-    (left / "new").mkdir(parents=True)
-    (tmp_path / "take-00").mkdir()
-    (left / "new" / "take-00").symlink_to(Path("..") / ".." / "take-00")
+def test_a_file_system_without_links_gets_everything_at_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(Path, "symlink_to", refuse)
     deliver(tmp_path)
     assert content(tmp_path) == WHOLE
+
+
+def left_by_a_killed_render(tmp_path: Path) -> Path:
+    left = tmp_path / f".partial-{socket.gethostname()}-{2**22 + 1}-abc"
+    (left / "new").mkdir(parents=True)
+    (left / "given").mkdir()
+    (left / "given" / "take-00").touch()
+    return left
+
+
+def test_what_a_killed_render_handed_over_is_cleared_away(tmp_path: Path) -> None:
+    left_by_a_killed_render(tmp_path)
+    (tmp_path / "take-00").mkdir()
+    deliver(tmp_path)
+    assert content(tmp_path) == WHOLE
+
+
+def test_a_render_that_was_killed_after_its_manifest_is_whole(tmp_path: Path) -> None:
+    deliver(tmp_path, "old")
+    left = left_by_a_killed_render(tmp_path)
+    with pytest.raises(OutputError, match="not empty"):
+        deliver(tmp_path)
+    assert not left.exists()
+    assert whose(tmp_path) == ("old", "old")
 
 
 def test_two_renders_never_share_a_folder(tmp_path: Path) -> None:

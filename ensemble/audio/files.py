@@ -40,30 +40,30 @@ def printable(path: Path) -> str:
     return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in str(path))
 
 
-def read_clip(path: Path) -> AudioClip:
+def read_clip(path: Path, max_duration_s: float = MAX_DURATION_S) -> AudioClip:
     """Read a recording at its own rate with its own channels.
 
     What libsndfile reads is read by it; anything else goes through ffmpeg where that is installed.
 
     Raises:
         AudioError: there is no such file, it cannot be read, is not sound, is cut short, is shorter than
-            `MIN_DURATION_S` or longer than `MAX_DURATION_S` (said by the header, before anything is decoded), would
+            `MIN_DURATION_S` or longer than `max_duration_s` (said by the header, before anything is decoded), would
             take more than `MAX_DECODED_BYTES`, has samples that are not finite or far beyond full scale, or is silent
             or constant.
     """
     what = printable(path)
     _check_file(path, what)
     try:
-        return _read_with_libsndfile(path, what)
+        return _read_with_libsndfile(path, what, max_duration_s)
     except soundfile.LibsndfileError as error:
         if not ffmpeg.is_installed():
             raise AudioError(what, "is not a recording that libsndfile can read", ffmpeg.INSTALL) from error
     duration_s = ffmpeg.declared_duration_s(path, what)
     if duration_s is not None:
-        _check_duration(duration_s, what)
-    with ffmpeg.decoded(path, what, MAX_DURATION_S + 1.0, MAX_DECODED_BYTES + 2**20) as wav:
+        _check_duration(duration_s, what, max_duration_s)
+    with ffmpeg.decoded(path, what, max_duration_s + 1.0, MAX_DECODED_BYTES + 2**20) as wav:
         try:
-            return _read_with_libsndfile(wav, what)
+            return _read_with_libsndfile(wav, what, max_duration_s)
         except soundfile.LibsndfileError as error:
             raise AudioError(what, "holds no sound that can be decoded", "convert it to WAV or FLAC") from error
 
@@ -149,14 +149,14 @@ def _check_file(path: Path, what: str) -> None:
         raise AudioError(what, "is empty", "export it again")
 
 
-def _check_duration(duration_s: float, what: str) -> None:
+def _check_duration(duration_s: float, what: str, max_duration_s: float) -> None:
     if duration_s < MIN_DURATION_S:
         raise AudioError(what, f"lasts {duration_s:.2f} s", f"give at least {MIN_DURATION_S} s")
-    if duration_s > MAX_DURATION_S:
-        raise AudioError(what, f"lasts {duration_s / 60:.1f} min", f"cut it to {MAX_DURATION_S / 60:.0f} min or less")
+    if duration_s > max_duration_s:
+        raise AudioError(what, f"lasts {duration_s / 60:.1f} min", f"cut it to {max_duration_s / 60:.0f} min or less")
 
 
-def _read_with_libsndfile(path: Path, what: str) -> AudioClip:
+def _read_with_libsndfile(path: Path, what: str, max_duration_s: float) -> AudioClip:
     """Read what libsndfile knows; its own error says that it does not know the format."""
     try:
         stream = path.open("rb")
@@ -166,11 +166,11 @@ def _read_with_libsndfile(path: Path, what: str) -> AudioClip:
         promise = read_promise(stream, os.fstat(stream.fileno()).st_size)
         if promise.unsized_at is not None:
             with sized(path, promise.unsized_at) as copy:
-                return _read_with_libsndfile(copy, what)
+                return _read_with_libsndfile(copy, what, max_duration_s)
         os.lseek(stream.fileno(), 0, os.SEEK_SET)  # of the file itself: Python's own seek may stay in its buffer
         with soundfile.SoundFile(stream.fileno(), closefd=False) as sound:
             sample_rate, declared = int(sound.samplerate), int(sound.frames)
-            _check_duration(declared / max(sample_rate, 1), what)
+            _check_duration(declared / max(sample_rate, 1), what, max_duration_s)
             decoded_bytes = 4 * declared * int(sound.channels)
             if decoded_bytes > MAX_DECODED_BYTES:
                 size, limit = f"{decoded_bytes / 2**30:.1f} GiB", f"{MAX_DECODED_BYTES / 2**30:.0f} GiB"
@@ -182,7 +182,7 @@ def _read_with_libsndfile(path: Path, what: str) -> AudioClip:
     if samples.shape[1] < declared and is_lossless:
         lost = declared - samples.shape[1]
         raise AudioError(what, f"is cut short, {lost} of {declared} samples are missing", "copy or export it again")
-    _check_duration(samples.shape[1] / sample_rate, what)
+    _check_duration(samples.shape[1] / sample_rate, what, max_duration_s)
     _check_sound(samples, what)
     return AudioClip(samples=samples, sample_rate=sample_rate)
 

@@ -42,7 +42,7 @@ class _Performance:
 
 
 class Conductor:
-    """One band's conductor. It keeps what it wrote for the last leader, and nothing that a restart would miss.
+    """One band's conductor. It keeps what it wrote for the last leaders, and nothing that a restart would miss.
 
     Args:
         band: its followers, in the order of the parts and of the dynamics' rows.

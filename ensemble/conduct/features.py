@@ -30,6 +30,7 @@ _SLOPE_FRAMES = 4
 _RISE_S, _FALL_S = 0.08, 0.8
 _PITCH_CENTRE_MIDI, _PITCH_SCALE_MIDI = 60.0, 24.0
 _TEMPO_CENTRE_BPM = 100.0
+_INTERVALS_AT_AN_END = 8
 
 
 def conductor_features(heard: Heard, num_frames: int, look_ahead_frames: int) -> FloatArray:
@@ -114,11 +115,14 @@ def placed_rows(heard: Heard, num_conductor_frames: int, look_ahead_frames: int)
 
 
 def beat_position(beats_s: NDArray[np.float64], time_s: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Beats since the first one, in fractions; before the first and after the last the usual beat goes on."""
-    usual_s = float(np.median(np.diff(beats_s)))
+    """Beats since the first one, in fractions; before the first and after the last the beat goes on as it is there.
+
+    Only the nearest few tell how long it is: beats that come much later leave a beginning as it was.
+    """
+    intervals_s = np.diff(beats_s)
     inside = np.interp(time_s, beats_s, np.arange(len(beats_s)))
-    before = np.minimum(time_s - beats_s[0], 0.0) / usual_s
-    after = np.maximum(time_s - beats_s[-1], 0.0) / usual_s
+    before = np.minimum(time_s - beats_s[0], 0.0) / float(np.median(intervals_s[:_INTERVALS_AT_AN_END]))
+    after = np.maximum(time_s - beats_s[-1], 0.0) / float(np.median(intervals_s[-_INTERVALS_AT_AN_END:]))
     return np.asarray(inside + before + after)
 
 
@@ -126,7 +130,7 @@ def sixteenths_s(beats_s: NDArray[np.float64], stop_s: float) -> NDArray[np.floa
     """The grid on which strokes are foretold: four to a beat, from the first beat to `stop_s`.  [grid]"""
     if len(beats_s) < 2:
         return np.zeros(0)
-    usual_s = float(np.median(np.diff(beats_s)))
+    usual_s = float(np.median(np.diff(beats_s)[-_INTERVALS_AT_AN_END:]))
     further = beats_s[-1] + usual_s * np.arange(1, max(int(np.ceil((stop_s - beats_s[-1]) / usual_s)), 0) + 1)
     beats = np.concatenate([beats_s, further])
     grid = np.interp(np.arange(4 * len(beats) - 3) / 4, np.arange(len(beats)), beats)

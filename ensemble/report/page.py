@@ -1,4 +1,4 @@
-"""`write_report`: one HTML file that needs no network, no server and no other file to be read and heard."""
+"""`write_report`: an HTML file that needs no network and no server, and holds all the sound of the take on its desk."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ import numpy as np
 import soundfile
 
 from ensemble.clock import FRAME_RATE_HZ
-from ensemble.continuations import Hop
+from ensemble.continuations import Hop, Term
 from ensemble.plan import ContinuationPlan, Manifest
 from ensemble.report import facts, pictures
 from ensemble.report.sound import Envelope
@@ -93,8 +93,8 @@ def _seam(wav: Path, hop: Hop, take: Take) -> Seam:
         ),
         terms=tuple(
             (
-                facts.spoken(name).removesuffix(f" {term.unit}"),
-                f"{facts.number(term.value, 2)} {term.unit}".rstrip(),
+                facts.spoken(name.removesuffix(f"_{term.unit.lower()}")),
+                _measured(term),
                 "" if term.percentile is None else f"{term.percentile:.0f}",
             )
             for name, term in hop.score.terms.items()
@@ -104,6 +104,12 @@ def _seam(wav: Path, hop: Hop, take: Take) -> Seam:
         cut=pictures.bar_lines(np.array([hop.begins_s - start_s]), 2 * AROUND_S),
         box=f"0 0 {pictures.WIDTH} {pictures.HEIGHT}",
     )
+
+
+def _measured(term: Term) -> str:
+    """A value with its unit, as people write it."""
+    unit = {"0..1": "of 1", "1 - cosine": f"(1 {facts.MINUS} cosine)"}.get(term.unit, term.unit)
+    return f"{facts.number(term.value, 0 if abs(term.value) >= 100 else 2)} {unit}"
 
 
 def _told(hop: Hop) -> str:

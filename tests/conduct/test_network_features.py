@@ -93,3 +93,11 @@ def test_the_grid_has_four_places_to_a_beat_until_the_end():
     grid = sixteenths_s(np.array([0.5, 1.0, 1.5]), 3.0)
     np.testing.assert_allclose(grid, np.arange(0.5, 3.0, 0.125))
     assert len(sixteenths_s(np.array([0.5]), 3.0)) == 0
+
+
+def test_beats_that_come_later_leave_a_beginning_as_it_was():
+    """A leader that goes on, with another tempo: whoever begins before the first beat begins alike."""
+    beats_s, time_s = 0.3 + 0.6 * np.arange(20), np.arange(0.0, 11.0, 0.04)
+    later_s = np.concatenate([beats_s, beats_s[-1] + 0.49 * np.arange(1, 25)])
+    np.testing.assert_array_equal(beat_position(beats_s, time_s), beat_position(later_s, time_s))
+    assert beat_position(beats_s, np.zeros(1))[0] == pytest.approx(-0.5)
