@@ -17,9 +17,10 @@ from agents import RayBand
 from ensemble import clock, demo
 from ensemble.audio.files import prepare_leader, read_clip
 from ensemble.band import Band, LocalBand
+from ensemble.conduct.models import conductor_sha256
 from ensemble.config import BandSettings, FollowerSettings, load_band
 from ensemble.continuations import Continuation, Hop, SeamScore
-from ensemble.errors import BandError, DeadlineError, VoiceError, WireError
+from ensemble.errors import BandError, ConductorError, DeadlineError, VoiceError, WireError
 from ensemble.lead import Lead, extend
 from ensemble.perform import Pace, Performance, perform
 from ensemble.plan import RenderPlan
@@ -32,6 +33,7 @@ BLOCKS = (1, 7, 100, 999)
 
 def plan_for(leader: AudioClip, band: BandSettings) -> RenderPlan:
     digests = {one.name: weights_sha256(one.voice) for one in band.followers if Path(one.voice).suffix == ""}
+    digests["conductor"] = conductor_sha256(band.conductor)
     return RenderPlan(
         leader_sha256=leader.digest, sample_rate=leader.sample_rate, seed=5, band=band, tail_s=0.5,
         weights_sha256={name: digest for name, digest in digests.items() if digest},
@@ -164,7 +166,7 @@ def going_on(tmp_path_factory: pytest.TempPathFactory) -> Lead:
         Continuation(
             begin_sample=begin,
             clip=AudioClip(samples=np.ascontiguousarray(clip), sample_rate=16_000),
-            beats_s=11.6 + 0.6 * np.arange(6),
+            beats_s=(11.6 + 0.6 * np.arange(6)).astype(np.float64),
             hops=(hop,),
             total=1.0,
         )
@@ -315,12 +317,16 @@ def test_a_voice_that_cannot_be_used_is_named_and_nobody_waits(
     (tmp_path / "voice.safetensors").write_bytes(b"not tensors")
     voice = str(tmp_path / "voice.safetensors")
     band = load_band("quartet").with_voice(voice)
-    digests = dict.fromkeys(("violin", "viola", "cello"), weights_sha256(voice))
+    strings = dict.fromkeys(("violin", "viola", "cello"), weights_sha256(voice))
+    digests = {"conductor": conductor_sha256(band.conductor)} | strings
     plan = plan_for(short_leader, band).model_copy(update={"weights_sha256": digests})
     with pytest.raises(VoiceError, match=r"voice\.json: cannot be read"):
         RayBand(plan)
     with pytest.raises(VoiceError, match="is another file on this node"):
-        RayBand(plan.model_copy(update={"weights_sha256": dict.fromkeys(digests, "0" * 64)}))
+        RayBand(plan.model_copy(update={"weights_sha256": digests | dict.fromkeys(strings, "0" * 64)}))
+    naive = plan_for(short_leader, load_band("quartet").with_voice("naive"))
+    with pytest.raises(ConductorError, match="is another file on this node"):
+        RayBand(naive.model_copy(update={"weights_sha256": {}}))
 
 
 @pytest.mark.ray
