@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -25,6 +24,7 @@ from ensemble.config import Settings, first_complaint
 from ensemble.errors import ConductorError
 from ensemble.instruments import CATALOGUE
 from ensemble.types import DRUM_CLASSES, FloatArray
+from ensemble.weights import write_with_card
 
 FORMAT_VERSION = 1
 QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
@@ -135,15 +135,9 @@ def save_conductor(path: str | Path, conductor: ConductorWeights) -> ConductorCa
     kind = np.dtype(conductor.card.storage)
     weights = save({name: np.ascontiguousarray(tensor, kind) for name, tensor in sorted(conductor.tensors.items())})
     card = conductor.card.model_copy(update={"weights_sha256": hashlib.sha256(weights).hexdigest()})
-    files = {path: weights, path.with_suffix(".json"): card.model_dump_json(indent=2).encode() + b"\n"}
     try:
-        for file, content in files.items():
-            _aside(file).write_bytes(content)
-        for file in files:
-            os.replace(_aside(file), file)  # noqa: PTH105  atomic: a full disk leaves what was there
+        write_with_card(path, weights, card.model_dump_json(indent=2))
     except OSError as error:
-        for file in files:
-            _aside(file).unlink(missing_ok=True)
         raise ConductorError(str(path), f"cannot be written ({error.strerror})", "make room, then try again") from error
     return card
 
@@ -191,10 +185,6 @@ def read_bytes(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise ConductorError(str(path), f"cannot be read ({error.strerror})", "check the conductor's path") from error
-
-
-def _aside(path: Path) -> Path:
-    return path.with_name(path.name + ".part")
 
 
 def _read_card(path: Path) -> ConductorCard:

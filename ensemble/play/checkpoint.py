@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -24,6 +23,7 @@ from ensemble.errors import VoiceError
 from ensemble.play.controls import NUM_HARMONICS
 from ensemble.play.noise import NUM_BANDS
 from ensemble.types import FloatArray
+from ensemble.weights import write_with_card
 
 FORMAT_VERSION = 1
 Size = Literal["starter", "large"]
@@ -119,15 +119,9 @@ def save_voice(path: str | Path, voice: VoiceWeights) -> VoiceCard:
     kind = np.dtype(voice.card.storage)
     weights = save({name: np.ascontiguousarray(tensor, kind) for name, tensor in sorted(voice.tensors.items())})
     card = voice.card.model_copy(update={"weights_sha256": hashlib.sha256(weights).hexdigest()})
-    files = {path: weights, path.with_suffix(".json"): card.model_dump_json(indent=2).encode() + b"\n"}
     try:
-        for file, content in files.items():
-            _aside(file).write_bytes(content)
-        for file in files:
-            os.replace(_aside(file), file)  # noqa: PTH105  atomic: a full disk leaves the voice that was there
+        write_with_card(path, weights, card.model_dump_json(indent=2))
     except OSError as error:
-        for file in files:
-            _aside(file).unlink(missing_ok=True)
         raise VoiceError(str(path), f"cannot be written ({error.strerror})", "make room, then try again") from error
     return card
 
@@ -173,10 +167,6 @@ def weights_sha256(voice: str) -> str | None:
 def voice_path(voice: str) -> Path:
     """Where a trained voice lies: a shipped one by its name, any other by its path."""
     return voices_dir() / f"{voice}.safetensors" if voice in shipped_voices() else Path(voice)
-
-
-def _aside(path: Path) -> Path:
-    return path.with_name(path.name + ".part")
 
 
 def _check_name(path: Path) -> None:
