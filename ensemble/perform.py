@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 
-from ensemble import clock
+from ensemble import clock, journal
 from ensemble.band import Band, Promise
 from ensemble.continuations import Continuation, Wish
 from ensemble.lead import Lead
@@ -190,6 +190,7 @@ def _play(
     def go_on(one: _Leading, shared_by: tuple[str, ...], states: _States, start: int, stop: int) -> _States:
         conducting, playing = states.conducting, dict(states.playing)
         for block in clock.blocks(one.num_frames, pace.block_frames, start, stop):
+            journal.go_to(shared_by, block.start_frame)
             score, conducting = band.conduct(one.heard, one.num_frames, block, conducting)
             stems = []
             for name in names:
@@ -204,6 +205,7 @@ def _play(
     forked = go_on(leading[0], everyone, start, 0, shared_frames)
     for one in leading:
         go_on(one, (one.name,), forked, shared_frames, one.num_frames)
+    journal.go_to()
     while waiting:
         deliver_oldest()
     return tuple(takes)
