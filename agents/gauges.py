@@ -1,13 +1,13 @@
 """The metrics of an actor's process, by their names; Prometheus sees each as `ray_<name>`.
 
 Ray 2.60 adds the middle of its bucket to a histogram's sum, not the value: quantiles can be believed, means cannot.
-So there is a counter of the seconds of work beside the histogram of blocks.
+An actor's last seconds are lost when it is killed, and a render ends by killing everybody: what must add up is counted
+by the driver (`agents/meters.py`).
 """
 
 from __future__ import annotations
 
 import sys
-from typing import Any
 
 from ensemble.continuations import Continuation
 
@@ -18,20 +18,12 @@ PERCENTS = [5.0, 10.0, 25.0, 50.0, 75.0, 90.0, 95.0, 100.0]
 PLAYING = ("part", "instrument")
 
 
-def from_zero(counter: Any, tags: dict[str, str]) -> None:
-    """Let a counter exist before it counts: one that is born at 1 has no rate."""
-    counter._record(0.0, tags)  # noqa: SLF001  (`inc` refuses zero)
-
-
 class Metrics:
     """What the players and the conductor export."""
 
     def __init__(self) -> None:
-        from ray.util.metrics import Counter, Gauge, Histogram
+        from ray.util.metrics import Gauge, Histogram
 
-        self.blocks = Counter("ensemble_blocks_total", "Blocks played or conducted", tag_keys=PLAYING)
-        self.music = Counter("ensemble_music_seconds_total", "Seconds of music played or conducted", tag_keys=PLAYING)
-        self.busy = Counter("ensemble_busy_seconds_total", "Seconds of work on blocks", tag_keys=PLAYING)
         self.block_seconds = Histogram(
             "ensemble_block_seconds", "Seconds of work per block, in the actor", boundaries=SECONDS, tag_keys=PLAYING
         )
@@ -46,19 +38,6 @@ class Metrics:
         self.gpu = Gauge(
             "ensemble_gpu_bytes", "GPU memory that torch reserves in an actor; 0 on a CPU", tag_keys=("seat",)
         )
-
-    def start(self, tags: dict[str, str]) -> None:
-        """A part is seated."""
-        for counter in (self.blocks, self.music, self.busy):
-            from_zero(counter, tags)
-
-    def block(self, tags: dict[str, str], music_s: float, busy_s: float) -> None:
-        """A block is done."""
-        self.blocks.inc(tags=tags)
-        self.busy.inc(max(busy_s, 1e-9), tags=tags)
-        self.block_seconds.observe(busy_s, tags=tags)
-        if music_s > 0:
-            self.music.inc(music_s, tags=tags)
 
     def repeat(self, seat: str, resident: int, gpu: int) -> None:
         """How much an actor holds, in bytes."""

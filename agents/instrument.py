@@ -86,4 +86,4 @@ _ROLES = {
 def _plays(one: FollowerSettings) -> str:
     """What a part does, as a stage plan would put it: `electric_bass, bass line, voice electric_bass`."""
     voice = one.voice.rpartition("/")[2]
-    return f"{one.instrument}, {_ROLES[one.role]}, voice {voice}"
+    return ", ".join(dict.fromkeys((one.instrument, _ROLES[one.role], f"voice {voice}")))

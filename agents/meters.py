@@ -9,22 +9,31 @@ from collections.abc import Mapping
 from concurrent.futures import Future
 from typing import Any, NamedTuple
 
-from agents.gauges import LONG_SECONDS, PLAYING, SECONDS, from_zero
+from agents.gauges import LONG_SECONDS, PLAYING, SECONDS
 from agents.heartbeat import Heartbeat
 from agents.presence import Stamp
 from ensemble import journal
+from ensemble.clock import FRAME_RATE_HZ
 
 REASONS = ("process", "host")
 """Of a restart: an answer came from another process of the same host; or from another host."""
 RETRIEVAL = "retrieval"
 
 
+def from_zero(counter: Any, tags: dict[str, str]) -> None:
+    """Let a counter exist before it counts: one that is born at 1 has no rate."""
+    counter._record(0.0, tags)  # noqa: SLF001  (`inc` refuses zero)
+
+
 class DriverMetrics:
-    """What a driver exports."""
+    """What a driver exports: whatever must add up, and be told of players that no longer can tell it."""
 
     def __init__(self) -> None:
         from ray.util.metrics import Counter, Gauge, Histogram
 
+        self.blocks = Counter("ensemble_blocks_total", "Blocks played or conducted", tag_keys=PLAYING)
+        self.music = Counter("ensemble_music_seconds_total", "Seconds of music played or conducted", tag_keys=PLAYING)
+        self.busy = Counter("ensemble_busy_seconds_total", "Seconds of work on blocks", tag_keys=PLAYING)
         self.answer_seconds = Histogram(
             "ensemble_answer_seconds", "Seconds from asking for a block to its answer, waiting for its turn included",
             boundaries=SECONDS, tag_keys=PLAYING,
@@ -58,6 +67,7 @@ class Meters:
 
     def __init__(self, render: str, instruments: Mapping[str, str]) -> None:
         self._render = render
+        journal.begin(render)
         everyone = {"conductor": "conductor", RETRIEVAL: RETRIEVAL} | dict(instruments)
         self._tags = {part: {"part": part, "instrument": instrument} for part, instrument in everyone.items()}
         self._metrics = DriverMetrics()
@@ -65,7 +75,10 @@ class Meters:
         self._numbers = itertools.count()
         self._due: dict[int, _Question] = {}
         self._homes: dict[str, tuple[str, int]] = {}
-        for part in self._tags:
+        for part, tags in self._tags.items():
+            if part != RETRIEVAL:
+                for counter in (self._metrics.blocks, self._metrics.music, self._metrics.busy):
+                    from_zero(counter, tags)
             for reason in REASONS:
                 from_zero(self._metrics.restarts, {"part": part, "reason": reason})
         self._heartbeat = Heartbeat(self._repeat)
@@ -98,14 +111,19 @@ class Meters:
             return
         part, where, stamp = question.part, question.where, done.result()
         if where is not None:
-            self._metrics.answer_seconds.observe(seconds, tags=self._tags[part])
+            tags = self._tags[part]
+            self._metrics.answer_seconds.observe(seconds, tags=tags)
+            self._metrics.blocks.inc(tags=tags)
+            self._metrics.music.inc(where.num_frames / FRAME_RATE_HZ, tags=tags)
+            self._metrics.busy.inc(max(stamp["busy_s"], 1e-9), tags=tags)
         elif part == RETRIEVAL:
             self._metrics.retrieval_seconds.observe(seconds)
         self._look_for_restart(part, stamp)
-        take, block = where or (None, None)
+        take, block = (where.take, where.block) if where else (None, None)
         journal.note(
             "answered", render=self._render, take=take, part=part, block=block, asked_at=question.at,
-            seconds=round(seconds, 6), busy_s=round(stamp["busy_s"], 6), host=stamp["host"], player_pid=stamp["pid"],
+            seconds=round(seconds, 6), busy_s=round(stamp["busy_s"], 6), ended_at=stamp["ended_at"], host=stamp["host"],
+            player_pid=stamp["pid"],
         )  # fmt: skip
 
     def _look_for_restart(self, part: str, stamp: Stamp) -> None:

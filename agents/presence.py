@@ -20,11 +20,15 @@ PACKAGES = ("ensemble", "agents", "cluster")
 
 
 class Stamp(TypedDict):
-    """What every answer carries beside its value: the process that gave it, its work, its kind of machine."""
+    """What every answer carries beside its value: the process that gave it, its work, its kind of machine.
+
+    ended_at: by that host's clock, in seconds since 1970.
+    """
 
     pid: int
     host: str
     busy_s: float
+    ended_at: float
     fingerprint: str
 
 
@@ -56,7 +60,10 @@ def fingerprint_digest() -> str:
 @contextmanager
 def stamped() -> Iterator[Stamp]:
     """Time a piece of work; the stamp is complete when the block ends."""
-    stamp = Stamp(pid=os.getpid(), host=socket.gethostname(), busy_s=0.0, fingerprint=fingerprint_digest())
+    stamp = Stamp(
+        pid=os.getpid(), host=socket.gethostname(), busy_s=0.0, ended_at=0.0, fingerprint=fingerprint_digest()
+    )
     began = time.perf_counter()
     yield stamp
     stamp["busy_s"] = time.perf_counter() - began
+    stamp["ended_at"] = time.time()

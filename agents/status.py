@@ -40,8 +40,6 @@ class Status:
         self._busy_s = 0.0
         self._recent: dict[str, deque[tuple[int, float]]] = defaultdict(lambda: deque(maxlen=RECENT_BLOCKS))
         self._process = psutil.Process()
-        for part in self._instruments:
-            self._metrics.start(self._tags(part))
         self._heartbeat = Heartbeat(self._repeat)
         open_logbook(self.name)
         journal.note("seated", part=name, role=role)
@@ -53,14 +51,14 @@ class Status:
             part: whose.
             num_frames: of music.
             busy_s: that it took.
-            where: the takes and the block that it was, where that is known.
+            where: which block of what, where that is known.
         """
         self._blocks += 1
         self._frames += num_frames
         self._busy_s += busy_s
         self._recent[part].append((num_frames, busy_s))
-        self._metrics.block(self._tags(part), num_frames / FRAME_RATE_HZ, busy_s)
-        take, block = where or (None, None)
+        self._metrics.block_seconds.observe(busy_s, tags=self._tags(part))
+        take, block = (where.take, where.block) if where else (None, None)
         journal.note("block", part=part, take=take, block=block, frames=num_frames, busy_s=round(busy_s, 6))
 
     def stage(self, name: str, busy_s: float) -> None:

@@ -12,6 +12,7 @@ import os
 from collections.abc import Sequence
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 LOGGER = logging.getLogger("ensemble.journal")
 LOGGER.addHandler(logging.NullHandler())
@@ -19,15 +20,29 @@ LOGGER.propagate = False
 Fact = str | int | float | bool | None
 WHERE = ("render", "take", "part", "block")
 """In every line; null where it does not apply. block: the control frame that it begins with."""
-Where = tuple[str, int]
-"""A take, or takes joined by `+` that share a block; and the block."""
+
+
+class Where(NamedTuple):
+    """One block in the music. take: or takes joined by `+` that share it. block: the control frame it begins with."""
+
+    take: str
+    block: int
+    num_frames: int
+
+
+_RENDER: ContextVar[str | None] = ContextVar("render", default=None)
 _WHERE: ContextVar[Where | None] = ContextVar("where", default=None)
 _SECRETS = ("TOKEN", "PASSWORD", "SECRET", "_KEY")
 
 
-def go_to(takes: Sequence[str] = (), block: int = 0) -> None:
+def begin(render: str) -> None:
+    """From here on, what this thread says is about this render."""
+    _RENDER.set(render)
+
+
+def go_to(takes: Sequence[str] = (), block: int = 0, num_frames: int = 0) -> None:
     """From here on this thread asks for a block of these takes, which share it; of none, where none are named."""
-    _WHERE.set(("+".join(takes), block) if takes else None)
+    _WHERE.set(Where("+".join(takes), block, num_frames) if takes else None)
 
 
 def where_now() -> Where | None:
@@ -37,7 +52,7 @@ def where_now() -> Where | None:
 
 def note(event: str, *, level: int = logging.INFO, **facts: Fact) -> None:
     """Write one line, if anybody listens."""
-    LOGGER.log(level, event, extra={"facts": facts})
+    LOGGER.log(level, event, extra={"facts": {"render": _RENDER.get()} | facts})
 
 
 def facts_of(record: logging.LogRecord) -> dict[str, Fact]:
@@ -66,7 +81,7 @@ class JsonLines(logging.Formatter):
             "pid": record.process,
             **dict.fromkeys(WHERE),
             **self._always,
-            **facts_of(record),
+            **{name: value for name, value in facts_of(record).items() if value is not None},
         }
         return json.dumps({name: _without_secrets(value) for name, value in said.items()}, default=str)
 

@@ -190,7 +190,7 @@ def _play(
     def go_on(one: _Leading, shared_by: tuple[str, ...], states: _States, start: int, stop: int) -> _States:
         conducting, playing = states.conducting, dict(states.playing)
         for block in clock.blocks(one.num_frames, pace.block_frames, start, stop):
-            journal.go_to(shared_by, block.start_frame)
+            journal.go_to(shared_by, block.start_frame, block.num_frames)
             score, conducting = band.conduct(one.heard, one.num_frames, block, conducting)
             stems = []
             for name in names:

@@ -9,12 +9,14 @@ import json
 import os
 import signal
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from agents import RayBand
+from cluster.recording import recording
 from cluster.session import local_ray
 from ensemble import demo, render
 from ensemble.audio.files import prepare_leader, read_clip, write_clip
@@ -48,7 +50,8 @@ def material(folder: Path) -> tuple[Path, Extension]:
 def main(folder: Path) -> None:
     compile_kernels()
     leader, extension = material(folder)
-    with local_ray(num_cpus=2, dashboard=True) as url:
+    with ExitStack() as hall, recording(folder / "driver.log", folder / "trace.json", sys.stderr.write):
+        url = hall.enter_context(local_ray(num_cpus=2, dashboard=True))
         import ray
         from ray._private import worker
 

@@ -28,6 +28,7 @@ ROOT = Path(__file__).parents[2]
 PROMETHEUS = configs_dir() / "prometheus"
 DASHBOARD = configs_dir() / "grafana" / "dashboards" / "ensemble.json"
 MACROS = {"$__rate_interval": "30s", "$part": ".*"}
+COUNTERS = {"blocks": ("part",), "music_seconds": ("part",), "restarts": ("part", "reason")}
 _THRESHOLD = re.compile(r"\s*[<>]=?\s*[0-9.]+$")
 
 
@@ -65,8 +66,15 @@ def alert_queries() -> dict[str, str]:
 
 @dataclass
 class Observed:
-    """What was seen of one render. answers: each query's first answer that holds a number; {} where it never came."""
+    """What was seen of one render.
 
+    answers: each query's first answer that holds a number. counted: every `_total` of the ensemble, when all was over.
+    journal: of the players; driver: of their driver.
+    """
+
+    counted: dict[str, dict[tuple[str, ...], float]] = field(default_factory=dict)
+    driver: list[dict[str, Any]] = field(default_factory=list)
+    trace: list[dict[str, Any]] = field(default_factory=list)
     answers: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     status: list[dict[str, Any]] = field(default_factory=list)
     journal: list[dict[str, Any]] = field(default_factory=list)
@@ -168,10 +176,18 @@ def observe(folder: Path) -> Observed:
             go_on(render)
             told(render, "done")
             ask(prometheus, 15.0)
+            time.sleep(2.5)  # the last counts are reported and scraped
+            for name, labels in COUNTERS.items():
+                rows = prometheus.numbers(f"ray_ensemble_{name}_total")
+                observed.counted[name] = {
+                    tuple(row["metric"].get(label, "") for label in labels): float(row["value"][1]) for row in rows
+                }
             for path in sorted(Path(where["session"], "logs").glob("ensemble-*.log")):
                 observed.journal += [json.loads(line) for line in path.read_text().splitlines()]
             go_on(render)
             assert render.wait(timeout=60) == 0
+            observed.driver = [json.loads(line) for line in (folder / "driver.log").read_text().splitlines()]
+            observed.trace = json.loads((folder / "trace.json").read_text())["traceEvents"]
         finally:
             prometheus.stop()
     return observed

@@ -54,6 +54,36 @@ def test_the_figures_are_those_of_the_render(observed: Observed) -> None:
 
 
 @pytest.mark.ray
+def test_what_is_counted_adds_up_although_a_player_was_killed(observed: Observed) -> None:
+    answered = [line for line in observed.driver if line["event"] == "answered" and line["block"] is not None]
+    for part in (*PARTS, "conductor"):
+        blocks = [line for line in answered if line["part"] == part]
+        assert observed.counted["blocks"][part,] == len(blocks) > 10
+        # 7 s as given and 10 s with what follows, 1 s of ringing after each; what they share is played once
+        fork_s = min(line["block"] for line in blocks if line["take"] == "take-00") / 100
+        assert observed.counted["music_seconds"][part,] == pytest.approx(8.0 + 11.0 - fork_s, abs=0.05)
+    restarts = {key: count for key, count in observed.counted["restarts"].items() if count}
+    assert restarts == {("bass", "process"): 1.0}
+
+
+@pytest.mark.ray
+def test_the_trace_shows_every_answer_and_names_rays_rows_after_the_players(observed: Observed) -> None:
+    rows = {(one["pid"], one["tid"]): one["args"]["name"] for one in observed.trace if one["name"] == "thread_name"}
+    assert PARTS | {"conductor", "retrieval", "asked"} < set(rows.values())
+    render = next(line["render"] for line in observed.driver if line["render"])
+    assert {f"{part}-{render}" for part in (*PARTS, "conductor", "retrieval")} < set(rows.values())
+    work = [one for one in observed.trace if one.get("cat") == "work"]
+    assert len(work) == sum(line["event"] == "answered" for line in observed.driver)
+    assert all(one["args"]["take"] for one in work if one["args"]["block"] is not None)
+    assert [rows[one["pid"], one["tid"]] for one in observed.trace if one["name"] == "restarted"] == ["bass"]
+    asked = {one["id"]: one for one in observed.trace if one["ph"] == "b"}
+    for end in (one for one in observed.trace if one["ph"] == "e"):
+        assert end["ts"] >= asked[end["id"]]["ts"]
+    plays = [one for one in observed.trace if one.get("cat") == "task::Instrument.play"]
+    assert {rows[one["pid"], one["tid"]] for one in plays} == {f"{part}-{render}" for part in PARTS}
+
+
+@pytest.mark.ray
 def test_status_tells_who_sits_where_and_who_was_replaced(observed: Observed) -> None:
     rows = {row["name"]: row for row in observed.status}
     assert rows.keys() == PARTS | {"conductor", "retrieval"}
