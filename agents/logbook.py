@@ -13,12 +13,9 @@ MAX_BYTES = 8 << 20
 """Of one file; it and the one before it are kept."""
 
 
-def seat_name() -> tuple[str, str | None]:
-    """The actor's name and the render it plays in, as `RayBand` named it; without a name, its class alone."""
-    import ray
-
-    name, dash, render = (ray.get_runtime_context().get_actor_name() or "").rpartition("-")
-    return (name, render) if dash else ("actor", None)
+def render_id() -> str | None:
+    """The render that this actor plays in, from the name that `RayBand` gave it; None of any other actor."""
+    return _actor_name().rpartition("-")[2] or None
 
 
 def open_logbook(part: str) -> Path | None:
@@ -30,16 +27,23 @@ def open_logbook(part: str) -> Path | None:
     folder = _folder()
     if folder is None or any(isinstance(handler, RotatingFileHandler) for handler in journal.LOGGER.handlers):
         return None
-    seat, render = seat_name()
-    path = folder / f"ensemble-{seat}-{render}-{os.getpid()}.log"
+    name = _actor_name() or part.replace(", ", "+").replace(" ", "-")
+    path = folder / f"ensemble-{name}-{os.getpid()}.log"
     try:
         handler = RotatingFileHandler(path, maxBytes=MAX_BYTES, backupCount=1, encoding="utf-8", delay=True)
     except OSError:
         return None
-    handler.setFormatter(journal.JsonLines(render=render, part=part))
+    handler.setFormatter(journal.JsonLines(render=render_id(), part=part))
     journal.LOGGER.addHandler(handler)
     journal.LOGGER.setLevel(logging.INFO)
     return path
+
+
+def _actor_name() -> str:
+    """As `RayBand` named it, `<part>-<render>`; empty where it has none."""
+    import ray
+
+    return ray.get_runtime_context().get_actor_name() or ""
 
 
 def _folder() -> Path | None:

@@ -12,7 +12,7 @@ import psutil
 
 from agents.gauges import Metrics, gpu_bytes
 from agents.heartbeat import Heartbeat
-from agents.logbook import open_logbook, seat_name
+from agents.logbook import open_logbook, render_id
 from ensemble import journal
 from ensemble.clock import FRAME_RATE_HZ
 
@@ -74,7 +74,7 @@ class Status:
         return {
             "name": self.name,
             "role": self.role,
-            "render": seat_name()[1],
+            "render": render_id(),
             "host": socket.gethostname(),
             "pid": os.getpid(),
             "gpu": _gpu(),
