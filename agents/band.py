@@ -13,9 +13,11 @@ from ray.exceptions import RayError, RayTaskError
 
 from agents.conductor import Conductor
 from agents.instrument import Instrument
+from agents.meters import Meters
 from agents.names import NAMESPACE
 from agents.presence import Stamp, fingerprint_digest
 from agents.retrieval import Retrieval
+from ensemble import journal
 from ensemble.band import Promise, Tally
 from ensemble.clock import Block
 from ensemble.config import FollowerSettings
@@ -75,6 +77,7 @@ class RayBand:
         seating_s: float = 120.0,
     ) -> None:
         self._performance = uuid.uuid4().hex[:8]
+        self._meters = Meters(self._performance, {one.name: one.instrument for one in plan.band.followers})
         self._stamps: dict[str, list[ray.ObjectRef[Any]]] = defaultdict(list)
         total: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
         self._tables = _tables(plan.band.followers, actors or max(4, int(SEATS_PER_CORE * total.get("CPU", 1.0))))
@@ -130,7 +133,10 @@ class RayBand:
     ) -> tuple[Promise[Score], Promise[ConductorState]]:
         """Predict one block's dynamics and cue everyone: the reference to the one answer goes to all players."""
         span = (block.start_frame, block.stop_frame, block.is_last)
-        kinds, asked = (Score, ConductorState), (heard.token.ref, num_frames, span, state.token.ref)
+        kinds, asked = (
+            (Score, ConductorState),
+            (heard.token.ref, num_frames, span, state.token.ref, journal.where_now()),
+        )
         score, after = self._ask("conductor", kinds, self._conductor.conduct, *asked)
         return score, after
 
@@ -143,7 +149,8 @@ class RayBand:
     ) -> tuple[Promise[Stem], Promise[PlayerState]]:
         """Play one block of one part."""
         kinds = (Stem, PlayerState)
-        stem, after = self._ask(part, kinds, self._players[part].play, part, score.token.ref, state.token.ref)
+        asked = (part, score.token.ref, state.token.ref, journal.where_now())
+        stem, after = self._ask(part, kinds, self._players[part].play, *asked)
         return stem, after
 
     def collect(self, promises: Sequence[Promise[T]], deadline_s: float) -> list[T]:
@@ -173,6 +180,7 @@ class RayBand:
 
     def close(self) -> None:
         """Send everyone home."""
+        self._meters.close()
         if self._retrieval is not None:
             ray.wait([self._retrieval.close.remote()], timeout=CLOSING_S)  # it lets go of the store, if it still can
         for actor in {self._conductor, *self._players.values(), self._retrieval} - {None}:
@@ -204,6 +212,7 @@ class RayBand:
         """Call an actor; every answer ends with a stamp, which is kept for the tally."""
         *values, stamp = method.options(num_returns=len(kinds) + 1).remote(*inputs)
         self._stamps[who].append(stamp)
+        self._meters.asked(who, stamp)
         return [Promise(_Answer(value, kind), who) for value, kind in zip(values, kinds, strict=True)]
 
 
