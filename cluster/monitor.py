@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from rich.console import Console
-from rich.live import Live
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
+
+from ensemble.journal import note
 
 if TYPE_CHECKING:
     from cluster.doctor import Finding
@@ -67,6 +67,7 @@ class Monitor(contextlib.ExitStack):
     def stage(self, name: str) -> None:
         """A stage begins."""
         self._stage = name
+        note("stage", stage=name)
         words = _WORDS.get(name, name)
         self._bar.update(self._task, description=words, total=None)
         if not self._quiet and not ERR.is_terminal:
@@ -144,30 +145,6 @@ def show_heard(leader: Path, duration_s: float, heard: Heard, out: Path | None) 
     if out is not None:
         table.add_row("written", str(out))
     OUT.print(table)
-
-
-def show_status(ask: Callable[[], list[dict[str, Any]]], *, watch: bool, as_json: bool) -> None:
-    """Who plays, once or every second."""
-    if as_json:
-        OUT.print_json(json.dumps(ask()))
-        return
-    if not watch:
-        OUT.print(_status_table(ask()))
-        return
-    with Live(_status_table(ask()), console=OUT, refresh_per_second=2) as live:
-        while True:
-            time.sleep(1.0)
-            live.update(_status_table(ask()))
-
-
-def _status_table(rows: Sequence[dict[str, Any]]) -> Table | str:
-    if not rows:
-        return "nobody is playing"
-    columns = ("name", "role", "ray", "host", "pid", "up_s", "blocks", "music_s", "realtime_factor")
-    table = Table(*(name.replace("_", " ") for name in columns), box=None, pad_edge=False)
-    for row in rows:
-        table.add_row(*(str(row.get(name, "-")) for name in columns))
-    return table
 
 
 def show_examination(findings: Sequence[Finding]) -> None:

@@ -86,12 +86,17 @@ def render(
     resume: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Go on with the render in this folder that was broken off.")
     ] = None,
+    log: Annotated[Path | None, typer.Option(metavar="FILE", help="Add what happens, one JSON line each.")] = None,
+    trace: Annotated[
+        Path | None, typer.Option(metavar="FILE.json", help="Write who worked when, for chrome://tracing or Perfetto.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Let a band follow a recording or a melody: stems, mix, MIDI, a manifest and a report."""
     from cluster.monitor import Monitor, show_render
+    from cluster.recording import recording
 
-    with Monitor(quiet=as_json) as monitor:
+    with Monitor(quiet=as_json) as monitor, recording(log, trace, monitor.say):
         monitor.stage("load")
         from ensemble.rendering import render as produce
         from ensemble.rendering import resume as go_on
