@@ -42,10 +42,13 @@ Dashboard = Annotated[bool, typer.Option("--dashboard", help="Serve the Ray dash
 @playing.command()
 def render(
     leader: Annotated[
-        Path | None,
-        typer.Argument(help="What to follow: a recording, or a melody (.krn, .mid); the bundled guitar if absent."),
+        str | None,
+        typer.Argument(
+            help="What to follow: a recording, or a melody (.krn, .mid), or its URL; many: a folder, or a list of them "
+            "(.txt, .yaml). The bundled guitar if absent."
+        ),
     ] = None,
-    out: Annotated[Path, typer.Option("--out", "-o", help="The folder to fill.")] = Path("ensemble-out"),
+    out: Annotated[str, typer.Option("--out", "-o", help="The folder or URL to fill.")] = "ensemble-out",
     band: Annotated[str, typer.Option(help="A shipped band (rock, quartet) or a YAML file.")] = "rock",
     seed: Annotated[int, typer.Option(min=0, help="Of every random decision.")] = 0,
     rate: Annotated[Rate, typer.Option(help="Sample rate of what is written, in Hz.")] = Rate.R48,
@@ -70,8 +73,17 @@ def render(
     force: Annotated[bool, typer.Option("--force", help="Replace an earlier render in the folder.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Let a band follow a recording or a melody: stems, mix, MIDI, a manifest and a report."""
+    """Let a band follow a recording or a melody, or many: stems, mix, MIDI, a manifest and a report."""
+    from cluster.batch_cli import is_roster, render_many
     from cluster.monitor import Monitor, show_render
+
+    if leader is not None and is_roster(leader):
+        asked: dict[str, Any] = {"seed": seed, "sample_rate": int(rate.value), "voice": voice}
+        asked["overrides"] = _overrides(tempo, key, chords)
+        asked["extension"] = _extension(extend, top_k, index, retrieval)
+        how = {"local": local, "workers": actors, "dashboard": dashboard, "block_frames": block_frames}
+        render_many(Path(leader), out, band, asked, how, force=force, as_json=as_json)
+        return
 
     with Monitor(quiet=as_json) as monitor:
         monitor.stage("load")
@@ -86,14 +98,15 @@ def render(
             on_take=lambda take: monitor.say(f"{take / 'mix.wav'} can be heard"),
         )  # fmt: skip
     if as_json:
-        print_json({"out": str(out), "report": str(out / "report.html"), "manifest": manifest.model_dump(mode="json")})
+        report = f"{out.rstrip('/')}/report.html"
+        print_json({"out": out, "report": report, "manifest": manifest.model_dump(mode="json")})
     else:
         show_render(out, manifest)
 
 
 @playing.command()
 def verify(
-    folder: Annotated[Path, typer.Argument(help="A folder that render wrote.")],
+    folder: Annotated[str, typer.Argument(help="A folder that render wrote, or its URL.")],
     local: Local = False,
     actors: Actors = None,
     block_frames: BlockFrames = 100,
@@ -104,10 +117,11 @@ def verify(
 
     with Monitor(quiet=as_json) as monitor:
         monitor.stage("load")
+        from ensemble.transfer import fetched_render
         from ensemble.verify import verify as compare
 
         seat = _seat(monitor, local=local, actors=actors, dashboard=False)
-        result = compare(folder, seat, _pace(block_frames), monitor.progress)
+        result = compare(monitor.enter_context(fetched_render(folder)), seat, _pace(block_frames), monitor.progress)
     if as_json:
         from dataclasses import asdict
 

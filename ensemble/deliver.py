@@ -30,7 +30,16 @@ _OURS = re.compile(r"manifest\.json|leader\.(wav|krn|mid)|report\.html|report-au
 _PARTIAL = ".partial-"
 NEW, OLD, GIVEN = "new", "old", "given"
 """Inside a partial folder: what is being written, what it replaces, and the names of what was given out already."""
-_WRITER = f"{socket.gethostname()}-{os.getpid()}"
+
+
+def writer() -> str:
+    """Who writes: what this process puts into the names of its partial folders."""
+    return f"{socket.gethostname()}-{os.getpid()}"
+
+
+def is_ours(name: str) -> bool:
+    """Whether a render writes a file or folder of this name into its folder."""
+    return _OURS.fullmatch(name) is not None
 
 
 class Delivery:
@@ -83,9 +92,9 @@ def delivery(out: Path, *, force: bool) -> Iterator[Delivery]:
     """
     try:
         made = _make(out)
-        aside = Path(tempfile.mkdtemp(prefix=f"{_PARTIAL}{_WRITER}-", dir=out))
+        aside = Path(tempfile.mkdtemp(prefix=f"{_PARTIAL}{writer()}-", dir=out))
     except OSError as error:
-        raise _refused(out, error) from error
+        raise refused(out, error) from error
     try:
         earlier = _earlier(out, aside, force=force)
         (aside / NEW).mkdir()
@@ -93,7 +102,7 @@ def delivery(out: Path, *, force: bool) -> Iterator[Delivery]:
         yield Delivery(aside, out, replaces=bool(earlier))
         _publish(aside, out, earlier)
     except OSError as error:
-        raise _refused(out, error) from error
+        raise refused(out, error) from error
     finally:
         _clear(aside, out)
         for folder in made:
@@ -161,7 +170,47 @@ def _clear(aside: Path, out: Path) -> None:
     shutil.rmtree(aside, ignore_errors=True)
 
 
-def _refused(out: Path, error: OSError) -> OutputError:
+def clear_after(out: Path, dead: str) -> None:
+    """Clear away what a writer that was killed left in `out`, where nobody else writes.
+
+    A render whose manifest is there stays; what was moved in before its manifest goes.
+
+    Args:
+        out: the folder; it goes, too, if nothing is left in it.
+        dead: as `writer` said it in that process.
+    """
+    partials = [path for path in _partials(out) if path.name.startswith(f"{_PARTIAL}{dead}-")]
+    for partial in partials:
+        _clear(partial, out)
+    if partials and not (out / "manifest.json").exists():
+        for path in out.iterdir():
+            if is_ours(path.name):
+                _remove(path)
+    with contextlib.suppress(OSError):  # only the empty one goes
+        out.rmdir()
+
+
+def _partials(out: Path) -> list[Path]:
+    try:
+        return [path for path in out.iterdir() if path.name.startswith(_PARTIAL)]
+    except OSError:
+        return []
+
+
+def holds_only_partials(out: Path) -> bool:
+    """Whether nothing lies in a folder but what renders are still writing, or left."""
+    return all(path.name.startswith(_PARTIAL) for path in out.iterdir())
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def refused(out: str | Path, error: OSError) -> OutputError:
+    """A folder that cannot be written, in one line."""
     full = error.errno in (errno.ENOSPC, errno.EDQUOT)
     cure = "make room and render again" if full else "name a folder that can be written"
     return OutputError(str(out), f"cannot be written ({error.strerror or error})", cure)

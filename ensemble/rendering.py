@@ -10,11 +10,11 @@ from pathlib import Path
 from ensemble import clock, demo
 from ensemble.audio.files import printable
 from ensemble.band import Band, LocalBand, Tally
-from ensemble.conduct.models import conductor_sha256
-from ensemble.config import BandSettings, load_band, located_voice
-from ensemble.deliver import delivery, receipt
+from ensemble.config import BandSettings
+from ensemble.deliver import receipt
 from ensemble.lead import LEADER, Lead, take_in
 from ensemble.listen.overrides import Overrides
+from ensemble.order import DEFAULT_BAND, DEFAULT_RATE, Order
 from ensemble.perform import Pace, Performance, perform
 from ensemble.plan import (
     Execution,
@@ -26,15 +26,13 @@ from ensemble.plan import (
     ensemble_version,
     fingerprint,
 )
-from ensemble.play.checkpoint import weights_sha256
 from ensemble.report import write_report
 from ensemble.studio import OnProgress, OnTake, Studio
+from ensemble.transfer import destination, fetched
 from ensemble.types import Heard
 
 Seat = Callable[[RenderPlan], Band]
 """Seats the players of a plan: `LocalBand`, or one that puts them on a cluster."""
-DEFAULT_BAND = "rock"
-DEFAULT_RATE = 48_000
 
 
 def render(
@@ -56,8 +54,8 @@ def render(
     """Let a band follow a recording, or a melody in **kern or MIDI, which is then sounded and known by heart.
 
     Args:
-        leader: the recording or score; `None` plays the bundled one.
-        out: the folder to fill; made if absent, refused if not empty.
+        leader: the recording or score, or its URL; `None` plays the bundled one.
+        out: the folder to fill, or the URL of one; made if absent, refused if not empty.
         band: a shipped band's name, the path of a YAML file, or settings.
         seed: of every random decision.
         sample_rate: of everything written: 16000, 32000, 44100 or 48000 Hz.
@@ -77,31 +75,31 @@ def render(
     Raises:
         EnsembleError: one line that says what is wrong and what to do; `out` is then as it was.
     """
+    order = Order.of(band, seed=seed, sample_rate=sample_rate, voice=voice, overrides=overrides, extension=extension)
+    return fulfil(order, leader, out, force=force, seat=seat, pace=pace, on_progress=on_progress, on_take=on_take)
+
+
+def fulfil(
+    order: Order,
+    leader: str | Path | None,
+    out: str | Path,
+    *,
+    force: bool = False,
+    seat: Seat = LocalBand,
+    pace: Pace | None = None,
+    on_progress: OnProgress | None = None,
+    on_take: Callable[[Path], None] | None = None,
+) -> Manifest:
+    """Render what was ordered; see `render`."""
     began = time.perf_counter()
     progress = on_progress or (lambda _stage, _done, _total: None)
     pace = pace or Pace()
-    settings = band if isinstance(band, BandSettings) else load_band(band)
-    if voice is not None:
-        settings = settings.with_voice(located_voice(voice, Path.cwd()))
-    clock.hop_samples(sample_rate)
-    weights = {follower.name: digest for follower in settings.followers if (digest := weights_sha256(follower.voice))}
-    if digest := conductor_sha256(settings.conductor):
-        weights["conductor"] = digest
-    source = demo.leader_path() if leader is None else Path(leader)
+    given = demo.leader_path() if leader is None else leader
 
-    with delivery(Path(out), force=force) as folder:
+    with destination(out, force=force) as folder, fetched(given) as source:
         progress("read", 0, 1)
-        lead = take_in(source, sample_rate, folder.path)
-        plan = RenderPlan(
-            leader_sha256=lead.clip.digest,
-            score_sha256=lead.score_sha256,
-            sample_rate=sample_rate,
-            seed=seed,
-            band=settings,
-            weights_sha256=weights,
-            overrides=overrides or Overrides(),
-            extension=extension,
-        )
+        lead = take_in(source, order.sample_rate, folder.path)
+        plan = order.plan(lead.clip.digest, lead.score_sha256)
 
         def hand_over(take: str) -> None:
             if folder.hand_over(take) and on_take is not None:
