@@ -186,6 +186,13 @@ def _desk() -> Iterator[Path]:
             tempfile.tempdir = before
 
 
+def clear_desk(dead: str) -> None:
+    """Clear away what a renderer left on this host that was killed; elsewhere its successor does."""
+    for left in Path(tempfile.gettempdir()).glob(f"{_DESK}*"):
+        if left.name.startswith(f"{_DESK}{dead}-"):
+            shutil.rmtree(left, ignore_errors=True)
+
+
 def _clear_desks() -> None:
     ours = f"{_DESK}{socket.gethostname()}-"
     for left in Path(tempfile.gettempdir()).glob(f"{_DESK}*"):

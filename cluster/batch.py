@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from agents.renderer import Rendered, Renderer, Task, render_task
+from agents.renderer import Rendered, Renderer, Task, clear_desk, render_task
 from cluster.batch_root import BatchRoot
 from cluster.batch_survey import Job, Outcome, finished, survey
 from cluster.pool import Pool
@@ -184,9 +184,10 @@ def _here(jobs: Sequence[Job], block_frames: int) -> Iterator[tuple[Job, Rendere
     for job in jobs:
         task = _task(job, block_frames)
         try:
-            yield job, render_task(task, task.leader)
+            answer: Rendered | EnsembleError = render_task(task, task.leader)
         except EnsembleError as error:
-            yield job, error
+            answer = error
+        yield job, answer
 
 
 def _pool(
@@ -249,6 +250,7 @@ def _task(job: Job, block_frames: int) -> Task:
 
 def _clear_after(who: str, job: Job) -> Rendered | None:
     """Clear away what a dead worker left; what it had finished counts."""
+    clear_desk(who)
     job.root.clear_after(job.name, who)
     return finished(job)
 
