@@ -7,7 +7,7 @@ import shutil
 import socket
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -61,11 +61,13 @@ class Renderer:
 
     Args:
         number: of the seat.
+        rates: that will be rendered at, in Hz.
         mark: a file in the output folder, which must be there on this node; empty where the output is a URL.
         librarian: the actor that owns the store of recordings; None where nobody goes on.
     """
 
-    def __init__(self, number: int, mark: str = "", librarian: Any = None) -> None:
+    def __init__(self, number: int, rates: Sequence[int], mark: str = "", librarian: Any = None) -> None:
+        self._rates = rates
         self._mark = mark
         self._librarian = librarian
         self._status = Status(f"renderer {number}", "renderer")
@@ -88,7 +90,7 @@ class Renderer:
             folder, cure = str(Path(self._mark).parent), "name a folder that every node sees, or a URL"
             raise OutputError(folder, f"is not what it is elsewhere on {socket.gethostname()}", cure)
         _clear_desks()
-        compile_kernels()
+        compile_kernels(self._rates)
         return writer()
 
     def render(self, task: Task, content: bytes | None = None) -> Rendered:

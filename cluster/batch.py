@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from typing import Any
 from agents.renderer import Rendered, Renderer, Task, clear_desk, render_task
 from cluster.batch_root import BatchRoot
 from cluster.batch_survey import Job, Outcome, finished, survey
-from cluster.pool import Pool
+from cluster.pool import CLOSING_S, Pool
 from ensemble.errors import AudioError, EnsembleError, OutputError
 from ensemble.order import Order
 from ensemble.retrieve.settings import RetrieveSettings
@@ -152,29 +153,27 @@ def run_batch(
 ) -> BatchSummary:
     """Do what is to be done; see `render_batch`."""
     began = time.monotonic()
-    pool: Pool[Job] | None = None
-    with batch.root.open() as mark:
-        if not batch.jobs:
-            ended: Iterator[tuple[Job, Any]] = iter(())
-        elif workers == 0:
+    count = lost = 0
+    with contextlib.ExitStack() as opened:
+        mark = opened.enter_context(batch.root.open())
+        pool: Pool[Job] | None = None
+        if not batch.jobs or workers == 0:
             ended = _here(batch.jobs, block_frames)
         else:
-            pool = _pool(batch, mark, workers, block_frames, leader_s, on_note or _nobody)
+            pool = opened.enter_context(_pool(batch, mark, workers, block_frames, leader_s, on_note or _nobody))
             ended = pool.run(batch.jobs)
-        try:
-            for job, answer in ended:
-                outcome = job.outcome(answer)
-                batch.known[job.number] = outcome
-                (on_outcome or _nobody)(outcome)
-        finally:
-            if pool is not None:
-                pool.close()
+        for job, answer in ended:
+            outcome = job.outcome(answer)
+            batch.known[job.number] = outcome
+            (on_outcome or _nobody)(outcome)
+        if pool is not None:
+            count, lost = pool.count, pool.num_lost
         summary = BatchSummary(
             out=batch.root.what,
             outcomes=tuple(batch.known[number] for number in range(len(batch.entries))),
             wall_s=time.monotonic() - began,
-            workers=pool.count if pool else 0,
-            lost=pool.num_lost if pool else 0,
+            workers=count,
+            lost=lost,
         )
         batch.root.write_summary(summary.document())
     return summary
@@ -190,9 +189,11 @@ def _here(jobs: Sequence[Job], block_frames: int) -> Iterator[tuple[Job, Rendere
         yield job, answer
 
 
+@contextlib.contextmanager
 def _pool(
     batch: Batch, mark: str, workers: int | None, block_frames: int, leader_s: float, on_note: Callable[[str], None]
-) -> Pool[Job]:
+) -> Iterator[Pool[Job]]:
+    """Lend a pool of renderers, and one who owns the store where somebody goes on."""
     import ray
 
     if batch.root.is_of_this_process:
@@ -201,16 +202,24 @@ def _pool(
     count = min(workers or max(1, int(total.get("CPU", 1.0))), len(batch.jobs))
     asked = next((job.order.extension for job in batch.jobs if job.order.extension is not None), None)
     librarian = None if asked is None else _librarian(asked.retrieve)
+    rates = tuple(sorted({job.order.sample_rate for job in batch.jobs}))
     kind: Any = ray.remote(Renderer)
 
     def make(number: int) -> Any:
         wishes = {"num_cpus": 1, "max_concurrency": 2, "scheduling_strategy": "SPREAD"}  # one works, one says so
-        return kind.options(**wishes, **_named(f"renderer-{number}")).remote(number, mark, librarian)
+        return kind.options(**wishes, **_named(f"renderer-{number}")).remote(number, rates, mark, librarian)
 
-    return Pool(
+    pool = Pool(
         make, count, ask=partial(_ask, block_frames=block_frames), on_lost=_clear_after, on_note=on_note,
         deadline_s=leader_s,
     )  # fmt: skip
+    try:
+        yield pool
+    finally:
+        pool.close()
+        if librarian is not None:
+            ray.wait([librarian.close.remote()], timeout=CLOSING_S)  # it lets go of the store, if it still can
+            ray.kill(librarian)
 
 
 def _librarian(settings: RetrieveSettings) -> Any:

@@ -99,7 +99,7 @@ def test_a_place_of_this_process_is_refused_on_ray(local_ray: None, leaders: lis
 
 def test_a_node_without_the_output_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=rf"absent: is not what it is elsewhere on {socket.gethostname()}; name a"):
-        Renderer(0, str(tmp_path / "absent" / ".batch-x")).ready()
+        Renderer(0, [16_000], str(tmp_path / "absent" / ".batch-x")).ready()
 
 
 @pytest.mark.parametrize(("size_bytes", "problem"), [(7, "is another file on"), (8, "is not on")])
@@ -109,14 +109,14 @@ def test_a_leader_that_is_not_on_the_node_is_refused(tmp_path: Path, size_bytes:
         leader.write_bytes(b"another")
     task = Task(str(leader), 8, str(tmp_path / "out"), ORDER.model_dump_json(), False, 100)
     with pytest.raises(AudioError, match=rf"song\.wav: {problem} {socket.gethostname()}; put it where every node"):
-        Renderer(0).render(task)
+        Renderer(0, [16_000]).render(task)
 
 
 def test_a_node_with_other_voices_is_refused(leaders: list[Path], tmp_path: Path) -> None:
     order = ORDER.model_copy(update={"weights_sha256": {"bass": "0" * 64}})
     task = Task(str(leaders[0]), leaders[0].stat().st_size, str(tmp_path / "out"), order.model_dump_json(), False, 100)
     with pytest.raises(VoiceError, match="has other voices on"):
-        Renderer(0).render(task)
+        Renderer(0, [16_000]).render(task)
     assert not (tmp_path / "out").exists()
 
 
