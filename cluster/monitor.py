@@ -79,8 +79,9 @@ class Monitor(contextlib.ExitStack):
             ERR.print(sentence)
 
 
-def show_render(out: Path, manifest: Manifest) -> None:
+def show_render(out: str, manifest: Manifest) -> None:
     """What was heard, who played, where it lies."""
+    from ensemble.storage import shown
     from ensemble.takes import AS_GIVEN
     from ensemble.takes import take_name as take_name_of
 
@@ -113,10 +114,10 @@ def show_render(out: Path, manifest: Manifest) -> None:
     where = "in this process" if execution.band_kind == "local" else f"by {execution.actors} Ray actors"
     restarts = f", {execution.restarts} restarted" if execution.restarts else ""
     OUT.print(f"{execution.duration_s:.1f} s of music {where} in {execution.seconds['total']:.1f} s{restarts}")
-    OUT.print(f"report: {out / 'report.html'}")
+    OUT.print(f"report: {shown(out.rstrip('/'))}/report.html")
 
 
-def show_verification(folder: Path, result: Verification) -> None:
+def show_verification(folder: str, result: Verification) -> None:
     """Every file, and whether it came out the same."""
     table = Table("file", "on disk", "played again", box=None, pad_edge=False)
     for check in result.checks:
@@ -127,7 +128,9 @@ def show_verification(folder: Path, result: Verification) -> None:
     OUT.print(table)
     if not result.same_machine:
         OUT.print(f"another kind of machine ({', '.join(result.changed)}): compared at -90 dB")
-    OUT.print(f"{folder}: {'verified' if result.is_good else 'NOT reproduced'}")
+    from ensemble.storage import shown
+
+    OUT.print(f"{shown(folder)}: {'verified' if result.is_good else 'NOT reproduced'}")
 
 
 def show_heard(leader: Path, duration_s: float, heard: Heard, out: Path | None) -> None:
