@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cached_property
-
 from agents.presence import Stamp, check_packages, stamped
 from agents.status import Status
 from ensemble.clock import Block
@@ -17,45 +15,40 @@ from ensemble.threads import one_thread
 from ensemble.types import AudioClip, ConductorState, Heard
 from ensemble.wire import pack, unpack
 
+MAX_SEEDS = 4
+"""That one desk keeps a conductor for."""
+
 
 class Conductor:
     """Computes in its own process; its one answer per block is fanned out to every player.
 
     Args:
         band: its settings as JSON.
-        seed: the render's.
         weights_sha256: of the conductor's weights; None: it has none.
     """
 
-    def __init__(self, band: str, seed: int, weights_sha256: str | None) -> None:
+    def __init__(self, band: str, weights_sha256: str | None) -> None:
         self._settings = BandSettings.model_validate_json(band)
-        self._seed = seed
         self._weights_sha256 = weights_sha256
         self._listener = Listener()
         self._heard: dict[bytes, Heard] = {}
+        self._desks: dict[int, Conducting] = {}
         self._status = Status("conductor", self._settings.conductor)
 
     def __repr__(self) -> str:
         return "Conductor()"
 
-    @cached_property
-    def _conducting(self) -> Conducting:
-        """Loaded at the first call: what is wrong is an answer, and not a death."""
-        if conductor_sha256(self._settings.conductor) != self._weights_sha256:
-            raise ConductorError(
-                self._settings.conductor, "is another file on this node", "install one release everywhere"
-            )
-        return Conducting(self._settings, self._seed)
-
-    def ready(self) -> None:
-        """Check what runs here, and load the weights.
+    def ready(self, seed: int) -> tuple[bytes, Stamp]:
+        """Check what runs here, and load the weights; nothing, and a stamp.
 
         Raises:
             BandError: other people's packages.
             ConductorError: the weights cannot be used, or are not the plan's.
         """
-        check_packages()
-        _ = self._conducting
+        with stamped() as stamp:
+            check_packages()
+            self._conducting(seed)
+        return pack(None), stamp
 
     def listen(self, leader: bytes) -> tuple[bytes, Stamp]:
         """Hear the whole leader."""
@@ -63,31 +56,33 @@ class Conductor:
             heard = pack(self._listener.listen(unpack(leader, AudioClip)))
         return heard, stamp
 
-    def arrange(self, heard: bytes, num_frames: int) -> tuple[bytes, Stamp]:
+    def arrange(self, seed: int, heard: bytes, num_frames: int) -> tuple[bytes, Stamp]:
         """Write what every follower plays."""
         with stamped() as stamp, one_thread():
-            parts = pack(self._conducting.parts(self._opened(heard), num_frames))
+            parts = pack(self._conducting(seed).parts(self._opened(heard), num_frames))
         return parts, stamp
 
-    def fork(self, num_frames: list[int], *heards: bytes) -> tuple[bytes, Stamp]:
+    def fork(self, seed: int, num_frames: list[int], *heards: bytes) -> tuple[bytes, Stamp]:
         """Up to which frame these leaders, and performances of so many frames, are played alike."""
         with stamped() as stamp, one_thread():
             leaders = [(self._opened(heard), length) for heard, length in zip(heards, num_frames, strict=True)]
-            frame = pack(self._conducting.fork(leaders))
+            frame = pack(self._conducting(seed).fork(leaders))
         return frame, stamp
 
-    def start(self) -> bytes:
-        """The state before the first block."""
-        return pack(self._conducting.start())
+    def start(self, seed: int) -> tuple[bytes, Stamp]:
+        """The state before the first block, and a stamp."""
+        with stamped() as stamp:
+            state = pack(self._conducting(seed).start())
+        return state, stamp
 
     def conduct(
-        self, heard: bytes, num_frames: int, block: tuple[int, int, bool], state: bytes
+        self, seed: int, heard: bytes, num_frames: int, block: tuple[int, int, bool], state: bytes
     ) -> tuple[bytes, bytes, Stamp]:
         """One block's score, the state after it, and a stamp."""
         start_frame, stop_frame, is_last = block
         span = Block(start_frame=start_frame, stop_frame=stop_frame, is_last=is_last)
         with stamped() as stamp, one_thread():
-            score, after = self._conducting.conduct(
+            score, after = self._conducting(seed).conduct(
                 self._opened(heard), num_frames, span, unpack(state, ConductorState)
             )
             answer = pack(score), pack(after)
@@ -97,6 +92,18 @@ class Conductor:
     def status(self) -> dict[str, object]:
         """How much it has done, and where it sits."""
         return self._status.describe()
+
+    def _conducting(self, seed: int) -> Conducting:
+        """Loaded at the first call: what is wrong is an answer, and not a death."""
+        if seed not in self._desks:
+            if conductor_sha256(self._settings.conductor) != self._weights_sha256:
+                raise ConductorError(
+                    self._settings.conductor, "is another file on this node", "install one release everywhere"
+                )
+            while len(self._desks) >= MAX_SEEDS:
+                del self._desks[next(iter(self._desks))]
+            self._desks[seed] = Conducting(self._settings, seed)
+        return self._desks[seed]
 
     def _opened(self, heard: bytes) -> Heard:
         """Unpack a message once, not once per block."""

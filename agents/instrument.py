@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cached_property
-
 from agents.presence import Stamp, check_packages, stamped
 from agents.status import Status
 from ensemble.config import FollowerSettings
@@ -15,20 +13,20 @@ from ensemble.threads import one_thread
 from ensemble.types import PlayerState, Score
 from ensemble.wire import pack, unpack
 
+MAX_RENDERS = 4
+"""Of different rate or seed, that one seat keeps players for."""
+
 
 class Instrument:
     """Holds the voices, and nothing else that matters: what sounds depends on the cue and the state alone.
 
     Args:
         followers: the parts' settings as JSON, and the sha256 of each one's weights (None: it has none).
-        sample_rate: in Hz.
-        seed: the render's.
     """
 
-    def __init__(self, followers: dict[str, str | None], sample_rate: int, seed: int) -> None:
+    def __init__(self, followers: dict[str, str | None]) -> None:
         self._weights = {FollowerSettings.model_validate_json(text): digest for text, digest in followers.items()}
-        self._sample_rate = sample_rate
-        self._seed = seed
+        self._players: dict[tuple[int, int], dict[str, Player]] = {}
         self._status = Status(
             ", ".join(one.name for one in self._weights), ", ".join(one.instrument for one in self._weights)
         )
@@ -36,38 +34,49 @@ class Instrument:
     def __repr__(self) -> str:
         return f"Instrument({self._status.name})"
 
-    @cached_property
-    def _players(self) -> dict[str, Player]:
-        """Made at the first call, so that what is wrong with a voice is an answer and not a death."""
-        check_packages()
-        for follower, digest in self._weights.items():
-            if weights_sha256(follower.voice) != digest:
-                raise VoiceError(follower.voice, "is another file on this node", "give every node the same voices")
-        return {one.name: make_player(one, self._sample_rate, self._seed) for one in self._weights}
-
-    def ready(self) -> tuple[str, ...]:
+    def ready(self, sample_rate: int, seed: int) -> tuple[bytes, Stamp]:
         """Load the voices.
 
+        Args:
+            sample_rate: of a render, in Hz.
+            seed: of the same.
+
         Returns:
-            The parts that are seated here.
+            The parts that are seated here, and a stamp.
 
         Raises:
             EnsembleError: a voice or a device cannot be used, or other people's packages run here.
         """
-        return tuple(self._players)
+        with stamped() as stamp:
+            parts = pack(tuple(self._playing(sample_rate, seed)))
+        return parts, stamp
 
-    def start(self, part: str) -> bytes:
-        """The state before the first block."""
-        return pack(self._players[part].start())
+    def start(self, part: str, sample_rate: int, seed: int) -> tuple[bytes, Stamp]:
+        """The state before the first block, and a stamp."""
+        with stamped() as stamp:
+            state = pack(self._playing(sample_rate, seed)[part].start())
+        return state, stamp
 
-    def play(self, part: str, score: bytes, state: bytes) -> tuple[bytes, bytes, Stamp]:
+    def play(self, part: str, sample_rate: int, seed: int, score: bytes, state: bytes) -> tuple[bytes, bytes, Stamp]:
         """Play one block: the stem, the state after it, and a stamp."""
         with stamped() as stamp, one_thread():
             cue = unpack(score, Score).cue(part)
-            stem, after = self._players[part].play(cue, unpack(state, PlayerState))
+            stem, after = self._playing(sample_rate, seed)[part].play(cue, unpack(state, PlayerState))
             answer = pack(stem), pack(after)
         self._status.count(part, cue.num_frames, stamp["busy_s"])
         return *answer, stamp
+
+    def _playing(self, sample_rate: int, seed: int) -> dict[str, Player]:
+        """Made at the first call, so that what is wrong with a voice is an answer and not a death."""
+        if (sample_rate, seed) not in self._players:
+            check_packages()
+            for follower, digest in self._weights.items():
+                if weights_sha256(follower.voice) != digest:
+                    raise VoiceError(follower.voice, "is another file on this node", "give every node the same voices")
+            while len(self._players) >= MAX_RENDERS:
+                del self._players[next(iter(self._players))]
+            self._players[sample_rate, seed] = {one.name: make_player(one, sample_rate, seed) for one in self._weights}
+        return self._players[sample_rate, seed]
 
     def status(self) -> dict[str, object]:
         """What it plays, where, and how much it has done."""

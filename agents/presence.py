@@ -10,6 +10,7 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TypedDict
 
@@ -20,10 +21,11 @@ PACKAGES = ("ensemble", "agents", "cluster")
 
 
 class Stamp(TypedDict):
-    """What every answer carries beside its value: the process that gave it, its work, its kind of machine."""
+    """What every answer carries beside its value: process, node, work, and the machine's kind."""
 
     pid: int
     host: str
+    node: str
     busy_s: float
     fingerprint: str
 
@@ -48,6 +50,7 @@ def check_packages() -> None:
             )  # fmt: skip
 
 
+@cache
 def fingerprint_digest() -> str:
     """A short name for this kind of machine."""
     return hashlib.sha256(json.dumps(fingerprint(), sort_keys=True).encode()).hexdigest()[:16]
@@ -56,7 +59,17 @@ def fingerprint_digest() -> str:
 @contextmanager
 def stamped() -> Iterator[Stamp]:
     """Time a piece of work; the stamp is complete when the block ends."""
-    stamp = Stamp(pid=os.getpid(), host=socket.gethostname(), busy_s=0.0, fingerprint=fingerprint_digest())
+    stamp = Stamp(
+        pid=os.getpid(), host=socket.gethostname(), node=_node(), busy_s=0.0, fingerprint=fingerprint_digest()
+    )
     began = time.perf_counter()
     yield stamp
     stamp["busy_s"] = time.perf_counter() - began
+
+
+@cache
+def _node() -> str:
+    """Of the cluster, that this process runs on."""
+    import ray
+
+    return str(ray.get_runtime_context().get_node_id())

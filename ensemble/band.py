@@ -12,7 +12,7 @@ from ensemble.clock import Block
 from ensemble.conduct.conductor import Conductor
 from ensemble.continuations import Continuation, Wish
 from ensemble.listen.listener import Listener
-from ensemble.plan import RenderPlan
+from ensemble.plan import Incident, RenderPlan
 from ensemble.play.player import make_player
 from ensemble.threads import one_thread
 from ensemble.types import AudioClip, ConductorState, Heard, Hits, Part, PlayerState, Score, Stem
@@ -33,10 +33,14 @@ class Promise(Generic[T]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tally:
-    """What the work cost. busy_s: seconds of work by worker; restarts: workers that were lost and replaced."""
+    """What the work cost. busy_s: seconds of work by worker; restarts: workers that were lost and replaced; replays:
+    blocks that a part, or the conductor, worked on again after a loss; incidents: the losses, in order.
+    """
 
     busy_s: dict[str, float] = field(default_factory=dict)
     restarts: int = 0
+    replays: dict[str, int] = field(default_factory=dict)
+    incidents: tuple[Incident, ...] = ()
     exact: bool = True
 
 

@@ -51,6 +51,8 @@ class FollowerSettings(Settings):
     play naive, drums, or the path of a kit."""
     device: Device = "auto"
     """auto and cpu play on the compiled CPU kernels, cuda on torch."""
+    gpu: float = Field(default=0.25, gt=0.0, le=16.0)
+    """With `device: cuda`, the share of a GPU that its seat asks of the cluster (above 1: whole GPUs)."""
 
     @field_validator("instrument")
     @classmethod

@@ -113,6 +113,15 @@ class TakeReceipt(Settings):
     mix_gain_db: float
 
 
+class Incident(Settings):
+    """One loss during a render: who, what happened, what was done about it, and when (seconds from the seating)."""
+
+    who: str
+    cause: str
+    action: str
+    at_s: float
+
+
 class Execution(Settings):
     """How it was rendered: never part of the plan, always worth knowing."""
 
@@ -121,6 +130,9 @@ class Execution(Settings):
     block_frames: int
     actors: int
     restarts: int
+    replays: dict[str, int] = {}
+    """Blocks that were worked on again after a loss, by part (and `conductor`): at most one for each loss."""
+    incidents: tuple[Incident, ...] = ()
     duration_s: float
     seconds: dict[str, float]
     """Wall time per stage; `total` is everything from the call to the manifest."""

@@ -123,6 +123,8 @@ def render(
                 block_frames=pace.block_frames,
                 actors=made.actors,
                 restarts=made.tally.restarts,
+                replays=made.tally.replays,
+                incidents=made.tally.incidents,
                 duration_s=max(take.num_frames for take in performance.takes) / clock.FRAME_RATE_HZ,
                 seconds=made.seconds | {"total": time.perf_counter() - began},
                 busy_s=made.tally.busy_s,

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from agents import RayBand
+from agents.seating import Stage
 from ensemble import clock, demo
 from ensemble.audio.files import prepare_leader, read_clip
 from ensemble.band import Band, LocalBand
@@ -228,10 +229,10 @@ def test_actors_play_every_take_alike(local_ray: None, going_on: Lead) -> None:
         band.close()
 
 
-def pid_of(actor: Any) -> int:
+def pid_of(seat: Any) -> int:
     import ray
 
-    status: dict[str, Any] = ray.get(actor.status.remote(), timeout=30)
+    status: dict[str, Any] = ray.get(seat.actor.status.remote(), timeout=30)
     return int(status["pid"])
 
 
@@ -254,7 +255,11 @@ def test_killing_an_actor_in_mid_render_costs_a_restart_and_no_byte(
     try:
         assert hashes(band, short_leader, plan, 20, on_block) == reference
         assert killed
-        assert band.tally().restarts == 1
+        tally = band.tally()
+        assert tally.restarts == 1
+        assert sum(tally.replays.values()) <= 1
+        assert set(tally.replays) <= {victim}
+        assert [(one.who, one.cause, one.action) for one in tally.incidents] == [(victim, "died", "restart")]
     finally:
         band.close()
 
@@ -299,7 +304,7 @@ def test_a_seat_that_the_cluster_does_not_have_is_an_error_and_no_wait_for_ever(
 ) -> None:
     plan = plan_for(short_leader, load_band("rock"))
     with pytest.raises(BandError, match=r"the band: .*drums.* found no seat within 2 s"):
-        RayBand(plan, resources=lambda _: {"num_cpus": 99.0}, seating_s=2.0)
+        RayBand(plan, stager=lambda wishes, _nodes, _gpus: Stage(bundles=({"CPU": 99.0},) * len(wishes)), seating_s=2.0)
 
 
 @pytest.mark.ray
@@ -333,7 +338,7 @@ def test_a_voice_that_cannot_be_used_is_named_and_nobody_waits(
 def test_an_error_inside_an_actor_arrives_as_ours(local_ray: None, short_leader: AudioClip) -> None:
     band = RayBand(plan_for(short_leader, load_band("rock")))
     try:
-        asked = band._ask("conductor", (Heard,), band._conductor.listen, b"not a message")
+        asked = band._ask(band._conductor, "conductor", "listen", (Heard,), b"not a message")
         with pytest.raises(WireError, match="message: "):
             band.collect(asked, 30.0)
     finally:
