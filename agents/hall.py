@@ -129,7 +129,7 @@ def _kinds(node_ids: Sequence[str]) -> dict[str, str]:
     here = "" if is_client else ray.get_runtime_context().get_node_id()
     others = [one for one in node_ids if one != here]
     asked = {
-        one: ray.remote(fingerprint_digest)
+        one: ray.remote(_kind_of_machine)
         .options(num_cpus=0, scheduling_strategy=NodeAffinitySchedulingStrategy(one, soft=False))
         .remote()
         for one in others
@@ -143,6 +143,11 @@ def _kinds(node_ids: Sequence[str]) -> dict[str, str]:
         except RayError:
             kinds[one] = ""  # it does not answer, or cannot load this package: nobody is seated there
     return kinds
+
+
+def _kind_of_machine() -> str:
+    """Asked of another node. Ray takes plain functions only."""
+    return fingerprint_digest()
 
 
 def _check_gpus(stage: Stage, has: float) -> None:
