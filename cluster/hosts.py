@@ -24,7 +24,7 @@ NETWORK = "10.77.0"
 MEMORY = "/dev/shm"  # noqa: S108  a file system of its own on every host
 """Where a host keeps what is its own: Ray's session, the object store, logs."""
 PATIENCE_S = 20.0
-_NEEDS = ("unshare", "nsenter", "ip", "bash", "env", "mount")
+_NEEDS = ("unshare", "nsenter", "setpriv", "ip", "bash", "env", "mount")
 _SWITCH = "set -e; ip link add br0 type bridge; ip link set br0 up; echo ready; read -r _"
 _HOST = f"""set -e
 mount -t tmpfs -o size=3g,mode=1777 tmpfs {MEMORY}
@@ -61,8 +61,9 @@ class Host:
     ) -> subprocess.Popen[Any]:
         """Start a command on this host; it ends with the host at the latest."""
         entered = ["nsenter", "--target", str(self.pid), "--net", "--mount", "--pid", "--uts", "--"]
+        ended = ["setpriv", "--pdeathsig", "KILL", "--"]  # whoever kills the way in means the command
         process = subprocess.Popen(
-            [*entered, "env", f"--chdir={cwd}", *command], env=None if env is None else dict(env), **how
+            [*entered, *ended, "env", f"--chdir={cwd}", *command], env=None if env is None else dict(env), **how
         )
         self._ways_in = [one for one in self._ways_in if one.poll() is None] + [process]
         return process

@@ -7,26 +7,29 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import IO, Any, Protocol
 
 import psutil
 
 from cluster.hosts import Host, hosts
 from cluster.marked_render import Wanted
-from cluster.ray_hosts import RayHosts, Redis
+from cluster.ray_hosts import STORE_BYTES, RayHosts, Redis
 from cluster.watched import Watched, here
 from ensemble.errors import BandError
 
 WORKERS = ("w1", "w2")
+FILLER = [sys.executable, str(Path(__file__).with_name("store_filler.py"))]
 
 
 class Scene(Protocol):
     """Where a render is started, and its processes are reached."""
 
-    def start(self, wanted: Wanted) -> Watched:
+    def start(self, wanted: Wanted, on: str = "") -> Watched:
         """Start a render."""
 
     def signal(self, seat: dict[str, Any], what: int) -> None:
@@ -42,7 +45,7 @@ class LocalScene:
     def __init__(self) -> None:
         self._drivers: list[psutil.Process] = []
 
-    def start(self, wanted: Wanted) -> Watched:
+    def start(self, wanted: Wanted, on: str = "") -> Watched:  # noqa: ARG002  there is one machine only
         """Start a render."""
         watched = Watched(here, wanted)
         self._drivers.append(psutil.Process(watched.process.pid))
@@ -71,6 +74,7 @@ class HostScene:
     def __init__(self, room: dict[str, Host]) -> None:
         self.room = room
         self.hurt: set[str] = set()
+        self.filled = ""
         has_redis = shutil.which("redis-server") is not None
         self.redis = Redis(room["store"]) if has_redis else None
         self.ray = RayHosts(room["head"], self.redis)
@@ -104,6 +108,31 @@ class HostScene:
         if name not in WORKERS:
             raise BandError("chaos", f"most seats are on {name}, which is not to be lost")
         return self.room[name]
+
+    def need_redis(self) -> None:
+        """Some events make no sense without.
+
+        Raises:
+            BandError: redis-server is not installed.
+        """
+        if self.redis is None:
+            raise BandError("the control plane", "cannot be restarted without Redis", "apt install redis-server")
+
+    @contextlib.contextmanager
+    def full_stores(self) -> Iterator[None]:
+        """Hold every node's object store full inside the block."""
+        command = [*FILLER, self.ray.address, str(STORE_BYTES + STORE_BYTES // 5)]
+        pipe = subprocess.PIPE
+        with self.ray.head.popen(
+            command, env=self.ray.environment, stdin=pipe, stdout=pipe, stderr=-3, text=True
+        ) as it:
+            try:
+                self.filled = it.stdout.readline().strip() if it.stdout else ""
+                if not self.filled:
+                    raise BandError("the object stores", "could not be filled")
+                yield
+            finally:
+                it.kill()
 
     def renew_hurt(self) -> None:
         """Give the workers that something was done to a fresh start: it must not touch the next event."""

@@ -95,6 +95,11 @@ class Watched:
         delivered = [mark["at"] for mark in self.marks if mark["stage"] == "play"]
         return max((after - before for before, after in itertools.pairwise(delivered)), default=0.0)
 
+    def since(self, stage: str, moment: float) -> float:
+        """How long after a moment a stage came."""
+        at: float = next(mark["at"] for mark in self.marks if mark["stage"] == stage)
+        return at - moment
+
     def _last_words(self) -> str:
         """The line it failed with, or the last one it complained with."""
         if self.marks and "line" in self.marks[-1]:
