@@ -36,7 +36,8 @@ class Hall:
     def __init__(self, wishes: Sequence[Wish], stager: Stager, performance: str, seating_s: float) -> None:
         self.seats: list[Seat] = []
         self._performance = performance
-        self._index = {wish.who: index for index, wish in enumerate(wishes)}
+        self._wishes = {wish.who: index for index, wish in enumerate(wishes)}
+        self._homes = [wish.node_id for wish in wishes]
         total: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
         free: dict[str, float] = ray.available_resources()  # type: ignore[no-untyped-call]
         self._stage = stager(wishes, nodes(), free.get("GPU", 0.0))
@@ -52,7 +53,7 @@ class Hall:
             settings: of the actor.
             plain_settings: of an actor that plays the same without a GPU.
         """
-        index = self._index[wish.who]
+        index = self._wishes[wish.who]
         on_cpu = wish.who in self._stage.on_cpu
         own = plain_settings if on_cpu else settings
         name = f"{wish.who}-{self._performance}"
@@ -84,10 +85,11 @@ class Hall:
 
     def _reserve(self, seating_s: float) -> PlacementGroup:
         stage = self._stage
-        selectors = [{"ray.io/node-id": f"in({', '.join(stage.node_ids)})"}] * len(stage.bundles)
+        places = [[home] if home else stage.node_ids for home in self._homes]
+        selectors = [{"ray.io/node-id": f"in({', '.join(place)})"} if place else {} for place in places]
         group: PlacementGroup = placement_group(
             list(stage.bundles), strategy=stage.strategy, name=f"band-{self._performance}",
-            bundle_label_selector=selectors if stage.node_ids else None,
+            bundle_label_selector=selectors if any(selectors) else None,
         )  # fmt: skip
         if not group.wait(seating_s):
             remove_placement_group(group)
@@ -123,10 +125,15 @@ def nodes() -> list[Node]:
     ]  # fmt: skip
 
 
+def home() -> str:
+    """The node that this process is on; empty where it speaks to the cluster from outside."""
+    is_outside: bool = ray.util.client.ray.is_connected()  # type: ignore[no-untyped-call]
+    return "" if is_outside else str(ray.get_runtime_context().get_node_id())
+
+
 def _kinds(node_ids: Sequence[str]) -> dict[str, str]:
     """What kind of machine each node is. A cluster of one node, with this process on it, need not be asked."""
-    is_client: bool = ray.util.client.ray.is_connected()  # type: ignore[no-untyped-call]
-    here = "" if is_client else ray.get_runtime_context().get_node_id()
+    here = home()
     others = [one for one in node_ids if one != here]
     asked = {
         one: ray.remote(_kind_of_machine)
@@ -146,7 +153,6 @@ def _kinds(node_ids: Sequence[str]) -> dict[str, str]:
 
 
 def _kind_of_machine() -> str:
-    """Asked of another node. Ray takes plain functions only."""
     return fingerprint_digest()
 
 

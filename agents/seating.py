@@ -20,10 +20,14 @@ LIGHT_CPUS = 0.1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """Who wants a seat: the parts of one instrument actor, or nobody (conductor, retrieval), and what it is called."""
+    """Who wants a seat: the parts of one instrument actor, or nobody (conductor, retrieval), and what it is called.
+
+    node_id: where it has to sit, if anywhere: whoever reads files that lie there.
+    """
 
     who: str
     followers: tuple[FollowerSettings, ...] = ()
+    node_id: str = ""
 
     @property
     def wants_gpu(self) -> bool:

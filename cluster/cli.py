@@ -9,6 +9,7 @@ import typer
 from cluster.bench_cli import bench
 from cluster.conductor_cli import evaluate_conductor, train_conductor
 from cluster.data_cli import data
+from cluster.hall_cli import hall
 from cluster.index_cli import index
 from cluster.kit_cli import evaluate_kit, train_kit
 from cluster.play_cli import playing
@@ -29,26 +30,12 @@ train.command("kit")(train_kit)
 evaluate.command("kit")(evaluate_kit)
 evaluate.command("render")(evaluate_render)
 app.add_typer(playing)
+app.add_typer(hall)
 app.add_typer(index)
 app.add_typer(data)
 app.add_typer(train)
 app.add_typer(evaluate)
 app.add_typer(bench)
-
-
-@app.command()
-def status(
-    address: Annotated[str, typer.Option(help="The Ray to ask.", envvar="RAY_ADDRESS")] = "auto",
-    watch: Annotated[bool, typer.Option("--watch", help="Refresh every second until Ctrl-C.")] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Show who is playing on a Ray, where, and how fast."""
-    from functools import partial
-
-    from cluster.monitor import show_status
-    from cluster.watching import who_plays
-
-    show_status(partial(who_plays, address), watch=watch, as_json=as_json)
 
 
 @app.command()

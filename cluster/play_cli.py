@@ -8,7 +8,7 @@ import json
 import os
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -37,6 +37,18 @@ Local = Annotated[bool, typer.Option("--local", help="Play in this process, with
 Actors = Annotated[int | None, typer.Option(min=1, help="Share the parts among so many instrument actors.")]
 BlockFrames = Annotated[int, typer.Option(min=1, help="Block length in frames of 10 ms; never changes the sound.")]
 Dashboard = Annotated[bool, typer.Option("--dashboard", help="Serve the Ray dashboard meanwhile.")]
+Address = Annotated[
+    str | None,
+    typer.Option(
+        envvar="RAY_ADDRESS",
+        help="The Ray to play on: auto, HOST:PORT, ray://HOST:PORT, or local (one of our own). If absent: the one "
+        "that `ensemble up` keeps, or one of our own.",
+    ),
+]
+Spread = Annotated[bool, typer.Option("--spread", help="Seat the band over many nodes, not together on few.")]
+MixedDevices = Annotated[
+    bool, typer.Option("--mixed-devices", help="Let nodes of another kind of machine join; bytes may differ then.")
+]
 
 
 @playing.command()
@@ -64,8 +76,11 @@ def render(
     ] = None,
     retrieval: Annotated[Path | None, typer.Option(help="Settings of the search, in YAML.")] = None,
     local: Local = False,
+    address: Address = None,
     actors: Actors = None,
-    block_frames: BlockFrames = 100,
+    spread: Spread = False,
+    mixed_devices: MixedDevices = False,
+    block_frames: BlockFrames = 50,
     dashboard: Dashboard = False,
     force: Annotated[bool, typer.Option("--force", help="Replace an earlier render in the folder.")] = False,
     as_json: AsJson = False,
@@ -77,11 +92,12 @@ def render(
         monitor.stage("load")
         from ensemble.rendering import render as produce
 
+        where = Where(local=local, address=address, actors=actors, spread=spread, mixed_devices=mixed_devices)
         overrides = _overrides(tempo, key, chords)
         extension = _extension(extend, top_k, index, retrieval)
         manifest = produce(
             leader, out, band=band, seed=seed, sample_rate=int(rate.value), voice=voice, force=force,
-            seat=_seat(monitor, local=local, actors=actors, dashboard=dashboard), pace=_pace(block_frames),
+            seat=_seat(monitor, where, dashboard=dashboard), pace=_pace(block_frames),
             overrides=overrides, extension=extension, on_progress=monitor.progress,
             on_take=lambda take: monitor.say(f"{take / 'mix.wav'} can be heard"),
         )  # fmt: skip
@@ -95,8 +111,9 @@ def render(
 def verify(
     folder: Annotated[Path, typer.Argument(help="A folder that render wrote.")],
     local: Local = False,
+    address: Address = None,
     actors: Actors = None,
-    block_frames: BlockFrames = 100,
+    block_frames: BlockFrames = 50,
     as_json: AsJson = False,
 ) -> None:
     """Play a manifest again in fresh processes and compare every hash."""
@@ -106,7 +123,7 @@ def verify(
         monitor.stage("load")
         from ensemble.verify import verify as compare
 
-        seat = _seat(monitor, local=local, actors=actors, dashboard=False)
+        seat = _seat(monitor, Where(local=local, address=address, actors=actors))
         result = compare(folder, seat, _pace(block_frames), monitor.progress)
     if as_json:
         from dataclasses import asdict
@@ -201,10 +218,20 @@ def _pace(block_frames: int) -> Pace:
     return Pace(block_frames=block_frames)
 
 
-def _seat(monitor: Any, *, local: bool, actors: int | None, dashboard: bool) -> Seat:
-    """How this command seats a band: compile what is not yet compiled, then in this process or on a Ray of its own."""
-    if local and (actors or dashboard):
-        raise ConfigError("--local", "plays without actors or dashboard", "leave out --actors and --dashboard")
+class Where(NamedTuple):
+    """Where a band is wanted to sit."""
+
+    local: bool = False
+    address: str | None = None
+    actors: int | None = None
+    spread: bool = False
+    mixed_devices: bool = False
+
+
+def _seat(monitor: Any, where: Where, *, dashboard: bool = False) -> Seat:
+    """How this command seats a band: compile what is not yet compiled, then in this process or on a Ray."""
+    if where.local and (where.actors or dashboard or where.spread):
+        raise ConfigError("--local", "plays without actors or dashboard", "leave out --actors, --spread, --dashboard")
 
     def seat(plan: Any) -> Any:
         from ensemble.play.warm import compile_kernels, kernels_are_cached
@@ -214,24 +241,40 @@ def _seat(monitor: Any, *, local: bool, actors: int | None, dashboard: bool) -> 
         compile_kernels()
         if plan.extension is not None and not plan.continuations and not plan.extension.retrieve.uri:
             _fill_the_box(monitor)
-        if local:
+        if where.local:
             from ensemble.band import LocalBand
 
             return LocalBand(plan)
-        from cluster.session import local_ray
-
-        # Ray prints its own words about lost workers; ours come with the result, and --json must stay JSON.
-        monitor.enter_context(contextlib.redirect_stdout(io.StringIO()))
-        monitor.stage("start Ray")
-        url = monitor.enter_context(local_ray(dashboard=dashboard))
-        if url:
-            monitor.say(f"Ray dashboard: {url}")
+        _enter_ray(monitor, where.address, dashboard=dashboard)
         monitor.stage("seat the band")
         from agents import RayBand
+        from agents.presence import fingerprint_digest
+        from cluster.stage import Strategy, stager
 
-        return RayBand(plan, actors=actors)
+        strategy = Strategy.SPREAD if where.spread else Strategy.PACK
+        seats = stager(strategy=strategy, mixed_devices=where.mixed_devices, fingerprint=fingerprint_digest())
+        return RayBand(plan, actors=where.actors, stager=seats)
 
     return seat
+
+
+def _enter_ray(monitor: Any, address: str | None, *, dashboard: bool) -> None:
+    """Join the Ray that is named or kept; start one where there is none."""
+    from cluster.joining import joined_ray
+    from cluster.keeping import kept
+    from cluster.session import local_ray
+
+    # Ray prints its own words about lost workers; ours come with the result, and --json must stay JSON.
+    monitor.enter_context(contextlib.redirect_stdout(io.StringIO()))
+    ray = kept() if address is None else None
+    if ray is not None or address not in (None, "local"):
+        monitor.stage("join Ray")
+        monitor.enter_context(joined_ray(ray.address if ray is not None else str(address)))
+        return
+    monitor.stage("start Ray")
+    url = monitor.enter_context(local_ray(dashboard=dashboard))
+    if url:
+        monitor.say(f"Ray dashboard: {url}")
 
 
 def _write_whole(path: Path, text: str) -> None:

@@ -17,6 +17,8 @@ from agents.environment import on_loopback, prepare_environment
 from agents.names import NAMESPACE
 from ensemble.errors import BandError
 
+LONGEST_FOLDER = 40
+"""Of a session that goes when its Ray goes: sockets lie deep below it, and their paths end at 107 bytes."""
 POLITE = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -53,10 +55,11 @@ def local_ray(*, num_cpus: int | None = None, dashboard: bool = False) -> Iterat
                         namespace=NAMESPACE,
                         include_dashboard=dashboard,
                         dashboard_host="127.0.0.1",
-                        object_store_memory=_object_store_bytes(),
+                        object_store_memory=object_store_bytes(),
                         logging_level=logging.ERROR,
                         log_to_driver=False,
                         _node_ip_address="127.0.0.1",
+                        _temp_dir=empty if len(empty) <= LONGEST_FOLDER else None,
                     )
             except Exception as error:  # Ray raises plain ones, too
                 reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
@@ -103,7 +106,7 @@ def _same_code() -> Iterator[None]:
             os.environ["PYTHONPATH"] = before
 
 
-def _object_store_bytes() -> int:
+def object_store_bytes() -> int:
     """Room for a long leader, no more: a tenth of the memory, between 256 MiB and 2 GiB."""
     return int(min(max(psutil.virtual_memory().total // 10, 256 << 20), 2 << 30))
 

@@ -105,6 +105,9 @@ def _check_share(wish: Wish, share: float, nodes: Sequence[Node]) -> None:
 def _usable(nodes: Sequence[Node], fingerprint: str, *, mixed: bool) -> list[Node]:
     """The nodes of one kind of machine, or all that answer."""
     answering = [node for node in nodes if node.fingerprint]
+    if nodes and not answering:
+        hosts = ", ".join(sorted({node.host for node in nodes}))
+        raise BandError("the cluster", f"no node can load this package ({hosts})", "install one release on every node")
     if mixed:
         return answering
     alike = [node for node in answering if node.fingerprint == fingerprint]

@@ -41,7 +41,7 @@ class Pace:
     deadline_s: how long any one answer may take.
     """
 
-    block_frames: int = 100
+    block_frames: int = 50
     in_flight: int = 2
     deadline_s: float = 120.0
 

@@ -84,9 +84,7 @@ def render(
     if voice is not None:
         settings = settings.with_voice(located_voice(voice, Path.cwd()))
     clock.hop_samples(sample_rate)
-    weights = {follower.name: digest for follower in settings.followers if (digest := weights_sha256(follower.voice))}
-    if digest := conductor_sha256(settings.conductor):
-        weights["conductor"] = digest
+    weights = weights_of(settings)
     source = demo.leader_path() if leader is None else Path(leader)
 
     with delivery(Path(out), force=force) as folder:
@@ -136,6 +134,18 @@ def render(
         manifest.write(folder.path / "manifest.json")
         write_report(folder.path, manifest, performance.takes)
     return manifest
+
+
+def weights_of(band: BandSettings) -> dict[str, str]:
+    """The sha256 of every voice file, by part, and of the conductor's as `conductor`.
+
+    Raises:
+        EnsembleError: one cannot be read.
+    """
+    weights = {follower.name: digest for follower in band.followers if (digest := weights_sha256(follower.voice))}
+    if digest := conductor_sha256(band.conductor):
+        weights["conductor"] = digest
+    return weights
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

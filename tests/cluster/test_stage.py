@@ -1,0 +1,109 @@
+"""Who sits where: nodes with logical GPUs, eight instruments, a lost node, a group that cannot be placed."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agents.seating import Node, Wish
+from cluster.stage import Strategy, cost, plan_stage, stager
+from ensemble.config import FollowerSettings
+from ensemble.errors import BandError
+
+
+def line(name: str, *, device: str = "cpu", gpu: float = 0.25, voice: str = "violin") -> FollowerSettings:
+    return FollowerSettings.model_validate(
+        {"name": name, "instrument": "violin", "role": "counter", "voice": voice, "device": device, "gpu": gpu}
+    )
+
+
+def wishes(count: int, **asked: object) -> list[Wish]:
+    return [
+        Wish(who="conductor"),
+        *(Wish(who=f"v{number}", followers=(line(f"v{number}", **asked),)) for number in range(count)),  # type: ignore[arg-type]
+    ]
+
+
+def nodes(*gpus: float, kinds: str = "") -> list[Node]:
+    return [
+        Node(node_id=f"n{at}", host=f"h{at}", num_cpus=4.0, num_gpus=amount, fingerprint=(kinds or "a" * len(gpus))[at])
+        for at, amount in enumerate(gpus)
+    ]
+
+
+def test_eight_voices_share_two_gpus_on_three_nodes() -> None:
+    hall = nodes(0, 1, 1)
+    stage = plan_stage(wishes(8, device="cuda"), hall, hall, 2.0, Strategy.SPREAD)
+    assert [bundle.get("GPU") for bundle in stage.bundles] == [None] + [0.25] * 8
+    assert (stage.strategy, stage.on_cpu, stage.node_ids) == ("SPREAD", frozenset(), ())
+
+
+def test_with_one_of_them_lost_four_play_on_cpus() -> None:
+    hall = nodes(0, 1)
+    stage = plan_stage(wishes(8, device="cuda"), hall, hall, 1.0, Strategy.PACK)
+    assert stage.on_cpu == {"v4", "v5", "v6", "v7"}
+    assert sum(bundle.get("GPU", 0.0) for bundle in stage.bundles) == 1.0
+
+
+def test_what_others_hold_is_not_given_twice() -> None:
+    hall = nodes(1)
+    assert plan_stage(wishes(4, device="cuda"), hall, hall, 0.5, Strategy.PACK).on_cpu == {"v2", "v3"}
+
+
+@pytest.mark.parametrize(
+    ("gpus", "share", "said"),
+    [
+        ((0, 0), 0.25, r"v0: asks for 0.25 GPU, the cluster has none; use device: auto"),
+        ((1, 1, 1), 2.0, r"v0: asks for 2 GPUs, the largest node has 1; ask for 1 at most"),
+    ],
+)
+def test_what_no_node_has_is_said_at_once(gpus: tuple[float, ...], share: float, said: str) -> None:
+    hall = nodes(*gpus)
+    with pytest.raises(BandError, match=said):
+        plan_stage(wishes(1, device="cuda", gpu=share), hall, hall, sum(gpus), Strategy.PACK)
+
+
+def test_another_kind_of_machine_stays_out_unless_it_is_asked_in() -> None:
+    hall = nodes(0, 0, 0, kinds="aba")
+    assert stager(fingerprint="a")(wishes(2), hall, 0.0).node_ids == ("n0", "n2")
+    assert stager(fingerprint="a", mixed_devices=True)(wishes(2), hall, 0.0).node_ids == ()
+    with pytest.raises(BandError, match=r"no node of this machine's kind \(h0, h1, h2: .*--mixed-devices"):
+        stager(fingerprint="c")(wishes(2), hall, 0.0)
+
+
+def test_a_node_without_the_package_is_left_out_and_named_when_it_is_the_only_one() -> None:
+    hall = [*nodes(0), Node(node_id="x", host="bare", num_cpus=64.0, num_gpus=8.0, fingerprint="")]
+    assert stager(fingerprint="a", mixed_devices=True)(wishes(1), hall, 8.0).node_ids == ("n0",)
+    with pytest.raises(BandError, match=r"no node can load this package \(bare\)"):
+        stager(fingerprint="a")(wishes(1), hall[1:], 0.0)
+
+
+def test_a_seat_asks_for_what_its_parts_cost() -> None:
+    pad = FollowerSettings(name="pad", instrument="nylon_guitar", role="pad", voices=6, voice="nylon_guitar")
+    assert cost(pad) == pytest.approx(6 * cost(line("one")))
+    hall = nodes(0)
+    light, heavy = plan_stage(
+        [Wish(who="one", followers=(line("one"),)), Wish(who="all", followers=(pad,) * 20)],
+        hall,
+        hall,
+        0,
+        Strategy.PACK,
+    ).bundles
+    assert light["CPU"] == 0.1
+    assert heavy["CPU"] == pytest.approx(20 * 6 * 4 / 180, abs=0.01)
+
+
+@given(st.integers(1, 32), st.lists(st.sampled_from([0, 1, 2, 4]), min_size=1, max_size=6), st.floats(0.05, 1.0))
+def test_no_stage_promises_what_is_not_there(count: int, gpus: list[int], share: float) -> None:
+    hall = nodes(*gpus)
+    try:
+        stage = plan_stage(wishes(count, device="cuda", gpu=share), hall, hall, float(sum(gpus)), Strategy.PACK)
+    except BandError:
+        assert not sum(gpus)
+        return
+    assert len(stage.bundles) == count + 1
+    assert sum(bundle.get("GPU", 0.0) for bundle in stage.bundles) <= sum(gpus) + 1e-6
+    assert all(0 < bundle["CPU"] <= 4.0 for bundle in stage.bundles)
+    seated = {wish.who for wish, bundle in zip(wishes(count), stage.bundles, strict=True) if "GPU" in bundle}
+    assert seated | stage.on_cpu | {"conductor"} == {"conductor", *(f"v{at}" for at in range(count))}
