@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from cluster.chaos import Row
+    from cluster.chaos_row import Row
 
 OUT = Console(highlight=False, markup=False, soft_wrap=True)
 

@@ -46,3 +46,4 @@ def judged(row: Row, watched: Watched, expected: dict[str, Any]) -> None:
     row["hashes_equal"] = row["is_good"] = hashes(manifest) == hashes(expected)
     acts = ", ".join(f"{one['who']} {one['cause']}: {one['action']}" for one in execution["incidents"])
     row["said"] += f" ({acts})" if acts else ""
+    row["said"] += f"; replayed: {execution['replays']}" if execution["replays"] else ""

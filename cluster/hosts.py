@@ -24,13 +24,25 @@ NETWORK = "10.77.0"
 MEMORY = "/dev/shm"  # noqa: S108  a file system of its own on every host
 """Where a host keeps what is its own: Ray's session, the object store, logs."""
 PATIENCE_S = 20.0
-_NEEDS = ("unshare", "nsenter", "setpriv", "ip", "bash", "env", "mount")
+_NEEDS = ("unshare", "nsenter", "ip", "bash", "env", "mount")
 _SWITCH = "set -e; ip link add br0 type bridge; ip link set br0 up; echo ready; read -r _"
 _HOST = f"""set -e
 mount -t tmpfs -o size=3g,mode=1777 tmpfs {MEMORY}
 printf '%b' "$2" > {MEMORY}/.hosts; mount --bind {MEMORY}/.hosts /etc/hosts
 : > {MEMORY}/.resolv; [ ! -e /etc/resolv.conf ] || mount --bind {MEMORY}/.resolv /etc/resolv.conf
 hostname "$1"; ip link set lo up; echo ready; read -r _"""
+
+
+class Inside(subprocess.Popen[Any]):
+    """A command on a host. It has a keeper outside, which waits for it; signals arrive at the command."""
+
+    def send_signal(self, sig: int) -> None:
+        """Send it a signal, unless it has ended."""
+        if self.poll() is not None:
+            return
+        with contextlib.suppress(psutil.NoSuchProcess):
+            for process in psutil.Process(self.pid).children() or [psutil.Process(self.pid)]:
+                process.send_signal(sig)
 
 
 class Host:
@@ -43,7 +55,7 @@ class Host:
         self._port = f"p{number}"
         self._book = book
         self._switch = switch
-        self._ways_in: list[subprocess.Popen[Any]] = []
+        self._ways_in: list[Inside] = []
         self._space = self._boot()
 
     @property
@@ -58,13 +70,10 @@ class Host:
 
     def popen(
         self, command: Sequence[str], *, env: Mapping[str, str] | None = None, cwd: str = MEMORY, **how: Any
-    ) -> subprocess.Popen[Any]:
+    ) -> Inside:
         """Start a command on this host; it ends with the host at the latest."""
         entered = ["nsenter", "--target", str(self.pid), "--net", "--mount", "--pid", "--uts", "--"]
-        ended = ["setpriv", "--pdeathsig", "KILL", "--"]  # whoever kills the way in means the command
-        process = subprocess.Popen(
-            [*entered, *ended, "env", f"--chdir={cwd}", *command], env=None if env is None else dict(env), **how
-        )
+        process = Inside([*entered, "env", f"--chdir={cwd}", *command], env=None if env is None else dict(env), **how)
         self._ways_in = [one for one in self._ways_in if one.poll() is None] + [process]
         return process
 
@@ -128,7 +137,7 @@ class Host:
         """`nsenter` stops itself when what it started is stopped, and would not notice its end."""
         for process in self._ways_in:
             if process.poll() is None:
-                process.send_signal(signal.SIGCONT)
+                os.kill(process.pid, signal.SIGCONT)
 
     def _boot(self) -> _Space:
         space = _Space(["--net", "--mount", "--pid", "--uts", "--mount-proc"], _HOST, self.name, self._book)

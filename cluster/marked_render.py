@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import logging
 import os
 import sys
 import time
@@ -79,10 +78,12 @@ def _render(wanted: Wanted, tell: Any) -> dict[str, Any]:
 
         def seat(plan: RenderPlan) -> Any:
             from agents import RayBand
+            from agents.presence import fingerprint_digest
+            from cluster.stage import stager
             from ensemble.play.warm import compile_kernels
 
             compile_kernels()
-            band = RayBand(plan)
+            band = RayBand(plan, stager=stager(fingerprint=fingerprint_digest()))
             tell(stage="seated", seats=_seats() if wanted.get("look", True) else [])
             return band
 
@@ -96,29 +97,21 @@ def _render(wanted: Wanted, tell: Any) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def _ray(wanted: Wanted) -> Iterator[None]:
-    """Join the Ray that is named, or start one."""
-    from agents.environment import prepare_environment
-    from agents.names import NAMESPACE
+    """Join the Ray that is named and wait for its nodes, or start one."""
+    from cluster.joining import joined_ray
     from cluster.session import local_ray
 
-    if not wanted.get("address"):
-        with local_ray(num_cpus=2):
-            yield
-        return
-    prepare_environment()
-    import ray
+    address = wanted.get("address")
+    with joined_ray(address) if address else local_ray(num_cpus=2):
+        import ray
 
-    ray.init(address=wanted["address"], namespace=NAMESPACE, logging_level=logging.ERROR, log_to_driver=False)
-    until = time.monotonic() + SEATING_S
-    nodes: Any = ray.nodes  # Ray does not say what it is
-    while sum(node["Alive"] for node in nodes()) < wanted.get("nodes", 1):
-        if time.monotonic() > until:
-            raise BandError("Ray", f"has fewer than {wanted.get('nodes')} nodes after {SEATING_S:g} s")
-        time.sleep(0.1)
-    try:
+        until = time.monotonic() + SEATING_S
+        nodes: Any = ray.nodes  # Ray does not say what it is
+        while sum(node["Alive"] for node in nodes()) < wanted.get("nodes", 1):
+            if time.monotonic() > until:
+                raise BandError("Ray", f"has fewer than {wanted.get('nodes')} nodes after {SEATING_S:g} s")
+            time.sleep(0.1)
         yield
-    finally:
-        ray.shutdown()
 
 
 def _seats() -> list[dict[str, Any]]:

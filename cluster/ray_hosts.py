@@ -12,6 +12,7 @@ from pathlib import Path
 
 from agents.environment import ENVIRONMENT
 from cluster.hosts import MEMORY, Host
+from cluster.keeping import HEALTH
 from ensemble.errors import BandError
 
 PORT = 6379
@@ -19,13 +20,6 @@ DASHBOARD_PORT = 8265
 TEMP = f"{MEMORY}/ray"
 STORE_BYTES = 150 << 20
 START_S = 180.0
-HEALTH_CHECKS = {
-    "RAY_health_check_initial_delay_ms": "0",
-    "RAY_health_check_period_ms": "500",
-    "RAY_health_check_timeout_ms": "1000",
-    "RAY_health_check_failure_threshold": "3",
-}
-"""A silent host is given up after about five seconds, not after Ray's own minute; lower, and a busy one is, too."""
 SHARED_MACHINE = {"RAY_worker_niceness": "0"}
 """Ray lets its workers give way to everything else on a machine (15); several hosts on one share it as equals."""
 _GCS = "gcs_server"
@@ -43,7 +37,7 @@ class RayHosts:
     def __init__(self, head: Host, redis: Redis | None = None, settings: Mapping[str, str] | None = None) -> None:
         self.head = head
         self.address = f"{head.address}:{PORT}"
-        self.settings: dict[str, str] = HEALTH_CHECKS | SHARED_MACHINE | dict(settings or {})
+        self.settings: dict[str, str] = HEALTH | SHARED_MACHINE | dict(settings or {})
         self._redis = redis
         self._token = secrets.token_hex(32)
 

@@ -69,16 +69,17 @@ class HostScene:
 
     Args:
         room: the hosts by name.
+        dashboard: whether the head serves one.
     """
 
-    def __init__(self, room: dict[str, Host]) -> None:
+    def __init__(self, room: dict[str, Host], *, dashboard: bool = False) -> None:
         self.room = room
         self.hurt: set[str] = set()
         self.filled = ""
         has_redis = shutil.which("redis-server") is not None
         self.redis = Redis(room["store"]) if has_redis else None
         self.ray = RayHosts(room["head"], self.redis)
-        self.ray.start_head()
+        self.ray.start_head(dashboard=dashboard)
         joining = [threading.Thread(target=self.ray.join, args=(room[name],)) for name in WORKERS]
         for one in joining:
             one.start()
