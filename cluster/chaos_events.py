@@ -127,6 +127,21 @@ def head_restarted(scene: HostScene, watched: Watched) -> str:
     return f"back after {time.monotonic() - began:.1f} s"
 
 
+def actor_killed_after_head_restart(scene: HostScene, watched: Watched) -> str:
+    """The head's host dies and comes back while the render holds; then an instrument dies, which needs the head."""
+    scene.need_redis()
+    victim = _seat(watched, "bass")
+    watched.until("play", MOMENT)
+    scene.ray.head.kill()
+    scene.ray.head.restart()
+    scene.ray.start_head()
+    watched.counted_from = time.monotonic()
+    watched.go_on()
+    watched.until("play", MOMENT + 60)
+    scene.signal(victim, signal.SIGKILL)
+    return "the head was back before"
+
+
 def object_store_full(scene: HostScene, watched: Watched) -> str:
     """Every node's store is full of objects in use, before the render begins and until it ends."""
     watched.until("play", MOMENT)
@@ -152,6 +167,9 @@ EVENTS: dict[str, Event] = {
     "object_store_full": Event(happen=object_store_full, around=_full_stores, **_ON_HOSTS),
     "gcs_restarted": Event(happen=gcs_restarted, **_ON_HOSTS),
     "head_restarted": Event(happen=head_restarted, on=WORKERS[0], **_ON_HOSTS),
+    "actor_killed_after_head_restart": Event(
+        happen=actor_killed_after_head_restart, on=WORKERS[0], wanted={"holds": [MOMENT]}, **_ON_HOSTS
+    ),
 }
 
 

@@ -48,7 +48,7 @@ class Inside(subprocess.Popen[Any]):
 class Host:
     """One host. address: in the room's network, as is everything it says of itself."""
 
-    def __init__(self, name: str, number: int, book: str, switch: _Space) -> None:
+    def __init__(self, name: str, number: int, book: str, switch: Space) -> None:
         self.name = name
         self.address = f"{NETWORK}.{number}"
         self._number = number
@@ -139,8 +139,8 @@ class Host:
             if process.poll() is None:
                 os.kill(process.pid, signal.SIGCONT)
 
-    def _boot(self) -> _Space:
-        space = _Space(["--net", "--mount", "--pid", "--uts", "--mount-proc"], _HOST, self.name, self._book)
+    def _boot(self) -> Space:
+        space = Space(["--net", "--mount", "--pid", "--uts", "--mount-proc"], _HOST, self.name, self._book)
         try:
             card = ["eth0", "address", f"02:00:00:00:00:{self._number:02x}", "netns", str(space.pid)]
             _run("ip", "link", "add", *card, "type", "veth", "peer", "name", self._port, "netns", str(self._switch.pid))
@@ -166,7 +166,7 @@ def hosts(*names: str) -> Iterator[dict[str, Host]]:
         raise BandError("several hosts on this machine", missing, "run as root, with util-linux and iproute2")
     book = "127.0.0.1 localhost\\n" + "".join(f"{NETWORK}.{number} {name}\\n" for number, name in enumerate(names, 1))
     with contextlib.ExitStack() as room:
-        switch = _Space(["--net", "--pid"], _SWITCH)
+        switch = Space(["--net", "--pid"], _SWITCH)
         room.callback(switch.end)
         made: dict[str, Host] = {}
         for number, name in enumerate(names, 1):
@@ -182,14 +182,14 @@ def why_not() -> str:
     if missing := [tool for tool in _NEEDS if shutil.which(tool) is None]:
         return f"need {', '.join(missing)}"
     try:
-        space = _Space(["--net", "--pid"], _SWITCH)
+        space = Space(["--net", "--pid"], _SWITCH)
     except BandError as error:
         return error.problem
     space.end()
     return ""
 
 
-class _Space:
+class Space:
     """Namespaces, for as long as a first process in them waits on our pipe."""
 
     def __init__(self, kinds: Sequence[str], script: str, *arguments: str) -> None:
@@ -208,9 +208,11 @@ class _Space:
 
     @property
     def is_alive(self) -> bool:
+        """Whether the first process runs."""
         return self._process.poll() is None
 
     def run(self, *command: str) -> None:
+        """Run one step in its network."""
         _run("nsenter", "--target", str(self.pid), "--net", *command)
 
     def end(self) -> None:

@@ -38,10 +38,15 @@ class Watched:
     Args:
         start: starts the command, with pipes.
         wanted: what to render.
+
+    Attributes:
+        marks: that were waited for.
+        counted_from: the moment (of the monotonic clock) from which on stalls are counted.
     """
 
     def __init__(self, start: Starter, wanted: Wanted) -> None:
         self.marks: list[Mark] = []
+        self.counted_from = 0.0
         self._complaints = tempfile.TemporaryFile("w+")  # noqa: SIM115  as long as the render is watched
         self.process = start(PROGRAM, self._complaints)
         self._marks: queue.Queue[Mark | None] = queue.Queue()
@@ -91,8 +96,8 @@ class Watched:
 
     @property
     def stall_s(self) -> float:
-        """The longest time from one delivered block to the next."""
-        delivered = [mark["at"] for mark in self.marks if mark["stage"] == "play"]
+        """The longest time from one delivered block to the next, of those that are counted."""
+        delivered = [mark["at"] for mark in self.marks if mark["stage"] == "play" and mark["at"] >= self.counted_from]
         return max((after - before for before, after in itertools.pairwise(delivered)), default=0.0)
 
     def since(self, stage: str, moment: float) -> float:
