@@ -95,9 +95,9 @@ class RayBand:
         (heard,) = self._ask(self._conductor, "conductor", "listen", (Heard,), ray.put(pack(leader)))
         return heard
 
-    def hold(self, heard: Heard) -> Promise[Heard]:
-        """Take what is known of the leader already, instead of listening."""
-        return Promise(Answer(Known(pack(heard), Heard), 0), "driver")
+    def hold(self, value: T) -> Promise[T]:
+        """Take what is known already, instead of asking for it."""
+        return Promise(Answer(Known(pack(value), type(value)), 0), "driver")
 
     def arrange(self, heard: Promise[Heard], num_frames: int) -> Promise[tuple[Part | Hits, ...]]:
         """Write what every follower plays."""

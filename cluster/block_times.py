@@ -87,7 +87,13 @@ class Deaf:
         """Nobody asks for continuations here."""
         raise NotImplementedError
 
+    def standing(self, takes: Sequence[str]) -> None:
+        """Nothing was played before."""
+
     def stem(self, takes: Sequence[str], stem: Any) -> None:
+        """Forget it."""
+
+    def acknowledge(self, takes: Sequence[str], dynamics: Any, conducting: Any, playing: dict[str, Any]) -> None:
         """Forget it."""
 
     def finish(self, take: Any) -> None:

@@ -83,6 +83,9 @@ def render(
     block_frames: BlockFrames = 50,
     dashboard: Dashboard = False,
     force: Annotated[bool, typer.Option("--force", help="Replace an earlier render in the folder.")] = False,
+    resume: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Go on with the render in this folder that was broken off.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Let a band follow a recording or a melody: stems, mix, MIDI, a manifest and a report."""
@@ -91,16 +94,27 @@ def render(
     with Monitor(quiet=as_json) as monitor:
         monitor.stage("load")
         from ensemble.rendering import render as produce
+        from ensemble.rendering import resume as go_on
 
         where = Where(local=local, address=address, actors=actors, spread=spread, mixed_devices=mixed_devices)
+        seat, pace = _seat(monitor, where, dashboard=dashboard), _pace(block_frames)
         overrides = _overrides(tempo, key, chords)
         extension = _extension(extend, top_k, index, retrieval)
-        manifest = produce(
-            leader, out, band=band, seed=seed, sample_rate=int(rate.value), voice=voice, force=force,
-            seat=_seat(monitor, where, dashboard=dashboard), pace=_pace(block_frames),
-            overrides=overrides, extension=extension, on_progress=monitor.progress,
-            on_take=lambda take: monitor.say(f"{take / 'mix.wav'} can be heard"),
-        )  # fmt: skip
+
+        def can_be_heard(take: Path) -> None:
+            monitor.say(f"{take / 'mix.wav'} can be heard")
+
+        if resume is not None:
+            if leader is not None:
+                raise ConfigError("--resume", "goes on with the leader that it has", "leave the leader out")
+            out = resume
+            manifest = go_on(out, seat=seat, pace=pace, on_progress=monitor.progress, on_take=can_be_heard)
+        else:
+            manifest = produce(
+                leader, out, band=band, seed=seed, sample_rate=int(rate.value), voice=voice, force=force, seat=seat,
+                pace=pace, overrides=overrides, extension=extension, on_progress=monitor.progress,
+                on_take=can_be_heard,
+            )  # fmt: skip
     if as_json:
         print_json({"out": str(out), "report": str(out / "report.html"), "manifest": manifest.model_dump(mode="json")})
     else:

@@ -145,7 +145,7 @@ def against_two_nodes(lead: Lead, instruments: int, costs: Costs, on_stage: OnSt
     on_stage("two nodes")
     plan = plan_for(lead, instruments)
     with two_nodes(instruments + 1):
-        band = RayBand(plan, resources=one_seat)
+        band = RayBand(plan, stager=one_seat)
         try:
             play(band, lead, plan, in_flight=2)
             played, spent = play_into_files(band, lead, plan)

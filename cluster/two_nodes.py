@@ -6,13 +6,13 @@ import contextlib
 import logging
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from agents.environment import on_loopback, prepare_environment
 from agents.names import NAMESPACE
-from ensemble.config import FollowerSettings
+from agents.seating import Node, Stage, Wish
 
 STORE_BYTES = 150 << 20
 
@@ -58,6 +58,6 @@ def two_nodes(seats: int) -> Iterator[None]:
                 os.environ["PYTHONPATH"] = before
 
 
-def one_seat(_: FollowerSettings | None) -> dict[str, float]:
+def one_seat(wishes: Sequence[Wish], _nodes: Sequence[Node], _free_gpus: float) -> Stage:
     """Every seat takes one of the node's places, so that neither node can hold them all."""
-    return {"num_cpus": 1.0}
+    return Stage(bundles=({"CPU": 1.0},) * len(wishes))

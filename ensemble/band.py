@@ -53,8 +53,8 @@ class Band(Protocol):
     def listen(self, leader: AudioClip) -> Promise[Heard]:
         """Hear the whole leader."""
 
-    def hold(self, heard: Heard) -> Promise[Heard]:
-        """Take what is known of the leader already, instead of listening."""
+    def hold(self, value: T) -> Promise[T]:
+        """Take what is known already, instead of asking for it."""
 
     def retrieve(self, heard: Promise[Heard], wish: Wish) -> Promise[tuple[Continuation, ...]]:
         """Find what could come next, best first."""
@@ -114,9 +114,9 @@ class LocalBand:
         """Hear the whole leader."""
         return self._keep(self._timed("listener", self._listener.listen, leader))
 
-    def hold(self, heard: Heard) -> Promise[Heard]:
-        """Take what is known of the leader already, instead of listening."""
-        return self._keep(heard)
+    def hold(self, value: T) -> Promise[T]:
+        """Take what is known already, instead of asking for it."""
+        return self._keep(value)
 
     def arrange(self, heard: Promise[Heard], num_frames: int) -> Promise[tuple[Part | Hits, ...]]:
         """Write what every follower plays."""

@@ -11,25 +11,26 @@ import re
 import shutil
 import socket
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import numpy as np
 import psutil
 import soundfile
 
-from ensemble.audio.disk import disk_errors
 from ensemble.clock import FRAME_RATE_HZ
-from ensemble.config import FollowerSettings
-from ensemble.errors import OutputError, VerifyError
-from ensemble.mix.gain import place
+from ensemble.errors import EnsembleError, OutputError, VerifyError
 from ensemble.plan import FileReceipt, Manifest
-from ensemble.types import Dynamics, Heard, Stem
+from ensemble.tape import TAPE
+from ensemble.types import Dynamics, Heard
 
 _OURS = re.compile(r"manifest\.json|leader\.(wav|krn|mid)|report\.html|report-audio|take-\d\d")
 _PARTIAL = ".partial-"
 NEW, OLD, GIVEN = "new", "old", "given"
 """Inside a partial folder: what is being written, what it replaces, and the names of what was given out already."""
+_WRITING: set[Path] = set()
+"""The partial folders that this process writes at the moment."""
+RESUME = "ensemble render --resume"
 _WRITER = f"{socket.gethostname()}-{os.getpid()}"
 
 
@@ -40,10 +41,15 @@ class Delivery:
         aside: a folder in `out` of our own.
         out: where everything will be.
         replaces: whether an earlier render lies there.
+
+    Attributes:
+        path: of the folder to write into.
+        tape_path: of the folder beside it, where the tape lies.
     """
 
     def __init__(self, aside: Path, out: Path, *, replaces: bool) -> None:
         self.path = aside / NEW
+        self.tape_path = aside
         self._given = aside / GIVEN
         self._out = out
         self._replaces = replaces
@@ -74,6 +80,9 @@ class Delivery:
 def delivery(out: Path, *, force: bool) -> Iterator[Delivery]:
     """Lend a folder to write into; on success its content moves into `out`, on failure `out` is as it was.
 
+    Where a render has blocks on its tape, and ends because the disk is full or a cluster is lost, what it has played
+    stays in a partial folder: `taken_over` goes on from there.
+
     Args:
         out: the folder that the user named; made if absent.
         force: replace an earlier render in it. Files that are not that render's stay untouched.
@@ -83,22 +92,79 @@ def delivery(out: Path, *, force: bool) -> Iterator[Delivery]:
     """
     try:
         made = _make(out)
-        aside = Path(tempfile.mkdtemp(prefix=f"{_PARTIAL}{_WRITER}-", dir=out))
+        aside = _aside(out)
     except OSError as error:
         raise _refused(out, error) from error
-    try:
+    with _lent(aside, out, made):
         earlier = _earlier(out, aside, force=force)
         (aside / NEW).mkdir()
         (aside / GIVEN).mkdir()
         yield Delivery(aside, out, replaces=bool(earlier))
         _publish(aside, out, earlier)
+
+
+@contextlib.contextmanager
+def taken_over(out: Path) -> Iterator[Delivery]:
+    """Lend what a render that was broken off left in `out`; like `delivery` from then on.
+
+    Raises:
+        OutputError: nothing was broken off there, or whoever writes there is still at it.
+    """
+    left = sorted(
+        (path for path in out.glob(f"{_PARTIAL}*") if _is_resumable(path)), key=lambda path: path.stat().st_mtime
+    )
+    if not left:
+        raise OutputError(str(out), "holds no render that was broken off", "render again")
+    _check_writer(left[-1], out)
+    try:
+        aside = _aside(out)
+        aside.rmdir()
+        left[-1].rename(aside)
     except OSError as error:
         raise _refused(out, error) from error
+    with _lent(aside, out, []):
+        given = {path.name for path in (aside / GIVEN).iterdir()}
+        earlier = [path for path in _earlier(out, aside, force=True, given=given) if path.name not in given]
+        shutil.rmtree(aside / OLD, ignore_errors=True)
+        yield Delivery(aside, out, replaces=bool(earlier))
+        _publish(aside, out, earlier)
+
+
+@contextlib.contextmanager
+def _lent(aside: Path, out: Path, made: list[Path]) -> Iterator[None]:
+    """Clear up whatever happens, but for what can be gone on with: an error is told, and may be mended."""
+    keeps = False
+    _WRITING.add(aside)
+    try:
+        yield
+    except (OSError, EnsembleError) as error:
+        keeps = _is_resumable(aside)
+        raise _told(error, out, keeps=keeps) from error
     finally:
-        _clear(aside, out)
-        for folder in made:
-            with contextlib.suppress(OSError):  # only the empty ones go
-                folder.rmdir()
+        _WRITING.discard(aside)
+        if not keeps:
+            _clear(aside, out)
+            for folder in made:
+                with contextlib.suppress(OSError):  # only the empty ones go
+                    folder.rmdir()
+
+
+def _told(error: OSError | EnsembleError, out: Path, *, keeps: bool) -> EnsembleError:
+    """The error for people, with the way to go on where there is one."""
+    known = _refused(out, error) if isinstance(error, OSError) else error
+    if not keeps or RESUME in known.cure:
+        return known
+    cure = f"what was played is kept: `{RESUME} {out}` goes on"
+    return type(known)(known.what, known.problem, "; ".join(filter(None, [known.cure, cure])))
+
+
+def _aside(out: Path) -> Path:
+    return Path(tempfile.mkdtemp(prefix=f"{_PARTIAL}{_WRITER}-", dir=out))
+
+
+def _is_resumable(aside: Path) -> bool:
+    """Whether a partial folder holds a tape with a block on it."""
+    return (aside / TAPE).is_file() and any(aside.glob("*.states"))
 
 
 def _make(out: Path) -> list[Path]:
@@ -110,15 +176,27 @@ def _make(out: Path) -> list[Path]:
     return absent
 
 
-def _earlier(out: Path, aside: Path, *, force: bool) -> list[Path]:
-    """What of an earlier render lies in `out`, if it may be replaced; clears away what a killed one left."""
+def _check_writer(partial: Path, out: Path) -> None:
+    """Whoever writes a partial folder must be gone."""
+    host, _, pid = partial.name.removeprefix(_PARTIAL).rpartition("-")[0].rpartition("-")
+    is_ours = pid == str(os.getpid()) and partial not in _WRITING
+    if host != socket.gethostname() or (pid.isdigit() and psutil.pid_exists(int(pid)) and not is_ours):
+        cure = f"wait for it, or delete {partial.name} if it is gone"
+        raise OutputError(str(out), "is being written by another render", cure)
+
+
+def _earlier(out: Path, aside: Path, *, force: bool, given: Collection[str] = ()) -> list[Path]:
+    """What of an earlier render lies in `out`, if it may be replaced; clears away what a killed one left.
+
+    given: what was given out early from `aside`, and is no earlier render's.
+    """
     for partial in set(out.glob(f"{_PARTIAL}*")) - {aside}:
-        host, _, pid = partial.name.removeprefix(_PARTIAL).rpartition("-")[0].rpartition("-")
-        if host != socket.gethostname() or (pid.isdigit() and psutil.pid_exists(int(pid))):
-            cure = f"wait for it, or delete {partial.name} if it is gone"
-            raise OutputError(str(out), "is being written by another render", cure)
+        _check_writer(partial, out)
+        if _is_resumable(partial) and not force:
+            cure = f"`{RESUME} {out}` goes on, --force begins again"
+            raise OutputError(str(out), "holds a render that was broken off", cure)
         _clear(partial, out)
-    present = {path.name for path in out.iterdir()} - {aside.name}
+    present = {path.name for path in out.iterdir()} - {aside.name} - set(given)
     if present and not force:
         raise OutputError(str(out), "exists and is not empty", "name another, or add --force to replace a render")
     ours = {name for name in present if _OURS.fullmatch(name)}
@@ -165,40 +243,6 @@ def _refused(out: Path, error: OSError) -> OutputError:
     full = error.errno in (errno.ENOSPC, errno.EDQUOT)
     cure = "make room and render again" if full else "name a folder that can be written"
     return OutputError(str(out), f"cannot be written ({error.strerror or error})", cure)
-
-
-class StemFiles:
-    """The stems of one take, appended block by block as 24-bit stereo, after gain and pan."""
-
-    def __init__(self, folder: Path, followers: Sequence[FollowerSettings], sample_rate: int) -> None:
-        folder.mkdir(parents=True)
-        self._followers = {follower.name: follower for follower in followers}
-        self.paths = {name: folder / f"{name}.wav" for name in self._followers}
-        self._files: dict[str, soundfile.SoundFile] = {}
-        for name, path in self.paths.items():
-            with disk_errors(path):
-                self._files[name] = soundfile.SoundFile(path, "w", sample_rate, 2, "PCM_24", format="WAV")
-
-    def append(self, stem: Stem) -> None:
-        """Write what one player sounded.
-
-        Raises:
-            OSError: the disk is full.
-        """
-        follower = self._followers[stem.part]
-        placed = place(stem.clip.samples[0], follower.gain_db, follower.pan)
-        with disk_errors(self.paths[stem.part]):
-            self._files[stem.part].write(placed.T)
-
-    def close(self) -> None:
-        """Finish every file.
-
-        Raises:
-            OSError: the disk is full.
-        """
-        for name, file in self._files.items():
-            with disk_errors(self.paths[name]):
-                file.close()
 
 
 def write_dynamics(path: Path, heard: Heard, dynamics: Dynamics) -> None:

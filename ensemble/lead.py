@@ -13,10 +13,9 @@ from ensemble.clock import hop_samples
 from ensemble.continuations import Continuation
 from ensemble.data.score import is_score, kept_name, read_score
 from ensemble.data.symbolic import hear_melody, play_melody
-from ensemble.deliver import receipt
 from ensemble.errors import AudioError, DataError, VerifyError
 from ensemble.listen.listener import at_analysis_rate
-from ensemble.plan import MAX_EXTEND_S, ContinuationPlan, Manifest
+from ensemble.plan import MAX_EXTEND_S, ContinuationPlan, RenderPlan
 from ensemble.takes import HEARD_BEFORE_S, ExtendedLead, take_name
 from ensemble.types import AudioClip, FloatArray, Heard
 
@@ -78,15 +77,20 @@ def extend(lead: Lead, number: int, continuation: Continuation, folder: Path) ->
     return _as_followed(name, read_clip(path, LONGEST_S), continuation.begin_sample, continuation.beats_s)
 
 
-def take_up(folder: Path, manifest: Manifest) -> Lead:
-    """The leader of an earlier render, and how it went on, checked against its manifest.
+def take_up(folder: Path, plan: RenderPlan, source: str) -> Lead:
+    """The leader of an earlier render, and how it went on, checked against its plan.
+
+    Args:
+        folder: of the render.
+        plan: what was played.
+        source: the name of the file that the leader was taken from.
 
     Raises:
         VerifyError: a leader or the score is gone, or is another one.
     """
-    lead = _as_recorded(folder, manifest)
+    lead = _as_recorded(folder, plan, source)
     extended = []
-    for number, kept in enumerate(manifest.plan.continuations, 1):
+    for number, kept in enumerate(plan.continuations, 1):
         name = take_name(number)
         clip = _kept(folder / name / LEADER, kept.leader_sha256)
         beats_s = np.array(kept.beats_s, np.float64)
@@ -107,19 +111,16 @@ def planned(continuation: Continuation, lead: ExtendedLead) -> ContinuationPlan:
     )
 
 
-def _as_recorded(folder: Path, manifest: Manifest) -> Lead:
-    path = folder / LEADER
-    clip = _kept(path, manifest.plan.leader_sha256)
-    if receipt(path) != manifest.leader:
-        raise VerifyError(str(path), "is not the leader of this manifest", "render again")
-    if manifest.plan.score_sha256 is None:
+def _as_recorded(folder: Path, plan: RenderPlan, source: str) -> Lead:
+    clip = _kept(folder / LEADER, plan.leader_sha256)
+    if plan.score_sha256 is None:
         return Lead(clip=clip)
-    path = folder / kept_name(Path(manifest.source))
+    path = folder / kept_name(Path(source))
     try:
         score = read_score(path)
     except DataError as error:
         raise VerifyError(str(path), error.problem, "render again from the score") from error
-    if score.sha256 != manifest.plan.score_sha256:
+    if score.sha256 != plan.score_sha256:
         raise VerifyError(str(path), "is not the score of this manifest", "render again")
     return Lead(clip=clip, known=hear_melody(score.melody), score_sha256=score.sha256)
 

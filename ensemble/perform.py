@@ -23,6 +23,7 @@ from ensemble.listen.listener import at_analysis_rate
 from ensemble.listen.overrides import with_overrides
 from ensemble.plan import RenderPlan
 from ensemble.takes import AS_GIVEN, ExtendedLead, Take, heard_on
+from ensemble.tape import Standing
 from ensemble.types import AudioClip, ConductorState, Dynamics, Heard, Hits, Part, PlayerState, Score, Stem
 
 Stage = Literal["listen", "retrieve", "arrange", "play"]
@@ -52,8 +53,16 @@ class Recorder(Protocol):
     def extend(self, continuations: Sequence[Continuation]) -> tuple[ExtendedLead, ...]:
         """Keep the leaders that go on; what the band follows is what their files hold."""
 
+    def standing(self, takes: Sequence[str]) -> Standing | None:
+        """How far these takes were played together before, where a render is taken up again."""
+
     def stem(self, takes: Sequence[str], stem: Stem) -> None:
         """Every stem of every block, in order of time, then of the plan's followers; of all takes that share it."""
+
+    def acknowledge(
+        self, takes: Sequence[str], dynamics: Dynamics, conducting: ConductorState, playing: dict[str, PlayerState]
+    ) -> None:
+        """All stems of a block were given: what was predicted for it, and where everybody stands after it."""
 
     def finish(self, take: Take) -> None:
         """The take's last stem was given; the next take may still be playing."""
@@ -140,12 +149,13 @@ class _States(NamedTuple):
 
 
 class _Asked(NamedTuple):
-    """One block that was asked for."""
+    """One block that was asked for, and the states after it."""
 
     takes: tuple[str, ...]
     block: clock.Block
     score: Promise[Score]
     stems: list[Promise[Stem]]
+    after: _States
 
 
 def _play(
@@ -162,50 +172,63 @@ def _play(
     names = [follower.name for follower in plan.band.followers]
     everyone = tuple(one.name for one in leading)
     predicted: dict[str, list[Dynamics]] = {name: [] for name in everyone}
+    reached = dict.fromkeys(everyone, 0)
     takes: list[Take] = []
     waiting: deque[_Asked] = deque()
-    total = shared_frames + sum(one.num_frames - shared_frames for one in leading)
+    common = shared_frames if len(leading) > 1 else 0
+    total = common + sum(one.num_frames - common for one in leading)
     done = 0
 
     def deliver_oldest() -> None:
-        nonlocal done
         asked = waiting.popleft()
         dynamics = band.collect([asked.score], pace.deadline_s)[0].dynamics
-        for take in asked.takes:
-            predicted[take].append(dynamics)
         for stem in band.collect(asked.stems, pace.deadline_s):
             recorder.stem(asked.takes, stem)
-        done += asked.block.num_frames
-        on_progress("play", done, total)
-        if asked.block.is_last:
-            finish(everyone.index(asked.takes[0]))
+        (conducting,) = band.collect([asked.after.conducting], pace.deadline_s)
+        playing = band.collect(list(asked.after.playing.values()), pace.deadline_s)
+        recorder.acknowledge(asked.takes, dynamics, conducting, dict(zip(names, playing, strict=True)))
+        count(asked.takes, [dynamics], asked.block.num_frames)
 
-    def finish(number: int) -> None:
-        one = leading[number]
+    def count(shared_by: tuple[str, ...], dynamics: Sequence[Dynamics], num_frames: int) -> None:
+        nonlocal done
+        for take in shared_by:
+            predicted[take] += dynamics
+            reached[take] += num_frames
+        done += num_frames
+        on_progress("play", done, total)
+        while len(takes) < len(leading) and reached[everyone[len(takes)]] == leading[len(takes)].num_frames:
+            finish(leading[len(takes)], written[len(takes)])
+
+    def deliver_all() -> None:
+        while waiting:
+            deliver_oldest()
+
+    def finish(one: _Leading, parts: tuple[Part | Hits, ...]) -> None:
         dynamics = _joined(predicted[one.name])
-        take = Take(name=one.name, heard=one.value, parts=written[number], dynamics=dynamics, num_frames=one.num_frames)
+        take = Take(name=one.name, heard=one.value, parts=parts, dynamics=dynamics, num_frames=one.num_frames)
         takes.append(take)
         recorder.finish(take)
 
     def go_on(one: _Leading, shared_by: tuple[str, ...], states: _States, start: int, stop: int) -> _States:
-        conducting, playing = states.conducting, dict(states.playing)
+        if start < stop and (kept := recorder.standing(shared_by)):
+            deliver_all()
+            count(shared_by, kept.dynamics, kept.stop_frame - start)
+            start = kept.stop_frame
+            states = _States(band.hold(kept.conducting), {name: band.hold(kept.playing[name]) for name in names})
         for block in clock.blocks(one.num_frames, pace.block_frames, start, stop):
-            score, conducting = band.conduct(one.heard, one.num_frames, block, conducting)
-            stems = []
-            for name in names:
-                stem, playing[name] = band.play(name, score, playing[name])
-                stems.append(stem)
-            waiting.append(_Asked(shared_by, block, score, stems))
+            score, conducting = band.conduct(one.heard, one.num_frames, block, states.conducting)
+            played = {name: band.play(name, score, states.playing[name]) for name in names}
+            states = _States(conducting, {name: after for name, (_, after) in played.items()})
+            waiting.append(_Asked(shared_by, block, score, [stem for stem, _ in played.values()], states))
             if len(waiting) >= pace.in_flight:
                 deliver_oldest()
-        return _States(conducting, playing)
+        return states
 
     start = _States(band.start_conducting(), {name: band.start_playing(name) for name in names})
-    forked = go_on(leading[0], everyone, start, 0, shared_frames)
+    forked = go_on(leading[0], everyone, start, 0, common)
     for one in leading:
-        go_on(one, (one.name,), forked, shared_frames, one.num_frames)
-    while waiting:
-        deliver_oldest()
+        go_on(one, (one.name,), forked, common, one.num_frames)
+    deliver_all()
     return tuple(takes)
 
 

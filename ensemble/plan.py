@@ -133,6 +133,8 @@ class Execution(Settings):
     replays: dict[str, int] = {}
     """Blocks that were worked on again after a loss, by part (and `conductor`): at most one for each loss."""
     incidents: tuple[Incident, ...] = ()
+    is_resumed: bool = False
+    """Whether an earlier process had begun it; what follows is of the last one."""
     duration_s: float
     seconds: dict[str, float]
     """Wall time per stage; `total` is everything from the call to the manifest."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ensemble import clock, demo
@@ -12,8 +12,9 @@ from ensemble.audio.files import printable
 from ensemble.band import Band, LocalBand, Tally
 from ensemble.conduct.models import conductor_sha256
 from ensemble.config import BandSettings, load_band, located_voice
-from ensemble.deliver import delivery, receipt
-from ensemble.lead import LEADER, Lead, take_in
+from ensemble.deliver import Delivery, delivery, receipt, taken_over
+from ensemble.errors import OutputError, VerifyError
+from ensemble.lead import LEADER, Lead, take_in, take_up
 from ensemble.listen.overrides import Overrides
 from ensemble.perform import Pace, Performance, perform
 from ensemble.plan import (
@@ -29,6 +30,7 @@ from ensemble.plan import (
 from ensemble.play.checkpoint import weights_sha256
 from ensemble.report import write_report
 from ensemble.studio import OnProgress, OnTake, Studio
+from ensemble.tape import Tape, read_tape
 from ensemble.types import Heard
 
 Seat = Callable[[RenderPlan], Band]
@@ -101,38 +103,88 @@ def render(
             extension=extension,
         )
 
-        def hand_over(take: str) -> None:
-            if folder.hand_over(take) and on_take is not None:
-                on_take(Path(out) / take)
+        tape = Tape(folder.tape_path)
+        tape.note_plan(plan, printable(Path(source.name)), lead.source_sha256)
+        return _fill(folder, lead, plan, tape, Path(out), seat, pace, progress, on_take, began=began)
 
-        made = produce(lead, plan, folder.path, seat, pace, progress, hand_over)
-        progress("report", 0, 1)
-        performance = made.performance
-        manifest = Manifest(
-            ensemble_version=ensemble_version(),
-            plan=made.plan,
-            source=printable(Path(source.name)),
-            source_sha256=lead.source_sha256,
-            heard=_summary(performance.takes[0].heard),
-            leader=receipt(folder.path / LEADER),
-            takes=made.takes,
-            execution=Execution(
-                band_kind=made.band_kind,
-                block_frames=pace.block_frames,
-                actors=made.actors,
-                restarts=made.tally.restarts,
-                replays=made.tally.replays,
-                incidents=made.tally.incidents,
-                duration_s=max(take.num_frames for take in performance.takes) / clock.FRAME_RATE_HZ,
-                seconds=made.seconds | {"total": time.perf_counter() - began},
-                busy_s=made.tally.busy_s,
-                shared_s=performance.shared_frames / clock.FRAME_RATE_HZ,
-            ),
-            fingerprint=fingerprint(),
-            exact=made.tally.exact,
-        )
-        manifest.write(folder.path / "manifest.json")
-        write_report(folder.path, manifest, performance.takes)
+
+def resume(
+    out: str | Path,
+    *,
+    seat: Seat = LocalBand,
+    pace: Pace | None = None,
+    on_progress: OnProgress | None = None,
+    on_take: Callable[[Path], None] | None = None,
+) -> Manifest:
+    """Go on with a render that was broken off, from the last block that was acknowledged.
+
+    Every argument is `render`'s. The bytes are those of a render that nobody disturbed.
+
+    Raises:
+        OutputError: nothing was broken off in `out`, or it had not played a block.
+        EnsembleError: one line that says what is wrong and what to do.
+    """
+    began = time.perf_counter()
+    with taken_over(Path(out)) as folder:
+        tape = read_tape(folder.tape_path)
+        plan = tape.plan
+        if plan is None:
+            raise OutputError(str(out), "holds a tape without a plan", "render again with --force")
+        check_weights(plan)
+        lead = replace(take_up(folder.path, plan, tape.source), source_sha256=tape.source_sha256)
+        progress = on_progress or (lambda _stage, _done, _total: None)
+        return _fill(folder, lead, plan, tape, Path(out), seat, pace or Pace(), progress, on_take, began=began)
+
+
+def _fill(
+    folder: Delivery,
+    lead: Lead,
+    plan: RenderPlan,
+    tape: Tape,
+    out: Path,
+    seat: Seat,
+    pace: Pace,
+    progress: OnProgress,
+    on_take: Callable[[Path], None] | None,
+    *,
+    began: float,
+) -> Manifest:
+    """Play into a folder that will be delivered, and write what is told of it."""
+    is_resumed = tape.has_blocks
+
+    def hand_over(take: str) -> None:
+        if folder.hand_over(take) and on_take is not None:
+            on_take(out / take)
+
+    made = produce(lead, plan, folder.path, seat, pace, progress, hand_over, tape)
+    progress("report", 0, 1)
+    performance = made.performance
+    manifest = Manifest(
+        ensemble_version=ensemble_version(),
+        plan=made.plan,
+        source=tape.source,
+        source_sha256=lead.source_sha256,
+        heard=_summary(performance.takes[0].heard),
+        leader=receipt(folder.path / LEADER),
+        takes=made.takes,
+        execution=Execution(
+            band_kind=made.band_kind,
+            block_frames=pace.block_frames,
+            actors=made.actors,
+            restarts=made.tally.restarts,
+            replays=made.tally.replays,
+            incidents=made.tally.incidents,
+            is_resumed=is_resumed,
+            duration_s=max(take.num_frames for take in performance.takes) / clock.FRAME_RATE_HZ,
+            seconds=made.seconds | {"total": time.perf_counter() - began},
+            busy_s=made.tally.busy_s,
+            shared_s=performance.shared_frames / clock.FRAME_RATE_HZ,
+        ),
+        fingerprint=fingerprint(),
+        exact=made.tally.exact,
+    )
+    manifest.write(folder.path / "manifest.json")
+    write_report(folder.path, manifest, performance.takes)
     return manifest
 
 
@@ -146,6 +198,19 @@ def weights_of(band: BandSettings) -> dict[str, str]:
     if digest := conductor_sha256(band.conductor):
         weights["conductor"] = digest
     return weights
+
+
+def check_weights(plan: RenderPlan) -> None:
+    """Make sure that the voices and the conductor are the plan's.
+
+    Raises:
+        VerifyError: one of them is another file now.
+    """
+    for follower in plan.band.followers:
+        if weights_sha256(follower.voice) != plan.weights_sha256.get(follower.name):
+            raise VerifyError(follower.voice, f"is not the voice that {follower.name!r} played", "restore its weights")
+    if conductor_sha256(plan.band.conductor) != plan.weights_sha256.get("conductor"):
+        raise VerifyError(plan.band.conductor, "is not the conductor that led the band", "restore its weights")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,6 +234,7 @@ def produce(
     pace: Pace,
     on_progress: OnProgress,
     on_take: OnTake = lambda _take: None,
+    tape: Tape | None = None,
 ) -> Made:
     """Play a plan into `folder/take-00` and on: stems, mix, MIDI and dynamics. The same bytes for the same plan.
 
@@ -180,11 +246,13 @@ def produce(
     band = seat(plan)
     seated_s = time.perf_counter() - began
     try:
-        with Studio(lead, plan, folder, on_progress, on_take) as studio:
+        with Studio(lead, plan, folder, on_progress, on_take, tape) as studio:
             performance = perform(band, lead, plan, pace, studio, on_progress)
         tally = band.tally()
     finally:
         band.close()
+        if tape is not None:
+            tape.close()
     return Made(
         performance=performance,
         plan=studio.plan,

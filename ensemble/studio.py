@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -10,14 +11,17 @@ from pathlib import Path
 from ensemble import clock
 from ensemble.conduct.midi import write_midi
 from ensemble.continuations import Continuation
-from ensemble.deliver import StemFiles, receipt, write_dynamics
+from ensemble.deliver import receipt, write_dynamics
 from ensemble.lead import LEADER, Lead, extend, planned
 from ensemble.measure.levels import stem_facts
 from ensemble.mix.bus import mix_files
 from ensemble.plan import RenderPlan, TakeReceipt
+from ensemble.stem_files import StemFiles
 from ensemble.takes import AS_GIVEN, ExtendedLead, Take
-from ensemble.types import Stem
+from ensemble.tape import Standing, Tape
+from ensemble.types import ConductorState, Dynamics, PlayerState, Stem
 
+STEMS = "stems"
 OnProgress = Callable[[str, int, int], None]
 OnTake = Callable[[str], None]
 
@@ -31,6 +35,7 @@ class Studio(ExitStack):
         folder: to fill with a folder for each take.
         on_progress: told what is being done.
         on_take: told the name of each take when all its files are there.
+        tape: of this render; with what an earlier process left on it, if one was broken off.
 
     Attributes:
         plan: the same, with what was found to go on with.
@@ -38,10 +43,19 @@ class Studio(ExitStack):
         seconds: spent on each kind of work.
     """
 
-    def __init__(self, lead: Lead, plan: RenderPlan, folder: Path, on_progress: OnProgress, on_take: OnTake) -> None:
+    def __init__(
+        self,
+        lead: Lead,
+        plan: RenderPlan,
+        folder: Path,
+        on_progress: OnProgress,
+        on_take: OnTake,
+        tape: Tape | None = None,
+    ) -> None:
         super().__init__()
         self.plan = plan
-        self.takes: dict[str, TakeReceipt] = {}
+        self.takes: dict[str, TakeReceipt] = dict(tape.takes) if tape is not None else {}
+        self._tape = tape
         self.seconds: dict[str, float] = {}
         self._lead = lead
         self._folder = folder
@@ -58,7 +72,22 @@ class Studio(ExitStack):
         kept = tuple(extend(self._lead, number, one, self._folder) for number, one in enumerate(continuations, 1))
         notes = tuple(planned(one, lead) for one, lead in zip(continuations, kept, strict=True))
         self.plan = self.plan.model_copy(update={"continuations": notes})
+        if self._tape is not None:
+            self._tape.note_plan(self.plan, self._tape.source, self._tape.source_sha256)
         return kept
+
+    def standing(self, takes: Sequence[str]) -> Standing | None:
+        """How far these takes were played together before; their stems are taken up, as far as they are acknowledged.
+
+        Raises:
+            OSError: the disk is full.
+            OutputError: they are gone.
+        """
+        found = self._tape.standing(takes) if self._tape is not None else None
+        if found is not None:
+            for name in set(takes) - self.takes.keys():
+                self._stems_of(name).take_up(found.num_samples)
+        return found
 
     def stem(self, takes: Sequence[str], stem: Stem) -> None:
         """Write what one player sounded in one block into every take that shares it.
@@ -67,11 +96,20 @@ class Studio(ExitStack):
             OSError: the disk is full.
         """
         for name in takes:
-            if name not in self._stems:
-                folder = self._folder / name / "stems"
-                self._stems[name] = StemFiles(folder, self.plan.band.followers, self.plan.sample_rate)
-                self.callback(self._stems[name].close)
-            self._stems[name].append(stem)
+            self._stems_of(name).append(stem)
+
+    def acknowledge(
+        self, takes: Sequence[str], dynamics: Dynamics, conducting: ConductorState, playing: dict[str, PlayerState]
+    ) -> None:
+        """Note on the tape where everybody stands, now that the stems are written.
+
+        Raises:
+            OSError: the disk is full.
+        """
+        if self._tape is not None:
+            stop_frame = dynamics.start_frame + dynamics.loudness_db.shape[1]
+            num_samples = self._stems[takes[0]].num_samples
+            self._tape.note_block(takes, stop_frame, dynamics, conducting, playing, num_samples)
 
     def finish(self, take: Take) -> None:
         """Mix a take, measure it, and give it out.
@@ -79,8 +117,11 @@ class Studio(ExitStack):
         Raises:
             OSError: the disk is full.
         """
+        if take.name in self.takes:
+            return  # by the process before us
         folder, stems = self._folder / take.name, self._stems[take.name]
         stems.close()
+        stems.forget_earlier()
         with self._timed("mix"):
             leader = folder / LEADER if take.name != AS_GIVEN else self._folder / LEADER
             # The gain is the leader's as recorded: what the takes share is mixed alike.
@@ -99,7 +140,20 @@ class Studio(ExitStack):
                 str(path.relative_to(folder)): receipt(path) for path in sorted(folder.rglob("*")) if path.is_file()
             }
         self.takes[take.name] = TakeReceipt(files=files, facts=facts, mix_gain_db=gain_db)
+        if self._tape is not None:
+            self._tape.note_take(take.name, self.takes[take.name])
         self._on_take(take.name)
+
+    def _stems_of(self, name: str) -> StemFiles:
+        """The open stems of a take; what another process left of it beside them is cleared away."""
+        if name not in self._stems:
+            folder = self._folder / name
+            for path in folder.glob("*"):
+                if path.name not in (LEADER, STEMS):
+                    shutil.rmtree(path) if path.is_dir() else path.unlink()
+            self._stems[name] = StemFiles(folder / STEMS, self.plan.band.followers, self.plan.sample_rate)
+            self.callback(self._stems[name].close)
+        return self._stems[name]
 
     @contextmanager
     def _timed(self, stage: str) -> Iterator[None]:

@@ -9,14 +9,12 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import soundfile
 
-from ensemble.conduct.models import conductor_sha256
 from ensemble.deliver import receipt
 from ensemble.errors import VerifyError
 from ensemble.lead import LEADER, take_up
 from ensemble.perform import Pace
 from ensemble.plan import FileReceipt, Manifest, fingerprint
-from ensemble.play.checkpoint import weights_sha256
-from ensemble.rendering import Seat, produce
+from ensemble.rendering import Seat, check_weights, produce
 from ensemble.studio import OnProgress
 
 TOLERANCE_DB = -90.0
@@ -61,13 +59,15 @@ def verify(folder: Path, seat: Seat, pace: Pace, on_progress: OnProgress) -> Ver
         EnsembleError: the render failed.
     """
     manifest = Manifest.read(folder / "manifest.json")
-    _check_voices(manifest)
+    check_weights(manifest.plan)
     if manifest.plan.extension is not None and not manifest.plan.continuations:  # never search where a stranger says
         raise VerifyError(str(folder / "manifest.json"), "does not say how the leader goes on", "render again")
     expected = {f"{take}/{name}": was for take, kept in manifest.takes.items() for name, was in kept.files.items()}
     if not expected or not all(_stays_inside(name) for name in expected):
         raise VerifyError(str(folder / "manifest.json"), "does not list a render's files", "render again")
-    lead = take_up(folder, manifest)
+    lead = take_up(folder, manifest.plan, manifest.source)
+    if receipt(folder / LEADER) != manifest.leader:
+        raise VerifyError(str(folder / LEADER), "is not the leader of this manifest", "render again")
     here = fingerprint()
     changed = tuple(sorted(name for name in here if here[name] != manifest.fingerprint.get(name)))
     with tempfile.TemporaryDirectory(prefix="ensemble-verify-") as name:
@@ -102,12 +102,3 @@ def _difference_db(kept: Path, again: Path) -> float:
         for one, other in zip(first.blocks(1 << 18), second.blocks(1 << 18), strict=True):
             worst = max(worst, float(np.abs(one - other).max(initial=0.0)))
     return 20.0 * float(np.log10(max(worst, 1e-12)))
-
-
-def _check_voices(manifest: Manifest) -> None:
-    for follower in manifest.plan.band.followers:
-        if weights_sha256(follower.voice) != manifest.plan.weights_sha256.get(follower.name):
-            raise VerifyError(follower.voice, f"is not the voice that {follower.name!r} played", "restore its weights")
-    conductor = manifest.plan.band.conductor
-    if conductor_sha256(conductor) != manifest.plan.weights_sha256.get("conductor"):
-        raise VerifyError(conductor, "is not the conductor that led the band", "restore its weights")

@@ -83,7 +83,7 @@ def case_of_render(folder: Path, true_notes: TrueNotes | None = None) -> Case:
         DataError: a part cannot be read.
     """
     manifest = Manifest.read(folder / "manifest.json")
-    lead = take_up(folder, manifest)
+    lead = take_up(folder, manifest.plan, manifest.source)
     heard = with_overrides(lead.known or Listener().listen(at_analysis_rate(lead.clip)), manifest.plan.overrides)
     band = band_of_take(folder / TAKE, manifest.plan.band.followers)
     return case_of(manifest.source, lead.clip, heard, band, true_notes or TrueNotes())

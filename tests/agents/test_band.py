@@ -53,6 +53,12 @@ class Tape:
     def extend(self, continuations: Sequence[Continuation]) -> tuple[ExtendedLead, ...]:
         raise AssertionError(f"nobody asked for {len(continuations)} continuations")
 
+    def standing(self, takes: Sequence[str]) -> None:
+        """Nothing was played before."""
+
+    def acknowledge(self, takes: Sequence[str], dynamics: Any, conducting: Any, playing: dict[str, Any]) -> None:
+        assert set(playing) == set(dynamics.parts)
+
     def stem(self, takes: Sequence[str], stem: Stem) -> None:
         self.blocks += 1
         for take in takes:

@@ -1,0 +1,187 @@
+"""A render that was broken off, whenever that was, goes on to the same bytes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import soundfile
+
+from ensemble import rendering
+from ensemble.band import LocalBand
+from ensemble.corpus import corpus_paths
+from ensemble.errors import BandError, OutputError
+from ensemble.indexing import index_recordings
+from ensemble.perform import Pace
+from ensemble.plan import Extension, FileReceipt, Manifest
+from ensemble.rendering import render, resume
+from ensemble.retrieve.opening import Place
+from ensemble.retrieve.settings import RetrieveSettings
+from ensemble.tape import TAPE, Tape
+
+PACE = Pace(block_frames=20)
+
+
+class Killed(BaseException):
+    """What a process does not survive."""
+
+
+def files_of(manifest: Manifest) -> dict[str, FileReceipt]:
+    return {f"{take}/{name}": kept for take, given in manifest.takes.items() for name, kept in given.files.items()}
+
+
+class Fragile(LocalBand):
+    """A band that breaks in its so-many-th block of one part."""
+
+    def __init__(self, plan: Any, blocks: int, error: BaseException) -> None:
+        super().__init__(plan)
+        self._left = blocks
+        self._error = error
+
+    def play(self, part: str, score: Any, state: Any) -> Any:
+        if part == "bass":
+            self._left -= 1
+            if self._left < 0:
+                raise self._error
+        return super().play(part, score, state)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(short_leader_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Manifest:
+    out = tmp_path_factory.mktemp("undisturbed") / "out"
+    return render(short_leader_file, out, sample_rate=16_000, pace=PACE)
+
+
+def broken(leader: Path, out: Path, blocks: int, error: BaseException, **settings: Any) -> None:
+    with pytest.raises(type(error)):
+        render(leader, out, sample_rate=16_000, pace=PACE, seat=lambda plan: Fragile(plan, blocks, error), **settings)
+
+
+def keep_partial(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A killed process clears nothing up."""
+    monkeypatch.setattr("ensemble.deliver._clear", lambda *_: None)
+
+
+@pytest.mark.parametrize("blocks", [2, 3, 9, 19])
+def test_whenever_a_process_is_killed_another_ends_with_the_same_bytes(
+    short_leader_file: Path, tmp_path: Path, undisturbed: Manifest, blocks: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    with monkeypatch.context() as patch:
+        keep_partial(patch)
+        broken(short_leader_file, out, blocks, Killed())
+    resumed = resume(out, pace=Pace(block_frames=7))
+    assert resumed.execution.is_resumed
+    assert files_of(resumed) == files_of(undisturbed)
+    assert resumed.plan == undisturbed.plan
+    assert sorted(path.name for path in out.iterdir()) == ["leader.wav", "manifest.json", "report.html", "take-00"]
+
+
+def test_killed_twice_and_with_a_torn_tape(
+    short_leader_file: Path, tmp_path: Path, undisturbed: Manifest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    with monkeypatch.context() as patch:
+        keep_partial(patch)
+        broken(short_leader_file, out, 6, Killed())
+        (tape,) = out.glob(f".partial-*/{TAPE}")
+        with tape.open("ab") as file:
+            file.write(b"\x00\x00\x10\x00half a mess")
+        with pytest.raises(Killed):
+            resume(out, pace=PACE, seat=lambda plan: Fragile(plan, 5, Killed()))
+    assert files_of(resume(out, pace=PACE)) == files_of(undisturbed)
+
+
+def test_what_a_lost_cluster_left_is_kept_and_the_error_says_how_to_go_on(
+    short_leader_file: Path, tmp_path: Path, undisturbed: Manifest
+) -> None:
+    out = tmp_path / "out"
+    lost = BandError("bass", "was lost 5 times in a row (why)", "see its log, and render again")
+    with pytest.raises(BandError, match=rf"what was played is kept: `ensemble render --resume {out}` goes on"):
+        render(short_leader_file, out, sample_rate=16_000, pace=PACE, seat=lambda plan: Fragile(plan, 8, lost))
+    with pytest.raises(OutputError, match=r"holds a render that was broken off; .*--resume"):
+        render(short_leader_file, out, sample_rate=16_000, pace=PACE)
+    assert files_of(resume(out, pace=PACE)) == files_of(undisturbed)
+
+
+def test_what_broke_before_its_first_block_leaves_nothing(short_leader_file: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    broken(short_leader_file, out, 0, BandError("bass", "was lost"))
+    assert not out.exists()
+    with pytest.raises(OutputError, match="holds no render that was broken off"):
+        resume(out)
+
+
+def test_a_voice_that_has_changed_meanwhile_is_refused(
+    short_leader_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    broken(short_leader_file, out, 5, BandError("bass", "was lost"))
+    monkeypatch.setattr(rendering, "weights_sha256", lambda _voice: "another")
+    with pytest.raises(Exception, match="is not the voice that 'bass' played"):
+        resume(out)
+    monkeypatch.undo()
+    assert resume(out, pace=PACE).takes
+
+
+def test_takes_that_go_on_are_finished_by_another_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Broken in the common beginning, in the first rest, and in the last; what was given out stays where it is."""
+    music, leader = tmp_path / "music", tmp_path / "leader.wav"
+    music.mkdir()
+    for path in corpus_paths()[:2]:
+        samples, rate = soundfile.read(path, frames=30 * 48_000)
+        soundfile.write(music / f"{path.stem}.flac", samples, rate)
+    samples, rate = soundfile.read(corpus_paths()[3], frames=6 * 48_000)
+    soundfile.write(leader, samples, rate)
+    settings = RetrieveSettings(uri=str(tmp_path / "store"))
+    index_recordings([music], Place.of(settings.uri, settings.ledger), licence="CC0-1.0")
+    extension = Extension(extend_s=3.0, top_k=2, retrieve=settings)
+    whole = render(leader, tmp_path / "whole", sample_rate=16_000, pace=PACE, extension=extension)
+    assert len(whole.takes) == 3
+    for blocks in (4, 34, 52):
+        out = tmp_path / f"out-{blocks}"
+        with monkeypatch.context() as patch:
+            keep_partial(patch)
+            broken(leader, out, blocks, Killed(), extension=extension)
+        assert files_of(resume(out, pace=PACE)) == files_of(whole)
+        assert not list(out.glob(".partial-*"))
+
+
+def test_kill_minus_nine_in_the_real_command(short_leader_file: Path, tmp_path: Path, undisturbed: Manifest) -> None:
+    out = tmp_path / "out"
+    script = (
+        "import os, signal, sys\n"
+        "from ensemble.perform import Pace\n"
+        "from ensemble.rendering import render\n"
+        "def look(stage, done, total):\n"
+        "    if stage == 'play' and done >= 160:\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+        "render(sys.argv[1], sys.argv[2], sample_rate=16000, pace=Pace(block_frames=20), on_progress=look)\n"
+    )
+    command: Sequence[str] = [sys.executable, "-c", script, str(short_leader_file), str(out)]
+    done = subprocess.run(command, cwd=Path(rendering.__file__).parents[1], check=False, timeout=120)
+    assert done.returncode == -9
+    again = [sys.executable, "-m", "cluster", "render", "--resume", str(out), "--local", "--json"]
+    subprocess.run(again, cwd=Path(rendering.__file__).parents[1], check=True, timeout=120, stdout=subprocess.DEVNULL)
+    assert files_of(Manifest.read(out / "manifest.json")) == files_of(undisturbed)
+
+
+def test_a_tape_tells_only_what_was_noted_whole(tmp_path: Path, undisturbed: Manifest) -> None:
+    tape = Tape(tmp_path)
+    tape.note_plan(undisturbed.plan, "leader.wav", "abc")
+    receipt = undisturbed.takes["take-00"]
+    tape.note_take("take-00", receipt)
+    tape.close()
+    whole = (tmp_path / TAPE).read_bytes()
+    for length in (0, 7, 8, len(whole) // 2, len(whole) - 1, len(whole)):
+        (tmp_path / TAPE).write_bytes(whole[:length])
+        read = Tape(tmp_path)
+        assert read.takes == ({"take-00": receipt} if length == len(whole) else {})
+        read.note_take("take-01", receipt)
+        read.close()
+        assert "take-01" in Tape(tmp_path).takes
+    assert [path.name for path in tmp_path.iterdir()] == [TAPE]
