@@ -105,9 +105,9 @@ class Supervisor:
             if not isinstance(error.cause, RayError):
                 problem = f"failed ({type(error.cause).__name__}: {error.cause})"
                 raise BandError(call.who, problem) from error
-            self._recover(call, error.cause)
+            self._recover(call, error.cause, had_begun=False)  # what it was to work on could not be had
         except RayError as error:
-            self._recover(call, error)
+            self._recover(call, error, had_begun=True)
         else:
             self._note(call, values[-1])
             call.settle(values)
@@ -122,12 +122,12 @@ class Supervisor:
             self._busy_s[call.who] += stamp["busy_s"]
         self._fingerprints.add(stamp["fingerprint"])
 
-    def _recover(self, call: Call, error: RayError) -> None:
+    def _recover(self, call: Call, error: RayError, *, had_begun: bool) -> None:
         """Replace who is lost, if that has not been done, and ask again, from what the question needs upwards."""
         lost = getattr(error, "actor_id", None)
         seat = next((one for one in self._hall.seats if lost and one.actor_id == lost), None)
         is_own = lost in (None, call.actor_id)
-        if is_own and call.method in PLAYING:
+        if is_own and had_begun and call.method in PLAYING:
             self._count_replay(call, error)
         if seat is not None or lost is None:  # whoever was lost earlier has been replaced already
             self._act(seat or call.seat, _cause(error), error)
@@ -147,10 +147,9 @@ class Supervisor:
 
     def _count_replay(self, call: Call, error: RayError) -> None:
         """A player works on one block at a time: of those asked of one who died, only the first had begun."""
-        if isinstance(error, ActorDiedError):
-            if call.seat.replayed_life == call.life:
-                return
-            call.seat.replayed_life = call.life
+        if isinstance(error, ActorDiedError) and call.seat.replayed_life == call.life:
+            return
+        call.seat.replayed_life = call.life
         self._replays[call.who] += 1
 
     def _act(self, seat: Seat, cause: Cause, error: RayError | None) -> None:

@@ -7,11 +7,13 @@ from typing import Annotated
 
 import typer
 
+from cluster.chaos_cli import bench_chaos
 from cluster.printing import AsJson, print_json
 from cluster.scale_cli import bench_scale
 
 bench = typer.Typer(name="bench", help="Measure speed against a plain textbook baseline in the same run.")
 bench.command("scale")(bench_scale)
+bench.command("chaos")(bench_chaos)
 Leader = Annotated[Path | None, typer.Option(help="The recording to render; the bundled guitar if absent.")]
 WithRay = Annotated[bool, typer.Option("--ray/--no-ray", help="Also time a render on a fresh local Ray.")]
 
