@@ -34,7 +34,7 @@ class Rate(StrEnum):
 
 
 Local = Annotated[bool, typer.Option("--local", help="Play in this process, without Ray.")]
-Actors = Annotated[int | None, typer.Option(min=1, help="Share the parts among so many instrument actors.")]
+Actors = Annotated[int | None, typer.Option(min=1, help="Share the parts, or many leaders, among so many actors.")]
 BlockFrames = Annotated[int, typer.Option(min=1, help="Block length in frames of 10 ms; never changes the sound.")]
 Dashboard = Annotated[bool, typer.Option("--dashboard", help="Serve the Ray dashboard meanwhile.")]
 
