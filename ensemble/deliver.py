@@ -30,6 +30,8 @@ _OURS = re.compile(r"manifest\.json|leader\.(wav|krn|mid)|report\.html|report-au
 _PARTIAL = ".partial-"
 NEW, OLD, GIVEN = "new", "old", "given"
 """Inside a partial folder: what is being written, what it replaces, and the names of what was given out already."""
+_ROWS = 4096
+"""Of a table, that are written at once: numbers of Python's take six times the room."""
 _WRITER = f"{socket.gethostname()}-{os.getpid()}"
 
 
@@ -203,7 +205,8 @@ class StemFiles:
 
 def write_dynamics(path: Path, heard: Heard, dynamics: Dynamics) -> None:
     """The prediction as CSV: time, the leader's loudness, and for every part loudness, low and high (dB)."""
-    leader_db = np.full(dynamics.loudness_db.shape[1], np.nan, dtype=np.float32)
+    num_frames = dynamics.loudness_db.shape[1]
+    leader_db = np.full(num_frames, np.nan, dtype=np.float32)
     leader_db[: heard.frames.num_frames] = heard.frames.loudness_db[: len(leader_db)]
     columns = ["time_s", "leader_db"]
     rows = [leader_db]
@@ -213,9 +216,11 @@ def write_dynamics(path: Path, heard: Heard, dynamics: Dynamics) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(columns)
-        for frame, values in enumerate(np.stack(rows, axis=1).tolist()):
-            cells = ["" if value != value else f"{value:.2f}" for value in values]  # noqa: PLR0124  NaN: past the leader
-            writer.writerow([f"{frame / FRAME_RATE_HZ:.2f}", *cells])
+        for start in range(0, num_frames, _ROWS):
+            table = np.stack([row[start : start + _ROWS] for row in rows], axis=1)
+            for frame, values in enumerate(table.tolist(), start):
+                cells = ["" if value != value else f"{value:.2f}" for value in values]  # noqa: PLR0124  past the leader
+                writer.writerow([f"{frame / FRAME_RATE_HZ:.2f}", *cells])
 
 
 def receipt(path: Path) -> FileReceipt:
