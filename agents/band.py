@@ -12,10 +12,12 @@ from agents.calls import Answer, Known
 from agents.conductor import Conductor
 from agents.hall import Hall, home
 from agents.instrument import Instrument
+from agents.meters import Meters
 from agents.recovery import Rules
 from agents.retrieval import Retrieval
 from agents.seating import Seat, Stager, Wish, anywhere
 from agents.supervision import Supervisor
+from ensemble import journal
 from ensemble.band import Promise, Tally
 from ensemble.clock import Block
 from ensemble.config import BandSettings, FollowerSettings
@@ -70,8 +72,10 @@ class RayBand:
         looks_up = plan.extension.retrieve if plan.extension is not None and not plan.continuations else None
         if looks_up is not None:
             wishes.append(Wish(who="retrieval", node_id="" if "://" in looks_up.uri else home()))
-        self._hall = Hall(wishes, stager, uuid.uuid4().hex[:8], seating_s)
-        self._supervisor = Supervisor(self._hall, rules or Rules())
+        performance = uuid.uuid4().hex[:8]
+        self._meters = Meters(performance, {one.name: one.instrument for one in plan.band.followers})
+        self._hall = Hall(wishes, stager, performance, seating_s)
+        self._supervisor = Supervisor(self._hall, rules or Rules(), self._meters)
         self.actors = len(wishes)
         try:
             desk = at_the_desk(plan.band, plan.weights_sha256)
@@ -127,7 +131,7 @@ class RayBand:
     ) -> tuple[Promise[Score], Promise[ConductorState]]:
         """Predict one block's dynamics and cue everyone: the reference to the one answer goes to all players."""
         span = (block.start_frame, block.stop_frame, block.is_last)
-        asked = (self._seed, heard.token, num_frames, span, state.token)
+        asked = (self._seed, heard.token, num_frames, span, state.token, journal.where_now())
         score, after = self._ask(self._conductor, "conductor", "conduct", (Score, ConductorState), *asked)
         return score, after
 
@@ -140,7 +144,7 @@ class RayBand:
         self, part: str, score: Promise[Score], state: Promise[PlayerState]
     ) -> tuple[Promise[Stem], Promise[PlayerState]]:
         """Play one block of one part."""
-        asked = (part, *self._voicing, score.token, state.token)
+        asked = (part, *self._voicing, score.token, state.token, journal.where_now())
         stem, after = self._ask(self._players[part], part, "play", (Stem, PlayerState), *asked)
         return stem, after
 
@@ -161,6 +165,7 @@ class RayBand:
 
     def close(self) -> None:
         """Send everyone home."""
+        self._meters.close()
         retrieval: Seat | None = getattr(self, "_retrieval", None)
         if retrieval is not None:
             ray.wait([retrieval.actor.close.remote()], timeout=CLOSING_S)  # it lets go of the store, if it still can

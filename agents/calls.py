@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import ray
@@ -21,6 +22,7 @@ class Call:
         method: the verb.
         kinds: of the values, before the stamp.
         inputs: values, and answers of other calls.
+        on_asked: told the reference to the stamp, as often as it is asked.
 
     Attributes:
         life: of the seat, when it was asked last.
@@ -28,7 +30,15 @@ class Call:
         values: the answer, once it has arrived; the inputs are let go then.
     """
 
-    def __init__(self, seat: Seat, who: str, method: str, kinds: tuple[type, ...], inputs: tuple[Any, ...]) -> None:
+    def __init__(
+        self,
+        seat: Seat,
+        who: str,
+        method: str,
+        kinds: tuple[type, ...],
+        inputs: tuple[Any, ...],
+        on_asked: Callable[[Any], None],
+    ) -> None:
         self.seat = seat
         self.who = who
         self.method = method
@@ -39,6 +49,7 @@ class Call:
         self.life = 0
         self.actor_id = ""
         self._stored: dict[int, Any] = {}
+        self._on_asked = on_asked
         self.ask()
 
     def ask(self) -> None:
@@ -46,6 +57,7 @@ class Call:
         self.life, self.actor_id = self.seat.lives, self.seat.actor_id
         sent = [one.sent() if isinstance(one, Answer) else one for one in self.inputs]
         self.refs = getattr(self.seat.actor, self.method).options(num_returns=len(self.kinds) + 1).remote(*sent)
+        self._on_asked(self.refs[-1])
 
     def settle(self, values: list[Any]) -> None:
         """The answer has arrived."""

@@ -10,6 +10,7 @@ from ensemble.conduct.conductor import Conductor as Conducting
 from ensemble.conduct.models import conductor_sha256
 from ensemble.config import BandSettings
 from ensemble.errors import ConductorError
+from ensemble.journal import Where
 from ensemble.listen.listener import Listener
 from ensemble.threads import one_thread
 from ensemble.types import AudioClip, ConductorState, Heard
@@ -33,10 +34,11 @@ class Conductor:
         self._listener = Listener()
         self._heard: dict[bytes, Heard] = {}
         self._desks: dict[int, Conducting] = {}
-        self._status = Status("conductor", self._settings.conductor)
+        model = self._settings.conductor.rpartition("/")[2]
+        self._status = Status("conductor", f"{self._settings.name}, {model}", {"conductor": "conductor"})
 
     def __repr__(self) -> str:
-        return "Conductor()"
+        return f"Conductor({self._status.role})"
 
     def ready(self, seed: int) -> tuple[bytes, Stamp]:
         """Check what runs here, and load the weights; nothing, and a stamp.
@@ -54,12 +56,14 @@ class Conductor:
         """Hear the whole leader."""
         with stamped() as stamp, one_thread():
             heard = pack(self._listener.listen(unpack(leader, AudioClip)))
+        self._status.stage("listen", stamp["busy_s"])
         return heard, stamp
 
     def arrange(self, seed: int, heard: bytes, num_frames: int) -> tuple[bytes, Stamp]:
         """Write what every follower plays."""
         with stamped() as stamp, one_thread():
             parts = pack(self._conducting(seed).parts(self._opened(heard), num_frames))
+        self._status.stage("arrange", stamp["busy_s"])
         return parts, stamp
 
     def fork(self, seed: int, num_frames: list[int], *heards: bytes) -> tuple[bytes, Stamp]:
@@ -76,9 +80,15 @@ class Conductor:
         return state, stamp
 
     def conduct(
-        self, seed: int, heard: bytes, num_frames: int, block: tuple[int, int, bool], state: bytes
+        self,
+        seed: int,
+        heard: bytes,
+        num_frames: int,
+        block: tuple[int, int, bool],
+        state: bytes,
+        where: Where | None = None,
     ) -> tuple[bytes, bytes, Stamp]:
-        """One block's score, the state after it, and a stamp."""
+        """One block's score, the state after it, and a stamp. `where` is for the journal alone."""
         start_frame, stop_frame, is_last = block
         span = Block(start_frame=start_frame, stop_frame=stop_frame, is_last=is_last)
         with stamped() as stamp, one_thread():
@@ -86,7 +96,7 @@ class Conductor:
                 self._opened(heard), num_frames, span, unpack(state, ConductorState)
             )
             answer = pack(score), pack(after)
-        self._status.count("conductor", span.num_frames, stamp["busy_s"])
+        self._status.count("conductor", span.num_frames, stamp["busy_s"], where)
         return *answer, stamp
 
     def status(self) -> dict[str, object]:

@@ -6,6 +6,7 @@ from agents.presence import Stamp, check_packages, stamped
 from agents.status import Status
 from ensemble.config import FollowerSettings
 from ensemble.errors import VoiceError
+from ensemble.journal import Where
 from ensemble.play.checkpoint import weights_sha256
 from ensemble.play.player import make_player
 from ensemble.play.quantum import Player
@@ -28,11 +29,13 @@ class Instrument:
         self._weights = {FollowerSettings.model_validate_json(text): digest for text, digest in followers.items()}
         self._players: dict[tuple[int, int], dict[str, Player]] = {}
         self._status = Status(
-            ", ".join(one.name for one in self._weights), ", ".join(one.instrument for one in self._weights)
+            ", ".join(one.name for one in self._weights),
+            "; ".join(_plays(one) for one in self._weights),
+            {one.name: one.instrument for one in self._weights},
         )
 
     def __repr__(self) -> str:
-        return f"Instrument({self._status.name})"
+        return f"Instrument({'; '.join(f'{one.name}: {_plays(one)}' for one in self._weights)})"
 
     def ready(self, sample_rate: int, seed: int) -> tuple[bytes, Stamp]:
         """Load the voices.
@@ -57,13 +60,15 @@ class Instrument:
             state = pack(self._playing(sample_rate, seed)[part].start())
         return state, stamp
 
-    def play(self, part: str, sample_rate: int, seed: int, score: bytes, state: bytes) -> tuple[bytes, bytes, Stamp]:
-        """Play one block: the stem, the state after it, and a stamp."""
+    def play(
+        self, part: str, sample_rate: int, seed: int, score: bytes, state: bytes, where: Where | None = None
+    ) -> tuple[bytes, bytes, Stamp]:
+        """Play one block: the stem, the state after it, and a stamp. `where` is for the journal alone."""
         with stamped() as stamp, one_thread():
             cue = unpack(score, Score).cue(part)
             stem, after = self._playing(sample_rate, seed)[part].play(cue, unpack(state, PlayerState))
             answer = pack(stem), pack(after)
-        self._status.count(part, cue.num_frames, stamp["busy_s"])
+        self._status.count(part, cue.num_frames, stamp["busy_s"], where)
         return *answer, stamp
 
     def _playing(self, sample_rate: int, seed: int) -> dict[str, Player]:
@@ -81,3 +86,15 @@ class Instrument:
     def status(self) -> dict[str, object]:
         """What it plays, where, and how much it has done."""
         return self._status.describe()
+
+
+_ROLES = {
+    "bass": "bass line", "pad": "chords", "counter": "counter-melody", "double": "doubles the leader",
+    "drums": "drums", "transform": "the leader's line",
+}  # fmt: skip
+
+
+def _plays(one: FollowerSettings) -> str:
+    """What a part does, as a stage plan would put it: `electric_bass, bass line, voice electric_bass`."""
+    voice = one.voice.rpartition("/")[2]
+    return ", ".join(dict.fromkeys((one.instrument, _ROLES[one.role], f"voice {voice}")))

@@ -21,12 +21,16 @@ PACKAGES = ("ensemble", "agents", "cluster")
 
 
 class Stamp(TypedDict):
-    """What every answer carries beside its value: process, node, work, and the machine's kind."""
+    """What every answer carries beside its value: process, node, work, and the machine's kind.
+
+    ended_at: by that host's clock, in seconds since 1970.
+    """
 
     pid: int
     host: str
     node: str
     busy_s: float
+    ended_at: float
     fingerprint: str
 
 
@@ -60,11 +64,17 @@ def fingerprint_digest() -> str:
 def stamped() -> Iterator[Stamp]:
     """Time a piece of work; the stamp is complete when the block ends."""
     stamp = Stamp(
-        pid=os.getpid(), host=socket.gethostname(), node=_node(), busy_s=0.0, fingerprint=fingerprint_digest()
+        pid=os.getpid(),
+        host=socket.gethostname(),
+        node=_node(),
+        busy_s=0.0,
+        ended_at=0.0,
+        fingerprint=fingerprint_digest(),
     )
     began = time.perf_counter()
     yield stamp
     stamp["busy_s"] = time.perf_counter() - began
+    stamp["ended_at"] = time.time()
 
 
 @cache

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from functools import cached_property
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+from agents.gauges import RetrievalMetrics
 from agents.presence import Stamp, check_packages, stamped
 from agents.status import Status
+from ensemble import journal
 from ensemble.continuations import Wish
 from ensemble.retrieve.chunks import Described
 from ensemble.retrieve.library import Library
 from ensemble.retrieve.manifest import entry_of
 from ensemble.retrieve.opening import Place, open_filled, open_library
 from ensemble.retrieve.retriever import Retriever
+from ensemble.retrieve.search import Found
 from ensemble.retrieve.settings import RetrieveSettings
 from ensemble.threads import one_thread
 from ensemble.types import Heard
@@ -33,10 +38,11 @@ class Retrieval:
         self._settings = RetrieveSettings.model_validate_json(settings)
         self._opened = ExitStack()
         self._skipped: list[str] = []
-        self._status = Status("retrieval", self._settings.uri or "the corpus in the box")
+        self._status = Status("retrieval", _shelf(self._settings.uri))
+        self._metrics = RetrievalMetrics()
 
     def __repr__(self) -> str:
-        return "Retrieval()"
+        return f"Retrieval({self._status.role})"
 
     @cached_property
     def _library(self) -> Library:
@@ -46,7 +52,7 @@ class Retrieval:
     @cached_property
     def _retriever(self) -> Retriever:
         rows, described = self._library.known_rows(), self._library.described
-        return Retriever(rows, described, self._settings, self._skipped.append)
+        return Retriever(rows, described, self._settings, self._skip, self._searched)
 
     def ready(self) -> int:
         """Open the library, and put back what the store has lost.
@@ -68,9 +74,19 @@ class Retrieval:
             StoreError: the store cannot be asked.
         """
         with stamped() as stamp, one_thread():
-            found = pack(self._retriever.continuations(unpack(heard, Heard), unpack(wish, Wish)))
-        self._status.count("retrieval", 0, stamp["busy_s"])
+            chosen = self._retriever.continuations(unpack(heard, Heard), unpack(wish, Wish))
+            found = pack(chosen)
+        self._status.stage("retrieve", stamp["busy_s"])
+        for continuation in chosen:
+            self._metrics.seams(continuation)
         return found, stamp
+
+    def _skip(self, line: str) -> None:
+        self._skipped.append(line)
+        journal.note("skipped", why=line)
+
+    def _searched(self, found: Found) -> None:
+        self._metrics.searched(found.num_scored, found.recall_proxy)
 
     def skipped(self) -> list[str]:
         """What could not be used so far, one line each."""
@@ -97,10 +113,10 @@ class Keeper:
 
     def __init__(self, uri: str, folder: str) -> None:
         self._place = Place.of(uri, folder)
-        self._status = Status("keeper", uri)
+        self._status = Status("keeper", _shelf(uri))
 
     def __repr__(self) -> str:
-        return "Keeper()"
+        return f"Keeper({self._status.role})"
 
     @cached_property
     def _library(self) -> Library:
@@ -146,3 +162,11 @@ class Keeper:
         """Let another process open the library."""
         self._library.close()
         self.__dict__.pop("_library", None)
+
+
+def _shelf(uri: str) -> str:
+    """A store by a name that gives no secret away: a folder's last part, a server's host and port."""
+    if not uri:
+        return "the corpus in the box"
+    address = urlsplit(uri)
+    return f"{address.hostname}:{address.port}" if address.hostname else Path(uri).name

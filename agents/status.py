@@ -1,51 +1,119 @@
-"""What an actor has done, for `ensemble status` and for the metrics of the Ray dashboard."""
+"""What an actor has done, for `ensemble status`, for the metrics of the Ray dashboard, and for its journal."""
 
 from __future__ import annotations
 
 import os
 import socket
 import time
+from collections import defaultdict, deque
+from collections.abc import Mapping, Sequence
 
+import psutil
+
+from agents.gauges import Metrics, gpu_bytes
+from agents.heartbeat import Heartbeat
+from agents.logbook import open_logbook, render_id
+from ensemble import journal
 from ensemble.clock import FRAME_RATE_HZ
 
-_BLOCK_SECONDS = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0]
+RECENT_BLOCKS = 200
+"""Percentiles and the real-time factor are taken over so many."""
 
 
 class Status:
-    """Counts blocks, frames and seconds of work; exports them as `ray_ensemble_*` metrics."""
+    """Counts blocks, frames and seconds of work; exports them as `ray_ensemble_*` metrics, and notes every block.
 
-    def __init__(self, name: str, role: str) -> None:
-        from ray.util.metrics import Counter, Histogram
+    Args:
+        name: of the seat: its parts, or what it is.
+        role: what it plays or does there, in words.
+        instruments: by part, of those who play.
+    """
 
+    def __init__(self, name: str, role: str, instruments: Mapping[str, str] | None = None) -> None:
         self.name = name
-        self._role = role
+        self.role = role
+        self._instruments = dict(instruments or {})
+        self._metrics = Metrics()
         self._since = time.time()
         self._blocks = 0
         self._frames = 0
         self._busy_s = 0.0
-        self._block_counter = Counter("ensemble_blocks_total", "Blocks played", tag_keys=("part",))
-        self._block_seconds = Histogram(
-            "ensemble_block_seconds", "Seconds of work per block", boundaries=_BLOCK_SECONDS, tag_keys=("part",)
-        )
+        self._recent: dict[str, deque[tuple[int, float]]] = defaultdict(lambda: deque(maxlen=RECENT_BLOCKS))
+        self._process = psutil.Process()
+        self._heartbeat = Heartbeat(self._repeat)
+        open_logbook(self.name)
+        journal.note("seated", part=name, role=role)
 
-    def count(self, part: str, num_frames: int, busy_s: float) -> None:
-        """One block more."""
+    def count(self, part: str, num_frames: int, busy_s: float, where: journal.Where | None = None) -> None:
+        """One block more.
+
+        Args:
+            part: whose.
+            num_frames: of music.
+            busy_s: that it took.
+            where: which block of what, where that is known.
+        """
         self._blocks += 1
         self._frames += num_frames
         self._busy_s += busy_s
-        self._block_counter.inc(tags={"part": part})
-        self._block_seconds.observe(busy_s, tags={"part": part})
+        self._recent[part].append((num_frames, busy_s))
+        self._metrics.block_seconds.observe(busy_s, tags=self._tags(part))
+        take, block = (where.take, where.block) if where else (None, None)
+        journal.note("block", part=part, take=take, block=block, frames=num_frames, busy_s=round(busy_s, 6))
+
+    def stage(self, name: str, busy_s: float) -> None:
+        """One piece of work that is no block: listening, writing the parts."""
+        self._busy_s += busy_s
+        self._metrics.stage_seconds.observe(busy_s, tags={"stage": name})
+        journal.note(name, part=self.name, busy_s=round(busy_s, 6))
 
     def describe(self) -> dict[str, object]:
         """Everything a person asks: who, what, where, how much, how fast."""
-        played_s = self._frames / FRAME_RATE_HZ
+        recent = [block for blocks in list(self._recent.values()) for block in list(blocks)]
+        busy = sorted(busy_s for _, busy_s in recent)
         return {
             "name": self.name,
-            "role": self._role,
+            "role": self.role,
+            "render": render_id(),
             "host": socket.gethostname(),
             "pid": os.getpid(),
+            "gpu": _gpu(),
             "up_s": round(time.time() - self._since, 1),
             "blocks": self._blocks,
-            "music_s": round(played_s, 2),
-            "realtime_factor": round(played_s / self._busy_s, 1) if self._busy_s else None,
+            "music_s": round(self._frames / FRAME_RATE_HZ, 2),
+            "realtime_factor": _realtime_factor(recent),
+            "block_p50_ms": _quantile_ms(busy, 0.5),
+            "block_p99_ms": _quantile_ms(busy, 0.99),
+            "resident_mb": round(self._process.memory_info().rss / 1e6, 1),
+            "gpu_mb": round(gpu_bytes() / 1e6, 1),
         }
+
+    def _tags(self, part: str) -> dict[str, str]:
+        return {"part": part, "instrument": self._instruments.get(part, part)}
+
+    def _repeat(self) -> None:
+        """Set every gauge again."""
+        self._metrics.repeat(self.name, self._process.memory_info().rss, gpu_bytes())
+        for part, blocks in list(self._recent.items()):
+            factor = _realtime_factor(list(blocks))
+            if factor is not None:
+                self._metrics.realtime.set(factor, tags=self._tags(part))
+
+
+def _realtime_factor(blocks: Sequence[tuple[int, float]]) -> float | None:
+    """Seconds of music per second of work."""
+    frames, busy_s = sum(frames for frames, _ in blocks), sum(busy_s for _, busy_s in blocks)
+    return round(frames / FRAME_RATE_HZ / busy_s, 2) if frames and busy_s else None
+
+
+def _gpu() -> str | None:
+    """Which GPUs Ray gave to this actor."""
+    import ray
+
+    given = ray.get_runtime_context().get_accelerator_ids().get("GPU", [])
+    return ",".join(given) or None
+
+
+def _quantile_ms(rising: list[float], share: float) -> float | None:
+    """A quantile of some seconds, in ms."""
+    return round(1000 * rising[min(int(share * len(rising)), len(rising) - 1)], 1) if rising else None

@@ -12,9 +12,11 @@ from ray.exceptions import ActorDiedError, ActorUnavailableError, GetTimeoutErro
 
 from agents.calls import Answer, Call
 from agents.hall import Hall
+from agents.meters import Meters
 from agents.presence import Stamp, fingerprint_digest
 from agents.recovery import Action, Cause, Loss, Rules, decide
 from agents.seating import Seat
+from ensemble import journal
 from ensemble.band import Tally
 from ensemble.errors import BandError, DeadlineError, EnsembleError
 from ensemble.plan import Incident
@@ -35,11 +37,13 @@ class Supervisor:
     Args:
         hall: the seats.
         rules: for losses.
+        meters: what is asked and answered is measured.
     """
 
-    def __init__(self, hall: Hall, rules: Rules) -> None:
+    def __init__(self, hall: Hall, rules: Rules, meters: Meters) -> None:
         self._hall = hall
         self._rules = rules
+        self._meters = meters
         self._open: dict[Call, None] = {}
         self._incidents: list[Incident] = []
         self._replays: dict[str, int] = defaultdict(int)
@@ -49,7 +53,8 @@ class Supervisor:
 
     def ask(self, seat: Seat, who: str, method: str, kinds: tuple[type, ...], *inputs: Any) -> list[Answer]:
         """Ask one seat on behalf of a part or an office: one answer for each kind of value."""
-        call = Call(seat, who, method, kinds, inputs)
+        where = journal.where_now() if method in PLAYING else None
+        call = Call(seat, who, method, kinds, inputs, lambda stamp: self._meters.asked(who, where, stamp))
         self._open[call] = None
         return [Answer(call, index) for index in range(len(kinds))]
 
@@ -159,6 +164,7 @@ class Supervisor:
         action = decide(loss, self._rules)
         if action is Action.WAIT:
             return
+        journal.note("lost", part=seat.name, cause=cause.value, action=action.value)
         at_s = time.monotonic() - self._began
         self._incidents.append(Incident(who=seat.name, cause=cause.value, action=action.value, at_s=round(at_s, 3)))
         if action is Action.GIVE_UP:

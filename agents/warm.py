@@ -14,7 +14,7 @@ from agents.names import NAMESPACE
 from agents.seating import LIGHT_CPUS
 from ensemble.config import BandSettings
 from ensemble.errors import BandError, EnsembleError
-from ensemble.rendering import DEFAULT_RATE, weights_of
+from ensemble.order import DEFAULT_RATE, weights_of
 
 READY_S = 120.0
 

@@ -54,9 +54,11 @@ def status(
     as_json: AsJson = False,
 ) -> None:
     """Show who is playing on a Ray, where, and how fast."""
-    from functools import partial
+    from cluster.status_monitor import show_status
+    from cluster.watching import watching
 
-    from cluster.monitor import show_status
-    from cluster.watching import who_plays
-
-    show_status(partial(who_plays, address), watch=watch, as_json=as_json)
+    with watching(address) as look:
+        if as_json:
+            print_json(look())
+        else:
+            show_status(look, watch=watch)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from rich.console import Console
-from rich.live import Live
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
+
+from ensemble.journal import note
 
 if TYPE_CHECKING:
     from cluster.doctor import Finding
@@ -67,6 +67,7 @@ class Monitor(contextlib.ExitStack):
     def stage(self, name: str) -> None:
         """A stage begins."""
         self._stage = name
+        note("stage", stage=name)
         words = _WORDS.get(name, name)
         self._bar.update(self._task, description=words, total=None)
         if not self._quiet and not ERR.is_terminal:
@@ -78,8 +79,9 @@ class Monitor(contextlib.ExitStack):
             ERR.print(sentence)
 
 
-def show_render(out: Path, manifest: Manifest) -> None:
+def show_render(out: str, manifest: Manifest) -> None:
     """What was heard, who played, where it lies."""
+    from ensemble.storage import shown
     from ensemble.takes import AS_GIVEN
     from ensemble.takes import take_name as take_name_of
 
@@ -112,10 +114,10 @@ def show_render(out: Path, manifest: Manifest) -> None:
     where = "in this process" if execution.band_kind == "local" else f"by {execution.actors} Ray actors"
     restarts = f", {execution.restarts} restarted" if execution.restarts else ""
     OUT.print(f"{execution.duration_s:.1f} s of music {where} in {execution.seconds['total']:.1f} s{restarts}")
-    OUT.print(f"report: {out / 'report.html'}")
+    OUT.print(f"report: {shown(out.rstrip('/'))}/report.html")
 
 
-def show_verification(folder: Path, result: Verification) -> None:
+def show_verification(folder: str, result: Verification) -> None:
     """Every file, and whether it came out the same."""
     table = Table("file", "on disk", "played again", box=None, pad_edge=False)
     for check in result.checks:
@@ -126,7 +128,9 @@ def show_verification(folder: Path, result: Verification) -> None:
     OUT.print(table)
     if not result.same_machine:
         OUT.print(f"another kind of machine ({', '.join(result.changed)}): compared at -90 dB")
-    OUT.print(f"{folder}: {'verified' if result.is_good else 'NOT reproduced'}")
+    from ensemble.storage import shown
+
+    OUT.print(f"{shown(folder)}: {'verified' if result.is_good else 'NOT reproduced'}")
 
 
 def show_heard(leader: Path, duration_s: float, heard: Heard, out: Path | None) -> None:
@@ -144,30 +148,6 @@ def show_heard(leader: Path, duration_s: float, heard: Heard, out: Path | None) 
     if out is not None:
         table.add_row("written", str(out))
     OUT.print(table)
-
-
-def show_status(ask: Callable[[], list[dict[str, Any]]], *, watch: bool, as_json: bool) -> None:
-    """Who plays, once or every second."""
-    if as_json:
-        OUT.print_json(json.dumps(ask()))
-        return
-    if not watch:
-        OUT.print(_status_table(ask()))
-        return
-    with Live(_status_table(ask()), console=OUT, refresh_per_second=2) as live:
-        while True:
-            time.sleep(1.0)
-            live.update(_status_table(ask()))
-
-
-def _status_table(rows: Sequence[dict[str, Any]]) -> Table | str:
-    if not rows:
-        return "nobody is playing"
-    columns = ("name", "role", "ray", "host", "pid", "up_s", "blocks", "music_s", "realtime_factor")
-    table = Table(*(name.replace("_", " ") for name in columns), box=None, pad_edge=False)
-    for row in rows:
-        table.add_row(*(str(row.get(name, "-")) for name in columns))
-    return table
 
 
 def show_examination(findings: Sequence[Finding]) -> None:

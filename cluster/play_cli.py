@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
 import os
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cluster.printing import AsJson, print_json
+from cluster.where import Actors, Address, Local, MixedDevices, Spread, Where, seating
 from ensemble.errors import ConfigError, OutputError
 
 if TYPE_CHECKING:
     from ensemble.listen.overrides import Overrides
     from ensemble.perform import Pace
     from ensemble.plan import Extension
-    from ensemble.rendering import Seat
 
 playing = typer.Typer()
 
@@ -33,31 +31,20 @@ class Rate(StrEnum):
     R48 = "48000"
 
 
-Local = Annotated[bool, typer.Option("--local", help="Play in this process, without Ray.")]
-Actors = Annotated[int | None, typer.Option(min=1, help="Share the parts among so many instrument actors.")]
 BlockFrames = Annotated[int, typer.Option(min=1, help="Block length in frames of 10 ms; never changes the sound.")]
 Dashboard = Annotated[bool, typer.Option("--dashboard", help="Serve the Ray dashboard meanwhile.")]
-Address = Annotated[
-    str | None,
-    typer.Option(
-        envvar="RAY_ADDRESS",
-        help="The Ray to play on: auto, HOST:PORT, ray://HOST:PORT, or local (one of our own). If absent: the one "
-        "that `ensemble up` keeps, or one of our own.",
-    ),
-]
-Spread = Annotated[bool, typer.Option("--spread", help="Seat the band over many nodes, not together on few.")]
-MixedDevices = Annotated[
-    bool, typer.Option("--mixed-devices", help="Let nodes of another kind of machine join; bytes may differ then.")
-]
 
 
 @playing.command()
 def render(
     leader: Annotated[
-        Path | None,
-        typer.Argument(help="What to follow: a recording, or a melody (.krn, .mid); the bundled guitar if absent."),
+        str | None,
+        typer.Argument(
+            help="What to follow: a recording, or a melody (.krn, .mid), or its URL; many: a folder, or a list of them "
+            "(.txt, .yaml). The bundled guitar if absent."
+        ),
     ] = None,
-    out: Annotated[Path, typer.Option("--out", "-o", help="The folder to fill.")] = Path("ensemble-out"),
+    out: Annotated[str, typer.Option("--out", "-o", help="The folder or URL to fill.")] = "ensemble-out",
     band: Annotated[str, typer.Option(help="A shipped band (rock, quartet) or a YAML file.")] = "rock",
     seed: Annotated[int, typer.Option(min=0, help="Of every random decision.")] = 0,
     rate: Annotated[Rate, typer.Option(help="Sample rate of what is written, in Hz.")] = Rate.R48,
@@ -86,18 +73,32 @@ def render(
     resume: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Go on with the render in this folder that was broken off.")
     ] = None,
+    log: Annotated[Path | None, typer.Option(metavar="FILE", help="Add what happens, one JSON line each.")] = None,
+    trace: Annotated[
+        Path | None, typer.Option(metavar="FILE.json", help="Write who worked when, for chrome://tracing or Perfetto.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Let a band follow a recording or a melody: stems, mix, MIDI, a manifest and a report."""
+    """Let a band follow a recording or a melody, or many: stems, mix, MIDI, a manifest and a report."""
+    from cluster.batch_cli import is_roster, render_many
     from cluster.monitor import Monitor, show_render
+    from cluster.recording import recording
 
-    with Monitor(quiet=as_json) as monitor:
+    where = Where(local=local, address=address, actors=actors, spread=spread, mixed_devices=mixed_devices)
+    if leader is not None and is_roster(leader):
+        asked: dict[str, Any] = {"seed": seed, "sample_rate": int(rate.value), "voice": voice}
+        asked["overrides"] = _overrides(tempo, key, chords)
+        asked["extension"] = _extension(extend, top_k, index, retrieval)
+        how = {"where": where, "dashboard": dashboard, "block_frames": block_frames}
+        render_many(Path(leader), out, band, asked, how, force=force, as_json=as_json)
+        return
+
+    with Monitor(quiet=as_json) as monitor, recording(log, trace, monitor.say):
         monitor.stage("load")
         from ensemble.rendering import render as produce
         from ensemble.rendering import resume as go_on
 
-        where = Where(local=local, address=address, actors=actors, spread=spread, mixed_devices=mixed_devices)
-        seat, pace = _seat(monitor, where, dashboard=dashboard), _pace(block_frames)
+        seat, pace = seating(monitor, where, dashboard=dashboard), _pace(block_frames)
         overrides = _overrides(tempo, key, chords)
         extension = _extension(extend, top_k, index, retrieval)
 
@@ -107,7 +108,7 @@ def render(
         if resume is not None:
             if leader is not None:
                 raise ConfigError("--resume", "goes on with the leader that it has", "leave the leader out")
-            out = resume
+            out = str(resume)
             manifest = go_on(out, seat=seat, pace=pace, on_progress=monitor.progress, on_take=can_be_heard)
         else:
             manifest = produce(
@@ -116,14 +117,15 @@ def render(
                 on_take=can_be_heard,
             )  # fmt: skip
     if as_json:
-        print_json({"out": str(out), "report": str(out / "report.html"), "manifest": manifest.model_dump(mode="json")})
+        report = f"{out.rstrip('/')}/report.html"
+        print_json({"out": out, "report": report, "manifest": manifest.model_dump(mode="json")})
     else:
         show_render(out, manifest)
 
 
 @playing.command()
 def verify(
-    folder: Annotated[Path, typer.Argument(help="A folder that render wrote.")],
+    folder: Annotated[str, typer.Argument(help="A folder that render wrote, or its URL.")],
     local: Local = False,
     address: Address = None,
     actors: Actors = None,
@@ -135,10 +137,11 @@ def verify(
 
     with Monitor(quiet=as_json) as monitor:
         monitor.stage("load")
+        from ensemble.transfer import fetched_render
         from ensemble.verify import verify as compare
 
-        seat = _seat(monitor, Where(local=local, address=address, actors=actors))
-        result = compare(folder, seat, _pace(block_frames), monitor.progress)
+        seat = seating(monitor, Where(local=local, address=address, actors=actors))
+        result = compare(monitor.enter_context(fetched_render(folder)), seat, _pace(block_frames), monitor.progress)
     if as_json:
         from dataclasses import asdict
 
@@ -217,78 +220,10 @@ def _located(uri: str, folder: Path) -> str:
     return uri if "://" in uri or not uri else str((folder / Path(uri).expanduser()).absolute())
 
 
-def _fill_the_box(monitor: Any) -> None:
-    """Index the corpus that comes with the package, once: it would hold up the band."""
-    from ensemble.retrieve.opening import open_filled
-    from ensemble.retrieve.settings import RetrieveSettings
-
-    with open_filled(RetrieveSettings(), monitor.progress):
-        pass
-
-
 def _pace(block_frames: int) -> Pace:
     from ensemble.perform import Pace
 
     return Pace(block_frames=block_frames)
-
-
-class Where(NamedTuple):
-    """Where a band is wanted to sit."""
-
-    local: bool = False
-    address: str | None = None
-    actors: int | None = None
-    spread: bool = False
-    mixed_devices: bool = False
-
-
-def _seat(monitor: Any, where: Where, *, dashboard: bool = False) -> Seat:
-    """How this command seats a band: compile what is not yet compiled, then in this process or on a Ray."""
-    if where.local and (where.actors or dashboard or where.spread):
-        raise ConfigError("--local", "plays without actors or dashboard", "leave out --actors, --spread, --dashboard")
-
-    def seat(plan: Any) -> Any:
-        from ensemble.play.warm import compile_kernels, kernels_are_cached
-
-        if not kernels_are_cached():
-            monitor.say("compiling the synthesis kernels for this machine, once")
-        compile_kernels()
-        if plan.extension is not None and not plan.continuations and not plan.extension.retrieve.uri:
-            _fill_the_box(monitor)
-        if where.local:
-            from ensemble.band import LocalBand
-
-            return LocalBand(plan)
-        _enter_ray(monitor, where.address, dashboard=dashboard)
-        monitor.stage("seat the band")
-        from agents import RayBand
-        from agents.presence import fingerprint_digest
-        from cluster.stage import Strategy, stager
-
-        strategy = Strategy.SPREAD if where.spread else Strategy.PACK
-        seats = stager(strategy=strategy, mixed_devices=where.mixed_devices, fingerprint=fingerprint_digest())
-        return RayBand(plan, actors=where.actors, stager=seats)
-
-    return seat
-
-
-def _enter_ray(monitor: Any, address: str | None, *, dashboard: bool) -> None:
-    """Join the Ray that is named or kept; start one where there is none."""
-    from cluster.joining import joined_ray
-    from cluster.keeping import kept
-    from cluster.session import local_ray
-
-    # Ray prints its own words about lost workers; ours come with the result, and --json must stay JSON.
-    monitor.enter_context(contextlib.redirect_stdout(io.StringIO()))
-    ray = kept() if address is None else None
-    if ray is not None or address not in (None, "local"):
-        monitor.stage("join Ray")
-        monitor.enter_context(joined_ray(ray.address if ray is not None else str(address)))
-        return
-    monitor.stage("start Ray")
-    url = monitor.enter_context(local_ray(dashboard=dashboard))
-    if url:
-        monitor.say(f"Ray dashboard: {url}")
 
 
 def _write_whole(path: Path, text: str) -> None:

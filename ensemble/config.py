@@ -17,7 +17,7 @@ S = TypeVar("S", bound="Settings")
 Device = Literal["auto", "cpu", "cuda"]
 BUILT_IN_VOICES = ("naive", "seeded")
 LEADER_GAIN = "leader-gain"
-RESERVED_NAMES = ("conductor", "leader", "listener", "mix")
+RESERVED_NAMES = ("conductor", "leader", "listener", "mix", "retrieval")
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
 
 

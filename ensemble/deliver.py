@@ -31,7 +31,16 @@ NEW, OLD, GIVEN = "new", "old", "given"
 _WRITING: set[Path] = set()
 """The partial folders that this process writes at the moment."""
 RESUME = "ensemble render --resume"
-_WRITER = f"{socket.gethostname()}-{os.getpid()}"
+
+
+def writer() -> str:
+    """Who writes: what this process puts into the names of its partial folders."""
+    return f"{socket.gethostname()}-{os.getpid()}"
+
+
+def is_ours(name: str) -> bool:
+    """Whether a render writes a file or folder of this name into its folder."""
+    return _OURS.fullmatch(name) is not None
 
 
 class Delivery:
@@ -94,7 +103,7 @@ def delivery(out: Path, *, force: bool) -> Iterator[Delivery]:
         made = _make(out)
         aside = _aside(out)
     except OSError as error:
-        raise _refused(out, error) from error
+        raise refused(out, error) from error
     with _lent(aside, out, made):
         earlier = _earlier(out, aside, force=force)
         (aside / NEW).mkdir()
@@ -121,7 +130,7 @@ def taken_over(out: Path) -> Iterator[Delivery]:
         aside.rmdir()
         left[-1].rename(aside)
     except OSError as error:
-        raise _refused(out, error) from error
+        raise refused(out, error) from error
     with _lent(aside, out, []):
         given = {path.name for path in (aside / GIVEN).iterdir()}
         earlier = [path for path in _earlier(out, aside, force=True, given=given) if path.name not in given]
@@ -151,7 +160,7 @@ def _lent(aside: Path, out: Path, made: list[Path]) -> Iterator[None]:
 
 def _told(error: OSError | EnsembleError, out: Path, *, keeps: bool) -> EnsembleError:
     """The error for people, with the way to go on where there is one."""
-    known = _refused(out, error) if isinstance(error, OSError) else error
+    known = refused(out, error) if isinstance(error, OSError) else error
     if not keeps or RESUME in known.cure:
         return known
     cure = f"what was played is kept: `{RESUME} {out}` goes on"
@@ -159,7 +168,7 @@ def _told(error: OSError | EnsembleError, out: Path, *, keeps: bool) -> Ensemble
 
 
 def _aside(out: Path) -> Path:
-    return Path(tempfile.mkdtemp(prefix=f"{_PARTIAL}{_WRITER}-", dir=out))
+    return Path(tempfile.mkdtemp(prefix=f"{_PARTIAL}{writer()}-", dir=out))
 
 
 def _is_resumable(aside: Path) -> bool:
@@ -239,7 +248,47 @@ def _clear(aside: Path, out: Path) -> None:
     shutil.rmtree(aside, ignore_errors=True)
 
 
-def _refused(out: Path, error: OSError) -> OutputError:
+def clear_after(out: Path, dead: str) -> None:
+    """Clear away what a writer that was killed left in `out`, where nobody else writes.
+
+    A render whose manifest is there stays; what was moved in before its manifest goes.
+
+    Args:
+        out: the folder; it goes, too, if nothing is left in it.
+        dead: as `writer` said it in that process.
+    """
+    partials = [path for path in _partials(out) if path.name.startswith(f"{_PARTIAL}{dead}-")]
+    for partial in partials:
+        _clear(partial, out)
+    if partials and not (out / "manifest.json").exists():
+        for path in out.iterdir():
+            if is_ours(path.name):
+                _remove(path)
+    with contextlib.suppress(OSError):  # only the empty one goes
+        out.rmdir()
+
+
+def _partials(out: Path) -> list[Path]:
+    try:
+        return [path for path in out.iterdir() if path.name.startswith(_PARTIAL)]
+    except OSError:
+        return []
+
+
+def holds_only_partials(out: Path) -> bool:
+    """Whether nothing lies in a folder but what renders are still writing, or left."""
+    return all(path.name.startswith(_PARTIAL) for path in out.iterdir())
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def refused(out: str | Path, error: OSError) -> OutputError:
+    """A folder that cannot be written, in one line."""
     full = error.errno in (errno.ENOSPC, errno.EDQUOT)
     cure = "make room and render again" if full else "name a folder that can be written"
     return OutputError(str(out), f"cannot be written ({error.strerror or error})", cure)

@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 
-from ensemble import clock
+from ensemble import clock, journal
 from ensemble.band import Band, Promise
 from ensemble.continuations import Continuation, Wish
 from ensemble.lead import Lead
@@ -216,6 +216,7 @@ def _play(
             start = kept.stop_frame
             states = _States(band.hold(kept.conducting), {name: band.hold(kept.playing[name]) for name in names})
         for block in clock.blocks(one.num_frames, pace.block_frames, start, stop):
+            journal.go_to(shared_by, block.start_frame, block.num_frames)
             score, conducting = band.conduct(one.heard, one.num_frames, block, states.conducting)
             played = {name: band.play(name, score, states.playing[name]) for name in names}
             states = _States(conducting, {name: after for name, (_, after) in played.items()})
@@ -228,6 +229,7 @@ def _play(
     forked = go_on(leading[0], everyone, start, 0, common)
     for one in leading:
         go_on(one, (one.name,), forked, common, one.num_frames)
+    journal.go_to()
     deliver_all()
     return tuple(takes)
 

@@ -17,6 +17,7 @@ from ensemble.errors import VerifyError
 from ensemble.listen.overrides import Overrides
 from ensemble.retrieve.settings import RetrieveSettings
 
+MANIFEST = "manifest.json"
 MANIFEST_VERSION = 1
 MAX_EXTEND_S = 600.0
 LIBRARIES = (
@@ -173,20 +174,31 @@ class Manifest(Settings):
             VerifyError: there is none, or it is not one of this version.
         """
         try:
-            document = json.loads(path.read_text(encoding="utf-8"))
+            content = path.read_bytes()
         except OSError as error:
             problem = f"cannot be read ({error.strerror})"
             raise VerifyError(str(path), problem, "name a folder that render wrote") from error
-        except ValueError as error:
-            raise VerifyError(str(path), "is not JSON", "render again") from error
+        return Manifest.parse(content, str(path))
+
+    @staticmethod
+    def parse(content: bytes, what: str) -> Manifest:
+        """Read what `write` wrote; `what` is the file's name in messages.
+
+        Raises:
+            VerifyError: it is not a manifest of this version.
+        """
+        try:
+            document = json.loads(content)
+        except (ValueError, RecursionError) as error:
+            raise VerifyError(what, "is not JSON", "render again") from error
         found = document.get("version") if isinstance(document, dict) else None
         if found != MANIFEST_VERSION:
-            raise VerifyError(str(path), f"is of manifest version {found}", f"this release reads {MANIFEST_VERSION}")
+            raise VerifyError(what, f"is of manifest version {found}", f"this release reads {MANIFEST_VERSION}")
         try:
             return Manifest.model_validate(document)
         except ValidationError as error:
             place, problem = first_complaint(error)
-            raise VerifyError(str(path), f"{place}: {problem}", "render again") from error
+            raise VerifyError(what, f"{place}: {problem}", "render again") from error
 
 
 def _installed(package: str) -> str:

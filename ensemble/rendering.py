@@ -10,12 +10,12 @@ from pathlib import Path
 from ensemble import clock, demo
 from ensemble.audio.files import printable
 from ensemble.band import Band, LocalBand, Tally
-from ensemble.conduct.models import conductor_sha256
-from ensemble.config import BandSettings, load_band, located_voice
-from ensemble.deliver import Delivery, delivery, receipt, taken_over
+from ensemble.config import BandSettings
+from ensemble.deliver import Delivery, receipt, taken_over
 from ensemble.errors import OutputError, VerifyError
 from ensemble.lead import LEADER, Lead, take_in, take_up
 from ensemble.listen.overrides import Overrides
+from ensemble.order import DEFAULT_BAND, DEFAULT_RATE, Order, weights_of
 from ensemble.perform import Pace, Performance, perform
 from ensemble.plan import (
     Execution,
@@ -27,16 +27,14 @@ from ensemble.plan import (
     ensemble_version,
     fingerprint,
 )
-from ensemble.play.checkpoint import weights_sha256
 from ensemble.report import write_report
 from ensemble.studio import OnProgress, OnTake, Studio
 from ensemble.tape import Tape, read_tape
+from ensemble.transfer import destination, fetched
 from ensemble.types import Heard
 
 Seat = Callable[[RenderPlan], Band]
 """Seats the players of a plan: `LocalBand`, or one that puts them on a cluster."""
-DEFAULT_BAND = "rock"
-DEFAULT_RATE = 48_000
 
 
 def render(
@@ -58,8 +56,8 @@ def render(
     """Let a band follow a recording, or a melody in **kern or MIDI, which is then sounded and known by heart.
 
     Args:
-        leader: the recording or score; `None` plays the bundled one.
-        out: the folder to fill; made if absent, refused if not empty.
+        leader: the recording or score, or its URL; `None` plays the bundled one.
+        out: the folder to fill, or the URL of one; made if absent, refused if not empty.
         band: a shipped band's name, the path of a YAML file, or settings.
         seed: of every random decision.
         sample_rate: of everything written: 16000, 32000, 44100 or 48000 Hz.
@@ -79,30 +77,31 @@ def render(
     Raises:
         EnsembleError: one line that says what is wrong and what to do; `out` is then as it was.
     """
+    order = Order.of(band, seed=seed, sample_rate=sample_rate, voice=voice, overrides=overrides, extension=extension)
+    return fulfil(order, leader, out, force=force, seat=seat, pace=pace, on_progress=on_progress, on_take=on_take)
+
+
+def fulfil(
+    order: Order,
+    leader: str | Path | None,
+    out: str | Path,
+    *,
+    force: bool = False,
+    seat: Seat = LocalBand,
+    pace: Pace | None = None,
+    on_progress: OnProgress | None = None,
+    on_take: Callable[[Path], None] | None = None,
+) -> Manifest:
+    """Render what was ordered; see `render`."""
     began = time.perf_counter()
     progress = on_progress or (lambda _stage, _done, _total: None)
     pace = pace or Pace()
-    settings = band if isinstance(band, BandSettings) else load_band(band)
-    if voice is not None:
-        settings = settings.with_voice(located_voice(voice, Path.cwd()))
-    clock.hop_samples(sample_rate)
-    weights = weights_of(settings)
-    source = demo.leader_path() if leader is None else Path(leader)
+    given = demo.leader_path() if leader is None else leader
 
-    with delivery(Path(out), force=force) as folder:
+    with destination(out, force=force) as folder, fetched(given) as source:
         progress("read", 0, 1)
-        lead = take_in(source, sample_rate, folder.path)
-        plan = RenderPlan(
-            leader_sha256=lead.clip.digest,
-            score_sha256=lead.score_sha256,
-            sample_rate=sample_rate,
-            seed=seed,
-            band=settings,
-            weights_sha256=weights,
-            overrides=overrides or Overrides(),
-            extension=extension,
-        )
-
+        lead = take_in(source, order.sample_rate, folder.path)
+        plan = order.plan(lead.clip.digest, lead.score_sha256)
         tape = Tape(folder.tape_path)
         tape.note_plan(plan, printable(Path(source.name)), lead.source_sha256)
         return _fill(folder, lead, plan, tape, Path(out), seat, pace, progress, on_take, began=began)
@@ -188,28 +187,17 @@ def _fill(
     return manifest
 
 
-def weights_of(band: BandSettings) -> dict[str, str]:
-    """The sha256 of every voice file, by part, and of the conductor's as `conductor`.
-
-    Raises:
-        EnsembleError: one cannot be read.
-    """
-    weights = {follower.name: digest for follower in band.followers if (digest := weights_sha256(follower.voice))}
-    if digest := conductor_sha256(band.conductor):
-        weights["conductor"] = digest
-    return weights
-
-
 def check_weights(plan: RenderPlan) -> None:
     """Make sure that the voices and the conductor are the plan's.
 
     Raises:
         VerifyError: one of them is another file now.
     """
+    now = weights_of(plan.band)
     for follower in plan.band.followers:
-        if weights_sha256(follower.voice) != plan.weights_sha256.get(follower.name):
+        if now.get(follower.name) != plan.weights_sha256.get(follower.name):
             raise VerifyError(follower.voice, f"is not the voice that {follower.name!r} played", "restore its weights")
-    if conductor_sha256(plan.band.conductor) != plan.weights_sha256.get("conductor"):
+    if now.get("conductor") != plan.weights_sha256.get("conductor"):
         raise VerifyError(plan.band.conductor, "is not the conductor that led the band", "restore its weights")
 
 

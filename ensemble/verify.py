@@ -63,7 +63,7 @@ def verify(folder: Path, seat: Seat, pace: Pace, on_progress: OnProgress) -> Ver
     if manifest.plan.extension is not None and not manifest.plan.continuations:  # never search where a stranger says
         raise VerifyError(str(folder / "manifest.json"), "does not say how the leader goes on", "render again")
     expected = {f"{take}/{name}": was for take, kept in manifest.takes.items() for name, was in kept.files.items()}
-    if not expected or not all(_stays_inside(name) for name in expected):
+    if not expected or not all(stays_inside(name) for name in expected):
         raise VerifyError(str(folder / "manifest.json"), "does not list a render's files", "render again")
     lead = take_up(folder, manifest.plan, manifest.source)
     if receipt(folder / LEADER) != manifest.leader:
@@ -81,7 +81,8 @@ def verify(folder: Path, seat: Seat, pace: Pace, on_progress: OnProgress) -> Ver
     return Verification(checks=tuple(checks), same_machine=not changed, changed=changed)
 
 
-def _stays_inside(name: str) -> bool:
+def stays_inside(name: str) -> bool:
+    """Whether a relative name leads nowhere else."""
     path = PurePosixPath(name)
     return not path.is_absolute() and ".." not in path.parts
 

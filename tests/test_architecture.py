@@ -20,6 +20,7 @@ KEPT_TO = {
     "pymilvus": ("ensemble/retrieve/milvus.py",),
     "msgpack": ("ensemble/wire.py",),
     "lightning": ("ensemble/train/*",),
+    "fsspec": ("ensemble/storage.py",),
     "rich": ("cluster/monitor.py", "cluster/*_monitor.py", "cluster/cli.py"),
     "typer": ("cluster/cli.py", "cluster/*_cli.py", "cluster/printing.py"),
 }

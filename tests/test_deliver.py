@@ -6,23 +6,11 @@ import socket
 from pathlib import Path
 
 import pytest
+from empty_manifest import manifest
 
-from ensemble.config import load_band
 from ensemble.deliver import delivery
 from ensemble.errors import OutputError
-from ensemble.plan import Execution, FileReceipt, HeardSummary, Manifest, RenderPlan
-
-
-def manifest(source: str) -> Manifest:
-    """A whole manifest of nothing in particular; `source` tells one from another."""
-    return Manifest(
-        ensemble_version="0", plan=RenderPlan(leader_sha256="0", band=load_band("rock")), source=source,
-        source_sha256="0", leader=FileReceipt(sha256="0"), takes={}, fingerprint={},
-        heard=HeardSummary(
-            tempo_bpm=100, beats_per_bar=4, num_beats=0, key="C major", tuning_cents=0, chords=(), warnings=()
-        ),
-        execution=Execution(band_kind="local", block_frames=1, actors=0, restarts=0, duration_s=1, seconds={}),
-    )  # fmt: skip
+from ensemble.plan import Manifest
 
 
 def deliver(out: Path, text: str = "new", *, force: bool = False) -> None:

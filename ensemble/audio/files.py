@@ -35,7 +35,7 @@ BLOCK_SAMPLES = 65_536
 LOSSLESS = ("WAV", "WAVEX", "RF64", "W64", "FLAC", "AIFF", "CAF", "AU")
 
 
-def printable(path: Path) -> str:
+def printable(path: str | Path) -> str:
     """The path on one line, whatever its name holds (line breaks, bytes that are not UTF-8)."""
     return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in str(path))
 

@@ -14,7 +14,7 @@ from ensemble.data.midi_melody import parse_midi
 from ensemble.data.score_bytes import read_score_bytes
 from ensemble.errors import DataError
 
-_ENDINGS = (".krn", ".mid", ".midi")
+SCORE_SUFFIXES = (".krn", ".mid", ".midi")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +32,7 @@ class LeaderScore:
 
 def is_score(path: Path) -> bool:
     """Whether a leader is a written melody, not a recording: by the ending of its name."""
-    return path.suffix.lower() in _ENDINGS
+    return path.suffix.lower() in SCORE_SUFFIXES
 
 
 def kept_name(path: Path) -> str:

@@ -14,7 +14,7 @@ from ensemble.retrieve.leave import exits_s, goes_well_until_s
 from ensemble.retrieve.path import Step
 from ensemble.retrieve.question import shares
 from ensemble.retrieve.rerank import measure
-from ensemble.retrieve.search import Candidate, Search
+from ensemble.retrieve.search import Candidate, Found, Search
 from ensemble.retrieve.settings import RetrieveSettings
 
 SHORTEST_HOP_S = 4.0
@@ -24,6 +24,7 @@ FOLLOWERS = 8
 WORST_TOTAL = 1e-3
 """A score of 0 would cost infinitely much; nothing that bad is worth telling apart."""
 Spot = tuple[str, int, int]
+OnFound = Callable[[Found], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,12 +59,19 @@ class Hops:
         described: a recording's description by its sha256.
         settings: the weights, and how far a recording may be transposed and its tempo bent.
         leader: what everything that follows is to be relevant to.
+        on_found: told what every search gave.
     """
 
     def __init__(
-        self, search: Search, described: Callable[[str], Described], settings: RetrieveSettings, leader: Context
+        self,
+        search: Search,
+        described: Callable[[str], Described],
+        settings: RetrieveSettings,
+        leader: Context,
+        on_found: OnFound = lambda found: None,  # noqa: ARG005
     ) -> None:
         self._search, self._described, self._settings, self._leader = search, described, settings, leader
+        self._on_found = on_found
         self._known: dict[tuple[str, float], tuple[Candidate, ...]] = {}
         self._steps_after: dict[tuple[Spot, float], tuple[Played, ...]] = {}
         self.num_scored = 0
@@ -132,6 +140,7 @@ class Hops:
 
     def _ask(self, context: Context, limit: int, min_remaining_s: float) -> tuple[Candidate, ...]:
         found = self._search.candidates(context, limit, min_remaining_s=min_remaining_s)
+        self._on_found(found)
         self.num_scored += found.num_scored
         for reason, count in found.vetoed.items():
             self.vetoed[reason] = self.vetoed.get(reason, 0) + count

@@ -12,7 +12,7 @@ from ensemble.errors import RetrieveError
 from ensemble.retrieve.chunks import Described
 from ensemble.retrieve.context import context_of_leader
 from ensemble.retrieve.diversity import REPEAT_COST, is_one_spot
-from ensemble.retrieve.hops import Hops, Played, Refused
+from ensemble.retrieve.hops import Hops, OnFound, Played, Refused
 from ensemble.retrieve.leave import Leave, leave_leader
 from ensemble.retrieve.path import Chain, best_chain
 from ensemble.retrieve.pulse import EVEN_STEP_S
@@ -40,6 +40,7 @@ class Retriever:
         described: a recording's description by its sha256.
         settings: what decides the search and the seams.
         on_skip: told, in one line each, what could not be used and why.
+        on_found: told what every search of the store gave.
     """
 
     def __init__(
@@ -48,7 +49,9 @@ class Retriever:
         described: Callable[[str], Described],
         settings: RetrieveSettings,
         on_skip: OnSkip = lambda line: None,  # noqa: ARG005
+        on_found: OnFound = lambda found: None,  # noqa: ARG005
     ) -> None:
+        self._on_found = on_found
         self._store, self._described, self._settings, self._on_skip = store, described, settings, on_skip
 
     def continuations(self, heard: Heard, wish: Wish) -> tuple[Continuation, ...]:
@@ -76,7 +79,7 @@ class Retriever:
         context = context_of_leader(heard, wish.leader, leave.at_s, recording_sha256=wish.source_sha256)
         wanted_s = (tail.stop_sample - tail.at_sample) / tail.sample_rate
         search = Search(self._store, self._described, self._settings)
-        hops = Hops(search, self._described, self._settings, context)
+        hops = Hops(search, self._described, self._settings, context, self._on_found)
         first = hops.after_leader(wanted_s, FIRST_PER_TAKE * wish.top_k)
         return self._played(hops, first, tail, wanted_s, wish.top_k)
 

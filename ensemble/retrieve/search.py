@@ -25,7 +25,10 @@ RELAXING = (1.0, 2.0, 4.0, None)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """A chunk that could follow, as it would be played: transposed, and its tempo bent (1.03 is 3 % faster)."""
+    """A chunk that could follow, as it would be played: transposed, and its tempo bent (1.03 is 3 % faster).
+
+    rank: its place in the store's own order, 0 for the nearest.
+    """
 
     recording: Recording
     chunk: int
@@ -33,6 +36,7 @@ class Candidate:
     semitones: int
     tempo_ratio: float
     score: SeamScore
+    rank: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,13 +45,28 @@ class Found:
 
     candidates: none of them vetoed, in the order of choice: the best first, then the best in view of those already
     chosen. level_tolerance_db: the one that was used, None where any level was let in. num_scored: how many were scored
-    exactly. vetoed: how many of them were refused, by reason.
+    exactly. vetoed: how many of them were refused, by reason. recall_proxy: see
+    `recall_proxy`; None where nothing was scored.
     """
 
     candidates: tuple[Candidate, ...]
     level_tolerance_db: float | None
     num_scored: int
     vetoed: dict[str, int]
+    recall_proxy: float | None = None
+
+
+def recall_proxy(ranks: Sequence[int]) -> float | None:
+    """Share of the ten best by exact score that the first half of the store's list held already.
+
+    Near 1, twice the list finds nothing better, and so, presumably, would twice as much again; near a half, the store's
+    order says nothing of the exact one. It is no recall: that would take exact scores of every chunk.
+
+    Args:
+        ranks: places in the store's list, in the order of the exact scores.
+    """
+    best = ranks[:10]
+    return sum(2 * rank < len(ranks) for rank in best) / len(best) if best else None
 
 
 class Search:
@@ -87,6 +106,7 @@ class Search:
                 level_tolerance_db=tolerance_db,
                 num_scored=len(ranked),
                 vetoed=dict(Counter(reason for candidate in ranked for reason in candidate.score.vetoes)),
+                recall_proxy=recall_proxy([candidate.rank for candidate in ranked]),
             )
             if len(kept) >= limit:
                 break
@@ -129,6 +149,7 @@ class Search:
                 semitones=pairs[place].semitones,
                 tempo_ratio=float(measured.tempo_ratio[place]),
                 score=measured.score(place, vetoes(context, pairs[place], measured, place, self._settings)),
+                rank=place,
             )
             for place in order.tolist()
         ]

@@ -128,7 +128,7 @@ def make_bad_inputs(folder: Path, good: Path) -> dict[str, tuple[Path, str]]:
 
 BAD_INPUTS = {
     "no file": "there is no such file; check the path",
-    "a folder": "is a folder; name a recording in it",
+    "a folder": "holds nobody who could lead; add recordings",
     "nothing in it": "is empty; export it again",
     "words": "is not a recording",
     "half a wav": "is cut short",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from two_takes import RATE, clip_of, other, plain, play, rows_of, store_of, take_of
@@ -12,7 +14,7 @@ from ensemble.retrieve.chunks import Described
 from ensemble.retrieve.context import Context, context_of_leader, context_of_recording
 from ensemble.retrieve.exact import ExactStore
 from ensemble.retrieve.question import SEAM_SCALE, questions, transpositions
-from ensemble.retrieve.search import Found, Search
+from ensemble.retrieve.search import Found, Search, recall_proxy
 from ensemble.retrieve.settings import RetrieveSettings
 
 PIECES = (0, 1, 2)
@@ -244,3 +246,17 @@ def test_weights_need_no_new_index() -> None:
         )
         scores = [getattr(candidate.score, name) for candidate in ranked]
         assert scores == sorted(scores, reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("ranks", "share"),
+    [
+        (range(40), 1.0),  # the store's order is the exact one
+        (range(39, -1, -1), 0.0),  # it is the reverse
+        ([0, 39, 1, 38, 2, 37, 3, 36, 4, 35, *range(5, 35)], 0.5),
+        ([0], 1.0),
+        ([], None),
+    ],
+)
+def test_the_recall_proxy_of_known_orders(ranks: Sequence[int], share: float | None) -> None:
+    assert recall_proxy(list(ranks)) == share

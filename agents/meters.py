@@ -1,0 +1,148 @@
+"""What the driver of a render sees of its players: how long answers take, how many are due, who was replaced."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from collections.abc import Mapping
+from concurrent.futures import Future
+from typing import Any, NamedTuple
+
+from agents.gauges import LONG_SECONDS, PLAYING, SECONDS
+from agents.heartbeat import Heartbeat
+from agents.presence import Stamp
+from ensemble import journal
+from ensemble.clock import FRAME_RATE_HZ
+
+REASONS = ("process", "host")
+"""Of a restart: an answer came from another process of the same host; or from another host."""
+RETRIEVAL = "retrieval"
+
+
+def from_zero(counter: Any, tags: dict[str, str]) -> None:
+    """Let a counter exist before it counts: one that is born at 1 has no rate."""
+    counter._record(0.0, tags)  # noqa: SLF001  (`inc` refuses zero)
+
+
+class DriverMetrics:
+    """What a driver exports: whatever must add up, and be told of players that no longer can tell it."""
+
+    def __init__(self) -> None:
+        from ray.util.metrics import Counter, Gauge, Histogram
+
+        self.blocks = Counter("ensemble_blocks_total", "Blocks played or conducted", tag_keys=PLAYING)
+        self.music = Counter("ensemble_music_seconds_total", "Seconds of music played or conducted", tag_keys=PLAYING)
+        self.busy = Counter("ensemble_busy_seconds_total", "Seconds of work on blocks", tag_keys=PLAYING)
+        self.answer_seconds = Histogram(
+            "ensemble_answer_seconds", "Seconds from asking for a block to its answer, waiting for its turn included",
+            boundaries=SECONDS, tag_keys=PLAYING,
+        )  # fmt: skip
+        self.retrieval_seconds = Histogram(
+            "ensemble_retrieval_seconds", "Seconds from asking what comes next to the answer", boundaries=LONG_SECONDS
+        )
+        self.in_flight = Gauge("ensemble_blocks_in_flight", "Blocks asked for and not answered", tag_keys=PLAYING)
+        self.waiting = Gauge(
+            "ensemble_waiting_seconds", "How long the oldest block, or question to the retrieval, has been unanswered",
+            tag_keys=PLAYING,
+        )  # fmt: skip
+        self.restarts = Counter("ensemble_restarts_total", "Players that were replaced", tag_keys=("part", "reason"))
+
+
+class _Question(NamedTuple):
+    """One call that has no answer yet. where: of a block; None of any other question. at: in seconds since 1970."""
+
+    part: str
+    where: journal.Where | None
+    at: float
+
+
+class Meters:
+    """Measures one render from its driver's side. Answers may arrive on any thread.
+
+    Args:
+        render: its id, in every line of the journal.
+        instruments: by part.
+    """
+
+    def __init__(self, render: str, instruments: Mapping[str, str]) -> None:
+        self._render = render
+        journal.begin(render)
+        everyone = {"conductor": "conductor", RETRIEVAL: RETRIEVAL} | dict(instruments)
+        self._tags = {part: {"part": part, "instrument": instrument} for part, instrument in everyone.items()}
+        self._metrics = DriverMetrics()
+        self._lock = threading.Lock()
+        self._numbers = itertools.count()
+        self._due: dict[int, _Question] = {}
+        self._homes: dict[str, tuple[str, int]] = {}
+        for part, tags in self._tags.items():
+            if part != RETRIEVAL:
+                for counter in (self._metrics.blocks, self._metrics.music, self._metrics.busy):
+                    from_zero(counter, tags)
+            for reason in REASONS:
+                from_zero(self._metrics.restarts, {"part": part, "reason": reason})
+        self._heartbeat = Heartbeat(self._repeat)
+
+    def asked(self, part: str, where: journal.Where | None, stamp: Any) -> None:
+        """Somebody was asked for a block, or for something else; `stamp` refers to the stamp of the answer."""
+        question, number = _Question(part, where, time.time()), next(self._numbers)
+        with self._lock:
+            self._due[number] = question
+        answer: Future[Stamp] = stamp.future()
+        answer.add_done_callback(lambda done: self._answered(number, question, done))
+
+    def restarted(self, part: str, reason: str) -> None:
+        """Somebody was replaced."""
+        self._metrics.restarts.inc(tags={"part": part, "reason": reason})
+        journal.note("restarted", render=self._render, part=part, reason=reason)
+
+    def close(self) -> None:
+        """Nobody is waited for any more."""
+        self._heartbeat.stop()
+        with self._lock:
+            self._due.clear()
+        self._repeat()
+
+    def _answered(self, number: int, question: _Question, done: Future[Stamp]) -> None:
+        seconds = time.time() - question.at
+        with self._lock:
+            was_due = self._due.pop(number, None) is not None
+        if not was_due or done.cancelled() or done.exception() is not None:
+            return
+        part, where, stamp = question.part, question.where, done.result()
+        if where is not None:
+            tags = self._tags[part]
+            self._metrics.answer_seconds.observe(seconds, tags=tags)
+            self._metrics.blocks.inc(tags=tags)
+            self._metrics.music.inc(where.num_frames / FRAME_RATE_HZ, tags=tags)
+            self._metrics.busy.inc(max(stamp["busy_s"], 1e-9), tags=tags)
+        elif part == RETRIEVAL:
+            self._metrics.retrieval_seconds.observe(seconds)
+        self._look_for_restart(part, stamp)
+        take, block = (where.take, where.block) if where else (None, None)
+        journal.note(
+            "answered", render=self._render, take=take, part=part, block=block, asked_at=question.at,
+            seconds=round(seconds, 6), busy_s=round(stamp["busy_s"], 6), ended_at=stamp["ended_at"], host=stamp["host"],
+            player_pid=stamp["pid"],
+        )  # fmt: skip
+
+    def _look_for_restart(self, part: str, stamp: Stamp) -> None:
+        """Another process than the one before gave this answer."""
+        home = (stamp["host"], stamp["pid"])
+        with self._lock:
+            before = self._homes.get(part, home)
+            self._homes[part] = home
+        if before != home:
+            self.restarted(part, "process" if before[0] == home[0] else "host")
+
+    def _repeat(self) -> None:
+        """Set every gauge again."""
+        with self._lock:
+            due = list(self._due.values())
+        now = time.time()
+        for part, tags in self._tags.items():
+            blocks = [question for question in due if question.part == part and question.where is not None]
+            waiting = [now - question.at for question in due if question.part == part and part == RETRIEVAL]
+            waiting += [now - question.at for question in blocks]
+            self._metrics.in_flight.set(len(blocks), tags=tags)
+            self._metrics.waiting.set(max(waiting, default=0.0), tags=tags)

@@ -1,0 +1,205 @@
+"""A seat in the pool that renders a batch: one leader at a time, whole, with the band in this process."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import socket
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import psutil
+
+from agents.presence import check_packages
+from agents.status import Status
+from ensemble.band import LocalBand, Promise
+from ensemble.continuations import Continuation, Wish
+from ensemble.deliver import holds_only_partials, writer
+from ensemble.errors import AudioError, BandError, DeadlineError, EnsembleError, OutputError, VoiceError
+from ensemble.order import Order
+from ensemble.perform import LOOKING_S, Pace
+from ensemble.plan import MANIFEST, RenderPlan
+from ensemble.play.warm import compile_kernels
+from ensemble.rendering import fulfil
+from ensemble.storage import is_url, located
+from ensemble.threads import one_thread
+from ensemble.types import Heard
+from ensemble.wire import pack, unpack
+
+_DESK = "ensemble-batch-"
+
+
+class Task(NamedTuple):
+    """One leader, and what is made of it. leader: an absolute path or a URL; size_bytes: where it is a path.
+
+    out: the folder or URL to fill. order: `Order` as JSON.
+    """
+
+    leader: str
+    size_bytes: int
+    out: str
+    order: str
+    force: bool
+    block_frames: int
+
+
+class Rendered(NamedTuple):
+    """What came of it."""
+
+    duration_s: float
+    wall_s: float
+    manifest_sha256: str
+
+
+class Renderer:
+    """Renders leaders. The same task leaves the same files on any seat.
+
+    Args:
+        number: of the seat.
+        rates: that will be rendered at, in Hz.
+        mark: a file in the output folder, which must be there on this node; empty where the output is a URL.
+        librarian: the actor that owns the store of recordings; None where nobody goes on.
+    """
+
+    def __init__(self, number: int, rates: Sequence[int], mark: str = "", librarian: Any = None) -> None:
+        self._rates = rates
+        self._mark = mark
+        self._librarian = librarian
+        self._status = Status(f"renderer {number}", "renderer")
+
+    def __repr__(self) -> str:
+        return f"Renderer({self._status.name})"
+
+    def ready(self) -> str:
+        """Check this node, and compile; clears away what renderers left here that were killed.
+
+        Returns:
+            As what this process writes: `deliver.writer`.
+
+        Raises:
+            BandError: other people's packages run here.
+            OutputError: the output folder is not on this node.
+        """
+        check_packages()
+        if self._mark and not Path(self._mark).exists():
+            folder, cure = str(Path(self._mark).parent), "name a folder that every node sees, or a URL"
+            raise OutputError(folder, f"is not what it is elsewhere on {socket.gethostname()}", cure)
+        _clear_desks()
+        compile_kernels(self._rates)
+        return writer()
+
+    def render(self, task: Task, content: bytes | None = None) -> Rendered:
+        """Render one leader.
+
+        Args:
+            task: what, where to, how.
+            content: the leader's file; None where it is read on this node.
+
+        Raises:
+            EnsembleError: see `ensemble.rendering.render`; AudioError where the leader is not on this node.
+        """
+        with _desk() as desk:
+            leader: str | Path = task.leader if is_url(task.leader) else Path(task.leader)
+            if content is not None:
+                leader = desk / Path(task.leader).name
+                leader.write_bytes(content)
+            elif isinstance(leader, Path):
+                _check_here(leader, task.size_bytes)
+            done = render_task(task, leader, partial(_Consulting, librarian=self._librarian))
+        self._status.count("renderer", round(100 * done.duration_s), done.wall_s)
+        return done
+
+    def status(self) -> dict[str, object]:
+        """How much it has done, and where it sits."""
+        return self._status.describe()
+
+
+def render_task(task: Task, leader: str | Path, seat: Any = LocalBand) -> Rendered:
+    """Do one task in this process.
+
+    Raises:
+        EnsembleError: see `ensemble.rendering.render`; VoiceError where this node has other voices.
+    """
+    began = time.monotonic()
+    order = Order.model_validate_json(task.order)
+    if order.weights_here() != order.weights_sha256:
+        raise VoiceError(order.band.name, f"has other voices on {socket.gethostname()}", "give every node the same")
+    place = located(task.out)
+    begins_again = isinstance(place, Path) and holds_only_partials(place)  # of a batch that was broken off
+    with one_thread():
+        manifest = fulfil(
+            order, leader, task.out, force=task.force or begins_again, seat=seat,
+            pace=Pace(block_frames=task.block_frames),
+        )  # fmt: skip
+    written = (place / MANIFEST).read_bytes() if isinstance(place, Path) else place.read(MANIFEST)
+    return Rendered(manifest.execution.duration_s, time.monotonic() - began, hashlib.sha256(written).hexdigest())
+
+
+class _Consulting(LocalBand):
+    """The band in this process; what comes next is asked of the one who owns the store."""
+
+    def __init__(self, plan: RenderPlan, librarian: Any) -> None:
+        super().__init__(plan)
+        self._librarian = librarian
+
+    def retrieve(self, heard: Promise[Heard], wish: Wish) -> Promise[tuple[Continuation, ...]]:
+        """Find what could come next, best first."""
+        if self._librarian is None:
+            return super().retrieve(heard, wish)
+        import ray
+        from ray.exceptions import GetTimeoutError, RayError, RayTaskError
+
+        try:
+            found, _ = ray.get(self._librarian.retrieve.remote(pack(heard.token), pack(wish)), timeout=LOOKING_S)
+        except GetTimeoutError as error:
+            raise DeadlineError("retrieval", f"did not answer within {LOOKING_S:g} s") from error
+        except RayTaskError as error:
+            if isinstance(error.cause, EnsembleError):
+                raise error.cause from None
+            raise BandError("retrieval", f"failed ({type(error.cause).__name__}: {error.cause})") from error
+        except RayError as error:
+            raise BandError("retrieval", f"was lost ({type(error).__name__})", "render again") from error
+        continuations: tuple[Continuation, ...] = unpack(found, tuple)
+        return self._keep(continuations)
+
+
+def _check_here(leader: Path, size_bytes: int) -> None:
+    try:
+        found = leader.stat().st_size
+    except (OSError, ValueError):
+        found = -1
+    if found != size_bytes:
+        problem = f"is not on {socket.gethostname()}" if found < 0 else f"is another file on {socket.gethostname()}"
+        raise AudioError(str(leader), problem, "put it where every node sees it, or at a URL")
+
+
+@contextmanager
+def _desk() -> Iterator[Path]:
+    """A folder for everything temporary: if we are killed, the next one here knows whose it was."""
+    before = tempfile.tempdir
+    with tempfile.TemporaryDirectory(prefix=f"{_DESK}{writer()}-") as name:
+        tempfile.tempdir = name
+        try:
+            yield Path(name)
+        finally:
+            tempfile.tempdir = before
+
+
+def clear_desk(dead: str) -> None:
+    """Clear away what a renderer left on this host that was killed; elsewhere its successor does."""
+    for left in Path(tempfile.gettempdir()).glob(f"{_DESK}*"):
+        if left.name.startswith(f"{_DESK}{dead}-"):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _clear_desks() -> None:
+    ours = f"{_DESK}{socket.gethostname()}-"
+    for left in Path(tempfile.gettempdir()).glob(f"{_DESK}*"):
+        pid = left.name.removeprefix(ours).partition("-")[0]
+        if left.name.startswith(ours) and pid.isdigit() and not psutil.pid_exists(int(pid)):
+            shutil.rmtree(left, ignore_errors=True)

@@ -1,0 +1,189 @@
+"""The folder or URL that a batch fills: one folder for each leader, directly below it and nowhere else."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from ensemble.audio.files import printable
+from ensemble.deliver import clear_after, holds_only_partials, refused, writer
+from ensemble.errors import OutputError, VerifyError
+from ensemble.plan import MANIFEST, Manifest
+from ensemble.roster import BATCH, check_name
+from ensemble.storage import Place, located, shown
+
+_MARK = ".batch-"
+
+
+class BatchRoot:
+    """Where everything goes.
+
+    Args:
+        out: a folder, made when it is opened, or a URL.
+
+    Raises:
+        OutputError: it is a file, holds a single render, or cannot be reached.
+    """
+
+    def __init__(self, out: str | Path) -> None:
+        place = located(out)
+        self._place = place.absolute() if isinstance(place, Path) else place
+        self.what = shown(out)
+        self._url = str(out).rstrip("/")
+        try:
+            if isinstance(self._place, Path) and self._place.exists() and not self._place.is_dir():
+                raise OutputError(self.what, "is a file", "name a folder")
+            if self._has_manifest():
+                raise OutputError(self.what, "holds a single render", "name another folder for many")
+        except OSError as error:
+            raise refused(self.what, error) from error
+
+    @property
+    def is_of_this_process(self) -> bool:
+        """Whether no other process can reach it."""
+        return isinstance(self._place, Place) and self._place.is_of_this_process
+
+    def target(self, name: str) -> str:
+        """The folder or URL of one leader's render.
+
+        Raises:
+            ConfigError: the name is none.
+            OutputError: the name leads out of the root.
+        """
+        check_name(name)
+        if isinstance(self._place, Place):
+            return f"{self._url}/{name}"
+        target = self._place / name
+        if target.is_symlink():
+            raise OutputError(printable(target), "is a link", "take it away: renders are written below the root only")
+        if target.exists() and not target.is_dir():
+            raise OutputError(printable(target), "is a file", "take it away, or give the leader another name")
+        if target.resolve().parent != self._place.resolve():
+            raise OutputError(printable(target), f"leads out of {self.what}", "give the leader another name")
+        return str(target)
+
+    def earlier(self, name: str) -> Manifest | None:
+        """The render that lies at a name, whole.
+
+        Raises:
+            OutputError: something else lies there.
+        """
+        target = self.target(name)
+        if isinstance(self._place, Place):
+            place = self._place.below(name)
+            files = {file for file in place.names() if not file.startswith(".")}
+            if not files:
+                return None
+            manifest = place.manifest() if MANIFEST in files else None
+        else:
+            folder = Path(target)
+            try:
+                if not folder.exists() or holds_only_partials(folder):
+                    return None
+                manifest = Manifest.read(folder / MANIFEST)
+                files = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+            except OSError as error:
+                raise refused(target, error) from error
+            except VerifyError:
+                manifest = None
+        if manifest is None:
+            raise OutputError(shown(target), "holds something that is no whole render", "take it away")
+        missing = _promised(manifest) - files
+        if missing:
+            raise OutputError(shown(target), f"holds a render without its {min(missing)}", "take it away")
+        return manifest
+
+    def manifest_bytes(self, name: str) -> bytes:
+        """A manifest as it lies there.
+
+        Raises:
+            OutputError: it cannot be read.
+        """
+        if isinstance(self._place, Place):
+            return self._place.below(name).read(MANIFEST)
+        try:
+            return (Path(self.target(name)) / MANIFEST).read_bytes()
+        except OSError as error:
+            raise refused(self.what, error) from error
+
+    def clear_after(self, name: str, dead: str) -> None:
+        """Clear away what a dead worker left at a name; what cannot be cleared away is refused later."""
+        with contextlib.suppress(OSError, OutputError):
+            if isinstance(self._place, Place):
+                self._place.below(name).clear_after()
+            else:
+                clear_after(Path(self.target(name)), dead)
+
+    @contextlib.contextmanager
+    def open(self) -> Iterator[str]:
+        """Make the root, and lend a mark in it that other nodes can look for; empty where it is a URL.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        if isinstance(self._place, Place):
+            self._place.check_rights()
+            yield ""
+            return
+        made = [folder for folder in (self._place, *self._place.parents) if not folder.exists()]
+        mark = self._place / f"{_MARK}{writer()}-{secrets.token_hex(4)}"
+        try:
+            self._place.mkdir(parents=True, exist_ok=True)
+            _clear_marks(self._place)
+            mark.touch(exist_ok=False)
+        except OSError as error:
+            raise refused(self.what, error) from error
+        try:
+            yield str(mark)
+        finally:
+            with contextlib.suppress(OSError):
+                mark.unlink()
+            for folder in made:
+                with contextlib.suppress(OSError):  # only the empty ones go
+                    folder.rmdir()
+
+    def write_summary(self, document: dict[str, Any]) -> None:
+        """Write `batch.json`, whole or not at all.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        content = (json.dumps(document, indent=2, allow_nan=False) + "\n").encode()
+        if isinstance(self._place, Place):
+            self._place.write(BATCH, content)
+            return
+        aside = self._place / f"{_MARK}{writer()}-json"
+        try:
+            aside.write_bytes(content)
+            os.replace(aside, self._place / BATCH)  # noqa: PTH105  a link in its place is replaced, not followed
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                aside.unlink()
+            raise refused(self.what, error) from error
+
+    def _has_manifest(self) -> bool:
+        if isinstance(self._place, Place):
+            return self._place.manifest() is not None
+        return (self._place / MANIFEST).exists()
+
+
+def _clear_marks(root: Path) -> None:
+    """Marks of batches on this host that were killed."""
+    ours = f"{_MARK}{socket.gethostname()}-"
+    for left in root.iterdir():
+        pid = left.name.removeprefix(ours).partition("-")[0]
+        if left.name.startswith(ours) and pid.isdigit() and not psutil.pid_exists(int(pid)):
+            left.unlink(missing_ok=True)
+
+
+def _promised(manifest: Manifest) -> set[str]:
+    """The files that a manifest lists."""
+    return {"leader.wav", *(f"{take}/{name}" for take, kept in manifest.takes.items() for name in kept.files)}

@@ -1,0 +1,18 @@
+"""A manifest to put where one has to lie."""
+
+from __future__ import annotations
+
+from ensemble.config import load_band
+from ensemble.plan import Execution, FileReceipt, HeardSummary, Manifest, RenderPlan
+
+
+def manifest(source: str) -> Manifest:
+    """A whole manifest of nothing in particular; `source` tells one from another."""
+    return Manifest(
+        ensemble_version="0", plan=RenderPlan(leader_sha256="0", band=load_band("rock")), source=source,
+        source_sha256="0", leader=FileReceipt(sha256="0"), takes={}, fingerprint={},
+        heard=HeardSummary(
+            tempo_bpm=100, beats_per_bar=4, num_beats=0, key="C major", tuning_cents=0, chords=(), warnings=()
+        ),
+        execution=Execution(band_kind="local", block_frames=1, actors=0, restarts=0, duration_s=1, seconds={}),
+    )  # fmt: skip
