@@ -9,16 +9,17 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from cluster.batch_trial import batch_host_killed
 from cluster.chaos_events import EVENTS
 from cluster.chaos_row import Row, fresh, judged
-from cluster.chaos_trials import ANYWHERE, ON_HOSTS
+from cluster.chaos_trials import ANYWHERE, ON_HOSTS, Trial
 from cluster.marked_render import Wanted
 from cluster.scenes import HostScene, LocalScene, host_scene
 from ensemble.errors import BandError
 
 LEADER, LEADER_S = "guitar.wav", 8.0
 LEAK = "leak"
-TRIALS = ANYWHERE | ON_HOSTS
+TRIALS: dict[str, Trial] = ANYWHERE | ON_HOSTS | {"batch_host_killed": batch_host_killed}
 
 
 def chaos(
@@ -82,7 +83,7 @@ def disturbed(scene: Any, name: str, wanted: Wanted, usual_s: float, expected: d
         try:
             stack.enter_context(event.around(scene))
             watched = scene.start({**wanted, **event.wanted}, event.on)
-            stack.callback(watched.process.kill)
+            stack.callback(watched.close)
             row["said"] = event.happen(scene, watched)
             happened = time.monotonic()
             judged(row, watched, expected)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 ANSWER_S = 30.0
 SEATING_S = 90.0
+BLOCK_FRAMES = 20
 
 
 class Wanted(TypedDict, total=False):
@@ -87,7 +88,7 @@ def _render(wanted: Wanted, tell: Any) -> dict[str, Any]:
             tell(stage="seated", seats=_seats() if wanted.get("look", True) else [])
             return band
 
-        pace = Pace(block_frames=wanted.get("block_frames", 20))
+        pace = Pace(block_frames=wanted.get("block_frames", BLOCK_FRAMES))
         if wanted.get("resume", False):
             made = resume(wanted["out"], seat=seat, pace=pace, on_progress=on_progress)
         else:
