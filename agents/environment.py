@@ -14,6 +14,7 @@ from typing import Any
 ENVIRONMENT = {
     "RAY_AUTH_MODE": "token",
     "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_max_direct_call_object_size": "1000000",  # a block's answers come with the reply, and outlive who gave them
     "RAY_metrics_report_interval_ms": "2000",  # what `status --watch` shows is at most so old
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # a seat without a GPU leaves CUDA_VISIBLE_DEVICES alone
 }

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from cluster.printing import print_json
-from cluster.where import enter_ray
+from cluster.where_cli import enter_ray
 from ensemble.errors import ConfigError
 
 if TYPE_CHECKING:

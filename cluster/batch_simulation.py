@@ -42,7 +42,8 @@ class Batch:
 @dataclass(frozen=True, kw_only=True)
 class BatchForecast:
     """What came of it. realtime: seconds of music per second. hours: until the last leader is done. busy: share of the
-    time that everybody works. limit: who works most. done: leaders that were delivered.
+    time that everybody works. limit: who works most, or "waiting" where nobody works for most of it (there are fewer
+    leaders than cores, or workers are only starting). done: leaders that were delivered.
     """
 
     realtime: float
@@ -91,7 +92,8 @@ def simulate_batch(costs: BatchCosts, machines: Machines, batch: Batch) -> Batch
         "storage": storage.busy_s / total_s,
         "cores": sum(seat.busy_s for seat in seats) / total_s / machines.nodes / machines.cores,
     }
+    busiest = max(busy, key=lambda who: busy[who])
     return BatchForecast(
         realtime=batch.leaders * batch.leader_s / total_s, hours=total_s / 3600, busy=busy,
-        limit=max(busy, key=lambda who: busy[who]), done=len(done),
+        limit=busiest if busy[busiest] > 0.5 else "waiting", done=len(done),
     )  # fmt: skip

@@ -1,12 +1,15 @@
-"""`ensemble up`, `down` and `status`: a Ray that stays, and who plays on it."""
+"""`ensemble up`, `down`, `submit` and `status`: a Ray that stays, what it is given, and who plays on it."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from cluster.play_cli import playing
 from cluster.printing import AsJson, print_json
+from ensemble.errors import ConfigError
 
 hall = typer.Typer()
 
@@ -45,6 +48,44 @@ def bring_down(as_json: AsJson = False) -> None:
         print_json({"was_up": was_there})
     else:
         typer.echo("down" if was_there else "nothing was up")
+
+
+@hall.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+def submit(
+    command: Annotated[list[str], typer.Argument(metavar="render ...", help="The render, as you would type it here.")],
+    address: Annotated[
+        str | None,
+        typer.Option(envvar="RAY_API_SERVER_ADDRESS", help="The cluster's dashboard; that of `ensemble up` if absent."),
+    ] = None,
+    fetch: Annotated[Path | None, typer.Option(metavar="DIR", help="Bring the result into this folder.")] = None,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Follow the job until it is done.")] = True,
+    as_json: AsJson = False,
+) -> None:
+    """Let a cluster render, as a Ray job: files of yours are sent along, the result is written where --out says."""
+    from cluster.keeping import kept
+    from cluster.submitting import fetch as bring
+    from cluster.submitting import submit as send
+
+    if command[0] != "render":
+        raise ConfigError(command[0], "is not submitted", "submit a render: `ensemble submit render LEADER --out DIR`")
+    if fetch is not None and not wait:
+        raise ConfigError("--fetch", "waits for the result", "leave out --no-wait")
+    known = kept() if address is None else None
+    place = address or (known.dashboard if known else "")
+    if not place:
+        raise ConfigError("--address", "is absent, and no Ray is kept here", "give http://HOST:8265, or `ensemble up`")
+    parameters = typer.main.get_command(playing).commands["render"].make_context("render", command[1:]).params  # type: ignore[attr-defined]
+    job = send(command[1:], parameters, place, _quiet if as_json else typer.echo, is_followed=wait)
+    if fetch is not None:
+        bring(str(parameters["out"]), fetch)
+    if as_json:
+        print_json({"job": job, "address": place, "out": str(parameters["out"])})
+    elif not wait:
+        typer.echo(f"job {job}: `ray job logs --follow {job}`")
+
+
+def _quiet(_line: str) -> None:
+    """Say nothing: --json must stay JSON."""
 
 
 @hall.command()

@@ -103,6 +103,7 @@ def _start(num_cpus: int | None) -> Kept:
     environment = os.environ | ENVIRONMENT | HEALTH | {
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # see agents.environment.on_loopback
         "PYTHONPATH": os.pathsep.join(filter(None, [home, os.environ.get("PYTHONPATH")])),
+        "TMPDIR": str(folder),  # what its processes leave goes with it
         "PATH": os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", "")]),
     }  # fmt: skip
     environment.pop("RAY_ADDRESS", None)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cluster.printing import AsJson, print_json
-from cluster.where import Actors, Address, Local, MixedDevices, Spread, Where, seating
+from cluster.where_cli import Actors, Address, Local, MixedDevices, Spread, Where, seating
 from ensemble.errors import ConfigError, OutputError
 
 if TYPE_CHECKING:

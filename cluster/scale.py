@@ -4,33 +4,25 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
-from cluster.batch_simulation import Batch, BatchCosts, simulate_batch
-from cluster.block_times import BLOCK_S, RATE, Played, leader, percentiles_ms, plan_for, play
-from cluster.simulation import Costs, Machines, Work, bottleneck, simulate
+from cluster.batch_simulation import BatchCosts
+from cluster.block_times import BLOCK_S, Played, leader, percentiles_ms, plan_for, play
+from cluster.forecast import READ_BYTES, WRITTEN_BYTES, batch_forecast, forecast
+from cluster.simulation import Costs, Machines, Work, simulate
 from ensemble.band import Band, LocalBand
 from ensemble.lead import Lead
 from ensemble.plan import RenderPlan
 
 OnStage = Callable[[str], None]
 CORES = len(os.sched_getaffinity(0))
-PARTS = 8
-GIGABIT = {"latency_s": 2e-4, "bytes_per_s": 1.25e8}
-"""Of the machines that are forecast: a gigabit network card, 0.2 ms one way."""
-NODE_CORES = 8
-STORAGE_BYTES_PER_S = 1e9
-NODES = (2, 4, 8, 16, 32, 64)
-LEADERS = (1, 100, 10_000)
-GRANT_S = 0.005
-"""Of the head, per worker that it grants: the order of what Ray's own benchmarks of many actors show, not measured."""
 
 
 def scaling(*, instruments: int, seconds: float, rounds: int, with_memory: bool, on_stage: OnStage) -> dict[str, Any]:
-    """Measure and forecast everything.
+    """Measure and forecast everything, on a machine as busy as `load` says.
 
     Args:
         instruments: of the largest band, 1 to 8.
@@ -51,7 +43,8 @@ def scaling(*, instruments: int, seconds: float, rounds: int, with_memory: bool,
     on_stage("hear the leader")
     lead = leader(seconds)
     with local_ray(num_cpus=max(2, CORES)):
-        figures = overhead(lead, instruments, rounds, on_stage)
+        figures: dict[str, Any] = {"cores": float(CORES), "load": os.getloadavg()[0]}
+        figures |= overhead(lead, instruments, rounds, on_stage)
         costs: Costs = figures.pop("costs")
         figures["blocks"] = list(crowds(lead, instruments, on_stage))
         on_stage("leaders with one worker and with two")
@@ -64,7 +57,11 @@ def scaling(*, instruments: int, seconds: float, rounds: int, with_memory: bool,
     on_stage("forecast")
     figures["costs"] = asdict(costs) | {"conduct_s": _mean(costs.conduct_s), "play_s": _mean_of_all(costs)}
     figures["forecast"] = list(forecast(costs))
-    figures["batch_forecast"] = list(batch_forecast(costs, batch["render_core_s"], batch["worker_start_s"]))
+    batch_costs = BatchCosts(
+        render_s=batch["render_core_s"], submit_s=costs.submit_s, start_s=batch["worker_start_s"],
+        grant_s=figures["head_actor_s"], read_bytes=READ_BYTES, written_bytes=WRITTEN_BYTES,
+    )  # fmt: skip
+    figures["batch_forecast"] = list(batch_forecast(batch_costs))
     return figures
 
 
@@ -77,15 +74,18 @@ def overhead(lead: Lead, instruments: int, rounds: int, on_stage: OnStage) -> di
     all rounds; rounds in one process and on Ray alternate, so that a busy machine treats both alike.
 
     Returns:
-        ray_overhead_p50_ms, ray_overhead_p99_ms; ray_block_p50_ms and local_block_p50_ms; and `costs`.
+        ray_overhead_p50_ms, ray_overhead_p99_ms; ray_block_p50_ms and local_block_p50_ms; head_actor_s: CPU of the head
+        (GCS) for every actor that is started; and `costs`.
     """
     from agents import RayBand
-    from cluster.step_costs import measured_costs
+    from cluster.step_costs import cpu_s, measured_costs
 
     plan = plan_for(lead, instruments)
     here = LocalBand(plan)
     on_stage(f"seat {instruments} instruments")
+    before = cpu_s()
     seated = RayBand(plan)
+    grant_s = sum(after_s - before.get(name, 0.0) for name, after_s in cpu_s().items() if "gcs_server" in name)
     try:
         for band in (here, seated):
             play(band, lead, plan, in_flight=1)  # compile, and fill the caches
@@ -102,6 +102,7 @@ def overhead(lead: Lead, instruments: int, rounds: int, on_stage: OnStage) -> di
         "ray_overhead_p99_ms": p99_ms,
         "ray_block_p50_ms": percentiles_ms(ray_s)[0],
         "local_block_p50_ms": percentiles_ms(local_s)[0],
+        "head_actor_s": grant_s / (instruments + 1),
         "costs": costs,
     }
 
@@ -182,40 +183,6 @@ def memory(on_stage: OnStage) -> dict[str, float]:
         "memory_2min_mb": held[2] / 1e6,
         "memory_20min_mb": held[20] / 1e6,
     }
-
-
-def forecast(costs: Costs) -> Iterator[dict[str, Any]]:
-    """Renders of 8 and of 32 over all nodes, and eight of 32 at once: what limits each, and what halving that brings.
-
-    Last, 256 instruments under one driver, more than a band may have. Renders that each keep to a node of their own
-    share nothing here, and add up.
-    """
-    for nodes in NODES:
-        machines = Machines(nodes=nodes, cores=NODE_CORES, **GIGABIT)
-        works = [
-            Work(instruments=PARTS, blocks=24),
-            Work(instruments=32, blocks=24),
-            Work(instruments=32, blocks=8, renders=8),
-        ]
-        for work in [*works, Work(instruments=256, blocks=8)] if nodes == max(NODES) else works:
-            limit, gain = bottleneck(costs, machines, replace(work, blocks=5))
-            row = asdict(simulate(costs, machines, work)) | {"limit": limit, "gain_if_halved": gain}
-            del row["order"]
-            yield {"nodes": nodes, "instruments": work.instruments, "renders": work.renders} | row
-
-
-def batch_forecast(costs: Costs, render_s: float, start_s: float) -> Iterator[dict[str, Any]]:
-    """A batch of leaders of 30 s, one worker per core, rock band: outputs of 24 bit in stereo to one shared storage."""
-    parts = 3
-    batch_costs = BatchCosts(
-        render_s=render_s, submit_s=costs.submit_s, start_s=start_s, grant_s=GRANT_S, read_bytes=3 * RATE,
-        written_bytes=6 * RATE * (parts + 2),
-    )  # fmt: skip
-    for nodes in (1, *NODES, 100):
-        for leaders in LEADERS:
-            batch = Batch(leaders=leaders, storage_bytes_per_s=STORAGE_BYTES_PER_S)
-            row = asdict(simulate_batch(batch_costs, Machines(nodes=nodes, cores=NODE_CORES), batch))
-            yield {"nodes": nodes, "leaders": leaders} | row
 
 
 def _latency_and_speed(band: Band, lead: Lead, plan: RenderPlan) -> dict[str, float]:

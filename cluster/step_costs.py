@@ -68,9 +68,9 @@ def play_into_files(band: Band, lead: Lead, plan: RenderPlan) -> tuple[Played, S
     with tempfile.TemporaryDirectory(prefix="ensemble-bench-") as folder:
         write_clip(Path(folder) / LEADER, lead.clip)
         with Studio(lead, plan, Path(folder), lambda *_: None, lambda _: None) as studio:
-            before, all_s, here_s = _cpu_s(), _machine_s(), time.process_time()
+            before, all_s, here_s = cpu_s(), _machine_s(), time.process_time()
             played = play(band, lead, plan, in_flight=2, recorder=studio)
-            here_s, all_s, after = time.process_time() - here_s, _machine_s() - all_s, _cpu_s()
+            here_s, all_s, after = time.process_time() - here_s, _machine_s() - all_s, cpu_s()
     all_cores_s = played.wall_s * (os.cpu_count() or 1)
     spent = {name: after[name] - before.get(name, 0.0) for name in after}
     conductor_s = sum(seconds for name, seconds in spent.items() if "Conductor" in name)
@@ -117,7 +117,7 @@ def _machine_s() -> float:
     return float(times.user + times.nice + times.system)
 
 
-def _cpu_s() -> dict[str, float]:
+def cpu_s() -> dict[str, float]:
     """CPU seconds so far of every process of the Ray that this one has started, by name and number."""
     return {f"{name}:{process.pid}": sum(process.cpu_times()[:2]) for name, process in _ray_processes()}
 

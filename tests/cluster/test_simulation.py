@@ -125,3 +125,6 @@ def test_short_batches_on_large_clusters_wait_for_their_workers() -> None:
     costs, batch = BatchCosts(render_s=0.1, start_s=5.0, grant_s=0.01), Batch(leaders=128, leader_s=20.0)
     forecast = simulate_batch(costs, Machines(nodes=64, cores=2), batch)
     assert forecast.hours * 3600 == pytest.approx(128 * 0.01 + 5.0 + 2.0)
+    alone = simulate_batch(costs, Machines(nodes=64, cores=2), Batch(leaders=1, leader_s=20.0))
+    assert alone.hours * 3600 == pytest.approx(0.01 + 5.0 + 2.0)
+    assert alone.limit == "waiting"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 Say = Callable[[str], None]
 Local = Annotated[bool, typer.Option("--local", help="Play in this process, without Ray.")]
-Actors = Annotated[int | None, typer.Option(min=1, help="Share the parts among so many instrument actors.")]
+Actors = Annotated[int | None, typer.Option(min=1, help="Share the parts, or many leaders, among so many actors.")]
 Address = Annotated[
     str | None,
     typer.Option(

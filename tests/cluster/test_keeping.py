@@ -1,0 +1,118 @@
+"""A Ray that stays between renders, jobs that are submitted to it, and what is left when it is gone."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from ensemble.errors import ConfigError
+from ensemble.plan import Manifest
+from ensemble.rendering import render
+
+ROOT = Path(__file__).parents[2]
+
+
+def ensemble(home: Path, *words: str | Path, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    kept = {"XDG_STATE_HOME": str(home), "PYTHONPATH": str(ROOT), "PYTHONSAFEPATH": "1"}
+    environment = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"} | kept
+    command = [sys.executable, "-m", "cluster", *(str(word) for word in words)]
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False, timeout=280)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Where it is noted that a Ray is kept; one is, while the tests of this file run."""
+    folder = tmp_path_factory.mktemp("state")
+    done = ensemble(folder, "up", "--num-cpus", "2", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["address"].startswith("127.0.0.1:")
+    yield folder
+    kept = json.loads((folder / "ensemble" / "up.json").read_text())
+    assert ensemble(folder, "down").stdout == "down\n"
+    assert ensemble(folder, "down").stdout == "nothing was up\n"
+    assert not Path(kept["folder"]).exists()
+    words = (kept["folder"], kept["address"])
+    left = [
+        one for one in psutil.process_iter(["cmdline"]) if any(w in " ".join(one.info["cmdline"] or []) for w in words)
+    ]
+    assert not left
+
+
+@pytest.fixture(scope="module")
+def alone(short_leader_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Manifest:
+    return render(short_leader_file, tmp_path_factory.mktemp("alone") / "out", sample_rate=16_000)
+
+
+def test_a_render_takes_the_players_that_are_warm_and_leaves_them(
+    home: Path, short_leader_file: Path, tmp_path: Path, alone: Manifest
+) -> None:
+    players = {(row["name"], row["pid"]) for row in json.loads(ensemble(home, "status", "--json").stdout)}
+    assert {name for name, _ in players} == {"conductor", "bass", "rhythm", "drums"}
+    done = ensemble(home, "render", short_leader_file, "--out", tmp_path / "out", "--rate", "16000", "--seed", "0")
+    assert done.returncode == 0, done.stderr
+    assert Manifest.read(tmp_path / "out" / "manifest.json").takes == alone.takes
+    assert {(row["name"], row["pid"]) for row in json.loads(ensemble(home, "status", "--json").stdout)} == players
+
+
+def test_a_job_is_sent_with_its_files_and_its_result_is_fetched(
+    home: Path, short_leader_file: Path, tmp_path: Path, alone: Manifest
+) -> None:
+    done = ensemble(
+        home, "submit", "--fetch", tmp_path / "got", "render", short_leader_file, "--out", tmp_path / "out",
+        "--rate", "16000",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "playing" in done.stdout
+    assert Manifest.read(tmp_path / "got" / "manifest.json").takes == alone.takes
+
+
+def test_a_job_that_fails_says_why(home: Path, tmp_path: Path) -> None:
+    done = ensemble(home, "submit", "render", tmp_path / "absent.wav", "--out", tmp_path / "out")
+    assert done.returncode == 1
+    assert "ended as failed (ensemble: " in done.stderr
+    assert "there is no such file" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("verify", "x"), "verify: is not submitted"),
+        (("render", "--out", "here"), "is a path of this folder alone"),
+        (("--address", "http://127.0.0.1:9", "render", "--out", "/nowhere/x"), "does not take the job"),
+        (("--no-wait", "--fetch", "x", "render", "--out", "/nowhere/x"), "waits for the result"),
+    ],
+)
+def test_what_cannot_be_submitted_is_one_line(home: Path, words: tuple[str, ...], said: str) -> None:
+    done = ensemble(home, "submit", *words)
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [("127.0.0.1:9", "does not answer"), ("nonsense", "does not answer"), ("ray://127.0.0.1:9", "does not answer")],
+)
+def test_an_address_where_nobody_is_gives_one_line_at_once(
+    tmp_path: Path, short_leader_file: Path, address: str, said: str
+) -> None:
+    done = ensemble(tmp_path, "render", short_leader_file, "--out", tmp_path / "out", "--address", address)
+    assert done.returncode == 1
+    assert said in done.stderr.splitlines()[-1]
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_relative_result_is_refused_before_anything_is_sent() -> None:
+    from cluster.submitting import check_out
+
+    check_out("s3://bucket/out", "http://head:8265")
+    check_out("/srv/out", "http://head:8265")
+    with pytest.raises(ConfigError, match="name a folder that all nodes see, or a URL"):
+        check_out("out", "http://head:8265")
