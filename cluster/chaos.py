@@ -9,16 +9,17 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from cluster.batch_trial import batch_host_killed
 from cluster.chaos_events import EVENTS
 from cluster.chaos_row import Row, fresh, judged
-from cluster.chaos_trials import retrieval_server_gone
+from cluster.chaos_trials import ANYWHERE, ON_HOSTS, Trial
 from cluster.marked_render import Wanted
 from cluster.scenes import HostScene, LocalScene, host_scene
 from ensemble.errors import BandError
 
 LEADER, LEADER_S = "guitar.wav", 8.0
 LEAK = "leak"
-TRIALS: dict[str, Callable[[Any, str, Path], Iterator[Row]]] = {"retrieval_server_gone": retrieval_server_gone}
+TRIALS: dict[str, Trial] = ANYWHERE | ON_HOSTS | {"batch_host_killed": batch_host_killed}
 
 
 def chaos(
@@ -36,7 +37,7 @@ def chaos(
         BandError: an event is unknown, or needs hosts; the machine cannot have any; the undisturbed render failed.
     """
     known = [name for name, event in EVENTS.items() if with_hosts or not event.needs_hosts]
-    known += [*(TRIALS if with_hosts else ()), LEAK]
+    known += [*(TRIALS if with_hosts else ANYWHERE), LEAK]
     for name in events:
         if name not in (*EVENTS, *TRIALS, LEAK):
             raise BandError(name, "is no event", f"choose of {', '.join((*EVENTS, *TRIALS, LEAK))}")
@@ -61,7 +62,7 @@ def chaos(
             if name in EVENTS:
                 yield disturbed(scene, name, _wanted(folder, name), undisturbed.stall_s, expected)
             else:
-                yield from TRIALS[name](scene, str(folder / LEADER), folder / name)
+                yield from TRIALS[name](scene, str(folder / LEADER), folder / name, undisturbed.stall_s, expected)
 
 
 def disturbed(scene: Any, name: str, wanted: Wanted, usual_s: float, expected: dict[str, Any]) -> Row:
@@ -82,7 +83,7 @@ def disturbed(scene: Any, name: str, wanted: Wanted, usual_s: float, expected: d
         try:
             stack.enter_context(event.around(scene))
             watched = scene.start({**wanted, **event.wanted}, event.on)
-            stack.callback(watched.process.kill)
+            stack.callback(watched.close)
             row["said"] = event.happen(scene, watched)
             happened = time.monotonic()
             judged(row, watched, expected)

@@ -5,23 +5,28 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import IO, Any
 
 import soundfile
 
 from cluster.chaos_events import MOMENT
 from cluster.chaos_row import Row, fresh, judged
 from cluster.hosts import MEMORY
-from cluster.marked_render import Wanted
+from cluster.marked_render import BLOCK_FRAMES, Wanted
 from cluster.ray_hosts import await_port
-from cluster.scenes import HostScene
+from cluster.scenes import HostScene, Scene
+from cluster.small_disk import small_disk
+from cluster.watched import Watched
 from ensemble.corpus import corpus_paths
 from ensemble.errors import BandError
 
 STORE_PORT = 19530
 RECORDINGS, RECORDING_S = 3, 30
 EXTEND_S = 6.0
+SMALL, LARGE = "6m", "64m"
+"""A disk that is full before the stems are there, and one that is not."""
 
 
 class RetrievalServer:
@@ -78,7 +83,54 @@ def retrieval_server(scene: HostScene, folder: Path) -> Iterator[RetrievalServer
         server.kill()
 
 
-def retrieval_server_gone(scene: HostScene, leader: str, folder: Path) -> Iterator[Row]:
+def driver_killed(scene: Scene, leader: str, folder: Path, usual_s: float, expected: dict[str, Any]) -> Iterator[Row]:
+    """The process that asks for all and keeps all dies; another one goes on with what it left."""
+    row = fresh("driver_killed", usual_s)
+    wanted: Wanted = {"leader": leader, "out": str(folder)}
+    try:
+        watched = scene.start(wanted)
+        watched.until("play", MOMENT)
+        watched.process.kill()
+        last = watched.last()
+        again = scene.start({"out": str(folder), "resume": True})
+        first = again.until("play")
+        row["said"] = f"resumed by another process; the last delivered frame was {last['done']}"
+        judged(row, again, expected)
+        row["stall_s"] = round(first["at"] - last["at"], 3)
+        row["blocks_replayed"] = max(0, (last["done"] - first["done"]) // BLOCK_FRAMES + 1)
+    except BandError as error:
+        row["said"] = str(error)
+    yield row
+
+
+def full_disk(_scene: Scene, leader: str, folder: Path, usual_s: float, expected: dict[str, Any]) -> Iterator[Row]:
+    """The disk is full in mid-render, which ends with one line; when there is room again, another goes on."""
+    row = fresh("full_disk", usual_s)
+    folder.mkdir()
+    out = str(folder / "out")
+    try:
+        with small_disk(folder, SMALL) as disk:
+
+            def on_disk(command: list[str], complaints: IO[str]) -> subprocess.Popen[str]:
+                pipe = subprocess.PIPE
+                return disk.popen(command, stdin=pipe, stdout=pipe, stderr=complaints, text=True)
+
+            watched = Watched(on_disk, {"leader": leader, "out": out, "look": False})
+            line = watched.failure()
+            disk.grow(LARGE)
+            again = Watched(on_disk, {"out": out, "resume": True, "look": False})
+            first = again.until("play")
+            row["said"] = f"ended with: {line}; resumed at frame {first['done']}"
+            judged(row, again, expected)
+            row["is_good"] = bool(row["hashes_equal"]) and "\n" not in line
+    except BandError as error:
+        row["said"] = str(error)
+    yield row
+
+
+def retrieval_server_gone(
+    scene: HostScene, leader: str, folder: Path, _usual_s: float, _expected: dict[str, Any]
+) -> Iterator[Row]:
     """The store's server dies before it is asked, and after it has answered."""
     folder.mkdir()
     with retrieval_server(scene, folder) as server:
@@ -109,3 +161,9 @@ def retrieval_server_gone(scene: HostScene, leader: str, folder: Path) -> Iterat
         except BandError as error:
             row["said"] = str(error)
         yield row
+
+
+Trial = Callable[[Any, str, Path, float, dict[str, Any]], Iterator[Row]]
+"""On a scene: with a leader, in a new folder; beside the longest wait and the manifest of an undisturbed render."""
+ANYWHERE: dict[str, Trial] = {"driver_killed": driver_killed, "full_disk": full_disk}
+ON_HOSTS: dict[str, Trial] = {"retrieval_server_gone": retrieval_server_gone}

@@ -12,6 +12,7 @@ import os
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -99,8 +100,15 @@ class Host:
 
     def kill(self) -> None:
         """End every process at once, as `kill -9` does: the kernel still hangs up on whoever was connected."""
+        self._space.strike()
+        until = time.monotonic() + PATIENCE_S
+        while self._space.is_alive and time.monotonic() < until:
+            self._wake_ways_in()
+            time.sleep(0.01)
         self._space.end()
-        self._wake_ways_in()
+        for process in self._ways_in:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(PATIENCE_S)
 
     def restart(self) -> None:
         """Switch a killed host on again: the same name and address, an empty memory."""
@@ -215,11 +223,15 @@ class Space:
         """Run one step in its network."""
         _run("nsenter", "--target", str(self.pid), "--net", *command)
 
-    def end(self) -> None:
-        """Kill the first process: the kernel kills all others, and forgets the rest. May be called again."""
+    def strike(self) -> None:
+        """Kill the first process: the kernel kills all others, and forgets the rest."""
         with contextlib.suppress(ProcessLookupError):
             if self._process.poll() is None and hasattr(self, "pid"):
                 os.kill(self.pid, signal.SIGKILL)
+
+    def end(self) -> None:
+        """Kill, and wait until all is gone. May be called again."""
+        self.strike()
         for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
             if pipe is not None:
                 pipe.close()

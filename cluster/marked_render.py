@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 ANSWER_S = 30.0
 SEATING_S = 90.0
+BLOCK_FRAMES = 20
 
 
 class Wanted(TypedDict, total=False):
@@ -64,7 +65,7 @@ def main() -> None:
 
 def _render(wanted: Wanted, tell: Any) -> dict[str, Any]:
     from ensemble.perform import Pace
-    from ensemble.rendering import render
+    from ensemble.rendering import render, resume
 
     holds = set(wanted.get("holds", []))
 
@@ -87,11 +88,14 @@ def _render(wanted: Wanted, tell: Any) -> dict[str, Any]:
             tell(stage="seated", seats=_seats() if wanted.get("look", True) else [])
             return band
 
-        made = render(
-            wanted.get("leader"), wanted["out"], band=wanted.get("band", "rock"), seat=seat,
-            pace=Pace(block_frames=wanted.get("block_frames", 20)), extension=_extension(wanted),
-            on_progress=on_progress,
-        )  # fmt: skip
+        pace = Pace(block_frames=wanted.get("block_frames", BLOCK_FRAMES))
+        if wanted.get("resume", False):
+            made = resume(wanted["out"], seat=seat, pace=pace, on_progress=on_progress)
+        else:
+            made = render(
+                wanted.get("leader"), wanted["out"], band=wanted.get("band", "rock"), seat=seat, pace=pace,
+                extension=_extension(wanted), on_progress=on_progress,
+            )  # fmt: skip
     return made.model_dump(mode="json")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import os
@@ -19,6 +20,7 @@ from cluster.marked_render import Wanted
 from ensemble.errors import BandError
 
 RENDER_S = 240.0
+ENDING_S = 20.0
 PROGRAM = [sys.executable, str(Path(__file__).with_name("marked_render.py"))]
 Starter = Callable[[list[str], IO[str]], subprocess.Popen[str]]
 """Starts a command with pipes; what it complains of goes into the file."""
@@ -50,7 +52,8 @@ class Watched:
         self._complaints = tempfile.TemporaryFile("w+")  # noqa: SIM115  as long as the render is watched
         self.process = start(PROGRAM, self._complaints)
         self._marks: queue.Queue[Mark | None] = queue.Queue()
-        threading.Thread(target=self._read, daemon=True).start()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
         self._say(json.dumps(wanted))
 
     def until(self, stage: str, done: int = 0, patience_s: float = RENDER_S) -> Mark:
@@ -85,20 +88,41 @@ class Watched:
     def end(self) -> dict[str, Any]:
         """The manifest; waits for it."""
         manifest: dict[str, Any] = self.until("done")["manifest"]
-        self.process.wait()
+        self.close()
         return manifest
 
     def failure(self) -> str:
         """The line that it fails with; waits for it."""
         line: str = self.until("failed")["line"]
-        self.process.wait()
+        self.close()
         return line
+
+    def close(self) -> None:
+        """End it, if it has not ended, and let go of it."""
+        if self.marks and self.marks[-1]["stage"] in ("done", "failed"):
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(ENDING_S)
+        self.process.kill()
+        self.process.wait()
+        self._reader.join(ENDING_S)
+        for pipe in (self.process.stdin, self.process.stdout, self._complaints):
+            if pipe is not None:
+                with contextlib.suppress(OSError):
+                    pipe.close()
 
     @property
     def stall_s(self) -> float:
         """The longest time from one delivered block to the next, of those that are counted."""
         delivered = [mark["at"] for mark in self.marks if mark["stage"] == "play" and mark["at"] >= self.counted_from]
         return max((after - before for before, after in itertools.pairwise(delivered)), default=0.0)
+
+    def last(self) -> Mark:
+        """The last mark of one that has ended; waits for the end."""
+        self.process.wait()
+        with contextlib.suppress(BandError):
+            self.until("", patience_s=ENDING_S)
+        self.close()
+        return self.marks[-1]
 
     def since(self, stage: str, moment: float) -> float:
         """How long after a moment a stage came."""
