@@ -105,7 +105,9 @@ class RayBand:
 
     def arrange(self, heard: Promise[Heard], num_frames: int) -> Promise[tuple[Part | Hits, ...]]:
         """Write what every follower plays."""
-        (parts,) = self._ask(self._conductor, "conductor", "arrange", (tuple,), self._seed, heard.token, num_frames)
+        (parts,) = self._ask(
+            self._conductor, "conductor", "arrange", (tuple,), self._seed, heard.token.name, heard.token, num_frames
+        )
         return parts
 
     def retrieve(self, heard: Promise[Heard], wish: Wanted) -> Promise[tuple[Continuation, ...]]:
@@ -117,8 +119,9 @@ class RayBand:
 
     def fork(self, leaders: Sequence[tuple[Promise[Heard], int]]) -> Promise[int]:
         """Up to which frame leaders, and performances of so many frames, are conducted and played alike."""
-        lengths, heards = [length for _, length in leaders], [heard.token for heard, _ in leaders]
-        (frame,) = self._ask(self._conductor, "conductor", "fork", (int,), self._seed, lengths, *heards)
+        named = [(heard.token.name, length) for heard, length in leaders]
+        heards = [heard.token for heard, _ in leaders]
+        (frame,) = self._ask(self._conductor, "conductor", "fork", (int,), self._seed, named, *heards)
         return frame
 
     def start_conducting(self) -> Promise[ConductorState]:
@@ -131,7 +134,7 @@ class RayBand:
     ) -> tuple[Promise[Score], Promise[ConductorState]]:
         """Predict one block's dynamics and cue everyone: the reference to the one answer goes to all players."""
         span = (block.start_frame, block.stop_frame, block.is_last)
-        asked = (self._seed, heard.token, num_frames, span, state.token, journal.where_now())
+        asked = (self._seed, heard.token.name, heard.token, num_frames, span, state.token, journal.where_now())
         score, after = self._ask(self._conductor, "conductor", "conduct", (Score, ConductorState), *asked)
         return score, after
 

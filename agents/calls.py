@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import ray
 
 from agents.seating import Seat
@@ -49,6 +51,7 @@ class Call:
         self.life = 0
         self.actor_id = ""
         self._stored: dict[int, Any] = {}
+        self._names: dict[int, str] = {}
         self._on_asked = on_asked
         self.ask()
 
@@ -71,8 +74,16 @@ class Call:
         if len(value) <= INLINE_BYTES:
             return value
         if index not in self._stored:
-            self._stored[index] = ray.put(value)
+            self._stored[index] = ray.put(np.frombuffer(value, np.uint8))  # an array is read where it lies
         return self._stored[index]
+
+    def name(self, index: int) -> str:
+        """Of one value of the answer: whoever gets the same name gets the same value."""
+        if self.values is None:
+            return str(self.refs[index].hex())
+        if index not in self._names:
+            self._names[index] = hashlib.sha256(self.values[index]).hexdigest()
+        return self._names[index]
 
     @property
     def waits_for(self) -> list[Call]:
@@ -96,6 +107,11 @@ class Answer:
         """As an input of another call."""
         return self.call.sent(self.index)
 
+    @property
+    def name(self) -> str:
+        """Whoever gets the same name gets the same value."""
+        return self.call.name(self.index)
+
 
 class Known(Call):
     """What is known already, as if somebody had answered."""
@@ -105,4 +121,4 @@ class Known(Call):
         self.values = [value]
         self.inputs, self.refs = (), []
         self.who = "driver"
-        self._stored = {}
+        self._stored, self._names = {}, {}

@@ -32,7 +32,7 @@ class Conductor:
         self._settings = BandSettings.model_validate_json(band)
         self._weights_sha256 = weights_sha256
         self._listener = Listener()
-        self._heard: dict[bytes, Heard] = {}
+        self._heard: dict[str, Heard] = {}
         self._desks: dict[int, Conducting] = {}
         model = self._settings.conductor.rpartition("/")[2]
         self._status = Status("conductor", f"{self._settings.name}, {model}", {"conductor": "conductor"})
@@ -59,17 +59,17 @@ class Conductor:
         self._status.stage("listen", stamp["busy_s"])
         return heard, stamp
 
-    def arrange(self, seed: int, heard: bytes, num_frames: int) -> tuple[bytes, Stamp]:
+    def arrange(self, seed: int, name: str, heard: bytes, num_frames: int) -> tuple[bytes, Stamp]:
         """Write what every follower plays."""
         with stamped() as stamp, one_thread():
-            parts = pack(self._conducting(seed).parts(self._opened(heard), num_frames))
+            parts = pack(self._conducting(seed).parts(self._opened(name, heard), num_frames))
         self._status.stage("arrange", stamp["busy_s"])
         return parts, stamp
 
-    def fork(self, seed: int, num_frames: list[int], *heards: bytes) -> tuple[bytes, Stamp]:
+    def fork(self, seed: int, named: list[tuple[str, int]], *heards: bytes) -> tuple[bytes, Stamp]:
         """Up to which frame these leaders, and performances of so many frames, are played alike."""
         with stamped() as stamp, one_thread():
-            leaders = [(self._opened(heard), length) for heard, length in zip(heards, num_frames, strict=True)]
+            leaders = [(self._opened(name, heard), length) for heard, (name, length) in zip(heards, named, strict=True)]
             frame = pack(self._conducting(seed).fork(leaders))
         return frame, stamp
 
@@ -82,6 +82,7 @@ class Conductor:
     def conduct(
         self,
         seed: int,
+        name: str,
         heard: bytes,
         num_frames: int,
         block: tuple[int, int, bool],
@@ -93,7 +94,7 @@ class Conductor:
         span = Block(start_frame=start_frame, stop_frame=stop_frame, is_last=is_last)
         with stamped() as stamp, one_thread():
             score, after = self._conducting(seed).conduct(
-                self._opened(heard), num_frames, span, unpack(state, ConductorState)
+                self._opened(name, heard), num_frames, span, unpack(state, ConductorState)
             )
             answer = pack(score), pack(after)
         self._status.count("conductor", span.num_frames, stamp["busy_s"], where)
@@ -115,10 +116,10 @@ class Conductor:
             self._desks[seed] = Conducting(self._settings, seed)
         return self._desks[seed]
 
-    def _opened(self, heard: bytes) -> Heard:
-        """Unpack a message once, not once per block."""
-        if heard not in self._heard:
+    def _opened(self, name: str, heard: bytes) -> Heard:
+        """Unpack a message once, not once per block: the same name is the same message."""
+        if name not in self._heard:
             if len(self._heard) == MAX_PERFORMANCES:
                 del self._heard[next(iter(self._heard))]
-            self._heard[heard] = unpack(heard, Heard)
-        return self._heard[heard]
+            self._heard[name] = unpack(heard, Heard)
+        return self._heard[name]

@@ -28,7 +28,8 @@ def batch_speedup(leader_s: float, turns: int = 2, num_workers: int = 2) -> dict
 
     with tempfile.TemporaryDirectory(prefix="ensemble-bench-") as folder:
         source = Path(folder) / "leader.wav"
-        write_clip(source, leader(leader_s, is_heard=False).clip)
+        clip = leader(leader_s, is_heard=False).clip
+        write_clip(source, clip.span(0, clip.num_samples))
         began_s = time.perf_counter()
         kind: Any = ray.remote(_Worker)
         workers = [kind.options(num_cpus=1).remote() for _ in range(num_workers)]

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import csv
 import errno
-import hashlib
 import os
 import re
 import shutil
@@ -14,15 +12,11 @@ import tempfile
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-import numpy as np
 import psutil
-import soundfile
 
-from ensemble.clock import FRAME_RATE_HZ
 from ensemble.errors import EnsembleError, OutputError, VerifyError
-from ensemble.plan import FileReceipt, Manifest
+from ensemble.plan import Manifest
 from ensemble.tape import TAPE
-from ensemble.types import Dynamics, Heard
 
 _OURS = re.compile(r"manifest\.json|leader\.(wav|krn|mid)|report\.html|report-audio|take-\d\d")
 _PARTIAL = ".partial-"
@@ -292,35 +286,3 @@ def refused(out: str | Path, error: OSError) -> OutputError:
     full = error.errno in (errno.ENOSPC, errno.EDQUOT)
     cure = "make room and render again" if full else "name a folder that can be written"
     return OutputError(str(out), f"cannot be written ({error.strerror or error})", cure)
-
-
-def write_dynamics(path: Path, heard: Heard, dynamics: Dynamics) -> None:
-    """The prediction as CSV: time, the leader's loudness, and for every part loudness, low and high (dB)."""
-    leader_db = np.full(dynamics.loudness_db.shape[1], np.nan, dtype=np.float32)
-    leader_db[: heard.frames.num_frames] = heard.frames.loudness_db[: len(leader_db)]
-    columns = ["time_s", "leader_db"]
-    rows = [leader_db]
-    for index, part in enumerate(dynamics.parts):
-        columns += [f"{part}_db", f"{part}_low_db", f"{part}_high_db"]
-        rows += [dynamics.loudness_db[index], dynamics.low_db[index], dynamics.high_db[index]]
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(columns)
-        for frame, values in enumerate(np.stack(rows, axis=1).tolist()):
-            cells = ["" if value != value else f"{value:.2f}" for value in values]  # noqa: PLR0124  NaN: past the leader
-            writer.writerow([f"{frame / FRAME_RATE_HZ:.2f}", *cells])
-
-
-def receipt(path: Path) -> FileReceipt:
-    """Hash a file, and where it is sound, its decoded samples."""
-    file_hash = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(1 << 20):
-            file_hash.update(chunk)
-    if path.suffix != ".wav":
-        return FileReceipt(sha256=file_hash.hexdigest())
-    samples_hash = hashlib.sha256()
-    with soundfile.SoundFile(path) as sound:
-        for samples in sound.blocks(blocksize=1 << 18, dtype="int32", always_2d=True):
-            samples_hash.update(samples.tobytes())
-    return FileReceipt(sha256=file_hash.hexdigest(), samples_sha256=samples_hash.hexdigest())

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 
-from ensemble.audio.files import MAX_DURATION_S, prepare_leader, read_clip, write_clip
+from ensemble.audio.clip_file import keep_in_file
+from ensemble.audio.files import MAX_DURATION_S, num_prepared, prepared, write_pieces
+from ensemble.audio.recording import opened
+from ensemble.audio.sound import KeptSound, Sound
 from ensemble.clock import hop_samples
 from ensemble.continuations import Continuation
 from ensemble.data.score import is_score, kept_name, read_score
@@ -17,7 +22,7 @@ from ensemble.errors import AudioError, DataError, VerifyError
 from ensemble.listen.listener import at_analysis_rate
 from ensemble.plan import MAX_EXTEND_S, ContinuationPlan, RenderPlan
 from ensemble.takes import HEARD_BEFORE_S, ExtendedLead, take_name
-from ensemble.types import AudioClip, FloatArray, Heard
+from ensemble.types import FloatArray, Heard
 
 LEADER = "leader.wav"
 LONGEST_S = MAX_DURATION_S + MAX_EXTEND_S
@@ -27,10 +32,10 @@ LONGEST_S = MAX_DURATION_S + MAX_EXTEND_S
 class Lead:
     """What the band follows: a clip, and where it was played from a score, everything there is to hear in it.
 
-    extended: how it goes on, where that is decided already.
+    clip: in memory, or in its file. extended: how it goes on, where that is decided already.
     """
 
-    clip: AudioClip
+    clip: KeptSound
     known: Heard | None = None
     score_sha256: str | None = None
     source_sha256: str = ""
@@ -50,12 +55,13 @@ def take_in(source: Path, sample_rate: int, folder: Path) -> Lead:
         (folder / kept_name(source)).write_bytes(score.content)
         _keep(play_melody(score.melody, sample_rate), sample_rate, folder)
         return Lead(
-            clip=read_clip(folder / LEADER), known=hear_melody(score.melody), score_sha256=score.sha256,
+            clip=keep_in_file(folder / LEADER), known=hear_melody(score.melody), score_sha256=score.sha256,
             source_sha256=score.sha256,
         )  # fmt: skip
     source_sha256 = _sha256(source)
-    _keep(read_clip(source), sample_rate, folder)
-    return Lead(clip=read_clip(folder / LEADER), source_sha256=source_sha256)
+    with opened(source) as recording:
+        _keep(recording, sample_rate, folder)
+    return Lead(clip=keep_in_file(folder / LEADER), source_sha256=source_sha256)
 
 
 def extend(lead: Lead, number: int, continuation: Continuation, folder: Path) -> ExtendedLead:
@@ -67,14 +73,11 @@ def extend(lead: Lead, number: int, continuation: Continuation, folder: Path) ->
     name = take_name(number)
     (folder / name).mkdir()
     path = folder / name / LEADER
-    before = lead.clip.samples[:, : continuation.begin_sample]
     rate = lead.clip.sample_rate
-    missing = -(before.shape[1] + continuation.clip.num_samples) % hop_samples(rate)
-    rest = np.zeros((before.shape[0], missing), np.float32)
-    samples = np.concatenate([before, continuation.clip.samples, rest], axis=1)
-    write_clip(path, AudioClip(samples=samples, sample_rate=rate))
-    del samples  # half an hour is large
-    return _as_followed(name, read_clip(path, LONGEST_S), continuation.begin_sample, continuation.beats_s)
+    pieces = _up_to(lead.clip, continuation.begin_sample), continuation.clip.pieces()
+    write_pieces(path, _whole(chain.from_iterable(pieces), rate), rate, lead.clip.num_channels)
+    clip = keep_in_file(path, LONGEST_S)
+    return _as_followed(name, clip, continuation.begin_sample, continuation.beats_s)
 
 
 def take_up(folder: Path, plan: RenderPlan, source: str) -> Lead:
@@ -125,10 +128,10 @@ def _as_recorded(folder: Path, plan: RenderPlan, source: str) -> Lead:
     return Lead(clip=clip, known=hear_melody(score.melody), score_sha256=score.sha256)
 
 
-def _kept(path: Path, sha256: str) -> AudioClip:
+def _kept(path: Path, sha256: str) -> KeptSound:
     """A leader that a render kept."""
     try:
-        clip = read_clip(path, LONGEST_S)
+        clip = keep_in_file(path, LONGEST_S)
     except AudioError as error:
         raise VerifyError(str(path), error.problem, "render again from the recording") from error
     if clip.digest != sha256:
@@ -136,11 +139,11 @@ def _kept(path: Path, sha256: str) -> AudioClip:
     return clip
 
 
-def _as_followed(name: str, clip: AudioClip, begin_sample: int, beats_s: np.ndarray) -> ExtendedLead:
+def _as_followed(name: str, clip: KeptSound, begin_sample: int, beats_s: np.ndarray) -> ExtendedLead:
     hop = hop_samples(clip.sample_rate)
     begin_frame = begin_sample // hop
     start_frame = max(0, begin_frame - round(HEARD_BEFORE_S * clip.sample_rate / hop))
-    window = AudioClip(samples=clip.samples[:, start_frame * hop :], sample_rate=clip.sample_rate)
+    window = clip.span(start_frame * hop, clip.num_samples)
     return ExtendedLead(
         name=name,
         num_samples=clip.num_samples,
@@ -152,16 +155,29 @@ def _as_followed(name: str, clip: AudioClip, begin_sample: int, beats_s: np.ndar
     )
 
 
-def _keep(recording: AudioClip, sample_rate: int, folder: Path) -> None:
+def _keep(recording: Sound, sample_rate: int, folder: Path) -> None:
     """Write a recording as the band follows it."""
-    samples = _whole(prepare_leader(recording, sample_rate).samples, sample_rate)
-    write_clip(folder / LEADER, AudioClip(samples=samples, sample_rate=sample_rate))
+    pieces = _whole(prepared(recording, sample_rate), sample_rate)
+    write_pieces(folder / LEADER, pieces, sample_rate, num_prepared(recording))
 
 
-def _whole(samples: FloatArray, sample_rate: int) -> FloatArray:
+def _up_to(clip: KeptSound, stop: int) -> Iterator[FloatArray]:
+    """The beginning of a clip, piece by piece.  [channels, samples]"""
+    for piece in clip.pieces():
+        yield piece[:, :stop]
+        stop -= piece.shape[1]
+        if stop <= 0:
+            return
+
+
+def _whole(pieces: Iterable[FloatArray], sample_rate: int) -> Iterator[FloatArray]:
     """Filled up to whole control frames: every rate cuts it into the same ones.  [channels, samples]"""
-    missing = -samples.shape[1] % hop_samples(sample_rate)
-    return np.pad(samples, ((0, 0), (0, missing))) if missing else samples
+    hop, length = hop_samples(sample_rate), 0
+    for piece in pieces:
+        length += piece.shape[1]
+        yield piece
+    if missing := -length % hop:
+        yield np.zeros((len(piece), missing), np.float32)
 
 
 def _sha256(path: Path) -> str:

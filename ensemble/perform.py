@@ -99,7 +99,7 @@ def perform(
         on_progress("listen", 0, 1)
         clip = at_analysis_rate(lead.clip)
         asked = band.listen(clip) if lead.known is None else band.hold(lead.known)
-        (heard,) = band.collect([asked], _long(clip.duration_s, pace))
+        (heard,) = band.collect([asked], _long(lead.clip.duration_s, pace))
         if not plan.overrides.is_empty:
             heard = with_overrides(heard, plan.overrides)
             asked = band.hold(heard)
@@ -109,10 +109,12 @@ def perform(
             on_progress("retrieve", 0, 1)
             (found,) = band.collect([band.retrieve(asked, _wish(lead, clip, plan))], pace.deadline_s + LOOKING_S)
             extended = recorder.extend(found)
+    del clip  # half an hour is large
     with _timed(seconds, "listen"):
         windows = [band.listen(one.window) for one in extended]
         heards = [heard]
-        found_on = band.collect(windows, _long(sum((one.window.duration_s for one in extended), clip.duration_s), pace))
+        long_s = _long(sum((one.window.duration_s for one in extended), lead.clip.duration_s), pace)
+        found_on = band.collect(windows, long_s)
         for one, window in zip(extended, found_on, strict=True):
             heards.append(heard_on(heard, one, window))
     with _timed(seconds, "arrange"):
@@ -248,10 +250,9 @@ def _wish(lead: Lead, clip: AudioClip, plan: RenderPlan) -> Wish:
     if plan.extension is None:
         raise ValueError("no extension is planned")
     start = max(0, lead.clip.num_samples - round(TAIL_S * plan.sample_rate))
-    tail = AudioClip(samples=np.ascontiguousarray(lead.clip.samples[:, start:]), sample_rate=plan.sample_rate)
     return Wish(
         leader=clip,
-        tail=tail,
+        tail=lead.clip.span(start, lead.clip.num_samples),
         tail_start_sample=start,
         extend_s=plan.extension.extend_s,
         top_k=plan.extension.top_k,

@@ -11,7 +11,7 @@ from ensemble import clock, demo
 from ensemble.audio.files import printable
 from ensemble.band import Band, LocalBand, Tally
 from ensemble.config import BandSettings
-from ensemble.deliver import Delivery, receipt, taken_over
+from ensemble.deliver import Delivery, taken_over
 from ensemble.errors import OutputError, VerifyError
 from ensemble.lead import LEADER, Lead, take_in, take_up
 from ensemble.listen.overrides import Overrides
@@ -27,6 +27,7 @@ from ensemble.plan import (
     ensemble_version,
     fingerprint,
 )
+from ensemble.receipts import receipt
 from ensemble.report import write_report
 from ensemble.studio import OnProgress, OnTake, Studio
 from ensemble.tape import Tape, read_tape

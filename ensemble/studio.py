@@ -11,11 +11,11 @@ from pathlib import Path
 from ensemble import clock
 from ensemble.conduct.midi import write_midi
 from ensemble.continuations import Continuation
-from ensemble.deliver import receipt, write_dynamics
 from ensemble.lead import LEADER, Lead, extend, planned
 from ensemble.measure.levels import stem_facts
 from ensemble.mix.bus import mix_files
 from ensemble.plan import RenderPlan, TakeReceipt
+from ensemble.receipts import receipt, write_dynamics
 from ensemble.stem_files import StemFiles
 from ensemble.takes import AS_GIVEN, ExtendedLead, Take
 from ensemble.tape import Standing, Tape

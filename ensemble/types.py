@@ -6,6 +6,7 @@ Shapes are written `[a, b]`. Unless a field says otherwise, time runs along the 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
@@ -26,6 +27,8 @@ DrumClass = Literal["kick", "snare", "closed_hat", "open_hat", "crash", "ride", 
 DRUM_CLASSES: tuple[DrumClass, ...] = get_args(DrumClass)
 SILENCE_DB = -100.0
 """The floor of every loudness in the project; at or below it nothing sounds."""
+PIECE_SAMPLES = 65_536
+"""Sound that is large is handled in pieces of this length, aligned to its first sample."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +64,15 @@ class AudioClip:
         whole = hashlib.sha256(f"{self.sample_rate}:{self.samples.shape}".encode())
         whole.update(np.ascontiguousarray(self.samples).data)
         return whole.hexdigest()
+
+    def pieces(self) -> Iterator[FloatArray]:
+        """The whole in order, `PIECE_SAMPLES` at a time.  [channels, samples]"""
+        for start in range(0, self.num_samples, PIECE_SAMPLES):
+            yield self.samples[:, start : start + PIECE_SAMPLES]
+
+    def span(self, start: int, stop: int) -> AudioClip:
+        """From one sample to before another.  start, stop: 0 to `num_samples`"""
+        return AudioClip(samples=np.ascontiguousarray(self.samples[:, start:stop]), sample_rate=self.sample_rate)
 
     def mono(self) -> FloatArray:
         """The mean of the channels.  [samples]"""

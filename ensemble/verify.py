@@ -9,11 +9,11 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import soundfile
 
-from ensemble.deliver import receipt
 from ensemble.errors import VerifyError
 from ensemble.lead import LEADER, take_up
 from ensemble.perform import Pace
 from ensemble.plan import FileReceipt, Manifest, fingerprint
+from ensemble.receipts import receipt
 from ensemble.rendering import Seat, check_weights, produce
 from ensemble.studio import OnProgress
 

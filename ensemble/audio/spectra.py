@@ -12,11 +12,14 @@ from collections.abc import Iterator
 import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
+from scipy.ndimage import maximum_filter1d
 
 from ensemble.types import FloatArray
 
 Array = NDArray[np.float64]
 CHUNK_FRAMES = 2048
+_FRAMES_AT_ONCE = 128
+"""Of a chunk, that are transformed together: a long window's frames and spectra take several times its room."""
 
 
 def power_spectra(
@@ -40,9 +43,14 @@ def power_spectra(
     window = window.astype(np.float32)
     for start in range(0, num_frames, CHUNK_FRAMES):
         stop = min(start + CHUNK_FRAMES, num_frames)
-        frames = _centred(samples, start, stop, hop, window_samples)
-        spectrum = scipy.fft.rfft(frames * window, axis=1)
-        yield slice(start, stop), (np.square(spectrum.real) + np.square(spectrum.imag)) * weight
+        power = np.empty((stop - start, len(weight)), np.float32)
+        for first in range(start, stop, _FRAMES_AT_ONCE):
+            last = min(first + _FRAMES_AT_ONCE, stop)
+            frames = _centred(samples, first, last, hop, window_samples)
+            spectrum = scipy.fft.rfft(frames * window, axis=1)
+            power[first - start : last - start] = (np.square(spectrum.real) + np.square(spectrum.imag)) * weight
+        yield slice(start, stop), power
+        del power  # two of them are large
 
 
 def _centred(samples: FloatArray, start: int, stop: int, hop: int, window_samples: int) -> FloatArray:
@@ -54,6 +62,31 @@ def _centred(samples: FloatArray, start: int, stop: int, hop: int, window_sample
     offset = max(-first, 0)
     padded[offset : offset + len(inside)] = inside
     return np.lib.stride_tricks.sliding_window_view(padded, window_samples)[::hop]
+
+
+def band_rise_db(level: FloatArray, range_db: float, lag_frames: int) -> FloatArray:
+    """How far the bands rise, mean over them, against the louder of each and its neighbours a little before.
+
+    Args:
+        level: power, not all of it 0.  [frames, bands]
+        range_db: what lies further below the loudest band of all frames is background.
+        lag_frames: how long before.
+
+    Returns:
+        0 or more, in dB.  [frames]
+
+    Source: Boeck and Widmer, SuperFlux, DAFx 2013.
+    """
+    loudest, background = np.float32(level.max()), 10 ** (-range_db / 10)
+    rise_db = np.empty(len(level), np.float32)
+    for start in range(0, len(level), CHUNK_FRAMES):
+        first, stop = max(start - lag_frames, 0), start + CHUNK_FRAMES
+        level_db = 10 * np.log10(np.maximum(level[first:stop] / loudest, background))
+        before = np.full_like(level_db[start - first :], -range_db)
+        reached = maximum_filter1d(level_db, 3, axis=1)[: max(len(level_db) - lag_frames, 0)]
+        before[len(before) - len(reached) :] = reached
+        rise_db[start:stop] = np.maximum(level_db[start - first :] - before, 0.0).mean(axis=1)
+    return rise_db
 
 
 def bin_frequencies_hz(window_samples: int, sample_rate: int) -> Array:

@@ -91,6 +91,7 @@ def spectral_chroma(samples: FloatArray, sample_rate: int, num_frames: int, tuni
     for at, power in power_spectra(samples, len(coarse), hop, WINDOW_SAMPLES):
         after = silence if at.stop == len(coarse) else silence[:0]
         waiting = np.concatenate([waiting, np.sqrt(power[:, :num_bins]), after])
+        del power  # of the next chunk there will be one, too
         ready = _lasting_peaks(waiting) @ bands[:num_bins]
         coarse[first : first + len(ready)] = ready
         waiting, first = waiting[len(ready) :], first + len(ready)

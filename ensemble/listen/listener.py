@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-import soxr
 
+from ensemble.audio.sound import Sound, gathered, mean_of_channels, resampled
 from ensemble.clock import FRAME_RATE_HZ
 from ensemble.listen import chroma, doubts
 from ensemble.listen.beats import MIN_CLARITY, track_beats
@@ -70,15 +70,24 @@ class Listener:
         )
 
 
-def at_analysis_rate(clip: AudioClip) -> AudioClip:
-    """What of a clip is listened to: one channel at 16 kHz. Half an hour of it is small enough to be sent.
+def at_analysis_rate(sound: Sound) -> AudioClip:
+    """What of a sound is listened to: one channel at 16 kHz. Half an hour of it is small enough to be sent.
 
-    A clip of whole control frames is heard the same way before and after.
+    Sound of whole control frames is heard the same way before and after.
     """
-    mono = clip.mono()
-    energy = [float(np.vdot(channel, channel)) for channel in clip.samples]  # no copies: half an hour is large
-    if float(np.vdot(mono, mono)) < CANCELLED * sum(energy) / len(energy):
-        mono = clip.samples[int(np.argmax(energy))]
-    if clip.sample_rate != ANALYSIS_RATE_HZ:
-        mono = soxr.resample(mono, clip.sample_rate, ANALYSIS_RATE_HZ, quality="HQ")
-    return AudioClip(samples=mono[None], sample_rate=ANALYSIS_RATE_HZ)
+    if isinstance(sound, AudioClip) and (sound.num_channels, sound.sample_rate) == (1, ANALYSIS_RATE_HZ):
+        return sound
+    loudest = _loudest_where_they_cancel(sound) if sound.num_channels > 1 else None
+    heard = (mean_of_channels(piece) if loudest is None else piece[loudest : loudest + 1] for piece in sound.pieces())
+    at_most = -(-sound.num_samples * ANALYSIS_RATE_HZ // sound.sample_rate)
+    samples = gathered(resampled(heard, sound.sample_rate, ANALYSIS_RATE_HZ), 1, at_most)
+    return AudioClip(samples=samples, sample_rate=ANALYSIS_RATE_HZ)
+
+
+def _loudest_where_they_cancel(sound: Sound) -> int | None:
+    """The channel to hear in place of the mean; None where the mean will do."""
+    of_mean, of_channels = 0.0, np.zeros(sound.num_channels)
+    for piece in sound.pieces():
+        of_mean += float(np.square(mean_of_channels(piece), dtype=np.float64).sum())
+        of_channels += np.square(piece, dtype=np.float64).sum(axis=1)
+    return int(np.argmax(of_channels)) if of_mean < CANCELLED * of_channels.mean() else None

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.ndimage import maximum_filter1d
 
-from ensemble.audio.spectra import mel_bands, power_spectra
+from ensemble.audio.spectra import band_rise_db, mel_bands, power_spectra
 from ensemble.clock import FRAME_RATE_HZ
 from ensemble.types import FloatArray
 
@@ -28,11 +27,6 @@ def onset_strength(samples: FloatArray, sample_rate: int, num_frames: int) -> Fl
     level = np.empty((num_frames, NUM_BANDS), dtype=np.float32)
     for at, power in power_spectra(samples, num_frames, sample_rate // FRAME_RATE_HZ, WINDOW_SAMPLES):
         level[at] = power @ bands
-    loudest = float(level.max(initial=0.0))
-    if loudest == 0.0:
+    if not level.max(initial=0.0) > 0.0:
         return np.zeros(num_frames, dtype=np.float32)
-    level_db = 10 * np.log10(np.maximum(level / loudest, 10 ** (-RANGE_DB / 10)))
-    before = np.full_like(level_db, -RANGE_DB)
-    before[LAG_FRAMES:] = maximum_filter1d(level_db, 3, axis=1)[:-LAG_FRAMES]
-    rise: FloatArray = np.maximum(level_db - before, 0.0).mean(axis=1) / np.float32(10.0)
-    return rise
+    return band_rise_db(level, RANGE_DB, LAG_FRAMES) / np.float32(10.0)

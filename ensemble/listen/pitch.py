@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
@@ -10,12 +11,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from ensemble.audio.sound import resampled
 from ensemble.audio.spectra import bin_frequencies_hz, power_spectra
 from ensemble.clock import FRAME_RATE_HZ
-from ensemble.types import FloatArray
+from ensemble.types import PIECE_SAMPLES, FloatArray
 
 if TYPE_CHECKING:
-    from swift_f0 import SwiftF0
+    from ensemble.listen.tracker import PieceTracker
 
 Array = NDArray[np.float64]
 ANALYSIS_RATE_HZ = 16_000
@@ -42,10 +44,10 @@ class Pitch:
 
 
 @cache
-def _tracker() -> SwiftF0:
-    from swift_f0 import SwiftF0
+def _tracker() -> PieceTracker:
+    from ensemble.listen.tracker import PieceTracker
 
-    return SwiftF0(threads=1, spin=False)
+    return PieceTracker(threads=1, spin=False)
 
 
 def track_pitch(samples: FloatArray, num_frames: int) -> Pitch:
@@ -59,22 +61,31 @@ def track_pitch(samples: FloatArray, num_frames: int) -> Pitch:
     joins are exact and memory is bounded. Declared as 32 kHz, the same audio is heard an octave up in half the time:
     that pass reaches down to 23.4 Hz.
     """
-    peak = float(np.abs(samples).max(initial=0.0))
+    peak = max(float(samples.max(initial=0.0)), -float(samples.min(initial=0.0)))  # half an hour is large: no copies
     if peak == 0.0:
         nothing = np.zeros(num_frames, dtype=np.float32)
         return Pitch(f0_hz=nothing, confidence=nothing.copy())
-    # Confidence falls with level (a tenth of the level loses a sixth of the voiced frames); the last step needs a hop.
-    level = np.pad(samples / np.float32(peak), (0, 1024))
-    heard, octave_up = _tracker().detect(level, ANALYSIS_RATE_HZ), _tracker().detect(level, 2 * ANALYSIS_RATE_HZ)
-    pitch_hz, confidence = heard.pitch_hz, heard.confidence
-    low_hz = np.interp(heard.timestamps, 2 * octave_up.timestamps, octave_up.pitch_hz / 2)
-    low_confidence = np.interp(heard.timestamps, 2 * octave_up.timestamps, octave_up.confidence)
+    time_s, pitch_hz, confidence = _tracker().follow(piece[0] for piece in _levelled(samples, peak))
+    octave_up = resampled(_levelled(samples, peak), 2 * ANALYSIS_RATE_HZ, ANALYSIS_RATE_HZ)
+    low_time_s, up_hz, up_confidence = _tracker().follow(piece[0] for piece in octave_up)
+    low_hz = np.interp(time_s, 2 * low_time_s, up_hz / 2)
+    low_confidence = np.interp(time_s, 2 * low_time_s, up_confidence)
     is_low = (confidence < CONFIDENT) & (low_confidence >= CONFIDENT)
     is_low &= (low_hz < LOW_NOTE_HZ) | _stands_alone(samples, low_hz)
     pitch_hz = np.where(is_low, low_hz, pitch_hz)
     confidence = np.where(is_low, low_confidence, confidence)
     midi = np.where(confidence >= CONFIDENT, 69 + 12 * np.log2(pitch_hz / 440), np.nan)
     return _at_control_rate(_settle(midi), confidence, num_frames)
+
+
+def _levelled(samples: FloatArray, peak: float) -> Iterator[FloatArray]:
+    """The sound at full scale, and a little silence.  [1, samples]
+
+    Confidence falls with level: a tenth of the level loses a sixth of the voiced frames. The last step needs a hop.
+    """
+    for start in range(0, len(samples), PIECE_SAMPLES):
+        yield samples[None, start : start + PIECE_SAMPLES] / np.float32(peak)
+    yield np.zeros((1, 1024), np.float32)
 
 
 def _stands_alone(samples: FloatArray, pitch_hz: Array) -> NDArray[np.bool_]:

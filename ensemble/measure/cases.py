@@ -9,10 +9,9 @@ from pathlib import Path
 import mido
 import numpy as np
 import soundfile
-import soxr
 from numpy.typing import NDArray
 
-from ensemble.audio.files import BLOCK_SAMPLES
+from ensemble.audio.sound import KeptSound, Sound, gathered, mean_of_channels, resampled
 from ensemble.clock import FRAME_RATE_HZ
 from ensemble.config import FollowerSettings
 from ensemble.errors import AudioError, DataError
@@ -23,7 +22,7 @@ from ensemble.listen.pitch import ANALYSIS_RATE_HZ
 from ensemble.measure.harmony_fit import Sounding, tones_of_chords, tones_of_leader, tones_of_notes
 from ensemble.measure.timing import onset_times
 from ensemble.plan import Manifest
-from ensemble.types import AudioClip, Heard, Role
+from ensemble.types import PIECE_SAMPLES, AudioClip, Heard, Role
 
 Array = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -89,7 +88,7 @@ def case_of_render(folder: Path, true_notes: TrueNotes | None = None) -> Case:
     return case_of(manifest.source, lead.clip, heard, band, true_notes or TrueNotes())
 
 
-def case_of(name: str, leader: AudioClip, heard: Heard, band: tuple[FollowPart, ...], true_notes: TrueNotes) -> Case:
+def case_of(name: str, leader: KeptSound, heard: Heard, band: tuple[FollowPart, ...], true_notes: TrueNotes) -> Case:
     """A leader, what was understood of it, and those who followed it."""
     return Case(
         name=name,
@@ -110,7 +109,7 @@ def band_of_take(take: Path, followers: Sequence[FollowerSettings]) -> tuple[Fol
     return tuple(_follow_part(take, follower) for follower in followers)
 
 
-def lead_part(clip: AudioClip, heard: Heard, notes: tuple[Sounding, ...] = ()) -> LeadPart:
+def lead_part(clip: Sound, heard: Heard, notes: tuple[Sounding, ...] = ()) -> LeadPart:
     """The leader as it is measured; its notes are taken from the sound where they are not known."""
     frames = heard.frames
     tones = tones_of_notes(notes, frames.num_frames) if notes else tones_of_leader(frames, heard.tuning_cents)
@@ -140,18 +139,18 @@ def as_listened_to(path: Path) -> AudioClip:
     try:
         with soundfile.SoundFile(path) as sound:
             rate = int(sound.samplerate)
-            stream = soxr.ResampleStream(rate, ANALYSIS_RATE_HZ, 1, dtype="float32", quality="HQ")
-            pieces = [
-                stream.resample_chunk(piece.mean(axis=1, dtype=np.float32))
-                for piece in sound.blocks(BLOCK_SAMPLES, dtype="float32", always_2d=True)
-            ]
-            pieces.append(stream.resample_chunk(np.zeros(0, np.float32), last=True))
+            pieces = (
+                mean_of_channels(np.ascontiguousarray(piece.T))
+                for piece in sound.blocks(PIECE_SAMPLES, dtype="float32", always_2d=True)
+            )
+            at_most = -(-int(sound.frames) * ANALYSIS_RATE_HZ // rate)
+            samples = gathered(resampled(pieces, rate, ANALYSIS_RATE_HZ), 1, at_most)
     except (OSError, soundfile.LibsndfileError) as error:
         raise AudioError(str(path), "is missing or damaged", "render again") from error
-    return AudioClip(samples=np.concatenate(pieces)[None], sample_rate=ANALYSIS_RATE_HZ)
+    return AudioClip(samples=samples, sample_rate=ANALYSIS_RATE_HZ)
 
 
-def _onsets(clip: AudioClip) -> Array:
+def _onsets(clip: Sound) -> Array:
     mono = at_analysis_rate(clip)
     return onset_times(mono.samples[0], mono.sample_rate)
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter1d, percentile_filter
 
-from ensemble.audio.spectra import mel_bands, power_spectra
+from ensemble.audio.spectra import band_rise_db, mel_bands, power_spectra
 from ensemble.types import FloatArray
 
 Array = NDArray[np.float64]
@@ -55,14 +55,12 @@ def onset_times(samples: FloatArray, sample_rate: int) -> Array:
     hop, window = round(HOP_S * sample_rate), 2 * round(_WINDOW_S * sample_rate / 2)
     num_frames = len(samples) // hop + 1
     bands = mel_bands(_NUM_BANDS, window, sample_rate, low_hz=40.0, high_hz=7000.0)
-    level = np.concatenate([power @ bands for _, power in power_spectra(samples, num_frames, hop, window)])
+    level = np.empty((num_frames, _NUM_BANDS), np.float32)
+    for at, power in power_spectra(samples, num_frames, hop, window):
+        level[at] = power @ bands
     if not level.max(initial=0.0) > 0:
         return np.empty(0)
-    level_db = 10 * np.log10(np.maximum(level / level.max(), 10 ** (-_RANGE_DB / 10)))
-    lag = round(_LAG_S / HOP_S)
-    before = np.full_like(level_db, -_RANGE_DB)
-    before[lag:] = maximum_filter1d(level_db, 3, axis=1)[:-lag]
-    rise = np.maximum(level_db - before, 0.0).mean(axis=1).astype(np.float64) / 10
+    rise = band_rise_db(level, _RANGE_DB, round(_LAG_S / HOP_S)).astype(np.float64) / 10
     usual = percentile_filter(rise, 70, size=2 * round(_SURROUND_S / HOP_S / 2) + 1)
     apart = 2 * round(_APART_S / HOP_S) + 1
     is_peak = (rise == maximum_filter1d(rise, apart)) & (rise > np.maximum(1.5 * usual, _LEAST_RISE))

@@ -10,9 +10,6 @@ from typing import Any
 
 import pytest
 
-from cluster.peak_memory import peak_bytes
-from ensemble.errors import BandError
-
 TOLERANCE = 0.35
 """Of the forecast of a real run of two nodes, on an idle machine."""
 
@@ -55,14 +52,3 @@ def test_the_forecast_holds_against_two_real_nodes(figures: dict[str, Any]) -> N
     check = figures["two_nodes"]
     assert check["measured_realtime"] < (1 + TOLERANCE) * check["forecast_realtime"]
     assert check["measured_realtime"] > (1 - TOLERANCE) * check["crowded_forecast_realtime"]
-
-
-def test_the_memory_of_children_counts(tmp_path: Path) -> None:
-    hold = "import time; held = bytearray(b'x' * (80 << 20)); time.sleep(1.5)"
-    parent = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {hold!r}])"
-    assert 80 << 20 < peak_bytes([sys.executable, "-c", parent], str(tmp_path)) < 140 << 20
-
-
-def test_a_command_that_fails_says_why(tmp_path: Path) -> None:
-    with pytest.raises(BandError, match="no such leader"):
-        peak_bytes([sys.executable, "-c", "raise SystemExit('no such leader')"], str(tmp_path))

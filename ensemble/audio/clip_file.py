@@ -1,0 +1,96 @@
+"""A clip that stays in its file: half an hour that is followed need not stand in memory for that."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from ensemble.audio.recording import MAX_DURATION_S, Recording, opened, printable
+from ensemble.audio.sound import gathered
+from ensemble.errors import AudioError
+from ensemble.types import PIECE_SAMPLES, AudioClip, FloatArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClipFile:
+    """Sound in a file that libsndfile reads; see `keep_in_file`. digest: as `AudioClip.digest` of the same samples."""
+
+    path: Path
+    sample_rate: int
+    num_channels: int
+    num_samples: int
+    digest: str
+
+    @property
+    def duration_s(self) -> float:
+        """Length in seconds."""
+        return self.num_samples / self.sample_rate
+
+    def pieces(self) -> Iterator[FloatArray]:
+        """The whole in order, `PIECE_SAMPLES` at a time.  [channels, samples]
+
+        Raises:
+            AudioError: the file is gone, or is not what it was.
+        """
+        return self._read(0, self.num_samples)
+
+    def span(self, start: int, stop: int) -> AudioClip:
+        """From one sample to before another, in memory.
+
+        Args:
+            start: 0 to `num_samples`.
+            stop: `start` to `num_samples`.
+
+        Raises:
+            AudioError: the file is gone, or is not what it was.
+        """
+        samples = gathered(self._read(start, stop), self.num_channels, stop - start)
+        return AudioClip(samples=samples, sample_rate=self.sample_rate)
+
+    def _read(self, start: int, stop: int) -> Iterator[FloatArray]:
+        try:
+            with self.path.open("rb") as stream, soundfile.SoundFile(stream.fileno(), closefd=False) as sound:
+                if (sound.samplerate, sound.channels, sound.frames) != self._form:
+                    raise AudioError(printable(self.path), "was changed while it was followed", "render again")
+                sound.seek(start)
+                for at in range(start, stop, PIECE_SAMPLES):
+                    piece = sound.read(min(PIECE_SAMPLES, stop - at), dtype="float32", always_2d=True)
+                    yield np.ascontiguousarray(piece.T)
+        except (OSError, soundfile.LibsndfileError) as error:
+            raise AudioError(printable(self.path), "is gone or damaged", "render again") from error
+
+    @property
+    def _form(self) -> tuple[int, int, int]:
+        return self.sample_rate, self.num_channels, self.num_samples
+
+
+def keep_in_file(path: Path, max_duration_s: float = MAX_DURATION_S) -> ClipFile:
+    """Take a file that was written as a clip for one, after going through all of it once for every channel.
+
+    Raises:
+        AudioError: what `read_clip` refuses.
+    """
+    with opened(path, max_duration_s) as recording:
+        digest = _digest(recording)
+        return ClipFile(
+            path=path,
+            sample_rate=recording.sample_rate,
+            num_channels=recording.num_channels,
+            num_samples=recording.num_samples,
+            digest=digest,
+        )
+
+
+def _digest(recording: Recording) -> str:
+    """One channel after the other, as they lie in a clip."""
+    shape = (recording.num_channels, recording.num_samples)
+    whole = hashlib.sha256(f"{recording.sample_rate}:{shape}".encode())
+    for channel in range(recording.num_channels):
+        for piece in recording.pieces():
+            whole.update(piece[channel].data)
+    return whole.hexdigest()
