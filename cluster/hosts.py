@@ -190,10 +190,13 @@ def why_not() -> str:
     if missing := [tool for tool in _NEEDS if shutil.which(tool) is None]:
         return f"need {', '.join(missing)}"
     try:
-        space = Space(["--net", "--pid"], _SWITCH)
+        switch = Space(["--net", "--pid"], _SWITCH)
+        try:
+            Host("probe", 1, "", switch).kill()
+        finally:
+            switch.end()
     except BandError as error:
         return error.problem
-    space.end()
     return ""
 
 

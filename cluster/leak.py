@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import random
 import signal
@@ -62,7 +63,8 @@ def leak(leader: Path, renders: int, on_render: Callable[[int, int], None]) -> L
     before, memory, hashes = _files(), [], []
     kills = replayed = 0
     stall_s = 0.0
-    with local_ray(num_cpus=2):
+    # Ray prints its own words about every loss; ours come with the result.
+    with contextlib.redirect_stdout(io.StringIO()), local_ray(num_cpus=2):
         bare = _actors() | _groups()
         for number in range(renders):
             assassin = Assassin(chance)

@@ -271,7 +271,7 @@ def _partials(out: Path) -> list[Path]:
 
 def holds_only_partials(out: Path) -> bool:
     """Whether nothing lies in a folder but what renders are still writing, or left."""
-    return all(path.name.startswith(_PARTIAL) for path in out.iterdir())
+    return out.is_dir() and all(path.name.startswith(_PARTIAL) for path in out.iterdir())
 
 
 def _remove(path: Path) -> None:
