@@ -12,8 +12,8 @@ from cluster.where_cli import enter_ray
 from ensemble.errors import ConfigError
 
 if TYPE_CHECKING:
-    from cluster.batch import Batch, BatchSummary
-    from cluster.batch_monitor import BatchMonitor
+    from cluster.batch.batch import Batch, BatchSummary
+    from cluster.batch.batch_monitor import BatchMonitor
 
 
 def is_roster(leader: str) -> bool:
@@ -37,13 +37,13 @@ def render_many(
         force: replace other renders that lie there.
         as_json: print the summary for programs.
     """
-    from cluster.batch_monitor import BatchMonitor, show_batch
+    from cluster.batch.batch_monitor import BatchMonitor, show_batch
 
     if how["where"].local and (how["where"].actors or how["dashboard"]):
         raise ConfigError("--local", "plays without actors or dashboard", "leave out --actors and --dashboard")
     with BatchMonitor(quiet=as_json) as monitor:
         monitor.say("looking for leaders")
-        from cluster.batch import look_through
+        from cluster.batch.batch import look_through
         from ensemble.order import Order
         from ensemble.roster import read_roster
 
@@ -63,7 +63,7 @@ def render_many(
 
 
 def _run(batch: Batch, monitor: BatchMonitor, how: dict[str, Any]) -> BatchSummary:
-    from cluster.batch import run_batch
+    from cluster.batch.batch import run_batch
 
     told: Any = {"on_outcome": monitor.outcome, "on_note": monitor.say, "block_frames": how["block_frames"]}
     if not batch.jobs:

@@ -30,7 +30,7 @@ def bench_by_default(
 @bench.command("synth")
 def bench_synth(leader: Leader = None, with_ray: WithRay = True, as_json: AsJson = False) -> None:
     """Playing and whole renders."""
-    from cluster.bench import playing
+    from cluster.bench.renders import playing
     from cluster.monitor import Monitor
 
     with Monitor(quiet=as_json) as monitor:
@@ -44,7 +44,7 @@ def bench_train(
     as_json: AsJson = False,
 ) -> None:
     """A training step."""
-    from cluster.bench import training
+    from cluster.bench.renders import training
     from cluster.monitor import Monitor
 
     with Monitor(quiet=as_json) as monitor:
@@ -61,8 +61,8 @@ def bench_retrieval(
     as_json: AsJson = False,
 ) -> None:
     """Questions to stores of several sizes, beside exact numpy and a brute-force loop."""
+    from cluster.bench.retrieval import retrieving, written_out
     from cluster.monitor import Monitor
-    from cluster.retrieval_bench import retrieving, written_out
 
     with Monitor(quiet=as_json) as monitor:
         figures = retrieving(sizes or [10_000], uri, on_stage=monitor.stage, on_progress=monitor.progress)

@@ -20,8 +20,8 @@ def bench_chaos(
     as_json: AsJson = False,
 ) -> None:
     """Renders that are disturbed on purpose, on three hosts that are namespaces of this machine (needs root)."""
-    from cluster.chaos import chaos
-    from cluster.chaos_monitor import show_chaos
+    from cluster.chaos.chaos import chaos
+    from cluster.chaos.chaos_monitor import show_chaos
     from cluster.monitor import Monitor
 
     with Monitor(quiet=as_json) as monitor:

@@ -40,7 +40,7 @@ def train_conductor(
         monitor.stage("load")
         given = {"max_minutes": max_minutes, "max_steps": max_steps}
         settings = _settings(config, {name: value for name, value in given.items() if value is not None})
-        from cluster.train_conductor import train_conductor as run
+        from cluster.training.conductor import train_conductor as run
 
         if workers:
             from cluster.session import local_ray
@@ -74,8 +74,8 @@ def evaluate_conductor(
     as_json: AsJson = False,
 ) -> None:
     """Foretell held-out followers at four look-aheads, beside four simple rules and what the generator knows."""
-    from cluster.conductor_monitor import show_conducting
     from cluster.monitor import Monitor
+    from cluster.training.conductor_monitor import show_conducting
 
     with Monitor(quiet=as_json) as monitor:
         monitor.stage("load")

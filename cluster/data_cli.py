@@ -71,7 +71,7 @@ def prepare(
 
     with Monitor(quiet=as_json) as monitor:
         monitor.stage("load")
-        from cluster.prepare import prepare as work_off
+        from cluster.training.prepare import prepare as work_off
         from ensemble.data.prepare import only_writer, survey
         from ensemble.train.prepared import default_cache
 

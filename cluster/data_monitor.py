@@ -13,7 +13,7 @@ from cluster.monitor import OUT
 
 if TYPE_CHECKING:
     from cluster.monitor import Monitor
-    from cluster.prepare import Preparation
+    from cluster.training.prepare import Preparation
     from ensemble.data.compose import ComposeReport
 
 SHOWN = 20

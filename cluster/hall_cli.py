@@ -95,8 +95,8 @@ def status(
     as_json: AsJson = False,
 ) -> None:
     """Show who is playing on a Ray, where, and how fast."""
-    from cluster.status_monitor import show_status
-    from cluster.watching import watching
+    from cluster.watch.status_monitor import show_status
+    from cluster.watch.watching import watching
 
     with watching(address) as look:
         if as_json:

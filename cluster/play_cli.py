@@ -82,7 +82,7 @@ def render(
     """Let a band follow a recording or a melody, or many: stems, mix, MIDI, a manifest and a report."""
     from cluster.batch_cli import is_roster, render_many
     from cluster.monitor import Monitor, show_render
-    from cluster.recording import recording
+    from cluster.watch.recording import recording
 
     where = Where(local=local, address=address, actors=actors, spread=spread, mixed_devices=mixed_devices)
     if leader is not None and is_roster(leader):

@@ -19,9 +19,9 @@ def bench_scale(
     as_json: AsJson = False,
 ) -> None:
     """Ray's cost per block, memory by length, what more workers bring; and a forecast of larger clusters."""
+    from cluster.bench.scale import scaling
+    from cluster.bench.scale_monitor import show_scale
     from cluster.monitor import Monitor
-    from cluster.scale import scaling
-    from cluster.scale_monitor import show_scale
 
     with Monitor(quiet=False) as monitor:
         figures = scaling(

@@ -50,7 +50,7 @@ def train_player(
         monitor.stage("load")
         given = {"instrument": instrument, "max_minutes": max_minutes, "max_steps": max_steps}
         settings = _settings(config, {name: value for name, value in given.items() if value is not None})
-        from cluster.train import train_player as run
+        from cluster.training.player import train_player as run
 
         if workers:
             from cluster.session import local_ray
@@ -122,7 +122,7 @@ def evaluate_player(
 ) -> None:
     """Measure voices on pieces they never heard, beside silence, untrained, naive, and the truth re-analysed."""
     from cluster.monitor import Monitor
-    from cluster.train_monitor import show_evaluation
+    from cluster.training.train_monitor import show_evaluation
 
     figures = []
     with Monitor(quiet=as_json) as monitor:

@@ -1,6 +1,6 @@
 """Preparing a data set for training: which takes are new, and one take's curves and analysis. Nothing in it is changed.
 
-Who does the work, here or on a cluster, is decided in `cluster.prepare`.
+Who does the work, here or on a cluster, is decided in `cluster.training.prepare`.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ OnProgress = Callable[[RunState, float], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Team:
-    """How workers are wired together; alone by default. Filled in by `cluster.train`."""
+    """How workers are wired together; alone by default. Filled in by `cluster.training.player`."""
 
     size: int = 1
     """Workers; each is given its own crops."""

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from agents import RayBand
-from cluster.recording import recording
 from cluster.session import local_ray
+from cluster.watch.recording import recording
 from ensemble import demo, render
 from ensemble.audio.files import prepare_leader, read_clip, write_clip
 from ensemble.indexing import index_recordings

@@ -14,7 +14,7 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 from typer.testing import CliRunner
 
-from cluster.batch import BatchSummary, render_batch
+from cluster.batch.batch import BatchSummary, render_batch
 from cluster.cli import app
 from ensemble.audio.files import write_clip
 from ensemble.config import BandSettings, FollowerSettings

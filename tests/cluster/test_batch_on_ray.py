@@ -15,7 +15,7 @@ import pytest
 from test_batch import DUO, KERN, ORDER, files, receipts, statuses
 
 from agents.renderer import Renderer, Task
-from cluster.batch import BatchSummary, render_batch
+from cluster.batch.batch import BatchSummary, render_batch
 from ensemble.audio.files import write_clip
 from ensemble.errors import AudioError, OutputError, VoiceError
 from ensemble.rendering import render
@@ -84,7 +84,7 @@ def test_a_leader_that_takes_too_long_is_named_and_leaves_nothing(
 def test_a_large_leader_is_read_where_it_lies(
     local_ray: None, leaders: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cluster.batch.BY_VALUE_BYTES", 0)
+    monkeypatch.setattr("cluster.batch.batch.BY_VALUE_BYTES", 0)
     summary = render_batch([*leaders[2:], tmp_path / "gone.wav"], tmp_path / "out", settings=ORDER)
     assert statuses(summary) == {"tune 0": "rendered", "tune 1": "rendered", "gone": "failed"}
     assert summary.workers == 2

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from cluster.chaos import chaos
-from cluster.leak import Leak, is_good
-from cluster.watched import Watched, hashes
+from cluster.chaos.chaos import chaos
+from cluster.chaos.leak import Leak, is_good
+from cluster.chaos.watched import Watched, hashes
 from ensemble.errors import BandError
 
 

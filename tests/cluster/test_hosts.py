@@ -15,10 +15,10 @@ import psutil
 import pytest
 from listening import answers_to_strangers, can_connect, listening
 
-from cluster.chaos import disturbed, write_leader
-from cluster.chaos_row import fresh, judged
-from cluster.hosts import MEMORY, Host, hosts, why_not
-from cluster.scenes import WORKERS, HostScene
+from cluster.chaos.chaos import disturbed, write_leader
+from cluster.chaos.hosts import MEMORY, Host, hosts, why_not
+from cluster.chaos.row import fresh, judged
+from cluster.chaos.scenes import WORKERS, HostScene
 from ensemble.errors import BandError
 
 HOME = str(Path(__file__).parents[2])
@@ -84,7 +84,7 @@ def test_a_frozen_host_does_nothing_and_a_killed_one_is_gone(pair: tuple[Host, H
 
 def test_nothing_is_left_when_whoever_made_hosts_is_killed() -> None:
     program = (
-        "import time; from cluster.hosts import hosts\n"
+        "import time; from cluster.chaos.hosts import hosts\n"
         "with hosts('a', 'b') as room:\n"
         "    room['a'].popen(['sleep', '1000']); time.sleep(0.3)\n"
         "    print(*(one.pid for host in room.values() for one in [host, *host.processes()]), flush=True)\n"

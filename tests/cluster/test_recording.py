@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from cluster.trace import Noted, trace_of
+from cluster.watch.trace import Noted, trace_of
 
 ROOT = Path(__file__).parents[2]
 

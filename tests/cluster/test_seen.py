@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from cluster.scraping import samples
+from cluster.watch.scraping import samples
 from ensemble.config import configs_dir
 
 sys.path.insert(0, str(Path(__file__).parent))

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cluster.batch_simulation import Batch, BatchCosts, simulate_batch
-from cluster.simulation import Costs, Machines, Work, bottleneck, simulate
+from cluster.bench.batch_simulation import Batch, BatchCosts, simulate_batch
+from cluster.bench.simulation import Costs, Machines, Work, bottleneck, simulate
 
 FREE = Costs(conduct_s=(0.0,), play_s=((0.0,),))
 LIKELY = Costs(

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from listening import listening
 
-from cluster.hosts import NETWORK, Host, hosts, why_not
-from cluster.ray_hosts import PORT, RayHosts
+from cluster.chaos.hosts import NETWORK, Host, hosts, why_not
+from cluster.chaos.ray_hosts import PORT, RayHosts
 
 ASK = """
 import ray

@@ -15,7 +15,7 @@ import yaml
 from small_set import write_set
 from test_fit import SMALL, weights
 
-from cluster.prepare import prepare
+from cluster.training.prepare import prepare
 from ensemble.data.prepare import only_writer, survey
 from ensemble.errors import ConfigError, DataError, OutputError
 from ensemble.train.analysis import analyse

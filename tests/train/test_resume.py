@@ -11,7 +11,7 @@ from small_set import write_set
 from teacher import phrase
 from test_fit import SMALL
 
-from cluster.train import train_player
+from cluster.training.player import train_player
 from ensemble.errors import VoiceError
 from ensemble.train.fit import fit
 from ensemble.train.material import Material, gather

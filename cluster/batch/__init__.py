@@ -1,0 +1,1 @@
+"""Many leaders as one batch."""

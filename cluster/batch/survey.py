@@ -1,0 +1,142 @@
+"""What a batch has to do: who is done already, who cannot be rendered, and how each of the rest is rendered."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from agents.renderer import Rendered
+from cluster.batch.root import BatchRoot
+from ensemble.audio.files import printable
+from ensemble.config import load_band
+from ensemble.data.score import is_score
+from ensemble.deliver import refused
+from ensemble.errors import AudioError, BandError, ConfigError, EnsembleError, OutputError
+from ensemble.order import Order
+from ensemble.plan import Manifest
+from ensemble.roster import Entry
+from ensemble.storage import is_url, shown
+from ensemble.transfer import fetched
+
+Status = Literal["rendered", "done already", "failed", "refused"]
+
+
+class Outcome(NamedTuple):
+    """What became of one leader. reason: in one line, where it was not rendered."""
+
+    name: str
+    leader: str
+    status: Status
+    reason: str = ""
+    duration_s: float = 0.0
+    wall_s: float = 0.0
+    manifest_sha256: str = ""
+
+
+class Job(NamedTuple):
+    """One leader that is to be rendered. number: its place among all; leader: an absolute path, or a URL."""
+
+    number: int
+    name: str
+    leader: str
+    size_bytes: int
+    out: str
+    order: Order
+    force: bool
+    root: BatchRoot
+
+    def outcome(self, answer: Any) -> Outcome:
+        """What became of it, by what its worker answered."""
+        what = shown(self.leader)
+        if isinstance(answer, Rendered):
+            return Outcome(self.name, what, "rendered", "", *answer)
+        error: EnsembleError = answer if isinstance(answer, EnsembleError) else BandError("its worker", "said nonsense")
+        return Outcome(self.name, what, "failed", _reason(error, what))
+
+
+def survey(entries: Sequence[Entry], root: BatchRoot, settings: Order, *, force: bool) -> Iterator[Job | Outcome]:
+    """Look at every leader, and at what lies where it would be rendered to.
+
+    Yields:
+        In the order of the entries: a job, or what is known already.
+    """
+    order_of = cache(lambda band, seed: _order(settings, band, seed))
+    for number, entry in enumerate(entries):
+        what = shown(str(entry.leader))
+        if entry.refusal:
+            yield Outcome(printable(entry.name), what, "refused", entry.refusal)
+            continue
+        try:
+            order = order_of(entry.band, entry.seed)
+            size_bytes = _size_bytes(entry.leader)
+            job = Job(number, entry.name, str(entry.leader), size_bytes, root.target(entry.name), order, force, root)
+            earlier = root.earlier(entry.name)
+            difference = _difference(job, earlier) if earlier is not None else ""
+        except (OutputError, ConfigError) as error:
+            yield Outcome(printable(entry.name), what, "refused", str(error))
+        except OSError as error:
+            yield Outcome(entry.name, what, "refused", str(refused(f"{root.what}/{entry.name}", error)))
+        except EnsembleError as error:
+            yield Outcome(entry.name, what, "failed", _reason(error, what))
+        else:
+            if earlier is None or (difference and force):
+                yield job
+            elif difference:
+                reason = f"{shown(job.out)}: holds a render of {difference}; add --force to replace it"
+                yield Outcome(entry.name, what, "refused", reason)
+            else:
+                duration_s, _, digest = _as_it_lies(job, earlier)
+                yield Outcome(entry.name, what, "done already", "", duration_s, 0.0, digest)
+
+
+def finished(job: Job) -> Rendered | None:
+    """A render that a worker finished before it died."""
+    try:
+        earlier = job.root.earlier(job.name)
+        return None if earlier is None or _difference(job, earlier) else _as_it_lies(job, earlier)
+    except EnsembleError:
+        return None
+
+
+def _as_it_lies(job: Job, manifest: Manifest) -> Rendered:
+    digest = hashlib.sha256(job.root.manifest_bytes(job.name)).hexdigest()
+    return Rendered(manifest.execution.duration_s, manifest.execution.seconds.get("total", 0.0), digest)
+
+
+def _difference(job: Job, earlier: Manifest) -> str:
+    with fetched(job.leader) as path:
+        try:
+            with path.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise AudioError(shown(job.leader), f"cannot be opened ({error.strerror})", "check it") from error
+        return job.order.difference(earlier, digest, is_score=is_score(path))
+
+
+def _size_bytes(leader: str | Path) -> int:
+    if is_url(leader):
+        return 0
+    try:
+        return Path(leader).stat().st_size
+    except FileNotFoundError as error:
+        raise AudioError(printable(leader), "there is no such file", "check the path") from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "not a path"
+        raise AudioError(printable(leader), f"cannot be opened ({reason})", "check the path") from error
+
+
+def _order(settings: Order, band: str | None, seed: int | None) -> Order:
+    asked = settings if seed is None else settings.model_copy(update={"seed": seed})
+    if band is None:
+        return asked
+    fresh = Order.of(load_band(band), seed=asked.seed, sample_rate=asked.sample_rate)
+    return asked.model_copy(update={"band": fresh.band, "weights_sha256": fresh.weights_sha256})
+
+
+def _reason(error: EnsembleError, leader: str) -> str:
+    """In one line; of a leader that was sent elsewhere, under its own name."""
+    named = type(error)(leader, error.problem, error.cure) if Path(error.what).name == Path(leader).name else error
+    return " ".join(str(named).split())

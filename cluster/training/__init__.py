@@ -1,0 +1,1 @@
+"""Training, and preparing what is trained on, by Ray."""

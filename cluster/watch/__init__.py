@@ -1,0 +1,1 @@
+"""What is seen of those who play: status, journals, traces."""

@@ -1,0 +1,119 @@
+"""Look at a Ray from outside: who plays there, where, how fast, and who was replaced."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+from agents.environment import prepare_environment
+from cluster.joining import ANSWER_S, AUTO, answers, found, joined_ray
+from cluster.watch.scraping import blocks_in_flight
+from ensemble.errors import BandError
+
+HEAVY_S = 1.0
+"""How long a busy player is waited for once others have answered: it may be in the middle of a block."""
+
+
+def who_plays(address: str) -> list[dict[str, Any]]:
+    """Ask every player for its status, once; see `watching`.
+
+    Raises:
+        BandError: no Ray runs there, or it cannot be joined.
+    """
+    with watching(address) as look:
+        return look()
+
+
+@contextmanager
+def watching(address: str) -> Iterator[Callable[[], list[dict[str, Any]]]]:
+    """Lend a function that asks every player for its status, as often as it is called.
+
+    Args:
+        address: `HOST:PORT`, or `auto`: every Ray of this machine, the renders' own and others.
+
+    Yields:
+        The function. A row tells `name`, `role`, `render`, `ray`, `state` (ALIVE, RESTARTING, PENDING...; BUSY where a
+        player is in the middle of a long block), `restarts`, `queue` (blocks asked for and not answered, of the job it
+        plays for; from Ray's metrics, some seconds old) and, of those who answered, what `Status.describe` says.
+
+    Raises:
+        BandError: no Ray runs there, or it cannot be joined.
+    """
+    prepare_environment()
+
+    def places() -> list[str]:
+        awake = [place for place in (found() if address == AUTO else [address]) if answers(place)]
+        if not awake:
+            raise BandError(f"Ray at {address}", "none is running", "start a render, or name one with --address")
+        return awake
+
+    with ExitStack() as joined:
+        at_first = places()
+        if len(at_first) == 1:
+            joined.enter_context(joined_ray(at_first[0]))
+
+            def look() -> list[dict[str, Any]]:
+                if not answers(at_first[0]):
+                    raise BandError(f"Ray at {at_first[0]}", "has ended", "the render that started it is over")
+                return _rows(at_first[0])
+
+        else:  # a process can be on one Ray at a time
+
+            def look() -> list[dict[str, Any]]:
+                rows = []
+                for place in places():
+                    with joined_ray(place):
+                        rows += _rows(place)
+                return rows
+
+        yield look
+
+
+def _rows(place: str) -> list[dict[str, Any]]:
+    """Everybody who sits on this Ray, whether they answer or not."""
+    import ray
+    from ray.exceptions import RayError
+
+    seats = _seats()
+    waiting: dict[Any, str] = {}
+    for name in sorted(seats):
+        with contextlib.suppress(ValueError):  # it left meanwhile
+            waiting[ray.get_actor(name).status.remote()] = name
+    ready, late = ray.wait(list(waiting), num_returns=1, timeout=ANSWER_S) if waiting else ([], [])
+    if late:
+        more, _ = ray.wait(late, num_returns=len(late), timeout=HEAVY_S)
+        ready = [*ready, *more]
+    told: dict[str, dict[str, Any]] = {}
+    for answer in ready:
+        with contextlib.suppress(RayError):
+            told[waiting[answer]] = ray.get(answer)
+    nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
+    due = blocks_in_flight((node["NodeManagerAddress"], node["MetricsExportPort"]) for node in nodes if node["Alive"])
+    return [_row(place, name, facts, told.get(name), due) for name, facts in sorted(seats.items())]
+
+
+def _row(
+    place: str, name: str, facts: dict[str, Any], told: dict[str, Any] | None, due: dict[tuple[str, str], float]
+) -> dict[str, Any]:
+    seat, _, rest = name.rpartition("-")
+    render, _, life = rest.partition(".")
+    parts = seat.split("+")
+    asked = [due[facts["JobID"], part] for part in parts if (facts["JobID"], part) in due]
+    state = facts["State"] if told or facts["State"] != "ALIVE" else "BUSY"
+    row = {
+        "name": ", ".join(parts),
+        "render": render,
+        "state": state,
+        "restarts": facts["NumRestarts"] + int(life or 0),
+    }
+    return row | {"pid": facts["Pid"], "queue": int(sum(asked)) if asked else None} | (told or {}) | {"ray": place}
+
+
+def _seats() -> dict[str, dict[str, Any]]:
+    """Ray's own account of the players that are not dead, by name."""
+    from ray._private.state import actors
+
+    everyone: dict[str, dict[str, Any]] = actors()
+    return {facts["Name"]: facts for facts in everyone.values() if facts["Name"] and facts["State"] != "DEAD"}
