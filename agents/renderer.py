@@ -19,7 +19,7 @@ from agents.presence import check_packages
 from agents.status import Status
 from ensemble.band import LocalBand, Promise
 from ensemble.continuations import Continuation, Wish
-from ensemble.deliver import holds_only_partials, writer
+from ensemble.deliver import KEPT, clear_after, holds_only_partials, writer
 from ensemble.errors import AudioError, BandError, DeadlineError, EnsembleError, OutputError, VoiceError
 from ensemble.order import Order
 from ensemble.perform import LOOKING_S, Pace
@@ -131,11 +131,16 @@ def render_task(task: Task, leader: str | Path, seat: Any = LocalBand) -> Render
         raise VoiceError(order.band.name, f"has other voices on {socket.gethostname()}", "give every node the same")
     place = located(task.out)
     begins_again = isinstance(place, Path) and holds_only_partials(place)  # of a batch that was broken off
-    with one_thread():
-        manifest = fulfil(
-            order, leader, task.out, force=task.force or begins_again, seat=seat,
-            pace=Pace(block_frames=task.block_frames),
-        )  # fmt: skip
+    try:
+        with one_thread():
+            manifest = fulfil(
+                order, leader, task.out, force=task.force or begins_again, seat=seat,
+                pace=Pace(block_frames=task.block_frames),
+            )  # fmt: skip
+    except EnsembleError as error:
+        if isinstance(place, Path):
+            clear_after(place, writer())  # what is kept to go on from would be in the way of the next leader
+        raise type(error)(error.what, error.problem, error.cure.partition(KEPT)[0].rstrip("; ")) from error
     written = (place / MANIFEST).read_bytes() if isinstance(place, Path) else place.read(MANIFEST)
     return Rendered(manifest.execution.duration_s, time.monotonic() - began, hashlib.sha256(written).hexdigest())
 

@@ -25,6 +25,7 @@ NEW, OLD, GIVEN = "new", "old", "given"
 _WRITING: set[Path] = set()
 """The partial folders that this process writes at the moment."""
 RESUME = "ensemble render --resume"
+KEPT = "what was played is kept"
 
 
 def writer() -> str:
@@ -157,7 +158,7 @@ def _told(error: OSError | EnsembleError, out: Path, *, keeps: bool) -> Ensemble
     known = refused(out, error) if isinstance(error, OSError) else error
     if not keeps or RESUME in known.cure:
         return known
-    cure = f"what was played is kept: `{RESUME} {out}` goes on"
+    cure = f"{KEPT}: `{RESUME} {out}` goes on"
     return type(known)(known.what, known.problem, "; ".join(filter(None, [known.cure, cure])))
 
 

@@ -89,8 +89,8 @@ def write_pieces(path: Path, pieces: Iterable[FloatArray], sample_rate: int, num
     try:
         with (
             disk_errors(path),
-            path.open("wb") as stream,
-            soundfile.SoundFile(stream, "w", sample_rate, num_channels, "PCM_24", format="WAV") as sound,
+            path.open("wb"),  # says in the system's words why it cannot be; libsndfile has none for it
+            soundfile.SoundFile(path, "w", sample_rate, num_channels, "PCM_24", format="WAV") as sound,
         ):
             for piece in regrouped(pieces, PIECE_SAMPLES):
                 steps = _steps(piece).astype(np.int32)

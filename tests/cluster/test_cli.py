@@ -15,6 +15,8 @@ import psutil
 import pytest
 import soundfile
 
+from ensemble.plan import Manifest
+
 ENSEMBLE = [str(Path(sys.executable).parent / "ensemble")]
 
 
@@ -193,7 +195,26 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", tmp_path], check=True)
 
 
-def test_a_full_disk_gets_one_line_and_leaves_nothing(short_leader_file: Path, small_disk: Path) -> None:
+def test_a_full_disk_gets_one_line_and_loses_nothing(
+    short_leader_file: Path, small_disk: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    out = small_disk / "out"
+    line = refused(ensemble("render", short_leader_file, "-o", out, "--local"))
+    assert "No space left on device" in line
+    assert f"`ensemble render --resume {out}` goes on" in line
+    subprocess.run(["mount", "-o", "remount,size=40m", small_disk], check=True)
+    assert ensemble("render", "--resume", out, "--local").returncode == 0
+    whole = tmp_path_factory.mktemp("whole") / "out"
+    assert ensemble("render", short_leader_file, "-o", whole, "--local").returncode == 0
+    takes = [Manifest.read(folder / "manifest.json").takes for folder in (out, whole)]
+    assert takes[0] == takes[1]
+    assert not [path for path in out.iterdir() if path.name.startswith(".")]
+
+
+def test_a_disk_that_is_full_before_the_first_block_is_left_as_it_was(
+    short_leader_file: Path, small_disk: Path
+) -> None:
+    subprocess.run(["mount", "-o", "remount,size=200k", small_disk], check=True)
     line = refused(ensemble("render", short_leader_file, "-o", small_disk / "out", "--local"))
     assert "No space left on device" in line
     assert list(small_disk.iterdir()) == []
