@@ -74,7 +74,11 @@ class RayBand:
             wishes.append(Wish(who="retrieval", node_id="" if "://" in looks_up.uri else home()))
         performance = uuid.uuid4().hex[:8]
         self._meters = Meters(performance, {one.name: one.instrument for one in plan.band.followers})
-        self._hall = Hall(wishes, stager, performance, seating_s)
+        try:
+            self._hall = Hall(wishes, stager, performance, seating_s)
+        except BaseException:
+            self._meters.close()
+            raise
         self._supervisor = Supervisor(self._hall, rules or Rules(), self._meters)
         self.actors = len(wishes)
         try:

@@ -12,7 +12,7 @@ from ray.exceptions import RayError
 from ray.util.placement_group import PlacementGroup, placement_group, remove_placement_group
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from agents.presence import fingerprint_digest
+from agents.presence import code_digest, fingerprint_digest
 from agents.seating import Node, Seat, Stage, Stager, Wish
 from ensemble.errors import BandError
 
@@ -91,7 +91,12 @@ class Hall:
             list(stage.bundles), strategy=stage.strategy, name=f"band-{self._performance}",
             bundle_label_selector=selectors if any(selectors) else None,
         )  # fmt: skip
-        if not group.wait(seating_s):
+        try:
+            is_there = group.wait(seating_s)
+        except BaseException:
+            remove_placement_group(group)
+            raise
+        if not is_there:
             remove_placement_group(group)
             asked = {kind: sum(one.get(kind, 0.0) for one in stage.bundles) for kind in ("CPU", "GPU")}
             wants = " and ".join(f"{amount:g} {kind}" for kind, amount in asked.items() if amount)
@@ -104,7 +109,7 @@ class Hall:
 
 def warm_name(kind: Any, who: str, settings: tuple[Any, ...]) -> str:
     """How a player is called that stays between renders: whoever wants exactly this one finds it by name."""
-    plays = f"{kind.__ray_metadata__.class_name}{settings!r}"
+    plays = f"{kind.__ray_metadata__.class_name}{code_digest()}{settings!r}"
     return f"warm-{who}-{hashlib.sha256(plays.encode()).hexdigest()[:12]}"
 
 

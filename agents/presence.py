@@ -55,6 +55,15 @@ def check_packages() -> None:
 
 
 @cache
+def code_digest() -> str:
+    """A short name for the code that runs here."""
+    home, code = Path(__file__).resolve().parents[1], hashlib.sha256()
+    for path in sorted(path for package in PACKAGES for path in (home / package).rglob("*.py")):
+        code.update(path.read_bytes())
+    return code.hexdigest()[:16]
+
+
+@cache
 def fingerprint_digest() -> str:
     """A short name for this kind of machine."""
     return hashlib.sha256(json.dumps(fingerprint(), sort_keys=True).encode()).hexdigest()[:16]

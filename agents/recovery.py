@@ -39,6 +39,7 @@ class Loss:
 
     in_a_row: losses of this seat since it last answered, this one counted. waited_s: since a new one was asked for.
     node_is_alive: the node where it sat. holds_gpu: it has a share of a GPU, and could play without.
+    is_lent: who sits there is kept warm, for everybody.
     """
 
     cause: Cause
@@ -46,6 +47,7 @@ class Loss:
     waited_s: float = 0.0
     node_is_alive: bool = True
     holds_gpu: bool = False
+    is_lent: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +73,6 @@ def decide(loss: Loss, rules: Rules) -> Action:
         return Action.GIVE_UP if loss.waited_s > rules.seat_s else Action.WAIT
     if loss.in_a_row >= rules.losses:
         return Action.GIVE_UP
-    if loss.cause is Cause.DIED:
+    if loss.cause is Cause.DIED or (loss.is_lent and loss.cause is Cause.UNREACHABLE):
         return Action.RESTART if loss.node_is_alive else Action.MOVE
     return Action.ASK_AGAIN

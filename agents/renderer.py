@@ -19,9 +19,10 @@ from agents.presence import check_packages
 from agents.status import Status
 from ensemble.band import LocalBand, Promise
 from ensemble.continuations import Continuation, Wish
-from ensemble.deliver import KEPT, clear_after, holds_only_partials, writer
+from ensemble.deliver import KEPT
 from ensemble.errors import AudioError, BandError, DeadlineError, EnsembleError, OutputError, VoiceError
 from ensemble.order import Order
+from ensemble.partials import clear_after, holds_only_partials, writer
 from ensemble.perform import LOOKING_S, Pace
 from ensemble.plan import MANIFEST, RenderPlan
 from ensemble.play.warm import compile_kernels

@@ -139,8 +139,7 @@ class Seat:
 
     def replace(self, *, on_cpu: bool = False) -> None:
         """Let another take the place; without its GPU, and outside of the group, if so told."""
-        with contextlib.suppress(Exception):  # it is gone already, or cannot be reached: either is why we are here
-            ray.kill(self.actor)
+        self.leave()
         self.lives += 1
         self.is_lent = False
         if on_cpu:
@@ -151,7 +150,7 @@ class Seat:
     def leave(self) -> None:
         """Send the player home, unless it is kept warm."""
         if not self.is_lent:
-            with contextlib.suppress(Exception):
+            with contextlib.suppress(Exception):  # it is gone already, or cannot be reached
                 ray.kill(self.actor)
 
     def _call_in(self) -> None:

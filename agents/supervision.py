@@ -8,7 +8,16 @@ from collections.abc import Sequence
 from typing import Any
 
 import ray
-from ray.exceptions import ActorDiedError, ActorUnavailableError, GetTimeoutError, RayError, RayTaskError
+from ray.exceptions import (
+    ActorDiedError,
+    ActorUnavailableError,
+    ActorUnschedulableError,
+    GetTimeoutError,
+    OutOfMemoryError,
+    RayError,
+    RayTaskError,
+    WorkerCrashedError,
+)
 
 from agents.calls import Answer, Call
 from agents.hall import Hall
@@ -27,6 +36,8 @@ LOOK_S = 0.25
 FETCH_S = 5.0
 PAUSE_S = 0.2
 """Before somebody who could not be reached is asked again."""
+_DEATHS = (ActorDiedError, ActorUnschedulableError, OutOfMemoryError, WorkerCrashedError)
+"""Ray's memory monitor, and a node that is gone, are told in words of their own."""
 PREPARING = ("ready", "start")
 PLAYING = ("play", "conduct")
 
@@ -129,7 +140,8 @@ class Supervisor:
         is_own = lost in (None, call.actor_id)
         if is_own and had_begun and call.method in PLAYING:
             self._count_replay(call, error)
-        if seat is not None or lost is None:  # whoever was lost earlier has been replaced already
+        is_present = lost is None and call.life == call.seat.lives
+        if seat is not None or is_present:  # whoever was lost earlier has been replaced already
             self._act(seat or call.seat, _cause(error), error)
         for needed in call.waits_for:
             self._mend(needed)
@@ -159,7 +171,7 @@ class Supervisor:
         waited_s = time.monotonic() - seat.waiting_since if seat.waiting_since is not None else 0.0
         loss = Loss(
             cause=cause, in_a_row=seat.in_a_row, waited_s=waited_s, node_is_alive=self._hall.is_alive(seat.node_id),
-            holds_gpu="GPU" in seat.bundle,
+            holds_gpu="GPU" in seat.bundle, is_lent=seat.is_lent,
         )  # fmt: skip
         action = decide(loss, self._rules)
         if action is Action.WAIT:
@@ -192,6 +204,6 @@ class Supervisor:
 
 
 def _cause(error: RayError) -> Cause:
-    if isinstance(error, ActorDiedError):
+    if isinstance(error, _DEATHS):
         return Cause.DIED
     return Cause.UNREACHABLE if isinstance(error, ActorUnavailableError) else Cause.ANSWER

@@ -28,6 +28,8 @@ START_S = 120.0
 ENDING_S = 5.0
 DASHBOARD_PORT = 8265
 LOOPBACK = "127.0.0.1"
+_CLIENT = "ray.util.client.server"
+"""A process of Ray's that does not tell its session's folder."""
 HEALTH = {
     "RAY_health_check_initial_delay_ms": "0",
     "RAY_health_check_period_ms": "500",
@@ -54,6 +56,8 @@ def up(bands: Sequence[BandSettings], *, num_cpus: int | None = None) -> Kept:
     """
     prepare_environment()
     known = kept()
+    if known is None:
+        down()  # of one that answers no more, something may be left
     ray = known or _start(num_cpus)
     try:
         with joined_ray(ray.address):
@@ -112,8 +116,10 @@ def _start(num_cpus: int | None) -> Kept:
             command, cwd=folder / "empty", env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, text=True, timeout=START_S, check=False, start_new_session=True,
         )  # fmt: skip
-    except subprocess.TimeoutExpired as error:
+    except BaseException as error:
         _end(folder, f"{LOOPBACK}:{port}")
+        if not isinstance(error, subprocess.TimeoutExpired):
+            raise
         raise BandError("Ray", f"did not start within {START_S:g} s", "see `ensemble doctor`") from error
     address = f"{LOOPBACK}:{port}"
     if done.returncode or not answers(address):
@@ -128,16 +134,22 @@ def _start(num_cpus: int | None) -> Kept:
 
 def _end(folder: Path, address: str) -> bool:
     """Kill every process of the session in `folder`, which answers at `address`, and remove it."""
+    me = psutil.Process()
+    spared, mine = {me, *me.parents()}, me.uids().real
     family: set[psutil.Process] = set()
-    for process in psutil.process_iter(["cmdline"]):
-        if any(str(folder) in word or address in word for word in process.info["cmdline"] or []):
-            with contextlib.suppress(psutil.NoSuchProcess):
+    for process in psutil.process_iter(["cmdline", "uids"]):
+        words = process.info["cmdline"] or []
+        is_ours = any(str(folder) in word for word in words) or (
+            _CLIENT in words and any(address in word for word in words)
+        )
+        if is_ours and process.info["uids"] and process.info["uids"].real == mine:
+            with contextlib.suppress(psutil.Error):
                 family |= {process, *process.children(recursive=True)}
-    family.discard(psutil.Process())
+    family -= spared
     alive: Iterable[psutil.Process] = family
     for how in (psutil.Process.terminate, psutil.Process.kill):
         for process in alive:
-            with contextlib.suppress(psutil.NoSuchProcess):
+            with contextlib.suppress(psutil.Error):
                 how(process)
         _, alive = psutil.wait_procs(alive, timeout=ENDING_S)
     shutil.rmtree(folder, ignore_errors=True)

@@ -17,6 +17,9 @@ COST_OF_LINE = {"naive": 1 / 600, "seeded": 1 / 180, "drums": 1 / 900}
 COST_OF_NETWORK = 1 / 180
 
 
+_EPSILON = 1e-6
+
+
 class Strategy(StrEnum):
     """How a band is spread."""
 
@@ -46,7 +49,7 @@ def plan_stage(
 ) -> Stage:
     """Give every wish its bundle.
 
-    Wishes for a GPU are granted in order while whole devices' shares last; who comes too late plays on a CPU.
+    Wishes for a GPU are granted in order while there is a device with so much left; who comes too late plays on a CPU.
 
     Args:
         wishes: who wants to sit.
@@ -60,18 +63,30 @@ def plan_stage(
     """
     if not usable:
         raise BandError("the band", "finds no node that it may use", "add one")
-    bundles, on_cpu = [], set()
-    left = min(free_gpus, sum(node.num_gpus for node in usable))
+    bundles, on_cpu, left = [], set(), free_gpus
+    devices = [[1.0] * int(node.num_gpus) for node in usable]
     for wish in wishes:
         share = gpu_share(wish)
         _check_share(wish, share, usable)
-        if share and share > left + 1e-9:
+        if share and (share > left + _EPSILON or not _take(devices, share)):
             on_cpu.add(wish.who)
             share = 0.0
         left -= share
         bundles.append({"CPU": cpu_share(wish, usable)} | ({"GPU": share} if share else {}))
     limited = tuple(node.node_id for node in usable) if len(usable) < len(nodes) else ()
     return Stage(bundles=tuple(bundles), on_cpu=frozenset(on_cpu), strategy=strategy.name, node_ids=limited)
+
+
+def _take(devices: list[list[float]], share: float) -> bool:
+    """Take a share of the first device that has it, or whole ones of one node; whether there was one."""
+    wanted = max(1, round(share))
+    for node in devices:
+        fitting = [at for at, free in enumerate(node) if free + _EPSILON >= min(share, 1.0)][:wanted]
+        if len(fitting) == wanted:
+            for at in fitting:
+                node[at] -= min(share, 1.0)
+            return True
+    return False
 
 
 def cost(follower: FollowerSettings) -> float:

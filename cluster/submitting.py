@@ -124,7 +124,11 @@ def _follow(client: Any, job: str, say: Callable[[str], None]) -> None:
                 say(line)
                 last = line.strip() or last
 
-    asyncio.run(listen())
-    status = client.get_job_status(job)
+    try:
+        asyncio.run(listen())
+        status = client.get_job_status(job)
+    except Exception as error:  # Ray raises plain ones
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise BandError(f"job {job}", f"cannot be followed ({reason})", "it may go on: see `ray job list`") from error
     if status != "SUCCEEDED":
         raise BandError(f"job {job}", f"ended as {str(status).lower()} ({last[:200]})", f"see `ray job logs {job}`")

@@ -4,38 +4,28 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import os
-import re
-import shutil
-import socket
 import tempfile
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-import psutil
-
-from ensemble.errors import EnsembleError, OutputError, VerifyError
+from ensemble.errors import BandError, EnsembleError, OutputError, VerifyError
+from ensemble.partials import (
+    GIVEN,
+    NEW,
+    OLD,
+    PARTIAL,
+    WRITING,
+    check_writer,
+    clear,
+    is_ours,
+    is_resumable,
+    put_in_order,
+    writer,
+)
 from ensemble.plan import Manifest
-from ensemble.tape import TAPE
 
-_OURS = re.compile(r"manifest\.json|leader\.(wav|krn|mid)|report\.html|report-audio|take-\d\d")
-_PARTIAL = ".partial-"
-NEW, OLD, GIVEN = "new", "old", "given"
-"""Inside a partial folder: what is being written, what it replaces, and the names of what was given out already."""
-_WRITING: set[Path] = set()
-"""The partial folders that this process writes at the moment."""
 RESUME = "ensemble render --resume"
 KEPT = "what was played is kept"
-
-
-def writer() -> str:
-    """Who writes: what this process puts into the names of its partial folders."""
-    return f"{socket.gethostname()}-{os.getpid()}"
-
-
-def is_ours(name: str) -> bool:
-    """Whether a render writes a file or folder of this name into its folder."""
-    return _OURS.fullmatch(name) is not None
 
 
 class Delivery:
@@ -115,39 +105,45 @@ def taken_over(out: Path) -> Iterator[Delivery]:
         OutputError: nothing was broken off there, or whoever writes there is still at it.
     """
     left = sorted(
-        (path for path in out.glob(f"{_PARTIAL}*") if _is_resumable(path)), key=lambda path: path.stat().st_mtime
+        (path for path in out.glob(f"{PARTIAL}*") if is_resumable(path)), key=lambda path: path.stat().st_mtime
     )
     if not left:
         raise OutputError(str(out), "holds no render that was broken off", "render again")
-    _check_writer(left[-1], out)
+    check_writer(left[-1], out)
     try:
         aside = _aside(out)
         aside.rmdir()
         left[-1].rename(aside)
     except OSError as error:
         raise refused(out, error) from error
-    with _lent(aside, out, []):
+    with _lent(aside, out, [], is_precious=True):
+        put_in_order(aside, out)
         given = {path.name for path in (aside / GIVEN).iterdir()}
         earlier = [path for path in _earlier(out, aside, force=True, given=given) if path.name not in given]
-        shutil.rmtree(aside / OLD, ignore_errors=True)
         yield Delivery(aside, out, replaces=bool(earlier))
         _publish(aside, out, earlier)
 
 
 @contextlib.contextmanager
-def _lent(aside: Path, out: Path, made: list[Path]) -> Iterator[None]:
-    """Clear up whatever happens, but for what can be gone on with: an error is told, and may be mended."""
+def _lent(aside: Path, out: Path, made: list[Path], *, is_precious: bool = False) -> Iterator[None]:
+    """Clear up whatever happens, but for what can be gone on with: an error is told, and may be mended.
+
+    is_precious: somebody has asked for it once; it stays even if they lose patience now.
+    """
     keeps = False
-    _WRITING.add(aside)
+    WRITING.add(aside)
     try:
         yield
     except (OSError, EnsembleError) as error:
-        keeps = _is_resumable(aside)
+        keeps = is_resumable(aside)
         raise _told(error, out, keeps=keeps) from error
+    except BaseException as error:
+        keeps = (is_precious or isinstance(error, Exception)) and is_resumable(aside)
+        raise
     finally:
-        _WRITING.discard(aside)
+        WRITING.discard(aside)
         if not keeps:
-            _clear(aside, out)
+            clear(aside, out)
             for folder in made:
                 with contextlib.suppress(OSError):  # only the empty ones go
                     folder.rmdir()
@@ -155,6 +151,8 @@ def _lent(aside: Path, out: Path, made: list[Path]) -> Iterator[None]:
 
 def _told(error: OSError | EnsembleError, out: Path, *, keeps: bool) -> EnsembleError:
     """The error for people, with the way to go on where there is one."""
+    if isinstance(error, ConnectionError):
+        error = BandError("the cluster", f"was lost ({error})", "is it up?")
     known = refused(out, error) if isinstance(error, OSError) else error
     if not keeps or RESUME in known.cure:
         return known
@@ -163,12 +161,7 @@ def _told(error: OSError | EnsembleError, out: Path, *, keeps: bool) -> Ensemble
 
 
 def _aside(out: Path) -> Path:
-    return Path(tempfile.mkdtemp(prefix=f"{_PARTIAL}{writer()}-", dir=out))
-
-
-def _is_resumable(aside: Path) -> bool:
-    """Whether a partial folder holds a tape with a block on it."""
-    return (aside / TAPE).is_file() and any(aside.glob("*.states"))
+    return Path(tempfile.mkdtemp(prefix=f"{PARTIAL}{writer()}-", dir=out))
 
 
 def _make(out: Path) -> list[Path]:
@@ -180,30 +173,23 @@ def _make(out: Path) -> list[Path]:
     return absent
 
 
-def _check_writer(partial: Path, out: Path) -> None:
-    """Whoever writes a partial folder must be gone."""
-    host, _, pid = partial.name.removeprefix(_PARTIAL).rpartition("-")[0].rpartition("-")
-    is_ours = pid == str(os.getpid()) and partial not in _WRITING
-    if host != socket.gethostname() or (pid.isdigit() and psutil.pid_exists(int(pid)) and not is_ours):
-        cure = f"wait for it, or delete {partial.name} if it is gone"
-        raise OutputError(str(out), "is being written by another render", cure)
-
-
 def _earlier(out: Path, aside: Path, *, force: bool, given: Collection[str] = ()) -> list[Path]:
     """What of an earlier render lies in `out`, if it may be replaced; clears away what a killed one left.
 
     given: what was given out early from `aside`, and is no earlier render's.
     """
-    for partial in set(out.glob(f"{_PARTIAL}*")) - {aside}:
-        _check_writer(partial, out)
-        if _is_resumable(partial) and not force:
+    for partial in set(out.glob(f"{PARTIAL}*")) - {aside}:
+        check_writer(partial, out)
+        if is_resumable(partial) and not force:
             cure = f"`{RESUME} {out}` goes on, --force begins again"
             raise OutputError(str(out), "holds a render that was broken off", cure)
-        _clear(partial, out)
+        if (partial / OLD).is_dir():
+            put_in_order(partial, out)
+        clear(partial, out)
     present = {path.name for path in out.iterdir()} - {aside.name} - set(given)
     if present and not force:
         raise OutputError(str(out), "exists and is not empty", "name another, or add --force to replace a render")
-    ours = {name for name in present if _OURS.fullmatch(name)}
+    ours = {name for name in present if is_ours(name)}
     if not ours:
         return []
     try:
@@ -229,57 +215,13 @@ def _publish(aside: Path, out: Path, earlier: list[Path]) -> None:
             source.rename(target)
             done.append((source, target))
     except BaseException:
-        for source, target in reversed(done):
-            target.rename(source)
+        _undo(done)
         raise
 
 
-def _clear(aside: Path, out: Path) -> None:
-    """Take back what was given out from here, unless a manifest came after it; and clear away everything else in it."""
-    if (aside / GIVEN).is_dir() and not (out / "manifest.json").exists():
-        for path in (aside / GIVEN).iterdir():
-            if _OURS.fullmatch(path.name):
-                shutil.rmtree(out / path.name, ignore_errors=True)
-    shutil.rmtree(aside, ignore_errors=True)
-
-
-def clear_after(out: Path, dead: str) -> None:
-    """Clear away what a writer that was killed left in `out`, where nobody else writes.
-
-    A render whose manifest is there stays; what was moved in before its manifest goes.
-
-    Args:
-        out: the folder; it goes, too, if nothing is left in it.
-        dead: as `writer` said it in that process.
-    """
-    partials = [path for path in _partials(out) if path.name.startswith(f"{_PARTIAL}{dead}-")]
-    for partial in partials:
-        _clear(partial, out)
-    if partials and not (out / "manifest.json").exists():
-        for path in out.iterdir():
-            if is_ours(path.name):
-                _remove(path)
-    with contextlib.suppress(OSError):  # only the empty one goes
-        out.rmdir()
-
-
-def _partials(out: Path) -> list[Path]:
-    try:
-        return [path for path in out.iterdir() if path.name.startswith(_PARTIAL)]
-    except OSError:
-        return []
-
-
-def holds_only_partials(out: Path) -> bool:
-    """Whether nothing lies in a folder but what renders are still writing, or left."""
-    return out.is_dir() and all(path.name.startswith(_PARTIAL) for path in out.iterdir())
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
+def _undo(done: list[tuple[Path, Path]]) -> None:
+    for source, target in reversed(done):
+        target.rename(source)
 
 
 def refused(out: str | Path, error: OSError) -> OutputError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -99,11 +100,11 @@ def fulfil(
     pace = pace or Pace()
     given = demo.leader_path() if leader is None else leader
 
-    with destination(out, force=force) as folder, fetched(given) as source:
+    with destination(out, force=force) as folder, fetched(given) as source, ExitStack() as opened:
         progress("read", 0, 1)
         lead = take_in(source, order.sample_rate, folder.path)
         plan = order.plan(lead.clip.digest, lead.score_sha256)
-        tape = Tape(folder.tape_path)
+        tape = opened.enter_context(closing(Tape(folder.tape_path)))
         tape.note_plan(plan, printable(Path(source.name)), lead.source_sha256)
         return _fill(folder, lead, plan, tape, Path(out), seat, pace, progress, on_take, began=began)
 
@@ -125,8 +126,7 @@ def resume(
         EnsembleError: one line that says what is wrong and what to do.
     """
     began = time.perf_counter()
-    with taken_over(Path(out)) as folder:
-        tape = read_tape(folder.tape_path)
+    with taken_over(Path(out)) as folder, closing(read_tape(folder.tape_path)) as tape:
         plan = tape.plan
         if plan is None:
             raise OutputError(str(out), "holds a tape without a plan", "render again with --force")
@@ -181,7 +181,7 @@ def _fill(
             shared_s=performance.shared_frames / clock.FRAME_RATE_HZ,
         ),
         fingerprint=fingerprint(),
-        exact=made.tally.exact,
+        exact=made.tally.exact and tape.is_of_this_machine,
     )
     manifest.write(folder.path / "manifest.json")
     write_report(folder.path, manifest, performance.takes)
@@ -240,8 +240,6 @@ def produce(
         tally = band.tally()
     finally:
         band.close()
-        if tape is not None:
-            tape.close()
     return Made(
         performance=performance,
         plan=studio.plan,

@@ -20,8 +20,8 @@ from ensemble.audio.files import printable
 from ensemble.config import Settings, parse, read_yaml
 from ensemble.data.listing import AUDIO_SUFFIXES, FOREIGN_SUFFIXES
 from ensemble.data.score import SCORE_SUFFIXES
-from ensemble.deliver import is_ours
 from ensemble.errors import AudioError, ConfigError, EnsembleError
+from ensemble.partials import is_ours
 from ensemble.storage import is_url, shown
 from ensemble.transfer import leader_name
 

@@ -13,8 +13,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ensemble.audio.files import printable
-from ensemble.deliver import is_ours
 from ensemble.errors import OutputError, VerifyError
+from ensemble.partials import is_ours
 from ensemble.plan import MANIFEST, Manifest
 
 PROBE = ".ensemble-probe"

@@ -10,6 +10,7 @@ A stretch is what some takes share: their common beginning, then the rest of eac
 from __future__ import annotations
 
 import errno
+import json
 import os
 import zlib
 from collections.abc import Iterator, Sequence
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ensemble.errors import EnsembleError, OutputError
-from ensemble.plan import RenderPlan, TakeReceipt
+from ensemble.plan import RenderPlan, TakeReceipt, fingerprint
 from ensemble.types import ConductorState, Dynamics, PlayerState
 from ensemble.wire import pack, unpack
 
@@ -55,6 +56,7 @@ class Tape:
         self.plan: RenderPlan | None = None
         self.source = ""
         self.source_sha256 = ""
+        self.is_of_this_machine = True
         self.takes: dict[str, TakeReceipt] = {}
         self._states = {path.stem: path.read_bytes() for path in folder.glob("*.states")}
         for message in _messages(folder / TAPE):
@@ -69,7 +71,7 @@ class Tape:
     def note_plan(self, plan: RenderPlan, source: str, source_sha256: str) -> None:
         """What is rendered, from which file. Raises OSError where the disk is full, like all that write."""
         self.plan, self.source, self.source_sha256 = plan, source, source_sha256
-        self._append(_PLAN, (plan.model_dump_json(), source, source_sha256))
+        self._append(_PLAN, (plan.model_dump_json(), source, source_sha256, json.dumps(fingerprint())))
 
     def note_block(
         self, takes: Sequence[str], stop_frame: int, dynamics: Dynamics, conducting: ConductorState,
@@ -123,8 +125,13 @@ class Tape:
         if kind == _PLAN:
             self.plan = RenderPlan.model_validate_json(str(value[0]))
             self.source, self.source_sha256 = str(value[1]), str(value[2])
+            self.is_of_this_machine = json.loads(str(value[3])) == fingerprint()
         elif kind == _BLOCK and isinstance(value[1], Dynamics):
-            self._dynamics.setdefault(str(value[0]), []).append(value[1])
+            stretch = str(value[0])
+            known = self._dynamics.setdefault(stretch, [])
+            while known and known[-1].start_frame >= value[1].start_frame:
+                known.pop()  # it was played again by another process
+            known.append(value[1])
         elif kind == _TAKE:
             self.takes[str(value[0])] = TakeReceipt.model_validate_json(str(value[1]))
 

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
-from ensemble.deliver import Delivery, delivery, is_ours, refused
+from ensemble.deliver import Delivery, delivery, refused
 from ensemble.errors import AudioError, EnsembleError, OutputError
+from ensemble.partials import is_ours
 from ensemble.storage import Place, located, reason_of, shown
 
 MAX_LEADER_BYTES = 1 << 30

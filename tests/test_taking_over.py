@@ -63,7 +63,7 @@ def broken(leader: Path, out: Path, blocks: int, error: BaseException, **setting
 
 def keep_partial(monkeypatch: pytest.MonkeyPatch) -> None:
     """A killed process clears nothing up."""
-    monkeypatch.setattr("ensemble.deliver._clear", lambda *_: None)
+    monkeypatch.setattr("ensemble.deliver.clear", lambda *_: None)
 
 
 @pytest.mark.parametrize("blocks", [2, 3, 9, 19])
@@ -149,6 +149,84 @@ def test_takes_that_go_on_are_finished_by_another_process(tmp_path: Path, monkey
             broken(leader, out, blocks, Killed(), extension=extension)
         assert files_of(resume(out, pace=PACE)) == files_of(whole)
         assert not list(out.glob(".partial-*"))
+
+
+def test_a_resumed_render_that_is_interrupted_keeps_everything(
+    short_leader_file: Path, tmp_path: Path, undisturbed: Manifest
+) -> None:
+    """An error, then a process that is told to stop, which clears up as far as it may; then the rest."""
+    out = tmp_path / "out"
+    broken(short_leader_file, out, 6, BandError("bass", "was lost"))
+    with pytest.raises(Killed):
+        resume(out, pace=Pace(block_frames=7), seat=lambda plan: Fragile(plan, 9, Killed()))
+    assert files_of(resume(out, pace=PACE)) == files_of(undisturbed)
+
+
+def test_a_block_that_was_noted_without_its_states_is_not_told_twice(
+    short_leader_file: Path, tmp_path: Path, undisturbed: Manifest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    with monkeypatch.context() as patch:
+        keep_partial(patch)
+        broken(short_leader_file, out, 6, Killed())
+        (partial,) = out.glob(".partial-*")
+        before = (partial / "take-00.states").read_bytes()
+        with pytest.raises(Killed):
+            resume(out, pace=PACE, seat=lambda plan: Fragile(plan, 1, Killed()))
+        (partial,) = out.glob(".partial-*")
+        (partial / "take-00.states").write_bytes(before)  # as if the last write had failed
+        with pytest.raises(Killed):
+            resume(out, pace=PACE, seat=lambda plan: Fragile(plan, 4, Killed()))
+    assert files_of(resume(out, pace=PACE)) == files_of(undisturbed)
+
+
+@pytest.mark.parametrize("moves", range(5))
+def test_killed_while_it_is_delivered(
+    short_leader_file: Path, tmp_path: Path, undisturbed: Manifest, monkeypatch: pytest.MonkeyPatch, moves: int
+) -> None:
+    """After any number of moves, also over an earlier render, the new one is finished or the old one is there."""
+    out = tmp_path / "out"
+    earlier = render(short_leader_file, out, sample_rate=16_000, pace=PACE, seed=9)
+    left, rename = [moves], Path.rename
+
+    def fragile(path: Path, target: Path) -> Path:
+        if ".partial-" in f"{path}{target}" and (path.parent == out or Path(target).parent == out):
+            left[0] -= 1
+            if left[0] < 0:
+                raise Killed
+        return rename(path, target)
+
+    with monkeypatch.context() as patch:
+        keep_partial(patch)
+        patch.setattr("ensemble.deliver._undo", lambda _done: None)
+        patch.setattr(Path, "rename", fragile)
+        with pytest.raises(Killed):
+            render(short_leader_file, out, sample_rate=16_000, pace=PACE, force=True)
+    assert files_of(resume(out, pace=PACE)) == files_of(undisturbed)
+    assert files_of(undisturbed) != files_of(earlier)
+    assert sorted(path.name for path in out.iterdir()) == ["leader.wav", "manifest.json", "report.html", "take-00"]
+
+
+@pytest.mark.parametrize("moves", [0, 1])
+def test_killed_while_a_take_is_given_out(
+    short_leader_file: Path, tmp_path: Path, undisturbed: Manifest, monkeypatch: pytest.MonkeyPatch, moves: int
+) -> None:
+    out = tmp_path / "out"
+    left, rename = [moves], Path.rename
+
+    def fragile(path: Path, target: Path) -> Path:
+        if "take-00" in path.name:
+            left[0] -= 1
+            if left[0] < 0:
+                raise Killed
+        return rename(path, target)
+
+    with monkeypatch.context() as patch:
+        keep_partial(patch)
+        patch.setattr(Path, "rename", fragile)
+        with pytest.raises(Killed):
+            render(short_leader_file, out, sample_rate=16_000, pace=PACE)
+    assert files_of(resume(out, pace=PACE)) == files_of(undisturbed)
 
 
 def test_kill_minus_nine_in_the_real_command(short_leader_file: Path, tmp_path: Path, undisturbed: Manifest) -> None:

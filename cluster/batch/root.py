@@ -14,8 +14,9 @@ from typing import Any
 import psutil
 
 from ensemble.audio.files import printable
-from ensemble.deliver import clear_after, holds_only_partials, refused, writer
+from ensemble.deliver import refused
 from ensemble.errors import OutputError, VerifyError
+from ensemble.partials import clear_after, holds_only_partials, writer
 from ensemble.plan import MANIFEST, Manifest
 from ensemble.roster import BATCH, check_name
 from ensemble.storage import Place, located, shown

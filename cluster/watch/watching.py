@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from agents.environment import prepare_environment
-from cluster.joining import ANSWER_S, AUTO, answers, found, joined_ray
+from cluster.joining import ANSWER_S, AUTO, CLIENT, answers, found, joined_ray
 from cluster.watch.scraping import blocks_in_flight
 from ensemble.errors import BandError
 
@@ -42,6 +42,10 @@ def watching(address: str) -> Iterator[Callable[[], list[dict[str, Any]]]]:
         BandError: no Ray runs there, or it cannot be joined.
     """
     prepare_environment()
+    if address.startswith(CLIENT):
+        raise BandError(
+            f"Ray at {address}", "tells no outsider who plays", "ask from a node of it: --address HOST:PORT"
+        )
 
     def places() -> list[str]:
         awake = [place for place in (found() if address == AUTO else [address]) if answers(place)]

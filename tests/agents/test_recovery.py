@@ -17,6 +17,7 @@ RULES = Rules(losses=3, gpu_s=10.0, seat_s=60.0)
         (Loss(cause=Cause.DIED, in_a_row=2, holds_gpu=True), Action.RESTART),
         (Loss(cause=Cause.DIED, in_a_row=3), Action.GIVE_UP),
         (Loss(cause=Cause.UNREACHABLE), Action.ASK_AGAIN),
+        (Loss(cause=Cause.UNREACHABLE, is_lent=True), Action.RESTART),
         (Loss(cause=Cause.UNREACHABLE, in_a_row=3), Action.GIVE_UP),
         (Loss(cause=Cause.ANSWER), Action.ASK_AGAIN),
         (Loss(cause=Cause.UNSEATED, waited_s=9.0, holds_gpu=True), Action.WAIT),

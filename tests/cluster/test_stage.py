@@ -51,6 +51,12 @@ def test_what_others_hold_is_not_given_twice() -> None:
     assert plan_stage(wishes(4, device="cuda"), hall, hall, 0.5, Strategy.PACK).on_cpu == {"v2", "v3"}
 
 
+def test_a_share_is_of_one_device() -> None:
+    """Three times 0.6 is less than two devices have, and does not fit into them."""
+    hall = nodes(2)
+    assert plan_stage(wishes(3, device="cuda", gpu=0.6), hall, hall, 2.0, Strategy.PACK).on_cpu == {"v2"}
+
+
 @pytest.mark.parametrize(
     ("gpus", "share", "said"),
     [
