@@ -15,7 +15,7 @@ MAX_BYTES = 8 << 20
 
 def render_id() -> str | None:
     """The render that this actor plays in, from the name that `RayBand` gave it; None of any other actor."""
-    return _actor_name().rpartition("-")[2] or None
+    return _actor_name().rpartition("-")[2].partition(".")[0] or None
 
 
 def open_logbook(part: str) -> Path | None:
