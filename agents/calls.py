@@ -29,6 +29,7 @@ class Call:
     Attributes:
         life: of the seat, when it was asked last.
         actor_id: who was asked last.
+        is_counted: whether it has been counted as worked on again.
         values: the answer, once it has arrived; the inputs are let go then.
     """
 
@@ -50,6 +51,7 @@ class Call:
         self.refs: list[Any] = []
         self.life = 0
         self.actor_id = ""
+        self.is_counted = False
         self._stored: dict[int, Any] = {}
         self._names: dict[int, str] = {}
         self._on_asked = on_asked

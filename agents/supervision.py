@@ -159,9 +159,9 @@ class Supervisor:
 
     def _count_replay(self, call: Call, error: RayError) -> None:
         """A player works on one block at a time: of those asked of one who died, only the first had begun."""
-        if isinstance(error, ActorDiedError) and call.seat.replayed_life == call.life:
+        if call.is_counted or (isinstance(error, ActorDiedError) and call.seat.replayed_life == call.life):
             return
-        call.seat.replayed_life = call.life
+        call.is_counted, call.seat.replayed_life = True, call.life
         self._replays[call.who] += 1
 
     def _act(self, seat: Seat, cause: Cause, error: RayError | None) -> None:

@@ -81,7 +81,7 @@ def submit(
     if as_json:
         print_json({"job": job, "address": place, "out": str(parameters["out"])})
     elif not wait:
-        typer.echo(f"job {job}: `ray job logs --follow {job}`")
+        typer.echo(f"job {job}: `RAY_AUTH_MODE=token ray job logs --address {place} --follow {job}`")
 
 
 def _quiet(_line: str) -> None:

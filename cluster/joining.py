@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 import socket
+import sys
 from collections.abc import Iterator
 
 from agents.environment import on_loopback, prepare_environment
@@ -34,18 +35,35 @@ def joined_ray(address: str) -> Iterator[None]:
         raise BandError("Ray", "this process is connected to one already", "use it, or call ray.shutdown() first")
     place = the_only_one() if address == AUTO else address
     if not answers(place):
-        raise BandError(f"Ray at {place}", "does not answer", "is it up, and the port open? `ensemble status` looks")
+        raise BandError(
+            f"Ray at {place}", "does not answer", "give HOST:PORT, ray://HOST:PORT or auto, and see that it is up"
+        )
     with contextlib.ExitStack() as stack:
         if is_loopback(place):
             stack.enter_context(on_loopback())
         stack.enter_context(_not_from_the_environment())
         try:
-            ray.init(address=place, namespace=NAMESPACE, logging_level=logging.CRITICAL, log_to_driver=False)
+            with _silence():
+                ray.init(address=place, namespace=NAMESPACE, logging_level=logging.CRITICAL, log_to_driver=False)
         except Exception as error:  # Ray raises plain ones, too
             ray.shutdown()
             raise BandError(f"Ray at {place}", *_in_short(error)) from error
         stack.callback(ray.shutdown)
         yield
+
+
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    """Ray's own words about a token that it does not take come again and again, straight to the terminal."""
+    sys.stderr.flush()
+    kept, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nothing)
 
 
 def answers(place: str) -> bool:

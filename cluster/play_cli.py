@@ -35,8 +35,16 @@ BlockFrames = Annotated[int, typer.Option(min=1, help="Block length in frames of
 Dashboard = Annotated[bool, typer.Option("--dashboard", help="Serve the Ray dashboard meanwhile.")]
 
 
+_OF_RESUME = {
+    "resume", "local", "address", "actors", "spread", "mixed_devices", "block_frames", "dashboard", "log", "trace",
+    "as_json",
+}  # fmt: skip
+"""Options that change how a render is played, and not what."""
+
+
 @playing.command()
 def render(
+    context: typer.Context,
     leader: Annotated[
         str | None,
         typer.Argument(
@@ -85,6 +93,8 @@ def render(
     from cluster.watch.recording import recording
 
     where = Where(local=local, address=address, actors=actors, spread=spread, mixed_devices=mixed_devices)
+    if resume is not None:
+        _check_resume(context)
     if leader is not None and is_roster(leader):
         asked: dict[str, Any] = {"seed": seed, "sample_rate": int(rate.value), "voice": voice}
         asked["overrides"] = _overrides(tempo, key, chords)
@@ -106,8 +116,6 @@ def render(
             monitor.say(f"{take / 'mix.wav'} can be heard")
 
         if resume is not None:
-            if leader is not None:
-                raise ConfigError("--resume", "goes on with the leader that it has", "leave the leader out")
             out = str(resume)
             manifest = go_on(out, seat=seat, pace=pace, on_progress=monitor.progress, on_take=can_be_heard)
         else:
@@ -181,6 +189,19 @@ def listen(
         print_json(account(heard))
     else:
         show_heard(leader, duration_s, heard, out)
+
+
+def _check_resume(context: typer.Context) -> None:
+    """A render that is gone on with is the one that was ordered: nothing about it can be changed.
+
+    Raises:
+        ConfigError: an option asks for something else.
+    """
+    given = [name for name in context.params if str(context.get_parameter_source(name)).endswith("COMMANDLINE")]
+    other = sorted(set(given) - _OF_RESUME)
+    if other:
+        what = "the leader" if other[0] == "leader" else f"--{other[0].replace('_', '-')}"
+        raise ConfigError("--resume", "goes on with what was ordered", f"leave out {what}")
 
 
 def _overrides(tempo: float | None, key: str | None, chords: Path | None) -> Overrides:

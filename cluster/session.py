@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import shutil
 import signal
 import tempfile
 import threading
@@ -19,6 +20,7 @@ from ensemble.errors import BandError
 
 LONGEST_FOLDER = 40
 """Of a session that goes when its Ray goes: sockets lie deep below it, and their paths end at 107 bytes."""
+_FOLDER = "ensemble-ray-"
 POLITE = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -42,7 +44,9 @@ def local_ray(*, num_cpus: int | None = None, dashboard: bool = False) -> Iterat
     if ray.is_initialized():
         raise BandError("Ray", "this process is connected to one already", "use it, or call ray.shutdown() first")
     before = set(psutil.Process().children())
-    with tempfile.TemporaryDirectory(prefix="ensemble-", ignore_cleanup_errors=True) as empty, _signals_kept() as mine:
+    _sweep()
+    prefix = f"{_FOLDER}{os.getpid()}-"
+    with tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True) as empty, _signals_kept() as mine:
         started: set[psutil.Process] = set()
         is_impatient = False
         try:
@@ -73,6 +77,14 @@ def local_ray(*, num_cpus: int | None = None, dashboard: bool = False) -> Iterat
             raise
         finally:
             _end(started, is_impatient=is_impatient)
+
+
+def _sweep() -> None:
+    """Remove the folders of those who were killed before they could."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_FOLDER}*-*"):
+        pid = folder.name.removeprefix(_FOLDER).partition("-")[0]
+        if pid.isdigit() and not psutil.pid_exists(int(pid)):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextlib.contextmanager

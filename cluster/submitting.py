@@ -131,4 +131,8 @@ def _follow(client: Any, job: str, say: Callable[[str], None]) -> None:
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise BandError(f"job {job}", f"cannot be followed ({reason})", "it may go on: see `ray job list`") from error
     if status != "SUCCEEDED":
-        raise BandError(f"job {job}", f"ended as {str(status).lower()} ({last[:200]})", f"see `ray job logs {job}`")
+        raise BandError(
+            f"job {job}",
+            f"ended as {str(status).lower()} ({last[:200]})",
+            f"see `RAY_AUTH_MODE=token ray job logs {job}`",
+        )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from ensemble.errors import ConfigError
+from ensemble.errors import BandError, ConfigError
 
 if TYPE_CHECKING:
     from cluster.monitor import Monitor
@@ -83,7 +83,13 @@ def enter_ray(stack: ExitStack, address: str | None, say: Say, *, dashboard: boo
     ray = kept() if address is None else None
     if ray is not None or address not in (None, "local"):
         say("join Ray")
-        stack.enter_context(joined_ray(ray.address if ray is not None else str(address)))
+        if ray is None:
+            stack.enter_context(joined_ray(str(address)))
+            return
+        try:
+            stack.enter_context(joined_ray(ray.address))
+        except BandError as error:
+            raise BandError(error.what, error.problem, "`ensemble down`, then `ensemble up`") from error
         return
     say("start Ray")
     url = stack.enter_context(local_ray(dashboard=dashboard))
