@@ -99,7 +99,8 @@ def _start(num_cpus: int | None) -> Kept:
     command = [
         sys.executable, "-m", "ray.scripts.scripts", "start", "--head", f"--node-ip-address={LOOPBACK}",
         f"--port={port}", f"--ray-client-server-port={client_port}", f"--dashboard-host={LOOPBACK}",
-        f"--dashboard-port={dashboard_port}", "--include-dashboard=true", f"--temp-dir={folder}",
+        f"--dashboard-port={dashboard_port}", f"--dashboard-agent-listen-port={_free_port()}",
+        "--include-dashboard=true", f"--temp-dir={folder}",
         f"--object-store-memory={object_store_bytes()}", "--disable-usage-stats",
         *([] if num_cpus is None else [f"--num-cpus={num_cpus}"]),
     ]  # fmt: skip
