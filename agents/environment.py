@@ -17,6 +17,8 @@ ENVIRONMENT = {
     "RAY_max_direct_call_object_size": "1000000",  # a block's answers come with the reply, and outlive who gave them
     "RAY_worker_niceness": "0",  # players are what the user waits for; Ray's own +15 starves them on a busy machine
     "RAY_preload_python_modules": "agents.instrument,agents.conductor",  # whoever is called in has read the score
+    "RAY_maximum_gcs_destroyed_actor_cached_count": "200",  # a Ray that stays does not remember everybody who left,
+    "RAY_task_events_max_num_task_in_gcs": "20000",  # nor every block that was ever played
     "RAY_metrics_report_interval_ms": "2000",  # what `status --watch` shows is at most so old
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # a seat without a GPU leaves CUDA_VISIBLE_DEVICES alone
 }
