@@ -48,7 +48,7 @@ def test_every_promised_figure_is_there_and_sane(figures: dict[str, Any]) -> Non
 @pytest.mark.ray
 @pytest.mark.timeout(600)
 def test_the_forecast_holds_against_two_real_nodes(figures: dict[str, Any]) -> None:
-    """On idle cores within the tolerance; where others take their share, between the forecasts for none and for all of it."""
+    """On idle cores within the tolerance; where others take their share, between the forecasts for none and for all."""
     check = figures["two_nodes"]
     assert check["measured_realtime"] < (1 + TOLERANCE) * check["forecast_realtime"]
     assert check["measured_realtime"] > (1 - TOLERANCE) * check["crowded_forecast_realtime"]
