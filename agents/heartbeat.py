@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable
 
@@ -29,4 +30,5 @@ class Heartbeat:
 
     def _run(self) -> None:
         while not self._is_over.wait(PERIOD_S):
-            self._beat()
+            with contextlib.suppress(Exception):  # Ray may be gone, and a gauge is no reason to end
+                self._beat()
