@@ -84,8 +84,12 @@ class Deaf:
     """A recorder that keeps nothing."""
 
     def extend(self, continuations: Sequence[Any]) -> tuple[Any, ...]:
-        """Nobody asks for continuations here."""
-        raise NotImplementedError
+        """Nobody asks for continuations here.
+
+        Raises:
+            ValueError: somebody does.
+        """
+        raise ValueError(f"a plan of the bench goes on in {len(continuations)} ways")
 
     def standing(self, takes: Sequence[str]) -> None:
         """Nothing was played before."""

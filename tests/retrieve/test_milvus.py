@@ -252,8 +252,9 @@ def test_nothing_that_will_go_away_is_used(tmp_path: Path) -> None:
         warnings.simplefilter("error")
         store = MilvusStore(str(tmp_path))
         store.add(rows("one", 5))
-        store.search(questions(1), 3, Where())
+        (found,) = store.search(questions(1), 3, Where())
         store.remove([rows("one", 1)[0].recording])
+        assert (len(found), store.count()) == (3, 0)
         store.close()
 
 
