@@ -29,11 +29,6 @@ class Wish:
     followers: tuple[FollowerSettings, ...] = ()
     node_id: str = ""
 
-    @property
-    def wants_gpu(self) -> bool:
-        """Whether anybody here plays on a GPU."""
-        return any(one.device == "cuda" for one in self.followers)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
