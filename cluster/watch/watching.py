@@ -16,16 +16,6 @@ HEAVY_S = 1.0
 """How long a busy player is waited for once others have answered: it may be in the middle of a block."""
 
 
-def who_plays(address: str) -> list[dict[str, Any]]:
-    """Ask every player for its status, once; see `watching`.
-
-    Raises:
-        BandError: no Ray runs there, or it cannot be joined.
-    """
-    with watching(address) as look:
-        return look()
-
-
 @contextmanager
 def watching(address: str) -> Iterator[Callable[[], list[dict[str, Any]]]]:
     """Lend a function that asks every player for its status, as often as it is called.
