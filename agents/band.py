@@ -162,9 +162,19 @@ class RayBand:
             DeadlineError: somebody did not answer in time; says who.
             BandError: an actor is lost for good.
         """
+        messages = self.messages(promises, deadline_s)
+        return [unpack(one, promise.token.kind) for one, promise in zip(messages, promises, strict=True)]
+
+    def messages(self, promises: Sequence[Promise[Any]], deadline_s: float) -> list[bytes]:
+        """Wait for values, and leave them as they came.
+
+        Raises:
+            DeadlineError: somebody did not answer in time; says who.
+            BandError: an actor is lost for good.
+        """
         answers: list[Answer] = [promise.token for promise in promises]
         self._supervisor.settle([one.call for one in answers], deadline_s)
-        return [unpack(one.call.values[one.index], one.kind) for one in answers if one.call.values is not None]
+        return [one.call.values[one.index] for one in answers if one.call.values is not None]
 
     def tally(self) -> Tally:
         """What the work cost, who was lost, what was played again."""

@@ -16,6 +16,7 @@ from ensemble.plan import Incident, RenderPlan
 from ensemble.play.player import make_player
 from ensemble.threads import one_thread
 from ensemble.types import AudioClip, ConductorState, Heard, Hits, Part, PlayerState, Score, Stem
+from ensemble.wire import pack
 
 T = TypeVar("T")
 
@@ -83,6 +84,13 @@ class Band(Protocol):
 
     def collect(self, promises: Sequence[Promise[T]], deadline_s: float) -> list[T]:
         """Wait for values; the only wait there is.
+
+        Raises:
+            DeadlineError: somebody did not answer in time; says who.
+        """
+
+    def messages(self, promises: Sequence[Promise[Any]], deadline_s: float) -> list[bytes]:
+        """The same values as messages (see `wire`): for who keeps them unopened.
 
         Raises:
             DeadlineError: somebody did not answer in time; says who.
@@ -161,6 +169,10 @@ class LocalBand:
     def collect(self, promises: Sequence[Promise[T]], deadline_s: float) -> list[T]:  # noqa: ARG002
         """Open promises; in this process they are kept already."""
         return [promise.token for promise in promises]
+
+    def messages(self, promises: Sequence[Promise[Any]], deadline_s: float) -> list[bytes]:  # noqa: ARG002
+        """The same values as messages."""
+        return [pack(promise.token) for promise in promises]
 
     def tally(self) -> Tally:
         """What the work cost so far."""

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 
@@ -60,9 +60,9 @@ class Recorder(Protocol):
         """Every stem of every block, in order of time, then of the plan's followers; of all takes that share it."""
 
     def acknowledge(
-        self, takes: Sequence[str], dynamics: Dynamics, conducting: ConductorState, playing: dict[str, PlayerState]
+        self, takes: Sequence[str], dynamics: Dynamics, conducting: bytes, playing: dict[str, bytes]
     ) -> None:
-        """All stems of a block were given: what was predicted for it, and where everybody stands after it."""
+        """All stems of a block were given: what was predicted for it, and where everybody stands then, as messages."""
 
     def finish(self, take: Take) -> None:
         """The take's last stem was given; the next take may still be playing."""
@@ -186,8 +186,8 @@ def _play(
         dynamics = band.collect([asked.score], pace.deadline_s)[0].dynamics
         for stem in band.collect(asked.stems, pace.deadline_s):
             recorder.stem(asked.takes, stem)
-        (conducting,) = band.collect([asked.after.conducting], pace.deadline_s)
-        playing = band.collect(list(asked.after.playing.values()), pace.deadline_s)
+        after: list[Promise[Any]] = [asked.after.conducting, *asked.after.playing.values()]
+        conducting, *playing = band.messages(after, pace.deadline_s)
         recorder.acknowledge(asked.takes, dynamics, conducting, dict(zip(names, playing, strict=True)))
         count(asked.takes, [dynamics], asked.block.num_frames)
 

@@ -19,7 +19,7 @@ from ensemble.receipts import receipt, write_dynamics
 from ensemble.stem_files import StemFiles
 from ensemble.takes import AS_GIVEN, ExtendedLead, Take
 from ensemble.tape import Standing, Tape
-from ensemble.types import ConductorState, Dynamics, PlayerState, Stem
+from ensemble.types import Dynamics, Stem
 
 STEMS = "stems"
 OnProgress = Callable[[str, int, int], None]
@@ -99,7 +99,7 @@ class Studio(ExitStack):
             self._stems_of(name).append(stem)
 
     def acknowledge(
-        self, takes: Sequence[str], dynamics: Dynamics, conducting: ConductorState, playing: dict[str, PlayerState]
+        self, takes: Sequence[str], dynamics: Dynamics, conducting: bytes, playing: dict[str, bytes]
     ) -> None:
         """Note on the tape where everybody stands, now that the stems are written.
 

@@ -74,10 +74,10 @@ class Tape:
         self._append(_PLAN, (plan.model_dump_json(), source, source_sha256, json.dumps(fingerprint())))
 
     def note_block(
-        self, takes: Sequence[str], stop_frame: int, dynamics: Dynamics, conducting: ConductorState,
-        playing: dict[str, PlayerState], num_samples: dict[str, int],
+        self, takes: Sequence[str], stop_frame: int, dynamics: Dynamics, conducting: bytes,
+        playing: dict[str, bytes], num_samples: dict[str, int],
     ) -> None:  # fmt: skip
-        """A block of a stretch is played and its stems are kept."""
+        """A block of a stretch is played and its stems are kept; the states are messages, and stay unopened."""
         stretch = _stretch(takes)
         self._append(_BLOCK, (stretch, dynamics))
         states = pack((stop_frame, num_samples, conducting, playing))
@@ -102,8 +102,10 @@ class Tape:
         stop_frame, num_samples, conducting, playing = unpack(self._states[stretch], tuple)
         dynamics = tuple(one for one in self._dynamics[stretch] if one.start_frame < stop_frame)
         return Standing(
-            stop_frame=stop_frame, num_samples=num_samples, dynamics=dynamics, conducting=conducting, playing=playing
-        )
+            stop_frame=stop_frame, num_samples=num_samples, dynamics=dynamics,
+            conducting=unpack(conducting, ConductorState),
+            playing={name: unpack(state, PlayerState) for name, state in playing.items()},
+        )  # fmt: skip
 
     def close(self) -> None:
         """Let go of the file."""
