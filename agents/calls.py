@@ -24,7 +24,7 @@ class Call:
         method: the verb.
         kinds: of the values, before the stamp.
         inputs: values, and answers of other calls.
-        on_asked: told the reference to the stamp, as often as it is asked.
+        on_asked: told as often as it is asked.
 
     Attributes:
         life: of the seat, when it was asked last.
@@ -40,7 +40,7 @@ class Call:
         method: str,
         kinds: tuple[type, ...],
         inputs: tuple[Any, ...],
-        on_asked: Callable[[Any], None],
+        on_asked: Callable[[Call], None],
     ) -> None:
         self.seat = seat
         self.who = who
@@ -62,7 +62,7 @@ class Call:
         self.life, self.actor_id = self.seat.lives, self.seat.actor_id
         sent = [one.sent() if isinstance(one, Answer) else one for one in self.inputs]
         self.refs = getattr(self.seat.actor, self.method).options(num_returns=len(self.kinds) + 1).remote(*sent)
-        self._on_asked(self.refs[-1])
+        self._on_asked(self)
 
     def settle(self, values: list[Any]) -> None:
         """The answer has arrived."""

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 import threading
 import time
-from collections.abc import Mapping
-from concurrent.futures import Future
+from collections.abc import Hashable, Mapping
 from typing import Any, NamedTuple
 
 from agents.gauges import LONG_SECONDS, PLAYING, SECONDS
@@ -16,7 +14,7 @@ from ensemble import journal
 from ensemble.clock import FRAME_RATE_HZ
 
 REASONS = ("process", "host")
-"""Of a restart: an answer came from another process of the same host; or from another host."""
+"""Of a restart: a process was lost; or the host under it."""
 RETRIEVAL = "retrieval"
 
 
@@ -58,7 +56,7 @@ class _Question(NamedTuple):
 
 
 class Meters:
-    """Measures one render from its driver's side. Answers may arrive on any thread.
+    """Measures one render from its driver's side: an answer has come when the driver takes it.
 
     Args:
         render: its id, in every line of the journal.
@@ -72,9 +70,7 @@ class Meters:
         self._tags = {part: {"part": part, "instrument": instrument} for part, instrument in everyone.items()}
         self._metrics = DriverMetrics()
         self._lock = threading.Lock()
-        self._numbers = itertools.count()
-        self._due: dict[int, _Question] = {}
-        self._homes: dict[str, tuple[str, int]] = {}
+        self._due: dict[Hashable, _Question] = {}
         for part, tags in self._tags.items():
             if part != RETRIEVAL:
                 for counter in (self._metrics.blocks, self._metrics.music, self._metrics.busy):
@@ -83,13 +79,33 @@ class Meters:
                 from_zero(self._metrics.restarts, {"part": part, "reason": reason})
         self._heartbeat = Heartbeat(self._repeat)
 
-    def asked(self, part: str, where: journal.Where | None, stamp: Any) -> None:
-        """Somebody was asked for a block, or for something else; `stamp` refers to the stamp of the answer."""
-        question, number = _Question(part, where, time.time()), next(self._numbers)
+    def asked(self, call: Hashable, part: str, where: journal.Where | None) -> None:
+        """A part was asked for a block, or for something else; or was asked again."""
         with self._lock:
-            self._due[number] = question
-        answer: Future[Stamp] = stamp.future()
-        answer.add_done_callback(lambda done: self._answered(number, question, done))
+            self._due[call] = _Question(part, where, time.time())
+
+    def answered(self, call: Hashable, stamp: Stamp) -> None:
+        """The driver has taken an answer."""
+        with self._lock:
+            question = self._due.pop(call, None)
+        if question is None:
+            return
+        seconds = time.time() - question.at
+        part, where = question.part, question.where
+        if where is not None:
+            tags = self._tags[part]
+            self._metrics.answer_seconds.observe(seconds, tags=tags)
+            self._metrics.blocks.inc(tags=tags)
+            self._metrics.music.inc(where.num_frames / FRAME_RATE_HZ, tags=tags)
+            self._metrics.busy.inc(max(stamp["busy_s"], 1e-9), tags=tags)
+        elif part == RETRIEVAL:
+            self._metrics.retrieval_seconds.observe(seconds)
+        take, block = (where.take, where.block) if where else (None, None)
+        journal.note(
+            "answered", render=self._render, take=take, part=part, block=block, asked_at=question.at,
+            seconds=round(seconds, 6), busy_s=round(stamp["busy_s"], 6), ended_at=stamp["ended_at"], host=stamp["host"],
+            player_pid=stamp["pid"],
+        )  # fmt: skip
 
     def restarted(self, part: str, reason: str) -> None:
         """Somebody was replaced."""
@@ -102,38 +118,6 @@ class Meters:
         with self._lock:
             self._due.clear()
         self._repeat()
-
-    def _answered(self, number: int, question: _Question, done: Future[Stamp]) -> None:
-        seconds = time.time() - question.at
-        with self._lock:
-            was_due = self._due.pop(number, None) is not None
-        if not was_due or done.cancelled() or done.exception() is not None:
-            return
-        part, where, stamp = question.part, question.where, done.result()
-        if where is not None:
-            tags = self._tags[part]
-            self._metrics.answer_seconds.observe(seconds, tags=tags)
-            self._metrics.blocks.inc(tags=tags)
-            self._metrics.music.inc(where.num_frames / FRAME_RATE_HZ, tags=tags)
-            self._metrics.busy.inc(max(stamp["busy_s"], 1e-9), tags=tags)
-        elif part == RETRIEVAL:
-            self._metrics.retrieval_seconds.observe(seconds)
-        self._look_for_restart(part, stamp)
-        take, block = (where.take, where.block) if where else (None, None)
-        journal.note(
-            "answered", render=self._render, take=take, part=part, block=block, asked_at=question.at,
-            seconds=round(seconds, 6), busy_s=round(stamp["busy_s"], 6), ended_at=stamp["ended_at"], host=stamp["host"],
-            player_pid=stamp["pid"],
-        )  # fmt: skip
-
-    def _look_for_restart(self, part: str, stamp: Stamp) -> None:
-        """Another process than the one before gave this answer."""
-        home = (stamp["host"], stamp["pid"])
-        with self._lock:
-            before = self._homes.get(part, home)
-            self._homes[part] = home
-        if before != home:
-            self.restarted(part, "process" if before[0] == home[0] else "host")
 
     def _repeat(self) -> None:
         """Set every gauge again."""

@@ -65,7 +65,7 @@ class Supervisor:
     def ask(self, seat: Seat, who: str, method: str, kinds: tuple[type, ...], *inputs: Any) -> list[Answer]:
         """Ask one seat on behalf of a part or an office: one answer for each kind of value."""
         where = journal.where_now() if method in PLAYING else None
-        call = Call(seat, who, method, kinds, inputs, lambda stamp: self._meters.asked(who, where, stamp))
+        call = Call(seat, who, method, kinds, inputs, lambda asked: self._meters.asked(asked, who, where))
         self._open[call] = None
         return [Answer(call, index) for index in range(len(kinds))]
 
@@ -126,6 +126,7 @@ class Supervisor:
 
     def _note(self, call: Call, stamp: Stamp) -> None:
         """What a stamp tells: who sits where, what it cost."""
+        self._meters.answered(call, stamp)
         seat = call.seat
         seat.pids.add(stamp["pid"])
         seat.node_id, seat.in_a_row, seat.waiting_since = stamp["node"], 0, None
@@ -184,6 +185,8 @@ class Supervisor:
         if action is Action.ASK_AGAIN:
             time.sleep(PAUSE_S if cause is Cause.UNREACHABLE else 0.0)
             return
+        for part in seat.name.split("+"):
+            self._meters.restarted(part, "host" if action is Action.MOVE else "process")
         seat.replace(on_cpu=action is Action.DEGRADE)
 
     def _look_after(self, seats: set[Seat]) -> None:

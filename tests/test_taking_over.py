@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -61,9 +62,12 @@ def broken(leader: Path, out: Path, blocks: int, error: BaseException, **setting
         render(leader, out, sample_rate=16_000, pace=PACE, seat=lambda plan: Fragile(plan, blocks, error), **settings)
 
 
-def keep_partial(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A killed process clears nothing up."""
-    monkeypatch.setattr("ensemble.deliver.clear", lambda *_: None)
+@contextmanager
+def nobody_clears_up(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+    """What a killed process leaves."""
+    with monkeypatch.context() as patch:
+        patch.setattr("ensemble.deliver.clear", lambda *_: None)
+        yield patch
 
 
 @pytest.mark.parametrize("blocks", [2, 3, 9, 19])
@@ -71,8 +75,7 @@ def test_whenever_a_process_is_killed_another_ends_with_the_same_bytes(
     short_leader_file: Path, tmp_path: Path, undisturbed: Manifest, blocks: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "out"
-    with monkeypatch.context() as patch:
-        keep_partial(patch)
+    with nobody_clears_up(monkeypatch):
         broken(short_leader_file, out, blocks, Killed())
     resumed = resume(out, pace=Pace(block_frames=7))
     assert resumed.execution.is_resumed
@@ -85,8 +88,7 @@ def test_killed_twice_and_with_a_torn_tape(
     short_leader_file: Path, tmp_path: Path, undisturbed: Manifest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "out"
-    with monkeypatch.context() as patch:
-        keep_partial(patch)
+    with nobody_clears_up(monkeypatch):
         broken(short_leader_file, out, 6, Killed())
         (tape,) = out.glob(f".partial-*/{TAPE}")
         with tape.open("ab") as file:
@@ -144,8 +146,7 @@ def test_takes_that_go_on_are_finished_by_another_process(tmp_path: Path, monkey
     assert len(whole.takes) == 3
     for blocks in (4, 34, 52):
         out = tmp_path / f"out-{blocks}"
-        with monkeypatch.context() as patch:
-            keep_partial(patch)
+        with nobody_clears_up(monkeypatch):
             broken(leader, out, blocks, Killed(), extension=extension)
         assert files_of(resume(out, pace=PACE)) == files_of(whole)
         assert not list(out.glob(".partial-*"))
@@ -166,8 +167,7 @@ def test_a_block_that_was_noted_without_its_states_is_not_told_twice(
     short_leader_file: Path, tmp_path: Path, undisturbed: Manifest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "out"
-    with monkeypatch.context() as patch:
-        keep_partial(patch)
+    with nobody_clears_up(monkeypatch):
         broken(short_leader_file, out, 6, Killed())
         (partial,) = out.glob(".partial-*")
         before = (partial / "take-00.states").read_bytes()
@@ -196,8 +196,7 @@ def test_killed_while_it_is_delivered(
                 raise Killed
         return rename(path, target)
 
-    with monkeypatch.context() as patch:
-        keep_partial(patch)
+    with nobody_clears_up(monkeypatch) as patch:
         patch.setattr("ensemble.deliver._undo", lambda _done: None)
         patch.setattr(Path, "rename", fragile)
         with pytest.raises(Killed):
@@ -221,8 +220,7 @@ def test_killed_while_a_take_is_given_out(
                 raise Killed
         return rename(path, target)
 
-    with monkeypatch.context() as patch:
-        keep_partial(patch)
+    with nobody_clears_up(monkeypatch) as patch:
         patch.setattr(Path, "rename", fragile)
         with pytest.raises(Killed):
             render(short_leader_file, out, sample_rate=16_000, pace=PACE)
