@@ -25,6 +25,7 @@ held = b'x' * (60 << 20)
 child = subprocess.Popen([sys.executable, '-c', {HOLD!r}, '90'], start_new_session=True)
 child.wait()
 """
+WRITE = "any(os.write(file, b'x' * (1 << 20)) < 0 for _ in range(70))"  # by pieces: each is held for a moment
 SHARING = """
 import mmap, os, time
 shared = mmap.mmap(-1, 80 << 20)
@@ -60,7 +61,7 @@ def test_what_several_share_is_counted_once() -> None:
 
 
 def test_a_file_in_shared_memory_is_counted_when_nobody_maps_it() -> None:
-    program = "import os, time; os.write(os.memfd_create('store'), b'x' * (70 << 20)); time.sleep(0.8)"
+    program = f"import os, time; file = os.memfd_create('store'); {WRITE}; time.sleep(0.8)"
     assert 65 < grown(program) < 85
 
 
