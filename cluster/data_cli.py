@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 from contextlib import redirect_stdout
 from dataclasses import asdict
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Annotated
 import typer
 
 from ensemble.errors import ConfigError, DataError
+from ensemble.threads import num_cores
 
 data = typer.Typer(name="data", help="Look a data set through, prepare it, or compose one.", no_args_is_help=True)
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
@@ -80,7 +80,7 @@ def prepare(
         work = survey(
             path, cache, rate, instrument or (), lambda done, total: monitor.progress("see what is new", done, total)
         )
-        actors = 0 if local else min(jobs or os.cpu_count() or 1, len(work.new))
+        actors = 0 if local else min(jobs or num_cores(), len(work.new))
         if actors:
             from cluster.session import local_ray
 

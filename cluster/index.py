@@ -16,6 +16,7 @@ from ensemble.retrieve.library import OnProgress
 from ensemble.retrieve.manifest import Entry
 from ensemble.retrieve.opening import Place
 from ensemble.retrieve.sources import Sources
+from ensemble.threads import num_cores
 
 ANSWER_S = 300.0
 """How long the keeper may take for a batch."""
@@ -39,7 +40,7 @@ def index_on_ray(
     Raises:
         EnsembleError: Ray did not start, or the library cannot be used.
     """
-    jobs = jobs or len(os.sched_getaffinity(0))
+    jobs = jobs or num_cores()
     on_progress("start Ray", 0, 1)
     with local_ray(num_cpus=jobs + 1):
         keeper = KeeperSeat(place)

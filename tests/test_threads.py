@@ -7,6 +7,8 @@ import os
 import subprocess
 import sys
 
+from ensemble.threads import num_cores, num_threads, one_thread
+
 LATE = """
 import json
 import numpy
@@ -35,3 +37,13 @@ def test_a_pool_that_is_loaded_later_is_held_to_one_thread_too() -> None:
     assert len(outside) > len(first), "scipy no longer brings a pool of its own: choose another library"
     assert set(outside) == {2}
     assert later == [1] * len(outside)
+
+
+def test_who_has_one_core_shares_work_among_one_thread() -> None:
+    assert num_threads() == num_cores() > 0
+    with one_thread():
+        assert num_threads() == 1
+        with one_thread():
+            assert num_threads() == 1
+        assert num_threads() == 1
+    assert num_threads() == num_cores()

@@ -203,12 +203,7 @@ def _pool(
     asked = next((job.order.extension for job in batch.jobs if job.order.extension is not None), None)
     librarian = None if asked is None else _librarian(asked.retrieve)
     rates = tuple(sorted({job.order.sample_rate for job in batch.jobs}))
-    kind: Any = ray.remote(Renderer)
-
-    def make(number: int) -> Any:
-        wishes = {"num_cpus": 1, "max_concurrency": 2, "scheduling_strategy": "SPREAD"}  # one works, one says so
-        return kind.options(**wishes, **_named(f"renderer-{number}")).remote(number, rates, mark, librarian)
-
+    make = partial(seat_renderer, rates=rates, mark=mark, librarian=librarian)
     pool = Pool(
         make, count, ask=partial(_ask, block_frames=block_frames), on_lost=_clear_after, on_note=on_note,
         deadline_s=leader_s,
@@ -220,6 +215,15 @@ def _pool(
         if librarian is not None:
             ray.wait([librarian.close.remote()], timeout=CLOSING_S)  # it lets go of the store, if it still can
             ray.kill(librarian)
+
+
+def seat_renderer(number: int, *, rates: tuple[int, ...], mark: str = "", librarian: Any = None) -> Any:
+    """A `Renderer` on one core of the cluster; for what it takes see there."""
+    import ray
+
+    kind: Any = ray.remote(Renderer)
+    wishes = {"num_cpus": 1, "max_concurrency": 2, "scheduling_strategy": "SPREAD"}  # one works, one says so
+    return kind.options(**wishes, **_named(f"renderer-{number}")).remote(number, rates, mark, librarian)
 
 
 def _librarian(settings: RetrieveSettings) -> Any:

@@ -1,13 +1,23 @@
-"""What a second worker brings to a batch of leaders: renders in one process each, one core each, on the Ray at hand."""
+"""What a second worker brings to a batch of leaders: the batch's own renderers, one core each, on the Ray at hand."""
 
 from __future__ import annotations
 
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from itertools import count, islice
 from pathlib import Path
-from typing import Any
 
+from agents.renderer import Task
+from cluster.batch.batch import LEADER_S, seat_renderer
+from cluster.batch.pool import Pool
+from cluster.bench.block_times import RATE, leader
+from cluster.bench.step_costs import cpu_s
 from ensemble.audio.files import write_clip
+from ensemble.errors import EnsembleError
+from ensemble.order import Order
 
 LEADERS_EACH = 2
 
@@ -22,50 +32,55 @@ def batch_speedup(leader_s: float, turns: int = 2, num_workers: int = 2) -> dict
         batch_speedup_2_workers (for 2); render_core_s: CPU seconds per second of music, of a worker that is warm;
         worker_start_s: until a worker has rendered for the first time, less what it takes when it is warm.
     """
-    import ray
-
-    from cluster.bench.block_times import leader
-
+    turn_s: dict[int, list[float]] = {1: [], num_workers: []}
     with tempfile.TemporaryDirectory(prefix="ensemble-bench-") as folder:
         source = Path(folder) / "leader.wav"
         clip = leader(leader_s, is_heard=False).clip
         write_clip(source, clip.span(0, clip.num_samples))
-        began_s = time.perf_counter()
-        kind: Any = ray.remote(_Worker)
-        workers = [kind.options(num_cpus=1).remote() for _ in range(num_workers)]
-        ray.get([worker.render.remote(str(source), 1) for worker in workers])
-        start_s = time.perf_counter() - began_s
-        alone_s, team_s = [], []
+        tasks = _tasks(source, Path(folder))
         for _ in range(turns):
-            alone_s.append(_turn_s(workers[:1], str(source), num_workers * LEADERS_EACH))
-            team_s.append(_turn_s(workers, str(source), LEADERS_EACH))
-        cpu_s: float = ray.get(workers[0].render.remote(str(source), 1))
-        for worker in workers:
-            ray.kill(worker)
+            for workers, taken_s in turn_s.items():
+                began_s = time.perf_counter()
+                with _pool(workers) as pool:
+                    _run_all(pool, tasks, workers)
+                    start_s = time.perf_counter() - began_s
+                    before_s, began_s = _cpu_s(), time.perf_counter()
+                    _run_all(pool, tasks, num_workers * LEADERS_EACH)
+                    taken_s.append(time.perf_counter() - began_s)
+                    render_s = (_cpu_s() - before_s) / (num_workers * LEADERS_EACH)
     return {
-        f"batch_speedup_{num_workers}_workers": min(alone_s) / min(team_s),
-        "render_core_s": cpu_s / leader_s,
-        "worker_start_s": max(0.0, start_s - min(team_s) / LEADERS_EACH),
+        f"batch_speedup_{num_workers}_workers": min(turn_s[1]) / min(turn_s[num_workers]),
+        "render_core_s": render_s / leader_s,
+        "worker_start_s": max(0.0, start_s - min(turn_s[num_workers]) / LEADERS_EACH),
     }
 
 
-def _turn_s(workers: list[Any], source: str, leaders_each: int) -> float:
-    import ray
+def _tasks(source: Path, folder: Path) -> Iterator[Task]:
+    """The same leader for ever, each time into a folder of its own."""
+    order, size_bytes = Order.of().model_dump_json(), source.stat().st_size
+    for number in count():
+        yield Task(str(source), size_bytes, str(folder / str(number)), order, force=False, block_frames=100)
 
-    began_s = time.perf_counter()
-    ray.get([worker.render.remote(source, leaders_each) for worker in workers])
-    return time.perf_counter() - began_s
+
+@contextmanager
+def _pool(workers: int) -> Iterator[Pool[Task]]:
+    make = partial(seat_renderer, rates=(RATE,))
+    pool: Pool[Task] = Pool(
+        make, workers, ask=lambda actor, task: actor.render.remote(task), on_lost=lambda *_: None, on_note=lambda _: None,
+        deadline_s=LEADER_S,
+    )  # fmt: skip
+    try:
+        yield pool
+    finally:
+        pool.close()
 
 
-class _Worker:
-    """One core of the cluster."""
+def _run_all(pool: Pool[Task], tasks: Iterator[Task], number: int) -> None:
+    for _, answer in pool.run(list(islice(tasks, number))):
+        if isinstance(answer, EnsembleError):
+            raise answer
 
-    def render(self, source: str, times: int) -> float:
-        """Render a leader so often, in this process; the CPU seconds it took."""
-        from ensemble.rendering import render
 
-        began_s = time.process_time()
-        with tempfile.TemporaryDirectory(prefix="ensemble-bench-") as folder:
-            for number in range(times):
-                render(source, Path(folder) / str(number))
-        return time.process_time() - began_s
+def _cpu_s() -> float:
+    """CPU seconds so far of all renderers."""
+    return sum(seconds for name, seconds in cpu_s().items() if "Renderer" in name)

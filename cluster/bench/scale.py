@@ -16,9 +16,10 @@ from cluster.bench.simulation import Costs, Machines, Work, simulate
 from ensemble.band import Band, LocalBand
 from ensemble.lead import Lead
 from ensemble.plan import RenderPlan
+from ensemble.threads import num_cores
 
 OnStage = Callable[[str], None]
-CORES = len(os.sched_getaffinity(0))
+CORES = num_cores()
 
 
 def scaling(*, instruments: int, seconds: float, rounds: int, with_memory: bool, on_stage: OnStage) -> dict[str, Any]:

@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 
 from ensemble.audio.disk import disk_errors
 from ensemble.errors import OutputError
+from ensemble.threads import num_threads
 
 COLUMNS = 1200
 """Points of an envelope over the whole timeline."""
 CHUNK_SAMPLES = 65_536
 QUALITY = 0.5
 """libsndfile's compression level for MP3 with a variable rate: about 100 to 130 kbit/s for music."""
-ENCODERS = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,8 +45,8 @@ def timeline_samples(wavs: Sequence[Path]) -> tuple[int, int]:
 
 
 def encode_all(wavs: Sequence[Path], mp3s: Sequence[Path], num_samples: int) -> list[Envelope]:
-    """Encode every file; a few at a time, because the encoder is most of the page's cost and leaves Python alone."""
-    with ThreadPoolExecutor(ENCODERS) as pool:
+    """Encode every file, one on each core: the encoder is most of the page's cost, and leaves Python alone."""
+    with ThreadPoolExecutor(num_threads()) as pool:
         return list(pool.map(lambda wav, mp3: _encode(wav, mp3, num_samples), wavs, mp3s))
 
 
