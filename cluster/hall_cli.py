@@ -63,6 +63,7 @@ def submit(
 ) -> None:
     """Let a cluster render, as a Ray job: files of yours are sent along, the result is written where --out says."""
     from cluster.keeping import kept
+    from cluster.submitting import control
     from cluster.submitting import fetch as bring
     from cluster.submitting import submit as send
 
@@ -81,7 +82,7 @@ def submit(
     if as_json:
         print_json({"job": job, "address": place, "out": str(parameters["out"])})
     elif not wait:
-        typer.echo(f"job {job}: `RAY_AUTH_MODE=token ray job logs --address {place} --follow {job}`")
+        typer.echo(f"job {job}: `{control('logs --follow', job, place)}`")
 
 
 def _quiet(_line: str) -> None:

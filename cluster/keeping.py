@@ -72,12 +72,12 @@ def up(bands: Sequence[BandSettings], *, num_cpus: int | None = None) -> Kept:
 
 
 def kept() -> Kept | None:
-    """The Ray that was started by `up` and still answers."""
+    """The Ray that was started by `up` and still works."""
     try:
         ray = Kept(**json.loads(_note().read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return None
-    return ray if answers(ray.address) else None
+    return ray if answers(ray.address) and _has_raylet(Path(ray.folder)) else None
 
 
 def down() -> bool:
@@ -131,6 +131,12 @@ def _start(num_cpus: int | None) -> Kept:
     _note().parent.mkdir(parents=True, exist_ok=True)
     _note().write_text(json.dumps(ray._asdict()), encoding="utf-8")
     return ray
+
+
+def _has_raylet(folder: Path) -> bool:
+    """Whether the session in `folder` can seat anybody: where it cannot, joining it takes Ray a minute to fail."""
+    raylets = (one for one in psutil.process_iter(["name", "cmdline"]) if one.info["name"] == "raylet")
+    return any(str(folder) in word for raylet in raylets for word in raylet.info["cmdline"] or [])
 
 
 def _end(folder: Path, address: str) -> bool:

@@ -42,10 +42,13 @@ def submit(
         BandError: the cluster does not take it, or it failed.
     """
     check_out(str(parameters["out"]), address)
+    check_leader(str(parameters["leader"]), address)
     prepare_environment()
+    from ray.dashboard.modules import dashboard_sdk
     from ray.job_submission import JobSubmissionClient
 
-    logging.getLogger("ray").setLevel(logging.ERROR)
+    for name in ("ray", dashboard_sdk.__name__):  # which would tell about every package
+        logging.getLogger(name).setLevel(logging.ERROR)
     with tempfile.TemporaryDirectory(prefix="ensemble-submit-") as folder:
         entrypoint = shlex.join(["ensemble", "render", *_sent_along(list(words), parameters, Path(folder))])
         try:
@@ -56,8 +59,13 @@ def submit(
             cure = "is its dashboard there, and RAY_AUTH_TOKEN the cluster's?"
             raise BandError(f"the cluster at {address}", f"does not take the job ({reason})", cure) from error
     if is_followed:
-        _follow(client, job, say)
+        _follow(client, job, address, say)
     return job
+
+
+def control(verb: str, job: str, address: str) -> str:
+    """What to type to follow a job (`logs --follow`), or to stop it (`stop`)."""
+    return f"RAY_AUTH_MODE=token ray job {verb} --address {address} {job}"
 
 
 def check_out(out: str, address: str) -> None:
@@ -66,10 +74,29 @@ def check_out(out: str, address: str) -> None:
     Raises:
         ConfigError: it is relative, and the cluster is not this machine.
     """
-    is_here = urlsplit(address).hostname in ("127.0.0.1", "localhost", "::1")
     if "://" not in out and not PurePosixPath(out).is_absolute():
-        cure = f"give {Path(out).absolute()}" if is_here else "name a folder that all nodes see, or a URL"
+        cure = f"give {Path(out).absolute()}" if _is_here(address) else "name a folder that all nodes see, or a URL"
         raise ConfigError("--out", f"{out} is a path of this folder alone", cure)
+
+
+def check_leader(leader: str, address: str) -> None:
+    """Make sure that the leader can be found: a file of ours is sent along, anything else must be seen on the cluster.
+
+    Raises:
+        ConfigError: it is nothing that can be sent, and nothing that the cluster can see.
+    """
+    path = Path(leader)
+    if "://" in leader or path.is_file() or (path.is_absolute() and (path.is_dir() or not _is_here(address))):
+        return
+    if path.is_dir():
+        cure = f"give {path.absolute()}, if all nodes see it, or a URL"
+        raise ConfigError(leader, "is a folder, and only files are sent along", cure)
+    raise ConfigError(leader, "is not here", "check the path")
+
+
+def _is_here(address: str) -> bool:
+    """Whether a dashboard is this machine's."""
+    return urlsplit(address).hostname in ("127.0.0.1", "localhost", "::1")
 
 
 def fetch(out: str, into: Path) -> None:
@@ -114,7 +141,7 @@ def _swapped(word: str, given: str, copy: str) -> str:
     return f"{option}={copy}" if equals and value == given else word
 
 
-def _follow(client: Any, job: str, say: Callable[[str], None]) -> None:
+def _follow(client: Any, job: str, address: str, say: Callable[[str], None]) -> None:
     last = ""
 
     async def listen() -> None:
@@ -129,10 +156,13 @@ def _follow(client: Any, job: str, say: Callable[[str], None]) -> None:
         status = client.get_job_status(job)
     except Exception as error:  # Ray raises plain ones
         reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise BandError(f"job {job}", f"cannot be followed ({reason})", "it may go on: see `ray job list`") from error
+        problem = f"cannot be followed ({reason}), and may go on"
+        raise BandError(f"job {job}", problem, f"`{control('logs --follow', job, address)}`") from error
+    except BaseException:  # Ctrl-C
+        say(f"job {job} goes on: `{control('logs --follow', job, address)}`, `{control('stop', job, address)}`")
+        raise
     if status != "SUCCEEDED":
-        raise BandError(
-            f"job {job}",
-            f"ended as {str(status).lower()} ({last[:200]})",
-            f"see `RAY_AUTH_MODE=token ray job logs {job}`",
-        )
+        cure = f"see `{control('logs', job, address)}`"
+        if "ensemble: " in last and last.endswith("not found"):
+            cure = "start Ray on the cluster with the environment of `ensemble` on PATH"
+        raise BandError(f"job {job}", f"ended as {str(status).lower()} ({last[:200]})", cure)

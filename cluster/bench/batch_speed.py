@@ -66,8 +66,8 @@ def _tasks(source: Path, folder: Path) -> Iterator[Task]:
 def _pool(workers: int) -> Iterator[Pool[Task]]:
     make = partial(seat_renderer, rates=(RATE,))
     pool: Pool[Task] = Pool(
-        make, workers, ask=lambda actor, task: actor.render.remote(task), on_lost=lambda *_: None, on_note=lambda _: None,
-        deadline_s=LEADER_S,
+        make, workers, ask=lambda actor, task: actor.render.remote(task), on_lost=lambda *_: None,
+        on_note=lambda _: None, deadline_s=LEADER_S,
     )  # fmt: skip
     try:
         yield pool

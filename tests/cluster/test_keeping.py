@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,11 +21,26 @@ from ensemble.rendering import render
 ROOT = Path(__file__).parents[2]
 
 
-def ensemble(home: Path, *words: str | Path, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+TOKEN = {"RAY_AUTH_MODE": "token"}
+
+
+def _environment(home: Path) -> dict[str, str]:
     kept = {"XDG_STATE_HOME": str(home), "PYTHONPATH": str(ROOT), "PYTHONSAFEPATH": "1"}
-    environment = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"} | kept
+    return {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"} | kept
+
+
+def started(home: Path, *words: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "cluster", *words]
+    return subprocess.Popen(
+        command, cwd=ROOT, env=_environment(home), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def ensemble(home: Path, *words: str | Path, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "cluster", *(str(word) for word in words)]
-    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False, timeout=280)
+    return subprocess.run(
+        command, cwd=cwd, env=_environment(home), capture_output=True, text=True, check=False, timeout=280
+    )
 
 
 @pytest.fixture(scope="module")
@@ -74,10 +91,33 @@ def test_a_job_is_sent_with_its_files_and_its_result_is_fetched(
 
 
 def test_a_job_that_fails_says_why(home: Path, tmp_path: Path) -> None:
-    done = ensemble(home, "submit", "render", tmp_path / "absent.wav", "--out", tmp_path / "out")
+    (tmp_path / "words.wav").write_text("no sound")
+    done = ensemble(home, "submit", "render", tmp_path / "words.wav", "--out", tmp_path / "out")
     assert done.returncode == 1
     assert "ended as failed (ensemble: " in done.stderr
-    assert "there is no such file" in done.stderr
+    assert "words.wav: is not a recording" in done.stderr
+
+
+def test_who_stops_following_a_job_is_told_that_it_goes_on_and_how_to_end_it(
+    home: Path, short_leader_file: Path, tmp_path: Path
+) -> None:
+    words = ("submit", "render", str(short_leader_file), "--out", str(tmp_path / "out"))
+    with started(home, *words) as following:
+        assert following.stdout is not None
+        following.stdout.readline()  # of the job
+        following.send_signal(signal.SIGINT)
+        told, complaint = following.communicate(timeout=60)
+    assert following.returncode == 130
+    assert complaint == "ensemble: interrupted\n"
+    (line,) = (line for line in told.splitlines() if " goes on: " in line)
+    stop = line.split("`")[3]
+    assert " job stop " in stop
+    ended = subprocess.run(
+        [sys.executable, "-m", "ray.scripts.scripts", *shlex.split(stop)[2:]], env=_environment(home) | TOKEN,
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr
+    assert "stopped" in (ended.stdout + ended.stderr)
 
 
 @pytest.mark.parametrize(
@@ -85,7 +125,10 @@ def test_a_job_that_fails_says_why(home: Path, tmp_path: Path) -> None:
     [
         (("verify", "x"), "verify: is not submitted"),
         (("render", "--out", "here"), "is a path of this folder alone"),
-        (("--address", "http://127.0.0.1:9", "render", "--out", "/nowhere/x"), "does not take the job"),
+        (("--address", "http://127.0.0.1:9", "render", "README.md", "--out", "/nowhere/x"), "does not take the job"),
+        (("render", "absent.wav", "--out", "/nowhere/x"), "absent.wav: is not here"),
+        (("render", "/nowhere/absent.wav", "--out", "/nowhere/x"), "absent.wav: is not here"),
+        (("render", "tests", "--out", "/nowhere/x"), "is a folder, and only files are sent along"),
         (("--no-wait", "--fetch", "x", "render", "--out", "/nowhere/x"), "waits for the result"),
     ],
 )
@@ -116,3 +159,28 @@ def test_a_relative_result_is_refused_before_anything_is_sent() -> None:
     check_out("/srv/out", "http://head:8265")
     with pytest.raises(ConfigError, match="name a folder that all nodes see, or a URL"):
         check_out("out", "http://head:8265")
+
+
+def test_a_leader_is_looked_for_where_it_must_be(tmp_path: Path) -> None:
+    from cluster.submitting import check_leader
+
+    check_leader("s3://bucket/leader.wav", "http://head:8265")
+    check_leader("/srv/leader.wav", "http://head:8265")
+    check_leader(str(tmp_path), "http://127.0.0.1:8265")
+    with pytest.raises(ConfigError, match="is not here"):
+        check_leader("/srv/leader.wav", "http://127.0.0.1:8265")
+
+
+def test_a_ray_that_seats_nobody_any_more_is_not_kept(tmp_path: Path, short_leader_file: Path) -> None:
+    assert ensemble(tmp_path, "up", "--num-cpus", "2", "--json").returncode == 0
+    folder = json.loads((tmp_path / "ensemble" / "up.json").read_text())["folder"]
+    for one in psutil.process_iter(["name", "cmdline"]):
+        if one.info["name"] == "raylet" and any(folder in word for word in one.info["cmdline"]):
+            one.kill()
+            one.wait(10)
+    try:
+        done = ensemble(tmp_path, "render", short_leader_file, "--out", tmp_path / "out", "--rate", "16000")
+        assert done.returncode == 0, done.stderr
+        assert "start Ray" in done.stderr
+    finally:
+        assert ensemble(tmp_path, "down").stdout == "down\n"

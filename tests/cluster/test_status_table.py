@@ -1,0 +1,58 @@
+"""The table of those who play has the columns that there is room for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from cluster.watch.status_monitor import status_table
+
+PARTS = ("conductor", "bass", "rhythm", "violin and a long name")
+
+
+def row(name: str, **facts: Any) -> dict[str, Any]:
+    known: dict[str, Any] = {
+        "ray": "127.0.0.1:6379", "render": "63e2d1b3", "name": name, "role": "nylon_guitar, chords, voice nylon_guitar",
+        "host": "a-host", "pid": 123456, "gpu": None, "state": "ALIVE", "restarts": 0, "music_s": 1234.5,
+        "realtime_factor": 43.21, "block_p50_ms": 12.3, "block_p99_ms": 123.4, "queue": 2, "resident_mb": 1301.2,
+        "gpu_mb": 0.0,
+    }  # fmt: skip
+    return known | facts
+
+
+def printed(rows: list[dict[str, Any]], width: int) -> list[str]:
+    console = Console(width=width, force_terminal=False)
+    with console.capture() as captured:
+        console.print(status_table(rows, width))
+    return captured.get().rstrip("\n").split("\n")
+
+
+@pytest.mark.parametrize("width", [72, 80, 100, 120, 160, 200])
+def test_everybody_has_one_line(width: int) -> None:
+    lines = printed([row(part) for part in PARTS], width)
+    assert len(lines) == 2 + len(PARTS)
+    for part, line in zip(PARTS, lines[2:], strict=True):
+        assert line.startswith(part)
+        assert {"alive", "1234.5", "123.4", "2"} <= set(line.split())
+
+
+def test_a_wide_terminal_shows_everything_but_gpus_that_nobody_has() -> None:
+    (heading,) = printed([row("bass")], 200)[1:2]
+    shown = "who plays where state restarts music_s x_real_time p50_ms p99_ms queue MB"
+    assert heading.split() == shown.replace("_", " ").split()
+    (heading,) = printed([row("bass", gpu="0", gpu_mb=812.0)], 200)[1:2]
+    assert "GPU" in heading.split()
+    assert heading.endswith("GPU MB")
+
+
+def test_what_nobody_told_is_a_dash() -> None:
+    asked_in_vain = dict.fromkeys(("host", "music_s", "realtime_factor", "block_p50_ms", "queue"))
+    (line,) = printed([row("bass", state="RESTARTING", **asked_in_vain)], 200)[2:]
+    assert "-:123456" in line
+    assert "restarting" in line
+
+
+def test_no_players_no_table() -> None:
+    assert status_table([]) == "nobody is playing"
