@@ -18,6 +18,8 @@ from ensemble.errors import BandError, ConfigError, OutputError
 SENT = {"leader": "", "band": "--band", "chords": "--chords", "retrieval": "--retrieval"}
 """Arguments of `render` that may be files of this machine, and the options that they belong to."""
 FOLDER = "sent"
+NOT_FOUND = 127
+"""A shell's exit status for a command that is not on PATH."""
 MAX_SENT_BYTES = 400 << 20
 """Ray takes 500 MiB."""
 
@@ -45,9 +47,10 @@ def submit(
     check_leader(str(parameters["leader"]), address)
     prepare_environment()
     from ray.dashboard.modules import dashboard_sdk
+    from ray.dashboard.modules.job import sdk
     from ray.job_submission import JobSubmissionClient
 
-    for name in ("ray", dashboard_sdk.__name__):  # which would tell about every package
+    for name in ("ray", dashboard_sdk.__name__, sdk.__name__):  # which would tell of every package and connection
         logging.getLogger(name).setLevel(logging.ERROR)
     with tempfile.TemporaryDirectory(prefix="ensemble-submit-") as folder:
         entrypoint = shlex.join(["ensemble", "render", *_sent_along(list(words), parameters, Path(folder))])
@@ -153,7 +156,7 @@ def _follow(client: Any, job: str, address: str, say: Callable[[str], None]) -> 
 
     try:
         asyncio.run(listen())
-        status = client.get_job_status(job)
+        told = client.get_job_info(job)
     except Exception as error:  # Ray raises plain ones
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         problem = f"cannot be followed ({reason}), and may go on"
@@ -161,8 +164,9 @@ def _follow(client: Any, job: str, address: str, say: Callable[[str], None]) -> 
     except BaseException:  # Ctrl-C
         say(f"job {job} goes on: `{control('logs --follow', job, address)}`, `{control('stop', job, address)}`")
         raise
-    if status != "SUCCEEDED":
-        cure = f"see `{control('logs', job, address)}`"
-        if "ensemble: " in last and last.endswith("not found"):
-            cure = "start Ray on the cluster with the environment of `ensemble` on PATH"
-        raise BandError(f"job {job}", f"ended as {str(status).lower()} ({last[:200]})", cure)
+    if told.driver_exit_code == NOT_FOUND:
+        cure = "start Ray there with the environment of `ensemble` on PATH"
+        raise BandError(f"job {job}", "found no `ensemble` on the cluster", cure)
+    if told.status != "SUCCEEDED":
+        problem = f"ended as {str(told.status).lower()} ({last[:200]})"
+        raise BandError(f"job {job}", problem, f"see `{control('logs', job, address)}`")

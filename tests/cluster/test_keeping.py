@@ -8,13 +8,14 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
 
-from ensemble.errors import ConfigError
+from ensemble.errors import BandError, ConfigError
 from ensemble.plan import Manifest
 from ensemble.rendering import render
 
@@ -184,3 +185,31 @@ def test_a_ray_that_seats_nobody_any_more_is_not_kept(tmp_path: Path, short_lead
         assert "start Ray" in done.stderr
     finally:
         assert ensemble(tmp_path, "down").stdout == "down\n"
+
+
+def test_a_cluster_without_the_package_is_one_line(monkeypatch: pytest.MonkeyPatch, short_leader_file: Path) -> None:
+    from ray import job_submission
+
+    from cluster.submitting import submit
+
+    class Elsewhere:
+        """A cluster whose shell knows no `ensemble`."""
+
+        def __init__(self, address: str) -> None:
+            self.address = address
+
+        def submit_job(self, **_asked: object) -> str:
+            return "raysubmit_1"
+
+        async def tail_job_logs(self, _job: str) -> AsyncIterator[str]:
+            yield "/bin/sh: 1: ensemble: not found\n"
+
+        def get_job_info(self, _job: str) -> SimpleNamespace:
+            return SimpleNamespace(status="FAILED", driver_exit_code=127)
+
+    monkeypatch.setattr(job_submission, "JobSubmissionClient", Elsewhere)
+    told: list[str] = []
+    parameters = {"leader": short_leader_file, "out": "/srv/out"}
+    with pytest.raises(BandError, match="found no `ensemble` on the cluster; start Ray there with"):
+        submit([str(short_leader_file)], parameters, "http://head:8265", told.append, is_followed=True)
+    assert told == ["/bin/sh: 1: ensemble: not found"]
