@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 TOLERANCE = 0.5
-"""Of the forecast of a real run of two nodes: on an idle machine it was 31 % too fast, and machines are seldom idle."""
+"""Of the forecast of a real run of two nodes: it was 31 % too fast and 9 % too slow, and machines are seldom idle."""
 
 
 @pytest.fixture(scope="module")
