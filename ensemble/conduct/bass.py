@@ -10,7 +10,7 @@ from ensemble.conduct.grid import LOOK_AHEAD_BEATS, Grid
 from ensemble.conduct.harmony import scale, sounding, tones
 from ensemble.conduct.leader import Leader
 from ensemble.conduct.shaping import Written
-from ensemble.conduct.taste import CLASH, OUT_OF_CHORD, SOFTER_WITHOUT_CHORD, clash_cost, rhythm_levels
+from ensemble.conduct.taste import CLASH, OUT_OF_CHORD, clash_cost, rhythm_levels, softer_without_chord
 from ensemble.config import FollowerSettings
 from ensemble.types import Key
 from ensemble.viterbi import fixed_lag_viterbi
@@ -52,7 +52,7 @@ def write_bass(
     wants_approach = draws(seed, f"{follower.name}/approach", np.arange(grid.num_beats), 1)[:, 0] < _APPROACH_SHARE
     slots: list[tuple[float, int, int]] = []  # beat, pitch, velocity
     for beat in np.flatnonzero(leader.is_playing[: grid.final_beat + 1]).tolist():
-        softer = SOFTER_WITHOUT_CHORD if grid.chords[beat].quality == "none" else 0
+        softer = softer_without_chord(grid, beat)
         pitch, level = pitches[beat], int(levels[beat])
         if grid.is_strong(beat) or grid.changes(beat) or level > 0 or beat == grid.final_beat:
             slots.append((float(beat), pitch, (92 if grid.positions[beat] == 0 else 82) - softer))

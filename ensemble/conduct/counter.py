@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ensemble.conduct.breath import released_s, renews
 from ensemble.conduct.chance import draws
 from ensemble.conduct.grid import LOOK_AHEAD_BEATS, Grid
 from ensemble.conduct.harmony import scale, sounding, tones
 from ensemble.conduct.leader import STEPS_PER_BEAT, Leader
 from ensemble.conduct.shaping import Written
-from ensemble.conduct.taste import OUT_OF_CHORD, SOFTER_WITHOUT_CHORD
+from ensemble.conduct.taste import OUT_OF_CHORD, softer_without_chord
 from ensemble.conduct.voicing import CROSSING, Neighbours
 from ensemble.config import FollowerSettings
 from ensemble.types import Key
@@ -24,8 +25,6 @@ _SAME_PITCH_AS_LEADER = 1.5
 _MOVES_OVER_MOTION, _MOVES_OFF_BEAT = 1.6, 0.1
 _STAYS_OVER_REST = {"strong": 0.9, "weak": 0.45, "off": 0.0}
 _SIMILAR_MOTION = 0.5
-_BREATH_S = 0.18
-_LONGEST_BARS = 2
 
 
 def counter_pitches(
@@ -99,11 +98,11 @@ def _leader_direction(leader: Leader) -> NDArray[np.int64]:
     return np.where(np.abs(went) > 0.5, np.sign(went), 0.0).astype(np.int64)
 
 
-def write_counter(grid: Grid, leader: Leader, pitches: NDArray[np.int64]) -> list[Written]:
-    """Tie equal pitches into notes, breathe every four bars, end with the leader."""
+def write_counter(grid: Grid, leader: Leader, follower: FollowerSettings, pitches: NDArray[np.int64]) -> list[Written]:
+    """Tie equal pitches into notes, as long as a bow or a breath lasts; end with the leader."""
+    family = follower.spec.family
     starts = np.flatnonzero(np.diff(pitches, prepend=-1))
     cuts = {int(step) for step in starts} | {grid.final_beat * STEPS_PER_BEAT}
-    longest = _LONGEST_BARS * grid.beats_per_bar
     written: list[Written] = []
     step = 0
     while step < min(len(pitches), grid.final_beat * STEPS_PER_BEAT + 1):
@@ -111,19 +110,15 @@ def write_counter(grid: Grid, leader: Leader, pitches: NDArray[np.int64]) -> lis
         if not leader.is_playing[beat]:
             step += 1
             continue
-        stop = step + 1
+        begins, stop = step / STEPS_PER_BEAT, step + 1
         while stop < len(pitches) and stop not in cuts and leader.is_playing[stop // STEPS_PER_BEAT]:
-            if stop - step >= longest * STEPS_PER_BEAT or grid.opens_phrase(stop / STEPS_PER_BEAT):
+            if renews(grid, leader, family, begins, stop / STEPS_PER_BEAT):
                 break
             stop += 1
+        start_s = grid.seconds(begins)
         is_last = beat >= grid.final_beat
-        start_s, stop_s = grid.seconds(step / STEPS_PER_BEAT), grid.seconds(stop / STEPS_PER_BEAT)
-        if is_last:
-            stop_s = grid.end_s
-        elif grid.opens_phrase(stop / STEPS_PER_BEAT):
-            stop_s = max(stop_s - _BREATH_S, 0.5 * (start_s + stop_s))
+        stop_s = grid.end_s if is_last else released_s(grid, leader, family, start_s, stop / STEPS_PER_BEAT)
         accent = 88 if step % STEPS_PER_BEAT == 0 else 76
-        softer = SOFTER_WITHOUT_CHORD if grid.chords[beat].quality == "none" else 0
-        written.append(Written(start_s, stop_s, int(pitches[step]), accent - softer))
+        written.append(Written(start_s, stop_s, int(pitches[step]), accent - softer_without_chord(grid, beat)))
         step = stop
     return written

@@ -48,7 +48,7 @@ class Grid:
         return _is_strong(int(self.positions[beat]), self.beats_per_bar)
 
     def opens_phrase(self, beat: float) -> bool:
-        """Whether a phrase of four bars begins here: who sustains breathes before it."""
+        """Whether a phrase of four bars begins here: everybody breathes before it."""
         here = int(beat)
         is_bar = here == beat and here < self.num_beats and self.positions[here] == 0
         return bool(is_bar and self.bars[here] % PHRASE_BARS == 0)

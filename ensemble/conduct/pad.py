@@ -5,16 +5,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ensemble.conduct.breath import released_s, renews
 from ensemble.conduct.grid import Grid
 from ensemble.conduct.leader import Leader
 from ensemble.conduct.shaping import Written
-from ensemble.conduct.taste import SOFTER_WITHOUT_CHORD, rhythm_levels
+from ensemble.conduct.taste import rhythm_levels, softer_without_chord
 from ensemble.config import FollowerSettings
 
 _STRUM_S = 0.007
 _STRUM_LENGTH = 0.96
-_BREATH_S = 0.15
-_LONGEST_BARS = 2
 
 
 def write_pad(
@@ -31,7 +30,7 @@ def write_pad(
     """
     if follower.spec.family in ("plucked", "keyed"):
         return _strummed(grid, leader, follower, voicing, ring_s)
-    return _sustained(grid, leader, voicing, ring_s)
+    return _sustained(grid, leader, follower, voicing, ring_s)
 
 
 def _strokes(grid: Grid, leader: Leader) -> list[tuple[float, int]]:
@@ -39,7 +38,7 @@ def _strokes(grid: Grid, leader: Leader) -> list[tuple[float, int]]:
     levels = rhythm_levels(leader, grid)
     strokes: list[tuple[float, int]] = []
     for beat in np.flatnonzero(leader.is_playing[: grid.final_beat + 1]).tolist():
-        softer = SOFTER_WITHOUT_CHORD if grid.chords[beat].quality == "none" else 0
+        softer = softer_without_chord(grid, beat)
         position, level = int(grid.positions[beat]), int(levels[beat])
         is_anchor = grid.is_strong(beat) or grid.changes(beat) or beat == grid.final_beat
         if is_anchor or level > 0:
@@ -72,10 +71,12 @@ def _strummed(
     return written
 
 
-def _sustained(grid: Grid, leader: Leader, voicing: NDArray[np.int64], ring_s: float) -> list[Written]:
-    """Every voice holds its note over chords that share it, for two bars at most; all breathe every four bars."""
+def _sustained(
+    grid: Grid, leader: Leader, follower: FollowerSettings, voicing: NDArray[np.int64], ring_s: float
+) -> list[Written]:
+    """Every voice holds its note over chords that share it, for as long as a bow or a breath lasts."""
+    family = follower.spec.family
     written: list[Written] = []
-    longest = _LONGEST_BARS * grid.beats_per_bar
     for voice in range(voicing.shape[1]):
         beat = 0
         while beat < grid.num_beats:
@@ -85,16 +86,15 @@ def _sustained(grid: Grid, leader: Leader, voicing: NDArray[np.int64], ring_s: f
                 continue
             stop = beat + 1
             while stop < grid.num_beats and int(voicing[stop, voice]) == pitch and leader.is_playing[stop]:
-                if stop == grid.final_beat or grid.opens_phrase(stop) or stop - beat >= longest:
+                if stop == grid.final_beat or renews(grid, leader, family, beat, stop):
                     break
                 stop += 1
-            last = beat >= grid.final_beat
-            if last:
-                stop = grid.num_beats
-            stop_s = grid.end_s + ring_s if last else grid.seconds(stop)
-            if not last and grid.opens_phrase(stop):
-                stop_s = max(stop_s - _BREATH_S, grid.seconds(stop - 0.5))
-            velocity = 80 - (SOFTER_WITHOUT_CHORD if grid.chords[beat].quality == "none" else 0)
-            written.append(Written(grid.seconds(beat), stop_s, pitch, velocity, voice))
+            start_s = grid.seconds(beat)
+            if beat >= grid.final_beat:
+                stop, stop_s = grid.num_beats, grid.end_s + ring_s
+            else:
+                stop_s = released_s(grid, leader, family, start_s, stop)
+            velocity = (86 if grid.is_strong(beat) else 75) - softer_without_chord(grid, beat)
+            written.append(Written(start_s, stop_s, pitch, velocity, voice))
             beat = stop
     return written

@@ -94,7 +94,7 @@ def _write(
         voicing = voice_chords(grid, leader, heard.key, follower.range, follower.num_voices, neighbours)
         return write_pad(grid, leader, follower, voicing, ring_s), voicing
     line_by_step = counter_pitches(grid, leader, heard.key, follower, neighbours, seed)
-    return write_counter(grid, leader, line_by_step), line_by_step.reshape(grid.num_beats, STEPS_PER_BEAT)
+    return write_counter(grid, leader, follower, line_by_step), line_by_step.reshape(grid.num_beats, STEPS_PER_BEAT)
 
 
 def _centre(follower: FollowerSettings) -> float:

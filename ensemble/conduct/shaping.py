@@ -29,8 +29,11 @@ _LEGATO_GAP_FRAMES = 2
 _RELEASE_DB = 50.0
 _QUIETEST_DB = -60.0
 _DIP_FRAMES = 2
-_SAME_PITCH_DIP_DB, _SLUR_DIP_DB = 18.0, 5.0
+_SAME_PITCH_DIP_DB, _SLUR_DIP_DB = 18.0, 4.0
+_STRESS_DIP_DB = {"bowed": 9.0, "blown": 12.0}
+"""Before a stressed note: the bow turns, the tongue strikes; an unstressed one is slurred."""
 _VIBRATO_DELAY_MS, _VIBRATO_RAMP_MS = 180.0, 300.0
+_VIBRATO_DEPTH_SPREAD, _VIBRATO_RATE_SPREAD = 0.4, 0.12
 _SCOOP_SHARE, _SCOOP_TAU_MS = 0.3, 40.0
 _SWELL_DB, _SWELL_FROM_FRAMES = 1.5, 60
 _EARLY_SHARE = 0.3
@@ -135,8 +138,9 @@ def _bend_cents(runs: _Runs, instrument: Instrument, note: Ints, elapsed_ms: Flo
     bend = 6.0 * chance[:, 0] - 3.0
     if instrument.vibrato_cents > 0:
         depth = np.clip((elapsed_ms - _VIBRATO_DELAY_MS) / _VIBRATO_RAMP_MS, 0.0, 1.0) * instrument.vibrato_cents
-        cycles = instrument.vibrato_hz * (elapsed_ms - _VIBRATO_DELAY_MS) / 1000
-        bend += depth * (0.8 + 0.4 * chance[:, 1]) * np.sin(2 * np.pi * cycles)
+        depth *= 1.0 + _VIBRATO_DEPTH_SPREAD * (chance[:, 1] - 0.5)
+        rate_hz = instrument.vibrato_hz * (1.0 + _VIBRATO_RATE_SPREAD * (chance[:, 3] - 0.5))
+        bend += depth * np.sin(2 * np.pi * rate_hz * (elapsed_ms - _VIBRATO_DELAY_MS) / 1000)
     if instrument.family in _SUSTAINED:
         depth = np.where(chance[:, 2] < _SCOOP_SHARE, 15.0 + 25.0 * chance[:, 3], 0.0)
         bend -= depth * np.exp(-np.maximum(elapsed_ms, 0.0) / _SCOOP_TAU_MS)
@@ -148,7 +152,9 @@ def _level_db(runs: _Runs, instrument: Instrument, note: Ints, frame: Ints, elap
     is_sustained = instrument.family in _SUSTAINED
     start_from_db = np.full(len(runs.start), -40.0)
     if is_sustained:
+        is_stressed = runs.velocity > PLAIN_VELOCITY
         start_from_db[runs.after_slur] = -_SLUR_DIP_DB
+        start_from_db[runs.after_slur & is_stressed] = -_STRESS_DIP_DB[instrument.family]
         start_from_db[runs.repeats] = -_SAME_PITCH_DIP_DB
     rise = np.clip(elapsed_ms / max(instrument.attack_ms, MS_PER_FRAME / 2), 0.0, 1.0)
     level = start_from_db[note] * (1 - rise) ** 2

@@ -14,8 +14,7 @@ OUT_OF_CHORD = 100.0
 """Cost of a note that neither the chord nor a passing motion explains."""
 CLASH = 6.0
 """Cost of lying a semitone from the leader for a whole beat."""
-SOFTER_WITHOUT_CHORD = 20
-"""Velocity that is taken back where no chord is heard."""
+_SOFTER_WITHOUT_CHORD = 20
 _SPARSE, _BUSY = 0.75, 1.75  # leader's onsets per beat
 _FASTEST_EIGHTH_S = 0.17
 
@@ -25,6 +24,11 @@ def rhythm_levels(leader: Leader, grid: Grid) -> NDArray[np.int64]:
     level = np.digitize(leader.busyness, (_SPARSE, _BUSY))[grid.bars]
     too_fast = np.diff(grid.edges_s) / 2 < _FASTEST_EIGHTH_S
     return np.where(too_fast, np.minimum(level, 1), level)
+
+
+def softer_without_chord(grid: Grid, beat: int) -> int:
+    """Velocity that is taken back in a beat in which no chord is heard."""
+    return _SOFTER_WITHOUT_CHORD if grid.chords[beat].quality == "none" else 0
 
 
 def clash_cost(leader: Leader, grid: Grid) -> Floats:
