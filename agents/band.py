@@ -209,9 +209,10 @@ class RayBand:
             ) from error  # fmt: skip
 
 
-def at_the_desk(band: BandSettings, weights_sha256: Mapping[str, str]) -> tuple[str, str | None]:
+def at_the_desk(band: BandSettings, weights_sha256: Mapping[str, str]) -> tuple[str, dict[str, str]]:
     """What makes a conductor actor the band's."""
-    return band.model_dump_json(), weights_sha256.get("conductor")
+    lying = {office: weights_sha256[office] for office in ("conductor", "arranger") if office in weights_sha256}
+    return band.model_dump_json(), lying
 
 
 def on_the_stand(

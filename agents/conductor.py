@@ -7,7 +7,7 @@ from agents.status import Status
 from ensemble.clock import Block
 from ensemble.conduct.conductor import MAX_PERFORMANCES
 from ensemble.conduct.conductor import Conductor as Conducting
-from ensemble.conduct.models import conductor_sha256
+from ensemble.conduct.models import desk_sha256
 from ensemble.config import BandSettings
 from ensemble.errors import ConductorError
 from ensemble.journal import Where
@@ -25,10 +25,10 @@ class Conductor:
 
     Args:
         band: its settings as JSON.
-        weights_sha256: of the conductor's weights; None: it has none.
+        weights_sha256: of what lies on its desk; see `desk_sha256`.
     """
 
-    def __init__(self, band: str, weights_sha256: str | None) -> None:
+    def __init__(self, band: str, weights_sha256: dict[str, str]) -> None:
         self._settings = BandSettings.model_validate_json(band)
         self._weights_sha256 = weights_sha256
         self._listener = Listener()
@@ -107,10 +107,10 @@ class Conductor:
     def _conducting(self, seed: int) -> Conducting:
         """Loaded at the first call: what is wrong is an answer, and not a death."""
         if seed not in self._desks:
-            if conductor_sha256(self._settings.conductor) != self._weights_sha256:
-                raise ConductorError(
-                    self._settings.conductor, "is another file on this node", "install one release everywhere"
-                )
+            changed = desk_sha256(self._settings).items() ^ self._weights_sha256.items()
+            if changed:
+                what = getattr(self._settings, min(office for office, _ in changed))
+                raise ConductorError(what, "is another file on this node", "install one release everywhere")
             while len(self._desks) >= MAX_SEEDS:
                 del self._desks[next(iter(self._desks))]
             self._desks[seed] = Conducting(self._settings, seed)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from cluster.arranger_cli import evaluate_arranger, train_arranger
 from cluster.bench_cli import bench
 from cluster.conductor_cli import evaluate_conductor, train_conductor
 from cluster.data_cli import data
@@ -24,6 +25,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+train.command("arranger")(train_arranger)
+evaluate.command("arranger")(evaluate_arranger)
 train.command("conductor")(train_conductor)
 evaluate.command("conductor")(evaluate_conductor)
 train.command("kit")(train_kit)

@@ -14,7 +14,6 @@ import typer
 
 from cluster.printing import AsJson, print_json
 from cluster.train_cli import HeldOut
-from ensemble.errors import ConfigError
 
 Sets = Annotated[list[Path], typer.Option("--data", help="A set with several parts per piece; may be given again.")]
 Heard = Annotated[Path | None, typer.Option(help="Where what was heard is kept, to be heard once only.")]
@@ -38,9 +37,12 @@ def train_conductor(
 
     with Monitor(quiet=as_json) as monitor:
         monitor.stage("load")
-        given = {"max_minutes": max_minutes, "max_steps": max_steps}
-        settings = _settings(config, {name: value for name, value in given.items() if value is not None})
         from cluster.training.conductor import train_conductor as run
+        from ensemble.config import read_settings
+        from ensemble.train.conductor_settings import TrainConductorSettings
+
+        given = {"max_minutes": max_minutes, "max_steps": max_steps}
+        settings = read_settings(TrainConductorSettings, config, "train_conductor.yaml", given)
 
         if workers:
             from cluster.session import local_ray
@@ -94,18 +96,6 @@ def evaluate_conductor(
         print_json({"conductor": conductor} | figures)
     else:
         show_conducting(figures)
-
-
-def _settings(config: Path | None, given: dict[str, Any]) -> Any:
-    """The settings of a file, and what the command line says on top of them."""
-    from ensemble.config import configs_dir, parse, read_yaml
-    from ensemble.train.conductor_settings import TrainConductorSettings
-
-    path = config or configs_dir() / "train_conductor.yaml"
-    document = read_yaml(path, "check the path") or {}
-    if not isinstance(document, dict):
-        raise ConfigError(str(path), "is not a mapping of settings", "see configs/train_conductor.yaml")
-    return parse(TrainConductorSettings, document | given, str(path))
 
 
 def _teller(monitor: Any) -> Any:

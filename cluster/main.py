@@ -24,16 +24,16 @@ def main() -> None:
         signal.signal(polite, _interrupt)
     try:
         app(standalone_mode=True)
-    except EnsembleError as error:
-        _end(" ".join(str(error).split()), 1)
-    except BrokenPipeError:
-        os._exit(141)
-    except OSError as error:
-        _end(f"{error.filename or 'standard output'}: {error.strerror or error}", 1)
-    except BaseException:
-        if not Interrupted.was_raised:  # native code may turn it into an error of its own
-            raise
-        _end("interrupted", 130)
+    except BaseException as error:
+        if Interrupted.was_raised:  # others may have turned it into an error of their own
+            _end("interrupted", 130)
+        if isinstance(error, EnsembleError):
+            _end(" ".join(str(error).split()), 1)
+        if isinstance(error, BrokenPipeError):
+            os._exit(141)
+        if isinstance(error, OSError):
+            _end(f"{error.filename or 'standard output'}: {error.strerror or error}", 1)
+        raise
 
 
 def _interrupt(_signal: int, _frame: object) -> None:

@@ -59,6 +59,9 @@ def render(
     voice: Annotated[
         str | None, typer.Option(help="Voice of every pitched follower: naive, seeded, or a trained .safetensors.")
     ] = None,
+    arranger: Annotated[
+        str | None, typer.Option(help="Who writes the parts: rules, learned, or a trained .safetensors.")
+    ] = None,
     tempo: Annotated[float | None, typer.Option(help="Beats a minute, in place of the tempo heard.")] = None,
     key: Annotated[str | None, typer.Option(help="In place of the key heard: 'Am', 'F# major'.")] = None,
     chords: Annotated[Path | None, typer.Option(help="A file of chords, in place of those heard.")] = None,
@@ -96,7 +99,7 @@ def render(
     if resume is not None:
         _check_resume(context)
     if leader is not None and is_roster(leader):
-        asked: dict[str, Any] = {"seed": seed, "sample_rate": int(rate.value), "voice": voice}
+        asked: dict[str, Any] = {"seed": seed, "sample_rate": int(rate.value), "voice": voice, "arranger": arranger}
         asked["overrides"] = _overrides(tempo, key, chords)
         asked["extension"] = _extension(extend, top_k, index, retrieval)
         how = {"where": where, "dashboard": dashboard, "block_frames": block_frames}
@@ -120,9 +123,9 @@ def render(
             manifest = go_on(out, seat=seat, pace=pace, on_progress=monitor.progress, on_take=can_be_heard)
         else:
             manifest = produce(
-                leader, out, band=band, seed=seed, sample_rate=int(rate.value), voice=voice, force=force, seat=seat,
-                pace=pace, overrides=overrides, extension=extension, on_progress=monitor.progress,
-                on_take=can_be_heard,
+                leader, out, band=band, seed=seed, sample_rate=int(rate.value), voice=voice, arranger=arranger,
+                force=force, seat=seat, pace=pace, overrides=overrides, extension=extension,
+                on_progress=monitor.progress, on_take=can_be_heard,
             )  # fmt: skip
     if as_json:
         report = f"{out.rstrip('/')}/report.html"

@@ -14,8 +14,6 @@ from typing import Annotated, Any
 
 import typer
 
-from ensemble.errors import ConfigError
-
 train = typer.Typer(name="train", help="Train a voice on a data set.", no_args_is_help=True)
 evaluate = typer.Typer(name="evaluate", help="Measure what was trained, beside its baselines.", no_args_is_help=True)
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
@@ -48,9 +46,12 @@ def train_player(
 
     with Monitor(quiet=as_json) as monitor:
         monitor.stage("load")
-        given = {"instrument": instrument, "max_minutes": max_minutes, "max_steps": max_steps}
-        settings = _settings(config, {name: value for name, value in given.items() if value is not None})
         from cluster.training.player import train_player as run
+        from ensemble.config import read_settings
+        from ensemble.train.settings import TrainPlayerSettings
+
+        given = {"instrument": instrument, "max_minutes": max_minutes, "max_steps": max_steps}
+        settings = read_settings(TrainPlayerSettings, config, "train_player.yaml", given)
 
         if workers:
             from cluster.session import local_ray
@@ -71,27 +72,6 @@ def train_player(
         )
         typer.echo(f"{settings.instrument}: {result.steps} steps in {result.minutes:.1f} CPU minutes, {result.reason}")
         typer.echo(f"best held-out distance {best}\nvoice: {out / 'voice.safetensors'}")
-
-
-def _settings(config: Path | None, given: dict[str, Any]) -> Any:
-    """The settings of a file, and what the command line says on top of them."""
-    import yaml
-
-    from ensemble.config import parse
-    from ensemble.train.settings import TrainPlayerSettings
-
-    document: Any = {}
-    if config is not None:
-        try:
-            document = yaml.safe_load(config.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise ConfigError(str(config), f"cannot be read ({error.strerror})", "check the path") from error
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise ConfigError(str(config), "is not YAML", "see configs/train_player.yaml") from error
-    document = {} if document is None else document
-    if not isinstance(document, dict):
-        raise ConfigError(str(config), "is not a mapping of settings", "see configs/train_player.yaml")
-    return parse(TrainPlayerSettings, document | given, str(config or "the command line"))
 
 
 def _teller(monitor: Any, instrument: str) -> Any:

@@ -17,7 +17,8 @@ S = TypeVar("S", bound="Settings")
 Device = Literal["auto", "cpu", "cuda"]
 BUILT_IN_VOICES = ("naive", "seeded")
 LEADER_GAIN = "leader-gain"
-RESERVED_NAMES = ("conductor", "leader", "listener", "mix", "retrieval")
+RULES = "rules"
+RESERVED_NAMES = ("arranger", "conductor", "leader", "listener", "mix", "retrieval")
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
 
 
@@ -118,6 +119,8 @@ class BandSettings(Settings):
     mix: MixSettings = MixSettings()
     conductor: str = LEADER_GAIN
     """Where the dynamics come from: leader-gain, a shipped conductor's name, or the path of one (.safetensors)."""
+    arranger: str = RULES
+    """Who writes basses, pads and counter-melodies: rules, a shipped arranger's name, or the path of one."""
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:
@@ -172,6 +175,21 @@ def located_conductor(conductor: str, folder: Path) -> str:
     return conductor if conductor in (LEADER_GAIN, *shipped_conductors()) else str((folder / conductor).absolute())
 
 
+def arrangers_dir() -> Path:
+    """Where the trained arrangers lie that come with the package."""
+    return Path(__file__).parent / "arrangers"
+
+
+def shipped_arrangers() -> tuple[str, ...]:
+    """The trained arrangers that `arranger` knows by name."""
+    return tuple(sorted(path.stem for path in arrangers_dir().glob("*.safetensors")))
+
+
+def located_arranger(arranger: str, folder: Path) -> str:
+    """An arranger's name, or where its file lies; see `located_voice`."""
+    return arranger if arranger in (RULES, *shipped_arrangers()) else str((folder / arranger).absolute())
+
+
 def load_band(name_or_path: str) -> BandSettings:
     """Read a shipped band by name, or a user's own from a YAML file.
 
@@ -187,8 +205,11 @@ def load_band(name_or_path: str) -> BandSettings:
     band = parse(BandSettings, read_yaml(path, "give the path of a band in YAML"), str(path))
     voices = [located_voice(follower.voice, path.parent) for follower in band.followers]
     followers = [one.model_copy(update={"voice": voice}) for one, voice in zip(band.followers, voices, strict=True)]
-    conductor = located_conductor(band.conductor, path.parent)
-    return band.model_copy(update={"followers": tuple(followers), "conductor": conductor})
+    located = {
+        "conductor": located_conductor(band.conductor, path.parent),
+        "arranger": located_arranger(band.arranger, path.parent),
+    }
+    return band.model_copy(update={"followers": tuple(followers)} | located)
 
 
 def located_voice(voice: str, folder: Path) -> str:
@@ -212,6 +233,26 @@ def read_yaml(path: Path, cure: str) -> Any:
         place = f"{path}:{mark.line + 1}" if mark else str(path)
         reason = str(getattr(error, "problem", None) or error).splitlines()[0]
         raise ConfigError(place, f"is not YAML ({reason})") from error
+
+
+def read_settings(kind: type[S], config: Path | None, shipped: str, given: dict[str, Any]) -> S:
+    """The settings of a YAML file, and what the command line says on top of them.
+
+    Args:
+        kind: of settings.
+        config: the file; the shipped one if absent.
+        shipped: that one's name in `configs`.
+        given: what the command line says; what is None it does not say.
+
+    Raises:
+        ConfigError: the file cannot be read, or a setting is wrong.
+    """
+    path = config or configs_dir() / shipped
+    document = read_yaml(path, "check the path")
+    if not isinstance(document, dict | None):
+        raise ConfigError(str(path), "is not a mapping of settings", f"see configs/{shipped}")
+    said = {name: value for name, value in given.items() if value is not None}
+    return parse(kind, (document or {}) | said, str(path))
 
 
 def parse(kind: type[S], document: Any, origin: str) -> S:

@@ -38,6 +38,10 @@ class ConductorError(EnsembleError):
     """A conductor's weights or its card cannot be used."""
 
 
+class ArrangerError(EnsembleError):
+    """An arranger's weights or its card cannot be used."""
+
+
 class WireError(EnsembleError):
     """Bytes are not a message of this version."""
 

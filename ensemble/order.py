@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Self
 
 from ensemble import clock
-from ensemble.conduct.models import conductor_sha256
-from ensemble.config import BandSettings, Settings, load_band, located_voice
+from ensemble.conduct.models import desk_sha256
+from ensemble.config import BandSettings, Settings, load_band, located_arranger, located_voice
 from ensemble.listen.overrides import Overrides
 from ensemble.plan import Extension, Manifest, RenderPlan
 from ensemble.play.checkpoint import weights_sha256
@@ -38,6 +38,7 @@ class Order(Settings):
         seed: int = 0,
         sample_rate: int = DEFAULT_RATE,
         voice: str | None = None,
+        arranger: str | None = None,
         overrides: Overrides | None = None,
         extension: Extension | None = None,
     ) -> Self:
@@ -45,11 +46,13 @@ class Order(Settings):
 
         Raises:
             ConfigError: the band, or the rate, is not one.
-            VoiceError, ConductorError: weights are gone.
+            VoiceError, ConductorError, ArrangerError: weights are gone.
         """
         settings = band if isinstance(band, BandSettings) else load_band(band)
         if voice is not None:
             settings = settings.with_voice(located_voice(voice, Path.cwd()))
+        if arranger is not None:
+            settings = settings.model_copy(update={"arranger": located_arranger(arranger, Path.cwd())})
         clock.hop_samples(sample_rate)
         return cls(
             sample_rate=sample_rate, seed=seed, band=settings, weights_sha256=weights_of(settings),
@@ -81,12 +84,10 @@ class Order(Settings):
 
 
 def weights_of(settings: BandSettings) -> dict[str, str]:
-    """The sha256 of every voice file, by part, and of the conductor's as `conductor`.
+    """The sha256 of every voice file, by part, and of the conductor's and the arranger's by office.
 
     Raises:
         EnsembleError: one cannot be read.
     """
     weights = {follower.name: digest for follower in settings.followers if (digest := weights_sha256(follower.voice))}
-    if digest := conductor_sha256(settings.conductor):
-        weights["conductor"] = digest
-    return weights
+    return weights | desk_sha256(settings)

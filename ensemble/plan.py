@@ -66,7 +66,7 @@ class RenderPlan(Settings):
     tail_s: float = Field(default=1.0, ge=0.0, le=30.0)
     """How long the band may ring after the leader's end."""
     weights_sha256: dict[str, str] = {}
-    """Of every voice file, by part; of the conductor's as `conductor`."""
+    """Of every voice file, by part; of the conductor's and the arranger's as `conductor` and `arranger`."""
     overrides: Overrides = Overrides()
     """What the player said of the recording, in place of what is heard."""
     extension: Extension | None = None

@@ -47,6 +47,7 @@ def render(
     seed: int = 0,
     sample_rate: int = DEFAULT_RATE,
     voice: str | None = None,
+    arranger: str | None = None,
     force: bool = False,
     seat: Seat = LocalBand,
     pace: Pace | None = None,
@@ -64,6 +65,7 @@ def render(
         seed: of every random decision.
         sample_rate: of everything written: 16000, 32000, 44100 or 48000 Hz.
         voice: replaces the voice of every pitched follower (`naive`, `seeded` or the path of a trained one).
+        arranger: replaces the band's own (`rules`, `learned` or the path of a trained one).
         force: replace an earlier render in `out`.
         seat: seats the players; the default plays in this process, `agents.band.RayBand` on Ray.
         pace: how the work is cut up; never changes the sound.
@@ -79,7 +81,10 @@ def render(
     Raises:
         EnsembleError: one line that says what is wrong and what to do; `out` is then as it was.
     """
-    order = Order.of(band, seed=seed, sample_rate=sample_rate, voice=voice, overrides=overrides, extension=extension)
+    order = Order.of(
+        band, seed=seed, sample_rate=sample_rate, voice=voice, arranger=arranger, overrides=overrides,
+        extension=extension,
+    )  # fmt: skip
     return fulfil(order, leader, out, force=force, seat=seat, pace=pace, on_progress=on_progress, on_take=on_take)
 
 
@@ -189,7 +194,7 @@ def _fill(
 
 
 def check_weights(plan: RenderPlan) -> None:
-    """Make sure that the voices and the conductor are the plan's.
+    """Make sure that the voices, the conductor and the arranger are the plan's.
 
     Raises:
         VerifyError: one of them is another file now.
@@ -198,8 +203,9 @@ def check_weights(plan: RenderPlan) -> None:
     for follower in plan.band.followers:
         if now.get(follower.name) != plan.weights_sha256.get(follower.name):
             raise VerifyError(follower.voice, f"is not the voice that {follower.name!r} played", "restore its weights")
-    if now.get("conductor") != plan.weights_sha256.get("conductor"):
-        raise VerifyError(plan.band.conductor, "is not the conductor that led the band", "restore its weights")
+    for office, work in (("conductor", "led the band"), ("arranger", "wrote the parts")):
+        if now.get(office) != plan.weights_sha256.get(office):
+            raise VerifyError(getattr(plan.band, office), f"is not the {office} that {work}", "restore its weights")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

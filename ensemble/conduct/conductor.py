@@ -14,7 +14,7 @@ from ensemble.conduct.dynamics import (
     to_control_rate,
 )
 from ensemble.conduct.fork import fork_frame
-from ensemble.conduct.models import dynamics_of
+from ensemble.conduct.models import arranger_of, dynamics_of
 from ensemble.conduct.parts import write_parts
 from ensemble.config import BandSettings
 from ensemble.types import SILENCE_DB, ConductorState, Cue, Dynamics, FloatArray, Heard, Hit, Hits, Part, Score
@@ -54,6 +54,7 @@ class Conductor:
         self._followers = band.followers
         self._seed = seed
         self._model = model or dynamics_of(band)
+        self._arranger = arranger_of(band)
         self._names = tuple(follower.name for follower in band.followers)
         self._performances: dict[tuple[str, int], _Performance] = {}
         self._digests: list[tuple[Heard, str]] = []
@@ -99,7 +100,7 @@ class Conductor:
         """Write for this leader, or find what was written for it: the same object, or another of equal content."""
         key = (self._digest(heard), num_frames)
         if key not in self._performances:
-            parts = write_parts(heard, self._followers, num_frames, self._seed)
+            parts = write_parts(heard, self._followers, num_frames, self._seed, self._arranger)
             if len(self._performances) == MAX_PERFORMANCES:
                 del self._performances[next(iter(self._performances))]
             features = self._model.features(heard, num_frames)

@@ -7,24 +7,22 @@ The card says what the network reads and answers, whom it has met, what it learn
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, ValidationError
-from safetensors import SafetensorError
-from safetensors.numpy import load, save
+from pydantic import Field
+from safetensors.numpy import save
 
 from ensemble.conduct.features import NUM_ROWS
 from ensemble.conduct.summary import NUM_SUMMARY
-from ensemble.config import Settings, first_complaint
+from ensemble.config import Settings
 from ensemble.errors import ConductorError
 from ensemble.instruments import CATALOGUE
 from ensemble.types import DRUM_CLASSES, FloatArray
-from ensemble.weights import write_with_card
+from ensemble.weights import bytes_of, check_shapes, read_with_card, write_with_card
 
 FORMAT_VERSION = 1
 QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
@@ -151,14 +149,7 @@ def load_conductor(path: str | Path) -> ConductorWeights:
     """
     path = Path(path)
     check_name(path)
-    weights, card = read_bytes(path), _read_card(path.with_suffix(".json"))
-    if hashlib.sha256(weights).hexdigest() != card.weights_sha256:
-        raise ConductorError(str(path), "is not the file its card was written for (sha256 differs)", "fetch both again")
-    try:
-        stored = load(weights)
-    except (SafetensorError, KeyError, ValueError) as error:
-        raise ConductorError(str(path), f"is not a safetensors file ({error})", "export it again") from error
-    tensors = {name: tensor.astype(np.float32) for name, tensor in stored.items()}
+    card, tensors = read_with_card(path, ConductorCard, "conductor", FORMAT_VERSION, ConductorError)
     conductor = ConductorWeights(card=card, tensors=tensors)
     _check_tensors(path, conductor)
     return conductor
@@ -181,25 +172,7 @@ def read_bytes(path: Path) -> bytes:
     Raises:
         ConductorError: it cannot be read.
     """
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise ConductorError(str(path), f"cannot be read ({error.strerror})", "check the conductor's path") from error
-
-
-def _read_card(path: Path) -> ConductorCard:
-    try:
-        document = json.loads(read_bytes(path))
-    except (ValueError, RecursionError) as error:
-        raise ConductorError(str(path), "is not JSON", "fetch the conductor's card again") from error
-    version = document.get("format_version") if isinstance(document, dict) else None
-    if version != FORMAT_VERSION:
-        raise ConductorError(str(path), f"is of conductor format {version}", f"this release reads {FORMAT_VERSION}")
-    try:
-        return ConductorCard.model_validate(document)
-    except ValidationError as error:
-        place, problem = first_complaint(error)
-        raise ConductorError(str(path), f"{place}: {problem}", "fetch the conductor's card again") from error
+    return bytes_of(path, "conductor", ConductorError)
 
 
 def _check_tensors(path: Path, conductor: ConductorWeights) -> None:
@@ -208,14 +181,4 @@ def _check_tensors(path: Path, conductor: ConductorWeights) -> None:
     if card.num_rows != NUM_ROWS or card.width % (2 * card.heads):
         problem = f"reads {card.num_rows} rows with {card.heads} heads in a width of {card.width}"
         raise ConductorError(str(path), problem, f"this release gives {NUM_ROWS}, and heads of an even width")
-    wanted = tensor_shapes(card)
-    for name in sorted(wanted.keys() ^ tensors.keys()):
-        problem = "is missing" if name in wanted else "is not part of a conductor"
-        raise ConductorError(str(path), f"tensor {name} {problem}", "export the conductor again")
-    for name, shape in wanted.items():
-        if tensors[name].shape != shape:
-            raise ConductorError(
-                str(path), f"tensor {name} is {list(tensors[name].shape)}", f"it must be {list(shape)}"
-            )
-        if not np.isfinite(tensors[name]).all():
-            raise ConductorError(str(path), f"tensor {name} has values that are not finite", "train again")
+    check_shapes(path, tensors, tensor_shapes(card), "a conductor", ConductorError)

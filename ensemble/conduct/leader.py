@@ -30,7 +30,7 @@ class Leader:
     [steps]: median written pitch, NaN where unclear; onsets [steps]: strokes that begin; is_sounding [steps];
     loudness_db [steps]: of the mean energy; busyness [bars]: onsets per beat in this bar and the one before;
     is_playing [beats]: whether the leader sounds in the beat, or has within the bar before it. A leader who enters
-    between two beats plays a pick-up: the band enters with the next beat.
+    between two beats plays a pick-up: the band enters with the next beat on which the leader sounds, or after a bar.
     """
 
     pitch_share: NDArray[np.float64]
@@ -101,7 +101,7 @@ def listen_to(heard: Heard, grid: Grid) -> Leader:
         is_sounding=is_sounding,
         loudness_db=loudness,
         busyness=_busyness(onsets, grid),
-        is_playing=_recently(is_sounding, grid, _entry(frames, grid)),
+        is_playing=_recently(is_sounding, grid, _entry(frames, grid, is_sounding)),
     )
 
 
@@ -116,9 +116,13 @@ def _medians(values: NDArray[np.float64], groups: NDArray[np.int64], num_groups:
     return medians
 
 
-def _entry(frames: Frames, grid: Grid) -> int:
-    """The first beat on which (within a tenth of a second) the leader sounds."""
+def _entry(frames: Frames, grid: Grid, is_sounding: NDArray[np.bool_]) -> int:
+    """The first beat on which (within a tenth of a second) the leader sounds; a bar later for one who avoids them."""
+    steps = np.flatnonzero(is_sounding)
+    latest = int(steps[0]) // STEPS_PER_BEAT + grid.beats_per_bar if len(steps) else grid.num_beats
     for beat, edge_s in enumerate(grid.edges_s[:-1].tolist()):
+        if beat >= latest:
+            return beat
         start = max(round((edge_s - _ENTRY_BEFORE_S) * FRAME_RATE_HZ), 0)
         stop = round((edge_s + _ENTRY_AFTER_S) * FRAME_RATE_HZ)
         if frames.loudness_db[start:stop].max(initial=SILENCE_DB) > PRESENT_DB:

@@ -1,14 +1,16 @@
-"""Which model gives a band its dynamics."""
+"""Who gives a band its dynamics, and who writes its parts."""
 
 from __future__ import annotations
 
 import hashlib
 from pathlib import Path
 
+from ensemble.conduct.arranger import Arranger
+from ensemble.conduct.arranger_file import arranger_path, arranger_sha256, load_arranger
 from ensemble.conduct.conductor_file import check_name, load_conductor, read_bytes
 from ensemble.conduct.dynamics import DynamicsModel, LeaderGain
 from ensemble.conduct.learned import LearnedDynamics
-from ensemble.config import LEADER_GAIN, BandSettings, conductors_dir, shipped_conductors
+from ensemble.config import LEADER_GAIN, RULES, BandSettings, conductors_dir, shipped_conductors
 
 
 def dynamics_of(band: BandSettings) -> DynamicsModel:
@@ -20,6 +22,25 @@ def dynamics_of(band: BandSettings) -> DynamicsModel:
     if band.conductor == LEADER_GAIN:
         return LeaderGain([follower.level_db for follower in band.followers])
     return LearnedDynamics(load_conductor(conductor_path(band.conductor)), band.followers)
+
+
+def arranger_of(band: BandSettings) -> Arranger | None:
+    """The arranger that a band's `arranger` setting names; None: rules write.
+
+    Raises:
+        ArrangerError: it names a file that cannot be used.
+    """
+    return None if band.arranger == RULES else Arranger(load_arranger(arranger_path(band.arranger)))
+
+
+def desk_sha256(band: BandSettings) -> dict[str, str]:
+    """The digests of what lies on a band's desk, by office (`conductor`, `arranger`), where it is a file.
+
+    Raises:
+        ConductorError, ArrangerError: a file cannot be read, or is not named like one.
+    """
+    found = {"conductor": conductor_sha256(band.conductor), "arranger": arranger_sha256(band.arranger)}
+    return {office: digest for office, digest in found.items() if digest is not None}
 
 
 def conductor_path(conductor: str) -> Path:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,8 +19,9 @@ _STRUM_LENGTH = 0.96
 
 
 def write_pad(
-    grid: Grid, leader: Leader, follower: FollowerSettings, voicing: NDArray[np.int64], ring_s: float
-) -> list[Written]:
+    grid: Grid, leader: Leader, follower: FollowerSettings, voicing: NDArray[np.int64], ring_s: float,
+    strokes: Sequence[tuple[float, int]] | None = None,
+) -> list[Written]:  # fmt: skip
     """Play the voicing of every beat; the last chord is held to the leader's end and `ring_s` beyond.
 
     Args:
@@ -27,9 +30,11 @@ def write_pad(
         follower: its instrument decides between strumming and sustaining.
         voicing: from `voice_chords`.  [beats, voices]
         ring_s: how long the last chord lasts past the leader's end.
+        strokes: of who strums or strikes: beat and velocity of each; by the rules where absent.
     """
     if follower.spec.family in ("plucked", "keyed"):
-        return _strummed(grid, leader, follower, voicing, ring_s)
+        struck = _strokes(grid, leader) if strokes is None else strokes
+        return _strummed(grid, leader, follower, voicing, ring_s, struck)
     return _sustained(grid, leader, follower, voicing, ring_s)
 
 
@@ -51,10 +56,10 @@ def _strokes(grid: Grid, leader: Leader) -> list[tuple[float, int]]:
 
 
 def _strummed(
-    grid: Grid, leader: Leader, follower: FollowerSettings, voicing: NDArray[np.int64], ring_s: float
-) -> list[Written]:
+    grid: Grid, leader: Leader, follower: FollowerSettings, voicing: NDArray[np.int64], ring_s: float,
+    strokes: Sequence[tuple[float, int]],
+) -> list[Written]:  # fmt: skip
     """Down-strokes on the beat run from the lowest string up, up-strokes between beats from the highest down."""
-    strokes = _strokes(grid, leader)
     spread_s = _STRUM_S if follower.spec.family == "plucked" else 0.0
     written: list[Written] = []
     for index, (place, velocity) in enumerate(strokes):

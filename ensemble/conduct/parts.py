@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.clock import FRAME_RATE_HZ
+from ensemble.conduct.arranger import Arranger
 from ensemble.conduct.bass import bass_pitches, write_bass
 from ensemble.conduct.counter import counter_pitches, write_counter
 from ensemble.conduct.drums import write_drums
@@ -43,7 +44,11 @@ class _Register:
 
 
 def write_parts(
-    heard: Heard, followers: Sequence[FollowerSettings], num_frames: int, seed: int
+    heard: Heard,
+    followers: Sequence[FollowerSettings],
+    num_frames: int,
+    seed: int,
+    arranger: Arranger | None = None,
 ) -> tuple[Part | Hits, ...]:
     """Write every follower's part.
 
@@ -52,6 +57,7 @@ def write_parts(
         followers: the band; parts come in this order.
         num_frames: length of the parts: the leader's and a tail into which bass and pads may ring for up to 0.5 s.
         seed: of what chance decides: small human differences, and where approach notes, passing notes and fills come.
+        arranger: who writes those basses, pads and counter-melodies that it knows; rules write the others.
 
     Returns:
         One `Part` per pitched follower, `Hits` for a drummer. All have `num_frames` frames.
@@ -64,7 +70,11 @@ def write_parts(
     before: list[_Register] = []
     in_order = [follower for role in _ORDER for follower in sorted(followers, key=_centre) if follower.role == role]
     for follower in in_order:
-        written, pitches = _write(follower, grid, leader, heard, _neighbours(follower, before, grid), seed, ring_s)
+        neighbours = _neighbours(follower, before, grid)
+        if arranger is None or not arranger.knows(follower):
+            written, pitches = _write(follower, grid, leader, heard, neighbours, seed, ring_s)
+        else:
+            written, pitches = arranger.write(follower, grid, leader, heard.key, neighbours, seed, ring_s)
         before.append(_Register(follower, pitches))
         pitched[follower.name] = _shape(written, follower, heard, num_frames, seed)
     parts: list[Part | Hits] = []
@@ -85,7 +95,7 @@ def _write(
     follower: FollowerSettings, grid: Grid, leader: Leader, heard: Heard, neighbours: Neighbours, seed: int,
     ring_s: float,
 ) -> tuple[list[Written], NDArray[np.int64]]:  # fmt: skip
-    """One follower's notes by its role, and its pitches on every beat.  [beats, voices]"""
+    """One follower's notes by the rules of its role, and its pitches.  [beats, voices or half beats]"""
     if follower.role == "bass":
         line = bass_pitches(grid, leader, heard.key, follower.range)
         written = write_bass(grid, leader, heard.key, follower, line, seed, ring_s)

@@ -55,6 +55,18 @@ def read_midi(path: Path) -> Melody:
 
 def parse_midi(content: bytes, what: str) -> Melody:
     """Read the bytes of a MIDI file; `what` stands for it in errors. See `read_midi`."""
+    document = open_midi(content, what)
+    warnings: list[str] = []
+    voice = _choose(voices_of(document, what, warnings), warnings)
+    return melody_of(document, voice, what, warnings)
+
+
+def open_midi(content: bytes, what: str) -> Any:
+    """The document that mido makes of the bytes of a MIDI file that counts in beats; `what` stands for it in errors.
+
+    Raises:
+        DataError: it is no MIDI, cut short, or counts in film frames.
+    """
     try:
         document = mido.MidiFile(file=io.BytesIO(content))
     except _DAMAGE as error:
@@ -62,8 +74,11 @@ def parse_midi(content: bytes, what: str) -> Melody:
         raise DataError(what, problem, "export it again") from error
     if document.type not in (0, 1) or document.ticks_per_beat < 1:
         raise DataError(what, "does not count in beats", "export it as a MIDI file of type 0 or 1")
-    warnings: list[str] = []
-    voice = _choose(_voices(document, what, warnings), warnings)
+    return document
+
+
+def melody_of(document: Any, voice: Voice, what: str, warnings: list[str]) -> Melody:
+    """The top line of one voice, in the time of its document; what is not taken as written is added to `warnings`."""
     line, num_below = top_line(voice.notes)
     if num_below:
         warnings.append(f"{num_below} of {len(voice.notes)} notes sound below others: the top line is followed.")
@@ -75,8 +90,12 @@ def parse_midi(content: bytes, what: str) -> Melody:
     return _melody(document, _phrased(tones), voice, warnings, what)
 
 
-def _voices(document: Any, what: str, warnings: list[str]) -> list[Voice]:
-    """Every channel of every track that has notes."""
+def voices_of(document: Any, what: str, warnings: list[str]) -> list[Voice]:
+    """Every channel of every track that has notes, without drums.
+
+    Raises:
+        DataError: there is none.
+    """
     voices, num_empty, num_open = [], 0, 0
     for track in document.tracks:
         notes, num_unreleased = _notes(track)

@@ -18,7 +18,7 @@ from agents.seating import Stage
 from ensemble import clock, demo
 from ensemble.audio.files import prepare_leader, read_clip
 from ensemble.band import Band, LocalBand
-from ensemble.conduct.models import conductor_sha256
+from ensemble.conduct.models import desk_sha256
 from ensemble.config import BandSettings, FollowerSettings, load_band
 from ensemble.continuations import Continuation, Hop, SeamScore
 from ensemble.errors import BandError, ConductorError, DeadlineError, VoiceError, WireError
@@ -34,7 +34,7 @@ BLOCKS = (1, 7, 100, 999)
 
 def plan_for(leader: AudioClip, band: BandSettings) -> RenderPlan:
     digests = {one.name: weights_sha256(one.voice) for one in band.followers if Path(one.voice).suffix == ""}
-    digests["conductor"] = conductor_sha256(band.conductor)
+    digests |= desk_sha256(band)
     return RenderPlan(
         leader_sha256=leader.digest, sample_rate=leader.sample_rate, seed=5, band=band, tail_s=0.5,
         weights_sha256={name: digest for name, digest in digests.items() if digest},
@@ -106,6 +106,7 @@ ORCHESTRA = BandSettings(
         FollowerSettings(name="cello", instrument="cello", role="transform"),
         FollowerSettings(name="kit", instrument="drums", role="drums"),
     ),
+    arranger="learned",
 )
 """Somebody of every role, and more parts than any number of actors that is tried."""
 
@@ -329,7 +330,7 @@ def test_a_voice_that_cannot_be_used_is_named_and_nobody_waits(
     voice = str(tmp_path / "voice.safetensors")
     band = load_band("quartet").with_voice(voice)
     strings = dict.fromkeys(("violin", "viola", "cello"), weights_sha256(voice))
-    digests = {"conductor": conductor_sha256(band.conductor)} | strings
+    digests = desk_sha256(band) | strings
     plan = plan_for(short_leader, band).model_copy(update={"weights_sha256": digests})
     with pytest.raises(VoiceError, match=r"voice\.json: cannot be read"):
         RayBand(plan)
@@ -338,6 +339,10 @@ def test_a_voice_that_cannot_be_used_is_named_and_nobody_waits(
     naive = plan_for(short_leader, load_band("quartet").with_voice("naive"))
     with pytest.raises(ConductorError, match="is another file on this node"):
         RayBand(naive.model_copy(update={"weights_sha256": {}}))
+    arranged = naive.band.model_copy(update={"arranger": "learned"})
+    weights = naive.weights_sha256 | {"arranger": "0" * 64}
+    with pytest.raises(ConductorError, match="learned: is another file on this node"):
+        RayBand(naive.model_copy(update={"band": arranged, "weights_sha256": weights}))
 
 
 @pytest.mark.ray

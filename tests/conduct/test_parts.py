@@ -241,6 +241,14 @@ def test_the_band_waits_for_the_leader_to_begin():
         assert first_s >= 3.9
 
 
+def test_the_band_plays_with_a_leader_who_only_plays_between_the_beats():
+    heard = heard_of(bars=8, melody=((0, 0.5), (76, 0.4), (0, 0.1)))
+    for part in written(heard, (BASS, VIOLIN)).values():
+        starts = [note.start_frame for note in of(part).notes]
+        assert 190 < min(starts) < 260
+        assert len([start for start in starts if start > 1200]) > 3
+
+
 def test_the_whole_band_is_tuned_to_the_leader():
     plain, flat = heard_of(), heard_of(tuning_cents=-19.79)  # A4 = 435 Hz
     for name, part in written(plain, (BASS, RHYTHM, VIOLIN, SHADOW)).items():

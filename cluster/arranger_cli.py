@@ -1,0 +1,122 @@
+"""`ensemble train arranger` and `ensemble evaluate arranger`. Reads arguments, calls, prints."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cluster.printing import AsJson, print_json
+from ensemble.errors import DataError
+
+if TYPE_CHECKING:
+    from cluster.monitor import Monitor
+    from ensemble.data.takes import Split
+    from ensemble.train.arranger_material import WrittenPiece
+
+Folder = Annotated[
+    Path, typer.Option("--data", help="Multitrack MIDI: a folder of .mid files, or a set of Slakh's layout.")
+]
+
+
+class HeldOut(StrEnum):
+    """Which pieces."""
+
+    VALID = "valid"
+    TEST = "test"
+
+
+def train_arranger(
+    data: Folder,
+    out: Annotated[Path, typer.Option("--out", "-o", help="The run's folder: arranger, learning curve.")] = Path(
+        "arranger-run"
+    ),
+    config: Annotated[Path | None, typer.Option(help="A YAML file; the shipped settings if absent.")] = None,
+    max_minutes: Annotated[float | None, typer.Option(min=0.01, help="Of CPU time.")] = None,
+    max_steps: Annotated[int | None, typer.Option(min=1, help="Of the optimiser.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Train an arranger on multitrack MIDI: every pitched part leads once, and the others answer it."""
+    from cluster.monitor import Monitor
+
+    with Monitor(quiet=as_json) as monitor:
+        monitor.stage("load")
+        from ensemble.conduct.arranger_file import load_arranger
+        from ensemble.config import read_settings
+        from ensemble.train.arranger_fit import fit_arranger
+        from ensemble.train.arranger_material import lessons_of, licence_of
+        from ensemble.train.arranger_settings import TrainArrangerSettings
+
+        given = {"max_minutes": max_minutes, "max_steps": max_steps}
+        settings = read_settings(TrainArrangerSettings, config, "train_arranger.yaml", given)
+
+        taught, held_out = (
+            [lesson for piece in _pieces(monitor, data, split) for lesson in lessons_of(piece)]
+            for split in ("train", "valid")
+        )
+
+        def tell(done: float, said: str) -> None:
+            monitor.progress("training the arranger", round(1000 * done), 1000)
+            monitor.say(said)
+
+        path = fit_arranger(
+            settings, taught, held_out, out, origin=data.absolute().name, licence=licence_of(data),
+            command=shlex.join(["ensemble", *sys.argv[1:]]), on_progress=tell,
+        )  # fmt: skip
+        card = load_arranger(path).card
+    if as_json:
+        print_json({"arranger": str(path), "minutes": card.training_minutes} | card.metrics)
+        return
+    figures = card.metrics
+    typer.echo(
+        f"held out at step {figures['step']}: {figures['action_nats']} nats an action, {figures['tone_nats']} a tone"
+    )
+    typer.echo(f"arranger: {path}")
+
+
+def evaluate_arranger(
+    data: Folder,
+    arranger: Annotated[str, typer.Argument(help="A shipped arranger's name, or a path (.safetensors).")] = "learned",
+    split: Annotated[HeldOut, typer.Option(help="Which pieces.")] = HeldOut.TEST,
+    as_json: AsJson = False,
+) -> None:
+    """Let an arranger and the rules write for the same leaders, and hold both against what was played."""
+    from cluster.monitor import Monitor
+
+    with Monitor(quiet=as_json) as monitor:
+        monitor.stage("load")
+        from ensemble.conduct.arranger import Arranger
+        from ensemble.conduct.arranger_file import arranger_path, load_arranger
+        from ensemble.measure.arranging import FIGURES
+        from ensemble.measure.arranging import evaluate_arranger as run
+
+        pieces = _pieces(monitor, data, split.value)
+        if not pieces:
+            raise DataError(str(data), f"has no piece of several parts in the {split.value} split", "name another set")
+        figures = run(
+            Arranger(load_arranger(arranger_path(arranger))), pieces,
+            lambda done, total: monitor.progress("writing for every leader", done, total),
+        )  # fmt: skip
+    if as_json:
+        print_json({"arranger": arranger} | figures)
+        return
+    typer.echo(f"{figures['pieces']} pieces, {figures['leaders']} leaders, {figures['parts']} parts")
+    typer.echo(f"{'':<18}{'learned':>9}{'rules':>9}{'true':>9}  learned less rules, 95 %")
+    for name in FIGURES:
+        learned, rules, true = (figures[who][name] for who in ("learned", "rules", "true"))
+        low, high = figures["difference"][name]
+        typer.echo(f"{name:<18}{learned:>9.3f}{rules:>9.3f}{true:>9.3f}  {low:.3f} to {high:.3f}")
+    outside = {who: figures[who]["range_violations"] for who in ("learned", "rules")}
+    typer.echo(f"notes out of range: {outside['learned']} learned, {outside['rules']} by rules")
+
+
+def _pieces(monitor: Monitor, data: Path, split: Split) -> list[WrittenPiece]:
+    """The pieces of one split."""
+    from ensemble.train.arranger_material import midi_files, read_pieces
+
+    files = [one for one in midi_files(data) if one[2] == split]
+    return read_pieces(files, lambda done, total: monitor.progress("reading", done, total))

@@ -1,0 +1,1 @@
+"""Trained arrangers that come with the package, each with its card."""

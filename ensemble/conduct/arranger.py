@@ -1,0 +1,234 @@
+"""A learned arranger: a small recurrent network says when a part strikes, holds and rests, and which tone it wants.
+
+Taste is learned, manners are not: no note leaves its range, crosses a neighbour, or stands outside the chord on a beat,
+and the last chord is the leader's; whatever the network says.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensemble.chords import Key
+from ensemble.conduct.arranger_features import HOLD, REST, STRIKE, Kind, context_of, memory_row
+from ensemble.conduct.arranger_file import ArrangerWeights
+from ensemble.conduct.breath import released_s, renews
+from ensemble.conduct.chance import draws
+from ensemble.conduct.grid import Grid
+from ensemble.conduct.harmony import scale, sounding, tones
+from ensemble.conduct.leader import STEPS_PER_BEAT, Leader
+from ensemble.conduct.pad import write_pad
+from ensemble.conduct.shaping import Written
+from ensemble.conduct.taste import softer_without_chord
+from ensemble.conduct.voicing import Neighbours, voice_chords
+from ensemble.config import FollowerSettings
+from ensemble.types import FloatArray
+
+_WISH = 1.0
+"""Weight of the network's wish for a tone (a log likelihood) against the costs of the rules' own writers."""
+_CLASH, _LEAP, _FAR_LEAP, _OCTAVE_LEAP, _REGISTER = 6.0, 0.06, 0.5, 2.0, 0.006
+_VELOCITY = {"strong": 90, "beat": 82, "off": 74}
+
+
+class Network:
+    """The network's arithmetic, one half beat at a time; see `train.arranger_network` for the same in torch."""
+
+    def __init__(self, arranger: ArrangerWeights) -> None:
+        tensors = arranger.tensors
+        self._read = tensors["read.weight"].T.copy(), tensors["read.bias"]
+        self._from_input = tensors["memory.weight_ih_l0"].T.copy(), tensors["memory.bias_ih_l0"]
+        self._from_memory = tensors["memory.weight_hh_l0"].T.copy(), tensors["memory.bias_hh_l0"]
+        self._action = tensors["action.weight"].T.copy(), tensors["action.bias"]
+        self._tone = tensors["tone.weight"].T.copy(), tensors["tone.bias"]
+
+    def start(self) -> FloatArray:
+        """Nothing played yet."""
+        return np.zeros(self._from_memory[0].shape[0], np.float32)
+
+    def step(self, row: FloatArray, memory: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Go on by half a beat.
+
+        Args:
+            row: see `context_of` and `memory_row`.  [NUM_INPUTS]
+            memory: from the step before, or `start`.
+
+        Returns:
+            Logits of the actions [3] and of the tones [12], counted from the chord's root; and the memory.
+
+        Source: Cho et al., Learning Phrase Representations using RNN Encoder-Decoder (2014), section 2.3.
+        """
+        read = np.tanh(_linear(row, self._read))
+        reset, update, new = np.split(_linear(read, self._from_input), 3)
+        reset_before, update_before, new_before = np.split(_linear(memory, self._from_memory), 3)
+        keep = _sigmoid(update + update_before)
+        fresh = np.tanh(new + _sigmoid(reset + reset_before) * new_before)
+        memory = (1 - keep) * fresh + keep * memory
+        return _linear(memory, self._action), _linear(memory, self._tone), memory
+
+
+class _Struck(NamedTuple):
+    """A note on the grid: half beats, and its pitch."""
+
+    start: int
+    stop: int
+    pitch: int
+
+
+class Arranger:
+    """Writes the notes of basses, chords and lines as a trained network likes them; see `parts.write_parts`.
+
+    Args:
+        weights: of the network.
+    """
+
+    def __init__(self, weights: ArrangerWeights) -> None:
+        self._network = Network(weights)
+        self._kinds = weights.card.kinds
+
+    def knows(self, follower: FollowerSettings) -> bool:
+        """Whether it has met such parts; rules write the others."""
+        return kind_of(follower) in self._kinds
+
+    def write(
+        self, follower: FollowerSettings, grid: Grid, leader: Leader, key: Key, neighbours: Neighbours, seed: int,
+        ring_s: float,
+    ) -> tuple[list[Written], NDArray[np.int64]]:  # fmt: skip
+        """One follower's notes, and its pitches, 0 where it rests.  [beats, voices or half beats]"""
+        if kind_of(follower) == "chords":
+            voicing = voice_chords(grid, leader, key, follower.range, follower.num_voices, neighbours)
+            struck = self._play(follower, grid, leader, key, neighbours, seed)
+            strokes = [(one.start / STEPS_PER_BEAT, _velocity(grid, one.start)) for one in struck]
+            return write_pad(grid, leader, follower, voicing, ring_s, strokes), voicing
+        struck = self._play(follower, grid, leader, key, neighbours, seed)
+        pitches = np.zeros(grid.num_beats * STEPS_PER_BEAT, np.int64)
+        for one in struck:
+            pitches[one.start : one.stop] = one.pitch
+        family = follower.spec.family
+        written = []
+        for one in struck:
+            start_s = grid.seconds(one.start / STEPS_PER_BEAT)
+            if one.start >= grid.final_beat * STEPS_PER_BEAT:
+                stop_s = grid.end_s + (ring_s if follower.role == "bass" else 0.0)
+            else:
+                stop_s = released_s(grid, leader, family, start_s, one.stop / STEPS_PER_BEAT)
+            written.append(Written(start_s, stop_s, one.pitch, _velocity(grid, one.start)))
+        return written, pitches.reshape(grid.num_beats, STEPS_PER_BEAT)
+
+    def _play(
+        self, follower: FollowerSettings, grid: Grid, leader: Leader, key: Key, neighbours: Neighbours, seed: int
+    ) -> list[_Struck]:
+        """Go through the music once; what is decided depends on nothing later but the next chord."""
+        centre = sum(follower.range) / 2
+        context = context_of(grid, leader, key, kind_of(follower), follower.spec, centre)
+        chance = draws(seed, f"{follower.name}/arranger", np.arange(len(context.roots)), 1)[:, 0]
+        chooser = _Chooser(follower, grid, leader, key, neighbours)
+        memory = self._network.start()
+        struck: list[_Struck] = []
+        action, pitch, held = REST, 0, 0
+        for step, root in enumerate(context.roots.tolist()):
+            row = np.concatenate([context.rows[step], memory_row(action, pitch, held, root, centre)])
+            actions, wishes, memory = self._network.step(row, memory)
+            may_hold = action != REST and chooser.may_hold(step, struck[-1])
+            action = chooser.action(step, actions, float(chance[step]), may_hold=may_hold)
+            if action == STRIKE:
+                pitch = chooser.pitch(step, np.roll(_log_likely(wishes), root), pitch)
+                struck.append(_Struck(step, step + 1, pitch))
+            elif action == HOLD:
+                struck[-1] = struck[-1]._replace(stop=step + 1)
+            held = 0 if action == REST else 1 if action == STRIKE else held + 1
+        return struck
+
+
+def kind_of(follower: FollowerSettings) -> Kind:
+    """What a follower's role is to an arranger."""
+    if follower.role == "bass":
+        return "bass"
+    return "chords" if follower.num_voices > 1 else "line"
+
+
+class _Chooser:
+    """What one follower may do where, and what it does of that."""
+
+    def __init__(
+        self, follower: FollowerSettings, grid: Grid, leader: Leader, key: Key, neighbours: Neighbours
+    ) -> None:
+        self._follower, self._grid, self._leader, self._neighbours = follower, grid, leader, neighbours
+        low, high = follower.range
+        self._ladder = np.arange(low, high + 1)
+        share = 0.3 if follower.role == "bass" else 0.5
+        self._register = _REGISTER * (self._ladder - (low + share * (high - low))) ** 2
+        self._clash = np.roll(leader.pitch_share, 1, axis=1) + np.roll(leader.pitch_share, -1, axis=1)
+        chords = [sounding(chord, key) for chord in grid.chords]
+        self._own = [np.array(tones(chord)) for chord in chords]
+        self._passing = [np.array(sorted(scale(key, chord))) for chord in chords]
+
+    def may_hold(self, step: int, note: _Struck) -> bool:
+        """Whether a note may sound on: it has breath, belongs to the chord, and is in nobody's way."""
+        beat, begins = step // STEPS_PER_BEAT, note.start / STEPS_PER_BEAT
+        if renews(self._grid, self._leader, self._follower.spec.family, begins, step / STEPS_PER_BEAT):
+            return False
+        if kind_of(self._follower) == "chords":
+            return not self._grid.changes(beat) or step % STEPS_PER_BEAT > 0
+        is_own = note.pitch % 12 in self._own[beat]
+        return bool(is_own and self._neighbours.floor[beat] <= note.pitch <= self._neighbours.ceiling[beat])
+
+    def action(self, step: int, logits: FloatArray, chance: float, *, may_hold: bool) -> int:
+        """Rest, hold or strike, each as often as the network says; `chance` is 0 to 1, uniform."""
+        final = self._grid.final_beat * STEPS_PER_BEAT
+        if not self._leader.is_playing[step // STEPS_PER_BEAT]:
+            return REST
+        if step >= final:
+            return STRIKE if step == final else HOLD
+        likely = np.exp(_log_likely(logits).astype(np.float64))
+        if not may_hold:
+            likely[STRIKE] += likely[HOLD]  # who would go on, begins anew
+            likely[HOLD] = 0.0
+        return int(np.searchsorted(np.cumsum(likely), chance * likely.sum(), side="right").clip(0, STRIKE))
+
+    def pitch(self, step: int, wishes: FloatArray, before: int) -> int:
+        """The best note: wished for, near, apart from the leader's; in the chord on a beat, in the scale between.
+
+        Args:
+            step: in half beats.
+            wishes: log likelihood of every pitch class.  [12]
+            before: the note before; 0: there was none.
+        """
+        beat, is_off = divmod(step, STEPS_PER_BEAT)
+        ladder = self._ladder
+        score = _WISH * wishes[ladder % 12].astype(np.float64)
+        score -= self._register + _CLASH * self._clash[step][ladder % 12]
+        if before:
+            leap = np.abs(ladder - before)
+            score -= _LEAP * leap + _FAR_LEAP * (leap > 7) + _OCTAVE_LEAP * (leap > 12)
+        allowed: NDArray[np.bool_] = np.isin(ladder % 12, self._passing[beat] if is_off else self._own[beat])
+        if beat >= self._grid.final_beat and self._follower.role == "bass":
+            allowed = ladder % 12 == self._own[beat][0]
+        free = (ladder >= self._neighbours.floor[beat]) & (ladder <= self._neighbours.ceiling[beat])
+        allowed = allowed & free if (allowed & free).any() else allowed
+        return int(ladder[np.where(allowed, score, -np.inf).argmax()])
+
+
+def _velocity(grid: Grid, step: int) -> int:
+    beat, is_off = divmod(step, STEPS_PER_BEAT)
+    place = "off" if is_off else "strong" if grid.is_strong(beat) else "beat"
+    return _VELOCITY[place] - softer_without_chord(grid, beat)
+
+
+def _linear(row: FloatArray, layer: tuple[FloatArray, FloatArray]) -> FloatArray:
+    answer: FloatArray = row @ layer[0] + layer[1]
+    return answer
+
+
+def _sigmoid(values: FloatArray) -> FloatArray:
+    half = np.float32(0.5)
+    answer: FloatArray = half + half * np.tanh(half * values)
+    return answer
+
+
+def _log_likely(logits: FloatArray) -> FloatArray:
+    """Log of the softmax."""
+    lowered = logits - logits.max()
+    answer: FloatArray = (lowered - np.log(np.exp(lowered).sum())).astype(np.float32)
+    return answer

@@ -1,0 +1,180 @@
+"""What an arranger sees of every half beat: the harmony, the leader, the bar, the player; and what it played last.
+
+Pitch classes are counted from the root of the chord, so that nothing depends on the key: a fifth is 7 in any chord.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensemble.chords import Chord, Key
+from ensemble.conduct.grid import PHRASE_BARS, Grid
+from ensemble.conduct.harmony import sounding, tones
+from ensemble.conduct.leader import STEPS_PER_BEAT, Leader
+from ensemble.conduct.taste import rhythm_levels
+from ensemble.instruments import Instrument
+from ensemble.types import FloatArray, Note
+
+Kind = Literal["bass", "chords", "line"]
+KINDS: tuple[Kind, ...] = ("bass", "chords", "line")
+FAMILIES = ("plucked", "bowed", "blown", "keyed")
+REST, HOLD, STRIKE = range(3)
+NUM_ACTIONS = 3
+_LEVELS = 3
+_REGISTER_SEMITONES, _LONGEST_STEPS = 12.0, 16
+NUM_CONTEXT = 12 + 12 + 12 + 12 + 2 + 5 + _LEVELS + 5 + PHRASE_BARS + len(KINDS) + len(FAMILIES)
+NUM_MEMORY = NUM_ACTIONS + 12 + 2
+NUM_INPUTS = NUM_CONTEXT + NUM_MEMORY
+
+
+class Context(NamedTuple):
+    """All that is known beforehand.  rows [steps, NUM_CONTEXT] float32; roots [steps]: of the chords"""
+
+    rows: FloatArray
+    roots: NDArray[np.int64]
+
+
+class Line(NamedTuple):
+    """What somebody played.  actions [steps]; pitches [steps]: in MIDI, also of what is held; 0 in a rest"""
+
+    actions: NDArray[np.int64]
+    pitches: NDArray[np.int64]
+
+
+def context_of(grid: Grid, leader: Leader, key: Key, kind: Kind, instrument: Instrument, centre: float) -> Context:
+    """Everything about every half beat but what the part itself does.
+
+    Looks one beat ahead: at the next chord.
+
+    Args:
+        grid: the bars.
+        leader: what it does in them.
+        key: its key.
+        kind: of line.
+        instrument: that plays it.
+        centre: of the part's range, in MIDI.
+    """
+    chords = [sounding(chord, key) for chord in grid.chords]
+    root = np.array([chord.root for chord in chords], np.int64)
+    following = np.append(root[1:], root[-1:])
+    changes = np.array([*(grid.changes(beat) for beat in range(grid.num_beats)), False])
+    per_beat = np.concatenate(
+        [
+            np.stack([_counted_from(chord.root, _own(chord)) for chord in chords]),
+            _one_hot((following - root) % 12, 12),
+            _one_hot((key.tonic - root) % 12, 12),
+            np.stack([changes[:-1], changes[1:]], axis=1),
+            _one_hot(rhythm_levels(leader, grid), _LEVELS),
+            _one_hot(grid.bars % PHRASE_BARS, PHRASE_BARS),
+        ],
+        axis=1,
+    )  # fmt: skip
+    roots = np.repeat(root, STEPS_PER_BEAT)
+    rows = np.concatenate(
+        [
+            np.repeat(per_beat, STEPS_PER_BEAT, axis=0),
+            np.take_along_axis(leader.pitch_share, (roots[:, None] + np.arange(12)) % 12, axis=1),
+            _of_leader(leader, centre),
+            _of_bar(grid),
+            np.tile(_one_hot(np.array([KINDS.index(kind)]), len(KINDS)), (len(roots), 1)),
+            np.tile(_one_hot(np.array([FAMILIES.index(instrument.family)]), len(FAMILIES)), (len(roots), 1)),
+        ],
+        axis=1,
+    )
+    return Context(rows.astype(np.float32), roots)
+
+
+def memory_row(action: int, pitch: int, held_steps: int, root: int, centre: float) -> FloatArray:
+    """What was done in the half beat before.  [NUM_MEMORY]
+
+    Args:
+        action: REST, HOLD or STRIKE.
+        pitch: that sounds or sounded last; 0 before the first.
+        held_steps: for how long it has sounded.
+        root: of the chord that is now.
+        centre: of the part's range, in MIDI.
+    """
+    row = np.zeros(NUM_MEMORY, np.float32)
+    row[action] = 1.0
+    if pitch:
+        row[NUM_ACTIONS + (pitch - root) % 12] = 1.0
+        row[-1] = (pitch - centre) / _REGISTER_SEMITONES
+    row[-2] = min(held_steps, _LONGEST_STEPS) / _LONGEST_STEPS
+    return row
+
+
+def memory_of(line: Line, roots: NDArray[np.int64], centre: float) -> FloatArray:
+    """The same for every half beat of a line that is known.  [steps, NUM_MEMORY]"""
+    rows = np.zeros((len(roots), NUM_MEMORY), np.float32)
+    action, pitch, held = REST, 0, 0
+    for step, root in enumerate(roots.tolist()):
+        rows[step] = memory_row(action, pitch, held, root, centre)
+        action = int(line.actions[step])
+        pitch = int(line.pitches[step]) or pitch
+        held = 0 if action == REST else 1 if action == STRIKE else held + 1
+    return rows
+
+
+def line_of(notes: Sequence[tuple[float, float, int]], grid: Grid, kind: Kind) -> Line:
+    """Notes on the grid of half beats; of several at once the lowest for a bass, or else the highest.
+
+    Args:
+        notes: seconds at which each starts and stops, and its pitch in MIDI.
+        grid: to whose nearest half beats they are moved.
+        kind: of line.
+    """
+    edges = grid.fine_edges_s(STEPS_PER_BEAT)
+    num_steps = grid.num_beats * STEPS_PER_BEAT
+    actions, pitches = np.full(num_steps, REST), np.zeros(num_steps, np.int64)
+    onsets: dict[int, list[tuple[int, int]]] = {}
+    for start_s, stop_s, pitch in notes:
+        start, stop = (int(np.abs(edges - at_s).argmin()) for at_s in (start_s, stop_s))
+        if start < num_steps and edges[0] - 0.2 <= start_s:
+            onsets.setdefault(start, []).append((pitch, max(stop, start + 1)))
+    for start, struck in sorted(onsets.items()):
+        pitch, stop = min(struck) if kind == "bass" else max(struck)
+        actions[start:], pitches[start:] = REST, 0
+        actions[start:stop], pitches[start:stop] = HOLD, pitch
+        actions[start] = STRIKE
+    return Line(actions, pitches)
+
+
+def timed(notes: Sequence[Note]) -> list[tuple[float, float, int]]:
+    """Notes of a part in seconds, for `line_of`."""
+    return [(note.start_frame / 100, note.stop_frame / 100, round(note.pitch_midi)) for note in notes]
+
+
+def _own(chord: Chord) -> NDArray[np.float64]:
+    own = np.zeros(12)
+    own[list(tones(chord))] = 1.0
+    return own
+
+
+def _counted_from(root: int, classes: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.roll(classes, -root)
+
+
+def _of_leader(leader: Leader, centre: float) -> NDArray[np.float64]:
+    """Strokes, whether it sounds and did before, and where its register lies.  [steps, 5]"""
+    is_clear = np.isfinite(leader.register_midi)
+    above = np.where(is_clear, np.clip((np.nan_to_num(leader.register_midi) - centre) / 24.0, -2.0, 2.0), 0.0)
+    before = np.append(False, leader.is_sounding[:-1])
+    return np.stack([np.minimum(leader.onsets, 2) / 2, leader.is_sounding, before, is_clear, above], axis=1)
+
+
+def _of_bar(grid: Grid) -> NDArray[np.float64]:
+    """Where in the bar, and how strong.  [steps, 5]"""
+    step = np.arange(grid.num_beats * STEPS_PER_BEAT)
+    beat, inside = np.divmod(step, STEPS_PER_BEAT)
+    turn = 2 * np.pi * (grid.positions[beat] + inside / STEPS_PER_BEAT) / grid.beats_per_bar
+    on_beat = inside == 0
+    strong = np.array([grid.is_strong(one) for one in range(grid.num_beats)], np.bool_)[beat] & on_beat
+    return np.stack([np.sin(turn), np.cos(turn), on_beat, strong, (grid.positions[beat] == 0) & on_beat], axis=1)
+
+
+def _one_hot(index: NDArray[np.int64], size: int) -> NDArray[np.float64]:
+    return np.eye(size)[index]
