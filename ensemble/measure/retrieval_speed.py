@@ -1,9 +1,10 @@
 """How fast a question is answered, in stores of several sizes, beside two others: exact numpy, and no store at all.
 
 Conventions: wall time in this process, one question at a time, each of twelve transpositions and four look-backs, with
-the exact scores of the nearest; the first question of a store is not counted. Chunks are those of the corpus,
-described once and repeated with a little noise until there are enough. Brute force is the reference implementation's
-way: it computes the constant-Q chroma of every candidate anew for every question. It is timed on a few candidates.
+the exact scores of the nearest; the first question of a store is not counted. A folder is closed and opened again once
+it is filled. Chunks are those of the corpus, described once and repeated with a little noise until there are enough.
+Brute force is the reference implementation's way: it computes the constant-Q chroma of every candidate anew for every
+question. It is timed on a few candidates.
 `ratio_to_brute_force`: its time per candidate, times the chunks, over the median question. `ratio_to_exact`: the
 median question over the same question to a matrix in memory.
 """
@@ -14,7 +15,7 @@ import gc
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -89,13 +90,16 @@ def _measured(crowd: Crowd, size: int, engine: str, uri: str, token: str) -> tup
     with ExitStack() as opened:
         folder = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="ensemble-bench-")))
         before = _resident_mb()
-        store = _opened(engine, folder, uri, token)
-        opened.callback(store.close)
-        if engine == "server":
-            opened.callback(lambda: store.remove(crowd.recordings(size)))
         began = time.perf_counter()
-        for rows in crowd.batches(size):
-            store.add(rows)
+        if engine == "lite":  # a render opens what was filled before: only then is the log a segment
+            with closing(_opened(engine, folder, uri, token)) as filling:
+                _fill(filling, crowd, size)
+            store = opened.enter_context(closing(_opened(engine, folder, uri, token)))
+        else:
+            store = opened.enter_context(closing(_opened(engine, folder, uri, token)))
+            if engine == "server":
+                opened.callback(lambda: store.remove(crowd.recordings(size)))
+            _fill(store, crowd, size)
         filled_s = time.perf_counter() - began
         grown_mb = _resident_mb() - before
         seconds, answers = asked(store, crowd, QUESTIONS)
@@ -107,6 +111,11 @@ def _measured(crowd: Crowd, size: int, engine: str, uri: str, token: str) -> tup
             "disk_mb": sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6,
         }  # fmt: skip
     return measured, answers
+
+
+def _fill(store: Store, crowd: Crowd, size: int) -> None:
+    for rows in crowd.batches(size):
+        store.add(rows)
 
 
 def _opened(engine: str, folder: Path, uri: str, token: str) -> Store:
