@@ -19,7 +19,7 @@ READ_BYTES, WRITTEN_BYTES = 3 * 48_000, 6 * 48_000 * 5
 """Per second of music, 24 bit at 48 kHz: a mono leader; three stems, the mix and the leader in stereo."""
 NODES = (2, 4, 8, 16, 32, 64)
 LEADERS = (1, 100, 10_000)
-ASK_S = 2.8
+ASK_S = 0.3
 """Of one store per leader that is to go on, 10,000 chunks on Milvus Lite: `ensemble bench retrieval`."""
 
 
