@@ -9,7 +9,7 @@ from ensemble.conduct.conductor import MAX_PERFORMANCES
 from ensemble.conduct.conductor import Conductor as Conducting
 from ensemble.conduct.models import desk_sha256
 from ensemble.config import BandSettings
-from ensemble.errors import ConductorError
+from ensemble.errors import ArrangerError, ConductorError
 from ensemble.journal import Where
 from ensemble.listen.listener import Listener
 from ensemble.threads import one_thread
@@ -109,8 +109,10 @@ class Conductor:
         if seed not in self._desks:
             changed = desk_sha256(self._settings).items() ^ self._weights_sha256.items()
             if changed:
-                what = getattr(self._settings, min(office for office, _ in changed))
-                raise ConductorError(what, "is another file on this node", "install one release everywhere")
+                office = min(office for office, _ in changed)
+                kind = ArrangerError if office == "arranger" else ConductorError
+                what = getattr(self._settings, office)
+                raise kind(what, "is another file on this node", "install one release everywhere")
             while len(self._desks) >= MAX_SEEDS:
                 del self._desks[next(iter(self._desks))]
             self._desks[seed] = Conducting(self._settings, seed)

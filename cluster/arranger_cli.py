@@ -47,13 +47,14 @@ def train_arranger(
         monitor.stage("load")
         from ensemble.conduct.arranger_file import load_arranger
         from ensemble.config import read_settings
-        from ensemble.train.arranger_fit import fit_arranger
+        from ensemble.train.arranger_fit import check_empty, fit_arranger
         from ensemble.train.arranger_material import lessons_of, licence_of
         from ensemble.train.arranger_settings import TrainArrangerSettings
 
         given = {"max_minutes": max_minutes, "max_steps": max_steps}
         settings = read_settings(TrainArrangerSettings, config, "train_arranger.yaml", given)
 
+        check_empty(out)
         taught, held_out = (
             [lesson for piece in _pieces(monitor, data, split) for lesson in lessons_of(piece)]
             for split in ("train", "valid")
@@ -107,11 +108,15 @@ def evaluate_arranger(
     typer.echo(f"{figures['pieces']} pieces, {figures['leaders']} leaders, {figures['parts']} parts")
     typer.echo(f"{'':<18}{'learned':>9}{'rules':>9}{'true':>9}  learned less rules, 95 %")
     for name in FIGURES:
-        learned, rules, true = (figures[who][name] for who in ("learned", "rules", "true"))
-        low, high = figures["difference"][name]
-        typer.echo(f"{name:<18}{learned:>9.3f}{rules:>9.3f}{true:>9.3f}  {low:.3f} to {high:.3f}")
+        means = "".join(f"{_number(figures[who][name]):>9}" for who in ("learned", "rules", "true"))
+        apart = figures["difference"][name]
+        typer.echo(f"{name:<18}{means}  {' to '.join(map(_number, apart)) if apart else '-'}")
     outside = {who: figures[who]["range_violations"] for who in ("learned", "rules")}
     typer.echo(f"notes out of range: {outside['learned']} learned, {outside['rules']} by rules")
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
 
 
 def _pieces(monitor: Monitor, data: Path, split: Split) -> list[WrittenPiece]:
@@ -119,4 +124,4 @@ def _pieces(monitor: Monitor, data: Path, split: Split) -> list[WrittenPiece]:
     from ensemble.train.arranger_material import midi_files, read_pieces
 
     files = [one for one in midi_files(data) if one[2] == split]
-    return read_pieces(files, lambda done, total: monitor.progress("reading", done, total))
+    return read_pieces(files, lambda done, total: monitor.progress("reading", done, total), monitor.say)

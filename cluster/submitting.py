@@ -15,7 +15,14 @@ from urllib.parse import urlsplit
 from agents.environment import prepare_environment
 from ensemble.errors import BandError, ConfigError, OutputError
 
-SENT = {"leader": "", "band": "--band", "chords": "--chords", "retrieval": "--retrieval"}
+SENT = {
+    "leader": "",
+    "band": "--band",
+    "chords": "--chords",
+    "retrieval": "--retrieval",
+    "voice": "--voice",
+    "arranger": "--arranger",
+}
 """Arguments of `render` that may be files of this machine, and the options that they belong to."""
 FOLDER = "sent"
 NOT_FOUND = 127
@@ -44,7 +51,7 @@ def submit(
         BandError: the cluster does not take it, or it failed.
     """
     check_out(str(parameters["out"]), address)
-    check_leader(str(parameters["leader"]), address)
+    check_leader(parameters.get("leader"), address)
     prepare_environment()
     from ray.dashboard.modules import dashboard_sdk
     from ray.dashboard.modules.job import sdk
@@ -82,12 +89,14 @@ def check_out(out: str, address: str) -> None:
         raise ConfigError("--out", f"{out} is a path of this folder alone", cure)
 
 
-def check_leader(leader: str, address: str) -> None:
+def check_leader(leader: str | None, address: str) -> None:
     """Make sure that the leader can be found: a file of ours is sent along, anything else must be seen on the cluster.
 
     Raises:
         ConfigError: it is nothing that can be sent, and nothing that the cluster can see.
     """
+    if leader is None:  # the bundled one is everywhere
+        return
     path = Path(leader)
     if "://" in leader or path.is_file() or (path.is_absolute() and (path.is_dir() or not _is_here(address))):
         return
@@ -133,6 +142,9 @@ def _sent_along(words: list[str], parameters: dict[str, Any], folder: Path) -> l
             raise ConfigError(str(path), f"is more than {MAX_SENT_BYTES >> 20} MiB to send", cure)
         copy = PurePosixPath(FOLDER) / f"{name}{path.suffix}" if option else PurePosixPath(FOLDER) / path.name
         shutil.copyfile(path, folder / copy)
+        card = path.with_suffix(".json")
+        if path.suffix == ".safetensors" and card.is_file():
+            shutil.copyfile(card, (folder / copy).with_suffix(".json"))
         words = [_swapped(word, str(given), str(copy)) for word in words]
     return words
 

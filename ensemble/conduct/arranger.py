@@ -19,12 +19,14 @@ from ensemble.conduct.chance import draws
 from ensemble.conduct.grid import Grid
 from ensemble.conduct.harmony import scale, sounding, tones
 from ensemble.conduct.leader import STEPS_PER_BEAT, Leader
-from ensemble.conduct.pad import write_pad
+from ensemble.conduct.pad import Stroke, write_pad
 from ensemble.conduct.shaping import Written
 from ensemble.conduct.taste import softer_without_chord
 from ensemble.conduct.voicing import Neighbours, voice_chords
 from ensemble.config import FollowerSettings
 from ensemble.types import FloatArray
+
+Floats = NDArray[np.float64]
 
 _WISH = 1.0
 """Weight of the network's wish for a tone (a log likelihood) against the costs of the rules' own writers."""
@@ -36,18 +38,18 @@ class Network:
     """The network's arithmetic, one half beat at a time; see `train.arranger_network` for the same in torch."""
 
     def __init__(self, arranger: ArrangerWeights) -> None:
-        tensors = arranger.tensors
+        tensors = {name: tensor.astype(np.float64) for name, tensor in arranger.tensors.items()}  # no last bit decides
         self._read = tensors["read.weight"].T.copy(), tensors["read.bias"]
         self._from_input = tensors["memory.weight_ih_l0"].T.copy(), tensors["memory.bias_ih_l0"]
         self._from_memory = tensors["memory.weight_hh_l0"].T.copy(), tensors["memory.bias_hh_l0"]
         self._action = tensors["action.weight"].T.copy(), tensors["action.bias"]
         self._tone = tensors["tone.weight"].T.copy(), tensors["tone.bias"]
 
-    def start(self) -> FloatArray:
+    def start(self) -> Floats:
         """Nothing played yet."""
-        return np.zeros(self._from_memory[0].shape[0], np.float32)
+        return np.zeros(self._from_memory[0].shape[0])
 
-    def step(self, row: FloatArray, memory: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    def step(self, row: FloatArray, memory: Floats) -> tuple[Floats, Floats, Floats]:
         """Go on by half a beat.
 
         Args:
@@ -98,8 +100,12 @@ class Arranger:
         """One follower's notes, and its pitches, 0 where it rests.  [beats, voices or half beats]"""
         if kind_of(follower) == "chords":
             voicing = voice_chords(grid, leader, key, follower.range, follower.num_voices, neighbours)
-            struck = self._play(follower, grid, leader, key, neighbours, seed)
-            strokes = [(one.start / STEPS_PER_BEAT, _velocity(grid, one.start)) for one in struck]
+            tops = voicing.max(axis=1, initial=0)
+            struck = self._play(follower, grid, leader, key, neighbours, seed, tops)
+            strokes = [
+                Stroke(one.start / STEPS_PER_BEAT, one.stop / STEPS_PER_BEAT, _velocity(grid, one.start))
+                for one in struck
+            ]
             return write_pad(grid, leader, follower, voicing, ring_s, strokes), voicing
         struck = self._play(follower, grid, leader, key, neighbours, seed)
         pitches = np.zeros(grid.num_beats * STEPS_PER_BEAT, np.int64)
@@ -109,7 +115,7 @@ class Arranger:
         written = []
         for one in struck:
             start_s = grid.seconds(one.start / STEPS_PER_BEAT)
-            if one.start >= grid.final_beat * STEPS_PER_BEAT:
+            if one.stop == len(pitches):
                 stop_s = grid.end_s + (ring_s if follower.role == "bass" else 0.0)
             else:
                 stop_s = released_s(grid, leader, family, start_s, one.stop / STEPS_PER_BEAT)
@@ -117,9 +123,15 @@ class Arranger:
         return written, pitches.reshape(grid.num_beats, STEPS_PER_BEAT)
 
     def _play(
-        self, follower: FollowerSettings, grid: Grid, leader: Leader, key: Key, neighbours: Neighbours, seed: int
-    ) -> list[_Struck]:
-        """Go through the music once; what is decided depends on nothing later but the next chord."""
+        self, follower: FollowerSettings, grid: Grid, leader: Leader, key: Key, neighbours: Neighbours, seed: int,
+        tops: NDArray[np.int64] | None = None,
+    ) -> list[_Struck]:  # fmt: skip
+        """Go through the music once. Looks ahead to the next chord, and over the rest of the bar for how busy it is.
+
+        `tops`, of who plays chords: the highest pitch of each beat's, 0 where there is none.  [beats]
+        """
+        if not grid.num_beats:
+            return []
         centre = sum(follower.range) / 2
         context = context_of(grid, leader, key, kind_of(follower), follower.spec, centre)
         chance = draws(seed, f"{follower.name}/arranger", np.arange(len(context.roots)), 1)[:, 0]
@@ -131,9 +143,17 @@ class Arranger:
             row = np.concatenate([context.rows[step], memory_row(action, pitch, held, root, centre)])
             actions, wishes, memory = self._network.step(row, memory)
             may_hold = action != REST and chooser.may_hold(step, struck[-1])
-            action = chooser.action(step, actions, float(chance[step]), may_hold=may_hold)
+            action = chooser.action(step, actions, float(chance[step]), sounds=action != REST, may_hold=may_hold)
             if action == STRIKE:
-                pitch = chooser.pitch(step, np.roll(_log_likely(wishes), root), pitch)
+                beat = step // STEPS_PER_BEAT
+                found = (
+                    int(tops[beat])
+                    if tops is not None
+                    else chooser.pitch(step, np.roll(_log_likely(wishes), root), pitch)
+                )
+                action = STRIKE if found else REST  # others leave no room
+                pitch = found or pitch
+            if action == STRIKE:
                 struck.append(_Struck(step, step + 1, pitch))
             elif action == HOLD:
                 struck[-1] = struck[-1]._replace(stop=step + 1)
@@ -174,21 +194,22 @@ class _Chooser:
         is_own = note.pitch % 12 in self._own[beat]
         return bool(is_own and self._neighbours.floor[beat] <= note.pitch <= self._neighbours.ceiling[beat])
 
-    def action(self, step: int, logits: FloatArray, chance: float, *, may_hold: bool) -> int:
+    def action(self, step: int, logits: Floats, chance: float, *, sounds: bool, may_hold: bool) -> int:
         """Rest, hold or strike, each as often as the network says; `chance` is 0 to 1, uniform."""
         final = self._grid.final_beat * STEPS_PER_BEAT
         if not self._leader.is_playing[step // STEPS_PER_BEAT]:
             return REST
         if step >= final:
-            return STRIKE if step == final else HOLD
-        likely = np.exp(_log_likely(logits).astype(np.float64))
+            return HOLD if sounds and step > final else STRIKE
+        likely = np.exp(_log_likely(logits))
         if not may_hold:
             likely[STRIKE] += likely[HOLD]  # who would go on, begins anew
             likely[HOLD] = 0.0
         return int(np.searchsorted(np.cumsum(likely), chance * likely.sum(), side="right").clip(0, STRIKE))
 
-    def pitch(self, step: int, wishes: FloatArray, before: int) -> int:
-        """The best note: wished for, near, apart from the leader's; in the chord on a beat, in the scale between.
+    def pitch(self, step: int, wishes: Floats, before: int) -> int:
+        """The best note: wished for, near, apart from the leader's; in the chord on a beat, in the scale between. 0
+        where the parts around it leave no room.
 
         Args:
             step: in half beats.
@@ -197,7 +218,7 @@ class _Chooser:
         """
         beat, is_off = divmod(step, STEPS_PER_BEAT)
         ladder = self._ladder
-        score = _WISH * wishes[ladder % 12].astype(np.float64)
+        score = _WISH * wishes[ladder % 12]
         score -= self._register + _CLASH * self._clash[step][ladder % 12]
         if before:
             leap = np.abs(ladder - before)
@@ -206,8 +227,8 @@ class _Chooser:
         if beat >= self._grid.final_beat and self._follower.role == "bass":
             allowed = ladder % 12 == self._own[beat][0]
         free = (ladder >= self._neighbours.floor[beat]) & (ladder <= self._neighbours.ceiling[beat])
-        allowed = allowed & free if (allowed & free).any() else allowed
-        return int(ladder[np.where(allowed, score, -np.inf).argmax()])
+        allowed &= free
+        return int(ladder[np.where(allowed, score, -np.inf).argmax()]) if allowed.any() else 0
 
 
 def _velocity(grid: Grid, step: int) -> int:
@@ -216,19 +237,18 @@ def _velocity(grid: Grid, step: int) -> int:
     return _VELOCITY[place] - softer_without_chord(grid, beat)
 
 
-def _linear(row: FloatArray, layer: tuple[FloatArray, FloatArray]) -> FloatArray:
-    answer: FloatArray = row @ layer[0] + layer[1]
+def _linear(row: Floats | FloatArray, layer: tuple[Floats, Floats]) -> Floats:
+    answer: Floats = row @ layer[0] + layer[1]
     return answer
 
 
-def _sigmoid(values: FloatArray) -> FloatArray:
-    half = np.float32(0.5)
-    answer: FloatArray = half + half * np.tanh(half * values)
+def _sigmoid(values: Floats) -> Floats:
+    answer: Floats = 0.5 + 0.5 * np.tanh(0.5 * values)
     return answer
 
 
-def _log_likely(logits: FloatArray) -> FloatArray:
+def _log_likely(logits: Floats) -> Floats:
     """Log of the softmax."""
     lowered = logits - logits.max()
-    answer: FloatArray = (lowered - np.log(np.exp(lowered).sum())).astype(np.float32)
+    answer: Floats = lowered - np.log(np.exp(lowered).sum())
     return answer

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.chords import Chord, Key
+from ensemble.clock import FRAME_RATE_HZ
 from ensemble.conduct.grid import PHRASE_BARS, Grid
 from ensemble.conduct.harmony import sounding, tones
 from ensemble.conduct.leader import STEPS_PER_BEAT, Leader
@@ -48,7 +49,7 @@ class Line(NamedTuple):
 def context_of(grid: Grid, leader: Leader, key: Key, kind: Kind, instrument: Instrument, centre: float) -> Context:
     """Everything about every half beat but what the part itself does.
 
-    Looks one beat ahead: at the next chord.
+    Looks ahead to the next chord, and over the rest of the bar for how busy the leader is.
 
     Args:
         grid: the bars.
@@ -145,7 +146,7 @@ def line_of(notes: Sequence[tuple[float, float, int]], grid: Grid, kind: Kind) -
 
 def timed(notes: Sequence[Note]) -> list[tuple[float, float, int]]:
     """Notes of a part in seconds, for `line_of`."""
-    return [(note.start_frame / 100, note.stop_frame / 100, round(note.pitch_midi)) for note in notes]
+    return [(n.start_frame / FRAME_RATE_HZ, n.stop_frame / FRAME_RATE_HZ, round(n.pitch_midi)) for n in notes]
 
 
 def _own(chord: Chord) -> NDArray[np.float64]:

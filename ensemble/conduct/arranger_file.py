@@ -68,9 +68,12 @@ def save_arranger(path: Path, arranger: ArrangerWeights) -> ArrangerCard:
         ArrangerError: the tensors are not those of the card, or there is no room; then nothing has changed.
     """
     check_name(path)
-    _check(path, arranger)
     kind = np.dtype(arranger.card.storage)
-    weights = save({name: np.ascontiguousarray(tensor, kind) for name, tensor in sorted(arranger.tensors.items())})
+    with np.errstate(over="ignore"):  # what is too large for the storage is refused
+        stored = {name: np.ascontiguousarray(tensor, kind) for name, tensor in sorted(arranger.tensors.items())}
+    kept = {name: tensor.astype(np.float32) for name, tensor in stored.items()}
+    _check(path, ArrangerWeights(card=arranger.card, tensors=kept))
+    weights = save(stored)
     card = arranger.card.model_copy(update={"weights_sha256": hashlib.sha256(weights).hexdigest()})
     try:
         write_with_card(path, weights, card.model_dump_json(indent=2))

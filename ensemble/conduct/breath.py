@@ -13,20 +13,22 @@ _BREATH_S = {"bowed": 0.12, "blown": 0.22}
 
 
 def breathes(grid: Grid, leader: Leader, beat: float) -> bool:
-    """Whether everybody breathes before a (half) beat: a phrase opens, or the leader comes back in after a rest."""
+    """Whether everybody breathes before a (half) beat: a phrase opens, or the leader is back after a beat of rest."""
     step = round(beat * STEPS_PER_BEAT)
-    if grid.opens_phrase(beat) or not 0 < step < len(leader.is_sounding):
+    if grid.opens_phrase(beat) or not STEPS_PER_BEAT <= step < len(leader.is_sounding):
         return grid.opens_phrase(beat)
-    return bool(leader.is_sounding[step] and not leader.is_sounding[step - 1])
+    return bool(leader.is_sounding[step] and not leader.is_sounding[step - STEPS_PER_BEAT : step].any())
 
 
 def renews(grid: Grid, leader: Leader, family: Family, start: float, beat: float) -> bool:
     """Whether a note held since the beat `start` is begun anew on a (half) beat: before its bow or breath runs out."""
     if breathes(grid, leader, beat):
         return True
-    if beat != int(beat) or not grid.is_strong(int(beat)):
+    if beat != int(beat):
         return False
-    following = next((one for one in range(int(beat) + 1, grid.num_beats) if grid.is_strong(one)), grid.num_beats)
+    following = int(beat) + 1
+    while grid.is_strong(int(beat)) and following < grid.num_beats and not grid.is_strong(following):
+        following += 1  # rather on a strong beat too early than on a weak one
     return grid.seconds(following) - grid.seconds(start) > _LONGEST_S.get(family, _RINGING_S)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +19,17 @@ _STRUM_S = 0.007
 _STRUM_LENGTH = 0.96
 
 
+class Stroke(NamedTuple):
+    """One stroke: in beats, from where to where, and its velocity."""
+
+    start: float
+    until: float
+    velocity: int
+
+
 def write_pad(
     grid: Grid, leader: Leader, follower: FollowerSettings, voicing: NDArray[np.int64], ring_s: float,
-    strokes: Sequence[tuple[float, int]] | None = None,
+    strokes: Sequence[Stroke] | None = None,
 ) -> list[Written]:  # fmt: skip
     """Play the voicing of every beat; the last chord is held to the leader's end and `ring_s` beyond.
 
@@ -30,7 +39,7 @@ def write_pad(
         follower: its instrument decides between strumming and sustaining.
         voicing: from `voice_chords`.  [beats, voices]
         ring_s: how long the last chord lasts past the leader's end.
-        strokes: of who strums or strikes: beat and velocity of each; by the rules where absent.
+        strokes: of who strums or strikes; by the rules where absent.
     """
     if follower.spec.family in ("plucked", "keyed"):
         struck = _strokes(grid, leader) if strokes is None else strokes
@@ -38,7 +47,7 @@ def write_pad(
     return _sustained(grid, leader, follower, voicing, ring_s)
 
 
-def _strokes(grid: Grid, leader: Leader) -> list[tuple[float, int]]:
+def _strokes(grid: Grid, leader: Leader) -> list[Stroke]:
     """When to strum and how hard: half bars, beats or half beats; accents on the downbeat and on the back beats."""
     levels = rhythm_levels(leader, grid)
     strokes: list[tuple[float, int]] = []
@@ -52,19 +61,19 @@ def _strokes(grid: Grid, leader: Leader) -> list[tuple[float, int]]:
         pushes = level == 2 or (level == 1 and position % 4 == 1)  # a beat's pattern: 1, 2 and, 3, 4
         if pushes and beat < grid.final_beat:
             strokes.append((beat + 0.5, 68 - softer))
-    return strokes
+    stops = [*(start for start, _ in strokes[1:]), float(grid.num_beats)]
+    return [Stroke(start, stop, velocity) for (start, velocity), stop in zip(strokes, stops, strict=False)]
 
 
 def _strummed(
     grid: Grid, leader: Leader, follower: FollowerSettings, voicing: NDArray[np.int64], ring_s: float,
-    strokes: Sequence[tuple[float, int]],
+    strokes: Sequence[Stroke],
 ) -> list[Written]:  # fmt: skip
     """Down-strokes on the beat run from the lowest string up, up-strokes between beats from the highest down."""
     spread_s = _STRUM_S if follower.spec.family == "plucked" else 0.0
     written: list[Written] = []
-    for index, (place, velocity) in enumerate(strokes):
+    for place, until, velocity in strokes:
         beat = int(place)
-        until = strokes[index + 1][0] if index + 1 < len(strokes) else float(grid.num_beats)
         start_s = grid.seconds(place)
         length = _STRUM_LENGTH * (grid.seconds(leader.plays_until(beat, until)) - start_s)
         stop_s = grid.end_s + ring_s if beat >= grid.final_beat else start_s + length

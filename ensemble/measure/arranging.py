@@ -16,6 +16,7 @@ from ensemble.conduct.arranger_features import REST, STRIKE, Kind, Line, line_of
 from ensemble.conduct.grid import Grid, grid_of
 from ensemble.conduct.parts import write_parts
 from ensemble.config import FollowerSettings
+from ensemble.instruments import CATALOGUE
 from ensemble.measure.harmony_fit import (
     Sounding,
     chord_tone_ratio,
@@ -25,6 +26,7 @@ from ensemble.measure.harmony_fit import (
     tones_of_leader,
     tones_of_notes,
 )
+from ensemble.threads import one_thread
 from ensemble.train.arranger_material import WrittenPart, WrittenPiece
 from ensemble.types import Part, Role
 
@@ -60,7 +62,7 @@ def evaluate_arranger(
     Returns:
         `learned`, `rules` and `true` (what the players played): a mean of `FIGURES` over parts, by piece, then over
         pieces, and range_violations in all; `difference`: the 95 % interval of learned less rules for each figure,
-        over pieces drawn again; `pieces`, `leaders`, `parts`.
+        over pieces drawn again; None where nothing could be measured; `pieces`, `leaders`, `parts`.
     """
     writers: dict[str, Arranger | None] = {"learned": arranger, "rules": None}
     found: dict[str, list[list[_Score]]] = {name: [] for name in (*writers, "true")}
@@ -73,7 +75,8 @@ def evaluate_arranger(
             grid = grid_of(leading.heard)
             band = [_follower(part) for part in true]
             for name, writer in writers.items():
-                written = write_parts(leading.heard, band, leading.heard.frames.num_frames, 0, writer)
+                with one_thread():
+                    written = write_parts(leading.heard, band, leading.heard.frames.num_frames, 0, writer)
                 here[name] += [
                     _score(timed(part.notes), one, leading, grid)
                     for part, one in zip(written, true, strict=True)
@@ -87,7 +90,7 @@ def evaluate_arranger(
             found[name].append(scores)
     means = {name: np.array([_means(scores) for scores in by_piece]) for name, by_piece in found.items()}
     document: dict[str, Any] = {
-        name: dict(zip(FIGURES, np.nanmean(rows, axis=0).round(4).tolist(), strict=True))
+        name: {figure: _said(_mean(column)) for figure, column in zip(FIGURES, rows.T, strict=True)}
         | {"range_violations": sum(score.range_violations for scores in found[name] for score in scores)}
         for name, rows in means.items()
     }
@@ -120,8 +123,6 @@ def _score(notes: Sequence[tuple[float, float, int]], true: WrittenPart, leading
         "chord_tone_ratio": _or_nan(chord_tone_ratio(tones_of_chords(heard, num_frames), tones)),
         "clash_rate": _or_nan(clash_rate(tones_of_leader(heard.frames, heard.tuning_cents), tones)),
     }
-    from ensemble.instruments import CATALOGUE
-
     return _Score(figures, range_violations(sounding, CATALOGUE[true.instrument].range_midi))
 
 
@@ -151,12 +152,26 @@ def _or_nan(value: float | None) -> float:
 
 def _means(scores: Sequence[_Score]) -> list[float]:
     table = np.array([[score.figures[name] for name in FIGURES] for score in scores])
-    return [float(np.nanmean(column)) if np.isfinite(column).any() else float("nan") for column in table.T]
+    return [_mean(column) for column in table.T]
 
 
-def _interval(difference: np.ndarray) -> dict[str, list[float]]:
-    """95 % of the mean difference, pieces drawn again.  [pieces, figures]"""
+def _mean(values: np.ndarray) -> float:
+    """Of those that there are."""
+    there = values[np.isfinite(values)]
+    return float(there.mean()) if len(there) else float("nan")
+
+
+def _said(value: float) -> float | None:
+    return round(value, 4) if np.isfinite(value) else None
+
+
+def _interval(difference: np.ndarray) -> dict[str, list[float] | None]:
+    """95 % of the mean difference over those pieces that have one, drawn again.  [pieces, figures]"""
     draw = np.random.Generator(np.random.Philox(0))
-    drawn = difference[draw.integers(0, len(difference), (BOOTSTRAPS, len(difference)))]
-    low, high = np.nanpercentile(np.nanmean(drawn, axis=1), [2.5, 97.5], axis=0)
-    return {name: [round(float(a), 4), round(float(b), 4)] for name, a, b in zip(FIGURES, low, high, strict=True)}
+    intervals: dict[str, list[float] | None] = dict.fromkeys(FIGURES)
+    for name, column in zip(FIGURES, difference.T, strict=True):
+        there = column[np.isfinite(column)]
+        if len(there):
+            drawn = there[draw.integers(0, len(there), (BOOTSTRAPS, len(there)))].mean(axis=1)
+            intervals[name] = [round(float(bound), 4) for bound in np.percentile(drawn, [2.5, 97.5])]
+    return intervals

@@ -150,8 +150,18 @@ class _Keeper(pl.Callback):
             card = self.card.model_copy(update={"metrics": metrics, "training_minutes": round(minutes, 2)})
             save_arranger(self.out / ARRANGER, network.weights(card))
         self._rows.append(f"{step},{minutes:.3f},{action:.5f},{tone:.5f}")
-        write_atomically(self.out / "curve.csv", ("\n".join(self._rows) + "\n").encode())
+        write_atomically(self.out / "curve.csv", ("\n".join(self._rows) + "\n").encode(), "make room, then train again")
         return f"step {step}  held out: actions {action:.3f} nats, tones {tone:.3f} nats"
+
+
+def check_empty(out: Path) -> None:
+    """Refuse a folder in which an arranger lies.
+
+    Raises:
+        OutputError: one does.
+    """
+    if (out / ARRANGER).exists():
+        raise OutputError(str(out), "holds an arranger already", "name another folder")
 
 
 def fit_arranger(
@@ -178,14 +188,13 @@ def fit_arranger(
         on_progress: told how far it is.
 
     Raises:
-        DataError: nothing to learn from, or nothing held out.
+        DataError: nothing to learn from, or nothing held out; or what is learned is no number.
         OutputError: the folder holds a run already, or a file cannot be written.
         ArrangerError: the weights cannot be written.
     """
     if not lessons or not held_out:
         raise DataError("the training and validation splits", "must both hold pieces of several parts", "add pieces")
-    if (out / ARRANGER).exists():
-        raise OutputError(str(out), "holds an arranger already", "name another folder")
+    check_empty(out)
     out.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
     torch.manual_seed(settings.seed)
@@ -205,4 +214,6 @@ def fit_arranger(
             logger=False, enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
         )  # fmt: skip
         trainer.fit(ArrangerTask(settings), DataLoader(ArrangerDataset(lessons, settings), settings.batch_size))
+    if not (out / ARRANGER).exists():
+        raise DataError("the training", "never came to an answer that is a number", "lower learning_rate")
     return out / ARRANGER

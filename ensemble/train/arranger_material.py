@@ -96,16 +96,29 @@ def licence_of(root: Path) -> str:
     return f"that of the MIDI files in {root.absolute().name}"
 
 
-def read_pieces(files: Sequence[tuple[str, Path, Split]], on_read: OnRead | None = None) -> list[WrittenPiece]:
-    """Read every file that has two pitched parts whose instruments are known; others are left out."""
+def read_pieces(
+    files: Sequence[tuple[str, Path, Split]], on_read: OnRead | None = None,
+    on_left_out: Callable[[str], None] | None = None,
+) -> list[WrittenPiece]:  # fmt: skip
+    """Read every file that has two pitched parts whose instruments are known; others are left out, and it is said why.
+
+    Args:
+        files: see `midi_files`.
+        on_read: told how many were read, and of how many.
+        on_left_out: told in a sentence which is left out, and why.
+    """
     pieces = []
     for done, (name, path, _) in enumerate(files):
+        reason = "it has no two pitched parts of known instruments"
+        piece = None
         try:
             piece = read_piece(name, path)
-        except DataError:
-            piece = None
+        except DataError as error:
+            reason = error.problem
         if piece is not None:
             pieces.append(piece)
+        elif on_left_out is not None:
+            on_left_out(f"{printable(path)} is left out: {reason}")
         if on_read is not None:
             on_read(done + 1, len(files))
     return pieces
@@ -159,9 +172,10 @@ def _track(root: Path, piece: str) -> Path:
 
 
 def _instrument(voice: Voice) -> str | None:
-    return instrument_of_words(voice.name) or (
-        instrument_of_program(voice.program) if voice.program is not None else None
-    )
+    """Who plays a voice; None where nobody known does, or drums."""
+    of_program = instrument_of_program(voice.program) if voice.program is not None else None
+    found = instrument_of_words(voice.name) or of_program
+    return found if found is not None and CATALOGUE[found].family != "drums" else None
 
 
 def _seconds(voice: Voice, melody: Melody, document: Any) -> Notes:
@@ -187,8 +201,9 @@ def _understood(heard: Heard, notes: Sequence[tuple[float, float, int]], melody:
     """A leader's listening with the key and the chords that all parts make together."""
     edges = np.append(heard.beats_s, max(heard.frames.num_frames / FRAME_RATE_HZ, float(heard.beats_s[-1]) + 1e-3))
     chroma = np.zeros((12, len(heard.beats_s)), np.float32)
+    onset, release, pitch = np.array(notes, np.float64).T
     for beat, (start, stop) in enumerate(pairwise(edges.tolist())):
-        for onset, release, pitch in notes:
-            chroma[pitch % 12, beat] += max(0.0, min(release, stop) - max(onset, start))
+        sounds_s = np.maximum(np.minimum(release, stop) - np.maximum(onset, start), 0.0)
+        chroma[:, beat] = np.bincount(pitch.astype(np.int64) % 12, sounds_s, 12)
     key = melody.key or find_key(chroma.sum(axis=1), chroma[:, -LAST_BEATS:].sum(axis=1))
     return replace(heard, key=key, chords=find_chords(chroma, key, heard.beats_per_bar, heard.first_downbeat))

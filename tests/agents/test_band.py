@@ -21,7 +21,7 @@ from ensemble.band import Band, LocalBand
 from ensemble.conduct.models import desk_sha256
 from ensemble.config import BandSettings, FollowerSettings, load_band
 from ensemble.continuations import Continuation, Hop, SeamScore
-from ensemble.errors import BandError, ConductorError, DeadlineError, VoiceError, WireError
+from ensemble.errors import ArrangerError, BandError, ConductorError, DeadlineError, VoiceError, WireError
 from ensemble.lead import Lead, extend
 from ensemble.perform import Pace, Performance, perform
 from ensemble.plan import RenderPlan
@@ -341,7 +341,7 @@ def test_a_voice_that_cannot_be_used_is_named_and_nobody_waits(
         RayBand(naive.model_copy(update={"weights_sha256": {}}))
     arranged = naive.band.model_copy(update={"arranger": "learned"})
     weights = naive.weights_sha256 | {"arranger": "0" * 64}
-    with pytest.raises(ConductorError, match="learned: is another file on this node"):
+    with pytest.raises(ArrangerError, match="learned: is another file on this node"):
         RayBand(naive.model_copy(update={"band": arranged, "weights_sha256": weights}))
 
 

@@ -165,6 +165,7 @@ def test_a_relative_result_is_refused_before_anything_is_sent() -> None:
 def test_a_leader_is_looked_for_where_it_must_be(tmp_path: Path) -> None:
     from cluster.submitting import check_leader
 
+    check_leader(None, "http://head:8265")
     check_leader("s3://bucket/leader.wav", "http://head:8265")
     check_leader("/srv/leader.wav", "http://head:8265")
     check_leader(str(tmp_path), "http://127.0.0.1:8265")

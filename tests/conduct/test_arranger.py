@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -34,7 +35,7 @@ from ensemble.config import BandSettings, FollowerSettings, shipped_arrangers
 from ensemble.errors import ArrangerError
 from ensemble.instruments import CATALOGUE
 from ensemble.train.arranger_network import ArrangerNet
-from ensemble.types import Chord, Heard, Key, Part
+from ensemble.types import Chord, Frames, Heard, Key, Part
 
 BASS = FollowerSettings(name="bass", instrument="electric_bass", role="bass")
 CHORDS = FollowerSettings(name="chords", instrument="nylon_guitar", role="pad", voices=4)
@@ -133,6 +134,8 @@ def test_no_note_leaves_its_range_or_crosses_and_all_end_with_the_leader(seed: i
     rolls = [pitches(parts[name].notes, heard.frames.num_frames) for name in ("bass", "viola", "violin")]
     for lower, upper in pairwise(rolls):
         both = np.isfinite(lower[0]) & np.isfinite(upper[0])
+        begins = np.flatnonzero(both & (np.diff(lower[0], prepend=0.0) != 0) & (np.diff(upper[0], prepend=0.0) != 0))
+        assert (lower[0] < upper[0])[begins].all()
         assert (lower[0] < upper[0])[both].mean() > 0.97  # where a note of one laps over into another's beat
 
 
@@ -155,6 +158,28 @@ def test_it_rests_with_a_leader_who_has_gone(learned: Arranger) -> None:
         starts = np.array([note.start_frame for note in written(heard, learned)[name].notes])
         assert not ((starts > 22 * 50) & (starts < 39 * 50)).any(), name
         assert (starts > 42 * 50).any()
+
+
+@pytest.mark.parametrize(
+    ("bars", "melody"), [(1, ((0, 3.0), (72, 1.0))), (6, (*((72, 1.0),) * 12, (0, 11.0), (72, 1.0)))]
+)
+def test_a_leader_who_is_back_for_the_last_beat_is_survived_and_nothing_is_held_till_then(
+    bars: int, melody: tuple[tuple[int, float], ...], learned: Arranger
+) -> None:
+    heard = heard_of(bars=bars, melody=melody)
+    for name in LINES:
+        assert all(note.stop_frame - note.start_frame < 400 for note in written(heard, learned)[name].notes)
+
+
+def test_who_finds_no_room_rests() -> None:
+    heard = heard_of(bars=24)
+    pads = tuple(FollowerSettings(name=f"viola-{one}", instrument="viola", role="pad", voices=1) for one in range(3))
+    band = (BASS, *pads, FollowerSettings(name="alto", instrument="viola", role="counter"), VIOLIN)
+    parts = write_parts(heard, band, heard.frames.num_frames, 3, random_arranger(1))
+    rolls = [pitches(of(part).notes, heard.frames.num_frames)[0] for part in parts]
+    for lower, upper in pairwise(rolls):
+        both = np.isfinite(lower) & np.isfinite(upper)
+        assert (lower < upper)[both].mean() > 0.97
 
 
 def test_it_writes_otherwise_than_the_rules_and_always_the_same(learned: Arranger) -> None:
@@ -183,7 +208,10 @@ def test_rules_write_what_it_has_never_met(learned: Arranger) -> None:
 def test_who_knows_chords_strums_its_own_rhythm() -> None:
     heard = heard_of(bars=8)
     parts = written(heard, random_arranger(0))
-    assert len({note.voice for note in parts["chords"].notes}) == 4
+    strums = parts["chords"].notes
+    assert len({note.voice for note in strums}) == 4
+    gaps = [after.start_frame - before.stop_frame for before, after in pairwise(n for n in strums if n.voice == 0)]
+    assert max(gaps) > 20  # it rests, too: for half a beat
     assert [note.start_frame for note in parts["chords"].notes] != [
         note.start_frame for note in written(heard, None)["chords"].notes
     ]
@@ -203,7 +231,23 @@ def test_a_longer_leader_leaves_what_was_written(seed: int, learned: Arranger) -
     assert compared > 10
 
 
+@pytest.mark.parametrize("num_frames", [0, 1, 7, 60])
+def test_a_leader_of_next_to_nothing_is_survived(num_frames: int, learned: Arranger) -> None:
+    whole = heard_of(bars=1)
+    frames = whole.frames
+    short = Frames(
+        f0_hz=frames.f0_hz[:num_frames], loudness_db=frames.loudness_db[:num_frames],
+        confidence=frames.confidence[:num_frames], onset=frames.onset[:num_frames],
+        chroma=frames.chroma[:, :num_frames],
+    )  # fmt: skip
+    heard = replace(whole, frames=short, beats_s=np.zeros(0), chords=())
+    for part in write_parts(heard, BAND, num_frames, 3, learned):
+        assert of(part).f0_hz.shape[1] == num_frames
+
+
 def test_silence_noise_and_no_chords_are_survived(learned: Arranger) -> None:
+    silent = heard_of(silent_beats=(0, 999))
+    assert not any(part.notes for part in written(silent, learned).values())
     for seed in range(6):
         heard = restless(seed)
         for part in written(heard, learned).values():

@@ -62,6 +62,23 @@ def test_they_breathe_with_a_leader_who_comes_back_in():
         assert gaps[at[0]] >= 12
 
 
+@pytest.mark.parametrize("instrument", ["viola", "clarinet"])
+def test_a_leader_who_plays_short_notes_is_not_breathless(instrument):
+    short, full = (
+        notes(inner(instrument), bars=8, bpm=80.0, loop=((0, "maj"),), melody=((72, long), (0, 1 - long)))
+        for long in (0.4, 0.9)
+    )
+    assert [one.start_frame for one in short] == [one.start_frame for one in full]
+
+
+@pytest.mark.parametrize(("beats_per_bar", "bpm"), [(3, 50.0), (5, 90.0), (7, 100.0), (4, 40.0), (2, 60.0)])
+@pytest.mark.parametrize(("instrument", "longest_s"), [("viola", 2.8), ("clarinet", 4.0)])
+def test_bows_and_breaths_end_in_any_metre(beats_per_bar, bpm, instrument, longest_s):
+    melody = ((72, float(beats_per_bar)),)
+    played = notes(inner(instrument), bars=12, bpm=bpm, beats_per_bar=beats_per_bar, loop=((0, "maj"),), melody=melody)
+    assert max(one.stop_frame - one.start_frame for one in played[:-1]) <= 100 * longest_s + 2
+
+
 def joint(velocity: int, instrument: str) -> float:
     """How far the level falls where a second note of another pitch begins."""
     part: Part = shape(

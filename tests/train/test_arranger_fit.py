@@ -56,7 +56,7 @@ def write_song(path: Path, seed: int = 0, bars: int = 16, parts: tuple[str, ...]
     document.tracks.append(first)
     known = {
         "flute": ("Flute", 73, flute, 0), "bass": ("Electric Bass", 33, bass, 1), "piano": ("Piano", 0, piano, 2),
-        "theremin": ("Theremin", 95, flute, 3),
+        "theremin": ("Theremin", 95, flute, 3), "drums": ("Drums", 0, bass, 4),
     }  # fmt: skip
     document.tracks.extend(track(*known[part]) for part in parts)
     document.save(path)
@@ -170,9 +170,13 @@ def test_bad_music_is_left_out_or_one_line(tmp_path: Path) -> None:
     assert "holds no MIDI of several parts" in done.stderr.splitlines()[-1]
     assert not (tmp_path / "run").exists()
     (tmp_path / "damaged.mid").write_bytes(b"MThd nonsense")
+    write_song(tmp_path / "beaten.mid", parts=("flute", "drums"))
     write_song(tmp_path / "alone.mid", parts=("flute",))
     write_song(tmp_path / "unknown.mid", parts=("flute", "theremin"))
-    assert read_pieces(midi_files(tmp_path)) == []
+    said: list[str] = []
+    assert read_pieces(midi_files(tmp_path), None, said.append) == []
+    assert len(said) == 4
+    assert sum("no two pitched parts" in one for one in said) == 3
     done = ensemble("evaluate", "arranger", "--data", tmp_path)
     assert done.returncode == 1
     assert "has no piece of several parts" in done.stderr.splitlines()[-1]
