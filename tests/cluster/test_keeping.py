@@ -210,7 +210,7 @@ def test_a_cluster_without_the_package_is_one_line(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(job_submission, "JobSubmissionClient", Elsewhere)
     told: list[str] = []
-    parameters = {"leader": short_leader_file, "out": "/srv/out"}
+    parameters = {"leader": str(short_leader_file), "out": "/srv/out"}
     with pytest.raises(BandError, match="found no `ensemble` on the cluster; start Ray there with"):
         submit([str(short_leader_file)], parameters, "http://head:8265", told.append, is_followed=True)
     assert told == ["/bin/sh: 1: ensemble: not found"]
