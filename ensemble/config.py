@@ -157,7 +157,7 @@ def voices_dir() -> Path:
 
 def shipped_voices() -> tuple[str, ...]:
     """The trained voices that `voice` knows by name."""
-    return tuple(sorted(path.stem for path in voices_dir().glob("*.safetensors")))
+    return _weights_in(voices_dir())
 
 
 def conductors_dir() -> Path:
@@ -167,12 +167,12 @@ def conductors_dir() -> Path:
 
 def shipped_conductors() -> tuple[str, ...]:
     """The trained conductors that `conductor` knows by name."""
-    return tuple(sorted(path.stem for path in conductors_dir().glob("*.safetensors")))
+    return _weights_in(conductors_dir())
 
 
 def located_conductor(conductor: str, folder: Path) -> str:
     """A conductor's name, or where its file lies; see `located_voice`."""
-    return conductor if conductor in (LEADER_GAIN, *shipped_conductors()) else str((folder / conductor).absolute())
+    return _located(conductor, (LEADER_GAIN, *shipped_conductors()), folder)
 
 
 def arrangers_dir() -> Path:
@@ -182,12 +182,12 @@ def arrangers_dir() -> Path:
 
 def shipped_arrangers() -> tuple[str, ...]:
     """The trained arrangers that `arranger` knows by name."""
-    return tuple(sorted(path.stem for path in arrangers_dir().glob("*.safetensors")))
+    return _weights_in(arrangers_dir())
 
 
 def located_arranger(arranger: str, folder: Path) -> str:
     """An arranger's name, or where its file lies; see `located_voice`."""
-    return arranger if arranger in (RULES, *shipped_arrangers()) else str((folder / arranger).absolute())
+    return _located(arranger, (RULES, *shipped_arrangers()), folder)
 
 
 def load_band(name_or_path: str) -> BandSettings:
@@ -214,7 +214,17 @@ def load_band(name_or_path: str) -> BandSettings:
 
 def located_voice(voice: str, folder: Path) -> str:
     """A voice's name, or where its file lies: relative to `folder`, and told to actors that start elsewhere."""
-    return voice if voice in (*BUILT_IN_VOICES, *shipped_voices()) else str((folder / voice).absolute())
+    return _located(voice, (*BUILT_IN_VOICES, *shipped_voices()), folder)
+
+
+def _weights_in(folder: Path) -> tuple[str, ...]:
+    """The names of the weights that lie in a folder."""
+    return tuple(sorted(path.stem for path in folder.glob("*.safetensors")))
+
+
+def _located(name: str, known: tuple[str, ...], folder: Path) -> str:
+    """A name that is known, or else the path that it is, from `folder` on."""
+    return name if name in known else str((folder / name).absolute())
 
 
 def read_yaml(path: Path, cure: str) -> Any:
