@@ -63,6 +63,7 @@ def render(
         str | None, typer.Option(help="Who writes the parts: rules, learned, or a trained .safetensors.")
     ] = None,
     tempo: Annotated[float | None, typer.Option(help="Beats a minute, in place of the tempo heard.")] = None,
+    beats_per_bar: Annotated[int | None, typer.Option(metavar="N", help="In place of the metre heard: 3, 4...")] = None,
     key: Annotated[str | None, typer.Option(help="In place of the key heard: 'Am', 'F# major'.")] = None,
     chords: Annotated[Path | None, typer.Option(help="A file of chords, in place of those heard.")] = None,
     extend: Annotated[
@@ -100,7 +101,7 @@ def render(
         _check_resume(context)
     if leader is not None and is_roster(leader):
         asked: dict[str, Any] = {"seed": seed, "sample_rate": int(rate.value), "voice": voice, "arranger": arranger}
-        asked["overrides"] = _overrides(tempo, key, chords)
+        asked["overrides"] = _overrides(tempo, beats_per_bar, key, chords)
         asked["extension"] = _extension(extend, top_k, index, retrieval)
         how = {"where": where, "dashboard": dashboard, "block_frames": block_frames}
         render_many(Path(leader), out, band, asked, how, force=force, as_json=as_json)
@@ -112,7 +113,7 @@ def render(
         from ensemble.rendering import resume as go_on
 
         seat, pace = seating(monitor, where, dashboard=dashboard), _pace(block_frames)
-        overrides = _overrides(tempo, key, chords)
+        overrides = _overrides(tempo, beats_per_bar, key, chords)
         extension = _extension(extend, top_k, index, retrieval)
 
         def can_be_heard(take: Path) -> None:
@@ -207,13 +208,13 @@ def _check_resume(context: typer.Context) -> None:
         raise ConfigError("--resume", "goes on with what was ordered", f"leave out {what}")
 
 
-def _overrides(tempo: float | None, key: str | None, chords: Path | None) -> Overrides:
+def _overrides(tempo: float | None, beats_per_bar: int | None, key: str | None, chords: Path | None) -> Overrides:
     """What the player says of the recording."""
     from ensemble.config import parse
     from ensemble.listen.chords_file import read_chords
     from ensemble.listen.overrides import Overrides
 
-    given = parse(Overrides, {"tempo_bpm": tempo, "key": key}, "the recording")
+    given = parse(Overrides, {"tempo_bpm": tempo, "beats_per_bar": beats_per_bar, "key": key}, "the recording")
     return given if chords is None else given.model_copy(update={"chords": read_chords(chords)})
 
 

@@ -16,7 +16,8 @@ DEFAULT_BAND = "rock"
 DEFAULT_RATE = 48_000
 _WORDS = {
     "sample_rate": "another rate", "seed": "another seed", "band": "another band", "weights_sha256": "other voices",
-    "overrides": "another tempo, key or chords", "extension": "another way of going on", "tail_s": "another tail",
+    "overrides": "another tempo, metre, key or chords", "extension": "another way of going on",
+    "tail_s": "another tail",
 }  # fmt: skip
 
 

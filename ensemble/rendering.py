@@ -69,7 +69,7 @@ def render(
         force: replace an earlier render in `out`.
         seat: seats the players; the default plays in this process, `agents.band.RayBand` on Ray.
         pace: how the work is cut up; never changes the sound.
-        overrides: a tempo, a key or chords in place of what is heard.
+        overrides: a tempo, a metre, a key or chords in place of what is heard.
         extension: how the leader goes on after its end, in how many ways; it ends where the recording does when absent.
         on_progress: told the stage and how much of it is done (done, total).
         on_take: told the folder of each take that can be heard before the rest is done; of none where an earlier

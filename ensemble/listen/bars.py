@@ -1,4 +1,8 @@
-"""Where bars begin: where harmony changes and where the leader leans."""
+"""Where bars begin, and how long they are: where harmony turns, where chords change and where the leader leans.
+
+Measured on 305 composed leaders of one voice whose beat was found, 96 of them in three: 54 % of those are heard in
+three, 3 % of the others are; with the metre right, the downbeat is right for 93 %.
+"""
 
 from __future__ import annotations
 
@@ -9,42 +13,89 @@ from ensemble.types import FloatArray
 
 Array = NDArray[np.float64]
 MIN_BEATS_FOR_THREE = 15
-TRIPLE_ADVANTAGE = 1.4
-"""Three in a bar must explain this much more of what differs between beats than four."""
-MIN_TRIPLE = 0.4
-ACCENT_WEIGHT = 0.6
-"""Against a change of chord."""
-OPENING_WEIGHT = 0.15
+TRIPLE_ADVANTAGE = 0.06
+"""By so much more must bars recur after threes than after fours."""
+LONGEST_LAG = 24
+TURN_BEATS = 2
+"""On either side of a beat are compared: what sounds before it with what sounds from it on."""
+TURN_WEIGHT, CHANGE_WEIGHT, ACCENT_WEIGHT = 1.0, 0.7, 0.3
+OPENING_WEIGHT = 0.4
 """Most recordings begin on a downbeat: a tie goes to that."""
+MIN_DEVIATION = 0.05
+"""What differs less from beat to beat is the same on all."""
 
 
-def find_bars(changes: NDArray[np.bool_], beat_accents: FloatArray, loop_beats: int | None = None) -> tuple[int, int]:
+def find_bars(
+    beat_chroma: FloatArray,
+    changes: NDArray[np.bool_],
+    beat_accents: FloatArray,
+    loop_beats: int | None = None,
+    beats_per_bar: int | None = None,
+) -> tuple[int, int]:
     """Beats in a bar (4, or 3 where that is clear) and the index of the first beat that opens one.
 
     Args:
+        beat_chroma: what sounds from each beat to the next.  [12, beats]
         changes: whether another chord begins with each beat.  [beats]
         beat_accents: onset strength at each beat.  [beats]
         loop_beats: after how many beats the music comes round again: whole bars, so it may decide by itself.
+        beats_per_bar: where it is known.
     """
     accents = beat_accents.astype(np.float64)
-    weight = _standard(changes.astype(np.float64)) + ACCENT_WEIGHT * _standard(accents)
-    if (played := np.flatnonzero(accents > 0.3 * accents.max())).size:
-        weight[played[0]] += OPENING_WEIGHT * len(weight) / 4
-    four, three = _by_phase(weight, 4), _by_phase(weight, 3)
-    explained = float(np.square(three).mean())
-    is_triple = explained > max(TRIPLE_ADVANTAGE * float(np.square(four).mean()), MIN_TRIPLE)
+    weight = ACCENT_WEIGHT * _standard(accents / max(float(accents.max()), 1e-9))
+    weight[1:] += TURN_WEIGHT * _standard(_turns(beat_chroma.astype(np.float64)))
+    weight[1:] += CHANGE_WEIGHT * _standard(changes[1:].astype(np.float64))
+    if beats_per_bar is None:
+        beats_per_bar = 3 if _is_triple(weight, loop_beats) else 4
+    return beats_per_bar, _downbeat(weight, accents, beats_per_bar)
+
+
+def _is_triple(weight: Array, loop_beats: int | None) -> bool:
+    if len(weight) < MIN_BEATS_FOR_THREE:
+        return False
     if loop_beats is not None and (loop_beats % 3 == 0) != (loop_beats % 4 == 0):
-        is_triple = loop_beats % 3 == 0
-    if is_triple and len(weight) >= MIN_BEATS_FOR_THREE:
-        return 3, int(np.argmax(three))
-    return 4, int(np.argmax(four))
+        return loop_beats % 3 == 0
+    return _triple_advantage(weight) > TRIPLE_ADVANTAGE
+
+
+def _downbeat(weight: Array, accents: Array, beats_per_bar: int) -> int:
+    """On which of the first beats bars weigh most."""
+    by_phase = np.array([weight[phase::beats_per_bar].mean() for phase in range(min(beats_per_bar, len(weight)))])
+    if (played := np.flatnonzero(accents > 0.3 * accents.max())).size:
+        by_phase[played[0] % beats_per_bar] += OPENING_WEIGHT
+    return int(np.argmax(by_phase))
+
+
+def _turns(beat_chroma: Array) -> Array:
+    """How unlike what sounds before a beat is to what sounds from it on, 0..1, from the second on.  [beats - 1]"""
+    num_beats = beat_chroma.shape[1]
+    summed = np.concatenate([np.zeros((12, 1)), np.cumsum(beat_chroma, axis=1)], axis=1)
+    edges = np.arange(1, num_beats)
+    before = summed[:, edges] - summed[:, np.maximum(edges - TURN_BEATS, 0)]
+    after = summed[:, np.minimum(edges + TURN_BEATS, num_beats)] - summed[:, edges]
+    lengths = np.sqrt(np.square(before).sum(axis=0) * np.square(after).sum(axis=0))
+    turned: Array = np.where(lengths > 0, 1.0 - (before * after).sum(axis=0) / np.maximum(lengths, 1e-9), 0.0)
+    return turned
+
+
+def _triple_advantage(weight: Array) -> float:
+    """Autocorrelation of the weight at multiples of three, less that at multiples of four; of twelve at neither."""
+    standard = (weight - weight.mean()) / max(float(weight.std()), 1e-9)
+    num_beats = len(standard)
+    # Long lags rest on few products: at least a third of the recording stands below the line.
+    recurrence = np.array(
+        [
+            (standard[: num_beats - lag] * standard[lag:]).sum() / max(num_beats - lag, num_beats / 3)
+            for lag in range(1, LONGEST_LAG)
+            if lag < num_beats
+        ]
+    )
+    lags = np.arange(1, len(recurrence) + 1)
+    is_three, is_four = (lags % 3 == 0) & (lags % 4 != 0), (lags % 4 == 0) & (lags % 3 != 0)
+    if not is_four.any():
+        return 0.0
+    return float(recurrence[is_three].mean() - recurrence[is_four].mean())
 
 
 def _standard(values: Array) -> Array:
-    deviation = float(values.std())
-    return (values - values.mean()) / deviation if deviation > 1e-9 else np.zeros_like(values)
-
-
-def _by_phase(weight: Array, beats_per_bar: int) -> Array:
-    """Mean weight of every `beats_per_bar`-th beat from the first, the second... on.  [phases]"""
-    return np.array([weight[phase::beats_per_bar].mean() for phase in range(min(beats_per_bar, len(weight)))])
+    return np.asarray((values - values.mean()) / max(float(values.std()), MIN_DEVIATION))

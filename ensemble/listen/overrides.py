@@ -1,4 +1,4 @@
-"""What the player says of the recording, in place of what was heard: a tempo, a key, chords."""
+"""What the player says of the recording, in place of what was heard: a tempo, a metre, a key, chords."""
 
 from __future__ import annotations
 
@@ -42,6 +42,8 @@ class Overrides(Settings):
 
     tempo_bpm: float | None = Field(default=None, ge=SLOWEST_BPM, le=FASTEST_BPM, allow_inf_nan=False)
     """Beats a minute; where they lie, and how the tempo wanders around this, is still heard."""
+    beats_per_bar: int | None = Field(default=None, ge=2, le=12)
+    """Where bars begin is still heard."""
     key: str | None = None
     """As `parse_key` reads it."""
     chords: tuple[ChordAt, ...] = Field(default=(), max_length=MAX_CHORDS)
@@ -67,9 +69,9 @@ class Overrides(Settings):
 def with_overrides(heard: Heard, overrides: Overrides) -> Heard:
     """Put what the player says in place of what was heard, and understand the rest in its light.
 
-    With a tempo, the beats that fit the recording best at that tempo are sought anew, and bars with them; with a key,
-    the chords are heard in that key; given chords hold from the beat nearest to each, and what was heard stays before
-    the first. The same input gives the same answer, in any process.
+    With a tempo, the beats that fit the recording best at that tempo are sought anew, and bars with them; with a metre,
+    the bars; with a key, the chords are heard in that key. Given chords hold from the beat nearest to each, and what
+    was heard stays before the first. The same input gives the same answer, in any process.
     """
     if overrides.is_empty:
         return heard
@@ -86,9 +88,12 @@ def _with_overrides(heard: Heard, overrides: Overrides) -> Heard:
         beats = track_beats(heard.frames.onset, duration_s, overrides.tempo_bpm)
     if overrides.key is not None:
         key = parse_key(overrides.key)
-    if overrides.tempo_bpm is not None or overrides.key is not None:
+    if overrides != Overrides(chords=overrides.chords):
         follows_pitch = not any(warning.startswith(PITCH_IS_NOT_ALL) for warning in heard.warnings)
-        meant = understand(heard.frames, beats.times_s, heard.tuning_cents, follows_pitch=follows_pitch, key=key)
+        meant = understand(
+            heard.frames, beats.times_s, heard.tuning_cents, follows_pitch=follows_pitch, key=key,
+            beats_per_bar=overrides.beats_per_bar,
+        )  # fmt: skip
         chords, bars = meant.chords, (meant.beats_per_bar, meant.first_downbeat)
     return Heard(
         frames=heard.frames,

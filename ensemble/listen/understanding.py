@@ -32,7 +32,13 @@ class Meant(NamedTuple):
 
 
 def understand(
-    frames: Frames, beats_s: NDArray[np.float64], tuning_cents: float, *, follows_pitch: bool, key: Key | None = None
+    frames: Frames,
+    beats_s: NDArray[np.float64],
+    tuning_cents: float,
+    *,
+    follows_pitch: bool,
+    key: Key | None = None,
+    beats_per_bar: int | None = None,
 ) -> Meant:
     """Find key, bars and chords.
 
@@ -45,6 +51,7 @@ def understand(
         tuning_cents: how far the leader lies above 440 Hz.
         follows_pitch: whether the pitch tells all there is, or the spectrum must.
         key: where it is known.
+        beats_per_bar: where it is known.
     """
     edges = np.append(np.rint(beats_s * FRAME_RATE_HZ).astype(np.int64), frames.num_frames)
     sounding = _notes(frames, tuning_cents) if follows_pitch else _spectrum(frames)
@@ -56,7 +63,8 @@ def understand(
         context = _with_neighbours(beat_chroma)
     free = find_chords(context, key)  # before bars are known
     changes = np.array([before != after for before, after in pairwise((None, *free))])
-    beats_per_bar, first_downbeat = find_bars(changes, _accents(frames.onset, edges[:-1]), loop)
+    accents = _accents(frames.onset, edges[:-1])
+    beats_per_bar, first_downbeat = find_bars(beat_chroma, changes, accents, loop, beats_per_bar)
     chords = find_chords(context, key, beats_per_bar, first_downbeat)
     return Meant(key, beats_per_bar, first_downbeat, chords)
 

@@ -30,10 +30,10 @@ MAX_GAIN_DB = 3.0
 FAINT_DB = -60.0
 """Below it there is no level to match."""
 ATTACK_S = 0.01
-SMOOTH = 1.1
+SMOOTH = 1.0
 """A click ratio up to here is no rougher than what lies around it: of noise that is not joined at all it is about 1."""
 GUARD_S = 0.002
-OTHER_FADES_S = (0.04, 0.01)
+OTHER_FADES_S = (0.04, 0.01, 0.03, 0.015)
 """Tried where the fade asked for clicks: over a swell a longer one is smoother, between two notes a shorter one."""
 MIN_ATTACKS = 4
 MAX_SPREAD_MS = 8.0
@@ -69,7 +69,12 @@ class Joined:
     @property
     def clicks(self) -> bool:
         """Whether the seam is rougher than both its surroundings and the new sound's own attack there."""
-        return self.facts.click_ratio > max(SMOOTH, self.attack_click_ratio)
+        return self.excess > 0.0
+
+    @property
+    def excess(self) -> float:
+        """By how much its click ratio lies above the higher of the two."""
+        return self.facts.click_ratio - max(SMOOTH, self.attack_click_ratio)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +137,7 @@ def join(sound: FloatArray, at_sample: int, material: Material, fade_s: float) -
         if not tries[-1].clicks:
             return tries[-1]
         tries.append(_joined(sound, at_sample, material, other_s))
-    return min(tries, key=lambda joined: joined.facts.click_ratio)
+    return min(tries, key=lambda joined: joined.excess)
 
 
 def _joined(sound: FloatArray, at_sample: int, material: Material, fade_s: float) -> Joined:

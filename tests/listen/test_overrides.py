@@ -93,7 +93,8 @@ def test_a_file_that_is_none_is_refused(tmp_path):
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"tempo_bpm": 5}, {"tempo_bpm": float("nan")}, {"key": "H"}, {"chords": [{"at": 1.0, "chord": "Q"}]},
+    [{"tempo_bpm": 5}, {"tempo_bpm": float("nan")}, {"key": "H"}, {"beats_per_bar": 1},
+     {"chords": [{"at": 1.0, "chord": "Q"}]},
      {"chords": [{"at": 2.0, "chord": "C"}, {"at": 1.0, "chord": "C"}]}, {"temp": 100}],
 )  # fmt: skip
 def test_wrong_overrides_are_refused(wrong):
@@ -124,6 +125,14 @@ def test_any_tempo_that_may_be_asked_for_gives_a_grid(twinkle, tempo_bpm):
     heard = with_overrides(twinkle, Overrides(tempo_bpm=tempo_bpm))
     assert np.median(np.diff(heard.beats_s)) == pytest.approx(60 / tempo_bpm, rel=0.08)
     assert heard.beats_s[-1] > 0.8 * heard.frames.num_frames / 100
+
+
+@pytest.mark.parametrize("beats_per_bar", [2, 3, 5, 7])
+def test_a_metre_is_believed_and_the_beats_stay(twinkle, beats_per_bar):
+    heard = with_overrides(twinkle, Overrides(beats_per_bar=beats_per_bar))
+    assert heard.beats_per_bar == beats_per_bar
+    assert 0 <= heard.first_downbeat < beats_per_bar
+    np.testing.assert_array_equal(heard.beats_s, twinkle.beats_s)
 
 
 def test_a_key_is_believed_and_its_chords_are_preferred():

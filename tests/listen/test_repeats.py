@@ -67,6 +67,6 @@ def test_a_silent_beat_stays_silent_and_a_single_round_stays_itself():
 
 @pytest.mark.parametrize(("loop", "expected"), [(15, 3), (30, 3), (16, 4), (20, 4)])
 def test_a_loop_is_whole_bars(loop, expected):
-    flat = np.ones(60, np.float32)
-    assert find_bars(np.zeros(60, np.bool_), flat, loop)[0] == expected
-    assert find_bars(np.zeros(60, np.bool_), flat)[0] == 4
+    still, never, flat = np.zeros((12, 60), np.float32), np.zeros(60, np.bool_), np.ones(60, np.float32)
+    assert find_bars(still, never, flat, loop)[0] == expected
+    assert find_bars(still, never, flat)[0] == 4
