@@ -54,7 +54,8 @@ class MilvusStore:
 
     Args:
         uri: a folder, made if absent, in which Milvus Lite lives as `store.db` and which only one process may open; or
-            the address of a server, `http://host:19530`, `https://` for TLS.
+            the address of a server, `http://host:19530`, `https://` for TLS (an authority of one's own is named in
+            `GRPC_DEFAULT_SSL_ROOTS_FILE_PATH`).
         token: of the server.
         patience_s: how long one answer may take.
         is_fresh: begin empty, whatever is there.
@@ -238,11 +239,20 @@ class MilvusStore:
         if status in _REFUSED or "auth check failure" in said or "unauthenticated" in said.lower():
             return StoreError(self._uri, "refuses the token", "set ENSEMBLE_MILVUS_TOKEN to user:password or a key")
         if is_address(self._uri):
-            if status is grpc.StatusCode.DEADLINE_EXCEEDED:
-                return StoreError(self._uri, f"did not answer within {self._patience_s:g} s", "see how the server does")
-            if status is not None or "connect" in said.lower():
-                return StoreError(self._uri, f"{problem}: nobody answers there", "start the server, or set another uri")
-            return StoreError(self._uri, f"{problem} ({said})", self._repair)
+            return self._server_complaint(problem, cause, said)
+        return StoreError(self._uri, f"{problem} ({said})", self._repair)
+
+    def _server_complaint(self, problem: str, cause: BaseException | None, said: str) -> StoreError:
+        status, details = (cause.code(), _details(cause)) if isinstance(cause, grpc.RpcError) else (None, "")
+        if "CERTIFICATE_VERIFY_FAILED" in details:
+            cure = "name your authority's certificates (PEM) in GRPC_DEFAULT_SSL_ROOTS_FILE_PATH"
+            return StoreError(self._uri, "shows a certificate that is not trusted", cure)
+        if "handshake failed" in details:
+            return StoreError(self._uri, "does not speak TLS", "write http:// for a server without")
+        if status is grpc.StatusCode.DEADLINE_EXCEEDED:
+            return StoreError(self._uri, f"did not answer within {self._patience_s:g} s", "see how the server does")
+        if status is not None or "connect" in said.lower():
+            return StoreError(self._uri, f"{problem}: nobody answers there", "start the server, or set another uri")
         return StoreError(self._uri, f"{problem} ({said})", self._repair)
 
 
@@ -273,5 +283,5 @@ def _match(hit: Any) -> Match:
     return Match(hit["id"], hit["entity"]["recording"], hit["entity"]["chunk"], float(hit["distance"]))
 
 
-def _details(error: Exception) -> str:
+def _details(error: BaseException) -> str:
     return str(error.details()) if isinstance(error, grpc.Call) else str(error)

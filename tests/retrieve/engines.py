@@ -12,6 +12,7 @@ import os
 import select
 import shutil
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -93,14 +94,35 @@ def real_server(folder: Path) -> Iterator[str]:
             server.kill()
 
 
-class Relay:
-    """Passes connections on to a port of 127.0.0.1, also in another network namespace; can be cut."""
+def certified(folder: Path) -> tuple[Path, Path]:
+    """A certificate for `localhost` that only who is shown it will trust, and its key."""
+    certificate, key = folder / "localhost.pem", folder / "localhost.key"
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    command += ["-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
+    subprocess.run([*command, "-out", str(certificate), "-keyout", str(key)], check=True, capture_output=True)
+    return certificate, key
 
-    def __init__(self, port: int, namespace: Path | None = None) -> None:
+
+class Relay:
+    """Passes connections on to a port of 127.0.0.1, also in another network namespace; can be cut, and speak TLS.
+
+    Args:
+        port: where connections go.
+        namespace: of the network in which that port is, if it is another.
+        certified: certificate and key with which it answers by TLS.
+    """
+
+    def __init__(self, port: int, namespace: Path | None = None, certified: tuple[Path, Path] | None = None) -> None:
         self._port, self._namespace = port, namespace
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._open: list[socket.socket] = []
+        self._tls: ssl.SSLContext | None = None
         self.address = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        if certified is not None:
+            self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self._tls.load_cert_chain(*certified)
+            self._tls.set_alpn_protocols(["h2"])
+            self.address = f"https://localhost:{self._listener.getsockname()[1]}"
         self._thread = threading.Thread(target=self._accept, daemon=True)
         self._thread.start()
 
@@ -129,6 +151,13 @@ class Relay:
             except OSError:
                 return
             self._open += [near, far]
+            if self._tls is not None:
+                try:
+                    near = self._tls.wrap_socket(near, server_side=True)
+                except OSError:  # who does not trust us hangs up
+                    far.close()
+                    continue
+                self._open.append(near)
             threading.Thread(target=_pump, args=(near, far), daemon=True).start()
 
 
@@ -142,6 +171,8 @@ def _pump(near: socket.socket, far: socket.socket) -> None:
                 if not data:
                     raise OSError
                 other[sock].sendall(data)
+                while isinstance(sock, ssl.SSLSocket) and sock.pending():
+                    other[sock].sendall(sock.recv(1 << 16))
     near.close()
     far.close()
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from engines import Relay, free_port, lite_server
+from engines import Relay, certified, free_port, lite_server
 from shelves import described, entry_of, questions, rows
 
 from ensemble.errors import StoreBusyError, StoreError
@@ -256,6 +256,30 @@ def test_nothing_that_will_go_away_is_used(tmp_path: Path) -> None:
         store.remove([rows("one", 1)[0].recording])
         assert (len(found), store.count()) == (3, 0)
         store.close()
+
+
+TRIED = """
+import sys
+from ensemble.errors import StoreError
+from ensemble.retrieve.milvus import MilvusStore
+try:
+    MilvusStore(sys.argv[1]).close()
+    print("opened")
+except StoreError as error:
+    print(error)
+"""
+
+
+def test_tls_is_spoken_with_whom_an_authority_vouches_for(served: str, tmp_path: Path) -> None:
+    def tried(address: str, **trust: str) -> str:
+        command = [sys.executable, "-c", TRIED, address]
+        return subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ | trust).stdout
+
+    identity = certified(tmp_path)
+    with Relay(int(served.rpartition(":")[2]), certified=identity) as relay:
+        assert tried(relay.address, GRPC_DEFAULT_SSL_ROOTS_FILE_PATH=str(identity[0])) == "opened\n"
+        assert "shows a certificate that is not trusted" in tried(relay.address)
+    assert "does not speak TLS" in tried(served.replace("http:", "https:"))
 
 
 @pytest.mark.parametrize("uri", ["ftp://host:1", "http://", "https://user:secret@host:19530"])
