@@ -55,6 +55,7 @@ class Conductor:
         self._seed = seed
         self._model = model or dynamics_of(band)
         self._arranger = arranger_of(band)
+        self._has_drummer = any(follower.role == "drums" for follower in band.followers)
         self._names = tuple(follower.name for follower in band.followers)
         self._performances: dict[tuple[str, int], _Performance] = {}
         self._digests: list[tuple[Heard, str]] = []
@@ -100,7 +101,8 @@ class Conductor:
         """Write for this leader, or find what was written for it: the same object, or another of equal content."""
         key = (self._digest(heard), num_frames)
         if key not in self._performances:
-            parts = write_parts(heard, self._followers, num_frames, self._seed, self._arranger)
+            foretold = self._model.strokes(heard, num_frames) if self._has_drummer else None
+            parts = write_parts(heard, self._followers, num_frames, self._seed, self._arranger, foretold)
             if len(self._performances) == MAX_PERFORMANCES:
                 del self._performances[next(iter(self._performances))]
             features = self._model.features(heard, num_frames)

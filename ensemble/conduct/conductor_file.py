@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 from safetensors.numpy import save
 
-from ensemble.conduct.features import NUM_ROWS
+from ensemble.conduct.features import NUM_METRE, NUM_ROWS
 from ensemble.conduct.summary import NUM_SUMMARY
 from ensemble.config import Settings
 from ensemble.errors import ConductorError
@@ -24,7 +24,7 @@ from ensemble.instruments import CATALOGUE
 from ensemble.types import DRUM_CLASSES, FloatArray
 from ensemble.weights import bytes_of, check_shapes, read_with_card, write_with_card
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
 MEDIAN = QUANTILES.index(0.5)
 FAMILIES = ("plucked", "bowed", "blown", "keyed", "drums")
@@ -117,6 +117,7 @@ def tensor_shapes(card: ConductorCard) -> dict[str, tuple[int, ...]]:
     shapes["regression.weight"] = (1 + len(card.instruments), NUM_SUMMARY)
     shapes["regression.bias"] = (1 + len(card.instruments),)
     linear("level", width, len(QUANTILES))
+    linear("weigh", width + NUM_SUMMARY + NUM_METRE, width)
     linear("strokes", width, 2 * len(DRUM_CLASSES))
     return shapes
 

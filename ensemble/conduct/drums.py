@@ -1,4 +1,8 @@
-"""The drummer: a groove for every two bars by tempo, density and energy; fills, crashes, and quiet in the rests."""
+"""The drummer: a groove for every two bars by tempo, density and energy; fills, crashes, and quiet in the rests.
+
+Where the conductor foretells a stroke of the kick, of the snare or of the cymbal that keeps time, or is sure that there
+is none, it is obeyed; the groove fills what it leaves open. Fills and crashes are the drummer's own.
+"""
 
 from __future__ import annotations
 
@@ -8,30 +12,78 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.conduct.chance import bell, draws
+from ensemble.conduct.dynamics import ForetoldStrokes
 from ensemble.conduct.grid import Grid
 from ensemble.conduct.grooves import FILLS, GROOVES, SIXTEENTHS_PER_BEAT, STRENGTH, Groove, sign, suits
 from ensemble.conduct.leader import STEPS_PER_BEAT, Leader
-from ensemble.types import DrumClass, Hit
+from ensemble.types import DRUM_CLASSES, DrumClass, Hit
 
 _BARS_PER_SEGMENT = 2
 _BUSIEST = 2.5  # leader's onsets per beat at density 1
 _SOFT_DB, _LOUD_DB = -44.0, -12.0  # leader's level at energy 0 and 1
 _CONTRAST_DB = 30.0  # a fall that takes all energy away, whatever the level
 _TAKES_OVER = 0.12
+_SURE, _SURELY_NOT = 0.5, 0.03
+"""Probability from which a stroke is struck whatever the groove says, and below which none is."""
+_CYMBALS: tuple[DrumClass, ...] = ("closed_hat", "open_hat", "ride")
+_ALWAYS: tuple[DrumClass, ...] = ("kick", "snare")
+_RULED: tuple[DrumClass, ...] = (*_ALWAYS, "closed_hat", "ride")
+"""Whose strokes a conductor decides: kick and snare, and whichever cymbal a groove keeps time on."""
 _FASTEST_SIXTEENTH_S = 0.1
 _TIMING_SIGMA_S, _TIMING_LIMIT_S = 0.004, 0.010
 _END_MARGIN_S = 0.02
+_SAME_SIXTEENTH_S = 0.02
 
 Stroke = tuple[float, DrumClass, float]  # beat, drum, velocity
 
 
-def write_drums(grid: Grid, leader: Leader, seed: int, name: str) -> tuple[Hit, ...]:
+class _Foretold:
+    """What a conductor foretells, on the drummer's own grid. chance, strength [sixteenths, classes]: NaN where unknown.
+
+    A drummer keeps time on one cymbal, which the groove chooses: what is foretold of any of them is meant for that one.
+    """
+
+    def __init__(self, grid: Grid, foretold: ForetoldStrokes | None) -> None:
+        self.chance = np.full((grid.num_beats * SIXTEENTHS_PER_BEAT, len(DRUM_CLASSES)), np.nan)
+        self.strength = self.chance.copy()
+        if foretold is None or not len(foretold.time_s) or not grid.num_beats:
+            return
+        place = np.arange(len(self.chance)) / SIXTEENTHS_PER_BEAT
+        time_s = np.interp(place, np.arange(grid.num_beats + 1), grid.edges_s)
+        nearest = np.searchsorted((foretold.time_s[1:] + foretold.time_s[:-1]) / 2, time_s)
+        known = np.abs(foretold.time_s[nearest] - time_s) < _SAME_SIXTEENTH_S
+        self.chance[known] = foretold.probability[nearest[known]]
+        self.strength[known] = foretold.velocity[nearest[known]]
+        cymbals = [DRUM_CLASSES.index(drum) for drum in _CYMBALS]
+        self.chance[:, cymbals] = np.minimum(self.chance[:, cymbals].sum(axis=1, keepdims=True), 1.0)
+
+    def velocity(self, sixteenth: int, drum: DrumClass, written: str) -> float:
+        """How hard to strike, 0 for not at all, where a groove has written this sign."""
+        at = sixteenth, DRUM_CLASSES.index(drum)
+        if drum in _RULED and self.chance[at] < _SURELY_NOT:
+            return 0.0
+        if drum in _RULED and self.chance[at] >= _SURE:
+            return float(self.strength[at])
+        return STRENGTH.get(written, 0.0)
+
+
+def write_drums(
+    grid: Grid, leader: Leader, seed: int, name: str, foretold: ForetoldStrokes | None = None
+) -> tuple[Hit, ...]:
     """Write the drummer's strokes, in rising time, the last at the leader's end at the latest.
 
     The first bar in which the leader rests has soft hats, the ones after it nothing. A crash opens the music, and
     every eighth bar of a loud leader; kick and crash on the final chord are the last strokes.
+
+    Args:
+        grid: the bars.
+        leader: what it does in them.
+        seed: of small human differences and of fills.
+        name: of the part.
+        foretold: by the conductor; None where that foretells no strokes.
     """
     strokes = [*_ending(grid, leader)]
+    told = _Foretold(grid, foretold)
     grooves, energy = _choose(grid, leader)
     entry = int(np.argmax(leader.is_playing)) if grid.num_beats else 0
     for beat in np.flatnonzero(leader.is_playing[: grid.final_beat]).tolist():
@@ -39,7 +91,8 @@ def write_drums(grid: Grid, leader: Leader, seed: int, name: str) -> tuple[Hit, 
             strokes.append((float(beat), "closed_hat", 0.25))
             continue
         segment = int(grid.bars[beat]) // _BARS_PER_SEGMENT
-        strokes.extend(_beat(grid, beat, grooves[segment], float(energy[segment]), seed, is_opening=beat == entry))
+        one_beat = _beat(grid, beat, grooves[segment], float(energy[segment]), seed, told, is_opening=beat == entry)
+        strokes.extend(one_beat)
     return _humanised(sorted(strokes, key=lambda one: (one[0], one[1])), grid, seed, name)
 
 
@@ -85,7 +138,9 @@ def _distance(groove: Groove, density: float, energy: float, bpm: float) -> floa
     return abs(groove.density - density) + 0.8 * abs(groove.energy - energy) + 0.05 * outside
 
 
-def _beat(grid: Grid, beat: int, groove: Groove, energy: float, seed: int, *, is_opening: bool) -> Iterator[Stroke]:
+def _beat(
+    grid: Grid, beat: int, groove: Groove, energy: float, seed: int, told: _Foretold, *, is_opening: bool
+) -> Iterator[Stroke]:
     """One beat of a groove; at the end of a segment its fill, at the start of an eighth bar a crash."""
     bar, position = int(grid.bars[beat]), int(grid.positions[beat])
     opens = is_opening or (position == 0 and bar % 8 == 0 and energy > 0.6)
@@ -102,10 +157,16 @@ def _beat(grid: Grid, beat: int, groove: Groove, energy: float, seed: int, *, is
             continue
         place = beat + sixteenth / SIXTEENTHS_PER_BEAT
         inside = position * SIXTEENTHS_PER_BEAT + sixteenth
-        for drum, row in groove.rows.items():
-            written = fill[drum][sixteenth] if drum in fill else sign(row, bar, inside)
-            if written != "-" and not (opens and sixteenth == 0 and drum in ("closed_hat", "open_hat", "ride")):
-                yield place, drum, STRENGTH[written]
+        for drum in dict.fromkeys((*groove.rows, *_ALWAYS)):
+            if opens and sixteenth == 0 and drum in _CYMBALS:
+                continue
+            if drum in fill:
+                velocity = STRENGTH.get(fill[drum][sixteenth], 0.0)
+            else:
+                written = sign(groove.rows[drum], bar, inside) if drum in groove.rows else "-"
+                velocity = told.velocity(beat * SIXTEENTHS_PER_BEAT + sixteenth, drum, written)
+            if velocity > 0.0:
+                yield place, drum, velocity
         for drum, signs in fill.items():
             if drum not in groove.rows and signs[sixteenth] != "-":
                 yield place, drum, STRENGTH[signs[sixteenth]]

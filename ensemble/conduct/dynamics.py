@@ -11,9 +11,11 @@ The baseline reads `FEATURES`; a trained conductor (`learned.py`) reads more, an
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ensemble.clock import CONDUCTOR_RATE_HZ, FRAMES_PER_CONDUCTOR_FRAME, QUANTUM_FRAMES
 from ensemble.types import SILENCE_DB, FloatArray, Frames, Heard
@@ -36,6 +38,19 @@ _SPREAD_S, _FIRST_SPREAD_DB = 2.0, 3.0
 _TEN_TO_NINETY = 1.2816  # of a normal distribution, in deviations
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForetoldStrokes:
+    """What a drummer is expected to strike.
+
+    time_s [grid] float64: four to a beat. probability, velocity [grid, classes]: of a stroke within half a sixteenth,
+    and how hard (0..1) where there is one; classes as in `DRUM_CLASSES`.
+    """
+
+    time_s: NDArray[np.float64]
+    probability: FloatArray
+    velocity: FloatArray
+
+
 class Predicted(NamedTuple):
     """One quantum of a model's answer: loudness_db, low_db, high_db [parts, 5] at 25 Hz."""
 
@@ -53,6 +68,9 @@ class DynamicsModel(Protocol):
         Returns:
             [rows, conductor frames].
         """
+
+    def strokes(self, heard: Heard, num_frames: int) -> ForetoldStrokes | None:
+        """What a drummer is expected to strike; None from a model that does not say."""
 
     def start(self) -> Memory:
         """The memory before the first frame."""
@@ -114,6 +132,11 @@ class LeaderGain:
     def features(self, heard: Heard, num_frames: int) -> FloatArray:
         """The leader, heard 120 ms ahead; see `leader_features`."""
         return leader_features(heard.frames, num_frames)
+
+    def strokes(self, heard: Heard, num_frames: int) -> ForetoldStrokes | None:
+        """It does not say."""
+        del heard, num_frames
+        return None
 
     def start(self) -> Memory:
         """Nothing heard yet."""

@@ -6,6 +6,8 @@ depends on what lies beyond its look-ahead, save through what listening knows of
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -31,6 +33,8 @@ _RISE_S, _FALL_S = 0.08, 0.8
 _PITCH_CENTRE_MIDI, _PITCH_SCALE_MIDI = 60.0, 24.0
 _TEMPO_CENTRE_BPM = 100.0
 _INTERVALS_AT_AN_END = 8
+BEAT_HARMONICS, BAR_HARMONICS = 2, 4
+NUM_METRE = 2 * (BEAT_HARMONICS + BAR_HARMONICS)
 
 
 def conductor_features(heard: Heard, num_frames: int, look_ahead_frames: int) -> FloatArray:
@@ -112,6 +116,24 @@ def placed_rows(heard: Heard, num_conductor_frames: int, look_ahead_frames: int)
         ]
         rows[PLACED_ROWS.index("tempo")] = np.log2(max(heard.tempo_bpm, 1.0) / _TEMPO_CENTRE_BPM)
     return rows.astype(np.float32)
+
+
+def metre(placed: Any) -> list[Any]:
+    """Cosine and sine of the beat's phase and of the bar's, and of their multiples: what tells sixteenths apart.
+
+    Args:
+        placed: the placed rows, or the first four of them, as arrays or as tensors alike.  [rows, ...]
+
+    Returns:
+        `NUM_METRE` of the same kind; 0 without beats.
+    """
+    found: list[Any] = []
+    for (cosine, sine), times in ((placed[:2], BEAT_HARMONICS), (placed[2:4], BAR_HARMONICS)):
+        turned = (cosine, sine)
+        for _ in range(times):
+            found += turned
+            turned = (turned[0] * cosine - turned[1] * sine, turned[1] * cosine + turned[0] * sine)
+    return found
 
 
 def beat_position(beats_s: NDArray[np.float64], time_s: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -2,30 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.clock import FRAME_RATE_HZ
 from ensemble.conduct.conductor_file import ConductorWeights, seat_of
-from ensemble.conduct.dynamics import QUANTUM_CONDUCTOR_FRAMES
+from ensemble.conduct.dynamics import QUANTUM_CONDUCTOR_FRAMES, ForetoldStrokes
 from ensemble.conduct.features import conductor_features, conductor_frame_of, sixteenths_s
 from ensemble.conduct.network import Answer, Network
 from ensemble.types import FloatArray, Heard
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ForetoldStrokes:
-    """What a drummer is expected to strike.
-
-    time_s [grid] float64: four to a beat. probability, velocity [grid, classes]: of a stroke within half a sixteenth,
-    and how hard (0..1) where there is one; classes as in `DRUM_CLASSES`.
-    """
-
-    time_s: NDArray[np.float64]
-    probability: FloatArray
-    velocity: FloatArray
 
 
 def foretell(conductor: ConductorWeights, seats: NDArray[np.int64], features: FloatArray) -> Answer:

@@ -13,12 +13,7 @@ from numpy.typing import NDArray
 
 from ensemble.clock import CONDUCTOR_RATE_HZ
 from ensemble.conduct.conductor_file import MEDIAN, ConductorWeights, seat_of
-from ensemble.conduct.dynamics import (
-    LOUDEST_DB,
-    QUIETEST_DB,
-    Memory,
-    Predicted,
-)
+from ensemble.conduct.dynamics import LOUDEST_DB, QUIETEST_DB, ForetoldStrokes, Memory, Predicted
 from ensemble.conduct.features import (
     FAINTEST_DB,
     HEARD_ROWS,
@@ -27,6 +22,7 @@ from ensemble.conduct.features import (
     anchor_db_of,
     conductor_features,
 )
+from ensemble.conduct.foretell import foretell_strokes
 from ensemble.conduct.network import Network
 from ensemble.config import FollowerSettings
 from ensemble.types import SILENCE_DB, FloatArray, Heard
@@ -61,6 +57,7 @@ class LearnedDynamics:
     ) -> None:
         card = conductor.card
         seats = [seat_of(card, follower.instrument, follower.role) for follower in followers]
+        self._conductor = conductor
         self._network = Network(conductor, np.stack(seats))
         self._look_ahead_frames = look_ahead_frames
         self._levels_db = np.array([follower.level_db for follower in followers], np.float32)[:, None]
@@ -69,6 +66,12 @@ class LearnedDynamics:
     def features(self, heard: Heard, num_frames: int) -> FloatArray:
         """See `conductor_features`."""
         return conductor_features(heard, num_frames, self._look_ahead_frames)
+
+    def strokes(self, heard: Heard, num_frames: int) -> ForetoldStrokes | None:
+        """See `foretell_strokes`; None where no drummer was met in training."""
+        if "drums" not in self._conductor.card.instruments:
+            return None
+        return foretell_strokes(self._conductor, heard, num_frames, self._look_ahead_frames)
 
     def start(self) -> Memory:
         """Nothing heard yet."""

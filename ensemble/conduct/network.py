@@ -2,8 +2,9 @@
 
 A linear regression on a summary of the last seconds gives the first answer, and the transformer what it misses. Keys
 and values of the last `window - 1` frames wait unrotated; positions are counted from the oldest of them, so that
-the millionth frame is as exact as the first. Every array has the same shape in every quantum and every follower has
-its own products: the bytes depend neither on the caller's blocks nor on who else is in the band.
+the millionth frame is as exact as the first. Strokes are weighed apart, in the light of the metre. Every array has the
+same shape in every quantum and every follower has its own products: the bytes depend neither on the caller's blocks
+nor on who else is in the band.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy as np
 
 from ensemble.conduct.conductor_file import MEDIAN, ConductorWeights
 from ensemble.conduct.dynamics import QUANTUM_CONDUCTOR_FRAMES, Memory
+from ensemble.conduct.features import HEARD_ROWS, metre
 from ensemble.conduct.summary import PAST, summary, with_past
 from ensemble.types import DRUM_CLASSES, FloatArray
 
@@ -94,7 +96,10 @@ class Network:
         normed = self._norm(asking, "follower.attend_norm")
         asking = self._block(asking, normed, heard, "follower", mask, before[-1], after[-1])
         told = self._norm(asking, "follower_norm")
-        stroke = self._linear(told, "strokes")
+        around = np.concatenate([summed_up, np.stack(metre(rows[len(HEARD_ROWS) :]), axis=1)], axis=1)
+        known_by_all = np.broadcast_to(around, (len(told), *around.shape))
+        weighed = _gelu(self._linear(np.concatenate([told, known_by_all], axis=2), "weigh"))
+        stroke = self._linear(weighed, "strokes")
         usual = (self._regression * summed_up).sum(axis=-1) + self._usual
         levels = _ordered(self._linear(told, "level")) + usual[..., None]
         answer = Answer(

@@ -18,6 +18,7 @@ from ensemble.conduct.arranger import Arranger
 from ensemble.conduct.bass import bass_pitches, write_bass
 from ensemble.conduct.counter import counter_pitches, write_counter
 from ensemble.conduct.drums import write_drums
+from ensemble.conduct.dynamics import ForetoldStrokes
 from ensemble.conduct.grid import Grid, grid_of
 from ensemble.conduct.leader import STEPS_PER_BEAT, Leader, listen_to
 from ensemble.conduct.melody import transform, write_double
@@ -49,6 +50,7 @@ def write_parts(
     num_frames: int,
     seed: int,
     arranger: Arranger | None = None,
+    foretold: ForetoldStrokes | None = None,
 ) -> tuple[Part | Hits, ...]:
     """Write every follower's part.
 
@@ -58,6 +60,7 @@ def write_parts(
         num_frames: length of the parts: the leader's and a tail into which bass and pads may ring for up to 0.5 s.
         seed: of what chance decides: small human differences, and where approach notes, passing notes and fills come.
         arranger: who writes those basses, pads and counter-melodies that it knows; rules write the others.
+        foretold: what the conductor expects of a drummer; drums keep to their grooves where it is absent or unsure.
 
     Returns:
         One `Part` per pitched follower, `Hits` for a drummer. All have `num_frames` frames.
@@ -80,7 +83,7 @@ def write_parts(
     parts: list[Part | Hits] = []
     for follower in followers:
         if follower.role == "drums":
-            hits = write_drums(grid, leader, seed, follower.name)
+            hits = write_drums(grid, leader, seed, follower.name, foretold)
             parts.append(Hits(name=follower.name, hits=hits, num_frames=num_frames))
         elif follower.role == "transform":
             parts.append(transform(follower.name, heard, follower.range, num_frames))

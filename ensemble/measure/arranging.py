@@ -17,6 +17,7 @@ from ensemble.conduct.grid import Grid, grid_of
 from ensemble.conduct.parts import write_parts
 from ensemble.config import FollowerSettings
 from ensemble.instruments import CATALOGUE
+from ensemble.measure.bootstrap import interval
 from ensemble.measure.harmony_fit import (
     Sounding,
     chord_tone_ratio,
@@ -30,7 +31,6 @@ from ensemble.threads import one_thread
 from ensemble.train.arranger_material import WrittenPart, WrittenPiece
 from ensemble.types import Part, Role
 
-BOOTSTRAPS = 2000
 MOST_FOLLOWERS = 32
 FIGURES = (
     "onset_f1", "tone_match", "density_error", "note_length_error", "rest_share", "chord_tone_ratio", "clash_rate"
@@ -167,11 +167,9 @@ def _said(value: float) -> float | None:
 
 def _interval(difference: np.ndarray) -> dict[str, list[float] | None]:
     """95 % of the mean difference over those pieces that have one, drawn again.  [pieces, figures]"""
-    draw = np.random.Generator(np.random.Philox(0))
     intervals: dict[str, list[float] | None] = dict.fromkeys(FIGURES)
     for name, column in zip(FIGURES, difference.T, strict=True):
         there = column[np.isfinite(column)]
         if len(there):
-            drawn = there[draw.integers(0, len(there), (BOOTSTRAPS, len(there)))].mean(axis=1)
-            intervals[name] = [round(float(bound), 4) for bound in np.percentile(drawn, [2.5, 97.5])]
+            intervals[name] = list(interval(there))
     return intervals

@@ -17,6 +17,7 @@ from ensemble.conduct.foretell import foretell
 from ensemble.data.takes import Split
 from ensemble.errors import DataError
 from ensemble.instruments import CATALOGUE
+from ensemble.measure.bootstrap import interval
 from ensemble.measure.conducting_rivals import Case, Rival, cases_of, fit_ceiling, fit_rivals
 from ensemble.measure.conducting_strokes import stroke_scores
 from ensemble.measure.curves import rises_f1, slope_correlation
@@ -26,7 +27,6 @@ from ensemble.train.conductor_material import PlayedPiece, read_pieces, takes_in
 
 LOOK_AHEADS_MS = (0, 100, 250, 500)
 MAIN_MS = 100
-BOOTSTRAPS = 2000
 Curve = NDArray[np.float64]
 OnProgress = Callable[[str, int, int], None]
 
@@ -130,7 +130,7 @@ def measure(
         "pieces": len(measured),
         "cases": len(test),
         **{name: value for name, value in main.items() if name != "contenders"},
-        "strokes": stroke_scores(conductor, _only_scenes(scenes[0]), _only_scenes(scenes[2]), MAIN_MS),
+        "strokes": stroke_scores(conductor, _only_scenes(scenes[0]), scenes[2], MAIN_MS),
         "by_look_ahead_ms": by_look_ahead,
     }
 
@@ -185,7 +185,7 @@ def _compared(
         "best_baseline": best,
         "best_baseline_error_db": contenders[best]["error_db"],
         "ceiling_error_db": contenders["ceiling"]["error_db"] if "ceiling" in contenders else None,
-        "gain_interval": bootstrap_interval(gain_db),
+        "gain_interval": interval(gain_db),
         "gap_closed": round(float(gain_db.mean()) / gap_db, 4) if gap_db else None,
         "coverage_80": round(inside, 4),
         "width_db": round(width_db, 3),
@@ -242,10 +242,3 @@ def _marginal_width_db(train: Sequence[Case]) -> dict[str, float]:
     for case in train:
         played.setdefault(case.part.instrument, []).append(case.played_db)
     return {name: float(np.ptp(np.quantile(np.concatenate(found), (0.1, 0.9)))) for name, found in played.items()}
-
-
-def bootstrap_interval(values: Curve, seed: int = 0) -> list[float]:
-    """95 % interval of the mean, over pieces drawn again."""
-    draw = np.random.Generator(np.random.Philox(seed)).integers(len(values), size=(BOOTSTRAPS, len(values)))
-    low, high = np.percentile(values[draw].mean(axis=1), [2.5, 97.5])
-    return [round(float(low), 4), round(float(high), 4)]

@@ -1,4 +1,6 @@
-"""How well strokes are foretold on the sixteenths, beside how often each drum is struck there anyway."""
+"""How well strokes are foretold on the sixteenths, beside how often each drum is struck there anyway; and how near the
+drums that are written by them come to what was played, beside grooves alone.
+"""
 
 from __future__ import annotations
 
@@ -9,34 +11,42 @@ from numpy.typing import NDArray
 
 from ensemble.clock import CONDUCTOR_RATE_HZ, FRAMES_PER_CONDUCTOR_FRAME
 from ensemble.conduct.conductor_file import ConductorWeights
+from ensemble.conduct.drums import write_drums
+from ensemble.conduct.dynamics import ForetoldStrokes
 from ensemble.conduct.features import conductor_frame_of, frames_of_ms, sixteenths_s
 from ensemble.conduct.foretell import foretell_strokes
+from ensemble.conduct.grid import grid_of
+from ensemble.conduct.leader import listen_to
+from ensemble.measure.bootstrap import interval
 from ensemble.train.conductor_crops import Scene
-from ensemble.types import DRUM_CLASSES
+from ensemble.types import DRUM_CLASSES, DrumClass, Heard
 
 Table = NDArray[np.float64]
 LIKELY = 0.5
 """From this probability on a stroke counts as foretold."""
+CYMBALS: tuple[DrumClass, ...] = ("closed_hat", "open_hat", "ride")
 _RAREST = 1e-3
 
 
 def stroke_scores(
-    conductor: ConductorWeights, train: Sequence[Scene], test: Sequence[Scene], look_ahead_ms: int
-) -> dict[str, float] | None:
+    conductor: ConductorWeights, train: Sequence[Scene], test: Sequence[tuple[str, Scene]], look_ahead_ms: int
+) -> dict[str, float | tuple[float, float]] | None:
     """Score the strokes of every drummer who follows a leader with beats.
 
     Args:
         conductor: whose answers are scored.
         train: where the habit of each drum on each quarter of a beat is counted.
-        test: where they are scored.
+        test: where they are scored, by piece.
         look_ahead_ms: how far ahead the leader is heard.
 
     Returns:
-        log_loss, habit_log_loss (nats per drum and sixteenth), f1, habit_f1; None without drummers.
+        log_loss, habit_log_loss (nats per drum and sixteenth), f1, habit_f1; written_f1, groove_f1: of the kicks,
+        snares and cymbals that a drummer plays by what is foretold, and by grooves alone; written_gain_interval: of
+        their difference, over pieces. None without drummers.
     """
     counted = [_struck(scene) for scene in train]
-    struck, said = [], []
-    for scene in test:
+    struck, said, written, by_groove, pieces = [], [], [], [], list[str]()
+    for piece, scene in test:
         truth, heard = _struck(scene), scene.leader.heard
         if not len(truth) or heard is None:
             continue
@@ -44,15 +54,40 @@ def stroke_scores(
         found = foretell_strokes(conductor, heard, num_frames, frames_of_ms(look_ahead_ms))
         struck.append(truth)
         said.append(found.probability[: len(truth)].astype(np.float64))
+        written.append(_kept_time(_written(heard, found.time_s, found)[: len(truth)]))
+        by_groove.append(_kept_time(_written(heard, found.time_s, None)[: len(truth)]))
+        pieces.append(piece)
     if not struck or not any(len(one) for one in counted):
         return None
     habit = np.stack([np.concatenate([one[phase::4] for one in counted]).mean(axis=0) for phase in range(4)])
     usual = [habit[np.arange(len(truth)) % 4] for truth in struck]
+    kept = [_kept_time(truth) for truth in struck]
+    gain = [_f1(true, led) - _f1(true, alone) for true, led, alone in zip(kept, written, by_groove, strict=True)]
     true, foretold, expected = (np.concatenate(tables) for tables in (struck, said, usual))
     return {
         "log_loss": _log_loss(true, foretold), "habit_log_loss": _log_loss(true, expected),
         "f1": _f1(true, foretold), "habit_f1": _f1(true, expected),
+        "written_f1": _f1(_kept_time(true), np.concatenate(written)),
+        "groove_f1": _f1(_kept_time(true), np.concatenate(by_groove)),
+        "written_gain_interval": interval(np.array(gain), np.unique(pieces, return_inverse=True)[1].tolist()),
     }  # fmt: skip
+
+
+def _written(heard: Heard, time_s: NDArray[np.float64], foretold: ForetoldStrokes | None) -> Table:
+    """1 where our drummer strikes a drum.  [grid, classes]"""
+    grid = grid_of(heard)
+    table = np.zeros((len(time_s), len(DRUM_CLASSES)))
+    for hit in write_drums(grid, listen_to(heard, grid), 0, "drums", foretold):
+        nearest = int(np.argmin(np.abs(time_s - hit.time_s)))
+        if abs(time_s[nearest] - hit.time_s) < np.median(np.diff(time_s)) / 2:
+            table[nearest, DRUM_CLASSES.index(hit.drum)] = 1.0
+    return table
+
+
+def _kept_time(strokes: Table) -> Table:
+    """Kick, snare, and whichever cymbal keeps time: which one it is, is taste.  [grid, 3]"""
+    cymbal = strokes[:, [DRUM_CLASSES.index(drum) for drum in CYMBALS]].max(axis=1)
+    return np.stack([strokes[:, DRUM_CLASSES.index("kick")], strokes[:, DRUM_CLASSES.index("snare")], cymbal], axis=1)
 
 
 def _struck(scene: Scene) -> Table:

@@ -17,7 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from ensemble.measure.ranking import interval, recall_at, reciprocal_ranks
+from ensemble.measure.bootstrap import interval
+from ensemble.measure.ranking import recall_at, reciprocal_ranks
 from ensemble.measure.retrieval_questions import Question, questions_of
 from ensemble.measure.retrieval_seams import measure_seams
 from ensemble.measure.retrieval_songs import make_songs, other_soundfont

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ensemble.conduct.conductor_file import FAMILIES, QUANTILES, ROLES, ConductorCard, ConductorWeights
+from ensemble.conduct.features import HEARD_ROWS, NUM_METRE, metre
 from ensemble.conduct.network import ROTARY_BASE
 from ensemble.conduct.summary import NUM_SUMMARY
 from ensemble.types import DRUM_CLASSES
@@ -88,7 +89,9 @@ class ConductorNet(nn.Module):
         self.instrument = nn.Embedding(1 + len(card.instruments), width, padding_idx=0)
         self.role = nn.Embedding(1 + len(ROLES), width, padding_idx=0)
         self.level = nn.Linear(width, len(QUANTILES))
+        self.weigh = nn.Linear(width + NUM_SUMMARY + NUM_METRE, width)
         self.strokes = nn.Linear(width, 2 * len(DRUM_CLASSES))
+        self.drop = nn.Dropout(dropout)
         self.regression = Regression(1 + len(card.instruments))
         for table in (self.family, self.instrument, self.role):
             nn.init.normal_(table.weight[1:], std=0.3)
@@ -108,7 +111,7 @@ class ConductorNet(nn.Module):
         return ConductorWeights(card=card, tensors=tensors)
 
     def forward(self, rows: Tensor, summed_up: Tensor, seats: Tensor) -> tuple[Tensor, Tensor]:
-        """Hear a leader from its first frame on.
+        """Hear a leader from its first frame on. What is learned of strokes leaves the levels as they are.
 
         Args:
             rows: the features.  [batch, frames, rows]
@@ -134,7 +137,12 @@ class ConductorNet(nn.Module):
         asking = self.follower(who[:, :, None] + self.listen(heard)[:, None], heard, turns, mask)
         answer = self.follower_norm(asking)
         usual = self.regression(summed_up, seats[..., 1])
-        return ordered(self.level(answer)) + usual[..., None], self.strokes(answer)
+        placed = rows[..., len(HEARD_ROWS) :].unbind(dim=-1)
+        around = torch.cat([summed_up, torch.stack(metre(placed), dim=-1)], dim=-1)
+        known_by_all = around[:, None].expand(-1, answer.shape[1], -1, -1)
+        told = torch.cat([answer.detach(), known_by_all], dim=-1)
+        strokes = self.strokes(self.drop(nn.functional.gelu(self.weigh(told), approximate="tanh")))
+        return ordered(self.level(answer)) + usual[..., None], strokes
 
 
 def ordered(raw: Tensor) -> Tensor:

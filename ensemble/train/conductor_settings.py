@@ -26,15 +26,13 @@ class TrainConductorSettings(Settings):
     """Of a crop from the middle of a piece: the network hears them, but is not asked about them."""
     followers: int = Field(default=4, ge=1, le=16)
     """At most so many of a piece's other parts are followers in one crop, a random choice of them."""
-    max_steps: int = Field(default=3_500, ge=1)
+    max_steps: int = Field(default=2_000, ge=1)
     max_minutes: float = Field(default=30.0, gt=0)
     """Of this process's CPU time (of the clock on a GPU); steps or minutes, whichever ends first."""
     learning_rate: float = Field(default=1.5e-3, gt=0)
     rise_steps: int = Field(default=50, ge=0)
     weight_decay: float = Field(default=0.02, ge=0)
     clip_norm: float = Field(default=1.0, gt=0)
-    stroke_weight: float = Field(default=0.1, ge=0)
-    """Of the strokes' loss against the loudness's."""
     audit_steps: int = Field(default=150, ge=1)
     """Between two tries on the held-out pieces."""
     audit_crops: int = Field(default=128, ge=1)

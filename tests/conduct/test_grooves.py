@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 from handmade_leader import heard_of
 
+from ensemble.conduct.dynamics import ForetoldStrokes
+from ensemble.conduct.features import sixteenths_s
 from ensemble.conduct.grooves import GROOVES, SIXTEENTHS_PER_BEAT, STRENGTH
 from ensemble.conduct.parts import write_parts
 from ensemble.config import FollowerSettings
-from ensemble.types import Heard, Hit, Hits
+from ensemble.types import DRUM_CLASSES, Heard, Hit, Hits
 
 DRUMS = FollowerSettings(name="drums", instrument="drums", role="drums")
 CALM, BUSY = ((72, 4.0),), ((72, 0.5), (74, 0.25), (76, 0.25))
@@ -57,6 +59,44 @@ def test_strokes_rise_in_time_and_are_numbered():
     assert (np.diff([hit.time_s for hit in hits]) >= 0).all()
     assert all(0 < hit.velocity <= 1 for hit in hits)
     assert "crash" in {hit.drum for hit in hits if hit.time_s < 0.02}
+
+
+def told(heard: Heard, **chances: float) -> tuple[Hit, ...]:
+    """The strokes of a drummer to whom each of these drums is foretold on the second sixteenth of every beat."""
+    time_s = sixteenths_s(heard.beats_s, heard.frames.num_frames / 100)
+    probability = np.full((len(time_s), len(DRUM_CLASSES)), 0.1, np.float32)
+    for drum, chance in chances.items():
+        probability[1::4, DRUM_CLASSES.index(drum)] = chance
+    velocity = np.full_like(probability, 0.5)
+    foretold = ForetoldStrokes(time_s=time_s, probability=probability, velocity=velocity)
+    (part,) = write_parts(heard, (DRUMS,), heard.frames.num_frames + 100, 0, None, foretold)
+    assert isinstance(part, Hits)
+    return part.hits
+
+
+def on_second_sixteenths(hits: tuple[Hit, ...], drum: str) -> list[float]:
+    """Velocities, at 120 beats a minute."""
+    return [hit.velocity for hit in hits if hit.drum == drum and abs(hit.time_s % 0.5 - 0.125) < 0.02]
+
+
+def test_what_is_foretold_is_struck_what_is_ruled_out_is_not_and_the_groove_fills_the_rest():
+    heard = heard_of(bars=12, melody=BUSY)
+    assert {(hit.drum, hit.time_s) for hit in told(heard)} == {(hit.drum, hit.time_s) for hit in strokes(heard)}
+    snares = on_second_sixteenths(told(heard, snare=0.6), "snare")
+    assert len(snares) > 30 > 3 * len(on_second_sixteenths(strokes(heard), "snare"))
+    assert np.mean(snares) == pytest.approx(0.5, abs=0.05)
+    forbidden = on_second_sixteenths(told(heard, kick=0.01, snare=0.01), "snare")
+    assert len(forbidden) <= 3  # fills are the drummer's own
+    calm = heard_of(bars=12, melody=CALM)
+    assert len(on_second_sixteenths(told(calm, kick=0.9), "kick")) > 30
+
+
+def test_a_cymbal_that_is_foretold_is_struck_on_the_one_that_keeps_time():
+    heard = heard_of(bars=12, melody=BUSY)
+    kept = {hit.drum for hit in strokes(heard)}
+    led = told(heard, closed_hat=0.3, ride=0.3)
+    assert {hit.drum for hit in led} == kept
+    assert len(led) > len(strokes(heard))
 
 
 def test_kick_on_one_and_snare_on_the_back_beats():

@@ -7,7 +7,8 @@ import pytest
 from played_pieces import DRUMS_GAIN, played_piece
 
 from ensemble.conduct.conductor_file import ConductorCard, ConductorWeights, tensor_shapes
-from ensemble.measure.conducting import bootstrap_interval, measure
+from ensemble.measure.bootstrap import interval
+from ensemble.measure.conducting import measure
 from ensemble.measure.conducting_rivals import cases_of, fit_ceiling, fit_rivals, known_level_db
 from ensemble.measure.curves import rises_f1, slope_correlation
 from ensemble.train.conductor_crops import scenes_of
@@ -53,7 +54,7 @@ def test_what_is_not_played_has_no_slope():
 
 def test_an_interval_of_the_mean_is_the_bootstraps():
     values = np.random.Generator(np.random.Philox(1)).normal(2.0, 1.0, 400)
-    low, high = bootstrap_interval(values)
+    low, high = interval(values)
     assert low == pytest.approx(values.mean() - 1.96 * values.std() / 20, abs=0.02)
     assert high == pytest.approx(values.mean() + 1.96 * values.std() / 20, abs=0.02)
 

@@ -9,7 +9,8 @@ import pytest
 from ensemble.data.compose.fluidsynth import SOUNDFONT
 from ensemble.errors import DataError
 from ensemble.measure import retrieval
-from ensemble.measure.ranking import interval, recall_at, reciprocal_ranks
+from ensemble.measure.bootstrap import interval
+from ensemble.measure.ranking import recall_at, reciprocal_ranks
 from ensemble.measure.retrieval_songs import draw_order, leaders_of, make_songs, other_soundfont, quarters_at
 from ensemble.measure.retrieval_store import mean_chroma
 
