@@ -7,7 +7,7 @@ from agents.status import Status
 from ensemble.config import FollowerSettings
 from ensemble.errors import VoiceError
 from ensemble.journal import Where
-from ensemble.play.checkpoint import weights_sha256
+from ensemble.play.checkpoint import VOICE
 from ensemble.play.player import make_player
 from ensemble.play.quantum import Player
 from ensemble.threads import one_thread
@@ -76,7 +76,7 @@ class Instrument:
         if (sample_rate, seed) not in self._players:
             check_packages()
             for follower, digest in self._weights.items():
-                if weights_sha256(follower.voice) != digest:
+                if VOICE.sha256_of(follower.voice) != digest:
                     raise VoiceError(follower.voice, "is another file on this node", "give every node the same voices")
             while len(self._players) >= MAX_RENDERS:
                 del self._players[next(iter(self._players))]

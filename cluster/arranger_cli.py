@@ -91,7 +91,7 @@ def evaluate_arranger(
     with Monitor(quiet=as_json) as monitor:
         monitor.stage("load")
         from ensemble.conduct.arranger import Arranger
-        from ensemble.conduct.arranger_file import arranger_path, load_arranger
+        from ensemble.conduct.arranger_file import ARRANGER, load_arranger
         from ensemble.measure.arranging import FIGURES
         from ensemble.measure.arranging import evaluate_arranger as run
 
@@ -99,7 +99,7 @@ def evaluate_arranger(
         if not pieces:
             raise DataError(str(data), f"has no piece of several parts in the {split.value} split", "name another set")
         figures = run(
-            Arranger(load_arranger(arranger_path(arranger))), pieces,
+            Arranger(load_arranger(ARRANGER.path_of(arranger))), pieces,
             lambda done, total: monitor.progress("writing for every leader", done, total),
         )  # fmt: skip
     if as_json:

@@ -81,11 +81,11 @@ def evaluate_conductor(
 
     with Monitor(quiet=as_json) as monitor:
         monitor.stage("load")
-        from ensemble.conduct.models import conductor_path
+        from ensemble.conduct.conductor_file import CONDUCTOR
         from ensemble.measure.conducting import evaluate_conductor as run
         from ensemble.train.prepared import default_cache
 
-        path, cache = conductor_path(conductor), heard or default_cache() / "heard"
+        path, cache = CONDUCTOR.path_of(conductor), heard or default_cache() / "heard"
         figures = run(path, data, cache, split=split.value, leaders_per_piece=leaders, on_progress=monitor.progress)
         if beside:
             figures["beside"] = run(

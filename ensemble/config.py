@@ -157,7 +157,7 @@ def voices_dir() -> Path:
 
 def shipped_voices() -> tuple[str, ...]:
     """The trained voices that `voice` knows by name."""
-    return _weights_in(voices_dir())
+    return weights_in(voices_dir())
 
 
 def conductors_dir() -> Path:
@@ -167,7 +167,7 @@ def conductors_dir() -> Path:
 
 def shipped_conductors() -> tuple[str, ...]:
     """The trained conductors that `conductor` knows by name."""
-    return _weights_in(conductors_dir())
+    return weights_in(conductors_dir())
 
 
 def located_conductor(conductor: str, folder: Path) -> str:
@@ -182,7 +182,7 @@ def arrangers_dir() -> Path:
 
 def shipped_arrangers() -> tuple[str, ...]:
     """The trained arrangers that `arranger` knows by name."""
-    return _weights_in(arrangers_dir())
+    return weights_in(arrangers_dir())
 
 
 def located_arranger(arranger: str, folder: Path) -> str:
@@ -217,7 +217,7 @@ def located_voice(voice: str, folder: Path) -> str:
     return _located(voice, (*BUILT_IN_VOICES, *shipped_voices()), folder)
 
 
-def _weights_in(folder: Path) -> tuple[str, ...]:
+def weights_in(folder: Path) -> tuple[str, ...]:
     """The names of the weights that lie in a folder."""
     return tuple(sorted(path.stem for path in folder.glob("*.safetensors")))
 

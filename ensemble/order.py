@@ -10,7 +10,7 @@ from ensemble.conduct.models import desk_sha256
 from ensemble.config import BandSettings, Settings, load_band, located_arranger, located_voice
 from ensemble.listen.overrides import Overrides
 from ensemble.plan import Extension, Manifest, RenderPlan
-from ensemble.play.checkpoint import weights_sha256
+from ensemble.play.checkpoint import VOICE
 
 DEFAULT_BAND = "rock"
 DEFAULT_RATE = 48_000
@@ -90,5 +90,5 @@ def weights_of(settings: BandSettings) -> dict[str, str]:
     Raises:
         EnsembleError: one cannot be read.
     """
-    weights = {follower.name: digest for follower in settings.followers if (digest := weights_sha256(follower.voice))}
+    weights = {follower.name: digest for follower in settings.followers if (digest := VOICE.sha256_of(follower.voice))}
     return weights | desk_sha256(settings)

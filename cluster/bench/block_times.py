@@ -14,13 +14,13 @@ from ensemble import demo
 from ensemble.audio.files import prepare_leader, read_clip
 from ensemble.band import Band
 from ensemble.clock import FRAME_RATE_HZ, QUANTUM_FRAMES, Block
-from ensemble.conduct.models import conductor_sha256
+from ensemble.conduct.conductor_file import CONDUCTOR
 from ensemble.config import BandSettings, FollowerSettings
 from ensemble.lead import Lead
 from ensemble.listen.listener import Listener, at_analysis_rate
 from ensemble.perform import Pace, Recorder, perform
 from ensemble.plan import RenderPlan
-from ensemble.play.checkpoint import weights_sha256
+from ensemble.play.checkpoint import VOICE
 from ensemble.threads import one_thread
 from ensemble.types import AudioClip
 
@@ -54,8 +54,8 @@ def leader(seconds: float, *, is_heard: bool = True) -> Lead:
 def plan_for(lead: Lead, num_instruments: int) -> RenderPlan:
     """The first so many of `FOLLOWERS`, under the learned conductor."""
     band = BandSettings(name="bench", followers=FOLLOWERS[:num_instruments], conductor="learned")
-    digests = {one.name: weights_sha256(one.voice) for one in band.followers}
-    digests["conductor"] = conductor_sha256(band.conductor)
+    digests = {one.name: VOICE.sha256_of(one.voice) for one in band.followers}
+    digests["conductor"] = CONDUCTOR.sha256_of(band.conductor)
     weights = {name: digest for name, digest in digests.items() if digest}
     return RenderPlan(
         leader_sha256=lead.clip.digest, sample_rate=RATE, seed=0, band=band, tail_s=0.0, weights_sha256=weights

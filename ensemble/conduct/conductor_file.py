@@ -6,23 +6,20 @@ The card says what the network reads and answers, whom it has met, what it learn
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
-from safetensors.numpy import save
 
 from ensemble.conduct.features import NUM_METRE, NUM_ROWS
 from ensemble.conduct.summary import NUM_SUMMARY
-from ensemble.config import Settings
+from ensemble.config import LEADER_GAIN, conductors_dir
 from ensemble.errors import ConductorError
 from ensemble.instruments import CATALOGUE
-from ensemble.types import DRUM_CLASSES, FloatArray
-from ensemble.weights import bytes_of, check_shapes, read_with_card, write_with_card
+from ensemble.types import DRUM_CLASSES
+from ensemble.weights import Card, Format, Weights
 
 FORMAT_VERSION = 2
 QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
@@ -31,7 +28,7 @@ FAMILIES = ("plucked", "bowed", "blown", "keyed", "drums")
 ROLES = ("bass", "pad", "counter", "double", "drums", "transform")
 
 
-class ConductorCard(Settings):
+class ConductorCard(Card):
     """What stands beside the weights."""
 
     format_version: int = FORMAT_VERSION
@@ -51,28 +48,18 @@ class ConductorCard(Settings):
     """How each instrument's loudness usually lay against the leader's in its music, and each family's."""
     margin_db: tuple[float, float] = (0.0, 0.0)
     """By which the 10 % and the 90 % line are moved outwards so that four fifths of the held-out music lie between."""
-    training_data: str = ""
-    licence: str = ""
     couples: tuple[str, ...] = ()
     does_not_couple: tuple[str, ...] = ()
     held_out_sha256: dict[str, str] = {}
     """Pieces that were never trained on, frozen before training: digests by set and piece."""
-    training_minutes: float = 0.0
-    """Of CPU time."""
-    recipe: str = ""
-    command: str = ""
-    metrics: dict[str, Any] = {}
-    known_faults: tuple[str, ...] = ()
     storage: Literal["float32", "float16"] = "float16"
-    weights_sha256: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConductorWeights:
-    """A card, and its tensors by name, float32."""
-
-    card: ConductorCard
-    tensors: dict[str, FloatArray]
+ConductorWeights = Weights[ConductorCard]
+CONDUCTOR = Format(
+    name="a conductor", card=ConductorCard, version=FORMAT_VERSION, error=ConductorError, built_in=(LEADER_GAIN,),
+    folder=conductors_dir(),
+)  # fmt: skip
 
 
 def seat_of(card: ConductorCard, instrument: str, role: str) -> NDArray[np.int64]:
@@ -128,17 +115,7 @@ def save_conductor(path: str | Path, conductor: ConductorWeights) -> ConductorCa
     Raises:
         ConductorError: the tensors are not those of the card, or there is no room; then nothing has changed.
     """
-    path = Path(path)
-    check_name(path)
-    _check_tensors(path, conductor)
-    kind = np.dtype(conductor.card.storage)
-    weights = save({name: np.ascontiguousarray(tensor, kind) for name, tensor in sorted(conductor.tensors.items())})
-    card = conductor.card.model_copy(update={"weights_sha256": hashlib.sha256(weights).hexdigest()})
-    try:
-        write_with_card(path, weights, card.model_dump_json(indent=2))
-    except OSError as error:
-        raise ConductorError(str(path), f"cannot be written ({error.strerror})", "make room, then try again") from error
-    return card
+    return CONDUCTOR.write(Path(path), conductor, _check)
 
 
 def load_conductor(path: str | Path) -> ConductorWeights:
@@ -148,38 +125,13 @@ def load_conductor(path: str | Path) -> ConductorWeights:
         ConductorError: a file is missing or of another kind or version, the digest is wrong, tensors are missing,
             misshapen or not finite.
     """
-    path = Path(path)
-    check_name(path)
-    card, tensors = read_with_card(path, ConductorCard, "conductor", FORMAT_VERSION, ConductorError)
-    conductor = ConductorWeights(card=card, tensors=tensors)
-    _check_tensors(path, conductor)
-    return conductor
+    return CONDUCTOR.read(Path(path), _check)
 
 
-def check_name(path: Path) -> None:
-    """Refuse a file that is not named like a conductor.
-
-    Raises:
-        ConductorError: it does not end in `.safetensors`.
-    """
-    if path.suffix != ".safetensors":
-        cure = "say leader-gain or learned, or name a .safetensors file with its card"
-        raise ConductorError(str(path), "is not a conductor", cure)
-
-
-def read_bytes(path: Path) -> bytes:
-    """A file's content.
-
-    Raises:
-        ConductorError: it cannot be read.
-    """
-    return bytes_of(path, "conductor", ConductorError)
-
-
-def _check_tensors(path: Path, conductor: ConductorWeights) -> None:
+def _check(path: Path, conductor: ConductorWeights) -> None:
     """Refuse weights that are not exactly those of the card, or not finite."""
-    card, tensors = conductor.card, conductor.tensors
+    card = conductor.card
     if card.num_rows != NUM_ROWS or card.width % (2 * card.heads):
         problem = f"reads {card.num_rows} rows with {card.heads} heads in a width of {card.width}"
         raise ConductorError(str(path), problem, f"this release gives {NUM_ROWS}, and heads of an even width")
-    check_shapes(path, tensors, tensor_shapes(card), "a conductor", ConductorError)
+    CONDUCTOR.check_shapes(path, conductor.tensors, tensor_shapes(card))

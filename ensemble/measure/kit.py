@@ -21,13 +21,12 @@ from numpy.typing import NDArray
 from ensemble.clock import FRAME_RATE_HZ, seams
 from ensemble.measure.clicks import click_ratio
 from ensemble.play.fitted_kit import FittedKit
-from ensemble.play.kit_file import load_kit
+from ensemble.play.kit_file import load_kit, save_kit
 from ensemble.play.noise import noise_key
 from ensemble.play.percussion import PercussionPlayer, Strokes
 from ensemble.play.strokes import MADE_AT_HZ, NUM_VARIANTS, VELOCITY_STEPS
 from ensemble.play.strokes import stroke as formula_stroke
 from ensemble.threads import one_thread
-from ensemble.train.kit import save_kit
 from ensemble.train.kit_hits import ENERGY_S, FITTED, HELD_OUT, RecordedHit, read_hits
 from ensemble.train.losses import multi_scale_distance
 from ensemble.types import DRUM_CLASSES, Cue, DrumClass, FloatArray, Hit

@@ -14,7 +14,7 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
-from ensemble.play.kit_file import NUM_KNOTS, NUM_NOISE_BANDS, TRANSIENT_SAMPLES, KitWeights
+from ensemble.play.kit_file import NUM_KNOTS, NUM_NOISE_BANDS, TRANSIENT_SAMPLES, KitWeights, tensors_of
 from ensemble.play.kit_kernels import add_enveloped, add_modes
 from ensemble.play.noise import WHITE_POWER, noise_key, white_noise
 from ensemble.play.strokes import MADE_AT_HZ, VELOCITY_STEPS, band_limited
@@ -57,7 +57,7 @@ class FittedDrum:
     def __init__(self, drum: DrumClass, weights: KitWeights) -> None:
         self._name = drum
         self.num_samples = round(weights.card.drums[drum].duration_s * MADE_AT_HZ)
-        self._of = {name: tensor.astype(np.float64) for name, tensor in weights.of(drum).items()}
+        self._of = {name: tensor.astype(np.float64) for name, tensor in tensors_of(weights, drum).items()}
 
     def made(self, velocity: float, variant: int) -> Array:
         """A stroke at 48 kHz.

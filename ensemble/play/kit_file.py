@@ -6,20 +6,16 @@ float32; `tensor_shapes` lists them. Layers share the modes' frequencies; everyt
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
-from pydantic import Field, ValidationError
-from safetensors import SafetensorError
-from safetensors.numpy import load
+from pydantic import Field
 
-from ensemble.config import Settings, first_complaint
+from ensemble.config import BUILT_IN_VOICES, Settings, voices_dir
 from ensemble.errors import VoiceError
-from ensemble.play.checkpoint import weights_sha256
 from ensemble.types import DRUM_CLASSES, DrumClass, FloatArray
+from ensemble.weights import Card, Format, Weights
 
 KIT_FORMAT_VERSION = 1
 NUM_NOISE_BANDS = 32
@@ -39,7 +35,7 @@ class DrumCard(Settings):
     """The recordings it was fitted to, one per layer."""
 
 
-class KitCard(Settings):
+class KitCard(Card):
     """What stands beside the numbers."""
 
     kind: Literal["kit"] = "kit"
@@ -50,29 +46,21 @@ class KitCard(Settings):
     """In Hz. The kit plays at every rate."""
     training_data: str
     licence: str
-    training_minutes: float = 0.0
-    """Of CPU time."""
-    recipe: str = ""
-    command: str = ""
-    """What fitted it."""
     metrics: dict[str, float] = {}
     baselines: dict[str, dict[str, float]] = {}
     """The spectral distance of what it must beat, by drum."""
-    known_faults: tuple[str, ...] = ()
-    weights_sha256: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KitWeights:
-    """A card, and the drums' tensors by name, float32."""
+def _stranger(card: dict[str, Any]) -> tuple[str, str] | None:
+    is_kit = card.get("kind") == "kit"
+    return None if is_kit else ("is no drum kit's card", "drums play naive, drums, or a kit of `train kit`")
 
-    card: KitCard
-    tensors: dict[str, FloatArray]
 
-    def of(self, drum: DrumClass) -> dict[str, FloatArray]:
-        """One drum's tensors, without its name."""
-        first = f"{drum}/"
-        return {name.removeprefix(first): tensor for name, tensor in self.tensors.items() if name.startswith(first)}
+KitWeights = Weights[KitCard]
+KIT = Format(
+    name="a kit", card=KitCard, version=KIT_FORMAT_VERSION, error=VoiceError, built_in=BUILT_IN_VOICES,
+    folder=voices_dir(), stranger=_stranger,
+)  # fmt: skip
 
 
 def tensor_shapes(card: KitCard) -> dict[str, tuple[int, ...]]:
@@ -106,6 +94,18 @@ def tensor_shapes(card: KitCard) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
+def save_kit(path: Path, kit: KitWeights) -> KitCard:
+    """Write a kit and its card.
+
+    Returns:
+        The card as written, with the digest.
+
+    Raises:
+        VoiceError: the numbers are not those of the card, or there is no room; then nothing has changed.
+    """
+    return KIT.write(path, kit, _check)
+
+
 def load_kit(path: str | Path) -> KitWeights:
     """Read and check a kit.
 
@@ -113,38 +113,22 @@ def load_kit(path: str | Path) -> KitWeights:
         VoiceError: a file is missing or of another kind or version, the digest is wrong, a drum is missing, or a tensor
             is missing, misshapen or out of range.
     """
-    path = Path(path)
-    digest = weights_sha256(str(path))
-    card = _read_card(path.with_suffix(".json"))
-    if digest != card.weights_sha256:
-        raise VoiceError(str(path), "is not the file its card was written for (sha256 differs)", "fetch both again")
-    try:
-        tensors = load(path.read_bytes())
-    except (SafetensorError, KeyError, ValueError, OSError) as error:
-        raise VoiceError(str(path), f"is not a safetensors file ({error})", "fit the kit again") from error
-    kit = KitWeights(card=card, tensors=tensors)
-    check_kit(path, kit)
-    return kit
+    return KIT.read(Path(path), _check)
 
 
-def check_kit(path: Path, kit: KitWeights) -> None:
-    """Refuse numbers that are not exactly those of the card, or that no drum has.
+def tensors_of(kit: KitWeights, drum: DrumClass) -> dict[str, FloatArray]:
+    """One drum's tensors, without its name."""
+    first = f"{drum}/"
+    return {name.removeprefix(first): tensor for name, tensor in kit.tensors.items() if name.startswith(first)}
 
-    Raises:
-        VoiceError: says which.
-    """
+
+def _check(path: Path, kit: KitWeights) -> None:
+    """Refuse numbers that are not exactly those of the card, or that no drum has."""
     absent = [drum for drum in DRUM_CLASSES if drum not in kit.card.drums]
     if absent:
         raise VoiceError(str(path), f"has no {absent[0]}", f"a kit has {', '.join(DRUM_CLASSES)}")
-    wanted = tensor_shapes(kit.card)
-    for name in sorted(wanted.keys() ^ kit.tensors.keys()):
-        problem = "is missing" if name in wanted else "is not part of a kit"
-        raise VoiceError(str(path), f"tensor {name} {problem}", "fit the kit again")
-    for name, shape in wanted.items():
-        tensor = kit.tensors[name]
-        if tensor.shape != shape or tensor.dtype != np.float32:
-            found = f"{tensor.dtype} {list(tensor.shape)}"
-            raise VoiceError(str(path), f"tensor {name} is {found}", f"it must be float32 {list(shape)}")
+    KIT.check_shapes(path, kit.tensors, tensor_shapes(kit.card))
+    for name, tensor in kit.tensors.items():
         low, high = _RANGES[name.split("/")[1]]
         if not ((tensor >= low) & (tensor <= high)).all():
             raise VoiceError(str(path), f"tensor {name} leaves {low:g}..{high:g}", "fit the kit again")
@@ -169,22 +153,3 @@ _RANGES: dict[str, tuple[float, float]] = {
     "transient": (-10.0, 10.0),
 }
 """What is finite and what a drum can do, by tensor."""
-
-
-def _read_card(path: Path) -> KitCard:
-    try:
-        document = json.loads(path.read_bytes())
-    except OSError as error:
-        raise VoiceError(str(path), f"cannot be read ({error.strerror})", "check the kit's path") from error
-    except (ValueError, RecursionError) as error:
-        raise VoiceError(str(path), "is not JSON", "fetch the kit's card again") from error
-    if not isinstance(document, dict) or document.get("kind") != "kit":
-        raise VoiceError(str(path), "is no drum kit's card", "drums play naive, drums, or a kit of `train kit`")
-    if document.get("format_version") != KIT_FORMAT_VERSION:
-        version = document.get("format_version")
-        raise VoiceError(str(path), f"is of kit format {version}", f"this release plays format {KIT_FORMAT_VERSION}")
-    try:
-        return KitCard.model_validate(document)
-    except ValidationError as error:
-        place, problem = first_complaint(error)
-        raise VoiceError(str(path), f"{place}: {problem}", "fetch the kit's card again") from error

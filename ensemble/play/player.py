@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ensemble.config import BUILT_IN_VOICES, FollowerSettings
 from ensemble.errors import ConfigError
-from ensemble.play.checkpoint import VoiceWeights, load_voice, voice_path
+from ensemble.play.checkpoint import VOICE, VoiceWeights, load_voice
 from ensemble.play.controls import Voice
 from ensemble.play.fitted_kit import FittedKit
 from ensemble.play.gru import NeuralVoice
@@ -42,7 +42,7 @@ def make_player(follower: FollowerSettings, sample_rate: int, seed: int) -> Play
 def _kit(follower: FollowerSettings) -> Strokes:
     if follower.voice in BUILT_IN_VOICES:  # no weights to draw: a seeded kit is the formula's
         return formula_stroke
-    return FittedKit(load_kit(voice_path(follower.voice))).stroke
+    return FittedKit(load_kit(VOICE.path_of(follower.voice))).stroke
 
 
 def _on_kernels(follower: FollowerSettings, seed: int) -> tuple[Voice, Synthesizer]:
@@ -63,4 +63,4 @@ def _on_torch(follower: FollowerSettings, seed: int) -> tuple[Voice, Synthesizer
 def _weights(follower: FollowerSettings, seed: int) -> VoiceWeights:
     if follower.voice == "seeded":
         return seeded_voice(seed, follower.instrument)
-    return load_voice(voice_path(follower.voice))
+    return load_voice(VOICE.path_of(follower.voice))

@@ -5,24 +5,21 @@ Nothing is drawn at random and nothing descends a gradient, so the same recordin
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.numpy import save
 
 from ensemble.errors import OutputError
-from ensemble.play.kit_file import TRANSIENT_SAMPLES, DrumCard, KitCard, KitWeights, check_kit
+from ensemble.play.kit_file import TRANSIENT_SAMPLES, DrumCard, KitCard, KitWeights, save_kit
 from ensemble.play.strokes import MADE_AT_HZ
 from ensemble.threads import one_thread
 from ensemble.train.kit_hits import FITTED, HARD_VELOCITY, TILT_PAIRS, RecordedHit, check_licences, read_hits
 from ensemble.train.kit_levels import balanced, pivot_hz, tilt_db
 from ensemble.train.kit_modes import ModeLimits, find_modes
 from ensemble.train.kit_noise import noise_levels_db
-from ensemble.train.writing import write_atomically
 from ensemble.types import DRUM_CLASSES, DrumClass, FloatArray
 
 Array = NDArray[np.float64]
@@ -112,24 +109,6 @@ def fit_kit(
         kit = balanced(KitWeights(card=card, tensors=tensors))
     card = card.model_copy(update={"training_minutes": round((time.process_time() - began) / 60.0, 2)})
     return save_kit(out, KitWeights(card=card, tensors=kit.tensors))
-
-
-def save_kit(path: Path, kit: KitWeights) -> KitCard:
-    """Write a kit and its card.
-
-    Returns:
-        The card as written, with the digest.
-
-    Raises:
-        VoiceError: the numbers are not those of the card.
-        OutputError: there is no room.
-    """
-    check_kit(path, kit)
-    content = save({name: kit.tensors[name] for name in sorted(kit.tensors)})
-    card = kit.card.model_copy(update={"weights_sha256": hashlib.sha256(content).hexdigest()})
-    write_atomically(path, content, "make room, then fit again")
-    write_atomically(path.with_suffix(".json"), card.model_dump_json(indent=2).encode() + b"\n", "make room")
-    return card
 
 
 def fit_drum(

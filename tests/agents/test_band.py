@@ -25,7 +25,7 @@ from ensemble.errors import ArrangerError, BandError, ConductorError, DeadlineEr
 from ensemble.lead import Lead, extend
 from ensemble.perform import Pace, Performance, perform
 from ensemble.plan import RenderPlan
-from ensemble.play.checkpoint import weights_sha256
+from ensemble.play.checkpoint import VOICE
 from ensemble.takes import ExtendedLead, Take
 from ensemble.types import AudioClip, Heard, Stem
 
@@ -33,7 +33,7 @@ BLOCKS = (1, 7, 100, 999)
 
 
 def plan_for(leader: AudioClip, band: BandSettings) -> RenderPlan:
-    digests = {one.name: weights_sha256(one.voice) for one in band.followers if Path(one.voice).suffix == ""}
+    digests = {one.name: VOICE.sha256_of(one.voice) for one in band.followers if Path(one.voice).suffix == ""}
     digests |= desk_sha256(band)
     return RenderPlan(
         leader_sha256=leader.digest, sample_rate=leader.sample_rate, seed=5, band=band, tail_s=0.5,
@@ -329,7 +329,7 @@ def test_a_voice_that_cannot_be_used_is_named_and_nobody_waits(
     (tmp_path / "voice.safetensors").write_bytes(b"not tensors")
     voice = str(tmp_path / "voice.safetensors")
     band = load_band("quartet").with_voice(voice)
-    strings = dict.fromkeys(("violin", "viola", "cello"), weights_sha256(voice))
+    strings = dict.fromkeys(("violin", "viola", "cello"), VOICE.sha256_of(voice))
     digests = desk_sha256(band) | strings
     plan = plan_for(short_leader, band).model_copy(update={"weights_sha256": digests})
     with pytest.raises(VoiceError, match=r"voice\.json: cannot be read"):

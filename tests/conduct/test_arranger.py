@@ -25,7 +25,7 @@ from ensemble.conduct.arranger_features import (
     line_of,
     memory_of,
 )
-from ensemble.conduct.arranger_file import ArrangerCard, arranger_path, load_arranger, save_arranger
+from ensemble.conduct.arranger_file import ARRANGER, ArrangerCard, load_arranger, save_arranger
 from ensemble.conduct.conductor import Conductor
 from ensemble.conduct.grid import LOOK_AHEAD_BEATS, grid_of
 from ensemble.conduct.harmony import tones
@@ -47,7 +47,7 @@ LINES = ("bass", "viola", "violin")
 
 @pytest.fixture(scope="module")
 def learned() -> Arranger:
-    return Arranger(load_arranger(arranger_path("learned")))
+    return Arranger(load_arranger(ARRANGER.path_of("learned")))
 
 
 def random_arranger(seed: int) -> Arranger:
@@ -66,14 +66,14 @@ def written(heard: Heard, arranger: Arranger | None, seed: int = 3) -> dict[str,
 
 def test_one_is_in_the_box() -> None:
     assert "learned" in shipped_arrangers()
-    card = load_arranger(arranger_path("learned")).card
+    card = load_arranger(ARRANGER.path_of("learned")).card
     assert card.training_data
     assert "Apache-2.0" in card.licence
     assert len(card.known_faults) >= 2
 
 
 def test_numpy_and_torch_are_one_network(learned: Arranger) -> None:
-    weights = load_arranger(arranger_path("learned"))
+    weights = load_arranger(ARRANGER.path_of("learned"))
     network = ArrangerNet(weights.card.hidden)
     network.load_state_dict({name: torch.from_numpy(tensor) for name, tensor in weights.tensors.items()})
     network.eval()
@@ -260,7 +260,7 @@ def test_a_band_names_its_arranger(learned: Arranger) -> None:
     band = BandSettings(name="four", followers=BAND, arranger="learned")
     parts = Conductor(band, seed=3).parts(heard, heard.frames.num_frames)
     assert [of(part).notes for part in parts] == [part.notes for part in written(heard, learned).values()]
-    with pytest.raises(ArrangerError, match="say rules or learned"):
+    with pytest.raises(ArrangerError, match="say one of rules, learned"):
         Conductor(band.model_copy(update={"arranger": "cole-porter"}), seed=3)
 
 
@@ -293,8 +293,8 @@ def damaged(path: Path, how: str) -> None:
 )  # fmt: skip
 def test_a_damaged_file_is_one_line(tmp_path: Path, how: str, said: str) -> None:
     path = tmp_path / "mine.safetensors"
-    save_arranger(path, load_arranger(arranger_path("learned")))
-    assert load_arranger(path).card.weights_sha256 == load_arranger(arranger_path("learned")).card.weights_sha256
+    save_arranger(path, load_arranger(ARRANGER.path_of("learned")))
+    assert load_arranger(path).card.weights_sha256 == load_arranger(ARRANGER.path_of("learned")).card.weights_sha256
     damaged(path, how)
     with pytest.raises(ArrangerError, match=said) as told:
         load_arranger(path)

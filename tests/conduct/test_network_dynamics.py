@@ -11,11 +11,10 @@ from small_conductor import small_conductor
 
 from ensemble.clock import blocks
 from ensemble.conduct.conductor import Conductor
-from ensemble.conduct.conductor_file import load_conductor, save_conductor
+from ensemble.conduct.conductor_file import CONDUCTOR, load_conductor, save_conductor
 from ensemble.conduct.features import NUM_ROWS
 from ensemble.conduct.foretell import foretell_strokes
 from ensemble.conduct.learned import FURTHEST_DB, LearnedDynamics
-from ensemble.conduct.models import conductor_path
 from ensemble.config import BandSettings, FollowerSettings, load_band, shipped_conductors
 from ensemble.errors import ConductorError
 from ensemble.listen.listener import Listener
@@ -148,7 +147,7 @@ def test_strokes_are_foretold_on_the_sixteenths_of_the_leader():
 
 
 def test_an_unknown_conductor_is_refused_with_a_cure(band):
-    with pytest.raises(ConductorError, match="say leader-gain or learned"):
+    with pytest.raises(ConductorError, match="say one of leader-gain, learned"):
         Conductor(band.model_copy(update={"conductor": "karajan"}), seed=0)
 
 
@@ -163,7 +162,7 @@ def test_a_bands_file_may_name_a_conductor_beside_it(tmp_path):
 
 def test_the_shipped_conductor_is_whole_small_and_says_what_it_learned():
     assert shipped_conductors() == ("learned",)
-    path = conductor_path("learned")
+    path = CONDUCTOR.path_of("learned")
     card = load_conductor(path).card
     assert path.stat().st_size < 8e6
     assert sum(tensor.size for tensor in load_conductor(path).tensors.values()) <= 4e6

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 from small_conductor import small_conductor
 
-from ensemble.conduct.conductor_file import ConductorWeights, load_conductor, save_conductor
-from ensemble.conduct.models import conductor_sha256
+from ensemble.conduct.conductor_file import CONDUCTOR, ConductorWeights, load_conductor, save_conductor
 from ensemble.errors import ConductorError
 
 
@@ -25,8 +24,8 @@ def test_what_is_written_is_read(path):
     for name, tensor in small_conductor().tensors.items():
         np.testing.assert_array_equal(read.tensors[name], tensor.astype(np.float16).astype(np.float32))
     assert read.card.balance_db == small_conductor().card.balance_db
-    assert conductor_sha256(str(path)) == read.card.weights_sha256
-    assert conductor_sha256("leader-gain") is None
+    assert CONDUCTOR.sha256_of(str(path)) == read.card.weights_sha256
+    assert CONDUCTOR.sha256_of("leader-gain") is None
 
 
 def test_writing_it_again_gives_the_same_bytes(path, tmp_path):

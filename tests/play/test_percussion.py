@@ -5,7 +5,7 @@ from cues import cut, drum_cue, played, power_db, spectrum
 
 from ensemble.audio.spectra import mel_bands, power_spectra
 from ensemble.clock import SAMPLE_RATES_HZ
-from ensemble.play.checkpoint import voice_path
+from ensemble.play.checkpoint import VOICE
 from ensemble.play.fitted_kit import FittedKit
 from ensemble.play.kit_file import load_kit
 from ensemble.play.percussion import PercussionPlayer, bounded
@@ -20,7 +20,7 @@ def hit(time_s, drum, velocity=1.0, index=0):
 
 @pytest.fixture(scope="module")
 def fitted_stroke():
-    return FittedKit(load_kit(voice_path("drums"))).stroke
+    return FittedKit(load_kit(VOICE.path_of("drums"))).stroke
 
 
 @pytest.fixture(params=["formula", "fitted"])

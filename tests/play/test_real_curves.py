@@ -15,7 +15,7 @@ from ensemble.instruments import instrument
 from ensemble.listen.listener import Listener, at_analysis_rate
 from ensemble.measure.contenders import play
 from ensemble.measure.fidelity import worst_click
-from ensemble.play.checkpoint import load_voice, voice_path
+from ensemble.play.checkpoint import VOICE, load_voice
 from ensemble.play.gru import NeuralVoice
 from ensemble.types import SILENCE_DB, FloatArray
 
@@ -58,7 +58,7 @@ def test_a_real_curve_is_played_without_a_burst_or_a_click(
     if recording not in curves:
         pytest.skip("SKIPPED LOUDLY: espeak-ng is missing (apt install espeak-ng)")
     f0_hz, loudness_db = curves[recording]
-    weights = load_voice(voice_path(voice))
+    weights = load_voice(VOICE.path_of(voice))
     low, high = instrument(weights.card.instrument).range_midi
     sound = play(NeuralVoice(weights), into_range(f0_hz, low, high), loudness_db, RATE)
     assert np.isfinite(sound).all()
