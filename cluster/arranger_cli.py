@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import shlex
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cluster.printing import AsJson, print_json
+from cluster.train_cli import HeldOut
 from ensemble.errors import DataError
 
 if TYPE_CHECKING:
@@ -21,13 +21,6 @@ if TYPE_CHECKING:
 Folder = Annotated[
     Path, typer.Option("--data", help="Multitrack MIDI: a folder of .mid files, or a set of Slakh's layout.")
 ]
-
-
-class HeldOut(StrEnum):
-    """Which pieces."""
-
-    VALID = "valid"
-    TEST = "test"
 
 
 def train_arranger(
