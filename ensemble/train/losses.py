@@ -7,8 +7,9 @@ logarithm (natural).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 import numpy as np
 import torch
@@ -16,6 +17,9 @@ from torch import Tensor
 
 from ensemble.audio.spectra import mel_bands
 from ensemble.train.gradients import add_windows, compare_spectra
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 SCALES = (2048, 1024, 512, 256, 128, 64)
 """Samples per window at 48 kHz; at other rates they last about as long."""
@@ -33,12 +37,17 @@ class Distance(NamedTuple):
     logarithmic: Tensor
 
 
-@cache
+def _kept(make: Callable[P, T]) -> Callable[P, T]:
+    """Keep what was made, for everybody: who measures without gradients may come before who trains."""
+    return cache(torch.inference_mode(mode=False)(make))
+
+
+@_kept
 def _window(size: int, device: torch.device) -> Tensor:
     return torch.hann_window(size, device=device)
 
 
-@cache
+@_kept
 def log_weights(size: int, sample_rate: int, corner_hz: float | None) -> Tensor:
     """1 / (1 + f / corner), scaled to a mean of 1; all ones without a corner.  [bins]"""
     frequency_hz = torch.arange(size // 2 + 1) * (sample_rate / size)
@@ -153,7 +162,7 @@ def multi_scale_loss(
     return linear_weight * distance.linear + distance.logarithmic
 
 
-@cache
+@_kept
 def _mel(sample_rate: int, device: torch.device) -> Tensor:
     bands = mel_bands(MEL_BANDS, MEL_WINDOW, sample_rate, 0.0, sample_rate / 2)
     return torch.from_numpy(bands.T.copy()).to(device)
@@ -171,7 +180,7 @@ def log_mel_distance(samples: Tensor, target: Tensor, sample_rate: int) -> Tenso
     return (heard - wanted).abs().mean()
 
 
-@cache
+@_kept
 def _torchaudio_mel(sample_rate: int, device: torch.device) -> Any:
     from torchaudio.transforms import MelSpectrogram  # type: ignore[import-untyped]
 

@@ -118,3 +118,14 @@ def test_the_weighting_counts_low_frequencies_more():
     ]
     assert share[0] > 1.5
     assert share[1] < 0.8
+
+
+def test_what_was_measured_without_gradients_can_be_learned_from_afterwards():
+    sound = torch.randn(1, 6000)
+    with torch.inference_mode():
+        multi_scale_distance(sound, sound, 12_000)
+    heard = sound.clone().requires_grad_()
+    distance = multi_scale_distance(heard, torch.zeros_like(sound), 12_000)
+    (distance.linear + distance.logarithmic).backward()
+    assert heard.grad is not None
+    assert heard.grad.abs().sum() > 0
