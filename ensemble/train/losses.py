@@ -39,7 +39,8 @@ class Distance(NamedTuple):
 
 def _kept(make: Callable[P, T]) -> Callable[P, T]:
     """Keep what was made, for everybody: who measures without gradients may come before who trains."""
-    return cache(torch.inference_mode(mode=False)(make))
+    kept: Callable[P, T] = cache(torch.inference_mode(mode=False)(make))  # type: ignore[assignment]
+    return kept
 
 
 @_kept
