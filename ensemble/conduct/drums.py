@@ -23,8 +23,8 @@ _BUSIEST = 2.5  # leader's onsets per beat at density 1
 _SOFT_DB, _LOUD_DB = -44.0, -12.0  # leader's level at energy 0 and 1
 _CONTRAST_DB = 30.0  # a fall that takes all energy away, whatever the level
 _TAKES_OVER = 0.12
-_SURE, _SURELY_NOT = 0.5, 0.03
-"""Probability from which a stroke is struck whatever the groove says, and below which none is."""
+_SURE, _SURELY_NOT = 0.6, 0.03
+"""Probability from which a stroke is struck that the groove lacks, and below which one is left out that it has."""
 _CYMBALS: tuple[DrumClass, ...] = ("closed_hat", "open_hat", "ride")
 _ALWAYS: tuple[DrumClass, ...] = ("kick", "snare")
 _RULED: tuple[DrumClass, ...] = (*_ALWAYS, "closed_hat", "ride")
@@ -58,11 +58,11 @@ class _Foretold:
         self.chance[:, cymbals] = np.minimum(self.chance[:, cymbals].sum(axis=1, keepdims=True), 1.0)
 
     def velocity(self, sixteenth: int, drum: DrumClass, written: str) -> float:
-        """How hard to strike, 0 for not at all, where a groove has written this sign."""
+        """How hard to strike, 0 for not at all, where a groove has written this sign; its accents stay its own."""
         at = sixteenth, DRUM_CLASSES.index(drum)
         if drum in _RULED and self.chance[at] < _SURELY_NOT:
             return 0.0
-        if drum in _RULED and self.chance[at] >= _SURE:
+        if drum in _RULED and self.chance[at] >= _SURE and written == "-":
             return float(self.strength[at])
         return STRENGTH.get(written, 0.0)
 
