@@ -14,9 +14,9 @@ from cluster.train_cli import HeldOut
 from ensemble.errors import DataError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from cluster.monitor import Monitor
-    from ensemble.data.takes import Split
-    from ensemble.train.arranger_material import WrittenPiece
 
 Folder = Annotated[
     Path, typer.Option("--data", help="Multitrack MIDI: a folder of .mid files, or a set of Slakh's layout.")
@@ -41,16 +41,17 @@ def train_arranger(
         from ensemble.conduct.arranger_file import load_arranger
         from ensemble.config import read_settings
         from ensemble.train.arranger_fit import check_empty, fit_arranger
-        from ensemble.train.arranger_material import lessons_of, licence_of
+        from ensemble.train.arranger_material import gather_lessons, licence_of, midi_files
         from ensemble.train.arranger_settings import TrainArrangerSettings
 
         given = {"max_minutes": max_minutes, "max_steps": max_steps}
         settings = read_settings(TrainArrangerSettings, config, "train_arranger.yaml", given)
 
         check_empty(out)
+        files = midi_files(data)
         taught, held_out = (
-            [lesson for piece in _pieces(monitor, data, split) for lesson in lessons_of(piece)]
-            for split in ("train", "valid")
+            gather_lessons([one for one in files if one[2] == split], most, _reading(monitor), monitor.say)
+            for split, most in (("train", settings.most_lessons), ("valid", settings.most_held_out))
         )
 
         def tell(done: float, said: str) -> None:
@@ -87,8 +88,10 @@ def evaluate_arranger(
         from ensemble.conduct.arranger_file import ARRANGER, load_arranger
         from ensemble.measure.arranging import FIGURES
         from ensemble.measure.arranging import evaluate_arranger as run
+        from ensemble.train.arranger_material import midi_files, read_pieces
 
-        pieces = _pieces(monitor, data, split.value)
+        files = [one for one in midi_files(data) if one[2] == split.value]
+        pieces = list(read_pieces(files, _reading(monitor), monitor.say))
         if not pieces:
             raise DataError(str(data), f"has no piece of several parts in the {split.value} split", "name another set")
         figures = run(
@@ -112,9 +115,5 @@ def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
 
 
-def _pieces(monitor: Monitor, data: Path, split: Split) -> list[WrittenPiece]:
-    """The pieces of one split."""
-    from ensemble.train.arranger_material import midi_files, read_pieces
-
-    files = [one for one in midi_files(data) if one[2] == split]
-    return read_pieces(files, lambda done, total: monitor.progress("reading", done, total), monitor.say)
+def _reading(monitor: Monitor) -> Callable[[int, int], None]:
+    return lambda done, total: monitor.progress("reading", done, total)

@@ -6,6 +6,7 @@ plays. A leader is heard as a perfect recording of its top line would be.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -96,18 +97,33 @@ def licence_of(root: Path) -> str:
     return f"that of the MIDI files in {root.absolute().name}"
 
 
+def gather_lessons(
+    files: Sequence[tuple[str, Path, Split]], most: int, on_read: OnRead | None = None,
+    on_left_out: Callable[[str], None] | None = None,
+) -> list[Lesson]:  # fmt: skip
+    """The lessons of many files, each forgotten before the next is read.
+
+    Args:
+        files: see `midi_files`.
+        most: lessons altogether; each file has an equal share of them, and gives one at least.
+        on_read: see `read_pieces`.
+        on_left_out: see `read_pieces`.
+    """
+    share = max(most // max(len(files), 1), 1)
+    return [lesson for piece in read_pieces(files, on_read, on_left_out) for lesson in lessons_of(piece, share)]
+
+
 def read_pieces(
     files: Sequence[tuple[str, Path, Split]], on_read: OnRead | None = None,
     on_left_out: Callable[[str], None] | None = None,
-) -> list[WrittenPiece]:  # fmt: skip
-    """Read every file that has two pitched parts whose instruments are known; others are left out, and it is said why.
+) -> Iterator[WrittenPiece]:  # fmt: skip
+    """Read file after file that has two pitched parts whose instruments are known; others are left out, and why is said.
 
     Args:
         files: see `midi_files`.
         on_read: told how many were read, and of how many.
         on_left_out: told in a sentence which is left out, and why.
     """
-    pieces = []
     for done, (name, path, _) in enumerate(files):
         reason = "it has no two pitched parts of known instruments"
         piece = None
@@ -116,12 +132,11 @@ def read_pieces(
         except DataError as error:
             reason = error.problem
         if piece is not None:
-            pieces.append(piece)
+            yield piece
         elif on_left_out is not None:
             on_left_out(f"{printable(path)} is left out: {reason}")
         if on_read is not None:
             on_read(done + 1, len(files))
-    return pieces
 
 
 def read_piece(name: str, path: Path) -> WrittenPiece | None:
@@ -149,13 +164,18 @@ def read_piece(name: str, path: Path) -> WrittenPiece | None:
     return WrittenPiece(name=name, parts=tuple(parts))
 
 
-def lessons_of(piece: WrittenPiece) -> Iterator[Lesson]:
-    """Every pair of a leader and another part."""
+def lessons_of(piece: WrittenPiece, most: int | None = None) -> Iterator[Lesson]:
+    """Every pair of a leader and another part; so many at most, an arbitrary but fixed choice."""
+    pairs = [(leading.name, part.name) for leading in piece.parts for part in piece.parts if part is not leading]
+    pairs.sort(key=lambda pair: hashlib.sha256("/".join((piece.name, *pair)).encode()).digest())
+    wanted = set(pairs[:most])
     for leading in piece.parts:
+        if not any(leader == leading.name for leader, _ in wanted):
+            continue
         grid = grid_of(leading.heard)
         leader = listen_to(leading.heard, grid)
         for part in piece.parts:
-            if part is leading:
+            if (leading.name, part.name) not in wanted:
                 continue
             spec = CATALOGUE[part.instrument]
             centre = sum(spec.range_midi) / 2

@@ -26,3 +26,7 @@ class TrainArrangerSettings(Settings):
     """Between tries on what is held out."""
     patience: int = Field(default=10, ge=1)
     """Tries without improvement."""
+    most_lessons: int = Field(default=6000, ge=1)
+    """Pairs of a leader and another part that are kept in memory, four minutes of each in about 0.4 MB."""
+    most_held_out: int = Field(default=400, ge=1)
+    """Of them, to try on."""

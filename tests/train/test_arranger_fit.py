@@ -17,7 +17,7 @@ from ensemble.conduct.arranger_file import load_arranger
 from ensemble.errors import DataError, OutputError
 from ensemble.measure.arranging import FIGURES, evaluate_arranger
 from ensemble.train.arranger_fit import NOT_ASKED, crop_of, fit_arranger
-from ensemble.train.arranger_material import lessons_of, midi_files, read_piece, read_pieces
+from ensemble.train.arranger_material import gather_lessons, lessons_of, midi_files, read_piece, read_pieces
 from ensemble.train.arranger_settings import TrainArrangerSettings
 
 ROOT = Path(__file__).parents[2]
@@ -107,15 +107,18 @@ def test_crops_ask_for_the_tones_of_strokes_alone(songs: Path) -> None:
             assert (crop.tones[asked] == 0).all()
 
 
+def test_of_many_files_each_gives_its_share_and_always_the_same(songs: Path) -> None:
+    files = midi_files(songs)
+    whole, some, again, least = (gather_lessons(files, most) for most in (10_000, 2 * len(files), 2 * len(files), 1))
+    assert (len(whole), len(some), len(least)) == (6 * len(files), 2 * len(files), len(files))
+    assert [lesson.inputs.tobytes() for lesson in some] == [lesson.inputs.tobytes() for lesson in again]
+    assert {lesson.kind for lesson in some} == {"bass", "line", "chords"}
+
+
 @pytest.fixture(scope="module")
 def trained(songs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     taught, held_out = (
-        [
-            lesson
-            for piece in read_pieces([one for one in midi_files(songs) if one[2] == split])
-            for lesson in lessons_of(piece)
-        ]
-        for split in ("train", "valid")
+        gather_lessons([one for one in midi_files(songs) if one[2] == split], 1000) for split in ("train", "valid")
     )
     settings = TrainArrangerSettings(hidden=24, max_steps=200, audit_steps=50, batch_size=8, crop_steps=48, dropout=0.0)
     out = tmp_path_factory.mktemp("run")
@@ -132,7 +135,7 @@ def test_it_learns_what_everybody_did(trained: Path, songs: Path) -> None:
     assert weights.card.kinds == ("bass", "chords", "line")
     assert weights.card.metrics["action_nats"] < 0.15
     assert (trained.parent / "curve.csv").read_text().startswith("step,minutes,action_nats,tone_nats\n50,")
-    unseen = read_pieces([one for one in midi_files(songs) if one[2] == "test"])
+    unseen = list(read_pieces([one for one in midi_files(songs) if one[2] == "test"]))
     figures = evaluate_arranger(Arranger(weights), unseen)
     assert set(figures["difference"]) == set(FIGURES)
     learned, rules, true = (figures[who] for who in ("learned", "rules", "true"))
@@ -174,7 +177,7 @@ def test_bad_music_is_left_out_or_one_line(tmp_path: Path) -> None:
     write_song(tmp_path / "alone.mid", parts=("flute",))
     write_song(tmp_path / "unknown.mid", parts=("flute", "theremin"))
     said: list[str] = []
-    assert read_pieces(midi_files(tmp_path), None, said.append) == []
+    assert list(read_pieces(midi_files(tmp_path), None, said.append)) == []
     assert len(said) == 4
     assert sum("no two pitched parts" in one for one in said) == 3
     done = ensemble("evaluate", "arranger", "--data", tmp_path)
