@@ -117,7 +117,7 @@ def read_pieces(
     files: Sequence[tuple[str, Path, Split]], on_read: OnRead | None = None,
     on_left_out: Callable[[str], None] | None = None,
 ) -> Iterator[WrittenPiece]:  # fmt: skip
-    """Read file after file that has two pitched parts whose instruments are known; others are left out, and why is said.
+    """Read file after file; those without two pitched parts of known instruments are left out, and it is said why.
 
     Args:
         files: see `midi_files`.
