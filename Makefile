@@ -2,7 +2,6 @@
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
-PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 
 .PHONY: demo test check bench clean
 .DEFAULT_GOAL := demo
@@ -17,13 +16,14 @@ demo: $(VENV)/.installed
 	$(BIN)/ensemble render --out demo-out --force --extend 12 --top-k 2
 
 test: $(VENV)/.installed
-	$(PYTEST)
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not alone'
+	$(BIN)/python -m pytest -m alone
 
 check: $(VENV)/.installed
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(PYTEST)
+	$(MAKE) test
 
 bench: $(VENV)/.installed
 	$(BIN)/ensemble bench

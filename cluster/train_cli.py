@@ -21,6 +21,13 @@ Data = Annotated[Path, typer.Option("--data", help="A data set: what `data compo
 
 
 class HeldOut(StrEnum):
+    """The splits that were not learned from."""
+
+    VALID = "valid"
+    TEST = "test"
+
+
+class AnySplit(StrEnum):
     """The splits; a voice has seen the first."""
 
     TRAIN = "train"
@@ -95,7 +102,7 @@ def _teller(monitor: Any, instrument: str) -> Any:
 def evaluate_player(
     voices: Annotated[list[Path], typer.Argument(metavar="VOICE...", help="Trained voices (.safetensors).")],
     data: Data,
-    split: Annotated[HeldOut, typer.Option(help="Which pieces.")] = HeldOut.TEST,
+    split: Annotated[AnySplit, typer.Option(help="Which pieces.")] = AnySplit.TEST,
     pieces: Annotated[int, typer.Option(min=1, help="At most so many pieces per voice.")] = 12,
     pictures: Annotated[Path | None, typer.Option(help="A folder for spectrograms, side by side.")] = None,
     as_json: AsJson = False,

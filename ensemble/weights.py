@@ -133,7 +133,9 @@ class Format(Generic[C]):
         try:
             _write_together({path: content, path.with_suffix(".json"): card.model_dump_json(indent=2).encode() + b"\n"})
         except OSError as full:
-            raise self.error(str(path), f"cannot be written ({full.strerror})", "make room, then try again") from full
+            raise self.error(
+                str(path), f"cannot be written ({full.strerror})", "make room there, or name another place"
+            ) from full
         return card
 
     def check_shapes(self, path: Path, tensors: dict[str, FloatArray], wanted: Shapes) -> None:
@@ -185,7 +187,7 @@ class Format(Generic[C]):
 
 
 def _write_together(files: dict[Path, bytes]) -> None:
-    """Replace all these files, or none of them.
+    """Replace all these files; a pair of which only one could be is told by the digest on the card.
 
     Raises:
         OSError: they cannot be written; what was there is unharmed.
@@ -193,7 +195,11 @@ def _write_together(files: dict[Path, bytes]) -> None:
     asides = {file: file.with_name(file.name + ".part") for file in files}
     try:
         for file, content in files.items():
-            asides[file].write_bytes(content)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with asides[file].open("wb") as opened:
+                opened.write(content)
+                opened.flush()
+                os.fsync(opened.fileno())
         for file in files:
             os.replace(asides[file], file)  # noqa: PTH105  atomic: a full disk leaves what was there
     except OSError:

@@ -1,4 +1,4 @@
-"""Shared fixtures: recordings to follow, plans to play, and one local Ray for the whole run."""
+"""Shared fixtures: recordings to follow, plans to play, and one local Ray for all files of a process."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def short_leader_file(short_leader: AudioClip, tmp_path_factory: pytest.TempPath
 
 @pytest.fixture(scope="session")
 def local_ray() -> Iterator[None]:
-    """One Ray for every test that needs one: two clusters on a machine mix up."""
+    """One Ray for every test of this process that needs one; its ports and its folder are its own."""
     from cluster.session import local_ray as session
 
     with session(num_cpus=2):

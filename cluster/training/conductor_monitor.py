@@ -33,14 +33,17 @@ def _show(figures: dict[str, Any]) -> None:
         shapes.add_row(name.replace("_", " "), *("-" if number is None else f"{number:.2f}" for number in numbers))
     OUT.print(shapes)
     if strokes := figures["strokes"]:
-        low, high = strokes["written_gain_interval"]
         OUT.print(
             f"strokes on the sixteenths: log loss {strokes['log_loss']:.3f} against {strokes['habit_log_loss']:.3f} of "
-            f"habit, F1 {strokes['f1']:.2f} against {strokes['habit_f1']:.2f}; kick, snare and cymbal as written: F1 "
-            f"{strokes['written_f1']:.2f} against {strokes['groove_f1']:.2f} of grooves alone, better by {low:.2f} to "
-            f"{high:.2f} (95 %)",
+            f"habit, F1 {strokes['f1']:.2f} against {strokes['habit_f1']:.2f}",
             markup=False,
         )
+        drums = Table("drums as written, F1", *strokes["written_f1"], box=None, pad_edge=False)
+        for who, name in (("by what is foretold", "written_f1"), ("grooves alone", "groove_f1")):
+            drums.add_row(who, *(f"{one:.3f}" for one in strokes[name].values()))
+        OUT.print(drums)
+        low, high = strokes["written_gain_interval"]
+        OUT.print(f"{strokes['changed']:.1%} of the strokes changed; gain {low:.3f} to {high:.3f} (95 %)", markup=False)
     low, high = figures["gain_interval"]
     closed = "no ceiling" if figures["gap_closed"] is None else f"{figures['gap_closed']:.0%} of the gap to the ceiling"
     OUT.print(

@@ -1,6 +1,6 @@
 """The drummer: a groove for every two bars by tempo, density and energy; fills, crashes, and quiet in the rests.
 
-Where the conductor foretells a stroke of the kick, of the snare or of the cymbal that keeps time, or is sure that there
+Where the conductor is sure of a stroke of the kick, of the snare or of the cymbal that keeps time, or sure that there
 is none, it is obeyed; the groove fills what it leaves open. Fills and crashes are the drummer's own.
 """
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ensemble.conduct.chance import bell, draws
 from ensemble.conduct.dynamics import ForetoldStrokes
 from ensemble.conduct.grid import Grid
-from ensemble.conduct.grooves import FILLS, GROOVES, SIXTEENTHS_PER_BEAT, STRENGTH, Groove, sign, suits
+from ensemble.conduct.grooves import CYMBALS, FILLS, GROOVES, SIXTEENTHS_PER_BEAT, STRENGTH, Groove, sign, suits
 from ensemble.conduct.leader import STEPS_PER_BEAT, Leader
 from ensemble.types import DRUM_CLASSES, DrumClass, Hit
 
@@ -25,10 +25,9 @@ _CONTRAST_DB = 30.0  # a fall that takes all energy away, whatever the level
 _TAKES_OVER = 0.12
 _SURE, _SURELY_NOT = 0.6, 0.03
 """Probability from which a stroke is struck that the groove lacks, and below which one is left out that it has."""
-_CYMBALS: tuple[DrumClass, ...] = ("closed_hat", "open_hat", "ride")
 _ALWAYS: tuple[DrumClass, ...] = ("kick", "snare")
-_RULED: tuple[DrumClass, ...] = (*_ALWAYS, "closed_hat", "ride")
-"""Whose strokes a conductor decides: kick and snare, and whichever cymbal a groove keeps time on."""
+_RULED: tuple[DrumClass, ...] = (*_ALWAYS, *CYMBALS)
+"""Whose strokes a conductor decides: kick and snare, and those cymbals that a groove keeps time on."""
 _FASTEST_SIXTEENTH_S = 0.1
 _TIMING_SIGMA_S, _TIMING_LIMIT_S = 0.004, 0.010
 _END_MARGIN_S = 0.02
@@ -38,9 +37,9 @@ Stroke = tuple[float, DrumClass, float]  # beat, drum, velocity
 
 
 class _Foretold:
-    """What a conductor foretells, on the drummer's own grid. chance, strength [sixteenths, classes]: NaN where unknown.
+    """What a conductor foretells, on the drummer's own grid.
 
-    A drummer keeps time on one cymbal, which the groove chooses: what is foretold of any of them is meant for that one.
+    chance, strength [sixteenths, classes]: of a stroke, and how hard; NaN where unknown.
     """
 
     def __init__(self, grid: Grid, foretold: ForetoldStrokes | None) -> None:
@@ -54,8 +53,6 @@ class _Foretold:
         known = np.abs(foretold.time_s[nearest] - time_s) < _SAME_SIXTEENTH_S
         self.chance[known] = foretold.probability[nearest[known]]
         self.strength[known] = foretold.velocity[nearest[known]]
-        cymbals = [DRUM_CLASSES.index(drum) for drum in _CYMBALS]
-        self.chance[:, cymbals] = np.minimum(self.chance[:, cymbals].sum(axis=1, keepdims=True), 1.0)
 
     def velocity(self, sixteenth: int, drum: DrumClass, written: str) -> float:
         """How hard to strike, 0 for not at all, where a groove has written this sign; its accents stay its own."""
@@ -157,19 +154,17 @@ def _beat(
             continue
         place = beat + sixteenth / SIXTEENTHS_PER_BEAT
         inside = position * SIXTEENTHS_PER_BEAT + sixteenth
-        for drum in dict.fromkeys((*groove.rows, *_ALWAYS)):
-            if opens and sixteenth == 0 and drum in _CYMBALS:
+        written = {drum: sign(row, bar, inside) for drum, row in groove.rows.items()}
+        has_cymbal = any(written.get(drum, "-") != "-" for drum in CYMBALS)
+        for drum in dict.fromkeys((*groove.rows, *_ALWAYS, *fill)):
+            if drum in CYMBALS and ((opens and sixteenth == 0) or (has_cymbal and written[drum] == "-")):
                 continue
             if drum in fill:
                 velocity = STRENGTH.get(fill[drum][sixteenth], 0.0)
             else:
-                written = sign(groove.rows[drum], bar, inside) if drum in groove.rows else "-"
-                velocity = told.velocity(beat * SIXTEENTHS_PER_BEAT + sixteenth, drum, written)
+                velocity = told.velocity(beat * SIXTEENTHS_PER_BEAT + sixteenth, drum, written.get(drum, "-"))
             if velocity > 0.0:
                 yield place, drum, velocity
-        for drum, signs in fill.items():
-            if drum not in groove.rows and signs[sixteenth] != "-":
-                yield place, drum, STRENGTH[signs[sixteenth]]
 
 
 def _ending(grid: Grid, leader: Leader) -> Iterator[Stroke]:

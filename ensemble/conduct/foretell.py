@@ -10,7 +10,7 @@ from ensemble.conduct.conductor_file import ConductorWeights, seat_of
 from ensemble.conduct.dynamics import QUANTUM_CONDUCTOR_FRAMES, ForetoldStrokes
 from ensemble.conduct.features import conductor_features, conductor_frame_of, sixteenths_s
 from ensemble.conduct.network import Answer, Network
-from ensemble.types import FloatArray, Heard
+from ensemble.types import DRUM_CLASSES, FloatArray, Heard
 
 
 def foretell(conductor: ConductorWeights, seats: NDArray[np.int64], features: FloatArray) -> Answer:
@@ -44,8 +44,11 @@ def foretell_strokes(
         num_frames: control frames of the performance.
         look_ahead_frames: control frames of the leader that are heard in advance.
     """
+    time_s = sixteenths_s(heard.beats_s, num_frames / FRAME_RATE_HZ)
+    if not len(time_s):
+        nothing = np.zeros((0, len(DRUM_CLASSES)), np.float32)
+        return ForetoldStrokes(time_s=time_s, probability=nothing, velocity=nothing)
     features = conductor_features(heard, num_frames, look_ahead_frames)
     answer = foretell(conductor, seat_of(conductor.card, "drums", "drums")[None], features)
-    time_s = sixteenths_s(heard.beats_s, num_frames / FRAME_RATE_HZ)
     frame = np.minimum(conductor_frame_of(time_s), features.shape[1] - 1)
     return ForetoldStrokes(time_s=time_s, probability=answer.probability[0, frame], velocity=answer.velocity[0, frame])

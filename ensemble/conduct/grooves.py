@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from ensemble.types import DrumClass
 
 SIXTEENTHS_PER_BEAT = 4
+CYMBALS: tuple[DrumClass, ...] = ("closed_hat", "open_hat", "ride")
+"""On which time is kept."""
 STRENGTH = {"X": 0.95, "x": 0.72, "o": 0.36}
 
 

@@ -102,12 +102,20 @@ def _write(
     if follower.role == "bass":
         line = bass_pitches(grid, leader, heard.key, follower.range)
         written = write_bass(grid, leader, heard.key, follower, line, seed, ring_s)
-        return written, np.array(line, np.int64).reshape(grid.num_beats, 1)
+        return written, np.stack([np.array(line, np.int64), _highest(written, grid)], axis=1)
     if follower.role == "pad":
         voicing = voice_chords(grid, leader, heard.key, follower.range, follower.num_voices, neighbours)
         return write_pad(grid, leader, follower, voicing, ring_s), voicing
     line_by_step = counter_pitches(grid, leader, heard.key, follower, neighbours, seed)
     return write_counter(grid, leader, follower, line_by_step), line_by_step.reshape(grid.num_beats, STEPS_PER_BEAT)
+
+
+def _highest(written: list[Written], grid: Grid) -> NDArray[np.int64]:
+    """The highest note that begins in each beat, 0 where none does: passing notes are nobody's beat.  [beats]"""
+    highest = np.zeros(grid.num_beats, np.int64)
+    beats = np.searchsorted(grid.edges_s, [note.start_s for note in written], side="right") - 1
+    np.maximum.at(highest, np.clip(beats, 0, max(grid.num_beats - 1, 0)), [note.pitch_midi for note in written])
+    return highest
 
 
 def _centre(follower: FollowerSettings) -> float:

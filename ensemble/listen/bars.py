@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from ensemble.types import FloatArray
 
 Array = NDArray[np.float64]
+FEWEST_BEATS = 2
 MIN_BEATS_FOR_THREE = 15
 TRIPLE_ADVANTAGE = 0.06
 """By so much more must bars recur after threes than after fours."""
-LONGEST_LAG = 24
+LONGEST_LAG = 23
 TURN_BEATS = 2
 """On either side of a beat are compared: what sounds before it with what sounds from it on."""
 TURN_WEIGHT, CHANGE_WEIGHT, ACCENT_WEIGHT = 1.0, 0.7, 0.3
@@ -32,7 +33,7 @@ def find_bars(
     loop_beats: int | None = None,
     beats_per_bar: int | None = None,
 ) -> tuple[int, int]:
-    """Beats in a bar (4, or 3 where that is clear) and the index of the first beat that opens one.
+    """Beats in a bar (unless known 4, or 3 where that is clear) and the index of the first beat that opens one.
 
     Args:
         beat_chroma: what sounds from each beat to the next.  [12, beats]
@@ -41,6 +42,8 @@ def find_bars(
         loop_beats: after how many beats the music comes round again: whole bars, so it may decide by itself.
         beats_per_bar: where it is known.
     """
+    if len(beat_accents) < FEWEST_BEATS:
+        return beats_per_bar or 4, 0
     accents = beat_accents.astype(np.float64)
     weight = ACCENT_WEIGHT * _standard(accents / max(float(accents.max()), 1e-9))
     weight[1:] += TURN_WEIGHT * _standard(_turns(beat_chroma.astype(np.float64)))
@@ -86,14 +89,11 @@ def _triple_advantage(weight: Array) -> float:
     recurrence = np.array(
         [
             (standard[: num_beats - lag] * standard[lag:]).sum() / max(num_beats - lag, num_beats / 3)
-            for lag in range(1, LONGEST_LAG)
-            if lag < num_beats
+            for lag in range(1, min(LONGEST_LAG + 1, num_beats))
         ]
     )
     lags = np.arange(1, len(recurrence) + 1)
     is_three, is_four = (lags % 3 == 0) & (lags % 4 != 0), (lags % 4 == 0) & (lags % 3 != 0)
-    if not is_four.any():
-        return 0.0
     return float(recurrence[is_three].mean() - recurrence[is_four].mean())
 
 

@@ -70,8 +70,9 @@ def with_overrides(heard: Heard, overrides: Overrides) -> Heard:
     """Put what the player says in place of what was heard, and understand the rest in its light.
 
     With a tempo, the beats that fit the recording best at that tempo are sought anew, and bars with them; with a metre,
-    the bars; with a key, the chords are heard in that key. Given chords hold from the beat nearest to each, and what
-    was heard stays before the first. The same input gives the same answer, in any process.
+    the bars; with a key, the chords are heard in that key. What is not sought anew stays. Given chords hold from the
+    beat nearest to each, and what was heard stays before the first. The same input gives the same answer, in any
+    process.
     """
     if overrides.is_empty:
         return heard
@@ -82,6 +83,10 @@ def with_overrides(heard: Heard, overrides: Overrides) -> Heard:
 def _with_overrides(heard: Heard, overrides: Overrides) -> Heard:
     beats = Beats(times_s=heard.beats_s, tempo_bpm=heard.tempo_bpm, clarity=1.0)
     key, chords = heard.key, heard.chords
+    beats_per_bar = overrides.beats_per_bar
+    if overrides.tempo_bpm is None and beats_per_bar is None:
+        beats_per_bar = heard.beats_per_bar
+    is_same_grid = overrides.tempo_bpm is None and beats_per_bar == heard.beats_per_bar
     bars = (heard.beats_per_bar, heard.first_downbeat)
     if overrides.tempo_bpm is not None:
         duration_s = heard.frames.num_frames / FRAME_RATE_HZ
@@ -92,7 +97,7 @@ def _with_overrides(heard: Heard, overrides: Overrides) -> Heard:
         follows_pitch = not any(warning.startswith(PITCH_IS_NOT_ALL) for warning in heard.warnings)
         meant = understand(
             heard.frames, beats.times_s, heard.tuning_cents, follows_pitch=follows_pitch, key=key,
-            beats_per_bar=overrides.beats_per_bar,
+            beats_per_bar=beats_per_bar, first_downbeat=heard.first_downbeat if is_same_grid else None,
         )  # fmt: skip
         chords, bars = meant.chords, (meant.beats_per_bar, meant.first_downbeat)
     return Heard(

@@ -39,6 +39,7 @@ def understand(
     follows_pitch: bool,
     key: Key | None = None,
     beats_per_bar: int | None = None,
+    first_downbeat: int | None = None,
 ) -> Meant:
     """Find key, bars and chords.
 
@@ -52,6 +53,7 @@ def understand(
         follows_pitch: whether the pitch tells all there is, or the spectrum must.
         key: where it is known.
         beats_per_bar: where it is known.
+        first_downbeat: where it is known, and the metre with it.
     """
     edges = np.append(np.rint(beats_s * FRAME_RATE_HZ).astype(np.int64), frames.num_frames)
     sounding = _notes(frames, tuning_cents) if follows_pitch else _spectrum(frames)
@@ -63,8 +65,9 @@ def understand(
         context = _with_neighbours(beat_chroma)
     free = find_chords(context, key)  # before bars are known
     changes = np.array([before != after for before, after in pairwise((None, *free))])
-    accents = _accents(frames.onset, edges[:-1])
-    beats_per_bar, first_downbeat = find_bars(beat_chroma, changes, accents, loop, beats_per_bar)
+    if beats_per_bar is None or first_downbeat is None:
+        accents = _accents(frames.onset, edges[:-1])
+        beats_per_bar, first_downbeat = find_bars(beat_chroma, changes, accents, loop, beats_per_bar)
     chords = find_chords(context, key, beats_per_bar, first_downbeat)
     return Meant(key, beats_per_bar, first_downbeat, chords)
 

@@ -5,6 +5,7 @@ drums that are written by them come to what was played, beside grooves alone.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,21 +17,22 @@ from ensemble.conduct.dynamics import ForetoldStrokes
 from ensemble.conduct.features import conductor_frame_of, frames_of_ms, sixteenths_s
 from ensemble.conduct.foretell import foretell_strokes
 from ensemble.conduct.grid import grid_of
+from ensemble.conduct.grooves import CYMBALS
 from ensemble.conduct.leader import listen_to
 from ensemble.measure.bootstrap import interval
 from ensemble.train.conductor_crops import Scene
-from ensemble.types import DRUM_CLASSES, DrumClass, Heard
+from ensemble.types import DRUM_CLASSES, Heard
 
 Table = NDArray[np.float64]
 LIKELY = 0.5
 """From this probability on a stroke counts as foretold."""
-CYMBALS: tuple[DrumClass, ...] = ("closed_hat", "open_hat", "ride")
+KEPT = ("kick", "snare", "cymbal")
 _RAREST = 1e-3
 
 
 def stroke_scores(
     conductor: ConductorWeights, train: Sequence[Scene], test: Sequence[tuple[str, Scene]], look_ahead_ms: int
-) -> dict[str, float | tuple[float, float]] | None:
+) -> dict[str, Any] | None:
     """Score the strokes of every drummer who follows a leader with beats.
 
     Args:
@@ -40,9 +42,10 @@ def stroke_scores(
         look_ahead_ms: how far ahead the leader is heard.
 
     Returns:
-        log_loss, habit_log_loss (nats per drum and sixteenth), f1, habit_f1; written_f1, groove_f1: of the kicks,
-        snares and cymbals that a drummer plays by what is foretold, and by grooves alone; written_gain_interval: of
-        their difference, over pieces. None without drummers.
+        log_loss, habit_log_loss (nats per drum and sixteenth), f1, habit_f1; written_f1, groove_f1: by drum, of the
+        kicks, snares and cymbals that a drummer plays by what is foretold, and by grooves alone; written_gain_interval:
+        of their difference over the three, over pieces; changed: share of the grooves' strokes that what is foretold
+        added or took away. None without drummers.
     """
     counted = [_struck(scene) for scene in train]
     struck, said, written, by_groove, pieces = [], [], [], [], list[str]()
@@ -62,14 +65,15 @@ def stroke_scores(
     habit = np.stack([np.concatenate([one[phase::4] for one in counted]).mean(axis=0) for phase in range(4)])
     usual = [habit[np.arange(len(truth)) % 4] for truth in struck]
     kept = [_kept_time(truth) for truth in struck]
+    changed = sum(float(np.abs(led - alone).sum()) for led, alone in zip(written, by_groove, strict=True))
     gain = [_f1(true, led) - _f1(true, alone) for true, led, alone in zip(kept, written, by_groove, strict=True)]
     true, foretold, expected = (np.concatenate(tables) for tables in (struck, said, usual))
     return {
         "log_loss": _log_loss(true, foretold), "habit_log_loss": _log_loss(true, expected),
         "f1": _f1(true, foretold), "habit_f1": _f1(true, expected),
-        "written_f1": _f1(_kept_time(true), np.concatenate(written)),
-        "groove_f1": _f1(_kept_time(true), np.concatenate(by_groove)),
+        "written_f1": _by_drum(kept, written), "groove_f1": _by_drum(kept, by_groove),
         "written_gain_interval": interval(np.array(gain), np.unique(pieces, return_inverse=True)[1].tolist()),
+        "changed": round(changed / max(sum(float(alone.sum()) for alone in by_groove), 1.0), 4),
     }  # fmt: skip
 
 
@@ -82,6 +86,11 @@ def _written(heard: Heard, time_s: NDArray[np.float64], foretold: ForetoldStroke
         if abs(time_s[nearest] - hit.time_s) < np.median(np.diff(time_s)) / 2:
             table[nearest, DRUM_CLASSES.index(hit.drum)] = 1.0
     return table
+
+
+def _by_drum(true: Sequence[Table], played: Sequence[Table]) -> dict[str, float]:
+    whole, ours = np.concatenate(true), np.concatenate(played)
+    return {name: _f1(whole[:, column], ours[:, column]) for column, name in enumerate(KEPT)}
 
 
 def _kept_time(strokes: Table) -> Table:

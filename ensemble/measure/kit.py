@@ -70,7 +70,7 @@ def keep_figures(path: Path, figures: dict[str, Any]) -> None:
 
     Raises:
         VoiceError: the kit cannot be used.
-        OutputError: the card cannot be written.
+        VoiceError: the card cannot be written.
     """
     kit = load_kit(path)
     baselines: dict[str, dict[str, float]] = {"formula": {}, "noise": {}, "silence": {}}

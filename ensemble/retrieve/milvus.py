@@ -244,16 +244,29 @@ class MilvusStore:
 
     def _server_complaint(self, problem: str, cause: BaseException | None, said: str) -> StoreError:
         status, details = (cause.code(), _details(cause)) if isinstance(cause, grpc.RpcError) else (None, "")
-        if "CERTIFICATE_VERIFY_FAILED" in details:
-            cure = "name your authority's certificates (PEM) in GRPC_DEFAULT_SSL_ROOTS_FILE_PATH"
-            return StoreError(self._uri, "shows a certificate that is not trusted", cure)
-        if "handshake failed" in details:
-            return StoreError(self._uri, "does not speak TLS", "write http:// for a server without")
+        if self._uri.startswith("https:") and (refused := _tls_complaint(details)) is not None:
+            return StoreError(self._uri, *refused)
         if status is grpc.StatusCode.DEADLINE_EXCEEDED:
             return StoreError(self._uri, f"did not answer within {self._patience_s:g} s", "see how the server does")
         if status is not None or "connect" in said.lower():
             return StoreError(self._uri, f"{problem}: nobody answers there", "start the server, or set another uri")
         return StoreError(self._uri, f"{problem} ({said})", self._repair)
+
+
+def _tls_complaint(details: str) -> tuple[str, str] | None:
+    """A problem and a cure, where grpc says that TLS is to blame. Never to do without it: the token would be seen."""
+    trust = "name your authority's certificates, a file in PEM, in GRPC_DEFAULT_SSL_ROOTS_FILE_PATH"
+    if "CERTIFICATE_VERIFY_FAILED" in details:
+        return "shows a certificate that is not trusted", trust
+    if "Hostname Verification" in details:
+        return "shows a certificate of another name", "use the name that stands in it"
+    if "security handshaker" in details:
+        return "cannot be trusted, the certificates of your authority are unreadable", trust
+    if "WRONG_VERSION_NUMBER" in details:
+        return "does not speak TLS", "turn TLS on there"
+    if "handshake failed" in details or "ALPN" in details:
+        return "does not agree on TLS", f"see what it asks for ({details.rpartition('SSL routines:')[2][:80]})"
+    return None
 
 
 def is_address(uri: str) -> bool:

@@ -105,7 +105,7 @@ def gather_lessons(
 
     Args:
         files: see `midi_files`.
-        most: lessons altogether; each file has an equal share of them, and gives one at least.
+        most: lessons altogether; each file has an equal share of them, or gives one where there are more files.
         on_read: see `read_pieces`.
         on_left_out: see `read_pieces`.
     """

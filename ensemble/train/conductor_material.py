@@ -210,11 +210,11 @@ def at_conductor_rate(level_db: FloatArray) -> FloatArray:
 
 def _heard(clip: AudioClip, audio: Path, cache: Path) -> Heard:
     """Listen, or find what was heard in the same file before."""
-    from ensemble.listen.listener import Listener
+    from ensemble.listen.listener import LISTENING_VERSION, Listener
     from ensemble.train.writing import write_atomically
     from ensemble.wire import pack, unpack
 
-    kept = cache / f"{hashlib.sha256(audio.read_bytes()).hexdigest()[:24]}.heard"
+    kept = cache / f"{hashlib.sha256(audio.read_bytes()).hexdigest()[:24]}-{LISTENING_VERSION}.heard"
     try:
         return unpack(kept.read_bytes(), Heard)
     except (OSError, WireError):  # not heard yet, or by another release

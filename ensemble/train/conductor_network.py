@@ -111,7 +111,7 @@ class ConductorNet(nn.Module):
         return ConductorWeights(card=card, tensors=tensors)
 
     def forward(self, rows: Tensor, summed_up: Tensor, seats: Tensor) -> tuple[Tensor, Tensor]:
-        """Hear a leader from its first frame on. What is learned of strokes leaves the levels as they are.
+        """Hear a leader from its first frame on. No gradient of the strokes reaches what the levels rest on.
 
         Args:
             rows: the features.  [batch, frames, rows]

@@ -75,7 +75,8 @@ def fit_kit(
 
     Raises:
         DataError: a recording is missing, damaged, or not free.
-        OutputError: the kit cannot be written, or is not named like one.
+        OutputError: the kit is not named like one.
+        VoiceError: it cannot be written.
     """
     if out.suffix != ".safetensors":
         raise OutputError(str(out), "is not named like a kit", "let it end in .safetensors")

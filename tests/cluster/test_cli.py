@@ -267,6 +267,7 @@ def family(pid: int) -> list[psutil.Process]:
     return [parent, *parent.children(recursive=True)]
 
 
+@pytest.mark.alone
 @pytest.mark.ray
 @pytest.mark.parametrize(
     ("stage", "polite", "options"),

@@ -28,6 +28,7 @@ def figures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 @pytest.mark.ray
+@pytest.mark.alone
 @pytest.mark.timeout(600)
 def test_every_promised_figure_is_there_and_sane(figures: dict[str, Any]) -> None:
     assert figures["memory_ratio_20min_2min"] is None
@@ -46,6 +47,7 @@ def test_every_promised_figure_is_there_and_sane(figures: dict[str, Any]) -> Non
 
 
 @pytest.mark.ray
+@pytest.mark.alone
 @pytest.mark.timeout(600)
 def test_the_forecast_holds_against_two_real_nodes(figures: dict[str, Any]) -> None:
     """On idle cores within the tolerance; where others take their share, between the forecasts for none and for all."""

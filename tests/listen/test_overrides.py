@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -133,6 +134,13 @@ def test_a_metre_is_believed_and_the_beats_stay(twinkle, beats_per_bar):
     assert heard.beats_per_bar == beats_per_bar
     assert 0 <= heard.first_downbeat < beats_per_bar
     np.testing.assert_array_equal(heard.beats_s, twinkle.beats_s)
+
+
+def test_a_key_leaves_the_bars_and_the_same_metre_the_downbeat(twinkle):
+    waltz = dataclasses.replace(twinkle, beats_per_bar=3, first_downbeat=2)
+    for wanted in (Overrides(key="G major"), Overrides(beats_per_bar=3), Overrides(beats_per_bar=3, key="F major")):
+        heard = with_overrides(waltz, wanted)
+        assert (heard.beats_per_bar, heard.first_downbeat) == (3, 2)
 
 
 def test_a_key_is_believed_and_its_chords_are_preferred():

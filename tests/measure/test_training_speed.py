@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from ensemble.measure.training_speed import bench_train
 
 
+@pytest.mark.alone
 def test_a_step_is_eight_times_as_fast_as_the_textbook_s():
     figures = bench_train()
     assert figures["train_ratio"] >= 8.0

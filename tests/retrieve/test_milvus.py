@@ -279,6 +279,10 @@ def test_tls_is_spoken_with_whom_an_authority_vouches_for(served: str, tmp_path:
     with Relay(int(served.rpartition(":")[2]), certified=identity) as relay:
         assert tried(relay.address, GRPC_DEFAULT_SSL_ROOTS_FILE_PATH=str(identity[0])) == "opened\n"
         assert "shows a certificate that is not trusted" in tried(relay.address)
+        elsewhere = relay.address.replace("localhost", "127.0.0.1")
+        assert "of another name" in tried(elsewhere, GRPC_DEFAULT_SSL_ROOTS_FILE_PATH=str(identity[0]))
+        (tmp_path / "junk.pem").write_text("junk")
+        assert "unreadable" in tried(relay.address, GRPC_DEFAULT_SSL_ROOTS_FILE_PATH=str(tmp_path / "junk.pem"))
     assert "does not speak TLS" in tried(served.replace("http:", "https:"))
 
 
