@@ -128,7 +128,7 @@ def test_a_trained_conductor_is_measured_better_than_an_untrained_one(tmp_path):
 
     settings = TrainConductorSettings(
         width=16, heads=2, layers=1, window=32, batch_size=4, crop_frames=64, warmup_frames=8, followers=3,
-        max_steps=40, rise_steps=2, audit_steps=10, audit_crops=8, dropout=0.0, device="cpu", ridge=1.0,
+        max_steps=120, rise_steps=2, audit_steps=10, audit_crops=8, dropout=0.0, device="cpu", ridge=1.0,
         learning_rate=0.01,
     )  # fmt: skip
     fit_conductor(settings, ConductorMaterial(train=TRAIN, held_out=VALID), tmp_path)
@@ -139,4 +139,9 @@ def test_a_trained_conductor_is_measured_better_than_an_untrained_one(tmp_path):
     assert figures["width_ratio_to_marginal"] < 1.0
     assert figures["strokes"]["log_loss"] < 0.6  # from 0.69 of a coin
     assert figures["strokes"]["habit_f1"] > 0.8  # kick and snare always fall on beats
+    assert figures["strokes"]["f1"] > 0.9
+    led, alone = figures["strokes"]["written_f1"], figures["strokes"]["groove_f1"]
+    assert led["kick"] > alone["kick"] + 0.2  # the band's drums come to play what these drummers do
+    assert led["snare"] > alone["snare"] + 0.2
+    assert figures["strokes"]["written_gain_interval"][0] > 0
     assert figures["by_look_ahead_ms"]["500"]["error_db"] <= figures["by_look_ahead_ms"]["0"]["error_db"]
