@@ -101,11 +101,11 @@ class Conductor:
         """Write for this leader, or find what was written for it: the same object, or another of equal content."""
         key = (self._digest(heard), num_frames)
         if key not in self._performances:
-            foretold = self._model.strokes(heard, num_frames) if self._has_drummer else None
+            features = self._model.features(heard, num_frames)
+            foretold = self._model.strokes(heard, num_frames, features) if self._has_drummer else None
             parts = write_parts(heard, self._followers, num_frames, self._seed, self._arranger, foretold)
             if len(self._performances) == MAX_PERFORMANCES:
                 del self._performances[next(iter(self._performances))]
-            features = self._model.features(heard, num_frames)
             self._performances[key] = _Performance(heard, num_frames, parts, features)
         return self._performances[key]
 

@@ -69,8 +69,8 @@ class DynamicsModel(Protocol):
             [rows, conductor frames].
         """
 
-    def strokes(self, heard: Heard, num_frames: int) -> ForetoldStrokes | None:
-        """What a drummer is expected to strike; None from a model that does not say."""
+    def strokes(self, heard: Heard, num_frames: int, features: FloatArray) -> ForetoldStrokes | None:
+        """What a drummer is expected to strike, from all of these features; None from a model that does not say."""
 
     def start(self) -> Memory:
         """The memory before the first frame."""
@@ -133,9 +133,9 @@ class LeaderGain:
         """The leader, heard 120 ms ahead; see `leader_features`."""
         return leader_features(heard.frames, num_frames)
 
-    def strokes(self, heard: Heard, num_frames: int) -> ForetoldStrokes | None:
+    def strokes(self, heard: Heard, num_frames: int, features: FloatArray) -> ForetoldStrokes | None:
         """It does not say."""
-        del heard, num_frames
+        del heard, num_frames, features
         return None
 
     def start(self) -> Memory:

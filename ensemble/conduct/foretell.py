@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from ensemble.clock import FRAME_RATE_HZ
 from ensemble.conduct.conductor_file import ConductorWeights, seat_of
 from ensemble.conduct.dynamics import QUANTUM_CONDUCTOR_FRAMES, ForetoldStrokes
-from ensemble.conduct.features import conductor_features, conductor_frame_of, sixteenths_s
+from ensemble.conduct.features import conductor_frame_of, sixteenths_s
 from ensemble.conduct.network import Answer, Network
 from ensemble.types import DRUM_CLASSES, FloatArray, Heard
 
@@ -34,7 +34,7 @@ def foretell(conductor: ConductorWeights, seats: NDArray[np.int64], features: Fl
 
 
 def foretell_strokes(
-    conductor: ConductorWeights, heard: Heard, num_frames: int, look_ahead_frames: int
+    conductor: ConductorWeights, heard: Heard, num_frames: int, features: FloatArray
 ) -> ForetoldStrokes:
     """What the drummer is expected to strike on every sixteenth; nothing where no beats were heard.
 
@@ -42,13 +42,12 @@ def foretell_strokes(
         conductor: the weights.
         heard: the leader.
         num_frames: control frames of the performance.
-        look_ahead_frames: control frames of the leader that are heard in advance.
+        features: of the leader; see `conductor_features`.  [rows, conductor frames]
     """
     time_s = sixteenths_s(heard.beats_s, num_frames / FRAME_RATE_HZ)
     if not len(time_s):
         nothing = np.zeros((0, len(DRUM_CLASSES)), np.float32)
         return ForetoldStrokes(time_s=time_s, probability=nothing, velocity=nothing)
-    features = conductor_features(heard, num_frames, look_ahead_frames)
     answer = foretell(conductor, seat_of(conductor.card, "drums", "drums")[None], features)
     frame = np.minimum(conductor_frame_of(time_s), features.shape[1] - 1)
     return ForetoldStrokes(time_s=time_s, probability=answer.probability[0, frame], velocity=answer.velocity[0, frame])

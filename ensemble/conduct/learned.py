@@ -67,11 +67,11 @@ class LearnedDynamics:
         """See `conductor_features`."""
         return conductor_features(heard, num_frames, self._look_ahead_frames)
 
-    def strokes(self, heard: Heard, num_frames: int) -> ForetoldStrokes | None:
+    def strokes(self, heard: Heard, num_frames: int, features: FloatArray) -> ForetoldStrokes | None:
         """See `foretell_strokes`; None where no drummer was met in training."""
         if "drums" not in self._conductor.card.instruments:
             return None
-        return foretell_strokes(self._conductor, heard, num_frames, self._look_ahead_frames)
+        return foretell_strokes(self._conductor, heard, num_frames, features)
 
     def start(self) -> Memory:
         """Nothing heard yet."""

@@ -14,7 +14,7 @@ from ensemble.clock import CONDUCTOR_RATE_HZ, FRAMES_PER_CONDUCTOR_FRAME
 from ensemble.conduct.conductor_file import ConductorWeights
 from ensemble.conduct.drums import write_drums
 from ensemble.conduct.dynamics import ForetoldStrokes
-from ensemble.conduct.features import conductor_frame_of, frames_of_ms, sixteenths_s
+from ensemble.conduct.features import conductor_features, conductor_frame_of, frames_of_ms, sixteenths_s
 from ensemble.conduct.foretell import foretell_strokes
 from ensemble.conduct.grid import grid_of
 from ensemble.conduct.grooves import CYMBALS
@@ -54,7 +54,8 @@ def stroke_scores(
         if not len(truth) or heard is None:
             continue
         num_frames = scene.num_frames * FRAMES_PER_CONDUCTOR_FRAME
-        found = foretell_strokes(conductor, heard, num_frames, frames_of_ms(look_ahead_ms))
+        features = conductor_features(heard, num_frames, frames_of_ms(look_ahead_ms))
+        found = foretell_strokes(conductor, heard, num_frames, features)
         struck.append(truth)
         said.append(found.probability[: len(truth)].astype(np.float64))
         written.append(_kept_time(_written(heard, found.time_s, found)[: len(truth)]))

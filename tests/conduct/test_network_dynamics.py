@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,13 +13,14 @@ from small_conductor import small_conductor
 from ensemble.clock import blocks
 from ensemble.conduct.conductor import Conductor
 from ensemble.conduct.conductor_file import CONDUCTOR, load_conductor, save_conductor
-from ensemble.conduct.features import NUM_ROWS
+from ensemble.conduct.dynamics import DynamicsModel, LeaderGain
+from ensemble.conduct.features import NUM_ROWS, conductor_features
 from ensemble.conduct.foretell import foretell_strokes
 from ensemble.conduct.learned import FURTHEST_DB, LearnedDynamics
 from ensemble.config import BandSettings, FollowerSettings, load_band, shipped_conductors
 from ensemble.errors import ConductorError
 from ensemble.listen.listener import Listener
-from ensemble.types import AudioClip, ConductorState, Dynamics, Heard
+from ensemble.types import DRUM_CLASSES, AudioClip, ConductorState, Dynamics, Heard
 from ensemble.wire import pack, unpack
 
 FOLLOWERS = (
@@ -138,12 +140,40 @@ def test_half_an_hour_is_conducted_like_its_first_minute():
 
 def test_strokes_are_foretold_on_the_sixteenths_of_the_leader():
     heard = heard_of(bars=4, bpm=120.0)
-    found = foretell_strokes(small_conductor(), heard, heard.frames.num_frames, 12)
+    num_frames = heard.frames.num_frames
+    found = foretell_strokes(small_conductor(), heard, num_frames, conductor_features(heard, num_frames, 12))
     assert np.diff(found.time_s).round(4).tolist() == [0.125] * (len(found.time_s) - 1)
     assert found.probability.shape == found.velocity.shape == (len(found.time_s), 7)
     assert (found.probability > 0).all()
     assert (found.probability < 1).all()
     assert np.ptp(found.probability) > 0.2
+
+
+def test_a_band_s_drums_strike_what_its_conductor_is_sure_of():
+    heard = heard_of(bars=4, bpm=120.0)
+    sure = small_conductor()
+    sure.tensors["strokes.weight"][:] = 0.0
+    sure.tensors["strokes.bias"][:] = 0.0  # a chance of one half: not sure
+    sure.tensors["strokes.bias"][DRUM_CLASSES.index("snare")] = 3.0
+    drums = FollowerSettings(name="drums", instrument="drums", role="drums")
+    band = BandSettings(name="test", followers=(drums,), conductor="leader-gain")
+
+    def snares(model: DynamicsModel) -> int:
+        (part,) = Conductor(band, seed=0, model=model).parts(heard, heard.frames.num_frames)
+        return sum(hit.drum == "snare" for hit in part.hits)
+
+    assert snares(LearnedDynamics(sure, band.followers)) >= 50
+    assert snares(LeaderGain([0.0])) < 20
+    never_met = replace(
+        sure, card=sure.card.model_copy(update={"instruments": ("cello", "double_bass", "flute", "viola")})
+    )
+    assert snares(LearnedDynamics(never_met, band.followers)) == snares(LeaderGain([0.0]))
+
+
+def test_nothing_is_foretold_of_no_time_at_all():
+    heard = heard_of(bars=1)
+    found = foretell_strokes(small_conductor(), heard, 0, conductor_features(heard, 0, 12))
+    assert found.probability.shape == (0, 7)
 
 
 def test_an_unknown_conductor_is_refused_with_a_cure(band):
