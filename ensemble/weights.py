@@ -196,10 +196,9 @@ def _write_together(files: dict[Path, bytes]) -> None:
     try:
         for file, content in files.items():
             file.parent.mkdir(parents=True, exist_ok=True)
-            with asides[file].open("wb") as opened:
-                opened.write(content)
-                opened.flush()
-                os.fsync(opened.fileno())
+            asides[file].write_bytes(content)
+            with asides[file].open("rb") as aside_file:
+                os.fsync(aside_file.fileno())
         for file in files:
             os.replace(asides[file], file)  # noqa: PTH105  atomic: a full disk leaves what was there
     except OSError:
