@@ -216,7 +216,7 @@ def test_the_page_says_what_was_heard_and_measured(render):
     table = page.text("table")
     assert "bass \N{MINUS SIGN}16.2 \N{MINUS SIGN}2.9 3 14.20 WAV MIDI" in table
     main = page.text("main")
-    for said in ("worth a look", "with 2 restarts", "8 x", "ensemble verify", "in blocks of 2.0 s", "ab" * 32):
+    for said in ("worth a look", "with 2 restarts", "8 x", "ensemble verify .", "in blocks of 2.0 s", "ab" * 32):
         assert said in main
     assert {"take-00/stems/bass.wav", "take-00/parts/bass.mid"} <= {link["href"] for link in page.all("a")}
 

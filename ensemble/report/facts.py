@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from urllib.parse import quote
 
 from ensemble.plan import Manifest, StemFacts, TakeReceipt
@@ -192,6 +190,6 @@ def hashes(manifest: Manifest) -> list[tuple[str, str, str]]:
     return listed
 
 
-def verify_command(folder: Path) -> str:
-    """What to type to have every hash checked by playing again."""
-    return f"ensemble verify {shlex.quote(folder.resolve().name)}"
+def verify_command(up: str) -> str:
+    """What to type in the page's folder to have every hash checked by playing again; up: from there to the render's."""
+    return f"ensemble verify {up or '.'}"

@@ -82,7 +82,7 @@ def _write_page(
                 Path(shutil.copytree(draft, place / SOUND_FOLDER)).chmod(0o755)
         drawn = tracks.draw(listed, envelopes, take.heard, take.parts, take.dynamics, duration_s)
         context = (
-            _context(folder, manifest, take, duration_s, listing["up"])
+            _context(manifest, take, duration_s, listing["up"])
             | listing
             | {
                 "tracks": list(zip(drawn, sources, strict=True)),
@@ -104,7 +104,7 @@ def _followed(listed: Sequence[tracks.Sound], place: Path, manifest: Manifest, t
     return following_facts(lead_part(as_listened_to(leader), take.heard), band)
 
 
-def _context(folder: Path, manifest: Manifest, take: Take, duration_s: float, up: str) -> dict[str, Any]:
+def _context(manifest: Manifest, take: Take, duration_s: float, up: str) -> dict[str, Any]:
     """Everything that the template names, but for the tracks and the other takes."""
     heard = take.heard
     shown = [(name, given) for name, given in sorted(manifest.takes.items()) if not up or name == take.name]
@@ -125,7 +125,7 @@ def _context(folder: Path, manifest: Manifest, take: Take, duration_s: float, up
         "rows": [(name, facts.rows(up + name, given, order)) for name, given in shown],
         "stages": facts.stages(manifest),
         "hashes": facts.hashes(manifest),
-        "verify": facts.verify_command(folder),
+        "verify": facts.verify_command(up),
         "duration_s": round(duration_s, 4),
         "clock": facts.clock(duration_s),
         "bar_labels": [(number, _percent(at, duration_s)) for number, at in enumerate(bar_starts, 1)],
