@@ -20,6 +20,7 @@ from ensemble.chords import Chord as Chord
 from ensemble.chords import Key as Key
 from ensemble.chords import Mode as Mode
 from ensemble.chords import Quality as Quality
+from ensemble.clock import FRAME_RATE_HZ
 
 Role = Literal["bass", "pad", "counter", "double", "drums", "transform"]
 DrumClass = Literal["kick", "snare", "closed_hat", "open_hat", "crash", "ride", "tom"]
@@ -27,6 +28,8 @@ DrumClass = Literal["kick", "snare", "closed_hat", "open_hat", "crash", "ride", 
 DRUM_CLASSES: tuple[DrumClass, ...] = get_args(DrumClass)
 SILENCE_DB = -100.0
 """The floor of every loudness in the project; at or below it nothing sounds."""
+PRESENT_DB = -55.0
+"""A little noise before the first note is no beginning: where nothing lies above this, the leader is not there yet."""
 PIECE_SAMPLES = 65_536
 """Sound that is large is handled in pieces of this length, aligned to its first sample."""
 
@@ -106,14 +109,19 @@ class Frames:
         """Control frames."""
         return len(self.f0_hz)
 
+    def sounds_at(self, time_s: float) -> bool:
+        """Whether anything sounds at a time or (within a tenth of a second) begins to."""
+        frame = max(round(time_s * FRAME_RATE_HZ), 0)
+        return bool(self.loudness_db[max(frame - 3, 0) : frame + 10].max(initial=SILENCE_DB) > PRESENT_DB)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heard:
     """What the ensemble understood of the leader.
 
-    beats_s [beats] float64, rising; chords: one per beat; first_downbeat: index of the first beat that opens a bar;
-    tuning_cents: how far the leader's A4 lies above 440 Hz; warnings: what could not be followed, one sentence each.
-    swing: where in a beat its second half begins, 0.5 (straight) to 0.75; two thirds is a triplet's swing.
+    beats_s [beats] float64, rising, from the recording's start; chords: one per beat; first_downbeat: index of the beat
+    that opens bar 1, the first whose downbeat is played; tuning_cents: of A4 above 440 Hz; warnings: what could not be
+    followed, one sentence each; swing: where a beat's second half begins, 0.5 (straight) to 0.75 (2/3 is a triplet's).
     """
 
     frames: Frames

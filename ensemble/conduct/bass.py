@@ -1,4 +1,7 @@
-"""The bass: roots on strong beats, fifths between, a step into the next chord; as busy as the leader."""
+"""The bass: roots on strong beats, fifths between, a step into the next chord; as busy as the leader.
+
+In three it plays the first beat of a bar, and leaves the others to the chords unless the leader is busy.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +57,8 @@ def write_bass(
     for beat in np.flatnonzero(leader.is_playing[: grid.final_beat + 1]).tolist():
         softer = softer_without_chord(grid, beat)
         pitch, level = pitches[beat], int(levels[beat])
-        if grid.is_strong(beat) or grid.changes(beat) or level > 0 or beat == grid.final_beat:
+        walks = level > (1 if grid.is_in_three else 0)
+        if grid.is_strong(beat) or grid.changes(beat) or walks or beat == grid.final_beat:
             slots.append((float(beat), pitch, (92 if grid.positions[beat] == 0 else 82) - softer))
         if level == 0 or beat == grid.final_beat:
             continue

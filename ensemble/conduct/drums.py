@@ -1,7 +1,8 @@
 """The drummer: a groove for every two bars by tempo, density and energy; fills, crashes, and quiet in the rests.
 
 Where the conductor is sure of a stroke of the kick, of the snare or of the cymbal that keeps time, or sure that there
-is none, it is obeyed; the groove fills what it leaves open. Fills and crashes are the drummer's own.
+is none, it is obeyed; the groove fills what it leaves open. Fills and crashes are the drummer's own: a fill closes
+every phrase and leads to a crash on the next downbeat. A drummer has two hands, and a foot for the kick.
 """
 
 from __future__ import annotations
@@ -14,7 +15,17 @@ from numpy.typing import NDArray
 from ensemble.conduct.chance import bell, draws
 from ensemble.conduct.dynamics import ForetoldStrokes
 from ensemble.conduct.grid import Grid
-from ensemble.conduct.grooves import CYMBALS, FILLS, GROOVES, SIXTEENTHS_PER_BEAT, STRENGTH, Groove, sign, suits
+from ensemble.conduct.grooves import (
+    CYMBALS,
+    FILLS,
+    GROOVES,
+    SIXTEENTHS_PER_BEAT,
+    STRENGTH,
+    Fill,
+    Groove,
+    sign,
+    suits,
+)
 from ensemble.conduct.leader import STEPS_PER_BEAT, Leader
 from ensemble.types import DRUM_CLASSES, DrumClass, Hit
 
@@ -23,6 +34,9 @@ _BUSIEST = 2.5  # leader's onsets per beat at density 1
 _SOFT_DB, _LOUD_DB = -44.0, -12.0  # leader's level at energy 0 and 1
 _CONTRAST_DB = 30.0  # a fall that takes all energy away, whatever the level
 _TAKES_OVER = 0.12
+_CRASHES_FROM = 0.3  # energy
+_SOFT_HAT = 0.25
+_FILL_SOFTENS = 0.5  # by so much at energy 0
 _SURE, _SURELY_NOT = 0.6, 0.03
 """Probability from which a stroke is struck that the groove lacks, and below which one is left out that it has."""
 _ALWAYS: tuple[DrumClass, ...] = ("kick", "snare")
@@ -69,8 +83,9 @@ def write_drums(
 ) -> tuple[Hit, ...]:
     """Write the drummer's strokes, in rising time, the last at the leader's end at the latest.
 
-    The first bar in which the leader rests has soft hats, the ones after it nothing. A crash opens the music, and
-    every eighth bar of a loud leader; kick and crash on the final chord are the last strokes.
+    The first bar in which the leader rests has soft hats, the ones after it nothing; so has what the leader plays
+    before its first downbeat. A crash opens the first bar and every phrase after a fill, an open hat those of a soft
+    leader; kick and crash on the final chord are the last strokes.
 
     Args:
         grid: the bars.
@@ -81,16 +96,41 @@ def write_drums(
     """
     strokes = [*_ending(grid, leader)]
     told = _Foretold(grid, foretold)
-    grooves, energy = _choose(grid, leader)
-    entry = int(np.argmax(leader.is_playing)) if grid.num_beats else 0
+    grooves, energies = _choose(grid, leader)
+    segments = _segments(grid)
+    opening = int(np.argmax(leader.is_playing & (grid.bars >= 0))) if grid.num_beats else 0
+    had_fill = False
     for beat in np.flatnonzero(leader.is_playing[: grid.final_beat]).tolist():
-        if not _sounds(leader, beat):
-            strokes.append((float(beat), "closed_hat", 0.25))
+        if not _sounds(leader, beat) or beat < opening:
+            strokes.append((float(beat), "closed_hat", _SOFT_HAT))
+            had_fill = False
             continue
-        segment = int(grid.bars[beat]) // _BARS_PER_SEGMENT
-        one_beat = _beat(grid, beat, grooves[segment], float(energy[segment]), seed, told, is_opening=beat == entry)
-        strokes.extend(one_beat)
+        groove, energy = grooves[segments[beat]], float(energies[segments[beat]])
+        fill = _fill(grid, beat, energy, seed, name)
+        lands = _landing(energy) if beat == opening or had_fill else None
+        strokes.extend(_beat(grid, beat, groove, told, fill, lands, 1.0 - _FILL_SOFTENS * (1.0 - energy)))
+        had_fill = fill is not None
     return _humanised(sorted(strokes, key=lambda one: (one[0], one[1])), grid, seed, name)
+
+
+def _segments(grid: Grid) -> NDArray[np.int64]:
+    """Which pair of bars a beat belongs to, from 0.  [beats]"""
+    pair = grid.bars // _BARS_PER_SEGMENT
+    return pair - pair[:1]
+
+
+def _landing(energy: float) -> tuple[DrumClass, float]:
+    """What opens a phrase, and how hard."""
+    return ("crash", 0.4 + 0.5 * energy) if energy >= _CRASHES_FROM else ("open_hat", 0.35 + 0.5 * energy)
+
+
+def _fill(grid: Grid, beat: int, energy: float, seed: int, name: str) -> Fill | None:
+    """The fill of the last beat of a phrase: as heavy as the leader is loud, or a little lighter."""
+    if grid.bars[beat] < 0 or not grid.opens_phrase(beat + 1):
+        return None
+    heaviest = min(int(energy * len(FILLS)), len(FILLS) - 1)
+    lighter = int(2 * draws(seed, f"{name}/fill", grid.bars[beat : beat + 1], 1)[0, 0])
+    return FILLS[max(heaviest - lighter, 0)]
 
 
 def _sounds(leader: Leader, beat: int) -> bool:
@@ -106,18 +146,15 @@ def _choose(grid: Grid, leader: Leader) -> tuple[list[Groove], NDArray[np.float6
     """
     if not grid.num_beats:
         return [], np.zeros(0)
-    segment_of_bar = np.arange(len(leader.busyness)) // _BARS_PER_SEGMENT
-    num_segments = int(segment_of_bar[-1]) + 1
-    density = np.zeros(num_segments)
-    np.maximum.at(density, segment_of_bar, np.clip(leader.busyness / _BUSIEST, 0.0, 1.0))
-    segment_of_step = np.repeat(grid.bars // _BARS_PER_SEGMENT, STEPS_PER_BEAT)
-    power = np.bincount(segment_of_step, weights=10.0 ** (leader.loudness_db / 10)) / np.bincount(segment_of_step)
-    level = 10.0 * np.log10(power)
+    segment = _segments(grid)
+    num_beats = np.bincount(segment)
+    density = np.zeros(len(num_beats))
+    np.maximum.at(density, segment, np.clip(leader.busyness / _BUSIEST, 0.0, 1.0))
+    power = (10.0 ** (leader.loudness_db / 10)).reshape(-1, STEPS_PER_BEAT).mean(axis=1)
+    level = 10.0 * np.log10(np.bincount(segment, weights=power) / num_beats)
     below_loudest = np.maximum.accumulate(level) - level
     energy = np.clip((level - _SOFT_DB) / (_LOUD_DB - _SOFT_DB) - below_loudest / _CONTRAST_DB, 0.0, 1.0)
-    beat_s = np.diff(grid.edges_s)
-    segment_of_beat = grid.bars // _BARS_PER_SEGMENT
-    tempo = 60.0 * np.bincount(segment_of_beat) / np.bincount(segment_of_beat, weights=beat_s)
+    tempo = 60.0 * num_beats / np.bincount(segment, weights=np.diff(grid.edges_s))
     chosen: list[Groove] = []
     fitting = [groove for groove in GROOVES if suits(groove, grid.beats_per_bar)]
     for want_density, want_energy, bpm in zip(density, energy, tempo, strict=True):
@@ -136,35 +173,39 @@ def _distance(groove: Groove, density: float, energy: float, bpm: float) -> floa
 
 
 def _beat(
-    grid: Grid, beat: int, groove: Groove, energy: float, seed: int, told: _Foretold, *, is_opening: bool
-) -> Iterator[Stroke]:
-    """One beat of a groove; at the end of a segment its fill, at the start of an eighth bar a crash."""
+    grid: Grid, beat: int, groove: Groove, told: _Foretold, fill: Fill | None, lands: tuple[DrumClass, float] | None,
+    fill_strength: float,
+) -> Iterator[Stroke]:  # fmt: skip
+    """One beat of a groove. Where a fill strikes, the hands do nothing else; a landing takes the place of the cymbal
+    that keeps time, and has a kick below it.
+    """
     bar, position = int(grid.bars[beat]), int(grid.positions[beat])
-    opens = is_opening or (position == 0 and bar % 8 == 0 and energy > 0.6)
-    closes = bar % _BARS_PER_SEGMENT == 1 and position == grid.beats_per_bar - 1 and beat + 1 != grid.final_beat
-    if opens:
-        yield float(beat), "crash", 0.6 + 0.3 * energy
-    fill: dict[DrumClass, str] = {}
-    if closes and bar // _BARS_PER_SEGMENT % 2 == 1:
-        weight = min(int(energy * len(FILLS)), len(FILLS) - 1)
-        fill = FILLS[(weight + seed) % len(FILLS) if energy > 0.5 else weight]
     too_fast = (grid.edges_s[beat + 1] - grid.edges_s[beat]) / SIXTEENTHS_PER_BEAT < _FASTEST_SIXTEENTH_S
-    for sixteenth in range(SIXTEENTHS_PER_BEAT):
-        if too_fast and sixteenth % 2:
-            continue
-        place = beat + sixteenth / SIXTEENTHS_PER_BEAT
+    for sixteenth in range(0, SIXTEENTHS_PER_BEAT, 2 if too_fast else 1):
         inside = position * SIXTEENTHS_PER_BEAT + sixteenth
         written = {drum: sign(row, bar, inside) for drum, row in groove.rows.items()}
         has_cymbal = any(written.get(drum, "-") != "-" for drum in CYMBALS)
-        for drum in dict.fromkeys((*groove.rows, *_ALWAYS, *fill)):
-            if drum in CYMBALS and ((opens and sixteenth == 0) or (has_cymbal and written[drum] == "-")):
+        struck: dict[DrumClass, float] = {}
+        for drum in dict.fromkeys((*groove.rows, *_ALWAYS)):
+            if has_cymbal and drum in CYMBALS and written[drum] == "-":
                 continue
-            if drum in fill:
-                velocity = STRENGTH.get(fill[drum][sixteenth], 0.0)
-            else:
-                velocity = told.velocity(beat * SIXTEENTHS_PER_BEAT + sixteenth, drum, written.get(drum, "-"))
-            if velocity > 0.0:
-                yield place, drum, velocity
+            struck[drum] = told.velocity(beat * SIXTEENTHS_PER_BEAT + sixteenth, drum, written.get(drum, "-"))
+        filled = {drum: STRENGTH.get(row[sixteenth], 0.0) * fill_strength for drum, row in (fill or {}).items()}
+        if any(filled.values()):
+            struck = {**filled, "kick": filled.get("kick", 0.0) or struck["kick"]}
+        if lands and sixteenth == 0:
+            cymbal, force = lands
+            struck = {drum: velocity for drum, velocity in struck.items() if drum not in CYMBALS}
+            struck[cymbal], struck["kick"] = force, max(struck["kick"], force)
+        for drum, velocity in _by_two_hands(struck):
+            yield beat + sixteenth / SIXTEENTHS_PER_BEAT, drum, velocity
+
+
+def _by_two_hands(struck: dict[DrumClass, float]) -> list[tuple[DrumClass, float]]:
+    """What of it can be struck at once: the kick, and the two hardest of the others."""
+    sounding = sorted(((drum, force) for drum, force in struck.items() if force > 0.0), key=lambda one: -one[1])
+    hands = [one for one in sounding if one[0] != "kick"]
+    return [one for one in sounding if one[0] == "kick" or one in hands[:2]]
 
 
 def _ending(grid: Grid, leader: Leader) -> Iterator[Stroke]:

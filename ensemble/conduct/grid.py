@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,8 +26,9 @@ class Grid:
     """Where the beats lie.
 
     edges_s [beats + 1] float64: start of every beat and the end of the last; chords: one per beat; positions [beats]:
-    place in the bar, 0 is the downbeat; bars [beats]: number of the bar, from 0; end_s: where the leader ends;
-    final_beat: the beat on which the last chord begins; swing: where in a beat its second half begins.
+    place in the bar, 0 is the downbeat; bars [beats]: number of the bar, 0 is the leader's first whole one and what
+    lies before it counts down from -1; end_s: where the leader ends; final_beat: the beat on which the last chord
+    begins; swing: where in a beat its second half begins.
     """
 
     edges_s: NDArray[np.float64]
@@ -44,11 +46,16 @@ class Grid:
         return len(self.chords)
 
     def is_strong(self, beat: int) -> bool:
-        """Whether a beat is a downbeat, or the middle of a bar that has one."""
-        return _is_strong(int(self.positions[beat]), self.beats_per_bar)
+        """Whether a beat is a downbeat, or opens a later group of a bar that has several."""
+        return int(self.positions[beat]) in strong_positions(self.beats_per_bar)
+
+    @property
+    def is_in_three(self) -> bool:
+        """Whether bars are counted in groups of three: the bass has the first of each, the chords have the others."""
+        return self.beats_per_bar % 3 == 0
 
     def opens_phrase(self, beat: float) -> bool:
-        """Whether a phrase of four bars begins here: everybody breathes before it."""
+        """Whether a phrase of four bars begins here, counted from the leader's first: everybody breathes before it."""
         here = int(beat)
         is_bar = here == beat and here < self.num_beats and self.positions[here] == 0
         return bool(is_bar and self.bars[here] % PHRASE_BARS == 0)
@@ -74,8 +81,17 @@ class Grid:
         return np.interp(played, np.arange(self.num_beats + 1), self.edges_s)
 
 
-def _is_strong(position: int, beats_per_bar: int) -> bool:
-    return position == 0 or (beats_per_bar % 2 == 0 and beats_per_bar >= 4 and position == beats_per_bar // 2)
+@cache
+def strong_positions(beats_per_bar: int) -> frozenset[int]:
+    """Where the groups of a bar begin: six are two threes, five are three and two, eight are two fours.
+
+    Threes and less are one group; what is divided by three is counted in threes.
+    """
+    if beats_per_bar <= 3:
+        return frozenset((0,))
+    if beats_per_bar % 3 == 0:
+        return frozenset(range(0, beats_per_bar, 3))
+    return frozenset((0, (beats_per_bar + 1) // 2))
 
 
 def grid_of(heard: Heard) -> Grid:
@@ -108,12 +124,11 @@ def grid_of(heard: Heard) -> Grid:
     per_bar = max(heard.beats_per_bar, 1)
     count = np.arange(len(edges) - 1) - before - downbeat
     positions = count % per_bar
-    bars = (count - positions) // per_bar
     return Grid(
         edges_s=edges,
         chords=(*[chords[0]] * before, *chords, *[chords[-1]] * after),
         positions=positions,
-        bars=bars - bars[0],
+        bars=(count - positions) // per_bar,
         beats_per_bar=per_bar,
         end_s=end_s,
         final_beat=_final_beat(edges, positions, per_bar, end_s, 0.7 * last),
@@ -134,8 +149,8 @@ def _end_s(frames: Frames, patience_s: float) -> float:
 def _final_beat(
     edges: NDArray[np.float64], positions: NDArray[np.int64], per_bar: int, end_s: float, room_s: float
 ) -> int:
-    """The last strong beat that leaves room for a chord to be heard as an ending."""
-    for beat in range(len(positions) - 1, max(len(positions) - 1 - per_bar, 0), -1):
-        if _is_strong(int(positions[beat]), per_bar) and edges[beat] <= end_s - room_s:
-            return beat
-    return max(len(positions) - per_bar, 0)
+    """The last strong beat that leaves room for a chord to be heard as an ending; the first of music without one."""
+    has_room = edges[:-1] <= end_s - room_s
+    strong = np.isin(positions, tuple(strong_positions(per_bar)))
+    endings = np.flatnonzero(strong & has_room)
+    return int(endings[-1]) if len(endings) else 0

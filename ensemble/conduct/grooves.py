@@ -124,31 +124,66 @@ GROOVES: tuple[Groove, ...] = (
         closed_hat="X-x-X-x-X-x-X-x-|X-x-X-x-X-x-X-x-",
     ),
     _groove(
-        "slow waltz", 0.1, 0.15, (40, 240), beats_per_bar=3,
+        "slow waltz", 0.1, 0.1, (40, 240), beats_per_bar=3,
         kick="x-----------|x-----------",
         closed_hat="----o---o---|----o---o-o-",
     ),
     _groove(
-        "waltz", 0.45, 0.5, (60, 240), beats_per_bar=3,
-        kick="X-----------|X---------x-",
+        "lullaby", 0.35, 0.2, (40, 200), beats_per_bar=3,
+        kick="x-----------|x-----------",
+        snare="--------o---|--------o-o-",
+        closed_hat="x---o---o---|x---o---o---",
+    ),
+    _groove(
+        "waltz", 0.35, 0.6, (60, 240), beats_per_bar=3,
+        kick="X-----------|X-----------",
         snare="----o---x---|----o---x---",
+        closed_hat="x---x---x---|x---x---x-o-",
+    ),
+    _groove(
+        "barn dance", 0.6, 0.4, (60, 200), beats_per_bar=3,
+        kick="X-----------|X---------x-",
+        snare="----o---x---|----o-o-x---",
         closed_hat="x-o-x-o-x-o-|x-o-x-o-x-o-",
+    ),
+    _groove(
+        "leaning", 0.55, 0.65, (80, 240), beats_per_bar=3,
+        kick="X-------x---|X-----x-----",
+        snare="------o-----|----o-----x-",
+        ride="X---x-x-x---|X---x-x-x---",
+    ),
+    _groove(
+        "half a waltz", 0.05, 0.95, (80, 240), beats_per_bar=3,
+        kick="X-----------|--------x---",
+        snare="------------|X-----------",
+        closed_hat="x---x---x---|x---x---x---",
     ),
     _groove(
         "turning", 0.8, 0.8, (60, 220), beats_per_bar=3,
         kick="X-----x-----|X-----x---x-",
-        snare="----X---X---|----X---X--o",
+        snare="--------X---|--o-----X--o",
         ride="X-x-x-x-x-x-|X-x-x-x-x-x-",
+    ),
+    _groove(
+        "whirl", 1.0, 0.55, (50, 150), beats_per_bar=3,
+        kick="X-----x-----|X--x--x-----",
+        snare="----o--oX--o|----o--oX-o-",
+        closed_hat="xoxoxoxoxoxo|xoxoxoxoxoxo",
     ),
 )  # fmt: skip
 
-FILLS: tuple[dict[DrumClass, str], ...] = (
+Fill = dict[DrumClass, str]
+FILLS: tuple[Fill, ...] = (
+    {"snare": "--oo"},
+    {"snare": "--ox"},
     {"snare": "o-xx"},
-    {"snare": "x-o-", "tom": "---x"},
+    {"snare": "x-x-", "tom": "---x"},
+    {"snare": "xox-", "tom": "---X"},
     {"snare": "xx--", "tom": "--xX"},
-    {"tom": "x-xx", "kick": "x---"},
+    {"tom": "X-xx", "kick": "x---"},
+    {"snare": "X-x-", "tom": "-x-X", "kick": "x---"},
 )
-"""One beat each, the last of a segment; from light to heavy."""
+"""One beat each, the last of a phrase; from light to heavy. Where one is silent the groove goes on."""
 
 
 def suits(groove: Groove, beats_per_bar: int) -> bool:

@@ -10,16 +10,13 @@ from numpy.typing import NDArray
 
 from ensemble.clock import FRAME_RATE_HZ
 from ensemble.conduct.grid import SOUNDING_DB, Grid
-from ensemble.types import SILENCE_DB, Frames, Heard
+from ensemble.types import PRESENT_DB, SILENCE_DB, Frames, Heard
 
-PRESENT_DB = -55.0
-"""A half beat whose mean energy lies below this is a rest: a little noise before the first note is no beginning."""
 CLEAR_CONFIDENCE = 0.5
 STEPS_PER_BEAT = 2
 _ONSET_MEMORY_S = 1.5
 _FAINTEST_ONSET = 0.12  # a held flute's own flutter reaches 0.09, a soft pluck 0.3
 _ATTACK_FRAMES = 6
-_ENTRY_BEFORE_S, _ENTRY_AFTER_S = 0.03, 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +25,7 @@ class Leader:
 
     pitch_share [steps, 12]: share of the step's time that each pitch class sounds, where f0 is clear; register_midi
     [steps]: median written pitch, NaN where unclear; onsets [steps]: strokes that begin; is_sounding [steps];
-    loudness_db [steps]: of the mean energy; busyness [bars]: onsets per beat in this bar and the one before;
+    loudness_db [steps]: of the mean energy; busyness [beats]: onsets per beat in its bar and the one before;
     is_playing [beats]: whether the leader sounds in the beat, or has within the bar before it. A leader who enters
     between two beats plays a pick-up: the band enters with the next beat on which the leader sounds, or after a bar.
     """
@@ -123,9 +120,7 @@ def _entry(frames: Frames, grid: Grid, is_sounding: NDArray[np.bool_]) -> int:
     for beat, edge_s in enumerate(grid.edges_s[:-1].tolist()):
         if beat >= latest:
             return beat
-        start = max(round((edge_s - _ENTRY_BEFORE_S) * FRAME_RATE_HZ), 0)
-        stop = round((edge_s + _ENTRY_AFTER_S) * FRAME_RATE_HZ)
-        if frames.loudness_db[start:stop].max(initial=SILENCE_DB) > PRESENT_DB:
+        if frames.sounds_at(edge_s):
             return beat
     return grid.num_beats
 
@@ -141,11 +136,12 @@ def _recently(is_sounding: NDArray[np.bool_], grid: Grid, entry: int) -> NDArray
 
 
 def _busyness(onsets: NDArray[np.int64], grid: Grid) -> NDArray[np.float64]:
-    """Onsets per beat over this bar and the one before it.  [bars]"""
+    """Onsets per beat over the bar of each beat and the one before that.  [beats]"""
     if not grid.num_beats:
         return np.zeros(0)
+    bar = grid.bars - grid.bars[0]
     per_beat = onsets.reshape(-1, STEPS_PER_BEAT).sum(axis=1)
-    struck = np.bincount(grid.bars, weights=per_beat).astype(np.float64)
-    beats = np.bincount(grid.bars).astype(np.float64)
+    struck = np.bincount(bar, weights=per_beat).astype(np.float64)
+    beats = np.bincount(bar).astype(np.float64)
     struck[1:], beats[1:] = struck[1:] + struck[:-1], beats[1:] + beats[:-1]
-    return struck / beats
+    return np.asarray((struck / beats)[bar])

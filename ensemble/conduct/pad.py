@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -29,7 +30,7 @@ class Stroke(NamedTuple):
 
 def write_pad(
     grid: Grid, leader: Leader, follower: FollowerSettings, voicing: NDArray[np.int64], ring_s: float,
-    strokes: Sequence[Stroke] | None = None,
+    strokes: Sequence[Stroke],
 ) -> list[Written]:  # fmt: skip
     """Play the voicing of every beat; the last chord is held to the leader's end and `ring_s` beyond.
 
@@ -39,30 +40,41 @@ def write_pad(
         follower: its instrument decides between strumming and sustaining.
         voicing: from `voice_chords`.  [beats, voices]
         ring_s: how long the last chord lasts past the leader's end.
-        strokes: of who strums or strikes; by the rules where absent.
+        strokes: of who strums or strikes, as `rule_strokes` has them; who sustains has none.
     """
     if follower.spec.family in ("plucked", "keyed"):
-        struck = _strokes(grid, leader) if strokes is None else strokes
-        return _strummed(grid, leader, follower, voicing, ring_s, struck)
+        return _strummed(grid, leader, follower, voicing, ring_s, strokes)
     return _sustained(grid, leader, follower, voicing, ring_s)
 
 
-def _strokes(grid: Grid, leader: Leader) -> list[Stroke]:
-    """When to strum and how hard: half bars, beats or half beats; accents on the downbeat and on the back beats."""
+def rule_strokes(grid: Grid, leader: Leader, bass: NDArray[np.int64]) -> list[Stroke]:
+    """When to strum and how hard: half bars, beats or half beats; accents on the downbeat and on the back beats.
+
+    In three, the first beat is the bass's, and the chords come after it.
+
+    Args:
+        grid: the bars.
+        leader: how busily to play, and where not at all.
+        bass: the pitch below, 0 where there is none.  [beats]
+    """
     levels = rhythm_levels(leader, grid)
-    strokes: list[tuple[float, int]] = []
+    strokes: list[Stroke] = []
     for beat in np.flatnonzero(leader.is_playing[: grid.final_beat + 1]).tolist():
         softer = softer_without_chord(grid, beat)
         position, level = int(grid.positions[beat]), int(levels[beat])
-        is_anchor = grid.is_strong(beat) or grid.changes(beat) or beat == grid.final_beat
-        if is_anchor or level > 0:
+        place, is_last = position % 3, beat == grid.final_beat
+        is_anchor = is_last or grid.changes(beat) or grid.is_strong(beat)
+        is_struck, until = is_anchor or level > 0, math.inf
+        if grid.is_in_three and not is_last and level < 2 and bass[max(beat - place, 0)] > 0:
+            is_struck, until = place == 1 or (place == 2 and (level == 1 or grid.changes(beat))), beat - place + 3.0
+        if is_struck:
             accent = 90 if position == 0 else 86 if position % 2 else 78
-            strokes.append((float(beat), accent - softer))
-        pushes = level == 2 or (level == 1 and position % 4 == 1)  # a beat's pattern: 1, 2 and, 3, 4
-        if pushes and beat < grid.final_beat:
-            strokes.append((beat + 0.5, 68 - softer))
-    stops = [*(start for start, _ in strokes[1:]), float(grid.num_beats)]
-    return [Stroke(start, stop, velocity) for (start, velocity), stop in zip(strokes, stops, strict=False)]
+            strokes.append(Stroke(float(beat), until, accent - softer))
+        pushes = level == 2 or (level == 1 and position % 4 == 1 and not grid.is_in_three)  # 1, 2 and, 3, 4
+        if pushes and not is_last:
+            strokes.append(Stroke(beat + 0.5, math.inf, 68 - softer))
+    following = [*(stroke.start for stroke in strokes[1:]), float(grid.num_beats)]
+    return [one._replace(until=min(one.until, other)) for one, other in zip(strokes, following, strict=False)]
 
 
 def _strummed(

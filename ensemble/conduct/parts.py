@@ -22,7 +22,7 @@ from ensemble.conduct.dynamics import ForetoldStrokes
 from ensemble.conduct.grid import Grid, grid_of
 from ensemble.conduct.leader import STEPS_PER_BEAT, Leader, listen_to
 from ensemble.conduct.melody import transform, write_double
-from ensemble.conduct.pad import write_pad
+from ensemble.conduct.pad import rule_strokes, write_pad
 from ensemble.conduct.shaping import Written, shape
 from ensemble.conduct.voicing import Neighbours, voice_chords
 from ensemble.config import FollowerSettings
@@ -105,7 +105,8 @@ def _write(
         return written, np.stack([np.array(line, np.int64), _highest(written, grid)], axis=1)
     if follower.role == "pad":
         voicing = voice_chords(grid, leader, heard.key, follower.range, follower.num_voices, neighbours)
-        return write_pad(grid, leader, follower, voicing, ring_s), voicing
+        strokes = rule_strokes(grid, leader, neighbours.bass)
+        return write_pad(grid, leader, follower, voicing, ring_s, strokes), voicing
     line_by_step = counter_pitches(grid, leader, heard.key, follower, neighbours, seed)
     return write_counter(grid, leader, follower, line_by_step), line_by_step.reshape(grid.num_beats, STEPS_PER_BEAT)
 

@@ -21,7 +21,7 @@ _FASTEST_EIGHTH_S = 0.17
 
 def rhythm_levels(leader: Leader, grid: Grid) -> NDArray[np.int64]:
     """How busily to accompany each beat: 0 half bars, 1 beats, 2 half beats; one level per bar.  [beats]"""
-    level = np.digitize(leader.busyness, (_SPARSE, _BUSY))[grid.bars]
+    level = np.digitize(leader.busyness, (_SPARSE, _BUSY))
     too_fast = np.diff(grid.edges_s) / 2 < _FASTEST_EIGHTH_S
     return np.where(too_fast, np.minimum(level, 1), level)
 

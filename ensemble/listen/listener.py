@@ -16,7 +16,7 @@ from ensemble.listen.understanding import INAUDIBLE_BELOW_PEAK_DB, understand
 from ensemble.threads import one_thread
 from ensemble.types import SILENCE_DB, AudioClip, Frames, Heard
 
-LISTENING_VERSION = 2
+LISTENING_VERSION = 3
 """Counted up when the same recording is understood otherwise: what was kept of it is heard anew."""
 CANCELLED = 0.05
 """Where the mean of the channels keeps less than this share of their power, they cancel: the loudest is heard."""

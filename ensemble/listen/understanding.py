@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.chords import Chord, Key
+from ensemble.chords import TONES, Chord, Key
 from ensemble.clock import FRAME_RATE_HZ
 from ensemble.listen.bars import find_bars
 from ensemble.listen.chroma import centre_pitch, note_chroma
@@ -20,10 +20,12 @@ INAUDIBLE_BELOW_PEAK_DB = 60.0
 NEIGHBOUR_WEIGHT = 0.35
 """One voice sounds one tone of its chord at a time: the beats around lend theirs."""
 LAST_BEATS = 4
+SEVENTH_SHARE = 0.4
+"""Of the strongest tone of the triad below it: a seventh that sounds less is none."""
 
 
 class Meant(NamedTuple):
-    """What the leader means: its key, its bars (beats in each, index of the first that opens one), a chord per beat."""
+    """What the leader means: its key, its bars (beats in each, index of the one that opens the first), its chords."""
 
     key: Key
     beats_per_bar: int
@@ -67,9 +69,22 @@ def understand(
     changes = np.array([before != after for before, after in pairwise((None, *free))])
     if beats_per_bar is None or first_downbeat is None:
         accents = _accents(frames.onset, edges[:-1])
-        beats_per_bar, first_downbeat = find_bars(beat_chroma, changes, accents, loop, beats_per_bar)
+        beats_per_bar, phase = find_bars(beat_chroma, changes, accents, loop, beats_per_bar)
+        downbeats = range(phase, len(beats_s), beats_per_bar)
+        first_downbeat = next((beat for beat in downbeats if frames.sounds_at(float(beats_s[beat]))), phase)
     chords = find_chords(context, key, beats_per_bar, first_downbeat)
-    return Meant(key, beats_per_bar, first_downbeat, chords)
+    return Meant(key, beats_per_bar, first_downbeat, _at_rest(chords, key, beat_chroma))
+
+
+def _at_rest(chords: tuple[Chord, ...], key: Key, beat_chroma: FloatArray) -> tuple[Chord, ...]:
+    """Music comes to rest on its tonic's triad: a seventh in its last beats must be played there, as in a blues."""
+    home = Chord(root=key.tonic, quality="7")
+    sounding = [beat for beat, chord in enumerate(chords) if chord.quality != "none"][-LAST_BEATS:]
+    tones = beat_chroma[[(key.tonic + step) % 12 for step in TONES["7"]]][:, sounding].sum(axis=1)
+    if not sounding or tones[-1] >= SEVENTH_SHARE * tones[:-1].max():
+        return chords
+    triad = Chord(root=key.tonic, quality="maj")
+    return tuple(triad if beat in sounding and chord == home else chord for beat, chord in enumerate(chords))
 
 
 def _notes(frames: Frames, tuning_cents: float) -> FloatArray:

@@ -101,10 +101,11 @@ def notices(manifest: Manifest, heard: Heard) -> list[str]:
 
 
 def bars(heard: Heard) -> list[Bar]:
-    """The chords as a chart, bar by bar."""
+    """The chords as a chart, bar by bar; a silence before the leader begins is no bar."""
     per_bar, first = heard.beats_per_bar, heard.first_downbeat
     starts = range(first, len(heard.chords), per_bar)
-    spans = [(0, 0, first)] if first else []
+    entry = next((beat for beat in range(first) if heard.frames.sounds_at(float(heard.beats_s[beat]))), first)
+    spans = [(0, entry, first)] if entry < first else []
     spans += [(number + 1, start, min(start + per_bar, len(heard.chords))) for number, start in enumerate(starts)]
     chart = []
     for bar_number, start, stop in spans:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from handmade_leader import heard_of
+from handmade_leader import cut, heard_of
 
 from ensemble.conduct.dynamics import ForetoldStrokes
 from ensemble.conduct.features import sixteenths_s
+from ensemble.conduct.grid import grid_of
 from ensemble.conduct.grooves import GROOVES, SIXTEENTHS_PER_BEAT, STRENGTH
 from ensemble.conduct.parts import write_parts
 from ensemble.config import FollowerSettings
@@ -160,10 +164,92 @@ def test_kick_and_crash_end_the_piece_before_the_leader_ends(seed):
 
 def test_beats_are_carried_on_before_the_first_and_after_the_last():
     heard = heard_of(bars=8, first_beat_s=0.0)
-    fewer = Heard(
-        frames=heard.frames, beats_s=heard.beats_s[5:-6], tempo_bpm=120.0, beats_per_bar=4, first_downbeat=3,
-        key=heard.key, chords=heard.chords[5:-6], tuning_cents=0.0,
+    fewer = replace(heard, beats_s=heard.beats_s[5:-6], chords=heard.chords[5:-6], first_downbeat=3)
+    found, expected = grid_of(fewer), grid_of(heard)
+    np.testing.assert_allclose(found.edges_s, expected.edges_s, atol=1e-9)
+    np.testing.assert_array_equal(found.positions, expected.positions)
+    np.testing.assert_array_equal(found.bars, expected.bars - 2)  # the leader is said to play from the third bar on
+
+
+def after_rest(heard: Heard, beats: int) -> Heard:
+    """The same leader, first silent for so many beats of 120 a minute, which are counted nevertheless."""
+    still, frames = 50 * beats, heard.frames
+    later = replace(
+        frames, f0_hz=np.pad(frames.f0_hz, (still, 0)), confidence=np.pad(frames.confidence, (still, 0)),
+        loudness_db=np.pad(frames.loudness_db, (still, 0), constant_values=-100.0),
+        onset=np.pad(frames.onset, (still, 0)), chroma=np.pad(frames.chroma, ((0, 0), (still, 0))),
     )  # fmt: skip
-    found, expected = strokes(fewer), strokes(heard)
-    assert [hit.drum for hit in found] == [hit.drum for hit in expected]
-    np.testing.assert_allclose([hit.time_s for hit in found], [hit.time_s for hit in expected], atol=1e-9)
+    beats_s = np.concatenate([0.5 * np.arange(beats), heard.beats_s + 0.5 * beats])
+    return replace(
+        heard, frames=later, beats_s=beats_s, chords=(*[heard.chords[0]] * beats, *heard.chords), first_downbeat=beats
+    )
+
+
+@pytest.mark.parametrize("beats", [1, 4, 6])
+def test_a_silence_before_the_leader_is_no_part_of_the_music(beats):
+    heard = heard_of(bars=13, melody=BUSY)
+    later = strokes(after_rest(heard, beats))
+    places = [(hit.drum, round(hit.time_s * 8) - 4 * beats) for hit in later]
+    assert sorted(places) == sorted((hit.drum, round(hit.time_s * 8)) for hit in strokes(heard))
+
+
+def in_bar(hits: tuple[Hit, ...], bar: int, beats_per_bar: int = 4) -> list[Hit]:
+    """What is struck in a bar, from 1, at 120 beats a minute."""
+    start_s = 0.5 * beats_per_bar * (bar - 1) - 0.02
+    return [hit for hit in hits if start_s <= hit.time_s < start_s + 0.5 * beats_per_bar]
+
+
+@pytest.mark.parametrize("melody", [CALM, BUSY])
+@pytest.mark.parametrize("seed", [0, 1, 2, 3])
+def test_a_fill_closes_every_fourth_bar_and_leads_to_a_cymbal_and_a_kick(melody, seed):
+    hits = strokes(heard_of(bars=17, melody=melody), seed)
+    for bar in (4, 8, 12, 16):
+        last_beat = [hit for hit in in_bar(hits, bar) if hit.time_s > 2 * bar - 0.52]
+        others = [hit for hit in in_bar(hits, bar - 2) if hit.time_s > 2 * (bar - 2) - 0.52]
+        hands = {"snare", "tom"}
+        assert sum(hit.drum in hands for hit in last_beat) > sum(hit.drum in hands for hit in others)
+        assert last_beat[-1].drum in {*hands, "kick"}
+        assert last_beat[-1].time_s > 2 * bar - 0.4  # up to the bar line
+        landing = {hit.drum for hit in hits if abs(hit.time_s - 2 * bar) < 0.03}
+        assert "kick" in landing
+        assert landing & {"crash", "open_hat"}
+        assert not landing & {"closed_hat", "ride"}
+
+
+@pytest.mark.parametrize("beats_per_bar", [3, 4, 6])
+@pytest.mark.parametrize("melody", [CALM, ((72, 1.0),), BUSY])
+def test_a_drummer_has_two_hands(beats_per_bar, melody):
+    hits = told(heard_of(bars=16, melody=melody, beats_per_bar=beats_per_bar), 0, snare=0.9, ride=0.9, kick=0.9)
+    at_once = Counter(round(hit.time_s * 8) for hit in hits if hit.drum != "kick")
+    assert max(at_once.values()) == 2
+
+
+def test_a_pick_up_has_soft_hats_and_the_first_downbeat_a_crash():
+    heard = heard_of(bars=9)
+    hits = strokes(replace(heard, first_downbeat=4))
+    before = [hit for hit in hits if hit.time_s < 1.95]
+    assert before
+    assert {hit.drum for hit in before} == {"closed_hat"}
+    assert {"crash", "kick"} <= {hit.drum for hit in hits if abs(hit.time_s - 2.0) < 0.03}
+
+
+def test_in_three_the_drummer_answers_the_leader_too():
+    bars = {name: strokes(heard_of(bars=16, beats_per_bar=3, melody=melody)) for name, melody in
+            {"calm": ((72, 3.0),), "waltz": ((72, 1.0),), "busy": BUSY}.items()}  # fmt: skip
+    assert len(bars["calm"]) < len(bars["waltz"]) < len(bars["busy"])
+    for hits in bars.values():
+        accents = [round(hit.time_s * 2) % 3 for hit in hits if hit.drum == "snare" and hit.velocity > 0.85]
+        assert accents.count(1) <= 1  # no backbeat on two
+
+
+@pytest.mark.parametrize(("beats_per_bar", "strong"), [
+    (2, {0}), (3, {0}), (4, {0, 2}), (5, {0, 3}), (6, {0, 3}), (7, {0, 4}), (8, {0, 4}), (9, {0, 3, 6}),
+    (12, {0, 3, 6, 9}),
+])  # fmt: skip
+def test_long_bars_have_groups_and_the_music_ends_with_one(beats_per_bar, strong):
+    for left_out in range(1, beats_per_bar + 1):
+        heard = heard_of(bars=8, beats_per_bar=beats_per_bar)
+        grid = grid_of(cut(heard, 8 * beats_per_bar - left_out))
+        assert {place for place in range(beats_per_bar) if grid.is_strong(place)} == strong
+        assert int(grid.positions[grid.final_beat]) in strong
+        assert grid.end_s - grid.edges_s[grid.final_beat] < 0.5 * (max(np.diff([*sorted(strong), beats_per_bar])) + 1)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from handmade_leader import LOOP, MELODY, cut, frames_of, heard_of, of, pitches, restless
 
-from ensemble.conduct.grid import LOOK_AHEAD_BEATS
+from ensemble.conduct.grid import LOOK_AHEAD_BEATS, grid_of
 from ensemble.conduct.harmony import tones
 from ensemble.conduct.parts import write_parts
 from ensemble.config import BandSettings, FollowerSettings
@@ -334,3 +334,22 @@ def test_the_band_ends_with_the_last_sound_and_not_with_the_recording():
     assert max(hit.time_s for hit in hits.hits) <= sounding / 100
     assert max(note.stop_frame for note in bass.notes) <= sounding + 60
     assert max(hit.time_s for hit in written(heard, (DRUMS,))["drums"].hits) > sounding / 100
+
+
+@pytest.mark.parametrize("melody", [((72, 3.0),), ((72, 1.5), (74, 1.5)), ((72, 1.0),)])
+def test_in_three_the_bass_has_the_first_beat_and_the_chords_the_others(melody):
+    heard = heard_of(bars=12, beats_per_bar=3, melody=melody)
+    both = write_parts(heard, (BASS, RHYTHM), heard.frames.num_frames + 50, 0)
+    low, chords = (of(part).notes for part in both)
+    grid = grid_of(heard)
+    until_s = float(grid.edges_s[grid.final_beat]) - 0.1
+    places = [[round(2 * note.start_frame / 50) % 6 for note in notes if note.start_frame < 100 * until_s]
+              for notes in (low, chords)]  # fmt: skip
+    assert set(places[0]) <= {0, 5}  # and a step into the next bar
+    assert places[0].count(0) == 11
+    assert set(places[1]) <= {2, 4}
+    assert places[1].count(2) >= 4 * 11
+    for note in chords:  # none rings into the next bar's chord
+        assert note.stop_frame <= 150 * (note.start_frame // 150 + 1) + 2 or note.start_frame > 100 * until_s
+    alone = of(write_parts(heard, (RHYTHM,), heard.frames.num_frames + 50, 0)[0]).notes
+    assert sum(round(2 * note.start_frame / 50) % 6 == 0 for note in alone) >= 4 * 11  # nobody else has it

@@ -97,6 +97,21 @@ def test_a_waltz_has_three_beats():
     assert (heard.beats_per_bar, heard.first_downbeat) == (3, 0)
 
 
+@pytest.mark.parametrize("rest_s", [0.2, 0.6, 1.5, 4.1])
+def test_bars_are_counted_from_where_the_leader_begins(rest_s):
+    heard = listen(np.concatenate([np.zeros(round(rest_s * RATE)), tune(TWINKLE, TWINKLE_BEATS, 100)]))
+    assert heard.beats_s[heard.first_downbeat] == pytest.approx(rest_s, abs=0.05)
+    assert {"C", "F", "G"} <= set(names(heard)[heard.first_downbeat :])
+
+
+@pytest.mark.parametrize(("last", "expected"), [((43, 59, 62, 67), "G"), ((43, 59, 62, 65), "G7")])
+def test_music_comes_to_rest_on_a_triad_unless_its_seventh_is_played(last, expected):
+    loop = [(43, 59, 62, 67), (48, 60, 64, 67), (50, 60, 62, 66), (43, 59, 62, 65)]
+    heard = listen(chords([*[triad for triad in loop * 2 for _ in range(4)], *[last] * 4], 0.5))
+    assert str(heard.key) == "G major"
+    assert names(heard)[-1] == expected
+
+
 @pytest.mark.parametrize("tempo_bpm", [90, 120, 150])
 def test_a_metronome_gives_the_tempo_and_is_no_tune(tempo_bpm):
     heard = listen(clicks(tempo_bpm, 10.0, accents=(1.0, 0.6, 0.6, 0.6)))
