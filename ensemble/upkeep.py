@@ -13,7 +13,7 @@ from ensemble.retrieve.indexing import Job
 from ensemble.retrieve.ledger import Ledger
 from ensemble.retrieve.library import Comparison, Library, OnProgress
 from ensemble.retrieve.manifest import Entry
-from ensemble.retrieve.opening import Place, open_library
+from ensemble.retrieve.opening import Place, nothing_known, open_library
 from ensemble.retrieve.sources import Skipped, Source, sha256_of
 
 
@@ -99,10 +99,10 @@ def check_there_is_one(place: Place) -> None:
     """Refuse to open what is not there: opening would make it.
 
     Raises:
-        StoreError: nothing was ever indexed at this place.
+        StoreError: nothing was ever indexed at this place, or its server cannot be reached.
     """
     if not (place.folder / "ledger.jsonl").exists() and not (place.folder / "described").exists():
-        raise StoreError(place.uri, "holds no recordings", f"run `ensemble index add PATH... --index {place.uri}`")
+        raise nothing_known(place)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ from ensemble.retrieve.library import Library, OnProgress
 from ensemble.retrieve.settings import RetrieveSettings
 
 if TYPE_CHECKING:
+    from ensemble.retrieve.milvus import MilvusStore
     from ensemble.retrieve.retriever import Retriever
 
 TOKEN_VARIABLE = "ENSEMBLE_MILVUS_TOKEN"  # noqa: S105  the name of one
@@ -74,15 +75,38 @@ def open_library(place: Place, *, is_writer: bool = True, is_mending: bool = Fal
         StoreBusyError: another process has it open.
         StoreError: it cannot be reached or read, is damaged, or is of another version.
     """
-    from ensemble.retrieve.milvus import MilvusStore
-
     ledger = Ledger(place.folder, is_writer=is_writer, is_mending=is_mending)
     try:
-        store = MilvusStore(place.uri, token=os.environ.get(TOKEN_VARIABLE, ""), is_fresh=is_fresh)
+        store = _store_at(place, is_fresh=is_fresh)
     except BaseException:
         ledger.close()
         raise
     return Library(store, ledger, is_shared=place.is_server)
+
+
+def _store_at(place: Place, *, is_fresh: bool = False) -> MilvusStore:
+    from ensemble.retrieve.milvus import MilvusStore
+
+    return MilvusStore(place.uri, token=os.environ.get(TOKEN_VARIABLE, ""), is_fresh=is_fresh)
+
+
+def nothing_known(place: Place) -> StoreError:
+    """What to say where a ledger knows of no recording. Nothing is made there; a server is asked what it holds.
+
+    Raises:
+        StoreError: the server cannot be reached, or refuses.
+    """
+    index_add = f"run `ensemble index add PATH... --index {place.uri}`"
+    if place.is_server:
+        store = _store_at(place)
+        try:
+            num_rows = store.count()
+        finally:
+            store.close()
+        if num_rows:
+            problem = f"holds {num_rows} chunks, of recordings that are described elsewhere"
+            return StoreError(place.uri, problem, f"name the folder that describes them (`ledger`), or {index_add}")
+    return StoreError(place.uri, "holds no recordings", index_add)
 
 
 @contextmanager
@@ -113,7 +137,7 @@ def open_filled(settings: RetrieveSettings, on_progress: OnProgress | None = Non
     """Lend the library that the settings name: whole, with something in it."""
     place = Place.of(settings.uri, settings.ledger) if settings.uri else in_the_box(on_progress)
     if not Ledger(place.folder).entries:  # nothing is made where there is nothing
-        raise StoreError(place.uri, "holds no recordings", f"run `ensemble index add PATH... --index {place.uri}`")
+        raise nothing_known(place)
     library = open_library(place, is_writer=not place.is_server)
     try:
         if library.store.count() != library.ledger.num_rows:

@@ -119,7 +119,7 @@ def test_the_report_lists_takes_and_seams(extended: Path) -> None:
         (("--top-k", "2"), "--extend: is absent"),
         (("--extend", "0"), "extend_s"),
         (("--extend", "5", "--index", "nowhere"), "holds no recordings; run `ensemble index add"),
-        (("--extend", "5", "--index", "http://127.0.0.1:9"), "127.0.0.1:9"),
+        (("--extend", "5", "--index", "http://127.0.0.1:9"), "127.0.0.1:9: cannot be opened: nobody answers there"),
         (("--extend", "5", "--retrieval", "absent.yaml"), "absent.yaml: cannot be read"),
         (("--key", "H# blues"), "key"),
         (("--tempo", "3000"), "tempo_bpm"),

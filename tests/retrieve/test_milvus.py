@@ -24,9 +24,10 @@ from ensemble.retrieve.ledger import Ledger
 from ensemble.retrieve.library import Library
 from ensemble.retrieve.lite import STORE
 from ensemble.retrieve.milvus import MilvusStore
-from ensemble.retrieve.opening import Place, open_library
+from ensemble.retrieve.opening import Place, open_filled, open_library
+from ensemble.retrieve.settings import RetrieveSettings
 from ensemble.retrieve.store import Where
-from ensemble.upkeep import repair
+from ensemble.upkeep import library_stats, repair
 
 ROOT = Path(__file__).parents[2]
 
@@ -113,7 +114,8 @@ import sys
 sys.path.insert(0, sys.argv[2])
 from pathlib import Path
 from shelves import described, entry_of
-from ensemble.retrieve.opening import Place, open_library
+from ensemble.retrieve.opening import Place, open_filled, open_library
+from ensemble.retrieve.settings import RetrieveSettings
 library = open_library(Place.of(sys.argv[1]))
 for number in range(10_000):
     one = described(f"recording {number}", 40)
@@ -245,6 +247,35 @@ def test_rows_of_other_ledgers_stay_and_do_not_answer(served: str, tmp_path: Pat
     assert store.count() == 50
     assert len(library.compare().foreign) == 1
     library.close()
+
+
+def asks(settings: RetrieveSettings) -> str:
+    """What is said to who opens a library in which something should be, in each of the ways there are."""
+    place = Place.of(settings.uri, settings.ledger)
+    said = set[str]()
+    for ask in (lambda: open_filled(settings).__enter__(), lambda: library_stats(place), lambda: repair(place)):
+        with pytest.raises(StoreError) as refused:
+            ask()
+        said.add(one_line(refused.value))
+    assert len(said) == 1
+    assert not list(place.folder.glob("*"))  # nothing is made where there is nothing
+    return said.pop()
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_who_is_not_there_is_not_called_empty_though_nothing_was_ever_indexed(scheme: str, tmp_path: Path) -> None:
+    nobody = f"{scheme}://127.0.0.1:{free_port()}"
+    said = asks(RetrieveSettings(uri=nobody, ledger=str(tmp_path)))
+    assert said.startswith(f"{nobody}: cannot be opened: nobody answers there; start the server")
+
+
+def test_an_empty_server_is_told_from_one_that_others_filled(served: str, tmp_path: Path) -> None:
+    store = MilvusStore(served, is_fresh=True)
+    settings = RetrieveSettings(uri=served, ledger=str(tmp_path))
+    assert f"{served}: holds no recordings; run `ensemble index add" in asks(settings)
+    store.add(rows("somebody else's", 30))
+    assert f"{served}: holds 30 chunks, of recordings that are described elsewhere; name the folder" in asks(settings)
+    store.close()
 
 
 def test_nothing_that_will_go_away_is_used(tmp_path: Path) -> None:
