@@ -87,7 +87,7 @@ def show_render(out: str, manifest: Manifest) -> None:
 
     heard, execution = manifest.heard, manifest.execution
     OUT.print(
-        f"heard {manifest.source}: {heard.tempo_bpm:.0f} bpm, {heard.key}, "
+        f"heard {manifest.source}: {heard.tempo_bpm:.0f} bpm, {heard.beats_per_bar} beats a bar, {heard.key}, "
         f"tuning {round(heard.tuning_cents):+d} cents, "
         f"{' '.join(_runs(heard.chords))[:300]}"
     )
@@ -101,14 +101,16 @@ def show_render(out: str, manifest: Manifest) -> None:
             busy_s = execution.busy_s.get(name) if take_name == AS_GIVEN else None
             table.add_row(
                 name, _number(facts.loudness_lufs), _number(facts.true_peak_dbtp), _number(facts.click_ratio, 2),
-                _number(busy_s, 2),
+                "" if busy_s is None else _number(busy_s, 2),
             )  # fmt: skip
     OUT.print(table)
+    if manifest.plan.continuations:
+        OUT.print(f"{AS_GIVEN} is the leader as it was given")
     for number, continuation in enumerate(manifest.plan.continuations, 1):
         hops = ", then ".join(f"{hop.title} ({hop.licence}) from {hop.start_s:.1f} s" for hop in continuation.hops)
         missing = continuation.hops[-1].score.terms.get("missing_s")
         shorter = f", {missing.value:.1f} s shorter than asked" if missing is not None else ""
-        OUT.print(f"{take_name_of(number)} goes on with {hops}: {continuation.total:.2f} of 1{shorter}")
+        OUT.print(f"{take_name_of(number)} goes on with {hops}: scored {continuation.total:.2f} of 1{shorter}")
     if manifest.plan.extension is not None and len(manifest.plan.continuations) < manifest.plan.extension.top_k:
         OUT.print(Text(f"only {len(manifest.plan.continuations)} ways of going on were found", style="yellow"))
     where = "in this process" if execution.band_kind == "local" else f"by {execution.actors} Ray actors"

@@ -62,12 +62,14 @@ def render(
     arranger: Annotated[
         str | None, typer.Option(help="Who writes the parts: rules, learned, or a trained .safetensors.")
     ] = None,
-    tempo: Annotated[float | None, typer.Option(help="Beats a minute, in place of the tempo heard.")] = None,
-    beats_per_bar: Annotated[int | None, typer.Option(metavar="N", help="In place of the metre heard: 3, 4...")] = None,
+    tempo: Annotated[
+        float | None, typer.Option(min=20, max=400, help="Beats a minute, in place of the tempo heard.")
+    ] = None,
+    beats_per_bar: Annotated[int | None, typer.Option(min=2, max=12, help="In place of the metre heard.")] = None,
     key: Annotated[str | None, typer.Option(help="In place of the key heard: 'Am', 'F# major'.")] = None,
     chords: Annotated[Path | None, typer.Option(help="A file of chords, in place of those heard.")] = None,
     extend: Annotated[
-        float | None, typer.Option(metavar="SECONDS", help="Let the leader go on for so long after its end.")
+        float | None, typer.Option(min=0.1, max=600, help="Seconds for which the leader goes on after its end.")
     ] = None,
     top_k: Annotated[int | None, typer.Option(min=1, max=16, help="In so many ways, best first (2 if absent).")] = None,
     index: Annotated[
@@ -221,8 +223,9 @@ def _overrides(tempo: float | None, beats_per_bar: int | None, key: str | None, 
 def _extension(extend: float | None, top_k: int | None, index: str | None, retrieval: Path | None) -> Extension | None:
     """How the leader is to go on."""
     if extend is None:
-        if top_k is not None or index is not None or retrieval is not None:
-            raise ConfigError("--extend", "is absent", "say for how many seconds the leader goes on")
+        given = {"--top-k": top_k, "--index": index, "--retrieval": retrieval}
+        if (name := next((name for name, value in given.items() if value is not None), None)) is not None:
+            raise ConfigError(name, "goes with --extend", "add --extend SECONDS: for how long the leader goes on")
         return None
     from ensemble.config import parse, read_yaml
     from ensemble.plan import Extension

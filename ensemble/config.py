@@ -172,7 +172,7 @@ def shipped_conductors() -> tuple[str, ...]:
 
 def located_conductor(conductor: str, folder: Path) -> str:
     """A conductor's name, or where its file lies; see `located_voice`."""
-    return _located(conductor, (LEADER_GAIN, *shipped_conductors()), folder)
+    return _located("conductor", conductor, (LEADER_GAIN, *shipped_conductors()), folder)
 
 
 def arrangers_dir() -> Path:
@@ -187,7 +187,7 @@ def shipped_arrangers() -> tuple[str, ...]:
 
 def located_arranger(arranger: str, folder: Path) -> str:
     """An arranger's name, or where its file lies; see `located_voice`."""
-    return _located(arranger, (RULES, *shipped_arrangers()), folder)
+    return _located("arranger", arranger, (RULES, *shipped_arrangers()), folder)
 
 
 def load_band(name_or_path: str) -> BandSettings:
@@ -213,8 +213,12 @@ def load_band(name_or_path: str) -> BandSettings:
 
 
 def located_voice(voice: str, folder: Path) -> str:
-    """A voice's name, or where its file lies: relative to `folder`, and told to actors that start elsewhere."""
-    return _located(voice, (*BUILT_IN_VOICES, *shipped_voices()), folder)
+    """A voice's name, or where its file lies: relative to `folder`, and told to actors that start elsewhere.
+
+    Raises:
+        ConfigError: it is no name that is known, and no file's.
+    """
+    return _located("voice", voice, (*BUILT_IN_VOICES, *shipped_voices()), folder)
 
 
 def weights_in(folder: Path) -> tuple[str, ...]:
@@ -222,9 +226,16 @@ def weights_in(folder: Path) -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in folder.glob("*.safetensors")))
 
 
-def _located(name: str, known: tuple[str, ...], folder: Path) -> str:
+def _located(what: str, name: str, known: tuple[str, ...], folder: Path) -> str:
     """A name that is known, or else the path that it is, from `folder` on."""
-    return name if name in known else str((folder / name).absolute())
+    if name in known:
+        return name
+    path = (folder / name).absolute()
+    if name == Path(name).stem and not path.exists():
+        raise ConfigError(
+            what, f"{name!r} is unknown", f"choose one of {', '.join(known)}, or name a .safetensors file"
+        )
+    return str(path)
 
 
 def read_yaml(path: Path, cure: str) -> Any:

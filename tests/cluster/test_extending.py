@@ -116,13 +116,14 @@ def test_the_report_lists_takes_and_seams(extended: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("--top-k", "2"), "--extend: is absent"),
-        (("--extend", "0"), "extend_s"),
+        (("--top-k", "2"), "--top-k: goes with --extend; add --extend SECONDS"),
+        (("--index", "nowhere"), "--index: goes with --extend"),
         (("--extend", "5", "--index", "nowhere"), "holds no recordings; run `ensemble index add"),
         (("--extend", "5", "--index", "http://127.0.0.1:9"), "127.0.0.1:9: cannot be opened: nobody answers there"),
         (("--extend", "5", "--retrieval", "absent.yaml"), "absent.yaml: cannot be read"),
         (("--key", "H# blues"), "key"),
-        (("--tempo", "3000"), "tempo_bpm"),
+        (("--voice", "kazoo"), "voice: 'kazoo' is unknown; choose one of naive, seeded, "),
+        (("--arranger", "nobody"), "arranger: 'nobody' is unknown; choose one of rules, "),
         (("--chords", "absent.txt"), "absent.txt: cannot be read"),
     ],
 )
@@ -136,3 +137,15 @@ def test_what_cannot_be_done_is_one_line_and_leaves_nothing(
     assert words in said
     assert "Traceback" not in done.stderr
     assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    "arguments", [("--tempo", "3000"), ("--beats-per-bar", "13"), ("--beats-per-bar", "1"), ("--extend", "0")]
+)
+def test_a_number_out_of_range_is_refused_by_its_option(
+    arguments: tuple[str, str], leader: Path, tmp_path: Path
+) -> None:
+    done = ensemble("render", leader, "--out", tmp_path / "out", *arguments)
+    assert done.returncode == 2
+    assert f"Invalid value for '{arguments[0]}'" in done.stderr
+    assert not (tmp_path / "out").exists()
