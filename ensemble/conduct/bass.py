@@ -1,6 +1,7 @@
 """The bass: roots on strong beats, fifths between, a step into the next chord; as busy as the leader.
 
-In three it plays the first beat of a bar, and leaves the others to the chords unless the leader is busy.
+In three it plays the first beat of a bar, and leaves the others to the chords unless the leader is busy. Strings that
+are plucked repeat a note within the beat; a bow and a breath walk.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ def write_bass(
     grid: Grid, leader: Leader, key: Key, follower: FollowerSettings, pitches: list[int], seed: int, ring_s: float
 ) -> list[Written]:
     """Put the beats' pitches into rhythm; the last one is held to the leader's end and `ring_s` beyond."""
-    levels = rhythm_levels(leader, grid)
+    levels, sustains = rhythm_levels(leader, grid), follower.spec.family in ("bowed", "blown")
     wants_approach = draws(seed, f"{follower.name}/approach", np.arange(grid.num_beats), 1)[:, 0] < _APPROACH_SHARE
     slots: list[tuple[float, int, int]] = []  # beat, pitch, velocity
     for beat in np.flatnonzero(leader.is_playing[: grid.final_beat + 1]).tolist():
@@ -67,9 +68,9 @@ def write_bass(
             chord = sounding(grid.chords[beat], key)
             step = _approach(pitch, pitches[beat + 1], tones(chord), scale(key, chord), follower.range)
             slots.append((beat + 0.5, step, 74 - softer))
-        elif level == 2:
+        elif level == 2 and not sustains:
             slots.append((beat + 0.5, pitch, 70 - softer))
-    length = 1.0 if follower.spec.family in ("bowed", "blown") else 0.94
+    length = 1.0 if sustains else 0.94
     return _hold(slots, grid, leader, length, ring_s)
 
 

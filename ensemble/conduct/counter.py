@@ -1,4 +1,7 @@
-"""The counter-melody: moves when the leader holds or rests, against the leader's direction, through the chords."""
+"""The counter-melody: moves when the leader holds or rests, against the leader's direction, through the chords.
+
+Under a leader that strikes all the time it moves on strong beats.
+"""
 
 from __future__ import annotations
 
@@ -25,6 +28,8 @@ _SAME_PITCH_AS_LEADER = 1.5
 _MOVES_OVER_MOTION, _MOVES_OFF_BEAT = 1.6, 0.1
 _STAYS_OVER_REST = {"strong": 0.9, "weak": 0.45, "off": 0.0}
 _SIMILAR_MOTION = 0.5
+_CEASELESS = 0.75
+"""Share of the half beats of the last two bars in which the leader strikes, from which it leaves nobody a gap."""
 
 
 def counter_pitches(
@@ -54,7 +59,7 @@ def counter_pitches(
         if np.isfinite(leader.register_midi[step]):
             cost += _SAME_PITCH_AS_LEADER * (np.abs(pitch - leader.register_midi[step]) < 2.5)
         costs.append(cost)
-    motion = _leader_direction(leader)
+    motion, is_busy = _leader_direction(leader), _leader_is_busy(grid, leader)
     movement = {
         (busy, place, direction): _movement(pitch, place, direction, is_busy=busy)
         for busy in (False, True)
@@ -63,10 +68,21 @@ def counter_pitches(
     }
     chosen = fixed_lag_viterbi(
         costs,
-        lambda step: movement[bool(leader.onsets[step]), _place(grid, step), int(motion[step])],
+        lambda step: movement[bool(is_busy[step]), _place(grid, step), int(motion[step])],
         LOOK_AHEAD_BEATS * STEPS_PER_BEAT,
     )
     return low + np.array(chosen, np.int64)
+
+
+def _leader_is_busy(grid: Grid, leader: Leader) -> NDArray[np.bool_]:
+    """Whether to leave a half beat to the leader: it strikes there, as it does not everywhere.  [steps]"""
+    strikes = leader.onsets > 0
+    window = min(2 * grid.beats_per_bar * STEPS_PER_BEAT, max(len(strikes), 1))
+    struck = np.cumsum(strikes)
+    recent = struck - np.concatenate([np.zeros(window, np.int64), struck])[: len(struck)]
+    is_ceaseless = recent >= _CEASELESS * np.minimum(np.arange(len(strikes)) + 1, window)
+    is_strong = np.array([_place(grid, step) == "strong" for step in range(len(strikes))], np.bool_)
+    return np.asarray(strikes & ~(is_ceaseless & is_strong))
 
 
 def _place(grid: Grid, step: int) -> str:

@@ -148,6 +148,21 @@ def test_the_counter_melody_moves_while_the_leader_holds():
     assert during_hold / 5.6 > 2.5 * during_run / 1.5
 
 
+def test_under_a_leader_that_never_rests_the_counter_melody_moves_on_strong_beats():
+    heard = heard_of(bars=16, melody=((48, 0.5), (52, 0.5)))
+    line = of(written(heard, (VIOLIN,))["violin"])
+    steps = [round(later.start_frame / 25) for one, later in pairwise(line.notes) if later.pitch_midi != one.pitch_midi]
+    assert len(steps) > 16
+    assert np.mean([step % 4 == 0 for step in steps]) > 0.9
+
+
+def test_a_bow_walks_where_a_plucked_string_repeats():
+    heard = heard_of(bars=16, melody=BUSY)
+    plucked, bowed = (len(of(part).notes) for part in written(heard, (BASS, CELLO)).values())
+    assert plucked > 1.5 * bowed
+    assert bowed > 4 * 14
+
+
 def test_the_same_leader_gives_the_same_parts_and_another_seed_other_onsets():
     heard = heard_of()
     first, again, other = (write_parts(heard, EVERYONE, 1700, seed) for seed in (5, 5, 6))
