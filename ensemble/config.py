@@ -170,11 +170,6 @@ def shipped_conductors() -> tuple[str, ...]:
     return weights_in(conductors_dir())
 
 
-def located_conductor(conductor: str, folder: Path) -> str:
-    """A conductor's name, or where its file lies; see `located_voice`."""
-    return _located("conductor", conductor, (LEADER_GAIN, *shipped_conductors()), folder)
-
-
 def arrangers_dir() -> Path:
     """Where the trained arrangers lie that come with the package."""
     return Path(__file__).parent / "arrangers"
@@ -183,11 +178,6 @@ def arrangers_dir() -> Path:
 def shipped_arrangers() -> tuple[str, ...]:
     """The trained arrangers that `arranger` knows by name."""
     return weights_in(arrangers_dir())
-
-
-def located_arranger(arranger: str, folder: Path) -> str:
-    """An arranger's name, or where its file lies; see `located_voice`."""
-    return _located("arranger", arranger, (RULES, *shipped_arrangers()), folder)
 
 
 def load_band(name_or_path: str) -> BandSettings:
@@ -203,39 +193,38 @@ def load_band(name_or_path: str) -> BandSettings:
         known = ", ".join(shipped_bands())
         raise ConfigError("band", f"{name_or_path!r} is unknown", f"choose one of {known}, or name a YAML file")
     band = parse(BandSettings, read_yaml(path, "give the path of a band in YAML"), str(path))
-    voices = [located_voice(follower.voice, path.parent) for follower in band.followers]
-    followers = [one.model_copy(update={"voice": voice}) for one, voice in zip(band.followers, voices, strict=True)]
-    located = {
-        "conductor": located_conductor(band.conductor, path.parent),
-        "arranger": located_arranger(band.arranger, path.parent),
-    }
-    return band.model_copy(update={"followers": tuple(followers)} | located)
+    followers = [
+        one.model_copy(update={"voice": located("voice", one.voice, path.parent, f"{path}: followers.{number}.voice")})
+        for number, one in enumerate(band.followers)
+    ]
+    conductor = located("conductor", band.conductor, path.parent, f"{path}: conductor")
+    arranger = located("arranger", band.arranger, path.parent, f"{path}: arranger")
+    return band.model_copy(update={"followers": tuple(followers), "conductor": conductor, "arranger": arranger})
 
 
-def located_voice(voice: str, folder: Path) -> str:
-    """A voice's name, or where its file lies: relative to `folder`, and told to actors that start elsewhere.
+def located(kind: Literal["voice", "conductor", "arranger"], name: str, folder: Path, setting: str) -> str:
+    """A name that is known of this kind, or where its file lies: from `folder` on, told to actors that start elsewhere.
 
     Raises:
-        ConfigError: it is no name that is known, and no file's.
+        ConfigError: the setting is no name that is known, and no file's.
     """
-    return _located("voice", voice, (*BUILT_IN_VOICES, *shipped_voices()), folder)
+    known = {
+        "voice": (*BUILT_IN_VOICES, *shipped_voices()),
+        "conductor": (LEADER_GAIN, *shipped_conductors()),
+        "arranger": (RULES, *shipped_arrangers()),
+    }[kind]
+    if name in known:
+        return name
+    path = (folder / name).absolute()
+    if name == Path(name).stem and not path.exists():
+        cure = f"choose one of {', '.join(known)}, or name a .safetensors file"
+        raise ConfigError(setting, f"{name!r} is unknown", cure)
+    return str(path)
 
 
 def weights_in(folder: Path) -> tuple[str, ...]:
     """The names of the weights that lie in a folder."""
     return tuple(sorted(path.stem for path in folder.glob("*.safetensors")))
-
-
-def _located(what: str, name: str, known: tuple[str, ...], folder: Path) -> str:
-    """A name that is known, or else the path that it is, from `folder` on."""
-    if name in known:
-        return name
-    path = (folder / name).absolute()
-    if name == Path(name).stem and not path.exists():
-        raise ConfigError(
-            what, f"{name!r} is unknown", f"choose one of {', '.join(known)}, or name a .safetensors file"
-        )
-    return str(path)
 
 
 def read_yaml(path: Path, cure: str) -> Any:

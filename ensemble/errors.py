@@ -74,5 +74,9 @@ class StoreError(EnsembleError):
     """The store of recordings cannot be used."""
 
 
+class StoreVersionError(StoreError):
+    """It holds what another release made."""
+
+
 class StoreBusyError(StoreError):
     """Another process has the store open."""

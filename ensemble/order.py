@@ -7,7 +7,7 @@ from typing import Self
 
 from ensemble import clock
 from ensemble.conduct.models import desk_sha256
-from ensemble.config import BandSettings, Settings, load_band, located_arranger, located_voice
+from ensemble.config import BandSettings, Settings, load_band, located
 from ensemble.listen.overrides import Overrides
 from ensemble.plan import Extension, Manifest, RenderPlan
 from ensemble.play.checkpoint import VOICE
@@ -51,9 +51,9 @@ class Order(Settings):
         """
         settings = band if isinstance(band, BandSettings) else load_band(band)
         if voice is not None:
-            settings = settings.with_voice(located_voice(voice, Path.cwd()))
+            settings = settings.with_voice(located("voice", voice, Path.cwd(), "voice"))
         if arranger is not None:
-            settings = settings.model_copy(update={"arranger": located_arranger(arranger, Path.cwd())})
+            settings = settings.model_copy(update={"arranger": located("arranger", arranger, Path.cwd(), "arranger")})
         clock.hop_samples(sample_rate)
         return cls(
             sample_rate=sample_rate, seed=seed, band=settings, weights_sha256=weights_of(settings),

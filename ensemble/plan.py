@@ -19,7 +19,7 @@ from ensemble.retrieve.settings import RetrieveSettings
 
 MANIFEST = "manifest.json"
 MANIFEST_VERSION = 1
-MAX_EXTEND_S = 600.0
+MIN_EXTEND_S, MAX_EXTEND_S = 0.1, 600.0
 LIBRARIES = (
     "numpy", "scipy", "numba", "llvmlite", "torch", "swift-f0", "onnxruntime", "soundfile", "soxr", "pyloudnorm",
     "mido", "python-stretch",
@@ -31,7 +31,7 @@ SWITCHES = ("OPENBLAS_CORETYPE", "NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES", "NPY_DI
 class Extension(Settings):
     """How the leader is wanted to go on after its end."""
 
-    extend_s: float = Field(gt=0.0, le=MAX_EXTEND_S)
+    extend_s: float = Field(ge=MIN_EXTEND_S, le=MAX_EXTEND_S)
     top_k: int = Field(default=2, ge=1, le=16)
     retrieve: RetrieveSettings = RetrieveSettings()
 

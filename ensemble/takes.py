@@ -71,7 +71,10 @@ def heard_on(heard: Heard, lead: ExtendedLead, window: Heard) -> Heard:
     beats_s = np.concatenate([kept, _own_beats(lead.beats_s, kept, heard.tempo_bpm, stop_s)])
     follows_pitch = not any(warning.startswith(PITCH_IS_NOT_ALL) for warning in heard.warnings)
     with one_thread():
-        meant = understand(frames, beats_s, heard.tuning_cents, follows_pitch=follows_pitch, key=heard.key)
+        meant = understand(
+            frames, beats_s, heard.tuning_cents, follows_pitch=follows_pitch, key=heard.key,
+            beats_per_bar=heard.beats_per_bar, first_downbeat=heard.first_downbeat,
+        )  # fmt: skip
     return replace(heard, frames=frames, beats_s=beats_s, chords=heard.chords[: len(kept)] + meant.chords[len(kept) :])
 
 

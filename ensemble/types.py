@@ -120,8 +120,8 @@ class Heard:
     """What the ensemble understood of the leader.
 
     beats_s [beats] float64, rising, from the recording's start; chords: one per beat; first_downbeat: index of the beat
-    that opens bar 1, the first whose downbeat is played; tuning_cents: of A4 above 440 Hz; warnings: what could not be
-    followed, one sentence each; swing: where a beat's second half begins, 0.5 (straight) to 0.75 (2/3 is a triplet's).
+    that opens bar 1, the first downbeat once the leader plays; tuning_cents: of A4 above 440 Hz; warnings: what could
+    not be followed, a sentence each; swing: where a beat's other half begins, 0.5 (straight) to 0.75 (triplets: 2/3).
     """
 
     frames: Frames

@@ -297,6 +297,17 @@ def test_drum_strokes_stand_at_their_time_in_the_row_of_their_drum():
     assert [tick.label for tick in pictures.drum_ticks(hits)] == ["snare", "kick"]
 
 
+def test_a_silence_before_the_leader_is_no_bar_of_the_chart(heard):
+    silent_s = heard.beats_s[1] - 0.05
+    still = np.where(np.arange(heard.frames.num_frames) < 100 * silent_s, -100, heard.frames.loudness_db)
+    late = replace(heard, frames=replace(heard.frames, loudness_db=still.astype(np.float32)), first_downbeat=5)
+    chart = facts.bars(late)
+    assert facts.entry(late) == 1
+    assert chart[0].number == 0
+    assert sum(beats for _, beats in chart[0].chords) == 4
+    assert facts.bars(replace(late, first_downbeat=1))[0].number == 1
+
+
 def test_the_chord_chart_has_a_pickup_and_whole_bars(heard):
     chart = facts.bars(heard)
     assert [(bar.number, bar.chords) for bar in chart] == [

@@ -2,7 +2,7 @@
 
 Where the conductor is sure of a stroke of the kick, of the snare or of the cymbal that keeps time, or sure that there
 is none, it is obeyed; the groove fills what it leaves open. Fills and crashes are the drummer's own: a fill closes
-every phrase and leads to a crash on the next downbeat. A drummer has two hands, and a foot for the kick.
+every phrase and leads to a cymbal on the next downbeat. A drummer has two hands, and a foot for the kick.
 """
 
 from __future__ import annotations
@@ -14,18 +14,8 @@ from numpy.typing import NDArray
 
 from ensemble.conduct.chance import bell, draws
 from ensemble.conduct.dynamics import ForetoldStrokes
-from ensemble.conduct.grid import Grid
-from ensemble.conduct.grooves import (
-    CYMBALS,
-    FILLS,
-    GROOVES,
-    SIXTEENTHS_PER_BEAT,
-    STRENGTH,
-    Fill,
-    Groove,
-    sign,
-    suits,
-)
+from ensemble.conduct.grid import LOOK_AHEAD_BEATS, Grid
+from ensemble.conduct.grooves import CYMBALS, FILLS, GROOVES, SIXTEENTHS_PER_BEAT, STRENGTH, Groove, sign, suits
 from ensemble.conduct.leader import STEPS_PER_BEAT, Leader
 from ensemble.types import DRUM_CLASSES, DrumClass, Hit
 
@@ -47,6 +37,8 @@ _TIMING_SIGMA_S, _TIMING_LIMIT_S = 0.004, 0.010
 _END_MARGIN_S = 0.02
 _SAME_SIXTEENTH_S = 0.02
 
+Forces = dict[DrumClass, float]
+"""How hard each drum is struck at once, 0..1; 0 is not at all."""
 Stroke = tuple[float, DrumClass, float]  # beat, drum, velocity
 
 
@@ -83,9 +75,9 @@ def write_drums(
 ) -> tuple[Hit, ...]:
     """Write the drummer's strokes, in rising time, the last at the leader's end at the latest.
 
-    The first bar in which the leader rests has soft hats, the ones after it nothing; so has what the leader plays
-    before its first downbeat. A crash opens the first bar and every phrase after a fill, an open hat those of a soft
-    leader; kick and crash on the final chord are the last strokes.
+    The first bar in which the leader rests has soft hats, the ones after it nothing. A pick-up has soft hats, too. A
+    crash (an open hat, where the leader is soft) opens the first bar, and the next phrase after a fill; kick and crash
+    on the final chord are the last strokes.
 
     Args:
         grid: the bars.
@@ -98,7 +90,7 @@ def write_drums(
     told = _Foretold(grid, foretold)
     grooves, energies = _choose(grid, leader)
     segments = _segments(grid)
-    opening = int(np.argmax(leader.is_playing & (grid.bars >= 0))) if grid.num_beats else 0
+    opening = int(np.argmax(np.append(leader.is_playing & (grid.bars >= 0), True)))
     had_fill = False
     for beat in np.flatnonzero(leader.is_playing[: grid.final_beat]).tolist():
         if not _sounds(leader, beat) or beat < opening:
@@ -107,30 +99,39 @@ def write_drums(
             continue
         groove, energy = grooves[segments[beat]], float(energies[segments[beat]])
         fill = _fill(grid, beat, energy, seed, name)
-        lands = _landing(energy) if beat == opening or had_fill else None
-        strokes.extend(_beat(grid, beat, groove, told, fill, lands, 1.0 - _FILL_SOFTENS * (1.0 - energy)))
-        had_fill = fill is not None
+        landing = _landing(energy) if beat == opening or had_fill else {}
+        strokes.extend(_beat(grid, beat, groove, told, fill, landing))
+        had_fill = bool(fill)
     return _humanised(sorted(strokes, key=lambda one: (one[0], one[1])), grid, seed, name)
 
 
 def _segments(grid: Grid) -> NDArray[np.int64]:
-    """Which pair of bars a beat belongs to, from 0.  [beats]"""
-    pair = grid.bars // _BARS_PER_SEGMENT
-    return pair - pair[:1]
+    """Which stretch of one groove a beat belongs to, from 0: two bars, or one that is as long as two.  [beats]"""
+    stretch = grid.bars // (_BARS_PER_SEGMENT if grid.beats_per_bar <= LOOK_AHEAD_BEATS else 1)
+    return stretch - stretch[:1]
 
 
-def _landing(energy: float) -> tuple[DrumClass, float]:
-    """What opens a phrase, and how hard."""
-    return ("crash", 0.4 + 0.5 * energy) if energy >= _CRASHES_FROM else ("open_hat", 0.35 + 0.5 * energy)
+def _landing(energy: float) -> Forces:
+    """What opens a phrase, and how hard: a cymbal, and a kick below it."""
+    force = 0.4 + 0.5 * energy
+    return {"crash" if energy >= _CRASHES_FROM else "open_hat": force, "kick": force}
 
 
-def _fill(grid: Grid, beat: int, energy: float, seed: int, name: str) -> Fill | None:
-    """The fill of the last beat of a phrase: as heavy as the leader is loud, or a little lighter."""
+def _fill(grid: Grid, beat: int, energy: float, seed: int, name: str) -> list[Forces]:
+    """What is struck in each sixteenth by a fill: in the last beat of a phrase, else nothing.
+
+    It is as heavy as the leader is loud, or a little lighter.
+    """
     if grid.bars[beat] < 0 or not grid.opens_phrase(beat + 1):
-        return None
+        return []
     heaviest = min(int(energy * len(FILLS)), len(FILLS) - 1)
     lighter = int(2 * draws(seed, f"{name}/fill", grid.bars[beat : beat + 1], 1)[0, 0])
-    return FILLS[max(heaviest - lighter, 0)]
+    strength = 1.0 - _FILL_SOFTENS * (1.0 - energy)
+    rows = FILLS[max(heaviest - lighter, 0)].items()
+    return [
+        {drum: strength * STRENGTH[row[sixteenth]] for drum, row in rows if row[sixteenth] in STRENGTH}
+        for sixteenth in range(SIXTEENTHS_PER_BEAT)
+    ]
 
 
 def _sounds(leader: Leader, beat: int) -> bool:
@@ -173,11 +174,10 @@ def _distance(groove: Groove, density: float, energy: float, bpm: float) -> floa
 
 
 def _beat(
-    grid: Grid, beat: int, groove: Groove, told: _Foretold, fill: Fill | None, lands: tuple[DrumClass, float] | None,
-    fill_strength: float,
-) -> Iterator[Stroke]:  # fmt: skip
-    """One beat of a groove. Where a fill strikes, the hands do nothing else; a landing takes the place of the cymbal
-    that keeps time, and has a kick below it.
+    grid: Grid, beat: int, groove: Groove, told: _Foretold, fill: list[Forces], landing: Forces
+) -> Iterator[Stroke]:
+    """One beat of a groove. Where a fill strikes, the hands do nothing else; a landing, on the first sixteenth, takes
+    the place of the cymbal that keeps time.
     """
     bar, position = int(grid.bars[beat]), int(grid.positions[beat])
     too_fast = (grid.edges_s[beat + 1] - grid.edges_s[beat]) / SIXTEENTHS_PER_BEAT < _FASTEST_SIXTEENTH_S
@@ -185,23 +185,21 @@ def _beat(
         inside = position * SIXTEENTHS_PER_BEAT + sixteenth
         written = {drum: sign(row, bar, inside) for drum, row in groove.rows.items()}
         has_cymbal = any(written.get(drum, "-") != "-" for drum in CYMBALS)
-        struck: dict[DrumClass, float] = {}
+        struck: Forces = {}
         for drum in dict.fromkeys((*groove.rows, *_ALWAYS)):
             if has_cymbal and drum in CYMBALS and written[drum] == "-":
                 continue
             struck[drum] = told.velocity(beat * SIXTEENTHS_PER_BEAT + sixteenth, drum, written.get(drum, "-"))
-        filled = {drum: STRENGTH.get(row[sixteenth], 0.0) * fill_strength for drum, row in (fill or {}).items()}
-        if any(filled.values()):
-            struck = {**filled, "kick": filled.get("kick", 0.0) or struck["kick"]}
-        if lands and sixteenth == 0:
-            cymbal, force = lands
-            struck = {drum: velocity for drum, velocity in struck.items() if drum not in CYMBALS}
-            struck[cymbal], struck["kick"] = force, max(struck["kick"], force)
+        if fill and fill[sixteenth]:
+            struck = {"kick": struck["kick"], **fill[sixteenth]}
+        if landing and sixteenth == 0:
+            kept = {drum: velocity for drum, velocity in struck.items() if drum not in CYMBALS}
+            struck = {**kept, **landing}
         for drum, velocity in _by_two_hands(struck):
             yield beat + sixteenth / SIXTEENTHS_PER_BEAT, drum, velocity
 
 
-def _by_two_hands(struck: dict[DrumClass, float]) -> list[tuple[DrumClass, float]]:
+def _by_two_hands(struck: Forces) -> list[tuple[DrumClass, float]]:
     """What of it can be struck at once: the kick, and the two hardest of the others."""
     sounding = sorted(((drum, force) for drum, force in struck.items() if force > 0.0), key=lambda one: -one[1])
     hands = [one for one in sounding if one[0] != "kick"]

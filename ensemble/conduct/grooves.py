@@ -1,4 +1,4 @@
-"""Our own bank of two-bar grooves on a grid of sixteenths, and the fills that close them.
+"""Our own bank of two-bar grooves on a grid of sixteenths, and the fills that close phrases.
 
 A row is written as it is counted, one sign per sixteenth: X accent, x stroke, o ghost note, - nothing; bars are parted
 by |. `density` says how busy a leader it suits (0..1), `energy` how loud a one.
@@ -172,8 +172,7 @@ GROOVES: tuple[Groove, ...] = (
     ),
 )  # fmt: skip
 
-Fill = dict[DrumClass, str]
-FILLS: tuple[Fill, ...] = (
+FILLS: tuple[dict[DrumClass, str], ...] = (
     {"snare": "--oo"},
     {"snare": "--ox"},
     {"snare": "o-xx"},

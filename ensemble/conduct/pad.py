@@ -40,7 +40,7 @@ def write_pad(
         follower: its instrument decides between strumming and sustaining.
         voicing: from `voice_chords`.  [beats, voices]
         ring_s: how long the last chord lasts past the leader's end.
-        strokes: of who strums or strikes, as `rule_strokes` has them; who sustains has none.
+        strokes: of who strums or strikes, as `rule_strokes` has them; who sustains has no use for them.
     """
     if follower.spec.family in ("plucked", "keyed"):
         return _strummed(grid, leader, follower, voicing, ring_s, strokes)
@@ -63,11 +63,13 @@ def rule_strokes(grid: Grid, leader: Leader, bass: NDArray[np.int64]) -> list[St
         softer = softer_without_chord(grid, beat)
         position, level = int(grid.positions[beat]), int(levels[beat])
         place, is_last = position % 3, beat == grid.final_beat
-        is_anchor = is_last or grid.changes(beat) or grid.is_strong(beat)
-        is_struck, until = is_anchor or level > 0, math.inf
-        if grid.is_in_three and not is_last and level < 2 and bass[max(beat - place, 0)] > 0:
-            is_struck, until = place == 1 or (place == 2 and (level == 1 or grid.changes(beat))), beat - place + 3.0
+        is_after_bass = grid.is_in_three and not is_last and level < 2 and bass[max(beat - place, 0)] > 0
+        if is_after_bass:
+            is_struck = place == 1 or (place == 2 and (level == 1 or grid.changes(beat)))
+        else:
+            is_struck = is_last or level > 0 or grid.changes(beat) or grid.is_strong(beat)
         if is_struck:
+            until = beat - place + 3.0 if is_after_bass else math.inf
             accent = 90 if position == 0 else 86 if position % 2 else 78
             strokes.append(Stroke(float(beat), until, accent - softer))
         pushes = level == 2 or (level == 1 and position % 4 == 1 and not grid.is_in_three)  # 1, 2 and, 3, 4

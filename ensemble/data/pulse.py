@@ -45,7 +45,8 @@ def pulse_of(melody: Melody) -> Pulse:
     """Lay the grid: by the metre that lasts longest, from the first bar line in it.
 
     The beat is what the metre's lower figure names (six eighths are six beats), made longer by twos (by threes in a
-    compound metre) where it passes too fast to be counted, and divided where it is too slow.
+    compound metre) where it passes too fast to be counted, and divided where it is too slow; threes, which would become
+    sixes of another kind, only at half of that.
     """
     metre, is_mixed = _chief(melody)
     beat, beats_per_bar = _beat(metre or COMMON, melody.quarter_bpm)
@@ -90,7 +91,7 @@ def _beat(metre: MetreMark, quarter_bpm: float) -> tuple[Fraction, int]:
         beat, number = beat * 3, number // 3
     while number % 2 == 0 and quarter_bpm / beat > FASTEST_BPM:
         beat, number = beat * 2, number // 2
-    while quarter_bpm / beat < SLOWEST_BPM:
+    while quarter_bpm / beat < (SLOWEST_BPM if number % 3 else SLOWEST_BPM / 2):
         beat, number = beat / 2, number * 2
     return beat, number
 

@@ -11,6 +11,7 @@ from ensemble.config import FollowerSettings
 from ensemble.data.melody import PLAIN_VELOCITY, Melody, MelodyNote
 from ensemble.data.pulse import Pulse, edges_s, pulse_of
 from ensemble.instruments import CATALOGUE
+from ensemble.listen.bars import first_bar
 from ensemble.listen.harmony import find_chords, find_key
 from ensemble.play.player import make_player
 from ensemble.threads import one_thread
@@ -93,7 +94,7 @@ def _hear(melody: Melody) -> Heard:
         beats_s=pulse.times_s,
         tempo_bpm=pulse.tempo_bpm,
         beats_per_bar=pulse.beats_per_bar,
-        first_downbeat=pulse.first_downbeat,
+        first_downbeat=first_bar(frames, pulse.times_s, pulse.beats_per_bar, pulse.first_downbeat),
         key=key,
         chords=find_chords(_with_neighbours(beat_chroma), key, pulse.beats_per_bar, pulse.first_downbeat),
         tuning_cents=0.0,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.types import FloatArray
+from ensemble.types import FloatArray, Frames
 
 Array = NDArray[np.float64]
 FEWEST_BEATS = 2
@@ -51,6 +51,21 @@ def find_bars(
     if beats_per_bar is None:
         beats_per_bar = 3 if _is_triple(weight, loop_beats) else 4
     return beats_per_bar, _downbeat(weight, accents, beats_per_bar)
+
+
+def first_bar(frames: Frames, beats_s: Array, beats_per_bar: int, phase: int) -> int:
+    """The beat that opens bar 1: the first downbeat from where the leader begins on; what it plays before is a pick-up.
+
+    Args:
+        frames: what is heard.
+        beats_s: rising, from the recording's start.  [beats]
+        beats_per_bar: beats in a bar.
+        phase: index of any downbeat.
+    """
+    phase %= beats_per_bar
+    entry = next((beat for beat, beat_s in enumerate(beats_s.tolist()) if frames.sounds_at(beat_s)), 0)
+    first = entry + (phase - entry) % beats_per_bar
+    return first if first < len(beats_s) else phase
 
 
 def _is_triple(weight: Array, loop_beats: int | None) -> bool:

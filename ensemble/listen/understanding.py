@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from ensemble.chords import TONES, Chord, Key
 from ensemble.clock import FRAME_RATE_HZ
-from ensemble.listen.bars import find_bars
+from ensemble.listen.bars import find_bars, first_bar
 from ensemble.listen.chroma import centre_pitch, note_chroma
-from ensemble.listen.harmony import find_chords, find_key
+from ensemble.listen.harmony import LOOK_AHEAD_BEATS, find_chords, find_key
 from ensemble.listen.repeats import lend_rounds, loop_beats
 from ensemble.types import FloatArray, Frames
 
@@ -70,8 +70,7 @@ def understand(
     if beats_per_bar is None or first_downbeat is None:
         accents = _accents(frames.onset, edges[:-1])
         beats_per_bar, phase = find_bars(beat_chroma, changes, accents, loop, beats_per_bar)
-        downbeats = range(phase, len(beats_s), beats_per_bar)
-        first_downbeat = next((beat for beat in downbeats if frames.sounds_at(float(beats_s[beat]))), phase)
+        first_downbeat = first_bar(frames, beats_s, beats_per_bar, phase)
     chords = find_chords(context, key, beats_per_bar, first_downbeat)
     return Meant(key, beats_per_bar, first_downbeat, _at_rest(chords, key, beat_chroma))
 
@@ -79,7 +78,8 @@ def understand(
 def _at_rest(chords: tuple[Chord, ...], key: Key, beat_chroma: FloatArray) -> tuple[Chord, ...]:
     """Music comes to rest on its tonic's triad: a seventh in its last beats must be played there, as in a blues."""
     home = Chord(root=key.tonic, quality="7")
-    sounding = [beat for beat, chord in enumerate(chords) if chord.quality != "none"][-LAST_BEATS:]
+    last = range(max(len(chords) - LOOK_AHEAD_BEATS, 0), len(chords))
+    sounding = [beat for beat in last if chords[beat].quality != "none"][-LAST_BEATS:]
     tones = beat_chroma[[(key.tonic + step) % 12 for step in TONES["7"]]][:, sounding].sum(axis=1)
     if not sounding or tones[-1] >= SEVENTH_SHARE * tones[:-1].max():
         return chords

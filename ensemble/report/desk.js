@@ -163,7 +163,7 @@
   }
 
   // What the page shows.
-  const { beats, chords, firstDownbeat, beatsPerBar } = times;
+  const { beats, chords, entry, firstDownbeat, beatsPerBar } = times;
   const barButtons = new Map([...document.querySelectorAll("[data-bar]")].map((button) => [Number(button.dataset.bar), button]));
   let shownBeat = null, now = null;
   const clock = (seconds) => `${Math.floor(seconds / 60)}:${(seconds % 60).toFixed(1).padStart(4, "0")}`;
@@ -180,11 +180,11 @@
     if (beat === shownBeat) return;
     shownBeat = beat;
     now?.classList.remove("is-now");
-    const bar = Math.max(barOf(beat), 0);
+    const bar = beat < entry ? -1 : Math.max(barOf(beat), 0);
     const inBar = ((beat - firstDownbeat) % beatsPerBar + beatsPerBar) % beatsPerBar + 1;
-    byId("bar").textContent = beat < 0 ? "Before the first beat" : bar ? `Bar ${bar}, beat ${inBar}` : "Pickup";
+    byId("bar").textContent = bar < 0 ? "Before the leader" : bar ? `Bar ${bar}, beat ${inBar}` : "Pickup";
     byId("chord").textContent = beat < 0 ? "" : chords[beat];
-    now = beat < 0 ? null : barButtons.get(bar);
+    now = barButtons.get(bar);
     now?.classList.add("is-now");
   }
   const timeline = byId("timeline"), sheet = byId("sheet"), playhead = byId("playhead"), slider = byId("seek");
@@ -249,7 +249,7 @@
     const box = lane.getBoundingClientRect();
     seek((event.clientX - box.left) / box.width * duration);
   });
-  const barStart = (bar) => beats[Math.max(firstDownbeat + (bar - 1) * beatsPerBar, 0)] ?? 0;
+  const barStart = (bar) => beats[bar ? firstDownbeat + (bar - 1) * beatsPerBar : entry] ?? 0;
   for (const [bar, button] of barButtons) button.addEventListener("click", () => { rest = barStart(bar); play(rest); });
   function hearStems() {  // to touch a fader is to ask for the stems
     document.querySelector("input[name=hear][value=stems]").checked = true;

@@ -100,12 +100,17 @@ def notices(manifest: Manifest, heard: Heard) -> list[str]:
     return said
 
 
+def entry(heard: Heard) -> int:
+    """The beat on which the leader begins: the first of the pick-up, or of bar 1."""
+    before = range(heard.first_downbeat)
+    return next((beat for beat in before if heard.frames.sounds_at(float(heard.beats_s[beat]))), heard.first_downbeat)
+
+
 def bars(heard: Heard) -> list[Bar]:
     """The chords as a chart, bar by bar; a silence before the leader begins is no bar."""
     per_bar, first = heard.beats_per_bar, heard.first_downbeat
     starts = range(first, len(heard.chords), per_bar)
-    entry = next((beat for beat in range(first) if heard.frames.sounds_at(float(heard.beats_s[beat]))), first)
-    spans = [(0, entry, first)] if entry < first else []
+    spans = [(0, entry(heard), first)] if entry(heard) < first else []
     spans += [(number + 1, start, min(start + per_bar, len(heard.chords))) for number, start in enumerate(starts)]
     chart = []
     for bar_number, start, stop in spans:

@@ -140,6 +140,7 @@ def _context(manifest: Manifest, take: Take, duration_s: float, up: str) -> dict
             "duration": round(duration_s, 4),
             "beats": [round(float(beat), 3) for beat in beats],
             "chords": chords,
+            "entry": facts.entry(heard),
             "firstDownbeat": heard.first_downbeat,
             "beatsPerBar": heard.beats_per_bar,
         },

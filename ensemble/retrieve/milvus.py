@@ -22,7 +22,7 @@ from pymilvus import DataType, MilvusClient
 from pymilvus.exceptions import MilvusException
 
 from ensemble.arrays import FloatArray
-from ensemble.errors import StoreError
+from ensemble.errors import StoreError, StoreVersionError
 from ensemble.retrieve.chunks import DESCRIPTORS_VERSION
 from ensemble.retrieve.filters import expression, strings
 from ensemble.retrieve.lite import Lite
@@ -185,7 +185,7 @@ class MilvusStore:
         elif found := [match for name in names if (match := _ANY_VERSION.fullmatch(name))]:
             versions = ", ".join(f"{match[1]}.{match[2]}" for match in found)
             problem = f"holds chunks of version {versions}, this release reads {SCHEMA_VERSION}.{DESCRIPTORS_VERSION}"
-            raise StoreError(self._uri, problem, self._repair)
+            raise StoreVersionError(self._uri, problem, self._repair)
 
     def _create(self, dimensions: int) -> None:
         """Make the collection, or find that somebody else on this server has just made it."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import platformdirs
 
-from ensemble.errors import StoreError
+from ensemble.errors import StoreError, StoreVersionError
 from ensemble.retrieve.ledger import Ledger
 from ensemble.retrieve.library import Library, OnProgress
 from ensemble.retrieve.settings import RetrieveSettings
@@ -94,19 +94,22 @@ def nothing_known(place: Place) -> StoreError:
     """What to say where a ledger knows of no recording. Nothing is made there; a server is asked what it holds.
 
     Raises:
-        StoreError: the server cannot be reached, or refuses.
+        StoreError: the server cannot be reached, refuses, or holds what another release made.
     """
-    index_add = f"run `ensemble index add PATH... --index {place.uri}`"
-    if place.is_server:
+    ledger = "" if place.folder == Place.of(place.uri).folder else f" --ledger {place.folder}"
+    add = f"run `ensemble index add PATH... --index {place.uri}{ledger}`"
+    if not place.is_server:
+        return StoreError(place.uri, "holds no recordings", add)
+    try:
         store = _store_at(place)
-        try:
-            num_rows = store.count()
-        finally:
-            store.close()
-        if num_rows:
-            problem = f"holds {num_rows} chunks, of recordings that are described elsewhere"
-            return StoreError(place.uri, problem, f"name the folder that describes them (`ledger`), or {index_add}")
-    return StoreError(place.uri, "holds no recordings", index_add)
+    except StoreVersionError as error:
+        raise StoreError(place.uri, error.problem, "use another server") from error
+    num_rows = store.count()
+    store.close()
+    if not num_rows:
+        return StoreError(place.uri, "holds no recordings", add)
+    problem = f"holds {num_rows} chunks, of recordings that are described elsewhere"
+    return StoreError(place.uri, problem, f"name the folder that describes them (`ledger`), or {add}")
 
 
 @contextmanager

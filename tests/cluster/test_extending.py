@@ -6,12 +6,17 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
+from typer.main import get_command
 
+from cluster.cli import app
 from ensemble.corpus import corpus_paths
+from ensemble.listen.overrides import Overrides
+from ensemble.plan import Extension
 
 ENSEMBLE = [str(Path(sys.executable).parent / "ensemble")]
 
@@ -137,6 +142,21 @@ def test_what_cannot_be_done_is_one_line_and_leaves_nothing(
     assert words in said
     assert "Traceback" not in done.stderr
     assert not out.exists()
+
+
+def test_the_command_line_allows_what_the_settings_allow() -> None:
+    def limits(field: Any) -> set[float]:
+        bounds = (getattr(one, name, None) for one in field.metadata for name in ("ge", "le"))
+        return {bound for bound in bounds if bound is not None}
+
+    options = {option.name: option.type for option in get_command(app).commands["render"].params}
+    for name, field in (
+        ("tempo", Overrides.model_fields["tempo_bpm"]),
+        ("beats_per_bar", Overrides.model_fields["beats_per_bar"]),
+        ("extend", Extension.model_fields["extend_s"]),
+        ("top_k", Extension.model_fields["top_k"]),
+    ):
+        assert {options[name].min, options[name].max} == limits(field), name
 
 
 @pytest.mark.parametrize(

@@ -100,10 +100,11 @@ def of(part: object) -> Part:
     return part
 
 
-def restless(seed: int) -> Heard:
+def restless(seed: int, metre: int | None = None) -> Heard:
     """A leader without manners: any chord on any beat, wandering tempo, wide leaps, long silences, odd bars."""
     rng = np.random.default_rng(seed)
     bpm, num_beats, beats_per_bar = rng.uniform(45, 220), int(rng.integers(30, 90)), int(rng.integers(2, 7))
+    beats_per_bar = metre or beats_per_bar
     beats = rng.uniform(0, 2) + np.cumsum(rng.uniform(0.85, 1.15, num_beats) * 60 / bpm)
     num_frames = int(beats[-1] * 100 + rng.integers(0, 60))
     midi = np.repeat(rng.choice([0, 0, 55, 60, 64, 67, 70, 88, 40.4], num_frames // 13 + 1), 13)[:num_frames]

@@ -156,6 +156,20 @@ def test_under_a_leader_that_never_rests_the_counter_melody_moves_on_strong_beat
     assert np.mean([step % 4 == 0 for step in steps]) > 0.9
 
 
+def test_the_third_beat_is_left_to_a_leader_who_has_gaps_elsewhere():
+    """The chord turns on every first beat, so that the line moves there in any case."""
+    ceaseless, gappy = ((48, 0.5), (52, 0.5)), ((48, 0.5), (52, 1.5), (48, 0.5), (52, 0.5), (48, 1.0))
+    moves = []
+    for melody in (ceaseless, gappy):
+        notes = of(written(heard_of(bars=16, melody=melody), (VIOLIN,))["violin"]).notes
+        moved = [
+            round(later.start_frame / 25) % 8 for one, later in pairwise(notes) if later.pitch_midi != one.pitch_midi
+        ]
+        moves.append(moved.count(4))
+    assert moves[0] > 8
+    assert moves[1] < 4
+
+
 def test_a_bow_walks_where_a_plucked_string_repeats():
     heard = heard_of(bars=16, melody=BUSY)
     plucked, bowed = (len(of(part).notes) for part in written(heard, (BASS, CELLO)).values())
@@ -213,6 +227,14 @@ def test_even_a_restless_longer_leader_leaves_what_was_written(seed):
     heard = restless(seed)
     compared = [assert_settled(heard, beat) for beat in (20, len(heard.beats_s) // 2 + 8, len(heard.beats_s) - 1)]
     assert max(compared) > 50
+
+
+@pytest.mark.parametrize("metre", [9, 10, 11, 12])
+def test_so_does_one_in_long_bars(metre):
+    for seed in range(3):
+        heard = restless(seed, metre)
+        for beat in range(20, len(heard.beats_s), 7):
+            assert_settled(heard, beat)
 
 
 @pytest.mark.parametrize("bars", [2, 7, 8])
@@ -366,5 +388,14 @@ def test_in_three_the_bass_has_the_first_beat_and_the_chords_the_others(melody):
     assert places[1].count(2) >= 4 * 11
     for note in chords:  # none rings into the next bar's chord
         assert note.stop_frame <= 150 * (note.start_frame // 150 + 1) + 2 or note.start_frame > 100 * until_s
+    final = [note for note in chords if abs(note.start_frame - 100 * grid.edges_s[grid.final_beat]) < 6]
+    assert len(final) == 4  # all of the last chord, with the bass
     alone = of(write_parts(heard, (RHYTHM,), heard.frames.num_frames + 50, 0)[0]).notes
     assert sum(round(2 * note.start_frame / 50) % 6 == 0 for note in alone) >= 4 * 11  # nobody else has it
+
+
+def test_in_three_a_chord_that_changes_on_the_third_beat_is_struck_there():
+    heard = heard_of(bars=12, beats_per_bar=3, melody=((72, 3.0),))
+    turned = tuple(Chord(root=5, quality="maj") if beat % 3 == 2 else chord for beat, chord in enumerate(heard.chords))
+    chords = of(write_parts(replace(heard, chords=turned), (BASS, RHYTHM), heard.frames.num_frames + 50, 0)[1]).notes
+    assert sum(round(note.start_frame / 50) % 3 == 2 for note in chords) == 4 * 8  # in F it does not change

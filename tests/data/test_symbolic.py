@@ -81,6 +81,8 @@ def test_key_tempo_metre_and_beats_are_the_scores(lantern: Melody) -> None:
         (("*M2/2", "*MM120"), 60.0, 2),
         (("*M2/2", "*MM60"), 60.0, 4),  # halves at 30 are too slow
         (("*M4/16", "*MM100"), 200.0, 2),
+        (("*M3/4", "*MM44"), 44.0, 3),  # six eighths would be counted as two threes
+        (("*M2/4", "*MM44"), 88.0, 4),
         (("*M5/4", "*MM100"), 100.0, 5),
         (("*MX", "*MM100"), 100.0, 4),
     ],
@@ -97,6 +99,11 @@ def test_an_upbeat_moves_the_bars(upbeat: str, first: float, downbeat: int) -> N
     assert heard.beats_s[0] == first
     assert heard.first_downbeat == downbeat
     assert float(np.round(heard.beats_s[downbeat], 9)) == {"8c": 0.5, "4.c": 1.5, "2.c": 3.0}[upbeat]
+
+
+def test_bars_are_counted_from_where_a_score_begins_to_sound() -> None:
+    heard = hear_melody(tune("*M4/4", "*MM60", "=1", "1r", "=2", "2r", "4r", "4c", "=3", "1d", "=4", "1e"))
+    assert heard.first_downbeat == 8
 
 
 def test_beats_follow_a_tempo_that_changes() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ensemble.config import FollowerSettings, load_band, located_voice, shipped_voices
+from ensemble.config import FollowerSettings, load_band, located, shipped_voices
 from ensemble.play.checkpoint import VOICE, load_voice
 from ensemble.play.player import make_player
 from ensemble.types import SILENCE_DB, Cue
@@ -30,7 +30,7 @@ def played(voice: str, loudness_db: float, num_frames: int = 150) -> np.ndarray:
 def test_a_violin_is_in_the_box_and_the_quartet_plays_it() -> None:
     assert "violin" in shipped_voices()
     assert load_band("quartet").followers[0].voice == "violin"
-    assert located_voice("violin", Path("/anywhere")) == "violin"
+    assert located("voice", "violin", Path("/anywhere"), "voice") == "violin"
 
 
 BARS = (

@@ -114,8 +114,7 @@ import sys
 sys.path.insert(0, sys.argv[2])
 from pathlib import Path
 from shelves import described, entry_of
-from ensemble.retrieve.opening import Place, open_filled, open_library
-from ensemble.retrieve.settings import RetrieveSettings
+from ensemble.retrieve.opening import Place, open_library
 library = open_library(Place.of(sys.argv[1]))
 for number in range(10_000):
     one = described(f"recording {number}", 40)
@@ -272,10 +271,25 @@ def test_who_is_not_there_is_not_called_empty_though_nothing_was_ever_indexed(sc
 def test_an_empty_server_is_told_from_one_that_others_filled(served: str, tmp_path: Path) -> None:
     store = MilvusStore(served, is_fresh=True)
     settings = RetrieveSettings(uri=served, ledger=str(tmp_path))
-    assert f"{served}: holds no recordings; run `ensemble index add" in asks(settings)
+    cure = f"run `ensemble index add PATH... --index {served} --ledger {tmp_path}`"
+    assert asks(settings) == f"{served}: holds no recordings; {cure}"
     store.add(rows("somebody else's", 30))
-    assert f"{served}: holds 30 chunks, of recordings that are described elsewhere; name the folder" in asks(settings)
+    said = asks(settings)
+    assert said.startswith(f"{served}: holds 30 chunks, of recordings that are described elsewhere; name the folder")
+    assert said.endswith(cure)
     store.close()
+
+
+def test_chunks_of_another_release_on_a_server_of_others_are_not_to_be_repaired(
+    served: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = MilvusStore(served, is_fresh=True)
+    store.add(rows("somebody else's", 3))
+    store.close()
+    monkeypatch.setattr(milvus, "_COLLECTION", "ensemble_chunks_0_0")
+    said = asks(RetrieveSettings(uri=served, ledger=str(tmp_path)))
+    assert "holds chunks of version" in said
+    assert said.endswith("; use another server")
 
 
 def test_nothing_that_will_go_away_is_used(tmp_path: Path) -> None:
