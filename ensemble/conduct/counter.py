@@ -1,6 +1,6 @@
 """The counter-melody: moves when the leader holds or rests, against the leader's direction, through the chords.
 
-Under a leader that strikes all the time it moves on strong beats.
+Under a leader that strikes all the time it moves on strong beats, in three on any.
 """
 
 from __future__ import annotations
@@ -81,8 +81,9 @@ def _leader_is_busy(grid: Grid, leader: Leader) -> NDArray[np.bool_]:
     struck = np.cumsum(strikes)
     recent = struck - np.concatenate([np.zeros(window, np.int64), struck])[: len(struck)]
     is_ceaseless = recent >= _CEASELESS * np.minimum(np.arange(len(strikes)) + 1, window)
-    is_strong = np.array([_place(grid, step) == "strong" for step in range(len(strikes))], np.bool_)
-    return np.asarray(strikes & ~(is_ceaseless & is_strong))
+    free = ("strong", "weak") if grid.is_in_three else ("strong",)
+    is_free = np.array([_place(grid, step) in free for step in range(len(strikes))], np.bool_)
+    return np.asarray(strikes & ~(is_ceaseless & is_free))
 
 
 def _place(grid: Grid, step: int) -> str:

@@ -25,8 +25,7 @@ _SOFT_DB, _LOUD_DB = -44.0, -12.0  # leader's level at energy 0 and 1
 _CONTRAST_DB = 30.0  # a fall that takes all energy away, whatever the level
 _TAKES_OVER = 0.12
 _CRASHES_FROM = 0.3  # energy
-_SOFT_HAT = 0.25
-_FILL_SOFTENS = 0.5  # by so much at energy 0
+_FILL_SOFTENS = 0.35  # by so much at energy 0
 _SURE, _SURELY_NOT = 0.6, 0.03
 """Probability from which a stroke is struck that the groove lacks, and below which one is left out that it has."""
 _ALWAYS: tuple[DrumClass, ...] = ("kick", "snare")
@@ -75,9 +74,9 @@ def write_drums(
 ) -> tuple[Hit, ...]:
     """Write the drummer's strokes, in rising time, the last at the leader's end at the latest.
 
-    The first bar in which the leader rests has soft hats, the ones after it nothing. A pick-up has soft hats, too. A
-    crash (an open hat, where the leader is soft) opens the first bar, and the next phrase after a fill; kick and crash
-    on the final chord are the last strokes.
+    The first bar in which the leader rests has soft hats, the ones after it nothing. A crash (an open hat, where the
+    leader is soft) opens the first bar, and the next phrase after a fill; kick and crash on the final chord are the
+    last strokes.
 
     Args:
         grid: the bars.
@@ -90,11 +89,11 @@ def write_drums(
     told = _Foretold(grid, foretold)
     grooves, energies = _choose(grid, leader)
     segments = _segments(grid)
-    opening = int(np.argmax(np.append(leader.is_playing & (grid.bars >= 0), True)))
+    opening = int(np.argmax(leader.is_playing)) if grid.num_beats else 0
     had_fill = False
     for beat in np.flatnonzero(leader.is_playing[: grid.final_beat]).tolist():
-        if not _sounds(leader, beat) or beat < opening:
-            strokes.append((float(beat), "closed_hat", _SOFT_HAT))
+        if not _sounds(leader, beat):
+            strokes.append((float(beat), "closed_hat", 0.25))
             had_fill = False
             continue
         groove, energy = grooves[segments[beat]], float(energies[segments[beat]])

@@ -10,15 +10,15 @@ from numpy.typing import NDArray
 
 from ensemble.chords import NO_CHORD, Chord
 from ensemble.clock import FRAME_RATE_HZ
+from ensemble.conduct.notes import SOUNDING_DB, last_note_s
 from ensemble.types import Frames, Heard
 
 LOOK_AHEAD_BEATS = 8
 """What is written at a beat depends on nothing that happens more than this, and the rest of that bar, later."""
 PHRASE_BARS = 4
-SOUNDING_DB = -60.0
-"""A frame below this is silent."""
 FALLBACK_TEMPO_BPM = 100.0
 _INTERVALS_AT_AN_END = 8
+_TOGETHER_S = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +131,7 @@ def grid_of(heard: Heard) -> Grid:
         bars=(count - positions) // per_bar,
         beats_per_bar=per_bar,
         end_s=end_s,
-        final_beat=_final_beat(edges, positions, per_bar, end_s, 0.7 * last),
+        final_beat=_final_beat(edges, positions, per_bar, end_s, 0.7 * last, last_note_s(heard)),
         swing=heard.swing,
     )
 
@@ -147,10 +147,15 @@ def _end_s(frames: Frames, patience_s: float) -> float:
 
 
 def _final_beat(
-    edges: NDArray[np.float64], positions: NDArray[np.int64], per_bar: int, end_s: float, room_s: float
+    edges: NDArray[np.float64], positions: NDArray[np.int64], per_bar: int, end_s: float, room_s: float, last_s: float
 ) -> int:
-    """The last strong beat that leaves room for a chord to be heard as an ending; the first of music without one."""
-    has_room = edges[:-1] <= end_s - room_s
+    """The strong beat on which the music ends: the last that leaves room for a chord to be heard as an ending.
+
+    Where the leader's last note is struck within a bar before that and left to ring, the last chord begins with it.
+    """
     strong = np.isin(positions, tuple(strong_positions(per_bar)))
-    endings = np.flatnonzero(strong & has_room)
-    return int(endings[-1]) if len(endings) else 0
+    endings = np.flatnonzero(strong & (edges[:-1] <= end_s - room_s))
+    if not len(endings):
+        return 0
+    together = endings[(edges[endings] <= last_s + _TOGETHER_S) & (endings >= endings[-1] - per_bar)]
+    return int(together[-1] if len(together) else endings[-1])

@@ -173,16 +173,16 @@ GROOVES: tuple[Groove, ...] = (
 )  # fmt: skip
 
 FILLS: tuple[dict[DrumClass, str], ...] = (
-    {"snare": "--oo"},
     {"snare": "--ox"},
-    {"snare": "o-xx"},
-    {"snare": "x-x-", "tom": "---x"},
-    {"snare": "xox-", "tom": "---X"},
-    {"snare": "xx--", "tom": "--xX"},
-    {"tom": "X-xx", "kick": "x---"},
-    {"snare": "X-x-", "tom": "-x-X", "kick": "x---"},
+    {"snare": "--xX"},
+    {"snare": "o-xX"},
+    {"snare": "x-X-", "tom": "---X"},
+    {"snare": "xxX-", "tom": "---X"},
+    {"snare": "xX--", "tom": "--XX"},
+    {"tom": "x-XX", "kick": "x---"},
+    {"snare": "X-X-", "tom": "-X-X", "kick": "x---"},
 )
-"""One beat each, the last of a phrase; from light to heavy. Where one is silent the groove goes on."""
+"""One beat each, the last of a phrase; from light to heavy, each growing. Where one is silent the groove goes on."""
 
 
 def suits(groove: Groove, beats_per_bar: int) -> bool:

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.clock import FRAME_RATE_HZ
-from ensemble.conduct.grid import SOUNDING_DB, Grid
+from ensemble.conduct.grid import Grid
+from ensemble.conduct.notes import CLEAR_CONFIDENCE, SOUNDING_DB, onset_frames, pitch_midi
 from ensemble.types import PRESENT_DB, SILENCE_DB, Frames, Heard
 
-CLEAR_CONFIDENCE = 0.5
 STEPS_PER_BEAT = 2
-_ONSET_MEMORY_S = 1.5
-_FAINTEST_ONSET = 0.12  # a held flute's own flutter reaches 0.09, a soft pluck 0.3
-_ATTACK_FRAMES = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,8 +22,8 @@ class Leader:
     pitch_share [steps, 12]: share of the step's time that each pitch class sounds, where f0 is clear; register_midi
     [steps]: median written pitch, NaN where unclear; onsets [steps]: strokes that begin; is_sounding [steps];
     loudness_db [steps]: of the mean energy; busyness [beats]: onsets per beat in its bar and the one before;
-    is_playing [beats]: whether the leader sounds in the beat, or has within the bar before it. A leader who enters
-    between two beats plays a pick-up: the band enters with the next beat on which the leader sounds, or after a bar.
+    is_playing [beats]: whether the leader sounds in the beat, or has within the bar before it; not in a pick-up, which
+    is the leader's alone: the band enters with bar 1, on a beat on which the leader sounds.
     """
 
     pitch_share: NDArray[np.float64]
@@ -44,32 +40,6 @@ class Leader:
         while stop < until and self.is_playing[stop]:
             stop += 1
         return min(float(stop), until)
-
-
-def pitch_midi(frames: Frames, tuning_cents: float) -> NDArray[np.float64]:
-    """Written pitch of the leader, as if it were tuned to 440 Hz; NaN where unvoiced.  [frames]"""
-    voiced = np.where(frames.f0_hz > 0, frames.f0_hz, np.nan).astype(np.float64)
-    return 69.0 + 12.0 * np.log2(voiced / 440.0) - tuning_cents / 100.0
-
-
-def onset_frames(frames: Frames) -> NDArray[np.int64]:
-    """Frames at which the leader strikes: peaks of the onset strength above twice its own recent mean and a floor.
-
-    Looks 60 ms ahead, for the later frames of an attack that begins softly.
-    """
-    strength = frames.onset.astype(np.float64)
-    if not len(strength) or strength.max() <= 0:
-        return np.zeros(0, np.int64)
-    share = float(1.0 - np.exp(-1 / (_ONSET_MEMORY_S * FRAME_RATE_HZ)))
-    means = accumulate(strength.tolist(), lambda mean, now: mean + share * (now - mean), initial=0.0)
-    recent = np.array(list(means)[1:])
-    padded = np.pad(strength, 4)
-    around = np.lib.stride_tricks.sliding_window_view(padded, 9)
-    before, after = around[:, :4].max(axis=1), around[:, 5:].max(axis=1)
-    is_peak = (strength > before) & (strength >= after) & (strength > np.maximum(2.0 * recent, _FAINTEST_ONSET))
-    ahead = np.pad(frames.loudness_db, (0, _ATTACK_FRAMES), constant_values=SILENCE_DB)
-    becomes = np.lib.stride_tricks.sliding_window_view(ahead, _ATTACK_FRAMES + 1).max(axis=1)
-    return np.flatnonzero(is_peak & (becomes > SOUNDING_DB))
 
 
 def listen_to(heard: Heard, grid: Grid) -> Leader:
@@ -114,15 +84,18 @@ def _medians(values: NDArray[np.float64], groups: NDArray[np.int64], num_groups:
 
 
 def _entry(frames: Frames, grid: Grid, is_sounding: NDArray[np.bool_]) -> int:
-    """The first beat on which (within a tenth of a second) the leader sounds; a bar later for one who avoids them."""
+    """The first beat from bar 1 on, on which the leader sounds; a bar later for one who avoids beats.
+
+    Where the music is over before a bar 1, it is any beat.
+    """
+    in_bars = np.flatnonzero(grid.bars >= 0)
+    first = int(in_bars[0]) if len(in_bars) and in_bars[0] <= grid.final_beat else 0
     steps = np.flatnonzero(is_sounding)
     latest = int(steps[0]) // STEPS_PER_BEAT + grid.beats_per_bar if len(steps) else grid.num_beats
-    for beat, edge_s in enumerate(grid.edges_s[:-1].tolist()):
-        if beat >= latest:
-            return beat
-        if frames.sounds_at(edge_s):
-            return beat
-    return grid.num_beats
+    later = range(first, grid.num_beats)
+    return next(
+        (beat for beat in later if beat >= latest or frames.sounds_at(float(grid.edges_s[beat]))), grid.num_beats
+    )
 
 
 def _recently(is_sounding: NDArray[np.bool_], grid: Grid, entry: int) -> NDArray[np.bool_]:

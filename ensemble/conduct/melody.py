@@ -1,78 +1,13 @@
-"""The leader's line as notes: for MIDI, for a follower that doubles it, and in another voice's range."""
+"""The leader's line in another part: doubled, and in another voice's range."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
-from numpy.typing import NDArray
 
 from ensemble.clock import FRAME_RATE_HZ
-from ensemble.conduct.grid import SOUNDING_DB
-from ensemble.conduct.leader import CLEAR_CONFIDENCE, onset_frames, pitch_midi
+from ensemble.conduct.notes import pitch_midi, segment
 from ensemble.conduct.shaping import Written
-from ensemble.types import SILENCE_DB, Frames, Heard, Note, Part
-
-_SHORTEST_FRAMES = 6
-_BRIDGED_FRAMES = 3
-_NEW_PITCH_SEMITONES = 0.65
-_NEW_PITCH_FRAMES = 5
-_LOUDEST_VELOCITY_DB, _VELOCITY_PER_DB = -12.0, 2.0
-
-
-class Sung(NamedTuple):
-    """One note of the leader: frames [start, stop), median written pitch, velocity by its loudest frame."""
-
-    start: int
-    stop: int
-    pitch_midi: float
-    velocity: int
-
-
-def segment(heard: Heard) -> list[Sung]:
-    """Cut the leader's f0 into notes.
-
-    A note ends where the line goes silent for more than 30 ms, where it is struck again, or where the pitch has been
-    more than 0.65 semitones away for 50 ms (so vibrato is no trill). Notes under 60 ms are dropped. Looks 50 ms ahead.
-    """
-    midi = pitch_midi(heard.frames, heard.tuning_cents)
-    clear = np.isfinite(midi) & (heard.frames.confidence >= CLEAR_CONFIDENCE)
-    clear &= heard.frames.loudness_db > SOUNDING_DB
-    cuts = _cuts(np.where(clear, midi, np.nan), set(onset_frames(heard.frames).tolist()))
-    return [_sung(start, stop, midi, clear, heard.frames) for start, stop in cuts if stop - start >= _SHORTEST_FRAMES]
-
-
-def _cuts(midi: NDArray[np.float64], struck: set[int]) -> list[tuple[int, int]]:
-    """Where notes start and stop, in one pass."""
-    cuts: list[tuple[int, int]] = []
-    start, last, away, centre = -1, -1, 0, 0.0
-    for frame, pitch in enumerate(midi.tolist()):
-        if pitch != pitch:  # noqa: PLR0124 - not a number: nothing clear here
-            if start >= 0 and frame - last > _BRIDGED_FRAMES:
-                cuts.append((start, last + 1))
-                start = -1
-            continue
-        away = away + 1 if start >= 0 and abs(pitch - centre) > _NEW_PITCH_SEMITONES else 0
-        is_new_pitch = away >= _NEW_PITCH_FRAMES
-        is_struck = start >= 0 and frame in struck and frame - start >= _SHORTEST_FRAMES
-        if start < 0 or is_struck or is_new_pitch:
-            begin = frame - away + 1 if is_new_pitch else frame
-            if start >= 0:
-                cuts.append((start, min(begin, last + 1)))
-            start, centre, away = begin, pitch, 0
-        elif not away:
-            centre += (pitch - centre) / min(frame - start + 1, 20)
-        last = frame
-    if start >= 0:
-        cuts.append((start, last + 1))
-    return cuts
-
-
-def _sung(start: int, stop: int, midi: NDArray[np.float64], clear: NDArray[np.bool_], frames: Frames) -> Sung:
-    inside = slice(start, stop)
-    loudest = float(frames.loudness_db[inside].max())
-    velocity = int(np.clip(round(110 + _VELOCITY_PER_DB * (loudest - _LOUDEST_VELOCITY_DB)), 30, 120))
-    return Sung(start, stop, float(np.median(midi[inside][clear[inside]])), velocity)
+from ensemble.types import SILENCE_DB, Heard, Note, Part
 
 
 def octaves_into(pitch: float, pitch_range: tuple[int, int]) -> int:

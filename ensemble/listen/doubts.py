@@ -34,6 +34,8 @@ GLIDE_CENTS_PER_FRAME = 3.0
 MIN_HELD_SHARE = 0.12
 FAINT_DB = -50.0
 """A leader that never gets louder leaves little room above the level at which a band is silent."""
+HISS_BELOW_PEAK_DB, MIN_HISS_FRAMES, HISS_SPREAD_DB = 20.0, 30, 3.0
+"""Hiss has no pitch, lies so far below the loudest, goes on for so long, and fluctuates by so much."""
 
 _NOISY, _POLYPHONIC = "A pitch is heard in only", "Several notes sound at once"
 PITCH_IS_NOT_ALL = (_NOISY, _POLYPHONIC)
@@ -46,7 +48,8 @@ class Evidence:
 
     voiced: frames with a pitch. unfollowed: frames without one that sound tonal all the same. gliding: of the held
     pitch, what drifts faster than a note's. single_voice: of the power while a note is held, what lies on
-    harmonics of the followed pitch; None where that cannot be told. clarity: of the beat, 0..1.
+    harmonics of the followed pitch; None where that cannot be told. clarity: of the beat, 0..1. is_hiss: where nothing
+    but the recording's own noise is heard.  [frames]
     """
 
     voiced: float
@@ -54,6 +57,7 @@ class Evidence:
     gliding: float
     single_voice: float | None
     clarity: float
+    is_hiss: NDArray[np.bool_]
 
     @property
     def is_noisy(self) -> bool:
@@ -95,7 +99,21 @@ def weigh(
         gliding=_gliding(f0_hz),
         single_voice=single_voice,
         clarity=clarity,
+        is_hiss=_is_hiss(loudness_db, voiced | is_tonal),
     )
+
+
+def _is_hiss(loudness_db: FloatArray, has_pitch: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Frames that are no louder than the noise that is heard alone for a third of a second somewhere.  [frames]"""
+    may_be = ~has_pitch & (loudness_db < loudness_db.max() - HISS_BELOW_PEAK_DB) & (loudness_db > SILENCE_DB)
+    if len(may_be) < MIN_HISS_FRAMES:
+        return np.zeros_like(may_be)
+    alone = np.lib.stride_tricks.sliding_window_view(may_be, MIN_HISS_FRAMES).all(axis=1)
+    levels = np.lib.stride_tricks.sliding_window_view(loudness_db, MIN_HISS_FRAMES)[alone]
+    steady = levels[levels.std(axis=1) < HISS_SPREAD_DB]
+    if not len(steady):
+        return np.zeros_like(may_be)
+    return np.asarray(~has_pitch & (loudness_db < float(np.median(steady)) + 2 * HISS_SPREAD_DB))
 
 
 def warnings_of(evidence: Evidence) -> tuple[str, ...]:

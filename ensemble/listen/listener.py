@@ -43,6 +43,8 @@ class Listener:
         beats = track_beats(onset, clip.duration_s)
         evidence = doubts.weigh(samples, ANALYSIS_RATE_HZ, pitch.f0_hz, loudness, beats.clarity)
         follows_pitch = not (evidence.is_polyphonic or evidence.is_noisy)
+        if not evidence.is_noisy:
+            loudness[evidence.is_hiss] = SILENCE_DB
 
         centre_hz = chroma.centre_pitch(pitch.f0_hz)
         of_pitch = chroma.tuning_of_pitch(centre_hz, pitch.confidence) if follows_pitch else None

@@ -249,7 +249,7 @@ class MilvusStore:
         if status is grpc.StatusCode.DEADLINE_EXCEEDED:
             return StoreError(self._uri, f"did not answer within {self._patience_s:g} s", "see how the server does")
         if status is not None or "connect" in said.lower():
-            return StoreError(self._uri, f"{problem}: nobody answers there", "start the server, or set another uri")
+            return StoreError(self._uri, f"{problem}: nobody answers there", "start the server, or name another")
         return StoreError(self._uri, f"{problem} ({said})", self._repair)
 
 

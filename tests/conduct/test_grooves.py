@@ -250,19 +250,10 @@ def test_nothing_lands_when_the_leader_has_stopped_after_a_fill():
     assert "crash" not in {hit.drum for hit in hits if 11.9 < hit.time_s < 15.9}
 
 
-def test_a_long_pick_up_has_no_fill():
-    heard = heard_of(bars=12, melody=((72, 1.0),))
-    hits = strokes(replace(heard, first_downbeat=7, beats_s=heard.beats_s, chords=heard.chords))
-    assert {hit.drum for hit in hits if hit.time_s < 3.4} == {"closed_hat"}
-
-
-def test_a_pick_up_has_soft_hats_and_the_first_downbeat_a_crash():
-    heard = heard_of(bars=9)
-    hits = strokes(replace(heard, first_downbeat=4))
-    before = [hit for hit in hits if hit.time_s < 1.95]
-    assert before
-    assert {hit.drum for hit in before} == {"closed_hat"}
-    assert {"crash", "kick"} <= {hit.drum for hit in hits if abs(hit.time_s - 2.0) < 0.03}
+def test_a_pick_up_is_left_alone_and_the_first_downbeat_has_a_crash():
+    hits = strokes(replace(heard_of(bars=9), first_downbeat=3))
+    assert min(hit.time_s for hit in hits) > 1.45
+    assert {"crash", "kick"} <= {hit.drum for hit in hits if abs(hit.time_s - 1.5) < 0.03}
 
 
 def test_in_three_the_drummer_answers_the_leader_too():

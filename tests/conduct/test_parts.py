@@ -278,6 +278,27 @@ def test_the_band_waits_for_the_leader_to_begin():
         assert first_s >= 3.9
 
 
+@pytest.mark.parametrize("first_downbeat", [1, 2, 3])
+def test_a_pick_up_is_the_leaders_alone(first_downbeat):
+    heard = replace(heard_of(bars=8), first_downbeat=first_downbeat)
+    for part in written(heard, (*ROCK, VIOLIN)).values():
+        first_s = part.hits[0].time_s if isinstance(part, Hits) else part.notes[0].start_frame / 100
+        assert first_s == pytest.approx(0.5 * first_downbeat, abs=0.05)
+
+
+def test_the_last_chord_comes_with_the_leaders_and_rings_with_it():
+    """Seven bars of quarters, then one whole note; struck, and with a pitch that flips by an octave as it rings."""
+    heard = heard_of(bars=8, melody=(*[(72, 1.0), (76, 1.0)] * 14, (72, 4.0)))
+    frames = heard.frames
+    flipping = np.where(np.arange(frames.num_frames) > 1500, 2 * frames.f0_hz, frames.f0_hz)
+    for f0_hz in (frames.f0_hz, flipping.astype(np.float32)):
+        grid = grid_of(replace(heard, frames=replace(frames, f0_hz=f0_hz)))
+        assert grid.final_beat == 28
+    tied = np.where(np.arange(frames.num_frames) > 1500, 1.19 * frames.f0_hz, frames.f0_hz)
+    grid = grid_of(replace(heard, frames=replace(frames, f0_hz=tied.astype(np.float32))))
+    assert grid.final_beat == 30  # the leader moves on
+
+
 def test_the_band_plays_with_a_leader_who_only_plays_between_the_beats():
     heard = heard_of(bars=8, melody=((0, 0.5), (76, 0.4), (0, 0.1)))
     for part in written(heard, (BASS, VIOLIN)).values():

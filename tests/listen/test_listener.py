@@ -104,6 +104,23 @@ def test_bars_are_counted_from_where_the_leader_begins(rest_s):
     assert {"C", "F", "G"} <= set(names(heard)[heard.first_downbeat :])
 
 
+@pytest.mark.parametrize("hiss_db", [-45, -55, -65])
+def test_hiss_before_and_after_the_music_is_silence(hiss_db):
+    bars = chords([triad for triad in (C, F, G, C) for _ in range(4)], 0.5)
+    played = np.concatenate([np.zeros(2 * RATE), bars, np.zeros(2 * RATE)])
+    heard = listen(played + np.random.default_rng(3).normal(0, 10 ** (hiss_db / 20), len(played)))
+    assert (heard.frames.loudness_db[:190] == -100).mean() > 0.9
+    assert (heard.frames.loudness_db[-180:] == -100).mean() > 0.9
+    assert (heard.frames.loudness_db[205:990] > -100).mean() > 0.95
+    assert heard.beats_s[heard.first_downbeat] == pytest.approx(2.0, abs=0.05)
+
+
+def test_soft_music_is_not_hiss():
+    swell = np.geomspace(0.01, 1.0, 8 * RATE)  # 40 dB
+    heard = listen(chords([C, F, G, C] * 4, 0.5)[: len(swell)] * swell)
+    assert heard.frames.loudness_db[5:-5].min() > -80
+
+
 @pytest.mark.parametrize(("last", "expected"), [((43, 55, 67), "G"), ((43, 59, 62, 65), "G7")])
 def test_music_comes_to_rest_on_a_triad_unless_its_seventh_is_played(last, expected):
     loop = [(43, 59, 62, 67), (48, 60, 64, 67), (50, 60, 62, 66), (43, 59, 62, 65)]
