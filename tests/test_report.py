@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from ensemble.chords import NO_CHORD
 from ensemble.conduct.midi import write_midi
 from ensemble.config import load_band
 from ensemble.errors import OutputError
@@ -306,6 +307,8 @@ def test_a_silence_before_the_leader_is_no_bar_of_the_chart(heard):
     assert chart[0].number == 0
     assert sum(beats for _, beats in chart[0].chords) == 4
     assert facts.bars(replace(late, first_downbeat=1))[0].number == 1
+    ended = replace(heard, chords=(*heard.chords[:4], *[NO_CHORD] * 3))
+    assert [bar.number for bar in facts.bars(ended)] == [0, 1]
 
 
 def test_the_chord_chart_has_a_pickup_and_whole_bars(heard):

@@ -107,9 +107,10 @@ def entry(heard: Heard) -> int:
 
 
 def bars(heard: Heard) -> list[Bar]:
-    """The chords as a chart, bar by bar; a silence before the leader begins is no bar."""
+    """The chords as a chart, bar by bar; a silence before the leader begins, or after its end, is no bar."""
     per_bar, first = heard.beats_per_bar, heard.first_downbeat
-    starts = range(first, len(heard.chords), per_bar)
+    stop = max((beat + 1 for beat, chord in enumerate(heard.chords) if chord.quality != "none"), default=0)
+    starts = range(first, stop, per_bar)
     spans = [(0, entry(heard), first)] if entry(heard) < first else []
     spans += [(number + 1, start, min(start + per_bar, len(heard.chords))) for number, start in enumerate(starts)]
     chart = []

@@ -112,7 +112,8 @@ def _context(manifest: Manifest, take: Take, duration_s: float, up: str) -> dict
     beats = np.asarray(heard.beats_s)
     bar_starts = beats[heard.first_downbeat :: heard.beats_per_bar]
     chords = [facts.chord_name(str(chord)) for chord in heard.chords]
-    changes = [index for index, chord in enumerate(chords) if index == 0 or chord != chords[index - 1]]
+    entry = facts.entry(heard)
+    changes = [index for index in range(entry, len(chords)) if index == entry or chords[index] != chords[index - 1]]
     order = ["mix", *(follower.name for follower in manifest.plan.band.followers)]
     return {
         "manifest": manifest,
@@ -140,7 +141,7 @@ def _context(manifest: Manifest, take: Take, duration_s: float, up: str) -> dict
             "duration": round(duration_s, 4),
             "beats": [round(float(beat), 3) for beat in beats],
             "chords": chords,
-            "entry": facts.entry(heard),
+            "entry": entry,
             "firstDownbeat": heard.first_downbeat,
             "beatsPerBar": heard.beats_per_bar,
         },
