@@ -1,7 +1,7 @@
 """How the band followed, for the report: only figures that can tell this leader's band from another's.
 
 Measured with `ensemble evaluate render --data SET`, matched against shuffled: with a rhythm section on seven leaders
-each of these reaches an AUC of 0.97 or more. With three strings on seven leaders the drift reaches 0.87 only: too few
+each of these reaches an AUC of 0.95 or more. With three strings on seven leaders the drift reaches 0.82 only: too few
 of their notes begin with the leader's, so it is left out where a stem has fewer than `MIN_FOR_DRIFT` of those.
 """
 
