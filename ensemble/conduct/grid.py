@@ -151,11 +151,11 @@ def _final_beat(
 ) -> int:
     """The strong beat on which the music ends: the last that leaves room for a chord to be heard as an ending.
 
-    Where the leader's last note is struck within a bar before that and left to ring, the last chord begins with it.
+    Where the leader's last note begins up to `LOOK_AHEAD_BEATS` before that and is left to ring, so does the last chord.
     """
     strong = np.isin(positions, tuple(strong_positions(per_bar)))
     endings = np.flatnonzero(strong & (edges[:-1] <= end_s - room_s))
     if not len(endings):
         return 0
-    together = endings[(edges[endings] <= last_s + _TOGETHER_S) & (endings >= endings[-1] - per_bar)]
+    together = endings[(edges[endings] <= last_s + _TOGETHER_S) & (endings >= endings[-1] - LOOK_AHEAD_BEATS)]
     return int(together[-1] if len(together) else endings[-1])

@@ -288,6 +288,7 @@ def test_a_pick_up_is_the_leaders_alone(first_downbeat):
 
 def test_the_last_chord_comes_with_the_leaders_and_rings_with_it():
     """Seven bars of quarters, then one whole note; struck, and with a pitch that flips by an octave as it rings."""
+    assert grid_of(heard_of(bars=9, melody=(*[(72, 1.0), (76, 1.0)] * 14, (72, 8.0)))).final_beat == 28
     heard = heard_of(bars=8, melody=(*[(72, 1.0), (76, 1.0)] * 14, (72, 4.0)))
     frames = heard.frames
     flipping = np.where(np.arange(frames.num_frames) > 1500, 2 * frames.f0_hz, frames.f0_hz)
