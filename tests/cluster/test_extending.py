@@ -149,7 +149,7 @@ def test_the_command_line_allows_what_the_settings_allow() -> None:
         bounds = (getattr(one, name, None) for one in field.metadata for name in ("ge", "le"))
         return {bound for bound in bounds if bound is not None}
 
-    options = {option.name: option.type for option in get_command(app).commands["render"].params}
+    options: dict[str | None, Any] = {option.name: option for option in get_command(app).commands["render"].params}
     for name, field in (
         ("tempo", Overrides.model_fields["tempo_bpm"]),
         ("beats_per_bar", Overrides.model_fields["beats_per_bar"]),
