@@ -151,7 +151,8 @@ def _final_beat(
 ) -> int:
     """The strong beat on which the music ends: the last that leaves room for a chord to be heard as an ending.
 
-    Where the leader's last note begins up to `LOOK_AHEAD_BEATS` before that and is left to ring, so does the last chord.
+    Where the leader's last note begins up to `LOOK_AHEAD_BEATS` before that and is left to ring, the last chord comes
+    with it.
     """
     strong = np.isin(positions, tuple(strong_positions(per_bar)))
     endings = np.flatnonzero(strong & (edges[:-1] <= end_s - room_s))
