@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
 from itertools import accumulate, pairwise
 from typing import NamedTuple
 
@@ -22,6 +23,7 @@ _BRIDGED_FRAMES = 3
 _NEW_PITCH_SEMITONES = 0.65
 _NEW_PITCH_FRAMES = 5
 _LEAP_SEMITONES = 11.5
+_LAST_MINUTE_FRAMES = 6_000
 _LOUDEST_VELOCITY_DB, _VELOCITY_PER_DB = -12.0, 2.0
 
 
@@ -107,11 +109,18 @@ def _sung(start: int, stop: int, midi: NDArray[np.float64], clear: NDArray[np.bo
 
 
 def last_note_s(heard: Heard) -> float:
-    """When the leader's last note begins, struck or tied; 0 where none is told apart.
+    """When the leader's last note begins, struck or tied; 0 where none is told apart in the last minute.
 
     A leap of an octave or more without a stroke is the tracker's, in the ringing of a chord.
     """
-    notes = segment(heard)
+    first = max(heard.frames.num_frames - _LAST_MINUTE_FRAMES, 0)
+    tail = replace(heard, frames=_since(heard.frames, first))
+    notes = segment(tail)
     tied = [later.start for one, later in pairwise(notes) if abs(later.pitch_midi - one.pitch_midi) < _LEAP_SEMITONES]
-    last_frame: int = max([0, *(note.start for note in notes[:1]), *tied, *onset_frames(heard.frames).tolist()])
-    return last_frame / FRAME_RATE_HZ
+    begun = [*(note.start for note in notes[:1]), *tied, *onset_frames(tail.frames).tolist()]
+    return (first + max(begun)) / FRAME_RATE_HZ if begun else 0.0
+
+
+def _since(frames: Frames, first: int) -> Frames:
+    """The frames from one on."""
+    return Frames(**{one.name: getattr(frames, one.name)[..., first:] for one in fields(frames)})
