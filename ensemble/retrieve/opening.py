@@ -104,8 +104,10 @@ def nothing_known(place: Place) -> StoreError:
         store = _store_at(place)
     except StoreVersionError as error:
         raise StoreError(place.uri, error.problem, "use another server") from error
-    num_rows = store.count()
-    store.close()
+    try:
+        num_rows = store.count()
+    finally:
+        store.close()
     if not num_rows:
         return StoreError(place.uri, "holds no recordings", add)
     problem = f"holds {num_rows} chunks, of recordings that are described elsewhere"
