@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import re
 import shutil
 import signal
 import tempfile
@@ -21,6 +22,8 @@ from ensemble.errors import BandError
 LONGEST_FOLDER = 40
 """Of a session that goes when its Ray goes: sockets lie deep below it, and their paths end at 107 bytes."""
 _FOLDER = "ensemble-ray-"
+_AGENT = re.compile(r"^ray::\w+Agent$|/agent(/main)?\.py$")
+"""The title of an agent of Ray's, and the programme that it is before it has one."""
 POLITE = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -138,15 +141,23 @@ def _end(started: set[psutil.Process], *, is_impatient: bool) -> None:
         with contextlib.suppress(psutil.NoSuchProcess):
             family |= set(process.children(recursive=True))
     if is_impatient:
-        _kill(family, spared=("raylet", "gcs_server"))
+        _kill(process for process in family if not _holds_ray(process))
     ray.shutdown()
     _, alive = psutil.wait_procs(family, timeout=0.3)
     _kill(alive)
     psutil.wait_procs(alive, timeout=1.0)
 
 
-def _kill(processes: Iterable[psutil.Process], spared: tuple[str, ...] = ()) -> None:
+def _holds_ray(process: psutil.Process) -> bool:
+    """Whether this process would die with it: it does with its raylet, and a raylet with any of its agents."""
+    try:
+        command = process.cmdline()
+        return process.name() in ("raylet", "gcs_server") or any(map(_AGENT.search, command))
+    except psutil.Error:
+        return False
+
+
+def _kill(processes: Iterable[psutil.Process]) -> None:
     for process in processes:
         with contextlib.suppress(psutil.NoSuchProcess):
-            if process.name() not in spared:
-                process.kill()
+            process.kill()

@@ -294,7 +294,7 @@ def test_a_polite_end_takes_two_seconds_and_leaves_nothing(
         said = render.stderr.read()
         render.wait(timeout=20)
         took_s = time.perf_counter() - began
-    assert render.returncode == 130
+    assert render.returncode == 130, said
     assert said.strip().splitlines()[-1] == "ensemble: interrupted"
     assert "Traceback" not in said
     _, alive = psutil.wait_procs(processes, timeout=0.5)
