@@ -19,7 +19,7 @@ from ensemble.clock import FRAME_RATE_HZ, QUANTUM_FRAMES, hop_samples
 from ensemble.play.controls import NUM_HARMONICS
 from ensemble.play.gru import NeuralVoice
 from ensemble.play.noise import NUM_BANDS, filtered_noise, noise_key
-from ensemble.play.oscillator import harmonic_bank, nyquist_taper
+from ensemble.play.oscillator import harmonic_bank, is_steep, nyquist_taper, smooth_ramp
 from ensemble.play.pitched import KernelSynthesizer, PitchedPlayer
 from ensemble.play.seeded import seeded_voice
 from ensemble.threads import one_thread
@@ -76,13 +76,15 @@ def float64_bank(
     rise = np.diff(start)
     before = np.concatenate([[0], np.cumsum(start[:-1] * hop + rise * (hop - 1) / 2)]) / sample_rate
     steps = np.arange(1, hop + 1)
-    ramp = ((steps - 1) / hop)[:, None]
+    straight = ((steps - 1) / hop)[:, None]
+    steep = is_steep(amplitudes)
     number = np.arange(1, amplitudes.shape[1] + 1)
     pieces = []
     for i in range(first_interval, len(rise)):
         cycles = before[i] + (start[i] * steps + rise[i] * steps * (steps - 1) / (2 * hop)) / sample_rate
         sines = np.sin(2 * np.pi * (cycles % 1).astype(np.float64)[:, None] * number)
         here, there = amplitudes[i].astype(np.float64), amplitudes[i + 1].astype(np.float64)
+        ramp = smooth_ramp(straight) if steep[i] else straight
         pieces.append((sines * (here + ramp * (there - here))).sum(axis=1))
     return np.concatenate(pieces)
 

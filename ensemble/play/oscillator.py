@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,25 @@ from ensemble.types import FloatArray
 
 TAPER_START = 0.45
 """Of the sample rate: from here on a harmonic fades, and at one half it is silent."""
+STEEP = 10 ** (1 / 20)
+"""1 dB. An amplitude that changes by more than this factor within one hop does so along `smooth_ramp`."""
+
+
+def smooth_ramp(ramp: NDArray[Any]) -> NDArray[Any]:
+    """From 0 to 1, level at both ends: a straight fade of 10 ms has knees that a low note does not hide.
+
+    Where amplitudes hardly move straight lines are better: steps that are level at every frame would ripple at 100 Hz.
+    """
+    smooth: NDArray[Any] = ramp * ramp * (3 - 2 * ramp)
+    return smooth
+
+
+def is_steep(amplitudes: FloatArray) -> NDArray[np.bool_]:
+    """Where all harmonics together change by more than `STEEP`.  [..., frames, num_harmonics] -> [..., intervals]"""
+    total = amplitudes.sum(axis=-1)
+    here, there = total[..., :-1], total[..., 1:]
+    steep: NDArray[np.bool_] = np.maximum(here, there) > STEEP * np.minimum(here, there)
+    return steep
 
 
 def nyquist_taper(f0_hz: FloatArray, num_harmonics: int, sample_rate: int) -> FloatArray:
@@ -31,6 +51,7 @@ def add_harmonics(
     f0_start_hz: FloatArray,
     f0_stop_hz: FloatArray,
     amplitudes: FloatArray,
+    steep: NDArray[np.bool_],
     phase_cycles: float,
     sample_rate: float,
 ) -> float:
@@ -40,8 +61,8 @@ def add_harmonics(
         samples: is added to.  [intervals * hop]
         f0_start_hz: fundamental at the start of every interval.  [intervals]
         f0_stop_hz: at its end, linear between.  [intervals]
-        amplitudes: of every harmonic at the interval's ends, linear between, already tapered.
-            [intervals + 1, num_harmonics]
+        amplitudes: of every harmonic at the interval's ends, already tapered.  [intervals + 1, num_harmonics]
+        steep: where they go along `smooth_ramp`, and not straight.  [intervals]
         phase_cycles: the fundamental's phase before the first sample.
         sample_rate: in Hz.
 
@@ -56,7 +77,8 @@ def add_harmonics(
     hop = len(samples) // num_intervals
     num_harmonics = amplitudes.shape[1]
     steps = np.arange(1.0, hop + 1.0)
-    ramp = (np.arange(hop) / hop).astype(np.float32)
+    straight = (np.arange(hop) / hop).astype(np.float32)
+    smooth = straight * straight * (np.float32(3.0) - np.float32(2.0) * straight)
     (s1, s2, s3, s4), (c1, c2, c3, c4) = np.empty((4, hop), np.float32), np.empty((4, hop), np.float32)
     x, y = np.empty(hop, np.float32), np.empty(hop, np.float32)
     low, rise = np.empty(num_harmonics + 3, np.float32), np.empty(num_harmonics + 3, np.float32)
@@ -89,6 +111,7 @@ def add_harmonics(
             out = samples[interval * hop : (interval + 1) * hop]
             low[:audible] = amplitudes[interval, :audible]
             rise[:audible] = amplitudes[interval + 1, :audible] - low[:audible]
+            ramp = smooth if steep[interval] else straight
             low[audible : audible + 3], rise[audible : audible + 3] = 0.0, 0.0
             for k in range(0, audible, 4):
                 low1, low2, low3, low4 = low[k], low[k + 1], low[k + 2], low[k + 3]
@@ -149,8 +172,8 @@ def harmonic_bank(
     """
     samples = np.zeros(f0_start_hz.shape[1] * hop_samples(sample_rate), np.float32)
     after = np.empty_like(phase_cycles)
+    steep = is_steep(amplitudes)
     for voice, phase in enumerate(phase_cycles):
-        after[voice] = add_harmonics(
-            samples, f0_start_hz[voice], f0_stop_hz[voice], amplitudes[voice], float(phase), float(sample_rate)
-        )
+        start, stop, levels = f0_start_hz[voice], f0_stop_hz[voice], amplitudes[voice]
+        after[voice] = add_harmonics(samples, start, stop, levels, steep[voice], float(phase), float(sample_rate))
     return samples, after

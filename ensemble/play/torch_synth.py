@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ensemble.clock import hop_samples
 from ensemble.play.noise import cosine_table, reach_samples
-from ensemble.play.oscillator import TAPER_START
+from ensemble.play.oscillator import STEEP, TAPER_START
 
 CHUNK_INTERVALS = 20
 
@@ -42,7 +42,8 @@ def harmonic_bank(
     hop = hop_samples(sample_rate)
     device = amplitudes.device
     steps = torch.arange(1, hop + 1, device=device, dtype=torch.float64)
-    ramp = torch.arange(hop, device=device, dtype=torch.float32) / hop
+    straight = torch.arange(hop, device=device, dtype=torch.float32) / hop
+    smooth = straight * straight * (3 - 2 * straight)  # `oscillator.smooth_ramp`
     number = torch.arange(1, amplitudes.shape[-1] + 1, device=device, dtype=torch.float64)
 
     start = f0_start_hz.double()
@@ -61,6 +62,10 @@ def harmonic_bank(
         ends = amplitudes[:, first : first + sines.shape[1] + 1]
         slopes = torch.stack([ends[:, :-1], ends[:, 1:] - ends[:, :-1]], dim=-1)
         level, rise = (sines @ slopes).unbind(-1)
+        loud = ends.detach().sum(dim=-1)
+        here, there = loud[:, :-1], loud[:, 1:]
+        steep = torch.maximum(here, there) > STEEP * torch.minimum(here, there)
+        ramp = torch.where(steep.unsqueeze(-1), smooth, straight)
         pieces.append((level + ramp * rise).flatten(1))
     after = total[:, -1]
     return torch.cat(pieces, dim=1), after - after.floor()

@@ -11,6 +11,7 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
 from ensemble.types import FloatArray
 
@@ -27,6 +28,7 @@ def project_harmonics(
     upstream: FloatArray,
     f0_start_hz: FloatArray,
     f0_stop_hz: FloatArray,
+    steep: NDArray[np.bool_],
     gradient: FloatArray,
     sample_rate: float,
 ) -> None:
@@ -36,11 +38,13 @@ def project_harmonics(
         upstream: gradient of the samples.  [intervals * hop]
         f0_start_hz: fundamental at the start of every interval.  [intervals]
         f0_stop_hz: at its end.  [intervals]
+        steep: where the amplitudes go along `oscillator.smooth_ramp`.  [intervals]
         gradient: of the amplitudes, is added to; 0 where a harmonic cannot be heard.  [intervals + 1, num_harmonics]
         sample_rate: in Hz.
 
-    The sum is linear in the amplitudes, so that the gradient is the upstream one against each harmonic's own sine,
-    under the two ramps of the interpolation; the sines are made again by rotation instead of being kept.
+    But for the choice of its ramps the sum is linear in the amplitudes, so that the gradient is the upstream one
+    against each harmonic's own sine, under the two ramps of the interpolation; the sines are made again by rotation
+    instead of being kept.
     """
     num_intervals = len(f0_start_hz)
     hop = len(upstream) // num_intervals
@@ -63,6 +67,8 @@ def project_harmonics(
             c[j], s[j] = math.cos(angle), math.sin(angle)
             x[j], y[j] = c[j], s[j]
             given, at = upstream[interval * hop + j], np.float32(j / hop)
+            if steep[interval]:
+                at = at * at * (np.float32(3.0) - np.float32(2.0) * at)
             falling[j], rising[j] = given * (np.float32(1.0) - at), given * at
         for k in range(audible):
             here, there = np.float32(0.0), np.float32(0.0)

@@ -11,7 +11,7 @@ from torch import Tensor
 from ensemble.clock import hop_samples
 from ensemble.play import torch_synth
 from ensemble.play.noise import add_noise, cosine_table
-from ensemble.play.oscillator import add_harmonics
+from ensemble.play.oscillator import add_harmonics, is_steep
 from ensemble.train.gradients import project_harmonics, project_noise
 from ensemble.types import SILENCE_DB
 
@@ -21,21 +21,22 @@ class _HarmonicBank(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, amplitudes: Tensor, f0_start_hz: Tensor, f0_stop_hz: Tensor, sample_rate: int) -> Tensor:
-        ctx.save_for_backward(f0_start_hz, f0_stop_hz)
         ctx.shape, ctx.sample_rate = amplitudes.shape, sample_rate
         levels, start, stop = amplitudes.detach().numpy(), f0_start_hz.numpy(), f0_stop_hz.numpy()
+        steep = is_steep(levels)
+        ctx.save_for_backward(f0_start_hz, f0_stop_hz, torch.from_numpy(steep))
         samples = np.zeros((len(levels), start.shape[1] * hop_samples(sample_rate)), np.float32)
         for item in range(len(levels)):
-            add_harmonics(samples[item], start[item], stop[item], levels[item], 0.0, float(sample_rate))
+            add_harmonics(samples[item], start[item], stop[item], levels[item], steep[item], 0.0, float(sample_rate))
         return torch.from_numpy(samples)
 
     @staticmethod
     def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor, None, None, None]:
-        start, stop = (tensor.numpy() for tensor in ctx.saved_tensors)
+        start, stop, steep = (tensor.numpy() for tensor in ctx.saved_tensors)
         given = upstream[0].contiguous().numpy()
         gradient = np.zeros(ctx.shape, np.float32)
         for item in range(len(given)):
-            project_harmonics(given[item], start[item], stop[item], gradient[item], float(ctx.sample_rate))
+            project_harmonics(given[item], start[item], stop[item], steep[item], gradient[item], float(ctx.sample_rate))
         return torch.from_numpy(gradient), None, None, None
 
 
