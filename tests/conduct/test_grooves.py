@@ -98,6 +98,11 @@ def test_what_is_sure_is_struck_though_the_groove_is_silent(melody, drum):
     assert np.median([hit.velocity for hit in added]) == pytest.approx(0.5, abs=0.05)
 
 
+def test_the_foot_goes_on_under_a_fill():
+    kicks = on_sixteenth(told(heard_of(bars=12, melody=BUSY), 1, kick=0.7), "kick", 1)
+    assert {15, 31} <= {round(hit.time_s / 0.5) for hit in kicks}  # the beats of the fills
+
+
 def test_what_is_surely_not_is_left_out_though_the_groove_has_it():
     heard = heard_of(bars=12, melody=((72, 1.0),))
     back_beats = [hit for hit in on_sixteenth(strokes(heard), "snare", 0) if hit.time_s > 0.25]
