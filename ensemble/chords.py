@@ -47,7 +47,7 @@ class Chord:
             raise ValueError(f"there is no chord of {self.root} {self.quality}")
 
     def __str__(self) -> str:
-        names = {"maj": "", "min": "m", "none": ""}
+        names = {"maj": "", "min": "m", "min7": "m7", "none": ""}
         return "-" if self.quality == "none" else PITCH_CLASSES[self.root] + names.get(self.quality, self.quality)
 
 
