@@ -154,7 +154,7 @@ def _holds_ray(process: psutil.Process) -> bool:
         command = process.cmdline()
         return process.name() in ("raylet", "gcs_server") or any(map(_AGENT.search, command))
     except psutil.Error:
-        return False
+        return True  # whoever is still there when Ray has been shut down is killed then
 
 
 def _kill(processes: Iterable[psutil.Process]) -> None:

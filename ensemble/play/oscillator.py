@@ -14,14 +14,13 @@ from ensemble.types import FloatArray
 
 TAPER_START = 0.45
 """Of the sample rate: from here on a harmonic fades, and at one half it is silent."""
-STEEP = 10 ** (1 / 20)
-"""1 dB. An amplitude that changes by more than this factor within one hop does so along `smooth_ramp`."""
+STEEP = 2.0
+"""Where all harmonics of a voice together halve or double within one hop, or more, they do so along `smooth_ramp`."""
 
 
 def smooth_ramp(ramp: NDArray[Any]) -> NDArray[Any]:
-    """From 0 to 1, level at both ends: a straight fade of 10 ms has knees that a low note does not hide.
-
-    Where amplitudes hardly move straight lines are better: steps that are level at every frame would ripple at 100 Hz.
+    """From 0 to 1, level at both ends: a note that is damped within 10 ms has knees on a straight ramp, and low notes
+    do not hide them. Slower fades stay straight: steps that are level at every frame would ripple at 100 Hz.
     """
     smooth: NDArray[Any] = ramp * ramp * (3 - 2 * ramp)
     return smooth
@@ -78,7 +77,9 @@ def add_harmonics(
     num_harmonics = amplitudes.shape[1]
     steps = np.arange(1.0, hop + 1.0)
     straight = (np.arange(hop) / hop).astype(np.float32)
-    smooth = straight * straight * (np.float32(3.0) - np.float32(2.0) * straight)
+    smooth = np.empty(hop, np.float32)
+    for j in range(hop):  # as one expression of arrays it keeps the compiler from vectorising the sums below
+        smooth[j] = straight[j] * straight[j] * (np.float32(3.0) - np.float32(2.0) * straight[j])
     (s1, s2, s3, s4), (c1, c2, c3, c4) = np.empty((4, hop), np.float32), np.empty((4, hop), np.float32)
     x, y = np.empty(hop, np.float32), np.empty(hop, np.float32)
     low, rise = np.empty(num_harmonics + 3, np.float32), np.empty(num_harmonics + 3, np.float32)
@@ -161,7 +162,8 @@ def harmonic_bank(
     Args:
         f0_start_hz: fundamental at the start of every interval.  [voices, intervals]
         f0_stop_hz: at its end, linear between.  [voices, intervals]
-        amplitudes: at the ends of the intervals, tapered.  [voices, intervals + 1, num_harmonics]
+        amplitudes: at the ends of the intervals, tapered; straight between, or smooth where they are steep.
+            [voices, intervals + 1, num_harmonics]
         phase_cycles: before the first sample.  [voices]
         sample_rate: in Hz.
 

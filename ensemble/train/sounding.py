@@ -78,8 +78,8 @@ def sound(
     Returns:
         samples [batch, (frames - 1) * hop], from the first frame to the last.
 
-    Source: Engel et al., DDSP, ICLR 2020 (arXiv:2001.04643). The closed-form gradient: the bank is linear in its
-    amplitudes.
+    Source: Engel et al., DDSP, ICLR 2020 (arXiv:2001.04643). The closed-form gradient: but for the choice of its
+    ramps, the bank is linear in its amplitudes.
     """
     amplitude, harmonics, magnitudes = controls
     taper = torch_synth.nyquist_taper(f0_hz, harmonics.shape[-1], sample_rate)

@@ -17,7 +17,8 @@ shut_down = ray.shutdown
 
 def shut_down_late():
     time.sleep(1.0)  # a raylet that has lost an agent is gone by then
-    print([one.status() for one in psutil.Process().children() if one.name() == "raylet"])
+    for one in psutil.Process().children():
+        print(f"{one.name()}: {one.status()}")
     shut_down()
 
 ray.shutdown = shut_down_late
@@ -33,6 +34,6 @@ finally:
 def test_an_impatient_end_does_not_take_the_caller_along() -> None:
     """A raylet goes when one of its agents does, and takes its driver with it, whatever that had left to clean up."""
     done = subprocess.run([sys.executable, "-c", IMPATIENT], capture_output=True, text=True, timeout=60, check=False)
-    raylet, last = [line for line in done.stdout.splitlines() if line.startswith(("[", "cleaned"))][-2:]
-    assert raylet in ("['sleeping']", "['running']"), done.stderr
-    assert last == "cleaned up"
+    assert "cleaned up" in done.stdout, done.stderr
+    assert "raylet: " in done.stdout, done.stderr
+    assert "raylet: zombie" not in done.stdout, done.stderr
