@@ -313,4 +313,4 @@ def test_status_finds_the_band_of_a_running_render(tmp_path: Path) -> None:
         render.send_signal(signal.SIGINT)
         render.stderr.read()
     assert done.returncode == 0, done.stderr
-    assert {row["name"] for row in json.loads(done.stdout)} == {"conductor", "bass", "rhythm", "drums"}
+    assert {row["name"] for row in json.loads(done.stdout)} >= {"conductor", "bass", "rhythm", "drums"}

@@ -71,12 +71,18 @@ def alone(short_leader_file: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 def test_a_render_takes_the_players_that_are_warm_and_leaves_them(
     home: Path, short_leader_file: Path, tmp_path: Path, alone: Manifest
 ) -> None:
-    players = {(row["name"], row["pid"]) for row in json.loads(ensemble(home, "status", "--json").stdout)}
+    address = json.loads((home / "ensemble" / "up.json").read_text())["address"]  # other tests' bands are up, too
+
+    def warm() -> set[tuple[str, int]]:
+        rows = json.loads(ensemble(home, "status", "--address", address, "--json").stdout)
+        return {(row["name"], row["pid"]) for row in rows}
+
+    players = warm()
     assert {name for name, _ in players} == {"conductor", "bass", "rhythm", "drums"}
     done = ensemble(home, "render", short_leader_file, "--out", tmp_path / "out", "--rate", "16000", "--seed", "0")
     assert done.returncode == 0, done.stderr
     assert Manifest.read(tmp_path / "out" / "manifest.json").takes == alone.takes
-    assert {(row["name"], row["pid"]) for row in json.loads(ensemble(home, "status", "--json").stdout)} == players
+    assert warm() == players
 
 
 def test_a_job_is_sent_with_its_files_and_its_result_is_fetched(
