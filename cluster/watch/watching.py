@@ -58,8 +58,13 @@ def watching(address: str) -> Iterator[Callable[[], list[dict[str, Any]]]]:
             def look() -> list[dict[str, Any]]:
                 rows = []
                 for place in places():
-                    with joined_ray(place):
-                        rows += _rows(place)
+                    try:
+                        with joined_ray(place):
+                            rows += _rows(place)
+                    except BandError:
+                        if answers(place):
+                            raise
+                        # it has ended meanwhile: the others are still there to be asked
                 return rows
 
         yield look

@@ -303,6 +303,7 @@ def test_a_polite_end_takes_two_seconds_and_leaves_nothing(
     assert took_s < 2.0
 
 
+@pytest.mark.alone  # `status` asks every Ray of the machine
 @pytest.mark.ray
 def test_status_finds_the_band_of_a_running_render(tmp_path: Path) -> None:
     command = [*ENSEMBLE, "render", "--out", tmp_path / "out", "--block-frames", "1"]
@@ -313,4 +314,4 @@ def test_status_finds_the_band_of_a_running_render(tmp_path: Path) -> None:
         render.send_signal(signal.SIGINT)
         render.stderr.read()
     assert done.returncode == 0, done.stderr
-    assert {row["name"] for row in json.loads(done.stdout)} >= {"conductor", "bass", "rhythm", "drums"}
+    assert {row["name"] for row in json.loads(done.stdout)} == {"conductor", "bass", "rhythm", "drums"}
