@@ -9,29 +9,28 @@ from typing import Any, TypeVar
 import ray
 
 from agents.calls import Answer, Known
-from agents.conductor import Conductor
-from agents.hall import Hall, home
-from agents.instrument import Instrument
+from agents.conductor import ConductorAgent
+from agents.instrument import InstrumentAgent
 from agents.meters import Meters
+from agents.placement import Placement, home
 from agents.recovery import Rules
-from agents.retrieval import Retrieval
-from agents.seating import Seat, Stager, Wish, anywhere
+from agents.retrieval import RetrievalAgent
+from agents.slots import ActorSlot, SlotRequest, Stager, anywhere
 from agents.supervision import Supervisor
-from ensemble import journal
+from ensemble import events
 from ensemble.band import Promise, Tally
 from ensemble.clock import Block
 from ensemble.config import BandSettings, FollowerSettings
-from ensemble.continuations import Continuation
-from ensemble.continuations import Wish as Wanted
 from ensemble.errors import BandError, DeadlineError
 from ensemble.plan import RenderPlan
-from ensemble.types import AudioClip, ConductorState, Heard, Hits, Part, PlayerState, Score, Stem
+from ensemble.types.continuation import Continuation, ContinuationQuery
+from ensemble.types.music import AudioClip, ConductorState, Heard, Hits, Part, PlayerState, Score, Stem
 from ensemble.wire import pack, unpack
 
 T = TypeVar("T")
-InstrumentActor = ray.remote(Instrument)
-ConductorActor = ray.remote(Conductor)
-RetrievalActor = ray.remote(Retrieval)
+InstrumentActor = ray.remote(InstrumentAgent)
+ConductorActor = ray.remote(ConductorAgent)
+RetrievalActor = ray.remote(RetrievalAgent)
 CLOSING_S = 1.0
 SEATS_PER_CORE = 4
 
@@ -68,28 +67,31 @@ class RayBand:
         self._voicing = (plan.sample_rate, plan.seed)
         total: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
         tables = _tables(plan.band.followers, actors or max(4, int(SEATS_PER_CORE * total.get("CPU", 1.0))))
-        wishes = [Wish(who="conductor"), *(Wish(who=_called(table), followers=tuple(table)) for table in tables)]
+        wishes = [
+            SlotRequest(who="conductor"),
+            *(SlotRequest(who=_called(table), followers=tuple(table)) for table in tables),
+        ]
         looks_up = plan.extension.retrieve if plan.extension is not None and not plan.continuations else None
         if looks_up is not None:
-            wishes.append(Wish(who="retrieval", node_id="" if "://" in looks_up.uri else home()))
+            wishes.append(SlotRequest(who="retrieval", node_id="" if "://" in looks_up.uri else home()))
         performance = uuid.uuid4().hex[:8]
         self._meters = Meters(performance, {one.name: one.instrument for one in plan.band.followers})
         try:
-            self._hall = Hall(wishes, stager, performance, seating_s)
+            self._hall = Placement(wishes, stager, performance, seating_s)
         except BaseException:
             self._meters.close()
             raise
         self._supervisor = Supervisor(self._hall, rules or Rules(), self._meters)
         self.actors = len(wishes)
         try:
-            desk = at_the_desk(plan.band, plan.weights_sha256)
+            desk = conductor_spec(plan.band, plan.weights_sha256)
             self._conductor = self._hall.seat(ConductorActor, wishes[0], desk, desk)
-            self._players: dict[str, Seat] = {}
+            self._players: dict[str, ActorSlot] = {}
             for table, wish in zip(tables, wishes[1:], strict=False):
-                stands = [on_the_stand(one, plan.weights_sha256) for one in (table, [_plain(one) for one in table])]
+                stands = [instrument_spec(one, plan.weights_sha256) for one in (table, [_plain(one) for one in table])]
                 seat = self._hall.seat(InstrumentActor, wish, *stands)
                 self._players |= {follower.name: seat for follower in table}
-            self._retrieval: Seat | None = None
+            self._retrieval: ActorSlot | None = None
             if looks_up is not None:
                 settings = (looks_up.model_dump_json(),)
                 self._retrieval = self._hall.seat(RetrievalActor, wishes[-1], settings, settings)
@@ -114,7 +116,7 @@ class RayBand:
         )
         return parts
 
-    def retrieve(self, heard: Promise[Heard], wish: Wanted) -> Promise[tuple[Continuation, ...]]:
+    def retrieve(self, heard: Promise[Heard], wish: ContinuationQuery) -> Promise[tuple[Continuation, ...]]:
         """Find what could come next, best first."""
         if self._retrieval is None:
             raise ValueError("the plan asks for no extension")
@@ -138,7 +140,7 @@ class RayBand:
     ) -> tuple[Promise[Score], Promise[ConductorState]]:
         """Predict one block's dynamics and cue everyone: the reference to the one answer goes to all players."""
         span = (block.start_frame, block.stop_frame, block.is_last)
-        asked = (self._seed, heard.token.name, heard.token, num_frames, span, state.token, journal.where_now())
+        asked = (self._seed, heard.token.name, heard.token, num_frames, span, state.token, events.position_now())
         score, after = self._ask(self._conductor, "conductor", "conduct", (Score, ConductorState), *asked)
         return score, after
 
@@ -151,7 +153,7 @@ class RayBand:
         self, part: str, score: Promise[Score], state: Promise[PlayerState]
     ) -> tuple[Promise[Stem], Promise[PlayerState]]:
         """Play one block of one part."""
-        asked = (part, *self._voicing, score.token, state.token, journal.where_now())
+        asked = (part, *self._voicing, score.token, state.token, events.position_now())
         stem, after = self._ask(self._players[part], part, "play", (Stem, PlayerState), *asked)
         return stem, after
 
@@ -183,7 +185,7 @@ class RayBand:
     def close(self) -> None:
         """Send everyone home."""
         self._meters.close()
-        retrieval: Seat | None = getattr(self, "_retrieval", None)
+        retrieval: ActorSlot | None = getattr(self, "_retrieval", None)
         if retrieval is not None:
             ray.wait([retrieval.actor.close.remote()], timeout=CLOSING_S)  # it lets go of the store, if it still can
         self._hall.close()
@@ -192,7 +194,7 @@ class RayBand:
     def _seed(self) -> int:
         return self._voicing[1]
 
-    def _ask(self, seat: Seat, who: str, method: str, kinds: tuple[type, ...], *inputs: Any) -> list[Promise[Any]]:
+    def _ask(self, seat: ActorSlot, who: str, method: str, kinds: tuple[type, ...], *inputs: Any) -> list[Promise[Any]]:
         return [Promise(answer, who) for answer in self._supervisor.ask(seat, who, method, kinds, *inputs)]
 
     def _wait_for_everyone(self, seating_s: float) -> None:
@@ -209,13 +211,13 @@ class RayBand:
             ) from error  # fmt: skip
 
 
-def at_the_desk(band: BandSettings, weights_sha256: Mapping[str, str]) -> tuple[str, dict[str, str]]:
+def conductor_spec(band: BandSettings, weights_sha256: Mapping[str, str]) -> tuple[str, dict[str, str]]:
     """What makes a conductor actor the band's."""
     lying = {office: weights_sha256[office] for office in ("conductor", "arranger") if office in weights_sha256}
     return band.model_dump_json(), lying
 
 
-def on_the_stand(
+def instrument_spec(
     followers: Sequence[FollowerSettings], weights_sha256: Mapping[str, str]
 ) -> tuple[dict[str, str | None]]:
     """What makes an instrument actor play these parts."""

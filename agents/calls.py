@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import ray
 
-from agents.seating import Seat
+from agents.slots import ActorSlot
 
 INLINE_BYTES = 64 * 1024
 """Larger values travel through the object store, once; smaller ones ride on the call."""
@@ -35,7 +35,7 @@ class Call:
 
     def __init__(
         self,
-        seat: Seat,
+        seat: ActorSlot,
         who: str,
         method: str,
         kinds: tuple[type, ...],

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from agents.presence import Stamp, check_packages, stamped
+from agents.node_check import Stamp, check_packages, stamped
 from agents.status import Status
 from ensemble.clock import Block
-from ensemble.conduct.conductor import MAX_PERFORMANCES
-from ensemble.conduct.conductor import Conductor as Conducting
-from ensemble.conduct.models import desk_sha256
+from ensemble.conduct.conductor import MAX_PERFORMANCES, Conductor
+from ensemble.conduct.models import models_sha256
 from ensemble.config import BandSettings
 from ensemble.errors import ArrangerError, ConductorError
-from ensemble.journal import Where
+from ensemble.events import Position
 from ensemble.listen.listener import Listener
 from ensemble.threads import one_thread
-from ensemble.types import AudioClip, ConductorState, Heard
+from ensemble.types.music import AudioClip, ConductorState, Heard
 from ensemble.wire import pack, unpack
 
 MAX_SEEDS = 4
 """That one desk keeps a conductor for."""
 
 
-class Conductor:
+class ConductorAgent:
     """Computes in its own process; its one answer per block is fanned out to every player.
 
     Args:
@@ -33,7 +32,7 @@ class Conductor:
         self._weights_sha256 = weights_sha256
         self._listener = Listener()
         self._heard: dict[str, Heard] = {}
-        self._desks: dict[int, Conducting] = {}
+        self._desks: dict[int, Conductor] = {}
         model = self._settings.conductor.rpartition("/")[2]
         self._status = Status("conductor", f"{self._settings.name}, {model}", {"conductor": "conductor"})
 
@@ -87,7 +86,7 @@ class Conductor:
         num_frames: int,
         block: tuple[int, int, bool],
         state: bytes,
-        where: Where | None = None,
+        where: Position | None = None,
     ) -> tuple[bytes, bytes, Stamp]:
         """One block's score, the state after it, and a stamp. `where` is for the journal alone."""
         start_frame, stop_frame, is_last = block
@@ -104,10 +103,10 @@ class Conductor:
         """How much it has done, and where it sits."""
         return self._status.describe()
 
-    def _conducting(self, seed: int) -> Conducting:
+    def _conducting(self, seed: int) -> Conductor:
         """Loaded at the first call: what is wrong is an answer, and not a death."""
         if seed not in self._desks:
-            changed = desk_sha256(self._settings).items() ^ self._weights_sha256.items()
+            changed = models_sha256(self._settings).items() ^ self._weights_sha256.items()
             if changed:
                 office = min(office for office, _ in changed)
                 kind = ArrangerError if office == "arranger" else ConductorError
@@ -115,7 +114,7 @@ class Conductor:
                 raise kind(what, "is another file on this node", "install one release everywhere")
             while len(self._desks) >= MAX_SEEDS:
                 del self._desks[next(iter(self._desks))]
-            self._desks[seed] = Conducting(self._settings, seed)
+            self._desks[seed] = Conductor(self._settings, seed)
         return self._desks[seed]
 
     def _opened(self, name: str, heard: bytes) -> Heard:

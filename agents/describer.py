@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from agents.presence import check_packages, stamped
+from agents.node_check import check_packages, stamped
 from agents.status import Status
-from ensemble.indexing import describe_job
-from ensemble.retrieve.indexing import Job
-from ensemble.retrieve.sources import Source
+from ensemble.retrieve.library.index_local import describe_job
+from ensemble.retrieve.library.indexer import IndexJob
+from ensemble.retrieve.library.sources import Source
 from ensemble.wire import pack
 
 
@@ -42,7 +42,7 @@ class Describer:
         """What came of a file, and its description, empty where there is none."""
         source = Source(path=Path(path), title=title, licence=licence)
         with stamped() as stamp:
-            outcome = describe_job(Job(source=source, sha256=sha256, size_bytes=0, mtime_ns=0))
+            outcome = describe_job(IndexJob(source=source, sha256=sha256, size_bytes=0, mtime_ns=0))
             described = b"" if outcome.described is None else pack(outcome.described)
         self._status.count("describer", 0, stamp["busy_s"])
         return Summary(outcome.reason, outcome.duration_s, outcome.num_chunks), described

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 
-from ensemble.continuations import Continuation
+from ensemble.types.continuation import Continuation
 
 SECONDS = [0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0]
 LONG_SECONDS = [0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 300.0]

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from agents.presence import Stamp, check_packages, stamped
+from agents.node_check import Stamp, check_packages, stamped
 from agents.status import Status
 from ensemble.config import FollowerSettings
 from ensemble.errors import VoiceError
-from ensemble.journal import Where
-from ensemble.play.checkpoint import VOICE
+from ensemble.events import Position
 from ensemble.play.player import make_player
 from ensemble.play.quantum import Player
+from ensemble.play.voice_file import VOICE
 from ensemble.threads import one_thread
-from ensemble.types import PlayerState, Score
+from ensemble.types.music import PlayerState, Score
 from ensemble.wire import pack, unpack
 
 MAX_RENDERS = 4
 """Of different rate or seed, that one seat keeps players for."""
 
 
-class Instrument:
+class InstrumentAgent:
     """Holds the voices, and nothing else that matters: what sounds depends on the cue and the state alone.
 
     Args:
@@ -61,7 +61,7 @@ class Instrument:
         return state, stamp
 
     def play(
-        self, part: str, sample_rate: int, seed: int, score: bytes, state: bytes, where: Where | None = None
+        self, part: str, sample_rate: int, seed: int, score: bytes, state: bytes, where: Position | None = None
     ) -> tuple[bytes, bytes, Stamp]:
         """Play one block: the stem, the state after it, and a stamp. `where` is for the journal alone."""
         with stamped() as stamp, one_thread():

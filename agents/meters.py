@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 from agents.gauges import LONG_SECONDS, PLAYING, SECONDS
 from agents.heartbeat import Heartbeat
-from agents.presence import Stamp
-from ensemble import journal
+from agents.node_check import Stamp
+from ensemble import events
 from ensemble.clock import FRAME_RATE_HZ
 
 REASONS = ("process", "host")
@@ -51,7 +51,7 @@ class _Question(NamedTuple):
     """One call that has no answer yet. where: of a block; None of any other question. at: in seconds since 1970."""
 
     part: str
-    where: journal.Where | None
+    where: events.Position | None
     at: float
 
 
@@ -65,7 +65,7 @@ class Meters:
 
     def __init__(self, render: str, instruments: Mapping[str, str]) -> None:
         self._render = render
-        journal.begin(render)
+        events.begin(render)
         everyone = {"conductor": "conductor", RETRIEVAL: RETRIEVAL} | dict(instruments)
         self._tags = {part: {"part": part, "instrument": instrument} for part, instrument in everyone.items()}
         self._metrics = DriverMetrics()
@@ -79,7 +79,7 @@ class Meters:
                 from_zero(self._metrics.restarts, {"part": part, "reason": reason})
         self._heartbeat = Heartbeat(self._repeat)
 
-    def asked(self, call: Hashable, part: str, where: journal.Where | None) -> None:
+    def asked(self, call: Hashable, part: str, where: events.Position | None) -> None:
         """A part was asked for a block, or for something else; or was asked again."""
         with self._lock:
             self._due[call] = _Question(part, where, time.time())
@@ -101,7 +101,7 @@ class Meters:
         elif part == RETRIEVAL:
             self._metrics.retrieval_seconds.observe(seconds)
         take, block = (where.take, where.block) if where else (None, None)
-        journal.note(
+        events.emit(
             "answered", render=self._render, take=take, part=part, block=block, asked_at=question.at,
             seconds=round(seconds, 6), busy_s=round(stamp["busy_s"], 6), ended_at=stamp["ended_at"], host=stamp["host"],
             player_pid=stamp["pid"],
@@ -110,7 +110,7 @@ class Meters:
     def restarted(self, part: str, reason: str) -> None:
         """Somebody was replaced."""
         self._metrics.restarts.inc(tags={"part": part, "reason": reason})
-        journal.note("restarted", render=self._render, part=part, reason=reason)
+        events.emit("restarted", render=self._render, part=part, reason=reason)
 
     def close(self) -> None:
         """Nobody is waited for any more."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from agents.presence import check_packages
-from ensemble.data.prepare import prepare_take
-from ensemble.data.takes import Take
+from agents.node_check import check_packages
+from ensemble.data.takes import RecordedPart
+from ensemble.train.prepare import prepare_take
 
 
 class Preparer:
@@ -21,7 +21,7 @@ class Preparer:
         self._sample_rate = sample_rate
         self._cache = Path(cache)
 
-    def prepare(self, take: Take) -> float:
+    def prepare(self, take: RecordedPart) -> float:
         """Prepare one take.
 
         Returns:

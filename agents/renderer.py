@@ -15,21 +15,22 @@ from typing import Any, NamedTuple
 
 import psutil
 
-from agents.presence import check_packages
+from agents.node_check import check_packages
 from agents.status import Status
 from ensemble.band import LocalBand, Promise
-from ensemble.continuations import Continuation, Wish
-from ensemble.deliver import KEPT
 from ensemble.errors import AudioError, BandError, DeadlineError, EnsembleError, OutputError, VoiceError
-from ensemble.order import Order
-from ensemble.partials import clear_after, holds_only_partials, writer
+from ensemble.manifest import MANIFEST
+from ensemble.output.publish import KEPT
+from ensemble.output.remote import is_url, located
+from ensemble.output.staging import clear_after, holds_only_partials, writer
 from ensemble.perform import LOOKING_S, Pace
-from ensemble.plan import MANIFEST, RenderPlan
+from ensemble.plan import RenderPlan
 from ensemble.play.warm import compile_kernels
-from ensemble.rendering import fulfil
-from ensemble.storage import is_url, located
+from ensemble.rendering.render import fulfil
+from ensemble.rendering.request import RenderRequest
 from ensemble.threads import one_thread
-from ensemble.types import Heard
+from ensemble.types.continuation import Continuation, ContinuationQuery
+from ensemble.types.music import Heard
 from ensemble.wire import pack, unpack
 
 _DESK = "ensemble-batch-"
@@ -102,7 +103,7 @@ class Renderer:
             content: the leader's file; None where it is read on this node.
 
         Raises:
-            EnsembleError: see `ensemble.rendering.render`; AudioError where the leader is not on this node.
+            EnsembleError: see `ensemble.rendering.render.render`; AudioError where the leader is not on this node.
         """
         with _desk() as desk:
             leader: str | Path = task.leader if is_url(task.leader) else Path(task.leader)
@@ -124,10 +125,10 @@ def render_task(task: Task, leader: str | Path, seat: Any = LocalBand) -> Render
     """Do one task in this process.
 
     Raises:
-        EnsembleError: see `ensemble.rendering.render`; VoiceError where this node has other voices.
+        EnsembleError: see `ensemble.rendering.render.render`; VoiceError where this node has other voices.
     """
     began = time.monotonic()
-    order = Order.model_validate_json(task.order)
+    order = RenderRequest.model_validate_json(task.order)
     if order.weights_here() != order.weights_sha256:
         raise VoiceError(order.band.name, f"has other voices on {socket.gethostname()}", "give every node the same")
     place = located(task.out)
@@ -153,7 +154,7 @@ class _Consulting(LocalBand):
         super().__init__(plan)
         self._librarian = librarian
 
-    def retrieve(self, heard: Promise[Heard], wish: Wish) -> Promise[tuple[Continuation, ...]]:
+    def retrieve(self, heard: Promise[Heard], wish: ContinuationQuery) -> Promise[tuple[Continuation, ...]]:
         """Find what could come next, best first."""
         if self._librarian is None:
             return super().retrieve(heard, wish)

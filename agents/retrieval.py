@@ -9,23 +9,23 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from agents.gauges import RetrievalMetrics
-from agents.presence import Stamp, check_packages, stamped
+from agents.node_check import Stamp, check_packages, stamped
 from agents.status import Status
-from ensemble import journal
-from ensemble.continuations import Wish
-from ensemble.retrieve.chunks import Described
-from ensemble.retrieve.library import Library
-from ensemble.retrieve.manifest import entry_of
-from ensemble.retrieve.opening import Place, open_filled, open_library
+from ensemble import events
+from ensemble.retrieve.library.ledger_log import entry_of
+from ensemble.retrieve.library.library import Library
+from ensemble.retrieve.library.opening import LibraryPlace, open_filled, open_library
 from ensemble.retrieve.retriever import Retriever
-from ensemble.retrieve.search import Found
+from ensemble.retrieve.search.search import Found
 from ensemble.retrieve.settings import RetrieveSettings
 from ensemble.threads import one_thread
-from ensemble.types import Heard
+from ensemble.types.continuation import ContinuationQuery
+from ensemble.types.described import Described
+from ensemble.types.music import Heard
 from ensemble.wire import pack, unpack
 
 
-class Retrieval:
+class RetrievalAgent:
     """Answers what comes next. Opened at the first question, so that what is wrong is an answer and not a death.
 
     Every method may be called again after a death: reading changes nothing, and rows are keyed by content.
@@ -74,7 +74,7 @@ class Retrieval:
             StoreError: the store cannot be asked.
         """
         with stamped() as stamp, one_thread():
-            chosen = self._retriever.continuations(unpack(heard, Heard), unpack(wish, Wish))
+            chosen = self._retriever.continuations(unpack(heard, Heard), unpack(wish, ContinuationQuery))
             found = pack(chosen)
         self._status.stage("retrieve", stamp["busy_s"])
         for continuation in chosen:
@@ -83,7 +83,7 @@ class Retrieval:
 
     def _skip(self, line: str) -> None:
         self._skipped.append(line)
-        journal.note("skipped", why=line)
+        events.emit("skipped", why=line)
 
     def _searched(self, found: Found) -> None:
         self._metrics.searched(found.num_scored, found.recall_proxy)
@@ -103,7 +103,7 @@ class Retrieval:
             self.__dict__.pop(opened, None)
 
 
-class Keeper:
+class LibraryWriter:
     """Fills a library: the one writer beside many describers. Answers survive its death, and so may be asked again.
 
     Args:
@@ -112,7 +112,7 @@ class Keeper:
     """
 
     def __init__(self, uri: str, folder: str) -> None:
-        self._place = Place.of(uri, folder)
+        self._place = LibraryPlace.of(uri, folder)
         self._status = Status("keeper", _shelf(uri))
 
     def __repr__(self) -> str:

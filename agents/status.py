@@ -12,8 +12,8 @@ import psutil
 
 from agents.gauges import Metrics, gpu_bytes
 from agents.heartbeat import Heartbeat
-from agents.logbook import open_logbook, render_id
-from ensemble import journal
+from agents.log_files import open_logbook, render_id
+from ensemble import events
 from ensemble.clock import FRAME_RATE_HZ
 
 RECENT_BLOCKS = 200
@@ -42,9 +42,9 @@ class Status:
         self._process = psutil.Process()
         self._heartbeat = Heartbeat(self._repeat)
         open_logbook(self.name)
-        journal.note("seated", part=name, role=role)
+        events.emit("seated", part=name, role=role)
 
-    def count(self, part: str, num_frames: int, busy_s: float, where: journal.Where | None = None) -> None:
+    def count(self, part: str, num_frames: int, busy_s: float, where: events.Position | None = None) -> None:
         """One block more.
 
         Args:
@@ -59,13 +59,13 @@ class Status:
         self._recent[part].append((num_frames, busy_s))
         self._metrics.block_seconds.observe(busy_s, tags=self._tags(part))
         take, block = (where.take, where.block) if where else (None, None)
-        journal.note("block", part=part, take=take, block=block, frames=num_frames, busy_s=round(busy_s, 6))
+        events.emit("block", part=part, take=take, block=block, frames=num_frames, busy_s=round(busy_s, 6))
 
     def stage(self, name: str, busy_s: float) -> None:
         """One piece of work that is no block: listening, writing the parts."""
         self._busy_s += busy_s
         self._metrics.stage_seconds.observe(busy_s, tags={"stage": name})
-        journal.note(name, part=self.name, busy_s=round(busy_s, 6))
+        events.emit(name, part=self.name, busy_s=round(busy_s, 6))
 
     def describe(self) -> dict[str, object]:
         """Everything a person asks: who, what, where, how much, how fast."""

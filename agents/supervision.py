@@ -20,15 +20,15 @@ from ray.exceptions import (
 )
 
 from agents.calls import Answer, Call
-from agents.hall import Hall
 from agents.meters import Meters
-from agents.presence import Stamp, fingerprint_digest
+from agents.node_check import Stamp, fingerprint_digest
+from agents.placement import Placement
 from agents.recovery import Action, Cause, Loss, Rules, decide
-from agents.seating import Seat
-from ensemble import journal
+from agents.slots import ActorSlot
+from ensemble import events
 from ensemble.band import Tally
 from ensemble.errors import BandError, DeadlineError, EnsembleError
-from ensemble.plan import Incident
+from ensemble.manifest import Incident
 
 TALLY_S = 60.0
 LOOK_S = 0.25
@@ -51,7 +51,7 @@ class Supervisor:
         meters: what is asked and answered is measured.
     """
 
-    def __init__(self, hall: Hall, rules: Rules, meters: Meters) -> None:
+    def __init__(self, hall: Placement, rules: Rules, meters: Meters) -> None:
         self._hall = hall
         self._rules = rules
         self._meters = meters
@@ -62,9 +62,9 @@ class Supervisor:
         self._fingerprints: set[str] = set()
         self._began = time.monotonic()
 
-    def ask(self, seat: Seat, who: str, method: str, kinds: tuple[type, ...], *inputs: Any) -> list[Answer]:
+    def ask(self, seat: ActorSlot, who: str, method: str, kinds: tuple[type, ...], *inputs: Any) -> list[Answer]:
         """Ask one seat on behalf of a part or an office: one answer for each kind of value."""
-        where = journal.where_now() if method in PLAYING else None
+        where = events.position_now() if method in PLAYING else None
         call = Call(seat, who, method, kinds, inputs, lambda asked: self._meters.asked(asked, who, where))
         self._open[call] = None
         return [Answer(call, index) for index in range(len(kinds))]
@@ -165,7 +165,7 @@ class Supervisor:
         call.is_counted, call.seat.replayed_life = True, call.life
         self._replays[call.who] += 1
 
-    def _act(self, seat: Seat, cause: Cause, error: RayError | None) -> None:
+    def _act(self, seat: ActorSlot, cause: Cause, error: RayError | None) -> None:
         """Do what the policy says about one loss."""
         if cause is not Cause.UNSEATED:
             seat.in_a_row += 1
@@ -177,7 +177,7 @@ class Supervisor:
         action = decide(loss, self._rules)
         if action is Action.WAIT:
             return
-        journal.note("lost", part=seat.name, cause=cause.value, action=action.value)
+        events.emit("lost", part=seat.name, cause=cause.value, action=action.value)
         at_s = time.monotonic() - self._began
         self._incidents.append(Incident(who=seat.name, cause=cause.value, action=action.value, at_s=round(at_s, 3)))
         if action is Action.GIVE_UP:
@@ -189,13 +189,13 @@ class Supervisor:
             self._meters.restarted(part, "host" if action is Action.MOVE else "process")
         seat.replace(on_cpu=action is Action.DEGRADE)
 
-    def _look_after(self, seats: set[Seat]) -> None:
+    def _look_after(self, seats: set[ActorSlot]) -> None:
         """Whoever was called in and has not sat down yet may never do so."""
         for seat in seats:
             if seat.lives and seat.waiting_since is not None:
                 self._act(seat, Cause.UNSEATED, None)
 
-    def _given_up(self, seat: Seat, loss: Loss, error: RayError | None) -> BandError:
+    def _given_up(self, seat: ActorSlot, loss: Loss, error: RayError | None) -> BandError:
         if loss.cause is Cause.UNSEATED:
             asked = " and ".join(f"{amount:g} {kind}" for kind, amount in seat.bundle.items())
             problem = f"was lost, and found no seat within {self._rules.seat_s:g} s"

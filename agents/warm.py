@@ -8,13 +8,13 @@ from typing import Any
 import ray
 from ray.exceptions import RayError
 
-from agents.band import ConductorActor, InstrumentActor, at_the_desk, on_the_stand
-from agents.hall import warm_name
+from agents.band import ConductorActor, InstrumentActor, conductor_spec, instrument_spec
 from agents.names import NAMESPACE
-from agents.seating import LIGHT_CPUS
+from agents.placement import warm_name
+from agents.slots import LIGHT_CPUS
 from ensemble.config import BandSettings
 from ensemble.errors import BandError, EnsembleError
-from ensemble.order import DEFAULT_RATE, weights_of
+from ensemble.rendering.request import DEFAULT_RATE, weights_of
 
 READY_S = 120.0
 
@@ -29,10 +29,10 @@ def keep_warm(bands: Sequence[BandSettings]) -> None:
     asked = []
     for band in bands:
         weights = weights_of(band)
-        conductor = _kept(ConductorActor, "conductor", at_the_desk(band, weights))
+        conductor = _kept(ConductorActor, "conductor", conductor_spec(band, weights))
         asked.append(conductor.ready.remote(0))
         for follower in band.followers:
-            player = _kept(InstrumentActor, follower.name, on_the_stand([follower], weights))
+            player = _kept(InstrumentActor, follower.name, instrument_spec([follower], weights))
             asked.append(player.ready.remote(DEFAULT_RATE, 0))
     try:
         ray.get(asked, timeout=READY_S)

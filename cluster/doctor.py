@@ -51,7 +51,7 @@ def _package(name: str) -> Finding:
 
 
 def _ours() -> Finding:
-    from agents.presence import check_packages
+    from agents.node_check import check_packages
 
     try:
         check_packages()

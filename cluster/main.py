@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 
-from cluster.cli import app
+from cluster.cli.app import app
 from ensemble.errors import EnsembleError
 
 POLITE = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

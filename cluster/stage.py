@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import StrEnum
 
-from agents.seating import LIGHT_CPUS, Node, Stage, Stager, Wish
+from agents.slots import LIGHT_CPUS, Node, PlacementPlan, SlotRequest, Stager
 from ensemble.config import BUILT_IN_VOICES, FollowerSettings
 from ensemble.errors import BandError
 
@@ -38,15 +38,15 @@ def stager(*, strategy: Strategy = Strategy.PACK, mixed_devices: bool = False, f
         fingerprint: of the machine that the plan was made on.
     """
 
-    def stage(wishes: Sequence[Wish], nodes: Sequence[Node], free_gpus: float) -> Stage:
+    def stage(wishes: Sequence[SlotRequest], nodes: Sequence[Node], free_gpus: float) -> PlacementPlan:
         return plan_stage(wishes, _usable(nodes, fingerprint, mixed=mixed_devices), nodes, free_gpus, strategy)
 
     return stage
 
 
 def plan_stage(
-    wishes: Sequence[Wish], usable: Sequence[Node], nodes: Sequence[Node], free_gpus: float, strategy: Strategy
-) -> Stage:
+    wishes: Sequence[SlotRequest], usable: Sequence[Node], nodes: Sequence[Node], free_gpus: float, strategy: Strategy
+) -> PlacementPlan:
     """Give every wish its bundle.
 
     Wishes for a GPU are granted in order while there is a device with so much left; who comes too late plays on a CPU.
@@ -74,7 +74,7 @@ def plan_stage(
         left -= share
         bundles.append({"CPU": cpu_share(wish, usable)} | ({"GPU": share} if share else {}))
     limited = tuple(node.node_id for node in usable) if len(usable) < len(nodes) else ()
-    return Stage(bundles=tuple(bundles), on_cpu=frozenset(on_cpu), strategy=strategy.name, node_ids=limited)
+    return PlacementPlan(bundles=tuple(bundles), on_cpu=frozenset(on_cpu), strategy=strategy.name, node_ids=limited)
 
 
 def _take(devices: list[list[float]], share: float) -> bool:
@@ -96,18 +96,18 @@ def cost(follower: FollowerSettings) -> float:
     return line * max(follower.num_voices, 1)
 
 
-def cpu_share(wish: Wish, nodes: Sequence[Node]) -> float:
+def cpu_share(wish: SlotRequest, nodes: Sequence[Node]) -> float:
     """Of a core: what the parts cost, a tenth at least, and never more than a node has."""
     wanted = max(LIGHT_CPUS, REALTIME * sum(cost(one) for one in wish.followers))
     return round(min(wanted, max(node.num_cpus for node in nodes)), 2)
 
 
-def gpu_share(wish: Wish) -> float:
+def gpu_share(wish: SlotRequest) -> float:
     """The share of the most demanding part."""
     return max((one.gpu for one in wish.followers if one.device == "cuda"), default=0.0)
 
 
-def _check_share(wish: Wish, share: float, nodes: Sequence[Node]) -> None:
+def _check_share(wish: SlotRequest, share: float, nodes: Sequence[Node]) -> None:
     has = max(node.num_gpus for node in nodes)
     if share and not has:
         raise BandError(wish.who, f"asks for {share:g} GPU, the cluster has none", "use device: auto, or add a node")

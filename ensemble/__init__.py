@@ -6,7 +6,7 @@
 plays in this process. On Ray:
 
     from agents import RayBand
-    from cluster.session import local_ray
+    from cluster.sessions.local import local_ray
     with local_ray():
         render("leader.wav", "out", seat=RayBand)
 """
@@ -16,7 +16,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ensemble.rendering import render as render
+    from ensemble.rendering.render import render as render
 
 __all__ = ["render"]
 
@@ -24,7 +24,7 @@ __all__ = ["render"]
 def __getattr__(name: str) -> Any:
     """Load `render` when it is asked for: `import ensemble` stays light."""
     if name == "render":
-        from ensemble.rendering import render as function
+        from ensemble.rendering.render import render as function
 
         return function
     raise AttributeError(name)

@@ -10,12 +10,13 @@ from typing import Any, Generic, Protocol, TypeVar, cast
 
 from ensemble.clock import Block
 from ensemble.conduct.conductor import Conductor
-from ensemble.continuations import Continuation, Wish
 from ensemble.listen.listener import Listener
-from ensemble.plan import Incident, RenderPlan
+from ensemble.manifest import Incident
+from ensemble.plan import RenderPlan
 from ensemble.play.player import make_player
 from ensemble.threads import one_thread
-from ensemble.types import AudioClip, ConductorState, Heard, Hits, Part, PlayerState, Score, Stem
+from ensemble.types.continuation import Continuation, ContinuationQuery
+from ensemble.types.music import AudioClip, ConductorState, Heard, Hits, Part, PlayerState, Score, Stem
 from ensemble.wire import pack
 
 T = TypeVar("T")
@@ -57,7 +58,7 @@ class Band(Protocol):
     def hold(self, value: T) -> Promise[T]:
         """Take what is known already, instead of asking for it."""
 
-    def retrieve(self, heard: Promise[Heard], wish: Wish) -> Promise[tuple[Continuation, ...]]:
+    def retrieve(self, heard: Promise[Heard], wish: ContinuationQuery) -> Promise[tuple[Continuation, ...]]:
         """Find what could come next, best first."""
 
     def arrange(self, heard: Promise[Heard], num_frames: int) -> Promise[tuple[Part | Hits, ...]]:
@@ -130,9 +131,9 @@ class LocalBand:
         """Write what every follower plays."""
         return self._keep(self._timed("conductor", self._conductor.parts, heard.token, num_frames))
 
-    def retrieve(self, heard: Promise[Heard], wish: Wish) -> Promise[tuple[Continuation, ...]]:
+    def retrieve(self, heard: Promise[Heard], wish: ContinuationQuery) -> Promise[tuple[Continuation, ...]]:
         """Find what could come next, best first."""
-        from ensemble.retrieve.opening import open_retriever
+        from ensemble.retrieve.library.opening import open_retriever
 
         if self._extension is None:
             raise ValueError("the plan asks for no extension")

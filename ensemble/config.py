@@ -10,8 +10,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from ensemble.errors import ConfigError
-from ensemble.instruments import CATALOGUE, Instrument, instrument
-from ensemble.types import Role
+from ensemble.types.instruments import CATALOGUE, InstrumentSpec, instrument
+from ensemble.types.music import Role
 
 S = TypeVar("S", bound="Settings")
 Device = Literal["auto", "cpu", "cuda"]
@@ -34,7 +34,7 @@ class FollowerSettings(Settings):
     name: Name
     """The part's name; also its file name."""
     instrument: str
-    """A name from `ensemble.instruments.CATALOGUE`."""
+    """A name from `ensemble.types.instruments.CATALOGUE`."""
     role: Role
     """bass, pad, counter, double (shadows the leader), drums, or transform (the leader's own line in this voice)."""
     range_midi: tuple[int, int] | None = None
@@ -81,7 +81,7 @@ class FollowerSettings(Settings):
         return self
 
     @property
-    def spec(self) -> Instrument:
+    def spec(self) -> InstrumentSpec:
         """The catalogue's entry."""
         return instrument(self.instrument)
 

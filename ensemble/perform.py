@@ -15,16 +15,16 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 
-from ensemble import clock, journal
+from ensemble import clock, events
 from ensemble.band import Band, Promise
-from ensemble.continuations import Continuation, Wish
-from ensemble.lead import Lead
 from ensemble.listen.listener import at_analysis_rate
 from ensemble.listen.overrides import with_overrides
 from ensemble.plan import RenderPlan
+from ensemble.rendering.checkpoint import ResumeState
+from ensemble.rendering.leader import Lead
 from ensemble.takes import AS_GIVEN, ExtendedLead, Take, heard_on
-from ensemble.tape import Standing
-from ensemble.types import AudioClip, ConductorState, Dynamics, Heard, Hits, Part, PlayerState, Score, Stem
+from ensemble.types.continuation import Continuation, ContinuationQuery
+from ensemble.types.music import AudioClip, ConductorState, Dynamics, Heard, Hits, Part, PlayerState, Score, Stem
 
 Stage = Literal["listen", "retrieve", "arrange", "play"]
 OnProgress = Callable[[Stage, int, int], None]
@@ -53,7 +53,7 @@ class Recorder(Protocol):
     def extend(self, continuations: Sequence[Continuation]) -> tuple[ExtendedLead, ...]:
         """Keep the leaders that go on; what the band follows is what their files hold."""
 
-    def standing(self, takes: Sequence[str]) -> Standing | None:
+    def standing(self, takes: Sequence[str]) -> ResumeState | None:
         """How far these takes were played together before, where a render is taken up again."""
 
     def stem(self, takes: Sequence[str], stem: Stem) -> None:
@@ -218,7 +218,7 @@ def _play(
             start = kept.stop_frame
             states = _States(band.hold(kept.conducting), {name: band.hold(kept.playing[name]) for name in names})
         for block in clock.blocks(one.num_frames, pace.block_frames, start, stop):
-            journal.go_to(shared_by, block.start_frame, block.num_frames)
+            events.set_position(shared_by, block.start_frame, block.num_frames)
             score, conducting = band.conduct(one.heard, one.num_frames, block, states.conducting)
             played = {name: band.play(name, score, states.playing[name]) for name in names}
             states = _States(conducting, {name: after for name, (_, after) in played.items()})
@@ -231,7 +231,7 @@ def _play(
     forked = go_on(leading[0], everyone, start, 0, common)
     for one in leading:
         go_on(one, (one.name,), forked, common, one.num_frames)
-    journal.go_to()
+    events.set_position()
     deliver_all()
     return tuple(takes)
 
@@ -246,11 +246,11 @@ def _joined(blocks: Sequence[Dynamics]) -> Dynamics:
     )
 
 
-def _wish(lead: Lead, clip: AudioClip, plan: RenderPlan) -> Wish:
+def _wish(lead: Lead, clip: AudioClip, plan: RenderPlan) -> ContinuationQuery:
     if plan.extension is None:
         raise ValueError("no extension is planned")
     start = max(0, lead.clip.num_samples - round(TAIL_S * plan.sample_rate))
-    return Wish(
+    return ContinuationQuery(
         leader=clip,
         tail=lead.clip.span(start, lead.clip.num_samples),
         tail_start_sample=start,

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.clock import FRAME_RATE_HZ
-from ensemble.listen.doubts import PITCH_IS_NOT_ALL
+from ensemble.listen.diagnostics import PITCH_IS_NOT_ALL
 from ensemble.listen.understanding import understand
 from ensemble.threads import one_thread
-from ensemble.types import AudioClip, Dynamics, FloatArray, Frames, Heard, Hits, Part
+from ensemble.types.music import AudioClip, Dynamics, FloatArray, Frames, Heard, Hits, Part
 
 AS_GIVEN = "take-00"
 HEARD_BEFORE_S = 4.0

@@ -1,6 +1,6 @@
 """The types as versioned msgpack: what crosses between processes is a message, never a pickle.
 
-A message is `{"ensemble": version, "message": value}`. A dataclass travels as extension 2 (its name, then its fields
+A message is `{"ensemble": version, "message": value}`. A dataclass travels as extension 2 (its tag, then its fields
 by name), an array as extension 1 (dtype, shape, little-endian bytes). Sequences arrive as tuples, arrays as copies.
 """
 
@@ -13,22 +13,38 @@ from typing import Any, TypeVar
 import msgpack
 import numpy as np
 
-from ensemble import continuations, types
 from ensemble.errors import WireError
-from ensemble.retrieve import chunks
+from ensemble.types import continuation, described, music
 
 WIRE_VERSION = 1
 _ARRAY, _DATACLASS = 1, 2
 _DTYPES = {"<f4", "<f8", "<i8", "|b1"}
-_KINDS = {
-    kind.__name__: kind
-    for kind in (
-        types.AudioClip, types.Frames, types.Key, types.Chord, types.Heard, types.Note, types.Part, types.Hit,
-        types.Hits, types.Dynamics, types.Cue, types.Score, types.ConductorState, types.PlayerState, types.Stem,
-        continuations.Term, continuations.SeamScore, continuations.Hop, continuations.Continuation, continuations.Wish,
-        chunks.Recording, chunks.Described,
-    )
-}  # fmt: skip
+_TYPE_OF: dict[str, type] = {
+    "AudioClip": music.AudioClip,
+    "Frames": music.Frames,
+    "Key": music.Key,
+    "Chord": music.Chord,
+    "Heard": music.Heard,
+    "Note": music.Note,
+    "Part": music.Part,
+    "Hit": music.Hit,
+    "Hits": music.Hits,
+    "Dynamics": music.Dynamics,
+    "Cue": music.Cue,
+    "Score": music.Score,
+    "ConductorState": music.ConductorState,
+    "PlayerState": music.PlayerState,
+    "Stem": music.Stem,
+    "Term": continuation.Term,
+    "SeamScore": continuation.SeamScore,
+    "Hop": continuation.Hop,
+    "Continuation": continuation.Continuation,
+    "Wish": continuation.ContinuationQuery,
+    "Recording": described.IndexedRecording,
+    "Described": described.Described,
+}
+"""By tag. A tag stands in every message and in every ledger: it stays, whatever the class is called."""
+_TAG_OF = {kind: tag for tag, kind in _TYPE_OF.items()}
 
 _DAMAGE = (ValueError, TypeError, AttributeError, OverflowError, RecursionError, msgpack.exceptions.UnpackException)
 
@@ -77,11 +93,9 @@ def _encode(value: Any) -> Any:
         if array.dtype.str not in _DTYPES:
             raise TypeError(f"an array of {array.dtype}")
         return msgpack.ExtType(_ARRAY, msgpack.packb((array.dtype.str, array.shape, array.tobytes())))
-    if type(value).__name__ in _KINDS and isinstance(value, _KINDS[type(value).__name__]):
+    if tag := _TAG_OF.get(type(value)):
         named = {field.name: getattr(value, field.name) for field in fields(value)}
-        return msgpack.ExtType(
-            _DATACLASS, msgpack.packb((type(value).__name__, named), default=_encode, strict_types=True)
-        )
+        return msgpack.ExtType(_DATACLASS, msgpack.packb((tag, named), default=_encode, strict_types=True))
     if isinstance(value, (np.floating, np.integer)):
         return value.item()
     raise TypeError(f"a {type(value).__name__}")
@@ -99,8 +113,8 @@ def _decode(code: int, data: bytes) -> Any:
             raise WireError("message", f"holds an array of shape {shape!r} in {len(raw)} bytes")
         return np.frombuffer(raw, dtype=dtype).reshape(shape).copy()
     if code == _DATACLASS:
-        name, named = content
-        if name not in _KINDS:
-            raise WireError("message", f"holds an unknown type {name!r}")
-        return _KINDS[name](**named)
+        tag, named = content
+        if tag not in _TYPE_OF:
+            raise WireError("message", f"holds an unknown type {tag!r}")
+        return _TYPE_OF[tag](**named)
     raise WireError("message", f"holds an unknown extension {code}")

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ensemble.types import AudioClip
+from ensemble.types.music import AudioClip
 
 SHARED_AUDIO = Path(__file__).parents[2] / "shared" / "audio"
 
@@ -27,10 +27,10 @@ def shared_audio() -> Path:
 @pytest.fixture(scope="session")
 def short_leader() -> AudioClip:
     """Three seconds of the bundled guitar at 16 kHz, prepared as `render` would."""
-    from ensemble import demo
     from ensemble.audio.files import prepare_leader, read_clip
+    from ensemble.leaders import leader_path
 
-    clip = prepare_leader(read_clip(demo.leader_path()), 16_000)
+    clip = prepare_leader(read_clip(leader_path()), 16_000)
     return AudioClip(samples=np.ascontiguousarray(clip.samples[:, : 3 * 16_000]), sample_rate=16_000)
 
 
@@ -47,7 +47,7 @@ def short_leader_file(short_leader: AudioClip, tmp_path_factory: pytest.TempPath
 @pytest.fixture(scope="session")
 def local_ray() -> Iterator[None]:
     """One Ray for every test of this process that needs one; its ports and its folder are its own."""
-    from cluster.session import local_ray as session
+    from cluster.sessions.local import local_ray as session
 
     with session(num_cpus=2):
         yield

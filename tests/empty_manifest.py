@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ensemble.config import load_band
-from ensemble.plan import Execution, FileReceipt, HeardSummary, Manifest, RenderPlan
+from ensemble.manifest import Execution, FileReceipt, HeardSummary, Manifest
+from ensemble.plan import RenderPlan
 
 
 def manifest(source: str) -> Manifest:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ensemble.train.conductor_material import PlayedPart, PlayedPiece, Strokes, is_playing
-from ensemble.types import SILENCE_DB, Chord, Frames, Heard, Key
+from ensemble.train.conductor.material import PlayedPart, PlayedPiece, StrokeTimes, is_playing
+from ensemble.types.music import SILENCE_DB, Chord, Frames, Heard, Key
 
 PARTS = (("cello", "bass", 1.0, 2), ("flute", "counter", -1.0, 4), ("violin", "counter", 0.0, 0))
 """Instrument, role, level in dB against the shared curve, lag in conductor frames."""
@@ -56,7 +56,7 @@ def played_piece(number: int, num_frames: int = 250, noise_db: float = 1.0) -> P
     beats = np.arange(0.0, num_frames / 25, 0.5)
     time = np.concatenate([beats, beats[1::2]])
     order = np.argsort(time, kind="stable")
-    strokes = Strokes(
+    strokes = StrokeTimes(
         time_s=time[order] + 0.01,
         drum=np.array([0] * len(beats) + [1] * len(beats[1::2]))[order],
         velocity=np.full(len(time), 0.75, np.float32),

@@ -17,12 +17,12 @@ MAY_IMPORT = {"ensemble": {"ensemble"}, "agents": {"agents", "ensemble"}, "clust
 VERBS = {"listen", "retrieve", "conduct", "play", "mix"}
 KEPT_TO = {
     "ray": ("agents/*", "cluster/*"),
-    "pymilvus": ("ensemble/retrieve/milvus.py",),
+    "pymilvus": ("ensemble/retrieve/library/milvus.py",),
     "msgpack": ("ensemble/wire.py",),
     "lightning": ("ensemble/train/*",),
-    "fsspec": ("ensemble/storage.py",),
-    "rich": ("cluster/monitor.py", "cluster/*_monitor.py", "cluster/cli.py"),
-    "typer": ("cluster/cli.py", "cluster/*_cli.py", "cluster/printing.py"),
+    "fsspec": ("ensemble/output/remote.py",),
+    "rich": ("cluster/cli/*",),
+    "typer": ("cluster/cli/*",),
 }
 FORBIDDEN_NAMES = {"utils", "helpers", "common", "core", "base", "manager"}
 FORBIDDEN_MODULES = {"pickle", "cloudpickle", "dill", "shelve"}

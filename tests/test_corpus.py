@@ -12,16 +12,16 @@ import soundfile
 
 from ensemble.audio.files import read_clip
 from ensemble.corpus import corpus_index_dir, corpus_pieces, indexed_corpus
-from ensemble.corpus import index as corpus_index
-from ensemble.corpus.composer import write_solo
-from ensemble.corpus.composer.fretboard import STRINGS_MIDI, next_shape, shapes
-from ensemble.corpus.composer.textures import TUNE_VOICE
-from ensemble.corpus.programme import programme
-from ensemble.data.compose.harmony import Chord
+from ensemble.data.compose.harmony import ComposedChord
+from ensemble.data.compose.solo import write_solo
+from ensemble.data.compose.solo.fretboard import STRINGS_MIDI, next_shape, shapes
+from ensemble.data.compose.solo.programme import programme
+from ensemble.data.compose.solo.textures import TUNE_VOICE
 from ensemble.errors import StoreError
 from ensemble.listen.listener import Listener, at_analysis_rate
-from ensemble.retrieve.opening import open_library
-from ensemble.types import AudioClip
+from ensemble.retrieve import default_library as corpus_index
+from ensemble.retrieve.library.opening import open_library
+from ensemble.types.music import AudioClip
 
 LIMIT_BYTES = 12_000_000
 
@@ -95,7 +95,7 @@ def test_a_piece_stays_in_range_ends_on_its_tonic_and_keeps_its_tune_on_top(orde
 @pytest.mark.parametrize("intervals", [(0, 4, 7), (0, 3, 7), (0, 4, 7, 10), (0, 3, 7, 10), (0, 4, 7, 11)])
 @pytest.mark.parametrize("root", range(12))
 def test_a_hand_can_hold_every_chord(root: int, intervals: tuple[int, ...]) -> None:
-    chord = Chord(root=root, intervals=intervals)
+    chord = ComposedChord(root=root, intervals=intervals)
     for shape in shapes(chord)[:12]:
         sounding = [pitch for pitch in shape if pitch is not None]
         frets = [pitch - open_midi for pitch, open_midi in zip(shape, STRINGS_MIDI, strict=True) if pitch is not None]
@@ -107,7 +107,7 @@ def test_a_hand_can_hold_every_chord(root: int, intervals: tuple[int, ...]) -> N
 
 
 def test_g_major_is_played_as_everybody_plays_it() -> None:
-    assert next_shape(Chord(root=7, intervals=(0, 4, 7)), None) == (43, 47, 50, 55, 59, 67)
+    assert next_shape(ComposedChord(root=7, intervals=(0, 4, 7)), None) == (43, 47, 50, 55, 59, 67)
 
 
 @pytest.fixture

@@ -66,7 +66,7 @@ def test_an_intruder_on_the_path_is_named(python: Path, tmp_path: Path) -> None:
     (tmp_path / "agents").mkdir()
     (tmp_path / "agents" / "__init__.py").write_text("")
     question = (
-        "import sys, ensemble, cluster; import agents.presence as presence; sys.path.insert(0, sys.argv[1]);"
+        "import sys, ensemble, cluster; import agents.node_check as presence; sys.path.insert(0, sys.argv[1]);"
         "del sys.modules['agents'];"
         "presence.check_packages()"
     )

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from ensemble.errors import WireError
-from ensemble.types import Chord, Cue, Frames, Heard, Hit, Key, PlayerState, Stem
+from ensemble.types.music import Chord, Cue, Frames, Heard, Hit, Key, PlayerState, Stem
 from ensemble.wire import pack, unpack
 
 floats = st.floats(-1e6, 1e6, width=32)

@@ -11,20 +11,20 @@ from pathlib import Path
 from typing import Any
 
 from agents.renderer import Rendered, Renderer, Task, clear_desk, render_task
+from cluster.batch.leaders import LeaderEntry, leaders_of
 from cluster.batch.pool import CLOSING_S, Pool
 from cluster.batch.root import BatchRoot
-from cluster.batch.survey import Job, Outcome, finished, survey
+from cluster.batch.survey import RenderJob, RenderOutcome, finished, survey
 from ensemble.errors import AudioError, EnsembleError, OutputError
-from ensemble.order import Order
+from ensemble.output.remote import is_url, shown
+from ensemble.rendering.request import RenderRequest
 from ensemble.retrieve.settings import RetrieveSettings
-from ensemble.roster import Entry, roster_of
-from ensemble.storage import is_url, shown
 
 BY_VALUE_BYTES = 32 << 20
 """A leader's file up to this size (two minutes of 24-bit stereo) travels with the call; others are read on the node."""
 LEADER_S = 3600.0
 """What one leader may take: half an hour of music takes some minutes."""
-OnOutcome = Callable[[Outcome], None]
+OnOutcome = Callable[[RenderOutcome], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +35,7 @@ class BatchSummary:
     """
 
     out: str
-    outcomes: tuple[Outcome, ...]
+    outcomes: tuple[RenderOutcome, ...]
     wall_s: float
     workers: int
     lost: int = 0
@@ -74,17 +74,17 @@ class Batch:
     """A batch that was looked through: what is to be done, and what is known of the rest."""
 
     root: BatchRoot
-    entries: tuple[Entry, ...]
-    jobs: tuple[Job, ...]
-    known: dict[int, Outcome] = field(default_factory=dict)
+    entries: tuple[LeaderEntry, ...]
+    jobs: tuple[RenderJob, ...]
+    known: dict[int, RenderOutcome] = field(default_factory=dict)
 
 
 def render_batch(
-    leaders: Sequence[str | Path | Entry],
+    leaders: Sequence[str | Path | LeaderEntry],
     out: str | Path,
     *,
     workers: int | None = None,
-    settings: Order | None = None,
+    settings: RenderRequest | None = None,
     force: bool = False,
     block_frames: int = 100,
     leader_s: float = LEADER_S,
@@ -110,17 +110,22 @@ def render_batch(
     Raises:
         EnsembleError: the output cannot be used, or there is no worker.
     """
-    entries = [one if isinstance(one, Entry) else None for one in leaders]
-    others = iter(roster_of([one for one in leaders if not isinstance(one, Entry)]))
+    entries = [one if isinstance(one, LeaderEntry) else None for one in leaders]
+    others = iter(leaders_of([one for one in leaders if not isinstance(one, LeaderEntry)]))
     known = tuple(next(others) if one is None else one for one in entries)
-    batch = look_through(known, out, settings or Order.of(), force=force, on_outcome=on_outcome)
+    batch = look_through(known, out, settings or RenderRequest.of(), force=force, on_outcome=on_outcome)
     return run_batch(
         batch, workers=workers, block_frames=block_frames, leader_s=leader_s, on_outcome=on_outcome, on_note=on_note
     )  # fmt: skip
 
 
 def look_through(
-    entries: Sequence[Entry], out: str | Path, settings: Order, *, force: bool, on_outcome: OnOutcome | None = None
+    entries: Sequence[LeaderEntry],
+    out: str | Path,
+    settings: RenderRequest,
+    *,
+    force: bool,
+    on_outcome: OnOutcome | None = None,
 ) -> Batch:
     """Find out what is to be done, without Ray.
 
@@ -131,7 +136,7 @@ def look_through(
     batch = Batch(root=root, entries=tuple(entries), jobs=())
     jobs = []
     for number, found in enumerate(survey(entries, root, settings, force=force)):
-        if isinstance(found, Outcome):
+        if isinstance(found, RenderOutcome):
             batch.known[number] = found
             (on_outcome or _nobody)(found)
         else:
@@ -156,7 +161,7 @@ def run_batch(
     count = lost = 0
     with contextlib.ExitStack() as opened:
         mark = opened.enter_context(batch.root.open())
-        pool: Pool[Job] | None = None
+        pool: Pool[RenderJob] | None = None
         if not batch.jobs or workers == 0:
             ended = _here(batch.jobs, block_frames)
         else:
@@ -179,7 +184,7 @@ def run_batch(
     return summary
 
 
-def _here(jobs: Sequence[Job], block_frames: int) -> Iterator[tuple[Job, Rendered | EnsembleError]]:
+def _here(jobs: Sequence[RenderJob], block_frames: int) -> Iterator[tuple[RenderJob, Rendered | EnsembleError]]:
     for job in jobs:
         task = _task(job, block_frames)
         try:
@@ -192,7 +197,7 @@ def _here(jobs: Sequence[Job], block_frames: int) -> Iterator[tuple[Job, Rendere
 @contextlib.contextmanager
 def _pool(
     batch: Batch, mark: str, workers: int | None, block_frames: int, leader_s: float, on_note: Callable[[str], None]
-) -> Iterator[Pool[Job]]:
+) -> Iterator[Pool[RenderJob]]:
     """Lend a pool of renderers, and one who owns the store where somebody goes on."""
     import ray
 
@@ -230,9 +235,9 @@ def _librarian(settings: RetrieveSettings) -> Any:
     """The one who opens the store; asks for no core, so that every core renders."""
     import ray
 
-    from agents.retrieval import Retrieval
+    from agents.retrieval import RetrievalAgent
 
-    kind: Any = ray.remote(Retrieval)
+    kind: Any = ray.remote(RetrievalAgent)
     return kind.options(num_cpus=0, max_restarts=-1, max_task_retries=-1, **_named("retrieval")).remote(
         settings.model_dump_json()
     )
@@ -246,7 +251,7 @@ def _named(name: str) -> dict[str, str]:
     return {"name": f"{name}-{uuid.uuid4().hex[:8]}", "namespace": NAMESPACE}
 
 
-def _ask(actor: Any, job: Job, *, block_frames: int) -> Any:
+def _ask(actor: Any, job: RenderJob, *, block_frames: int) -> Any:
     """Send a leader out; a small one with its content, so that it need not lie on every node."""
     if is_url(job.leader) or job.size_bytes > BY_VALUE_BYTES:
         return actor.render.remote(_task(job, block_frames))
@@ -257,11 +262,11 @@ def _ask(actor: Any, job: Job, *, block_frames: int) -> Any:
     return actor.render.remote(_task(job, block_frames), content)
 
 
-def _task(job: Job, block_frames: int) -> Task:
+def _task(job: RenderJob, block_frames: int) -> Task:
     return Task(job.leader, job.size_bytes, job.out, job.order.model_dump_json(), job.force, block_frames)
 
 
-def _clear_after(who: str, job: Job) -> Rendered | None:
+def _clear_after(who: str, job: RenderJob) -> Rendered | None:
     """Clear away what a dead worker left; what it had finished counts."""
     clear_desk(who)
     job.root.clear_after(job.name, who)

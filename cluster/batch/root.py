@@ -13,13 +13,13 @@ from typing import Any
 
 import psutil
 
+from cluster.batch.leaders import BATCH, check_name
 from ensemble.audio.files import printable
-from ensemble.deliver import refused
 from ensemble.errors import OutputError, VerifyError
-from ensemble.partials import clear_after, holds_only_partials, writer
-from ensemble.plan import MANIFEST, Manifest
-from ensemble.roster import BATCH, check_name
-from ensemble.storage import Place, located, shown
+from ensemble.manifest import MANIFEST, Manifest
+from ensemble.output.publish import refused
+from ensemble.output.remote import RemoteFolder, located, shown
+from ensemble.output.staging import clear_after, holds_only_partials, writer
 
 _MARK = ".batch-"
 
@@ -50,7 +50,7 @@ class BatchRoot:
     @property
     def is_of_this_process(self) -> bool:
         """Whether no other process can reach it."""
-        return isinstance(self._place, Place) and self._place.is_of_this_process
+        return isinstance(self._place, RemoteFolder) and self._place.is_of_this_process
 
     def target(self, name: str) -> str:
         """The folder or URL of one leader's render.
@@ -60,7 +60,7 @@ class BatchRoot:
             OutputError: the name leads out of the root.
         """
         check_name(name)
-        if isinstance(self._place, Place):
+        if isinstance(self._place, RemoteFolder):
             return f"{self._url}/{name}"
         target = self._place / name
         if target.is_symlink():
@@ -78,7 +78,7 @@ class BatchRoot:
             OutputError: something else lies there.
         """
         target = self.target(name)
-        if isinstance(self._place, Place):
+        if isinstance(self._place, RemoteFolder):
             place = self._place.below(name)
             files = {file for file in place.names() if not file.startswith(".")}
             if not files:
@@ -108,7 +108,7 @@ class BatchRoot:
         Raises:
             OutputError: it cannot be read.
         """
-        if isinstance(self._place, Place):
+        if isinstance(self._place, RemoteFolder):
             return self._place.below(name).read(MANIFEST)
         try:
             return (Path(self.target(name)) / MANIFEST).read_bytes()
@@ -118,7 +118,7 @@ class BatchRoot:
     def clear_after(self, name: str, dead: str) -> None:
         """Clear away what a dead worker left at a name; what cannot be cleared away is refused later."""
         with contextlib.suppress(OSError, OutputError):
-            if isinstance(self._place, Place):
+            if isinstance(self._place, RemoteFolder):
                 self._place.below(name).clear_after()
             else:
                 clear_after(Path(self.target(name)), dead)
@@ -130,7 +130,7 @@ class BatchRoot:
         Raises:
             OutputError: it cannot be written.
         """
-        if isinstance(self._place, Place):
+        if isinstance(self._place, RemoteFolder):
             self._place.check_rights()
             yield ""
             return
@@ -158,7 +158,7 @@ class BatchRoot:
             OutputError: it cannot be written.
         """
         content = (json.dumps(document, indent=2, allow_nan=False) + "\n").encode()
-        if isinstance(self._place, Place):
+        if isinstance(self._place, RemoteFolder):
             self._place.write(BATCH, content)
             return
         aside = self._place / f"{_MARK}{writer()}-json"
@@ -171,7 +171,7 @@ class BatchRoot:
             raise refused(self.what, error) from error
 
     def _has_manifest(self) -> bool:
-        if isinstance(self._place, Place):
+        if isinstance(self._place, RemoteFolder):
             return self._place.manifest() is not None
         return (self._place / MANIFEST).exists()
 

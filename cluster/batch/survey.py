@@ -9,22 +9,22 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from agents.renderer import Rendered
+from cluster.batch.leaders import LeaderEntry
 from cluster.batch.root import BatchRoot
 from ensemble.audio.files import printable
 from ensemble.config import load_band
-from ensemble.data.score import is_score
-from ensemble.deliver import refused
 from ensemble.errors import AudioError, BandError, ConfigError, EnsembleError, OutputError
-from ensemble.order import Order
-from ensemble.plan import Manifest
-from ensemble.roster import Entry
-from ensemble.storage import is_url, shown
-from ensemble.transfer import fetched
+from ensemble.manifest import Manifest
+from ensemble.output.publish import refused
+from ensemble.output.remote import is_url, shown
+from ensemble.output.transfer import fetched
+from ensemble.rendering.request import RenderRequest
+from ensemble.scores.score import is_score
 
 Status = Literal["rendered", "done already", "failed", "refused"]
 
 
-class Outcome(NamedTuple):
+class RenderOutcome(NamedTuple):
     """What became of one leader. reason: in one line, where it was not rendered."""
 
     name: str
@@ -36,7 +36,7 @@ class Outcome(NamedTuple):
     manifest_sha256: str = ""
 
 
-class Job(NamedTuple):
+class RenderJob(NamedTuple):
     """One leader that is to be rendered. number: its place among all; leader: an absolute path, or a URL."""
 
     number: int
@@ -44,20 +44,22 @@ class Job(NamedTuple):
     leader: str
     size_bytes: int
     out: str
-    order: Order
+    order: RenderRequest
     force: bool
     root: BatchRoot
 
-    def outcome(self, answer: Any) -> Outcome:
+    def outcome(self, answer: Any) -> RenderOutcome:
         """What became of it, by what its worker answered."""
         what = shown(self.leader)
         if isinstance(answer, Rendered):
-            return Outcome(self.name, what, "rendered", "", *answer)
+            return RenderOutcome(self.name, what, "rendered", "", *answer)
         error: EnsembleError = answer if isinstance(answer, EnsembleError) else BandError("its worker", "said nonsense")
-        return Outcome(self.name, what, "failed", _reason(error, what))
+        return RenderOutcome(self.name, what, "failed", _reason(error, what))
 
 
-def survey(entries: Sequence[Entry], root: BatchRoot, settings: Order, *, force: bool) -> Iterator[Job | Outcome]:
+def survey(
+    entries: Sequence[LeaderEntry], root: BatchRoot, settings: RenderRequest, *, force: bool
+) -> Iterator[RenderJob | RenderOutcome]:
     """Look at every leader, and at what lies where it would be rendered to.
 
     Yields:
@@ -67,32 +69,34 @@ def survey(entries: Sequence[Entry], root: BatchRoot, settings: Order, *, force:
     for number, entry in enumerate(entries):
         what = shown(str(entry.leader))
         if entry.refusal:
-            yield Outcome(printable(entry.name), what, "refused", entry.refusal)
+            yield RenderOutcome(printable(entry.name), what, "refused", entry.refusal)
             continue
         try:
             order = order_of(entry.band, entry.seed)
             size_bytes = _size_bytes(entry.leader)
-            job = Job(number, entry.name, str(entry.leader), size_bytes, root.target(entry.name), order, force, root)
+            job = RenderJob(
+                number, entry.name, str(entry.leader), size_bytes, root.target(entry.name), order, force, root
+            )
             earlier = root.earlier(entry.name)
             difference = _difference(job, earlier) if earlier is not None else ""
         except (OutputError, ConfigError) as error:
-            yield Outcome(printable(entry.name), what, "refused", str(error))
+            yield RenderOutcome(printable(entry.name), what, "refused", str(error))
         except OSError as error:
-            yield Outcome(entry.name, what, "refused", str(refused(f"{root.what}/{entry.name}", error)))
+            yield RenderOutcome(entry.name, what, "refused", str(refused(f"{root.what}/{entry.name}", error)))
         except EnsembleError as error:
-            yield Outcome(entry.name, what, "failed", _reason(error, what))
+            yield RenderOutcome(entry.name, what, "failed", _reason(error, what))
         else:
             if earlier is None or (difference and force):
                 yield job
             elif difference:
                 reason = f"{shown(job.out)}: holds a render of {difference}; add --force to replace it"
-                yield Outcome(entry.name, what, "refused", reason)
+                yield RenderOutcome(entry.name, what, "refused", reason)
             else:
                 duration_s, _, digest = _as_it_lies(job, earlier)
-                yield Outcome(entry.name, what, "done already", "", duration_s, 0.0, digest)
+                yield RenderOutcome(entry.name, what, "done already", "", duration_s, 0.0, digest)
 
 
-def finished(job: Job) -> Rendered | None:
+def finished(job: RenderJob) -> Rendered | None:
     """A render that a worker finished before it died."""
     try:
         earlier = job.root.earlier(job.name)
@@ -101,12 +105,12 @@ def finished(job: Job) -> Rendered | None:
         return None
 
 
-def _as_it_lies(job: Job, manifest: Manifest) -> Rendered:
+def _as_it_lies(job: RenderJob, manifest: Manifest) -> Rendered:
     digest = hashlib.sha256(job.root.manifest_bytes(job.name)).hexdigest()
     return Rendered(manifest.execution.duration_s, manifest.execution.seconds.get("total", 0.0), digest)
 
 
-def _difference(job: Job, earlier: Manifest) -> str:
+def _difference(job: RenderJob, earlier: Manifest) -> str:
     with fetched(job.leader) as path:
         try:
             with path.open("rb") as file:
@@ -128,11 +132,11 @@ def _size_bytes(leader: str | Path) -> int:
         raise AudioError(printable(leader), f"cannot be opened ({reason})", "check the path") from error
 
 
-def _order(settings: Order, band: str | None, seed: int | None) -> Order:
+def _order(settings: RenderRequest, band: str | None, seed: int | None) -> RenderRequest:
     asked = settings if seed is None else settings.model_copy(update={"seed": seed})
     if band is None:
         return asked
-    fresh = Order.of(load_band(band), seed=asked.seed, sample_rate=asked.sample_rate)
+    fresh = RenderRequest.of(load_band(band), seed=asked.seed, sample_rate=asked.sample_rate)
     return asked.model_copy(update={"band": fresh.band, "weights_sha256": fresh.weights_sha256})
 
 

@@ -1,1 +1,1 @@
-"""What is measured of speed and scale; `cluster/bench_cli.py` calls it."""
+"""What is measured of speed and scale; `cluster/cli/bench.py` calls it."""

@@ -9,14 +9,14 @@ from typing import Any
 from cluster.training.player import on_ray, ray_team
 from ensemble.conduct.conductor_file import ConductorCard
 from ensemble.train.checkpoints import CHECKPOINT, check_run
-from ensemble.train.conductor_calibration import calibrate
-from ensemble.train.conductor_crops import scenes_of
-from ensemble.train.conductor_fit import fingerprint_of, fit_conductor
-from ensemble.train.conductor_keeper import CONDUCTOR
-from ensemble.train.conductor_material import ConductorMaterial, OnHeard, gather_pieces
-from ensemble.train.conductor_settings import TrainConductorSettings
-from ensemble.train.fit import FitResult, check_folder
-from ensemble.train.keeper import OnProgress
+from ensemble.train.conductor.calibration import calibrate
+from ensemble.train.conductor.callback import CONDUCTOR
+from ensemble.train.conductor.crops import scenes_of
+from ensemble.train.conductor.fit import fingerprint_of, fit_conductor
+from ensemble.train.conductor.material import ConductorMaterial, OnHeard, gather_pieces
+from ensemble.train.conductor.settings import TrainConductorSettings
+from ensemble.train.player.callback import OnProgress
+from ensemble.train.player.fit import FitResult, check_folder
 
 HEARD = "heard"
 

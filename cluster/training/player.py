@@ -10,10 +10,10 @@ from typing import Any
 from cluster.training.lost_workers import WorkersLostError, reason
 from ensemble.errors import BandError
 from ensemble.train.checkpoints import CHECKPOINT, check_run, read_state
-from ensemble.train.fit import FitResult, check_folder, fingerprint_of, fit
-from ensemble.train.keeper import OnProgress, Team
-from ensemble.train.material import gather, takes_of
-from ensemble.train.settings import TrainPlayerSettings
+from ensemble.train.player.callback import OnProgress, Team
+from ensemble.train.player.fit import FitResult, check_folder, fingerprint_of, fit
+from ensemble.train.player.material import gather, takes_of
+from ensemble.train.player.settings import TrainPlayerSettings
 
 MAX_LOSSES = 2
 """How often in a row workers may be lost without one checkpoint in between; each time the run goes on from the last."""

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ensemble.data.prepare import Work, prepare_take
-from ensemble.data.takes import Skip, Take
+from ensemble.data.takes import RecordedPart, Skip
 from ensemble.errors import AudioError, BandError, DeadlineError, EnsembleError
+from ensemble.train.prepare import PrepareWork, prepare_take
 
 TRIES = 3
 """How often a take is given out whose worker dies on it."""
 STALLED_S = 900.0
 """Without any take being finished: half an hour of sound takes a minute."""
-Finished = tuple[Take, float | Skip]
+Finished = tuple[RecordedPart, float | Skip]
 """A take, and its seconds of sound or why it has none."""
 OnProgress = Callable[[int, int, float], None]
 """Called with takes done, takes in all, and seconds of sound prepared per second."""
@@ -41,7 +41,7 @@ class Preparation:
         return self.sound_s / self.wall_s if self.wall_s else 0.0
 
 
-def prepare(work: Work, *, jobs: int = 0, on_progress: OnProgress | None = None) -> Preparation:
+def prepare(work: PrepareWork, *, jobs: int = 0, on_progress: OnProgress | None = None) -> Preparation:
     """Prepare what is new.
 
     Args:
@@ -71,7 +71,7 @@ def prepare(work: Work, *, jobs: int = 0, on_progress: OnProgress | None = None)
     )  # fmt: skip
 
 
-def _here(work: Work) -> Iterator[Finished]:
+def _here(work: PrepareWork) -> Iterator[Finished]:
     for take in work.new:
         try:
             yield take, prepare_take(take, work.sample_rate, work.cache)
@@ -79,7 +79,7 @@ def _here(work: Work) -> Iterator[Finished]:
             yield take, _skip(error)
 
 
-def _by_actors(work: Work, count: int) -> Iterator[Finished]:
+def _by_actors(work: PrepareWork, count: int) -> Iterator[Finished]:
     """Every actor has one take at a time, and gets the next when it has answered."""
     import ray
 
@@ -88,7 +88,7 @@ def _by_actors(work: Work, count: int) -> Iterator[Finished]:
     seat = ray.remote(Preparer).options(num_cpus=1, max_restarts=-1, max_task_retries=TRIES - 1)
     actors: list[Any] = [seat.remote(work.sample_rate, str(work.cache.resolve())) for _ in range(count)]
     idle, waiting = list(actors), list(reversed(work.new))
-    asked: dict[Any, tuple[Any, Take]] = {}
+    asked: dict[Any, tuple[Any, RecordedPart]] = {}
     heard_of = time.monotonic()
     try:
         while waiting or asked:
@@ -109,7 +109,7 @@ def _by_actors(work: Work, count: int) -> Iterator[Finished]:
             ray.kill(actor)
 
 
-def _answer(ref: Any, take: Take) -> float | Skip:
+def _answer(ref: Any, take: RecordedPart) -> float | Skip:
     """Seconds of sound, or why this take has none."""
     import ray
     from ray.exceptions import OutOfMemoryError, RayActorError, RayError, RayTaskError

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from cluster.watch.trace import Noted, trace_of
-from ensemble import journal
+from ensemble import events
 from ensemble.errors import EnsembleError, OutputError
 
 Say = Callable[[str], None]
@@ -37,25 +37,25 @@ def recording(log: Path | None, trace: Path | None, say: Say) -> Iterator[None]:
         os.environ.setdefault("RAY_PROFILING", "1")  # for the Ray that is started in the block
         handlers.append(keeper)
     for handler in handlers:
-        journal.LOGGER.addHandler(handler)
+        events.LOGGER.addHandler(handler)
     if handlers:
-        journal.LOGGER.setLevel(logging.INFO)
+        events.LOGGER.setLevel(logging.INFO)
     try:
         yield
     except EnsembleError as error:
         is_over = True
-        journal.note("failed", level=logging.ERROR, error=" ".join(str(error).split()))
+        events.emit("failed", level=logging.ERROR, error=" ".join(str(error).split()))
         raise
     except BaseException as error:
-        journal.note("ended early", level=logging.ERROR, error=type(error).__name__)
+        events.emit("ended early", level=logging.ERROR, error=type(error).__name__)
         raise
     else:
         is_over = True
-        journal.note("done")
+        events.emit("done")
     finally:
         ended_at = time.time()
         for handler in handlers:
-            journal.LOGGER.removeHandler(handler)
+            events.LOGGER.removeHandler(handler)
             handler.close()
         if trace:
             if not any(one.event == "answered" for one in keeper.noted):
@@ -72,7 +72,7 @@ class _Keeper(logging.Handler):
         self.noted: list[Noted] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.noted.append(Noted(record.created, record.getMessage(), dict(journal.facts_of(record))))
+        self.noted.append(Noted(record.created, record.getMessage(), dict(events.facts_of(record))))
 
 
 def _lines(path: Path) -> logging.Handler:
@@ -80,7 +80,7 @@ def _lines(path: Path) -> logging.Handler:
         handler = logging.FileHandler(path, encoding="utf-8")
     except OSError as error:
         raise OutputError(str(path), f"cannot be written ({error.strerror})", "name another file") from error
-    handler.setFormatter(journal.JsonLines())
+    handler.setFormatter(events.JsonLines())
     return handler
 
 

@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from agents.environment import prepare_environment
-from cluster.joining import ANSWER_S, AUTO, CLIENT, answers, found, joined_ray
+from cluster.sessions.attach import ANSWER_S, AUTO, CLIENT, answers, found, joined_ray
 from cluster.watch.scraping import blocks_in_flight
 from ensemble.errors import BandError
 

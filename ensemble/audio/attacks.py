@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ensemble.types import FloatArray
+from ensemble.types.music import FloatArray
 
 STEP_S = 0.001
 WINDOW_S = 0.005

@@ -13,7 +13,7 @@ import soundfile
 from ensemble.audio.recording import MAX_DURATION_S, Recording, opened, printable
 from ensemble.audio.sound import gathered
 from ensemble.errors import AudioError
-from ensemble.types import PIECE_SAMPLES, AudioClip, FloatArray
+from ensemble.types.music import PIECE_SAMPLES, AudioClip, FloatArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,7 @@ from ensemble.audio.recording import opened
 from ensemble.audio.recording import printable as printable
 from ensemble.audio.sound import Sound, gathered, mean_of_channels, regrouped, resampled
 from ensemble.errors import AudioError
-from ensemble.types import PIECE_SAMPLES, AudioClip, FloatArray
+from ensemble.types.music import PIECE_SAMPLES, AudioClip, FloatArray
 
 PEAK_CEILING = 10 ** (-1 / 20)
 PCM_STEPS = 2**23

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.types import FloatArray
+from ensemble.types.music import FloatArray
 
 Array = NDArray[np.float64]
 SHIFT_COST = 0.1

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ensemble.audio import ffmpeg
 from ensemble.audio.riff import read_promise, sized
 from ensemble.errors import AudioError
-from ensemble.types import PIECE_SAMPLES, FloatArray
+from ensemble.types.music import PIECE_SAMPLES, FloatArray
 
 MIN_DURATION_S = 0.5
 MAX_DURATION_S = 30 * 60.0

@@ -17,7 +17,7 @@ MAX_CHUNKS = 4096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Promise:
+class HeaderClaim:
     """missing_bytes: sound that the header promises beyond the end of the file.
 
     unsized_at: where the length of the sound is written as 0 although sound follows, as streaming tools leave it; None
@@ -28,7 +28,7 @@ class Promise:
     unsized_at: int | None = None
 
 
-def read_promise(stream: BinaryIO, file_bytes: int) -> Promise:
+def read_promise(stream: BinaryIO, file_bytes: int) -> HeaderClaim:
     """Read a RIFF, RIFX, RF64 or BW64 header; other formats promise nothing.
 
     Args:
@@ -40,7 +40,7 @@ def read_promise(stream: BinaryIO, file_bytes: int) -> Promise:
     stream.seek(0)
     head = stream.read(12)
     if len(head) < 12 or head[:4] not in (b"RIFF", b"RIFX", b"RF64", b"BW64") or head[8:] != b"WAVE":
-        return Promise()
+        return HeaderClaim()
     order: Literal["big", "little"] = "big" if head[:4] == b"RIFX" else "little"
     long_data_bytes = LONG_UNKNOWN
     position = 12
@@ -56,12 +56,12 @@ def read_promise(stream: BinaryIO, file_bytes: int) -> Promise:
             long_data_bytes = int.from_bytes(sizes[8:], "little") if len(sizes) == 16 else LONG_UNKNOWN
         if chunk[:4] == b"data":
             if size == 0 and position < file_bytes:
-                return Promise(unsized_at=position - 4)
+                return HeaderClaim(unsized_at=position - 4)
             if size == UNKNOWN:
                 size = 0 if long_data_bytes == LONG_UNKNOWN else long_data_bytes
-            return Promise(missing_bytes=max(0, position + size - file_bytes))
+            return HeaderClaim(missing_bytes=max(0, position + size - file_bytes))
         position += size + size % 2
-    return Promise()
+    return HeaderClaim()
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 import soxr
 
-from ensemble.types import AudioClip, FloatArray
+from ensemble.types.music import AudioClip, FloatArray
 
 _SLACK_SAMPLES = 64
 """A resampler may round up."""

@@ -14,7 +14,7 @@ import scipy.fft
 from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter1d
 
-from ensemble.types import FloatArray
+from ensemble.types.music import FloatArray
 
 Array = NDArray[np.float64]
 CHUNK_FRAMES = 2048

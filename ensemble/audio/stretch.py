@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import soxr
 
-from ensemble.types import FloatArray
+from ensemble.types.music import FloatArray
 
 MAX_SEMITONES = 7.0
 MAX_TEMPO_RATIO = 1.25

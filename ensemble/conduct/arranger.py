@@ -11,20 +11,20 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.chords import Key
 from ensemble.conduct.arranger_features import HOLD, REST, STRIKE, Kind, context_of, memory_row
 from ensemble.conduct.arranger_file import ArrangerWeights
 from ensemble.conduct.breath import released_s, renews
-from ensemble.conduct.chance import draws
+from ensemble.conduct.density import softer_without_chord
 from ensemble.conduct.grid import Grid
 from ensemble.conduct.harmony import scale, sounding, tones
+from ensemble.conduct.jitter import draws
 from ensemble.conduct.leader import STEPS_PER_BEAT, Leader
 from ensemble.conduct.pad import Stroke, write_pad
-from ensemble.conduct.shaping import Written
-from ensemble.conduct.taste import softer_without_chord
+from ensemble.conduct.shaping import WrittenNote
 from ensemble.conduct.voicing import Neighbours, voice_chords
 from ensemble.config import FollowerSettings
-from ensemble.types import FloatArray
+from ensemble.types.harmony import Key
+from ensemble.types.music import FloatArray
 
 Floats = NDArray[np.float64]
 
@@ -34,7 +34,7 @@ _CLASH, _LEAP, _FAR_LEAP, _OCTAVE_LEAP, _REGISTER = 6.0, 0.06, 0.5, 2.0, 0.006
 _VELOCITY = {"strong": 90, "beat": 82, "off": 74}
 
 
-class Network:
+class ArrangerNetwork:
     """The network's arithmetic, one half beat at a time; see `train.arranger_network` for the same in torch."""
 
     def __init__(self, arranger: ArrangerWeights) -> None:
@@ -86,7 +86,7 @@ class Arranger:
     """
 
     def __init__(self, weights: ArrangerWeights) -> None:
-        self._network = Network(weights)
+        self._network = ArrangerNetwork(weights)
         self._kinds = weights.card.kinds
 
     def knows(self, follower: FollowerSettings) -> bool:
@@ -96,7 +96,7 @@ class Arranger:
     def write(
         self, follower: FollowerSettings, grid: Grid, leader: Leader, key: Key, neighbours: Neighbours, seed: int,
         ring_s: float,
-    ) -> tuple[list[Written], NDArray[np.int64]]:  # fmt: skip
+    ) -> tuple[list[WrittenNote], NDArray[np.int64]]:  # fmt: skip
         """One follower's notes, and its pitches, 0 where it rests.  [beats, voices or half beats]"""
         if kind_of(follower) == "chords":
             voicing = voice_chords(grid, leader, key, follower.range, follower.num_voices, neighbours)
@@ -119,7 +119,7 @@ class Arranger:
                 stop_s = grid.end_s + (ring_s if follower.role == "bass" else 0.0)
             else:
                 stop_s = released_s(grid, leader, family, start_s, one.stop / STEPS_PER_BEAT)
-            written.append(Written(start_s, stop_s, one.pitch, _velocity(grid, one.start)))
+            written.append(WrittenNote(start_s, stop_s, one.pitch, _velocity(grid, one.start)))
         return written, pitches.reshape(grid.num_beats, STEPS_PER_BEAT)
 
     def _play(

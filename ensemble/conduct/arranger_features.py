@@ -11,14 +11,14 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.chords import Chord, Key
 from ensemble.clock import FRAME_RATE_HZ
+from ensemble.conduct.density import rhythm_levels
 from ensemble.conduct.grid import PHRASE_BARS, Grid
 from ensemble.conduct.harmony import sounding, tones
 from ensemble.conduct.leader import STEPS_PER_BEAT, Leader
-from ensemble.conduct.taste import rhythm_levels
-from ensemble.instruments import Instrument
-from ensemble.types import FloatArray, Note
+from ensemble.types.harmony import Chord, Key
+from ensemble.types.instruments import InstrumentSpec
+from ensemble.types.music import FloatArray, Note
 
 Kind = Literal["bass", "chords", "line"]
 KINDS: tuple[Kind, ...] = ("bass", "chords", "line")
@@ -32,21 +32,23 @@ NUM_MEMORY = NUM_ACTIONS + 12 + 2
 NUM_INPUTS = NUM_CONTEXT + NUM_MEMORY
 
 
-class Context(NamedTuple):
+class ArrangerContext(NamedTuple):
     """All that is known beforehand.  rows [steps, NUM_CONTEXT] float32; roots [steps]: of the chords"""
 
     rows: FloatArray
     roots: NDArray[np.int64]
 
 
-class Line(NamedTuple):
+class ArrangerLine(NamedTuple):
     """What somebody played.  actions [steps]; pitches [steps]: in MIDI, also of what is held; 0 in a rest"""
 
     actions: NDArray[np.int64]
     pitches: NDArray[np.int64]
 
 
-def context_of(grid: Grid, leader: Leader, key: Key, kind: Kind, instrument: Instrument, centre: float) -> Context:
+def context_of(
+    grid: Grid, leader: Leader, key: Key, kind: Kind, instrument: InstrumentSpec, centre: float
+) -> ArrangerContext:
     """Everything about every half beat but what the part itself does.
 
     Looks ahead to the next chord, and over the rest of the bar for how busy the leader is.
@@ -86,7 +88,7 @@ def context_of(grid: Grid, leader: Leader, key: Key, kind: Kind, instrument: Ins
         ],
         axis=1,
     )
-    return Context(rows.astype(np.float32), roots)
+    return ArrangerContext(rows.astype(np.float32), roots)
 
 
 def memory_row(action: int, pitch: int, held_steps: int, root: int, centre: float) -> FloatArray:
@@ -108,7 +110,7 @@ def memory_row(action: int, pitch: int, held_steps: int, root: int, centre: floa
     return row
 
 
-def memory_of(line: Line, roots: NDArray[np.int64], centre: float) -> FloatArray:
+def memory_of(line: ArrangerLine, roots: NDArray[np.int64], centre: float) -> FloatArray:
     """The same for every half beat of a line that is known.  [steps, NUM_MEMORY]"""
     rows = np.zeros((len(roots), NUM_MEMORY), np.float32)
     action, pitch, held = REST, 0, 0
@@ -120,7 +122,7 @@ def memory_of(line: Line, roots: NDArray[np.int64], centre: float) -> FloatArray
     return rows
 
 
-def line_of(notes: Sequence[tuple[float, float, int]], grid: Grid, kind: Kind) -> Line:
+def line_of(notes: Sequence[tuple[float, float, int]], grid: Grid, kind: Kind) -> ArrangerLine:
     """Notes on the grid of half beats; of several at once the lowest for a bass, or else the highest.
 
     Args:
@@ -141,7 +143,7 @@ def line_of(notes: Sequence[tuple[float, float, int]], grid: Grid, kind: Kind) -
         actions[start:], pitches[start:] = REST, 0
         actions[start:stop], pitches[start:stop] = HOLD, pitch
         actions[start] = STRIKE
-    return Line(actions, pitches)
+    return ArrangerLine(actions, pitches)
 
 
 def timed(notes: Sequence[Note]) -> list[tuple[float, float, int]]:

@@ -10,7 +10,7 @@ from pydantic import Field
 from ensemble.conduct.arranger_features import KINDS, NUM_ACTIONS, NUM_INPUTS, Kind
 from ensemble.config import RULES, arrangers_dir
 from ensemble.errors import ArrangerError
-from ensemble.weights import Card, Format, Weights
+from ensemble.files.weights import Card, Format, Weights
 
 FORMAT_VERSION = 1
 

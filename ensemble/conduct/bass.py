@@ -9,15 +9,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.conduct.chance import draws
+from ensemble.audio.viterbi import fixed_lag_viterbi
+from ensemble.conduct.density import CLASH, OUT_OF_CHORD, clash_cost, rhythm_levels, softer_without_chord
 from ensemble.conduct.grid import LOOK_AHEAD_BEATS, Grid
 from ensemble.conduct.harmony import scale, sounding, tones
+from ensemble.conduct.jitter import draws
 from ensemble.conduct.leader import Leader
-from ensemble.conduct.shaping import Written
-from ensemble.conduct.taste import CLASH, OUT_OF_CHORD, clash_cost, rhythm_levels, softer_without_chord
+from ensemble.conduct.shaping import WrittenNote
 from ensemble.config import FollowerSettings
-from ensemble.types import Key
-from ensemble.viterbi import fixed_lag_viterbi
+from ensemble.types.music import Key
 
 Floats = NDArray[np.float64]
 
@@ -50,7 +50,7 @@ def bass_pitches(grid: Grid, leader: Leader, key: Key, pitch_range: tuple[int, i
 
 def write_bass(
     grid: Grid, leader: Leader, key: Key, follower: FollowerSettings, pitches: list[int], seed: int, ring_s: float
-) -> list[Written]:
+) -> list[WrittenNote]:
     """Put the beats' pitches into rhythm; the last one is held to the leader's end and `ring_s` beyond."""
     levels, sustains = rhythm_levels(leader, grid), follower.spec.family in ("bowed", "blown")
     wants_approach = draws(seed, f"{follower.name}/approach", np.arange(grid.num_beats), 1)[:, 0] < _APPROACH_SHARE
@@ -90,9 +90,9 @@ def _approach(
 
 def _hold(
     slots: list[tuple[float, int, int]], grid: Grid, leader: Leader, length: float, ring_s: float
-) -> list[Written]:
+) -> list[WrittenNote]:
     """Let every note last (`length` of the way) to the next, but not into beats in which the leader is long gone."""
-    written: list[Written] = []
+    written: list[WrittenNote] = []
     for index, (place, pitch, velocity) in enumerate(slots):
         start_s = grid.seconds(place)
         if int(place) >= grid.final_beat:
@@ -100,5 +100,5 @@ def _hold(
         else:
             until = slots[index + 1][0] if index + 1 < len(slots) else float(grid.num_beats)
             stop_s = start_s + length * (grid.seconds(leader.plays_until(int(place), until)) - start_s)
-        written.append(Written(start_s, stop_s, pitch, velocity))
+        written.append(WrittenNote(start_s, stop_s, pitch, velocity))
     return written

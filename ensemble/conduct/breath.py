@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ensemble.conduct.grid import Grid
 from ensemble.conduct.leader import STEPS_PER_BEAT, Leader
-from ensemble.instruments import Family
+from ensemble.types.instruments import Family
 
 _LONGEST_S: dict[Family, float] = {"bowed": 2.8, "blown": 4.0}
 _RINGING_S = 2.0

@@ -17,7 +17,7 @@ from ensemble.conduct.fork import fork_frame
 from ensemble.conduct.models import arranger_of, dynamics_of
 from ensemble.conduct.parts import write_parts
 from ensemble.config import BandSettings
-from ensemble.types import SILENCE_DB, ConductorState, Cue, Dynamics, FloatArray, Heard, Hit, Hits, Part, Score
+from ensemble.types.music import SILENCE_DB, ConductorState, Cue, Dynamics, FloatArray, Heard, Hit, Hits, Part, Score
 
 Parts = tuple[Part | Hits, ...]
 MAX_PERFORMANCES = 17

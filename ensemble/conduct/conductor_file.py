@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from ensemble.conduct.features import NUM_METRE, NUM_ROWS
+from ensemble.conduct.conductor_features import NUM_METRE, NUM_ROWS
 from ensemble.conduct.summary import NUM_SUMMARY
 from ensemble.config import LEADER_GAIN, conductors_dir
 from ensemble.errors import ConductorError
-from ensemble.instruments import CATALOGUE
-from ensemble.types import DRUM_CLASSES
-from ensemble.weights import Card, Format, Weights
+from ensemble.files.weights import Card, Format, Weights
+from ensemble.types.instruments import CATALOGUE
+from ensemble.types.music import DRUM_CLASSES
 
 FORMAT_VERSION = 2
 QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)

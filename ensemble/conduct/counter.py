@@ -8,17 +8,17 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ensemble.audio.viterbi import fixed_lag_viterbi
 from ensemble.conduct.breath import released_s, renews
-from ensemble.conduct.chance import draws
+from ensemble.conduct.density import OUT_OF_CHORD, softer_without_chord
 from ensemble.conduct.grid import LOOK_AHEAD_BEATS, Grid
 from ensemble.conduct.harmony import scale, sounding, tones
+from ensemble.conduct.jitter import draws
 from ensemble.conduct.leader import STEPS_PER_BEAT, Leader
-from ensemble.conduct.shaping import Written
-from ensemble.conduct.taste import OUT_OF_CHORD, softer_without_chord
+from ensemble.conduct.shaping import WrittenNote
 from ensemble.conduct.voicing import CROSSING, Neighbours
 from ensemble.config import FollowerSettings
-from ensemble.types import Key
-from ensemble.viterbi import fixed_lag_viterbi
+from ensemble.types.music import Key
 
 Floats = NDArray[np.float64]
 
@@ -115,12 +115,14 @@ def _leader_direction(leader: Leader) -> NDArray[np.int64]:
     return np.where(np.abs(went) > 0.5, np.sign(went), 0.0).astype(np.int64)
 
 
-def write_counter(grid: Grid, leader: Leader, follower: FollowerSettings, pitches: NDArray[np.int64]) -> list[Written]:
+def write_counter(
+    grid: Grid, leader: Leader, follower: FollowerSettings, pitches: NDArray[np.int64]
+) -> list[WrittenNote]:
     """Tie equal pitches into notes, as long as a bow or a breath lasts; end with the leader."""
     family = follower.spec.family
     starts = np.flatnonzero(np.diff(pitches, prepend=-1))
     cuts = {int(step) for step in starts} | {grid.final_beat * STEPS_PER_BEAT}
-    written: list[Written] = []
+    written: list[WrittenNote] = []
     step = 0
     while step < min(len(pitches), grid.final_beat * STEPS_PER_BEAT + 1):
         beat = step // STEPS_PER_BEAT
@@ -136,6 +138,6 @@ def write_counter(grid: Grid, leader: Leader, follower: FollowerSettings, pitche
         is_last = beat >= grid.final_beat
         stop_s = grid.end_s if is_last else released_s(grid, leader, family, start_s, stop / STEPS_PER_BEAT)
         accent = 88 if step % STEPS_PER_BEAT == 0 else 76
-        written.append(Written(start_s, stop_s, int(pitches[step]), accent - softer_without_chord(grid, beat)))
+        written.append(WrittenNote(start_s, stop_s, int(pitches[step]), accent - softer_without_chord(grid, beat)))
         step = stop
     return written

@@ -12,12 +12,12 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.conduct.chance import bell, draws
 from ensemble.conduct.dynamics import ForetoldStrokes
 from ensemble.conduct.grid import LOOK_AHEAD_BEATS, Grid
 from ensemble.conduct.grooves import CYMBALS, FILLS, GROOVES, SIXTEENTHS_PER_BEAT, STRENGTH, Groove, sign, suits
+from ensemble.conduct.jitter import bell, draws
 from ensemble.conduct.leader import STEPS_PER_BEAT, Leader
-from ensemble.types import DRUM_CLASSES, DrumClass, Hit
+from ensemble.types.music import DRUM_CLASSES, DrumClass, Hit
 
 _BARS_PER_SEGMENT = 2
 _BUSIEST = 2.5  # leader's onsets per beat at density 1

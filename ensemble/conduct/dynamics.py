@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.clock import CONDUCTOR_RATE_HZ, FRAMES_PER_CONDUCTOR_FRAME, QUANTUM_FRAMES
-from ensemble.types import SILENCE_DB, FloatArray, Frames, Heard
+from ensemble.types.music import SILENCE_DB, FloatArray, Frames, Heard
 
 LOOK_AHEAD_FRAMES = 3 * FRAMES_PER_CONDUCTOR_FRAME
 """Control frames of the leader that the baseline hears in advance."""

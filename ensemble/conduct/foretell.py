@@ -6,14 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.clock import FRAME_RATE_HZ
+from ensemble.conduct.conductor_features import conductor_frame_of, sixteenths_s
 from ensemble.conduct.conductor_file import ConductorWeights, seat_of
+from ensemble.conduct.conductor_network import ConductorNetwork, Prediction
 from ensemble.conduct.dynamics import QUANTUM_CONDUCTOR_FRAMES, ForetoldStrokes
-from ensemble.conduct.features import conductor_frame_of, sixteenths_s
-from ensemble.conduct.network import Answer, Network
-from ensemble.types import DRUM_CLASSES, FloatArray, Heard
+from ensemble.types.music import DRUM_CLASSES, FloatArray, Heard
 
 
-def foretell(conductor: ConductorWeights, seats: NDArray[np.int64], features: FloatArray) -> Answer:
+def foretell(conductor: ConductorWeights, seats: NDArray[np.int64], features: FloatArray) -> Prediction:
     """From the first quantum of features to the last.
 
     Args:
@@ -24,13 +24,13 @@ def foretell(conductor: ConductorWeights, seats: NDArray[np.int64], features: Fl
     Returns:
         Levels against anchor and balance, probability and velocity of strokes, in every conductor frame.
     """
-    network = Network(conductor, seats)
+    network = ConductorNetwork(conductor, seats)
     memory = network.start()
     answers = []
     for start in range(0, features.shape[1], QUANTUM_CONDUCTOR_FRAMES):
         answer, memory = network.step(features[:, start : start + QUANTUM_CONDUCTOR_FRAMES], memory)
         answers.append(answer)
-    return Answer(*(np.concatenate(pieces, axis=1) for pieces in zip(*answers, strict=True)))
+    return Prediction(*(np.concatenate(pieces, axis=1) for pieces in zip(*answers, strict=True)))
 
 
 def foretell_strokes(

@@ -9,10 +9,10 @@ from typing import Protocol
 import numpy as np
 
 from ensemble.clock import FRAME_RATE_HZ, FRAMES_PER_CONDUCTOR_FRAME, QUANTUM_FRAMES
-from ensemble.types import FloatArray, Hits, Part
+from ensemble.types.music import FloatArray, Hits, Part
 
 
-class Written(Protocol):
+class Comparable(Protocol):
     """Everything that decides what is played, frame by frame; what looks ahead has the future in its own frames."""
 
     parts: tuple[Part | Hits, ...]
@@ -21,7 +21,7 @@ class Written(Protocol):
     num_frames: int
 
 
-def fork_frame(performances: Sequence[Written]) -> int:
+def fork_frame(performances: Sequence[Comparable]) -> int:
     """The last quantum boundary up to which all of them are the same.
 
     Nobody has to say how far ahead they look: what they wrote is compared. Strokes belong to the frame that they are

@@ -8,10 +8,10 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.chords import NO_CHORD, Chord
 from ensemble.clock import FRAME_RATE_HZ
 from ensemble.conduct.notes import SOUNDING_DB, last_note_s
-from ensemble.types import Frames, Heard
+from ensemble.types.harmony import NO_CHORD, Chord
+from ensemble.types.music import Frames, Heard
 
 LOOK_AHEAD_BEATS = 8
 """What is written at a beat depends on nothing that happens more than this, and the rest of that bar, later."""

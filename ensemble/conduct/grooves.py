@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ensemble.types import DrumClass
+from ensemble.types.music import DrumClass
 
 SIXTEENTHS_PER_BEAT = 4
 CYMBALS: tuple[DrumClass, ...] = ("closed_hat", "open_hat", "ride")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from ensemble.chords import TONES, Chord, Key
+from ensemble.types.harmony import TONES, Chord, Key
 
 _MAJOR = (0, 2, 4, 5, 7, 9, 11)
 _MINOR = (0, 2, 3, 5, 7, 8, 10)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ensemble.clock import FRAME_RATE_HZ
 from ensemble.conduct.grid import Grid
 from ensemble.conduct.notes import CLEAR_CONFIDENCE, SOUNDING_DB, onset_frames, pitch_midi
-from ensemble.types import PRESENT_DB, SILENCE_DB, Frames, Heard
+from ensemble.types.music import PRESENT_DB, SILENCE_DB, Frames, Heard
 
 STEPS_PER_BEAT = 2
 

@@ -12,9 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.clock import CONDUCTOR_RATE_HZ
-from ensemble.conduct.conductor_file import MEDIAN, ConductorWeights, seat_of
-from ensemble.conduct.dynamics import LOUDEST_DB, QUIETEST_DB, ForetoldStrokes, Memory, Predicted
-from ensemble.conduct.features import (
+from ensemble.conduct.conductor_features import (
     FAINTEST_DB,
     HEARD_ROWS,
     LEVEL_CENTRE_DB,
@@ -22,10 +20,12 @@ from ensemble.conduct.features import (
     anchor_db_of,
     conductor_features,
 )
+from ensemble.conduct.conductor_file import MEDIAN, ConductorWeights, seat_of
+from ensemble.conduct.conductor_network import ConductorNetwork
+from ensemble.conduct.dynamics import LOUDEST_DB, QUIETEST_DB, ForetoldStrokes, Memory, Predicted
 from ensemble.conduct.foretell import foretell_strokes
-from ensemble.conduct.network import Network
 from ensemble.config import FollowerSettings
-from ensemble.types import SILENCE_DB, FloatArray, Heard
+from ensemble.types.music import SILENCE_DB, FloatArray, Heard
 
 LOOK_AHEAD_FRAMES = 12
 """In a render: as far as the baseline hears ahead, against the delay of the lines between conductor frames."""
@@ -58,7 +58,7 @@ class LearnedDynamics:
         card = conductor.card
         seats = [seat_of(card, follower.instrument, follower.role) for follower in followers]
         self._conductor = conductor
-        self._network = Network(conductor, np.stack(seats))
+        self._network = ConductorNetwork(conductor, np.stack(seats))
         self._look_ahead_frames = look_ahead_frames
         self._levels_db = np.array([follower.level_db for follower in followers], np.float32)[:, None]
         self._margin_db = card.margin_db

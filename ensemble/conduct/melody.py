@@ -6,8 +6,8 @@ import numpy as np
 
 from ensemble.clock import FRAME_RATE_HZ
 from ensemble.conduct.notes import pitch_midi, segment
-from ensemble.conduct.shaping import Written
-from ensemble.types import SILENCE_DB, Heard, Note, Part
+from ensemble.conduct.shaping import WrittenNote
+from ensemble.types.music import SILENCE_DB, Heard, Note, Part
 
 
 def octaves_into(pitch: float, pitch_range: tuple[int, int]) -> int:
@@ -21,19 +21,19 @@ def octaves_into(pitch: float, pitch_range: tuple[int, int]) -> int:
     return octaves
 
 
-def write_double(heard: Heard, pitch_range: tuple[int, int]) -> list[Written]:
+def write_double(heard: Heard, pitch_range: tuple[int, int]) -> list[WrittenNote]:
     """The leader's melody in a follower's range, in its own articulation.
 
     The octave stays as it is until a note would leave the range, so that a melody is not broken without need.
     """
-    written: list[Written] = []
+    written: list[WrittenNote] = []
     octaves = 0
     for sung in segment(heard):
         pitch = round(sung.pitch_midi)
         if not pitch_range[0] <= pitch + 12 * octaves <= pitch_range[1]:
             octaves = octaves_into(pitch, pitch_range)
         start_s, stop_s = sung.start / FRAME_RATE_HZ, sung.stop / FRAME_RATE_HZ
-        written.append(Written(start_s, stop_s, pitch + 12 * octaves, sung.velocity))
+        written.append(WrittenNote(start_s, stop_s, pitch + 12 * octaves, sung.velocity))
     return written
 
 

@@ -11,7 +11,7 @@ import mido
 from ensemble.clock import FRAME_RATE_HZ
 from ensemble.conduct.grid import Grid, grid_of
 from ensemble.config import FollowerSettings
-from ensemble.types import DrumClass, Heard, Hits, Part
+from ensemble.types.music import DrumClass, Heard, Hits, Part
 
 TICKS_PER_BEAT = 960
 DRUM_CHANNEL = 9

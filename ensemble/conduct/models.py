@@ -30,7 +30,7 @@ def arranger_of(band: BandSettings) -> Arranger | None:
     return None if band.arranger == RULES else Arranger(load_arranger(ARRANGER.path_of(band.arranger)))
 
 
-def desk_sha256(band: BandSettings) -> dict[str, str]:
+def models_sha256(band: BandSettings) -> dict[str, str]:
     """The digests of what lies on a band's desk, by office (`conductor`, `arranger`), where it is a file.
 
     Raises:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.clock import FRAME_RATE_HZ
-from ensemble.types import SILENCE_DB, Frames, Heard
+from ensemble.types.music import SILENCE_DB, Frames, Heard
 
 SOUNDING_DB = -60.0
 """A frame below this is silent."""

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.conduct.breath import released_s, renews
+from ensemble.conduct.density import rhythm_levels, softer_without_chord
 from ensemble.conduct.grid import Grid
 from ensemble.conduct.leader import Leader
-from ensemble.conduct.shaping import Written
-from ensemble.conduct.taste import rhythm_levels, softer_without_chord
+from ensemble.conduct.shaping import WrittenNote
 from ensemble.config import FollowerSettings
 
 _STRUM_S = 0.007
@@ -31,7 +31,7 @@ class Stroke(NamedTuple):
 def write_pad(
     grid: Grid, leader: Leader, follower: FollowerSettings, voicing: NDArray[np.int64], ring_s: float,
     strokes: Sequence[Stroke],
-) -> list[Written]:  # fmt: skip
+) -> list[WrittenNote]:  # fmt: skip
     """Play the voicing of every beat; the last chord is held to the leader's end and `ring_s` beyond.
 
     Args:
@@ -82,10 +82,10 @@ def rule_strokes(grid: Grid, leader: Leader, bass: NDArray[np.int64]) -> list[St
 def _strummed(
     grid: Grid, leader: Leader, follower: FollowerSettings, voicing: NDArray[np.int64], ring_s: float,
     strokes: Sequence[Stroke],
-) -> list[Written]:  # fmt: skip
+) -> list[WrittenNote]:  # fmt: skip
     """Down-strokes on the beat run from the lowest string up, up-strokes between beats from the highest down."""
     spread_s = _STRUM_S if follower.spec.family == "plucked" else 0.0
-    written: list[Written] = []
+    written: list[WrittenNote] = []
     for place, until, velocity in strokes:
         beat = int(place)
         start_s = grid.seconds(place)
@@ -95,16 +95,16 @@ def _strummed(
         order = sounds if place == beat else sounds[::-1]
         for delay, voice in enumerate(order.tolist()):
             start = start_s + (delay - (len(sounds) - 1) / 2) * spread_s  # the middle of a strum is on the beat
-            written.append(Written(start, stop_s, int(voicing[beat, voice]), velocity - 2 * delay, voice))
+            written.append(WrittenNote(start, stop_s, int(voicing[beat, voice]), velocity - 2 * delay, voice))
     return written
 
 
 def _sustained(
     grid: Grid, leader: Leader, follower: FollowerSettings, voicing: NDArray[np.int64], ring_s: float
-) -> list[Written]:
+) -> list[WrittenNote]:
     """Every voice holds its note over chords that share it, for as long as a bow or a breath lasts."""
     family = follower.spec.family
-    written: list[Written] = []
+    written: list[WrittenNote] = []
     for voice in range(voicing.shape[1]):
         beat = 0
         while beat < grid.num_beats:
@@ -123,6 +123,6 @@ def _sustained(
             else:
                 stop_s = released_s(grid, leader, family, start_s, stop)
             velocity = (86 if grid.is_strong(beat) else 75) - softer_without_chord(grid, beat)
-            written.append(Written(start_s, stop_s, pitch, velocity, voice))
+            written.append(WrittenNote(start_s, stop_s, pitch, velocity, voice))
             beat = stop
     return written

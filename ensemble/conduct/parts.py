@@ -23,10 +23,10 @@ from ensemble.conduct.grid import Grid, grid_of
 from ensemble.conduct.leader import STEPS_PER_BEAT, Leader, listen_to
 from ensemble.conduct.melody import transform, write_double
 from ensemble.conduct.pad import rule_strokes, write_pad
-from ensemble.conduct.shaping import Written, shape
+from ensemble.conduct.shaping import WrittenNote, shape
 from ensemble.conduct.voicing import Neighbours, voice_chords
 from ensemble.config import FollowerSettings
-from ensemble.types import Heard, Hits, Part, Role
+from ensemble.types.music import Heard, Hits, Part, Role
 
 _RING_S = 0.3
 _ORDER: tuple[Role, ...] = ("bass", "pad", "counter")
@@ -97,7 +97,7 @@ def write_parts(
 def _write(
     follower: FollowerSettings, grid: Grid, leader: Leader, heard: Heard, neighbours: Neighbours, seed: int,
     ring_s: float,
-) -> tuple[list[Written], NDArray[np.int64]]:  # fmt: skip
+) -> tuple[list[WrittenNote], NDArray[np.int64]]:  # fmt: skip
     """One follower's notes by the rules of its role, and its pitches.  [beats, voices or half beats]"""
     if follower.role == "bass":
         line = bass_pitches(grid, leader, heard.key, follower.range)
@@ -111,7 +111,7 @@ def _write(
     return write_counter(grid, leader, follower, line_by_step), line_by_step.reshape(grid.num_beats, STEPS_PER_BEAT)
 
 
-def _highest(written: list[Written], grid: Grid) -> NDArray[np.int64]:
+def _highest(written: list[WrittenNote], grid: Grid) -> NDArray[np.int64]:
     """The highest note that begins in each beat, 0 where none does: passing notes are nobody's beat.  [beats]"""
     highest = np.zeros(grid.num_beats, np.int64)
     beats = np.searchsorted(grid.edges_s, [note.start_s for note in written], side="right") - 1
@@ -135,6 +135,6 @@ def _neighbours(follower: FollowerSettings, before: list[_Register], grid: Grid)
     return Neighbours(floor, ceiling, bass)
 
 
-def _shape(written: list[Written], follower: FollowerSettings, heard: Heard, num_frames: int, seed: int) -> Part:
+def _shape(written: list[WrittenNote], follower: FollowerSettings, heard: Heard, num_frames: int, seed: int) -> Part:
     voices = max(follower.num_voices, 1)
     return shape(follower.name, written, follower.spec, voices, heard.tuning_cents, num_frames, seed)

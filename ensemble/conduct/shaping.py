@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.clock import FRAME_RATE_HZ
-from ensemble.conduct.chance import bell, draws
-from ensemble.instruments import Instrument
-from ensemble.types import SILENCE_DB, Note, Part
+from ensemble.conduct.jitter import bell, draws
+from ensemble.types.instruments import InstrumentSpec
+from ensemble.types.music import SILENCE_DB, Note, Part
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -40,7 +40,7 @@ _EARLY_SHARE = 0.3
 """Of the attack: who speaks slowly begins early, to be heard in time."""
 
 
-class Written(NamedTuple):
+class WrittenNote(NamedTuple):
     """A note on the page: seconds, written pitch, velocity 1..127, and which voice plays it."""
 
     start_s: float
@@ -66,7 +66,7 @@ class _Runs(NamedTuple):
 
 
 def shape(
-    name: str, written: Sequence[Written], instrument: Instrument, num_voices: int, tuning_cents: float,
+    name: str, written: Sequence[WrittenNote], instrument: InstrumentSpec, num_voices: int, tuning_cents: float,
     num_frames: int, seed: int,
 ) -> Part:  # fmt: skip
     """Play written notes on an instrument.
@@ -99,7 +99,9 @@ def shape(
     return Part(name=name, notes=_notes(runs), f0_hz=f0_hz, level_db=level_db)
 
 
-def _lay_out(name: str, written: Sequence[Written], instrument: Instrument, num_frames: int, seed: int) -> _Runs:
+def _lay_out(
+    name: str, written: Sequence[WrittenNote], instrument: InstrumentSpec, num_frames: int, seed: int
+) -> _Runs:
     """Sort notes by voice, humanise them, and let none overlap the next of its voice."""
     page = np.array(sorted(written, key=lambda one: (one.voice, one.start_s)), np.float64).reshape(-1, 5)
     start_s, stop_s = page[:, 0], page[:, 1]
@@ -132,7 +134,7 @@ def _lay_out(name: str, written: Sequence[Written], instrument: Instrument, num_
     )  # fmt: skip
 
 
-def _bend_cents(runs: _Runs, instrument: Instrument, note: Ints, elapsed_ms: Floats) -> Floats:
+def _bend_cents(runs: _Runs, instrument: InstrumentSpec, note: Ints, elapsed_ms: Floats) -> Floats:
     """Detune, delayed vibrato and, on bowed and blown notes, now and then a scoop from below."""
     chance = runs.chance[note]
     bend = 6.0 * chance[:, 0] - 3.0
@@ -147,7 +149,7 @@ def _bend_cents(runs: _Runs, instrument: Instrument, note: Ints, elapsed_ms: Flo
     return bend
 
 
-def _level_db(runs: _Runs, instrument: Instrument, note: Ints, frame: Ints, elapsed_ms: Floats) -> Floats:
+def _level_db(runs: _Runs, instrument: InstrumentSpec, note: Ints, frame: Ints, elapsed_ms: Floats) -> Floats:
     """Attack, decay, swell, accent, release, and the dip that makes two notes out of one line."""
     is_sustained = instrument.family in _SUSTAINED
     start_from_db = np.full(len(runs.start), -40.0)

@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from ensemble.conduct.features import FAINTEST_DB, HEARD_ROWS, LEVEL_CENTRE_DB, LEVEL_ROWS, LEVEL_SCALE_DB
-from ensemble.types import FloatArray
+from ensemble.conduct.conductor_features import FAINTEST_DB, HEARD_ROWS, LEVEL_CENTRE_DB, LEVEL_ROWS, LEVEL_SCALE_DB
+from ensemble.types.music import FloatArray
 
 LAGS = (0, 1, 2, 4, 8, 16, 32, 64, 128)
 SPANS = (12, 25, 50, 100, 200)

@@ -13,12 +13,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ensemble.audio.viterbi import fixed_lag_viterbi
+from ensemble.conduct.density import CLASH, clash_cost
 from ensemble.conduct.grid import LOOK_AHEAD_BEATS, Grid
 from ensemble.conduct.harmony import sounding, tones
 from ensemble.conduct.leader import STEPS_PER_BEAT, Leader
-from ensemble.conduct.taste import CLASH, clash_cost
-from ensemble.types import Key
-from ensemble.viterbi import fixed_lag_viterbi
+from ensemble.types.music import Key
 
 Floats = NDArray[np.float64]
 

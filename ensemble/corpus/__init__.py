@@ -1,12 +1,12 @@
 """The corpus in the box: solo pieces that continuations come from where the user names no others.
 
-Composed by rule in this project (`ensemble.corpus.programme`), played by FluidSynth, kept as Vorbis; NOTICE says what
-from. Only `ensemble.corpus.build` and measurements need FluidSynth again.
+Composed by rule in this project (`ensemble.data.compose.solo`), played by FluidSynth, kept as Vorbis; NOTICE says what
+from. Only `ensemble.data.compose.solo.build_corpus` and measurements need FluidSynth again.
 """
 
 from ensemble.corpus.catalogue import CorpusPiece as CorpusPiece
 from ensemble.corpus.catalogue import corpus_digest as corpus_digest
 from ensemble.corpus.catalogue import corpus_paths as corpus_paths
 from ensemble.corpus.catalogue import corpus_pieces as corpus_pieces
-from ensemble.corpus.index import corpus_index_dir as corpus_index_dir
-from ensemble.corpus.index import indexed_corpus as indexed_corpus
+from ensemble.retrieve.default_library import corpus_index_dir as corpus_index_dir
+from ensemble.retrieve.default_library import indexed_corpus as indexed_corpus

@@ -10,9 +10,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from ensemble.audio.files import printable
-from ensemble.data.kern import read_kern
-from ensemble.data.takes import Dataset, Skip, Take, split_of
+from ensemble.data.takes import Dataset, RecordedPart, Skip, split_of
 from ensemble.errors import DataError
+from ensemble.scores.kern import read_kern
 
 NAME = "essen"
 LICENCE = "Essen folk song collection: research and personal use only; no redistribution, no sound recordings"
@@ -45,8 +45,8 @@ def read(root: Path) -> Dataset:
     return Dataset(name=NAME, root=root, takes=tuple(takes), skips=tuple(skips))
 
 
-def _take(piece: str, path: Path) -> Take:
-    return Take(
+def _take(piece: str, path: Path) -> RecordedPart:
+    return RecordedPart(
         dataset=NAME, piece=piece, part="melody", label="voice", instrument=None, split=split_of(piece),
         licence=LICENCE, may_ship=False, notes=path,
     )  # fmt: skip

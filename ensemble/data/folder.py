@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ensemble.data.listing import AUDIO_SUFFIXES, FOREIGN_SUFFIXES, first_file, folders, is_file, is_folder, visible
 from ensemble.data.programs import instrument_of_words
-from ensemble.data.takes import Dataset, Skip, Take, split_of
+from ensemble.data.takes import Dataset, RecordedPart, Skip, split_of
 from ensemble.errors import DataError
 
 NAME = "folder"
@@ -38,7 +38,7 @@ def read(root: Path) -> Dataset:
         DataError: there is none.
     """
     takes = [
-        Take(
+        RecordedPart(
             dataset=NAME,
             piece=audio.relative_to(root).as_posix(),
             part=folder.name,

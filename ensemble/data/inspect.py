@@ -15,13 +15,13 @@ import numpy as np
 
 from ensemble.data.inspect_alignment import late_ms
 from ensemble.data.inspect_doubts import doubts_of_piece
-from ensemble.data.inspect_facts import Inspection, Sounding, TakeFacts
+from ensemble.data.inspect_facts import Inspection, SoundFacts, TakeFacts
 from ensemble.data.inspect_sound import hear_file
 from ensemble.data.readers import recognise
-from ensemble.data.takes import Skip, Take
+from ensemble.data.takes import RecordedPart, Skip
 from ensemble.errors import DataError
 from ensemble.threads import one_thread
-from ensemble.types import FloatArray
+from ensemble.types.music import FloatArray
 
 Progress = Callable[[str, int, int], None]
 LENGTH_TOLERANCE_S = 0.25
@@ -77,7 +77,7 @@ def _steps(on_progress: Progress | None, done: int, total: int) -> Callable[[int
 
 
 def _piece(
-    takes: list[Take], on_step: Callable[[int], None], max_pitch_s: float | None
+    takes: list[RecordedPart], on_step: Callable[[int], None], max_pitch_s: float | None
 ) -> tuple[list[TakeFacts], list[Skip]]:
     """Every take of one piece, and how they lie to each other."""
     heard: list[Heard] = []
@@ -95,7 +95,7 @@ def _piece(
             skips.append(Skip(path=take.audio, reason=f"is silent throughout (peak {sound.peak_dbfs:.0f} dBFS)"))
             continue
         heard.append((TakeFacts(take=take, sound=sound), onset))
-    mix: tuple[Sounding, FloatArray] | None = None
+    mix: tuple[SoundFacts, FloatArray] | None = None
     if heard and (path := takes[0].mix) is not None:
         try:
             mix = hear_file(path, max_pitch_s=0.0)
@@ -106,7 +106,7 @@ def _piece(
     return list(_aligned(heard, mix[1] if mix else None)), skips + misfits
 
 
-def _of_one_length(heard: list[Heard], mix: tuple[Sounding, FloatArray] | None) -> tuple[list[Heard], list[Skip]]:
+def _of_one_length(heard: list[Heard], mix: tuple[SoundFacts, FloatArray] | None) -> tuple[list[Heard], list[Skip]]:
     """Only the takes that last as long as the piece: as its mix, or as most of its parts."""
     if not heard:
         return [], []

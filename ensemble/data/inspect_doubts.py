@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ensemble.data.inspect_facts import Doubt, DoubtKind, TakeFacts
-from ensemble.instruments import CATALOGUE
+from ensemble.types.instruments import CATALOGUE
 
 LATE_MS = 40.0
 SLOW_ATTACK_MS = 90.0

@@ -9,13 +9,13 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Literal
 
-from ensemble.data.takes import Skip, Split, Take
+from ensemble.data.takes import RecordedPart, Skip, Split
 
 DoubtKind = Literal["misaligned", "clipped", "tuning", "polyphonic", "unpitched", "mostly silent"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sounding:
+class SoundFacts:
     """What one sound file is like. Shares are 0..1; None where it was not measured or cannot be told.
 
     duration_s; sounding_s: of it above `inspect_sound.SOUNDING_DBFS`. peak_dbfs; loudness_lufs (ITU-R BS.1770-4).
@@ -42,8 +42,8 @@ class Sounding:
 class TakeFacts:
     """A take that can be used. late_to_mix_ms, late_to_others_ms: how late its notes begin; None if that is open."""
 
-    take: Take
-    sound: Sounding
+    take: RecordedPart
+    sound: SoundFacts
     late_to_mix_ms: float | None = None
     late_to_others_ms: float | None = None
 
@@ -70,7 +70,7 @@ class Inspection:
     dataset: str
     root: Path
     takes: tuple[TakeFacts, ...]
-    written: tuple[Take, ...]
+    written: tuple[RecordedPart, ...]
     skips: tuple[Skip, ...]
     doubts: tuple[Doubt, ...]
     max_seconds_per_take: float | None
@@ -126,7 +126,7 @@ def document(inspection: Inspection) -> dict[str, Any]:
     }
 
 
-def _all(inspection: Inspection) -> list[Take]:
+def _all(inspection: Inspection) -> list[RecordedPart]:
     return [*(facts.take for facts in inspection.takes), *inspection.written]
 
 

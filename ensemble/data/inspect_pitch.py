@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.clock import FRAME_RATE_HZ
-from ensemble.data.inspect_facts import Sounding
-from ensemble.listen import chroma, doubts
+from ensemble.data.inspect_facts import SoundFacts
+from ensemble.listen import chroma, diagnostics
 from ensemble.listen.loudness import loudness_db
 from ensemble.listen.onsets import onset_strength
 from ensemble.listen.pitch import ANALYSIS_RATE_HZ as ANALYSIS_RATE_HZ
 from ensemble.listen.pitch import track_pitch
-from ensemble.types import SILENCE_DB, FloatArray
+from ensemble.types.music import SILENCE_DB, FloatArray
 
 SOUNDING_DBFS = -60.0
 """A frame of 10 ms whose RMS lies below is silent."""
@@ -79,7 +79,7 @@ class Ear:
         """Onset strength, 0 where nothing sounds.  [frames]"""
         return np.concatenate(self._onsets) if self._onsets else np.zeros(0, dtype=np.float32)
 
-    def complete(self, sound: Sounding) -> Sounding:
+    def complete(self, sound: SoundFacts) -> SoundFacts:
         """The facts with those of pitch filled in, where enough of it was heard."""
         if self._num_heard < MIN_SOUNDING_FRAMES:
             return sound
@@ -130,7 +130,7 @@ class Ear:
             phrase, num_sounding = samples[at.start * HOP : at.stop * HOP], int(sounds[at].sum())
             if num_sounding < MIN_SOUNDING_FRAMES or loudness[at].max() <= SILENCE_DB:
                 continue
-            evidence = doubts.weigh(phrase, ANALYSIS_RATE_HZ, pitch.f0_hz[at], loudness[at], clarity=1.0)
+            evidence = diagnostics.weigh(phrase, ANALYSIS_RATE_HZ, pitch.f0_hz[at], loudness[at], clarity=1.0)
             self._num_judged += num_sounding
             self._num_polyphonic += num_sounding if evidence.is_polyphonic else 0
             tuning = (

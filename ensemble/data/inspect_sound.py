@@ -16,12 +16,12 @@ import soxr
 
 from ensemble.audio.files import LOSSLESS
 from ensemble.audio.riff import read_promise
-from ensemble.data.inspect_facts import Sounding
+from ensemble.data.inspect_facts import SoundFacts
 from ensemble.data.inspect_pitch import ANALYSIS_RATE_HZ, Ear
 from ensemble.errors import DataError
 from ensemble.mix.loudness import LoudnessMeter
 from ensemble.mix.true_peak import decibels
-from ensemble.types import SILENCE_DB, FloatArray
+from ensemble.types.music import SILENCE_DB, FloatArray
 
 BLOCK_SAMPLES = 65_536
 FULL_SCALE = 0.999
@@ -49,7 +49,7 @@ class Clipping:
         self._before = whole[:, -CLIPPED_SAMPLES:]
 
 
-def hear_file(path: Path, *, max_pitch_s: float | None) -> tuple[Sounding, FloatArray]:
+def hear_file(path: Path, *, max_pitch_s: float | None) -> tuple[SoundFacts, FloatArray]:
     """Measure a stem or a mix.
 
     Args:
@@ -79,7 +79,7 @@ def hear_file(path: Path, *, max_pitch_s: float | None) -> tuple[Sounding, Float
         raise DataError(str(path), "is empty" if is_empty else "cannot be decoded") from error
 
 
-def _hear(file: soundfile.SoundFile, path: Path, max_pitch_s: float | None) -> tuple[Sounding, FloatArray]:
+def _hear(file: soundfile.SoundFile, path: Path, max_pitch_s: float | None) -> tuple[SoundFacts, FloatArray]:
     sample_rate, num_channels = int(file.samplerate), int(file.channels)
     if not (LOWEST_RATE_HZ <= sample_rate <= HIGHEST_RATE_HZ and num_channels <= MAX_CHANNELS):
         raise DataError(str(path), f"declares {num_channels} channels at {sample_rate} Hz, which is no recording")
@@ -98,7 +98,7 @@ def _hear(file: soundfile.SoundFile, path: Path, max_pitch_s: float | None) -> t
     ear.hear(resampler.resample_chunk(np.zeros(0, dtype=np.float32), last=True))
     ear.finish()
     loudness_lufs = meter.lufs()
-    sound = Sounding(
+    sound = SoundFacts(
         duration_s=num_samples / sample_rate,
         sounding_s=ear.sounding_s,
         sample_rate=sample_rate,

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ensemble.data.listing import first_file, folders, is_file
 from ensemble.data.programs import instrument_of_words
-from ensemble.data.takes import Dataset, Skip, Split, Take
+from ensemble.data.takes import Dataset, RecordedPart, Skip, Split
 from ensemble.errors import DataError
 
 NAME = "lsx"
@@ -37,7 +37,7 @@ def read(root: Path) -> Dataset:
     Raises:
         DataError: no track has any of them.
     """
-    takes: list[Take] = []
+    takes: list[RecordedPart] = []
     skips: list[Skip] = []
     for track, split in _tracks(root):
         for stem in STEMS:
@@ -46,7 +46,7 @@ def read(root: Path) -> Dataset:
                 skips.append(Skip(path=audio, reason="is missing"))
                 continue
             takes.append(
-                Take(
+                RecordedPart(
                     dataset=NAME,
                     piece=f"{track.parent.name}/{track.name}",
                     part=stem,

@@ -20,7 +20,7 @@ import yaml
 
 from ensemble.data.listing import first_file, folders, is_file, is_folder, visible
 from ensemble.data.programs import DRUMS_PROGRAM, instrument_of_program, instrument_of_words
-from ensemble.data.takes import Dataset, Skip, Split, Take, split_of
+from ensemble.data.takes import Dataset, RecordedPart, Skip, Split, split_of
 from ensemble.errors import DataError
 
 try:
@@ -53,7 +53,7 @@ def read(root: Path) -> Dataset:
     Raises:
         DataError: no track has a stem that can be used.
     """
-    takes: list[Take] = []
+    takes: list[RecordedPart] = []
     skips: list[Skip] = []
     split_by_source: dict[str, tuple[Split, str]] = {}
     for track, split in _tracks(root):
@@ -130,9 +130,9 @@ def _parsed(text: str) -> Any:
     return yaml.load(text, Loader=_SafeLoader)
 
 
-def _stems(root: Path, track: Path, split: Split, stems: dict[Any, Any]) -> tuple[list[Take], list[Skip]]:
+def _stems(root: Path, track: Path, split: Split, stems: dict[Any, Any]) -> tuple[list[RecordedPart], list[Skip]]:
     """The stems of one track that have a file, and those that have none."""
-    takes: list[Take] = []
+    takes: list[RecordedPart] = []
     skips: list[Skip] = []
     is_ours = is_file(root / COMPOSER_FILE) or is_file(track / COMPOSER_FILE)
     mix = first_file(track / "mix.wav", track / "mix.flac")
@@ -147,7 +147,7 @@ def _stems(root: Path, track: Path, split: Split, stems: dict[Any, Any]) -> tupl
             skips.append(Skip(path=track / "stems" / name, reason=f"has no audio file ({label})"))
             continue
         takes.append(
-            Take(
+            RecordedPart(
                 dataset=NAME,
                 piece=track.name,
                 part=name,

@@ -15,7 +15,7 @@ _HELD_OUT: dict[int, Split] = {8: "valid", 9: "test"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Take:
+class RecordedPart:
     """One recorded (or written) part.
 
     dataset: the reader's name. piece, part: unique within the data set, together. label: what the data set calls the
@@ -53,7 +53,7 @@ class Dataset:
 
     name: str
     root: Path
-    takes: tuple[Take, ...]
+    takes: tuple[RecordedPart, ...]
     skips: tuple[Skip, ...]
 
 

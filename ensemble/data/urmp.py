@@ -16,7 +16,7 @@ import re
 from pathlib import Path
 
 from ensemble.data.listing import first_file, folders, visible
-from ensemble.data.takes import Dataset, Skip, Take, split_of
+from ensemble.data.takes import Dataset, RecordedPart, Skip, split_of
 from ensemble.errors import DataError
 
 NAME = "urmp"
@@ -40,7 +40,7 @@ def read(root: Path) -> Dataset:
     Raises:
         DataError: no piece has one.
     """
-    takes: list[Take] = []
+    takes: list[RecordedPart] = []
     skips: list[Skip] = []
     for piece in _pieces(root):
         stems = [path for path in visible(piece) if path.name.startswith("AuSep_")]
@@ -55,7 +55,7 @@ def read(root: Path) -> Dataset:
             index, code, number, tune = match.groups()
             beside = f"{index}_{code}_{number}_{tune}.txt"
             takes.append(
-                Take(
+                RecordedPart(
                     dataset=NAME,
                     piece=piece.name,
                     part=f"{index}_{code}",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.types import FloatArray, Frames
+from ensemble.types.music import FloatArray, Frames
 
 Array = NDArray[np.float64]
 FEWEST_BEATS = 2

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 
 from ensemble.clock import FRAME_RATE_HZ
-from ensemble.types import FloatArray
+from ensemble.types.music import FloatArray
 
 Array = NDArray[np.float64]
 SLOWEST_BPM, FASTEST_BPM = 50.0, 220.0

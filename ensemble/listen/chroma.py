@@ -8,7 +8,7 @@ from scipy.ndimage import uniform_filter1d
 
 from ensemble.audio.spectra import pitch_class_bands, power_spectra
 from ensemble.clock import FRAME_RATE_HZ
-from ensemble.types import FloatArray
+from ensemble.types.music import FloatArray
 
 Array = NDArray[np.float64]
 WINDOW_SAMPLES = 8192

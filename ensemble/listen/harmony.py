@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.chords import NO_CHORD, TONES, Chord, Key, Mode, Quality
-from ensemble.types import FloatArray
-from ensemble.viterbi import fixed_lag_viterbi
+from ensemble.audio.viterbi import fixed_lag_viterbi
+from ensemble.types.harmony import NO_CHORD, TONES, Chord, Key, Mode, Quality
+from ensemble.types.music import FloatArray
 
 Array = NDArray[np.float64]
 LOOK_AHEAD_BEATS = 8

@@ -6,7 +6,7 @@ import numpy as np
 
 from ensemble.audio.sound import Sound, gathered, mean_of_channels, resampled
 from ensemble.clock import FRAME_RATE_HZ
-from ensemble.listen import chroma, doubts
+from ensemble.listen import chroma, diagnostics
 from ensemble.listen.beats import MIN_CLARITY, track_beats
 from ensemble.listen.loudness import loudness_db
 from ensemble.listen.onsets import onset_strength
@@ -14,7 +14,7 @@ from ensemble.listen.pitch import ANALYSIS_RATE_HZ, track_pitch
 from ensemble.listen.swing import STRAIGHT, find_swing
 from ensemble.listen.understanding import INAUDIBLE_BELOW_PEAK_DB, understand
 from ensemble.threads import one_thread
-from ensemble.types import SILENCE_DB, AudioClip, Frames, Heard
+from ensemble.types.music import SILENCE_DB, AudioClip, Frames, Heard
 
 LISTENING_VERSION = 3
 """Counted up when the same recording is understood otherwise: what was kept of it is heard anew."""
@@ -41,7 +41,7 @@ class Listener:
         onset = onset_strength(samples, ANALYSIS_RATE_HZ, num_frames)
         pitch = track_pitch(samples, num_frames)
         beats = track_beats(onset, clip.duration_s)
-        evidence = doubts.weigh(samples, ANALYSIS_RATE_HZ, pitch.f0_hz, loudness, beats.clarity)
+        evidence = diagnostics.weigh(samples, ANALYSIS_RATE_HZ, pitch.f0_hz, loudness, beats.clarity)
         follows_pitch = not (evidence.is_polyphonic or evidence.is_noisy)
         if not evidence.is_noisy:
             loudness[evidence.is_hiss] = SILENCE_DB
@@ -69,7 +69,7 @@ class Listener:
             key=meant.key,
             chords=meant.chords,
             tuning_cents=tuning_cents,
-            warnings=doubts.warnings_of(evidence) + doubts.faintness(loudness),
+            warnings=diagnostics.warnings_of(evidence) + diagnostics.faintness(loudness),
             swing=find_swing(onset, beats.times_s) if beats.clarity >= MIN_CLARITY else STRAIGHT,
         )
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from ensemble.audio.spectra import a_weighting, bin_frequencies_hz, power_spectra
 from ensemble.clock import FRAME_RATE_HZ
-from ensemble.types import SILENCE_DB, FloatArray
+from ensemble.types.music import SILENCE_DB, FloatArray
 
 WINDOW_S = 0.064
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from ensemble.chords import NO_CHORD, Chord, Key, Mode, Quality
 from ensemble.errors import ConfigError
+from ensemble.types.harmony import NO_CHORD, Chord, Key, Mode, Quality
 
 _STEPS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 _NAME = re.compile(r"([A-G])([#b\N{MUSIC SHARP SIGN}\N{MUSIC FLAT SIGN}]{0,2})(.*)")

@@ -6,7 +6,7 @@ import numpy as np
 
 from ensemble.audio.spectra import band_rise_db, mel_bands, power_spectra
 from ensemble.clock import FRAME_RATE_HZ
-from ensemble.types import FloatArray
+from ensemble.types.music import FloatArray
 
 WINDOW_SAMPLES = 512
 NUM_BANDS = 48

@@ -9,16 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, field_validator, model_validator
 
-from ensemble.chords import Chord
 from ensemble.clock import FRAME_RATE_HZ
 from ensemble.config import Settings
 from ensemble.listen.beats import Beats, track_beats
-from ensemble.listen.doubts import PITCH_IS_NOT_ALL
+from ensemble.listen.diagnostics import PITCH_IS_NOT_ALL
 from ensemble.listen.names import parse_chord, parse_key
 from ensemble.listen.swing import find_swing
 from ensemble.listen.understanding import understand
 from ensemble.threads import one_thread
-from ensemble.types import Heard
+from ensemble.types.harmony import Chord
+from ensemble.types.music import Heard
 
 SLOWEST_BPM, FASTEST_BPM = 20.0, 400.0
 MAX_CHORDS = 20_000

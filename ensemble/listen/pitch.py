@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ensemble.audio.sound import resampled
 from ensemble.audio.spectra import bin_frequencies_hz, power_spectra
 from ensemble.clock import FRAME_RATE_HZ
-from ensemble.types import PIECE_SAMPLES, FloatArray
+from ensemble.types.music import PIECE_SAMPLES, FloatArray
 
 if TYPE_CHECKING:
     from ensemble.listen.tracker import PieceTracker

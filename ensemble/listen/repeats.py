@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.types import FloatArray
+from ensemble.types.music import FloatArray
 
 Array = NDArray[np.float64]
 SHORTEST_BEATS, LONGEST_BEATS = 8, 64

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.clock import FRAME_RATE_HZ
-from ensemble.types import FloatArray
+from ensemble.types.music import FloatArray
 
 STRAIGHT, HARDEST = 0.5, 0.72
 """Shares of a beat; two thirds is a triplet's swing. Beyond lie dotted rhythms, which nobody swings."""

@@ -14,7 +14,7 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # onnxruntime reads it as i
 from swift_f0 import FMAX, FMIN, FRAME_PERIOD, SwiftF0
 from swift_f0.core import HOP, LEFT_FRAMES, LOOKAHEAD_FRAMES, WINDOW_FRAMES
 
-from ensemble.types import FloatArray
+from ensemble.types.music import FloatArray
 
 Array = NDArray[np.float64]
 

@@ -8,13 +8,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.chords import TONES, Chord, Key
 from ensemble.clock import FRAME_RATE_HZ
 from ensemble.listen.bars import find_bars, first_bar
 from ensemble.listen.chroma import centre_pitch, note_chroma
 from ensemble.listen.harmony import LOOK_AHEAD_BEATS, find_chords, find_key
 from ensemble.listen.repeats import lend_rounds, loop_beats
-from ensemble.types import FloatArray, Frames
+from ensemble.types.harmony import TONES, Chord, Key
+from ensemble.types.music import FloatArray, Frames
 
 INAUDIBLE_BELOW_PEAK_DB = 60.0
 NEIGHBOUR_WEIGHT = 0.35

@@ -12,14 +12,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ensemble.conduct.arranger import Arranger
-from ensemble.conduct.arranger_features import REST, STRIKE, Kind, Line, line_of, timed
+from ensemble.conduct.arranger_features import REST, STRIKE, ArrangerLine, Kind, line_of, timed
 from ensemble.conduct.grid import Grid, grid_of
 from ensemble.conduct.parts import write_parts
 from ensemble.config import FollowerSettings
-from ensemble.instruments import CATALOGUE
 from ensemble.measure.bootstrap import interval
 from ensemble.measure.harmony_fit import (
-    Sounding,
+    TimedNote,
     chord_tone_ratio,
     clash_rate,
     range_violations,
@@ -28,8 +27,9 @@ from ensemble.measure.harmony_fit import (
     tones_of_notes,
 )
 from ensemble.threads import one_thread
-from ensemble.train.arranger_material import WrittenPart, WrittenPiece
-from ensemble.types import Part, Role
+from ensemble.train.arranger.material import WrittenPart, WrittenPiece
+from ensemble.types.instruments import CATALOGUE
+from ensemble.types.music import Part, Role
 
 MOST_FOLLOWERS = 32
 FIGURES = (
@@ -112,7 +112,7 @@ def _score(notes: Sequence[tuple[float, float, int]], true: WrittenPart, leading
     heard = leading.heard
     num_frames = heard.frames.num_frames
     ours, theirs = line_of(notes, grid, true.kind), line_of(true.notes, grid, true.kind)
-    sounding = [Sounding(start, stop, pitch) for start, stop, pitch in notes]
+    sounding = [TimedNote(start, stop, pitch) for start, stop, pitch in notes]
     tones = tones_of_notes(sounding, num_frames)
     figures = {
         "onset_f1": _onset_f1(ours, theirs),
@@ -126,22 +126,22 @@ def _score(notes: Sequence[tuple[float, float, int]], true: WrittenPart, leading
     return _Score(figures, range_violations(sounding, CATALOGUE[true.instrument].range_midi))
 
 
-def _onset_f1(ours: Line, theirs: Line) -> float:
+def _onset_f1(ours: ArrangerLine, theirs: ArrangerLine) -> float:
     mine, others = ours.actions == STRIKE, theirs.actions == STRIKE
     total = int(mine.sum() + others.sum())
     return 2 * int((mine & others).sum()) / total if total else float("nan")
 
 
-def _tone_match(ours: Line, theirs: Line) -> float:
+def _tone_match(ours: ArrangerLine, theirs: ArrangerLine) -> float:
     both = (ours.actions != REST) & (theirs.actions != REST)
     return float(((ours.pitches - theirs.pitches) % 12 == 0)[both].mean()) if both.any() else float("nan")
 
 
-def _density(line: Line) -> float:
+def _density(line: ArrangerLine) -> float:
     return float((line.actions == STRIKE).mean())
 
 
-def _note_length(line: Line) -> float:
+def _note_length(line: ArrangerLine) -> float:
     """Half beats from a stroke to its end, in the mean."""
     return float((line.actions != REST).sum() / max((line.actions == STRIKE).sum(), 1))
 

@@ -15,14 +15,14 @@ from ensemble.audio.sound import KeptSound, Sound, gathered, mean_of_channels, r
 from ensemble.clock import FRAME_RATE_HZ
 from ensemble.config import FollowerSettings
 from ensemble.errors import AudioError, DataError
-from ensemble.lead import take_up
 from ensemble.listen.listener import Listener, at_analysis_rate
 from ensemble.listen.overrides import with_overrides
 from ensemble.listen.pitch import ANALYSIS_RATE_HZ
-from ensemble.measure.harmony_fit import Sounding, tones_of_chords, tones_of_leader, tones_of_notes
+from ensemble.manifest import Manifest
+from ensemble.measure.harmony_fit import TimedNote, tones_of_chords, tones_of_leader, tones_of_notes
 from ensemble.measure.timing import onset_times
-from ensemble.plan import Manifest
-from ensemble.types import PIECE_SAMPLES, AudioClip, Heard, Role
+from ensemble.rendering.leader import take_up
+from ensemble.types.music import PIECE_SAMPLES, AudioClip, Heard, Role
 
 Array = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -46,12 +46,12 @@ class FollowPart:
     role: Role
     range_midi: tuple[int, int]
     onsets_s: Array
-    notes: tuple[Sounding, ...]
+    notes: tuple[TimedNote, ...]
     tones: Bools
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
+class RenderCase:
     """One leader, its band, and (where it comes from a multitrack recording) what the true others played, by role."""
 
     name: str
@@ -65,11 +65,11 @@ class Case:
 class TrueNotes:
     """What a multitrack recording knows: the leader's notes, and those of everybody else by the role that is theirs."""
 
-    leader: tuple[Sounding, ...] = ()
-    others: dict[Role, tuple[Sounding, ...]] = field(default_factory=dict)
+    leader: tuple[TimedNote, ...] = ()
+    others: dict[Role, tuple[TimedNote, ...]] = field(default_factory=dict)
 
 
-def case_of_render(folder: Path, true_notes: TrueNotes | None = None) -> Case:
+def case_of_render(folder: Path, true_notes: TrueNotes | None = None) -> RenderCase:
     """Read a render as it was delivered; the leader is listened to once more.
 
     Args:
@@ -88,9 +88,11 @@ def case_of_render(folder: Path, true_notes: TrueNotes | None = None) -> Case:
     return case_of(manifest.source, lead.clip, heard, band, true_notes or TrueNotes())
 
 
-def case_of(name: str, leader: KeptSound, heard: Heard, band: tuple[FollowPart, ...], true_notes: TrueNotes) -> Case:
+def case_of(
+    name: str, leader: KeptSound, heard: Heard, band: tuple[FollowPart, ...], true_notes: TrueNotes
+) -> RenderCase:
     """A leader, what was understood of it, and those who followed it."""
-    return Case(
+    return RenderCase(
         name=name,
         duration_s=leader.duration_s,
         leader=lead_part(leader, heard, true_notes.leader),
@@ -109,7 +111,7 @@ def band_of_take(take: Path, followers: Sequence[FollowerSettings]) -> tuple[Fol
     return tuple(_follow_part(take, follower) for follower in followers)
 
 
-def lead_part(clip: Sound, heard: Heard, notes: tuple[Sounding, ...] = ()) -> LeadPart:
+def lead_part(clip: Sound, heard: Heard, notes: tuple[TimedNote, ...] = ()) -> LeadPart:
     """The leader as it is measured; its notes are taken from the sound where they are not known."""
     frames = heard.frames
     tones = tones_of_notes(notes, frames.num_frames) if notes else tones_of_leader(frames, heard.tuning_cents)
@@ -155,7 +157,7 @@ def _onsets(clip: Sound) -> Array:
     return onset_times(mono.samples[0], mono.sample_rate)
 
 
-def read_notes(path: Path) -> tuple[Sounding, ...]:
+def read_notes(path: Path) -> tuple[TimedNote, ...]:
     """The notes of a MIDI file, all tracks together, drums left out, by their beginning.
 
     Raises:
@@ -169,14 +171,14 @@ def read_notes(path: Path) -> tuple[Sounding, ...]:
         raise DataError(str(path), "is no MIDI file") from error
     now_s = 0.0
     began: dict[tuple[int, int], float] = {}
-    notes: list[Sounding] = []
+    notes: list[TimedNote] = []
     for message in document:
         now_s += message.time
         if message.type not in ("note_on", "note_off") or message.channel == _DRUM_CHANNEL:
             continue
         voice = (message.channel, message.note)
         if voice in began:  # a second note_on ends the first as well
-            notes.append(Sounding(began.pop(voice), now_s, float(message.note)))
+            notes.append(TimedNote(began.pop(voice), now_s, float(message.note)))
         if message.type == "note_on" and message.velocity > 0:
             began[voice] = now_s
     return tuple(sorted(notes))

@@ -10,20 +10,20 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ensemble.conduct.conductor_features import anchor_db_of
 from ensemble.conduct.conductor_file import MEDIAN, ConductorWeights, load_conductor, seat_of
 from ensemble.conduct.dynamics import QUANTUM_CONDUCTOR_FRAMES
-from ensemble.conduct.features import anchor_db_of
 from ensemble.conduct.foretell import foretell
 from ensemble.data.takes import Split
 from ensemble.errors import DataError
-from ensemble.instruments import CATALOGUE
 from ensemble.measure.bootstrap import interval
-from ensemble.measure.conducting_rivals import Case, Rival, cases_of, fit_ceiling, fit_rivals
+from ensemble.measure.conducting_rivals import ConductingCase, Rival, cases_of, fit_ceiling, fit_rivals
 from ensemble.measure.conducting_strokes import stroke_scores
 from ensemble.measure.curves import rises_f1, slope_correlation
 from ensemble.threads import one_thread
-from ensemble.train.conductor_crops import Scene, scenes_of
-from ensemble.train.conductor_material import PlayedPiece, read_pieces, takes_in
+from ensemble.train.conductor.crops import LeaderScene, scenes_of
+from ensemble.train.conductor.material import PlayedPiece, read_pieces, takes_in
+from ensemble.types.instruments import CATALOGUE
 
 LOOK_AHEADS_MS = (0, 100, 250, 500)
 MAIN_MS = 100
@@ -135,15 +135,15 @@ def measure(
     }
 
 
-def _only_scenes(named: Sequence[tuple[str, Scene]]) -> list[Scene]:
+def _only_scenes(named: Sequence[tuple[str, LeaderScene]]) -> list[LeaderScene]:
     return [scene for _, scene in named]
 
 
-def _cases(scenes: Sequence[tuple[str, Scene]], look_ahead_ms: int) -> list[Case]:
+def _cases(scenes: Sequence[tuple[str, LeaderScene]], look_ahead_ms: int) -> list[ConductingCase]:
     return [case for name, scene in scenes for case in cases_of(name, scene, look_ahead_ms)]
 
 
-def foretold_of(conductor: ConductorWeights, scene: Scene, look_ahead_ms: int) -> list[Foretold]:
+def foretold_of(conductor: ConductorWeights, scene: LeaderScene, look_ahead_ms: int) -> list[Foretold]:
     """What a conductor says of every follower of a scene, at the balance of the music that it learned from."""
     card = conductor.card
     rows = cases_of("", scene, look_ahead_ms)[0].rows
@@ -163,7 +163,7 @@ def foretold_of(conductor: ConductorWeights, scene: Scene, look_ahead_ms: int) -
 
 
 def _compared(
-    test: Sequence[Case], foretold: Sequence[Foretold], rivals: Sequence[Rival], marginal_db: dict[str, float]
+    test: Sequence[ConductingCase], foretold: Sequence[Foretold], rivals: Sequence[Rival], marginal_db: dict[str, float]
 ) -> dict[str, Any]:
     """All contenders at one look-ahead."""
     answers: dict[str, list[Curve]] = {"conductor": [one.median_db for one in foretold]}
@@ -194,7 +194,7 @@ def _compared(
     }
 
 
-def _score(case: Case, answer_db: Curve) -> Scores:
+def _score(case: ConductingCase, answer_db: Curve) -> Scores:
     playing = case.part.is_playing
     if playing.sum() < 2:
         return Scores(np.nan, np.nan, np.nan, np.nan)
@@ -208,7 +208,7 @@ def _score(case: Case, answer_db: Curve) -> Scores:
     )
 
 
-def _by_piece(cases: Sequence[Case], values: Iterable[float]) -> Curve:
+def _by_piece(cases: Sequence[ConductingCase], values: Iterable[float]) -> Curve:
     """The mean of every piece's cases.  [pieces]"""
     found: dict[str, list[float]] = {}
     for case, value in zip(cases, values, strict=True):
@@ -222,7 +222,7 @@ def _mean(values: Curve) -> float | None:
 
 
 def _interval(
-    test: Sequence[Case], foretold: Sequence[Foretold], marginal_db: dict[str, float]
+    test: Sequence[ConductingCase], foretold: Sequence[Foretold], marginal_db: dict[str, float]
 ) -> tuple[float, float, float]:
     """Share of played frames inside the interval, its mean width, and the mean width of the instrument's own."""
     inside, width, marginal = [], [], []
@@ -236,7 +236,7 @@ def _interval(
     return tuple(float(np.concatenate(one).mean()) for one in (inside, width, marginal))  # type: ignore[return-value]
 
 
-def _marginal_width_db(train: Sequence[Case]) -> dict[str, float]:
+def _marginal_width_db(train: Sequence[ConductingCase]) -> dict[str, float]:
     """From the 10 % to the 90 % line of all that an instrument played in training."""
     played: dict[str, list[Curve]] = {}
     for case in train:

@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.clock import FRAME_RATE_HZ, FRAMES_PER_CONDUCTOR_FRAME
+from ensemble.conduct.conductor_features import FAINTEST_DB, HEARD_ROWS, PLACED_ROWS, conductor_features, frames_of_ms
 from ensemble.conduct.dynamics import follow
-from ensemble.conduct.features import FAINTEST_DB, HEARD_ROWS, PLACED_ROWS, conductor_features, frames_of_ms
 from ensemble.data.compose.labels import read_labels
 from ensemble.data.compose.stems import LEVEL_DB
-from ensemble.train.conductor_crops import Scene
-from ensemble.train.conductor_material import PlayedPart, at_conductor_rate
-from ensemble.types import SILENCE_DB, FloatArray
+from ensemble.train.conductor.crops import LeaderScene
+from ensemble.train.conductor.material import PlayedPart, at_conductor_rate
+from ensemble.types.music import SILENCE_DB, FloatArray
 
 Curve = NDArray[np.float64]
 LAGS = (0, 1, 2, 4, 8, 16, 32, 64)
@@ -27,7 +27,7 @@ _KNOWN_RANGE_DB = (FAINTEST_DB, 0.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
+class ConductingCase:
     """One leader and one follower of one piece.
 
     rows [rows, frames] and gain_db [frames] (the leader's gain) are as heard at one look-ahead; known_db [frames] is
@@ -50,10 +50,10 @@ class Rival(NamedTuple):
     """A rule that was fitted on training pieces: a case -> its loudness in every conductor frame."""
 
     name: str
-    answer: Callable[[Case], Curve]
+    answer: Callable[[ConductingCase], Curve]
 
 
-def cases_of(piece: str, scene: Scene, look_ahead_ms: int) -> list[Case]:
+def cases_of(piece: str, scene: LeaderScene, look_ahead_ms: int) -> list[ConductingCase]:
     """Every follower of a scene."""
     heard = scene.leader.heard
     assert heard is not None  # noqa: S101  scenes are of leaders: narrows the type
@@ -62,7 +62,7 @@ def cases_of(piece: str, scene: Scene, look_ahead_ms: int) -> list[Case]:
     rows = conductor_features(heard, num * FRAMES_PER_CONDUCTOR_FRAME, frames)[:, :num]
     gain_db = _gain(heard.frames.loudness_db, frames, num)
     return [
-        Case(piece=piece, part=part, rows=rows, gain_db=gain_db, known_db=known_level_db(part, frames, num))
+        ConductingCase(piece=piece, part=part, rows=rows, gain_db=gain_db, known_db=known_level_db(part, frames, num))
         for part in scene.followers
     ]
 
@@ -103,7 +103,7 @@ def known_level_db(part: PlayedPart, ahead_frames: int, num_frames: int) -> Curv
     return np.asarray(level_db - usual_db + LEVEL_DB)
 
 
-def fit_rivals(train: Sequence[Case], valid: Sequence[Case]) -> tuple[Rival, ...]:
+def fit_rivals(train: Sequence[ConductingCase], valid: Sequence[ConductingCase]) -> tuple[Rival, ...]:
     """The four baselines, learned from training cases; the ridge's penalty is chosen on validation cases."""
     means = {name: float(found.mean()) for name, found in _by_instrument(train, lambda case: case.played_db).items()}
     overall = float(np.mean(list(means.values())))
@@ -112,7 +112,7 @@ def fit_rivals(train: Sequence[Case], valid: Sequence[Case]) -> tuple[Rival, ...
     usual_db = float(np.mean(list(apart_db.values())))
     bars = _bar_means(train, means)
 
-    def at_bar(case: Case) -> Curve:
+    def at_bar(case: ConductingCase) -> Curve:
         table = bars.get(case.part.instrument)
         return table[_bar_step(case)] if table is not None else np.full(case.rows.shape[1], overall)
 
@@ -124,7 +124,7 @@ def fit_rivals(train: Sequence[Case], valid: Sequence[Case]) -> tuple[Rival, ...
     )
 
 
-def fit_ceiling(train: Sequence[Case]) -> Rival | None:
+def fit_ceiling(train: Sequence[ConductingCase]) -> Rival | None:
     """The mean of a part's loudness given what the generator knows: per instrument a parabola over the known level."""
     known = [case for case in train if case.known_db is not None]
     if not known:
@@ -136,7 +136,7 @@ def fit_ceiling(train: Sequence[Case]) -> Rival | None:
         for name, level in levels.items()
     }
 
-    def answer(case: Case) -> Curve:
+    def answer(case: ConductingCase) -> Curve:
         shape = shapes.get(case.part.instrument)
         level_db = np.clip(_known(case), *_KNOWN_RANGE_DB)
         return np.asarray(shape(level_db) if shape is not None else level_db)
@@ -144,12 +144,12 @@ def fit_ceiling(train: Sequence[Case]) -> Rival | None:
     return Rival("ceiling", answer)
 
 
-def _known(case: Case) -> Curve:
+def _known(case: ConductingCase) -> Curve:
     assert case.known_db is not None  # noqa: S101  asked of our own cases only: narrows the type
     return case.known_db
 
 
-def _by_instrument(cases: Sequence[Case], value: Callable[[Case], Curve]) -> dict[str, Curve]:
+def _by_instrument(cases: Sequence[ConductingCase], value: Callable[[ConductingCase], Curve]) -> dict[str, Curve]:
     found: dict[str, list[Curve]] = {}
     for case in cases:
         if case.part.is_playing.any():
@@ -157,7 +157,7 @@ def _by_instrument(cases: Sequence[Case], value: Callable[[Case], Curve]) -> dic
     return {name: np.concatenate(values) for name, values in sorted(found.items())}
 
 
-def _bar_step(case: Case) -> NDArray[np.int64]:
+def _bar_step(case: ConductingCase) -> NDArray[np.int64]:
     """Where in the bar each frame lies, in sixteenths of it, from the rows that the network reads.  [frames]"""
     first = len(HEARD_ROWS)
     cosine = case.rows[first + PLACED_ROWS.index("bar_cosine")]
@@ -166,7 +166,7 @@ def _bar_step(case: Case) -> NDArray[np.int64]:
     return np.asarray(step.astype(np.int64) % BAR_STEPS)
 
 
-def _bar_means(train: Sequence[Case], means: dict[str, float]) -> dict[str, Curve]:
+def _bar_means(train: Sequence[ConductingCase], means: dict[str, float]) -> dict[str, Curve]:
     steps = _by_instrument(train, lambda case: _bar_step(case)[case.part.is_playing].astype(np.float64))
     played = _by_instrument(train, lambda case: case.played_db)
     tables = {}
@@ -186,7 +186,7 @@ def _lagged(rows: FloatArray) -> Curve:
     return np.concatenate([spread, np.ones((num, 1))], axis=1)
 
 
-def _ridge(train: Sequence[Case], valid: Sequence[Case]) -> Callable[[Case], Curve]:
+def _ridge(train: Sequence[ConductingCase], valid: Sequence[ConductingCase]) -> Callable[[ConductingCase], Curve]:
     """One linear regression per instrument on the network's own features at several lags."""
     moments: dict[str, tuple[Curve, Curve]] = {}
     for case in train:
@@ -212,6 +212,6 @@ def _ridge(train: Sequence[Case], valid: Sequence[Case]) -> Callable[[Case], Cur
     return lambda case: _linear(chosen, case)
 
 
-def _linear(weights: dict[str, Curve], case: Case) -> Curve:
+def _linear(weights: dict[str, Curve], case: ConductingCase) -> Curve:
     weight = weights.get(case.part.instrument, sum(weights.values()) / len(weights))
     return np.asarray(_lagged(case.rows) @ weight)

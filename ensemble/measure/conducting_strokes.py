@@ -11,17 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.clock import CONDUCTOR_RATE_HZ, FRAMES_PER_CONDUCTOR_FRAME
+from ensemble.conduct.conductor_features import conductor_features, conductor_frame_of, frames_of_ms, sixteenths_s
 from ensemble.conduct.conductor_file import ConductorWeights
 from ensemble.conduct.drums import write_drums
 from ensemble.conduct.dynamics import ForetoldStrokes
-from ensemble.conduct.features import conductor_features, conductor_frame_of, frames_of_ms, sixteenths_s
 from ensemble.conduct.foretell import foretell_strokes
 from ensemble.conduct.grid import grid_of
 from ensemble.conduct.grooves import CYMBALS
 from ensemble.conduct.leader import listen_to
 from ensemble.measure.bootstrap import interval
-from ensemble.train.conductor_crops import Scene
-from ensemble.types import DRUM_CLASSES, Heard
+from ensemble.train.conductor.crops import LeaderScene
+from ensemble.types.music import DRUM_CLASSES, Heard
 
 Table = NDArray[np.float64]
 LIKELY = 0.5
@@ -31,7 +31,10 @@ _RAREST = 1e-3
 
 
 def stroke_scores(
-    conductor: ConductorWeights, train: Sequence[Scene], test: Sequence[tuple[str, Scene]], look_ahead_ms: int
+    conductor: ConductorWeights,
+    train: Sequence[LeaderScene],
+    test: Sequence[tuple[str, LeaderScene]],
+    look_ahead_ms: int,
 ) -> dict[str, Any] | None:
     """Score the strokes of every drummer who follows a leader with beats.
 
@@ -100,7 +103,7 @@ def _kept_time(strokes: Table) -> Table:
     return np.stack([strokes[:, DRUM_CLASSES.index("kick")], strokes[:, DRUM_CLASSES.index("snare")], cymbal], axis=1)
 
 
-def _struck(scene: Scene) -> Table:
+def _struck(scene: LeaderScene) -> Table:
     """1 where a drum is struck.  [grid, classes]; none without a drummer or beats"""
     grid = next(iter(scene.grids.values()), None)
     if grid is None or scene.leader.heard is None:

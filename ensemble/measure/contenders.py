@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ensemble.instruments import instrument
 from ensemble.measure import fidelity
 from ensemble.measure.fidelity import Distances, Tracker
-from ensemble.play.checkpoint import VoiceWeights, load_voice
-from ensemble.play.controls import Voice
-from ensemble.play.gru import NeuralVoice
+from ensemble.play.controls import ControlModel
 from ensemble.play.naive import NaiveVoice
 from ensemble.play.noise import filtered_noise, noise_key
 from ensemble.play.oscillator import harmonic_bank
 from ensemble.play.pitched import KernelSynthesizer, PitchedPlayer
 from ensemble.play.seeded import seeded_voice
-from ensemble.train.analysis import analyse
-from ensemble.train.recordings import Recording
-from ensemble.types import SILENCE_DB, Cue, FloatArray
+from ensemble.play.voice_file import VoiceWeights, load_voice
+from ensemble.play.voice_kernel import NeuralVoice
+from ensemble.train.player.analysis import analyse
+from ensemble.train.recordings import TrainingRecording
+from ensemble.types.instruments import instrument
+from ensemble.types.music import SILENCE_DB, Cue, FloatArray
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -32,7 +32,7 @@ REST_S = 1.0
 Sounds = dict[str, FloatArray]
 
 
-def with_rest(truth: Recording) -> Recording:
+def with_rest(truth: TrainingRecording) -> TrainingRecording:
     """A recording and a rest after it, so that every piece has a silence."""
     num_frames = round(REST_S * 100)
     hop = len(truth.samples) // truth.num_frames
@@ -45,7 +45,7 @@ def with_rest(truth: Recording) -> Recording:
     )
 
 
-def play(voice: Voice, f0_hz: FloatArray, loudness_db: FloatArray, sample_rate: int) -> FloatArray:
+def play(voice: ControlModel, f0_hz: FloatArray, loudness_db: FloatArray, sample_rate: int) -> FloatArray:
     """Play curves as a band's player would.  [frames] -> [frames * hop]"""
     player = PitchedPlayer(voice, KernelSynthesizer(), sample_rate, seed=0, part="evaluated")
     cue = Cue(
@@ -60,7 +60,7 @@ def play(voice: Voice, f0_hz: FloatArray, loudness_db: FloatArray, sample_rate: 
     return samples
 
 
-def resynthesised(truth: Recording) -> FloatArray:
+def resynthesised(truth: TrainingRecording) -> FloatArray:
     """The recording taken apart into harmonics and noise and put together again: as near as this synthesizer comes."""
     analysis = analyse(truth)
     amplitudes = analysis.harmonics.astype(np.float32)
@@ -71,7 +71,7 @@ def resynthesised(truth: Recording) -> FloatArray:
     return sound + filtered_noise(magnitudes, noise_key(0, "evaluated"), 0, truth.sample_rate)
 
 
-def contenders(voice: VoiceWeights, truth: Recording) -> Sounds:
+def contenders(voice: VoiceWeights, truth: TrainingRecording) -> Sounds:
     """The voice, naive, untrained, silence, and the truth re-analysed, on one piece."""
     spec = instrument(voice.card.instrument)
     on = partial(play, f0_hz=truth.f0_hz, loudness_db=truth.loudness_db, sample_rate=truth.sample_rate)
@@ -86,11 +86,11 @@ def contenders(voice: VoiceWeights, truth: Recording) -> Sounds:
 
 def evaluate(
     path: Path,
-    pieces: Sequence[Recording],
+    pieces: Sequence[TrainingRecording],
     tracker: Tracker,
     *,
     tracked_s: float = 30.0,
-    on_sounds: Callable[[Recording, Sounds], None] | None = None,
+    on_sounds: Callable[[TrainingRecording, Sounds], None] | None = None,
 ) -> dict[str, Any]:
     """Measure one voice on held-out pieces.
 
@@ -145,7 +145,7 @@ def evaluate(
     }
 
 
-def _figures(sounds: Sounds, truth: Recording, tracker: Tracker, tracked_s: float) -> dict[str, float]:
+def _figures(sounds: Sounds, truth: TrainingRecording, tracker: Tracker, tracked_s: float) -> dict[str, float]:
     rate, heard = truth.sample_rate, sounds["voice"]
     outliers = {name: sounds[name] for name in ("voice", "naive")} | {"truth": truth.samples}
     rates = {name: fidelity.outlier_rate(sound, truth, tracker, tracked_s) for name, sound in outliers.items()}

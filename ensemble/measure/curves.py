@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.types import FloatArray
+from ensemble.types.music import FloatArray
 
 Curve = NDArray[np.float64]
 STEP_FRAMES = 12

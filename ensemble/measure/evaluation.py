@@ -13,11 +13,11 @@ from ensemble.data.takes import Split
 from ensemble.errors import DataError, OutputError
 from ensemble.measure.contenders import Sounds, evaluate
 from ensemble.measure.fidelity import crepe_tracker, swift_tracker
-from ensemble.play.checkpoint import load_voice
+from ensemble.play.voice_file import load_voice
 from ensemble.threads import one_thread
-from ensemble.train.material import takes_of
-from ensemble.train.recordings import Recording, read_recordings
-from ensemble.types import FloatArray
+from ensemble.train.player.material import takes_of
+from ensemble.train.recordings import TrainingRecording, read_recordings
+from ensemble.types.music import FloatArray
 
 PICTURE_S = 6.0
 _FLOOR_DB = -90.0
@@ -50,7 +50,7 @@ def evaluate_voice(
     has_crepe = importlib.util.find_spec("torchcrepe") is not None
     shown: list[Path] = []
 
-    def draw(truth: Recording, sounds: Sounds) -> None:
+    def draw(truth: TrainingRecording, sounds: Sounds) -> None:
         if pictures is not None and not shown:
             shown.append(pictures / f"{card.instrument}.png")
             draw_spectrograms(shown[0], truth, sounds)
@@ -61,7 +61,7 @@ def evaluate_voice(
     return {name: None if isinstance(one, float) and not math.isfinite(one) else one for name, one in figures.items()}
 
 
-def draw_spectrograms(path: Path, truth: Recording, sounds: Sounds) -> None:
+def draw_spectrograms(path: Path, truth: TrainingRecording, sounds: Sounds) -> None:
     """The truth and everybody else's version of its first seconds, one above the other.
 
     Raises:

@@ -18,14 +18,14 @@ import soxr
 import torch
 from numpy.typing import NDArray
 
+from ensemble.audio.clicks import click_ratio
 from ensemble.audio.spectra import bin_frequencies_hz, power_spectra
 from ensemble.clock import FRAME_RATE_HZ, QUANTUM_FRAMES, hop_samples
 from ensemble.listen.loudness import loudness_db
-from ensemble.measure.clicks import click_ratio
-from ensemble.train.analysis import analyse, harmonic_to_noise_db
-from ensemble.train.losses import log_mel_distance, multi_scale_distance
-from ensemble.train.recordings import Recording
-from ensemble.types import FloatArray
+from ensemble.train.player.analysis import analyse, harmonic_to_noise_db
+from ensemble.train.player.losses import log_mel_distance, multi_scale_distance
+from ensemble.train.recordings import TrainingRecording
+from ensemble.types.music import FloatArray
 
 SOUNDING_DB = -60.0
 STRETCH_S = 5.0
@@ -54,7 +54,7 @@ class Distances:
     loudness_error_db: Array
 
 
-def distances(sound: FloatArray, truth: Recording) -> Distances:
+def distances(sound: FloatArray, truth: TrainingRecording) -> Distances:
     """Compare a sound with a recording, stretch by stretch; stretches in which nothing sounds are passed over."""
     rate = truth.sample_rate
     stretch, hop = round(STRETCH_S * rate), hop_samples(rate)
@@ -73,9 +73,9 @@ def distances(sound: FloatArray, truth: Recording) -> Distances:
     return Distances(mss=np.array(mss), log_mel=np.array(log_mel), loudness_error_db=np.array(errors))
 
 
-def median_hnr_db(sound: FloatArray, truth: Recording) -> float:
+def median_hnr_db(sound: FloatArray, truth: TrainingRecording) -> float:
     """Harmonics over noise at the true pitch, the median of the frames where one sounds."""
-    heard = Recording(
+    heard = TrainingRecording(
         name=truth.name, samples=sound, sample_rate=truth.sample_rate, f0_hz=truth.f0_hz, loudness_db=truth.loudness_db,
         is_voiced=truth.is_voiced, licence=truth.licence,
     )  # fmt: skip
@@ -83,7 +83,7 @@ def median_hnr_db(sound: FloatArray, truth: Recording) -> float:
     return float(np.median(ratios)) if len(ratios) else float("nan")
 
 
-def brightness_slope(sound: FloatArray, truth: Recording) -> float:
+def brightness_slope(sound: FloatArray, truth: TrainingRecording) -> float:
     """Octaves of spectral centroid per dB of loudness, at equal pitch: a regression on loudness and pitch."""
     rate, window = truth.sample_rate, 2048
     frequency_hz = bin_frequencies_hz(window, rate).astype(np.float32)
@@ -129,7 +129,7 @@ def worst_click(sound: FloatArray, sample_rate: int) -> float:
         return click_ratio(opened, range(quantum, len(sound), quantum)) or 0.0
 
 
-def steady_frames(truth: Recording) -> NDArray[np.bool_]:
+def steady_frames(truth: TrainingRecording) -> NDArray[np.bool_]:
     """Voiced frames that sound, away from rests and leaps.  [frames]"""
     f0_hz = np.where(truth.is_voiced & (truth.loudness_db > SOUNDING_DB + 10.0), truth.f0_hz, 0.0)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -140,7 +140,7 @@ def steady_frames(truth: Recording) -> NDArray[np.bool_]:
     return steady
 
 
-def outlier_rate(sound: FloatArray, truth: Recording, tracker: Tracker, max_seconds: float) -> float:
+def outlier_rate(sound: FloatArray, truth: TrainingRecording, tracker: Tracker, max_seconds: float) -> float:
     """Share of steady voiced frames whose pitch, tracked again, is not heard or off by more than 50 cents."""
     num_frames = min(truth.num_frames, round(max_seconds * FRAME_RATE_HZ))
     samples = sound[: num_frames * hop_samples(truth.sample_rate)]

@@ -14,7 +14,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from ensemble.measure.cases import Case, FollowPart, LeadPart
+from ensemble.measure.cases import FollowPart, LeadPart, RenderCase
 from ensemble.measure.harmony_fit import (
     chord_tone_ratio,
     clash_rate,
@@ -47,7 +47,7 @@ class Following:
     range_violations: int
 
 
-def following(leader: LeadPart, stem: FollowPart, case: Case | None = None) -> Following:
+def following(leader: LeadPart, stem: FollowPart, case: RenderCase | None = None) -> Following:
     """Measure one stem; drums have no harmony. `case` gives what the true players play."""
     timing = together(leader.onsets_s, stem.onsets_s)
     true_tones = _true_tones(case, stem) if case else None
@@ -63,7 +63,7 @@ def following(leader: LeadPart, stem: FollowPart, case: Case | None = None) -> F
     )
 
 
-def _true_tones(case: Case, stem: FollowPart) -> np.ndarray | None:
+def _true_tones(case: RenderCase, stem: FollowPart) -> np.ndarray | None:
     """What the recording's own player of a role sounds; the inner parts stand for everyone above the bass."""
     if stem.role == "drums":
         return None
@@ -89,7 +89,7 @@ FIGURES: dict[str, Figure] = {
 """What the validity test puts to the proof; smaller is better."""
 
 
-def matched_against_shuffled(cases: Sequence[Case]) -> dict[str, float | None]:
+def matched_against_shuffled(cases: Sequence[RenderCase]) -> dict[str, float | None]:
     """The AUC of every figure over several leaders that the same band followed; None with fewer than three.
 
     A band's value is the mean over its stems. Source: the AUC is Mann and Whitney's U over the number of pairs.
@@ -121,7 +121,7 @@ def shown(auc: dict[str, float | None]) -> tuple[str, ...]:
     return tuple(name for name, value in auc.items() if value is not None and value >= MIN_AUC)
 
 
-def as_document(cases: Sequence[Case]) -> dict[str, object]:
+def as_document(cases: Sequence[RenderCase]) -> dict[str, object]:
     """Every figure of every case, their summary per stem (medians over the leaders), and the AUC of each figure."""
     auc = matched_against_shuffled(cases)
     each = {case.name: {stem.name: asdict(following(case.leader, stem, case)) for stem in case.band} for case in cases}

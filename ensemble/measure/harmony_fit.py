@@ -13,9 +13,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.chords import TONES
 from ensemble.clock import FRAME_RATE_HZ
-from ensemble.types import Frames, Heard
+from ensemble.types.harmony import TONES
+from ensemble.types.music import Frames, Heard
 
 Bools = NDArray[np.bool_]
 CLEAR_CONFIDENCE = 0.5
@@ -26,7 +26,7 @@ SHORTEST_CLASH_FRAMES = 10
 """A tenth of a second: shorter is a passing touch, not counted as an event."""
 
 
-class Sounding(NamedTuple):
+class TimedNote(NamedTuple):
     """A note as it sounds: seconds, and its pitch in MIDI."""
 
     start_s: float
@@ -34,7 +34,7 @@ class Sounding(NamedTuple):
     pitch_midi: float
 
 
-def tones_of_notes(notes: Sequence[Sounding], num_frames: int) -> Bools:
+def tones_of_notes(notes: Sequence[TimedNote], num_frames: int) -> Bools:
     """Pitch classes that sound in each frame.  [12, frames]"""
     tones = np.zeros((12, num_frames), np.bool_)
     for note in notes:
@@ -93,12 +93,12 @@ def chord_tone_ratio(chords: Bools, follower: Bools) -> float | None:
     return int((sounding & chords[:, :frames]).sum()) / total if total else None
 
 
-def range_violations(notes: Sequence[Sounding], range_midi: tuple[int, int]) -> int:
+def range_violations(notes: Sequence[TimedNote], range_midi: tuple[int, int]) -> int:
     """Notes outside an instrument's range."""
     return sum(not range_midi[0] <= round(note.pitch_midi) <= range_midi[1] for note in notes)
 
 
-def voice_crossings(lower: Sequence[Sounding], upper: Sequence[Sounding]) -> int:
+def voice_crossings(lower: Sequence[TimedNote], upper: Sequence[TimedNote]) -> int:
     """Notes of the upper part that begin below (or on) what the lower part is holding, or the other way round."""
     crossings = 0
     for one, other, is_upper in ((upper, lower, True), (lower, upper, False)):

@@ -18,18 +18,18 @@ import soundfile
 import torch
 from numpy.typing import NDArray
 
+from ensemble.audio.clicks import click_ratio
 from ensemble.clock import FRAME_RATE_HZ, seams
-from ensemble.measure.clicks import click_ratio
 from ensemble.play.fitted_kit import FittedKit
 from ensemble.play.kit_file import load_kit, save_kit
 from ensemble.play.noise import noise_key
-from ensemble.play.percussion import PercussionPlayer, Strokes
+from ensemble.play.percussion import DrumKit, PercussionPlayer
 from ensemble.play.strokes import MADE_AT_HZ, NUM_VARIANTS, VELOCITY_STEPS
 from ensemble.play.strokes import stroke as formula_stroke
 from ensemble.threads import one_thread
-from ensemble.train.kit_hits import ENERGY_S, FITTED, HELD_OUT, RecordedHit, read_hits
-from ensemble.train.losses import multi_scale_distance
-from ensemble.types import DRUM_CLASSES, Cue, DrumClass, FloatArray, Hit
+from ensemble.train.kit.hits import ENERGY_S, FITTED, HELD_OUT, RecordedHit, read_hits
+from ensemble.train.player.losses import multi_scale_distance
+from ensemble.types.music import DRUM_CLASSES, Cue, DrumClass, FloatArray, Hit
 
 ENVELOPE_S = 0.005
 HEARD_SHARE = 0.05
@@ -84,11 +84,11 @@ def keep_figures(path: Path, figures: dict[str, Any]) -> None:
     save_kit(path, type(kit)(card=card, tensors=kit.tensors))
 
 
-def _compared(kit: Strokes, hit: RecordedHit) -> dict[str, Any]:
+def _compared(kit: DrumKit, hit: RecordedHit) -> dict[str, Any]:
     truth = hit.samples / np.abs(hit.samples).max()
     step = round(hit.velocity * VELOCITY_STEPS)
 
-    def distance_of(strokes: Strokes) -> float:
+    def distance_of(strokes: DrumKit) -> float:
         variants = (strokes(hit.drum, step, variant, MADE_AT_HZ) for variant in range(NUM_VARIANTS))
         return float(np.mean([distance(_matched(one, truth), truth) for one in variants]))
 
@@ -128,7 +128,7 @@ def enveloped_noise(truth: Array) -> Array:
     return noise
 
 
-def cleanliness(kit: Strokes, sample_rate: int = MADE_AT_HZ) -> dict[str, float]:
+def cleanliness(kit: DrumKit, sample_rate: int = MADE_AT_HZ) -> dict[str, float]:
     """What a drummer must not do, on any kit.
 
     Returns:
@@ -150,7 +150,7 @@ def cleanliness(kit: Strokes, sample_rate: int = MADE_AT_HZ) -> dict[str, float]
     }
 
 
-def _onset_errors_ms(kit: Strokes, sample_rate: int) -> list[float]:
+def _onset_errors_ms(kit: DrumKit, sample_rate: int) -> list[float]:
     """Of every drum at four velocities, alone."""
     errors = []
     for number, (drum, velocity) in enumerate((drum, v) for drum in DRUM_CLASSES for v in (0.25, 0.5, 0.75, 1.0)):
@@ -163,7 +163,7 @@ def _onset_errors_ms(kit: Strokes, sample_rate: int) -> list[float]:
     return errors
 
 
-def _worst_join(kit: Strokes, sample_rate: int) -> float:
+def _worst_join(kit: DrumKit, sample_rate: int) -> float:
     """Of a loud bar on all drums, its strokes half a quantum away from the joins."""
     drums: tuple[DrumClass, ...] = ("kick", "closed_hat", "snare", "open_hat", "tom", "ride", "crash")
     bar = tuple(Hit(time_s=0.1 + 0.2 * i, drum=drums[i % 7], velocity=0.9, index=i) for i in range(21))
@@ -175,7 +175,7 @@ def _worst_join(kit: Strokes, sample_rate: int) -> float:
         return click_ratio(opened, seams(num_frames, sample_rate)) or 0.0
 
 
-def _played(kit: Strokes, hits: tuple[Hit, ...], num_frames: int, sample_rate: int) -> FloatArray:
+def _played(kit: DrumKit, hits: tuple[Hit, ...], num_frames: int, sample_rate: int) -> FloatArray:
     player = PercussionPlayer(kit, sample_rate, 0, "drums")
     none = np.zeros((0, num_frames), np.float32)
     loudness = np.full(num_frames, FULL_LEVEL_DB, np.float32)

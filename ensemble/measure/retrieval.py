@@ -19,11 +19,11 @@ import numpy as np
 
 from ensemble.measure.bootstrap import interval
 from ensemble.measure.ranking import recall_at, reciprocal_ranks
-from ensemble.measure.retrieval_questions import Question, questions_of
+from ensemble.measure.retrieval_questions import RetrievalQuestion, questions_of
 from ensemble.measure.retrieval_seams import measure_seams
 from ensemble.measure.retrieval_songs import make_songs, other_soundfont
 from ensemble.measure.retrieval_store import SecondTakes
-from ensemble.retrieve.search import Search
+from ensemble.retrieve.search.search import Search
 from ensemble.retrieve.settings import RetrieveSettings
 from ensemble.threads import one_thread
 
@@ -62,7 +62,7 @@ def evaluate_retrieval(
     tell = on_progress or (lambda _what, _done, _total: None)
     chosen, other = settings or RetrieveSettings(), other_soundfont(soundfont)
     with tempfile.TemporaryDirectory(prefix="ensemble-") as folder, one_thread():
-        takes, questions = SecondTakes(Path(folder)), list[Question]()
+        takes, questions = SecondTakes(Path(folder)), list[RetrievalQuestion]()
         for song in make_songs(num_songs, seed, other):
             takes.add(song)
             questions += questions_of(song, takes)
@@ -81,7 +81,9 @@ def evaluate_retrieval(
     }  # fmt: skip
 
 
-def _ranks(question: Question, takes: SecondTakes, settings: RetrieveSettings, number: int) -> dict[str, int | None]:
+def _ranks(
+    question: RetrievalQuestion, takes: SecondTakes, settings: RetrieveSettings, number: int
+) -> dict[str, int | None]:
     """Where each scorer has the answer."""
     shuffled = np.random.Generator(np.random.Philox(number)).random(takes.store.count()).astype(np.float32)
     orders = {

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from ensemble.listen.listener import Listener, at_analysis_rate
 from ensemble.measure.retrieval_songs import Song, leaders_of
 from ensemble.measure.retrieval_store import SecondTakes, mean_chroma
-from ensemble.retrieve.context import Context, context_of_leader
-from ensemble.retrieve.leave import leave_leader
-from ensemble.types import AudioClip, FloatArray, Heard
+from ensemble.retrieve.join.exit_point import find_exit
+from ensemble.retrieve.search.context import JoinContext, context_of_leader
+from ensemble.types.music import AudioClip, FloatArray, Heard
 
 LEADERS_PER_SONG = 3
 TAIL_S = 8.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
+class RetrievalQuestion:
     """A leader and what follows it.
 
     clip: as recorded; heard_clip: as listened to. tail_chroma [12]: mean of its last seconds. answer: the chunk that
@@ -27,21 +27,21 @@ class Question:
     clip: AudioClip
     heard_clip: AudioClip
     heard: Heard
-    context: Context
+    context: JoinContext
     tail_chroma: FloatArray
     answer: tuple[str, int] | None
 
 
-def questions_of(song: Song, takes: SecondTakes) -> list[Question]:
+def questions_of(song: Song, takes: SecondTakes) -> list[RetrievalQuestion]:
     """A song's questions: it is left where the retriever would leave it."""
     questions = []
     for start_s, clip in leaders_of(song, LEADERS_PER_SONG):
         heard_clip = at_analysis_rate(clip)
         heard = Listener().listen(heard_clip)
-        at_s = leave_leader(heard, heard_clip.duration_s).at_s
+        at_s = find_exit(heard, heard_clip.duration_s).at_s
         beat_s = 60 / (song.order.tempo_bpm * song.tempo_ratio)
         questions.append(
-            Question(
+            RetrievalQuestion(
                 song=song.number, clip=clip, heard_clip=heard_clip, heard=heard,
                 context=context_of_leader(heard, heard_clip, at_s),
                 tail_chroma=mean_chroma(heard.frames.chroma, at_s - TAIL_S, at_s),

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from ensemble.continuations import Wish
 from ensemble.errors import RetrieveError
-from ensemble.measure.retrieval_questions import Question
+from ensemble.measure.retrieval_questions import RetrievalQuestion
 from ensemble.measure.retrieval_store import SecondTakes
 from ensemble.retrieve.retriever import Retriever
 from ensemble.retrieve.settings import RetrieveSettings
+from ensemble.types.continuation import ContinuationQuery
 
 TAKES_PER_LEADER = 2
 EXTEND_S = 5.0
@@ -22,7 +22,7 @@ OnProgress = Callable[[str, int, int], None]
 
 
 def measure_seams(
-    questions: Sequence[Question], takes: SecondTakes, settings: RetrieveSettings, on_progress: OnProgress
+    questions: Sequence[RetrievalQuestion], takes: SecondTakes, settings: RetrieveSettings, on_progress: OnProgress
 ) -> dict[str, Any]:
     """Let the retriever go on from every leader, and read what its seams measured.
 
@@ -63,7 +63,7 @@ def measure_seams(
     }
 
 
-def _wish(question: Question) -> Wish:
-    return Wish(
+def _wish(question: RetrievalQuestion) -> ContinuationQuery:
+    return ContinuationQuery(
         leader=question.heard_clip, tail=question.clip, tail_start_sample=0, extend_s=EXTEND_S, top_k=TAKES_PER_LEADER
     )

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ensemble.corpus.composer import SoloOrder, Take, play_take, write_solo
-from ensemble.corpus.composer.orchestra import SOLOISTS
 from ensemble.data.compose import fluidsynth
 from ensemble.data.compose.piece import chance
+from ensemble.data.compose.solo import SoloOrder, SoloTake, play_take, write_solo
+from ensemble.data.compose.solo.orchestra import SOLOISTS
 from ensemble.data.compose.tempo import TICKS_PER_QUARTER, TempoMap
-from ensemble.types import AudioClip
+from ensemble.types.music import AudioClip
 
 RATE_HZ = fluidsynth.RENDER_RATE_HZ
 OTHER_SOUNDFONTS = tuple(
@@ -56,8 +56,8 @@ class Song:
 
     number: int
     order: SoloOrder
-    take: Take
-    other_take: Take
+    take: SoloTake
+    other_take: SoloTake
     semitones: int
     tempo_ratio: float
 

@@ -9,12 +9,12 @@ import numpy as np
 from ensemble.audio.files import read_clip, write_clip
 from ensemble.listen.listener import Listener, at_analysis_rate
 from ensemble.measure.retrieval_songs import RATE_HZ, Song
-from ensemble.retrieve.chunks import Described, Recording
-from ensemble.retrieve.describe import describe
-from ensemble.retrieve.exact import ExactStore
-from ensemble.retrieve.library import rows_of
-from ensemble.retrieve.sources import sha256_of
-from ensemble.types import AudioClip, FloatArray
+from ensemble.retrieve.library.exact import ExactStore
+from ensemble.retrieve.library.library import rows_of
+from ensemble.retrieve.library.sources import sha256_of
+from ensemble.retrieve.search.describe import describe
+from ensemble.types.described import Described, IndexedRecording
+from ensemble.types.music import AudioClip, FloatArray
 
 HEAD_S = 8.0
 """Of a candidate: what the reference implementation compares."""
@@ -41,7 +41,7 @@ class SecondTakes:
         write_clip(path, AudioClip(samples=song.other_take.samples[None], sample_rate=RATE_HZ))
         clip = at_analysis_rate(read_clip(path))
         heard = Listener().listen(clip)
-        recording = Recording(
+        recording = IndexedRecording(
             sha256=sha256_of(path), path=str(path), title=song.order.title, licence="CC0-1.0",
             duration_s=clip.duration_s,
         )  # fmt: skip

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter1d, percentile_filter
 
 from ensemble.audio.spectra import band_rise_db, mel_bands, power_spectra
-from ensemble.types import FloatArray
+from ensemble.types.music import FloatArray
 
 Array = NDArray[np.float64]
 TOGETHER_MS = 70.0

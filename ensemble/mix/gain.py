@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from ensemble.types import FloatArray
+from ensemble.types.music import FloatArray
 
 CENTRE = math.sqrt(0.5)
 """What the pan law leaves in each channel of something in the middle: -3 dB."""

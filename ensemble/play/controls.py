@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from ensemble.play.noise import WHITE_POWER
-from ensemble.types import SILENCE_DB, FloatArray
+from ensemble.types.music import SILENCE_DB, FloatArray
 
 NUM_HARMONICS = 100
 LOUDNESS_GAIN = 8.0
@@ -34,7 +34,7 @@ class Controls:
     noise: FloatArray
 
 
-class Voice(Protocol):
+class ControlModel(Protocol):
     """An instrument's sound: what to ask the synthesizer for, given a pitch and a loudness."""
 
     def hidden(self) -> FloatArray:

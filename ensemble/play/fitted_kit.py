@@ -18,7 +18,7 @@ from ensemble.play.kit_file import NUM_KNOTS, NUM_NOISE_BANDS, TRANSIENT_SAMPLES
 from ensemble.play.kit_kernels import add_enveloped, add_modes
 from ensemble.play.noise import WHITE_POWER, noise_key, white_noise
 from ensemble.play.strokes import MADE_AT_HZ, VELOCITY_STEPS, band_limited
-from ensemble.types import DRUM_CLASSES, DrumClass, FloatArray
+from ensemble.types.music import DRUM_CLASSES, DrumClass, FloatArray
 
 ATTACK_S = 0.0004
 FADE_S = 0.04

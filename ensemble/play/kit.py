@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ensemble.types import DrumClass
+from ensemble.types.music import DrumClass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

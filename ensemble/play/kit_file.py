@@ -14,8 +14,8 @@ from pydantic import Field
 
 from ensemble.config import BUILT_IN_VOICES, Settings, voices_dir
 from ensemble.errors import VoiceError
-from ensemble.types import DRUM_CLASSES, DrumClass, FloatArray
-from ensemble.weights import Card, Format, Weights
+from ensemble.files.weights import Card, Format, Weights
+from ensemble.types.music import DRUM_CLASSES, DrumClass, FloatArray
 
 KIT_FORMAT_VERSION = 1
 NUM_NOISE_BANDS = 32

@@ -7,10 +7,10 @@ from functools import cached_property
 import numpy as np
 
 from ensemble.audio.spectra import a_weighting
-from ensemble.instruments import Instrument
 from ensemble.play.controls import NUM_HARMONICS, Controls, loudness_gain
 from ensemble.play.noise import BAND_HZ, NUM_BANDS, WHITE_POWER
-from ensemble.types import FloatArray
+from ensemble.types.instruments import InstrumentSpec
+from ensemble.types.music import FloatArray
 
 MOST_AMPLITUDE = 0.7
 """Bound on the sum of one voice's harmonics: a deep note is not forced up to a loudness it cannot have."""
@@ -52,7 +52,7 @@ def unit_noise(level_db: float) -> FloatArray:
 class NaiveVoice:
     """An instrument's brightness and noise, from the catalogue; calibrated so that its harmonics have the loudness."""
 
-    def __init__(self, instrument: Instrument) -> None:
+    def __init__(self, instrument: InstrumentSpec) -> None:
         self._instrument = instrument
 
     @cached_property

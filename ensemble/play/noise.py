@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ensemble.clock import hop_samples
 from ensemble.play.kernels import kernel
-from ensemble.types import FloatArray
+from ensemble.types.music import FloatArray
 
 NUM_BANDS = 65
 BAND_HZ = 375.0

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ensemble.clock import hop_samples
 from ensemble.play.kernels import kernel
-from ensemble.types import FloatArray
+from ensemble.types.music import FloatArray
 
 TAPER_START = 0.45
 """Of the sample rate: from here on a harmonic fades, and at one half it is silent."""

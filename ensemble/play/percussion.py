@@ -11,7 +11,7 @@ from ensemble.clock import FRAME_RATE_HZ
 from ensemble.play.noise import noise_key
 from ensemble.play.quantum import Memory, QuantumPlayer
 from ensemble.play.strokes import NUM_VARIANTS, VELOCITY_STEPS
-from ensemble.types import SILENCE_DB, Cue, DrumClass, FloatArray, Hit
+from ensemble.types.music import SILENCE_DB, Cue, DrumClass, FloatArray, Hit
 
 FULL_LEVEL_DB = -20.0
 """The loudness asked for at which the kit plays at its full level. It is what a hard backbeat then reaches, A-weighted,
@@ -23,7 +23,7 @@ KNEE = 0.8
 _NOT_CHOKED = np.iinfo(np.int64).max
 
 
-class Strokes(Protocol):
+class DrumKit(Protocol):
     """A drum kit: the sound of one stroke.
 
     A stroke is as hard as `velocity_step` of `VELOCITY_STEPS`, in one of `NUM_VARIANTS` slightly different hands. A
@@ -48,7 +48,7 @@ class _Ringing:
 class PercussionPlayer(QuantumPlayer):
     """Plays a part's strokes. Its state is the strokes that still ring, with their gains; never their sound."""
 
-    def __init__(self, stroke: Strokes, sample_rate: int, seed: int, part: str) -> None:
+    def __init__(self, stroke: DrumKit, sample_rate: int, seed: int, part: str) -> None:
         super().__init__(sample_rate)
         self._stroke = stroke
         self._key = noise_key(seed, part)

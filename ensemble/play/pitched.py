@@ -7,11 +7,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.play.controls import NUM_HARMONICS, Controls, Voice, headroom
+from ensemble.play.controls import NUM_HARMONICS, ControlModel, Controls, headroom
 from ensemble.play.noise import NUM_BANDS, filtered_noise, noise_key
 from ensemble.play.oscillator import harmonic_bank, nyquist_taper
 from ensemble.play.quantum import Memory, QuantumPlayer
-from ensemble.types import SILENCE_DB, Cue, FloatArray, Hit
+from ensemble.types.music import SILENCE_DB, Cue, FloatArray, Hit
 
 
 class Synthesizer(Protocol):
@@ -45,7 +45,7 @@ class PitchedPlayer(QuantumPlayer):
     loudness is absent it is silent, and its oscillator and network run on at the last pitch.
     """
 
-    def __init__(self, voice: Voice, synthesizer: Synthesizer, sample_rate: int, seed: int, part: str) -> None:
+    def __init__(self, voice: ControlModel, synthesizer: Synthesizer, sample_rate: int, seed: int, part: str) -> None:
         super().__init__(sample_rate)
         self._voice = voice
         self._synthesizer = synthesizer

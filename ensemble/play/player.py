@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from ensemble.config import BUILT_IN_VOICES, FollowerSettings
 from ensemble.errors import ConfigError
-from ensemble.play.checkpoint import VOICE, VoiceWeights, load_voice
-from ensemble.play.controls import Voice
+from ensemble.play.controls import ControlModel
 from ensemble.play.fitted_kit import FittedKit
-from ensemble.play.gru import NeuralVoice
 from ensemble.play.kit_file import load_kit
 from ensemble.play.naive import NaiveVoice
-from ensemble.play.percussion import PercussionPlayer, Strokes
+from ensemble.play.percussion import DrumKit, PercussionPlayer
 from ensemble.play.pitched import KernelSynthesizer, PitchedPlayer, Synthesizer
 from ensemble.play.quantum import Player
 from ensemble.play.seeded import seeded_voice
 from ensemble.play.strokes import stroke as formula_stroke
+from ensemble.play.voice_file import VOICE, VoiceWeights, load_voice
+from ensemble.play.voice_kernel import NeuralVoice
 
 __all__ = ["Player", "make_player"]
 
@@ -39,19 +39,19 @@ def make_player(follower: FollowerSettings, sample_rate: int, seed: int) -> Play
     return PitchedPlayer(voice, synthesizer, sample_rate, seed, follower.name)
 
 
-def _kit(follower: FollowerSettings) -> Strokes:
+def _kit(follower: FollowerSettings) -> DrumKit:
     if follower.voice in BUILT_IN_VOICES:  # no weights to draw: a seeded kit is the formula's
         return formula_stroke
     return FittedKit(load_kit(VOICE.path_of(follower.voice))).stroke
 
 
-def _on_kernels(follower: FollowerSettings, seed: int) -> tuple[Voice, Synthesizer]:
+def _on_kernels(follower: FollowerSettings, seed: int) -> tuple[ControlModel, Synthesizer]:
     if follower.voice == "naive":
         return NaiveVoice(follower.spec), KernelSynthesizer()
     return NeuralVoice(_weights(follower, seed)), KernelSynthesizer()
 
 
-def _on_torch(follower: FollowerSettings, seed: int) -> tuple[Voice, Synthesizer]:
+def _on_torch(follower: FollowerSettings, seed: int) -> tuple[ControlModel, Synthesizer]:
     from ensemble.play.torch_player import TorchSynthesizer, TorchVoice, cuda_device
 
     device = cuda_device()

@@ -14,7 +14,7 @@ from typing import Protocol
 import numpy as np
 
 from ensemble.clock import FRAME_RATE_HZ, QUANTUM_FRAMES, hop_samples
-from ensemble.types import AudioClip, Cue, FloatArray, Hit, PlayerState, Stem
+from ensemble.types.music import AudioClip, Cue, FloatArray, Hit, PlayerState, Stem
 
 Memory = dict[str, np.ndarray]
 

@@ -7,12 +7,12 @@ import hashlib
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.instruments import Instrument, instrument
-from ensemble.play.checkpoint import HIDDEN, LAYERS, Size, VoiceCard, VoiceWeights, tensor_shapes
 from ensemble.play.controls import LOUDNESS_GAIN
 from ensemble.play.naive import power_spectrum, unit_amplitude, unit_noise
 from ensemble.play.noise import noise_key
-from ensemble.types import FloatArray
+from ensemble.play.voice_file import HIDDEN, LAYERS, Size, VoiceCard, VoiceWeights, tensor_shapes
+from ensemble.types.instruments import InstrumentSpec, instrument
+from ensemble.types.music import FloatArray
 
 HEAD_SCALE = 0.3
 """Random heads move a harmonic by some 4 dB: every seed is another timbre of the same instrument."""
@@ -53,7 +53,7 @@ def seeded_voice(seed: int, instrument_name: str, size: Size = "starter") -> Voi
     return VoiceWeights(card=card.model_copy(update={"weights_sha256": digest}), tensors=tensors)
 
 
-def _head_biases(spec: Instrument, centre_midi: float) -> dict[str, NDArray[np.float64]]:
+def _head_biases(spec: InstrumentSpec, centre_midi: float) -> dict[str, NDArray[np.float64]]:
     harmonics = power_spectrum(spec.brightness)
     centre_hz = np.array([440.0 * 2.0 ** ((centre_midi - 69.0) / 12.0)], np.float32)
     return {

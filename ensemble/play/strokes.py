@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ensemble.play.kit import KIT, Drum, NoiseBand
 from ensemble.play.noise import noise_key, white_noise
-from ensemble.types import DrumClass, FloatArray
+from ensemble.types.music import DrumClass, FloatArray
 
 MADE_AT_HZ = 48_000
 NUM_VARIANTS = 4

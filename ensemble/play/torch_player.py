@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from ensemble.clock import hop_samples
 from ensemble.errors import ConfigError
 from ensemble.play import torch_synth
-from ensemble.play.checkpoint import VoiceWeights
 from ensemble.play.controls import Controls
-from ensemble.play.network import NeuralSynthesizer
 from ensemble.play.noise import reach_samples, white_noise
-from ensemble.types import FloatArray
+from ensemble.play.voice_file import VoiceWeights
+from ensemble.play.voice_network import NeuralSynthesizer
+from ensemble.types.music import FloatArray
 
 
 @cache

@@ -10,7 +10,7 @@ from ensemble.clock import QUANTUM_FRAMES, SAMPLE_RATES_HZ
 from ensemble.config import FollowerSettings
 from ensemble.play.kernels import KERNELS, is_cached
 from ensemble.play.player import make_player
-from ensemble.types import Cue, Hit
+from ensemble.types.music import Cue, Hit
 
 
 def kernels_are_cached() -> bool:

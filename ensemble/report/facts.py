@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from ensemble.plan import Manifest, StemFacts, TakeReceipt
-from ensemble.types import Heard
+from ensemble.manifest import Manifest, StemFacts, TakeReceipt
+from ensemble.types.music import Heard
 
 CLICK_BAR = 1.5
 """A join rougher than this, against the sound around it, is worth a look."""
@@ -27,7 +27,7 @@ class Fact:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class SoundRow:
     """One sound in the table of measurements. links: (label, relative address) of its files."""
 
     name: str
@@ -41,7 +41,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stage:
+class StageTime:
     """How long one stage took."""
 
     name: str
@@ -149,17 +149,17 @@ def checks(manifest: Manifest, take: TakeReceipt) -> list[Fact]:
     return found
 
 
-def rows(take_name: str, take: TakeReceipt, order: Sequence[str]) -> list[Row]:
+def rows(take_name: str, take: TakeReceipt, order: Sequence[str]) -> list[SoundRow]:
     """The measurements of every sound of a take, in the order of the desk."""
     known = [name for name in order if name in take.facts]
     return [_row(take_name, take, name) for name in (*known, *(name for name in take.facts if name not in known))]
 
 
-def _row(take_name: str, take: TakeReceipt, name: str) -> Row:
+def _row(take_name: str, take: TakeReceipt, name: str) -> SoundRow:
     facts: StemFacts = take.facts[name]
     places = {"WAV": "mix.wav" if name == "mix" else f"stems/{name}.wav", "MIDI": f"parts/{name}.mid"}
     links = ((label, quote(f"{take_name}/{place}")) for label, place in places.items() if place in take.files)
-    return Row(
+    return SoundRow(
         name=name,
         loudness="silent" if facts.loudness_lufs is None else number(facts.loudness_lufs),
         true_peak=number(facts.true_peak_dbtp),
@@ -171,12 +171,12 @@ def _row(take_name: str, take: TakeReceipt, name: str) -> Row:
     )
 
 
-def stages(manifest: Manifest) -> list[Stage]:
+def stages(manifest: Manifest) -> list[StageTime]:
     """Wall time per stage, and how many seconds of music each second made."""
     seconds = manifest.execution.seconds
     longest = max(seconds.values(), default=0.0)
     return [
-        Stage(
+        StageTime(
             name=spoken(name),
             seconds=f"{number(spent, 2)} s",
             real_time=f"{number(manifest.execution.duration_s / spent, 0 if spent else 1)} x" if spent > 0 else "",

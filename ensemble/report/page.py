@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from ensemble.errors import OutputError
+from ensemble.manifest import Manifest
 from ensemble.measure.cases import as_listened_to, band_of_take, lead_part
-from ensemble.plan import Manifest
 from ensemble.report import facts, pictures, sound, tracks, ways
 from ensemble.report.following import following_facts
 from ensemble.takes import Take
@@ -97,7 +97,7 @@ def _write_page(
     return page
 
 
-def _followed(listed: Sequence[tracks.Sound], place: Path, manifest: Manifest, take: Take) -> list[facts.Fact]:
+def _followed(listed: Sequence[tracks.TrackFile], place: Path, manifest: Manifest, take: Take) -> list[facts.Fact]:
     """How near the band stayed to the leader, measured on what was delivered."""
     leader = next(item.wav for item in listed if item.role == "leader")
     band = band_of_take(place, manifest.plan.band.followers)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ensemble.clock import FRAME_RATE_HZ
 from ensemble.report.sound import Envelope
-from ensemble.types import DRUM_CLASSES, PITCH_CLASSES, Hits, Note
+from ensemble.types.music import DRUM_CLASSES, PITCH_CLASSES, Hits, Note
 
 WIDTH = 20_000
 HEIGHT = 1_000

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ensemble.plan import Manifest
+from ensemble.manifest import Manifest
 from ensemble.report import facts, pictures
 from ensemble.report.pictures import Axis, Tick
 from ensemble.report.sound import Envelope
 from ensemble.takes import AS_GIVEN
-from ensemble.types import SILENCE_DB, Dynamics, Heard, Hits, Part
+from ensemble.types.music import SILENCE_DB, Dynamics, Heard, Hits, Part
 
 HUES = (250, 45, 150, 330, 95, 200, 295, 15)
 """One accent per part, far apart on the wheel; lightness and strength are the page's."""
@@ -41,7 +41,7 @@ class Lane:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sound:
+class TrackFile:
     """A file of the render. role: mix, leader or stem; gain_db: what brings it to its level in the mix."""
 
     name: str
@@ -56,11 +56,11 @@ class Sound:
 class Track:
     """One row of the desk."""
 
-    sound: Sound
+    sound: TrackFile
     lanes: tuple[Lane, ...]
 
 
-def sounds(folder: Path, take_name: str, manifest: Manifest) -> list[Sound]:
+def sounds(folder: Path, take_name: str, manifest: Manifest) -> list[TrackFile]:
     """The mix, the leader, and every follower in the order of the band."""
     take, band = manifest.takes[take_name], manifest.plan.band
     bus_db = take.mix_gain_db
@@ -70,20 +70,20 @@ def sounds(folder: Path, take_name: str, manifest: Manifest) -> list[Sound]:
     if take_name != AS_GIVEN:
         source, leader = f"{source}, and on", folder / take_name / "leader.wav"
     listed = [
-        Sound(name="mix", role="mix", about="mastered", wav=folder / take_name / "mix.wav", gain_db=0.0),
-        Sound(name="leader", role="leader", about=source, wav=leader, gain_db=leader_db),
+        TrackFile(name="mix", role="mix", about="mastered", wav=folder / take_name / "mix.wav", gain_db=0.0),
+        TrackFile(name="leader", role="leader", about=source, wav=leader, gain_db=leader_db),
     ]
     for index, follower in enumerate(band.followers):
         instrument = facts.spoken(follower.instrument)
         words = dict.fromkeys((instrument, follower.role))  # a drummer's role is its instrument
         about = ", ".join(word for word in words if word != follower.name)
         wav, hue = folder / take_name / "stems" / f"{follower.name}.wav", HUES[index % len(HUES)]
-        listed.append(Sound(name=follower.name, role="stem", about=about, wav=wav, gain_db=bus_db, hue=hue))
+        listed.append(TrackFile(name=follower.name, role="stem", about=about, wav=wav, gain_db=bus_db, hue=hue))
     return listed
 
 
 def draw(
-    listed: Sequence[Sound],
+    listed: Sequence[TrackFile],
     envelopes: Sequence[Envelope],
     heard: Heard,
     parts: Sequence[Part | Hits],
@@ -107,7 +107,7 @@ def draw(
     return tracks
 
 
-def _wave(sound: Sound, envelope: Envelope) -> Lane:
+def _wave(sound: TrackFile, envelope: Envelope) -> Lane:
     layer = Layer(look="wave", path=pictures.wave(envelope))
     return Lane(kind="wave", caption="", label=f"Waveform of {sound.name}", layers=(layer,))
 

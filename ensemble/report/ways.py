@@ -9,11 +9,12 @@ import numpy as np
 import soundfile
 
 from ensemble.clock import FRAME_RATE_HZ
-from ensemble.continuations import Hop, Term
-from ensemble.plan import ContinuationPlan, Manifest
+from ensemble.manifest import Manifest
+from ensemble.plan import ContinuationPlan
 from ensemble.report import facts, pictures
 from ensemble.report.sound import Envelope
 from ensemble.takes import AS_GIVEN, Take, take_name
+from ensemble.types.continuation import Hop, Term
 
 AROUND_S = 1.5
 """Of sound on either side of a seam is drawn."""

@@ -7,22 +7,22 @@ from dataclasses import replace
 
 import numpy as np
 
-from ensemble.continuations import Continuation, Wish
 from ensemble.errors import RetrieveError
-from ensemble.retrieve.chunks import Described
-from ensemble.retrieve.context import context_of_leader
-from ensemble.retrieve.diversity import REPEAT_COST, is_one_spot
-from ensemble.retrieve.hops import Hops, OnFound, Played, Refused
-from ensemble.retrieve.leave import Leave, leave_leader
-from ensemble.retrieve.path import Chain, best_chain
-from ensemble.retrieve.pulse import EVEN_STEP_S
-from ensemble.retrieve.seam import nature_of
-from ensemble.retrieve.search import Search
+from ensemble.retrieve.join.beam_search import Chain, best_chain
+from ensemble.retrieve.join.exit_point import ExitPoint, find_exit
+from ensemble.retrieve.join.hops import Hops, HopStep, OnFound, Refused
+from ensemble.retrieve.join.seam import nature_of
+from ensemble.retrieve.join.splice import Tail, UnusableError, splice
+from ensemble.retrieve.library.store import Store
+from ensemble.retrieve.search.context import context_of_leader
+from ensemble.retrieve.search.diversity import REPEAT_COST, is_one_spot
+from ensemble.retrieve.search.pulse import EVEN_STEP_S
+from ensemble.retrieve.search.search import Search
 from ensemble.retrieve.settings import RetrieveSettings
-from ensemble.retrieve.splice import Tail, UnusableError, splice
-from ensemble.retrieve.store import Store
 from ensemble.threads import one_thread
-from ensemble.types import Heard
+from ensemble.types.continuation import Continuation, ContinuationQuery
+from ensemble.types.described import Described
+from ensemble.types.music import Heard
 
 BEAM_WIDTH = 6
 FIRST_PER_TAKE = 4
@@ -54,7 +54,7 @@ class Retriever:
         self._on_found = on_found
         self._store, self._described, self._settings, self._on_skip = store, described, settings, on_skip
 
-    def continuations(self, heard: Heard, wish: Wish) -> tuple[Continuation, ...]:
+    def continuations(self, heard: Heard, wish: ContinuationQuery) -> tuple[Continuation, ...]:
         """The best ways to go on, best first, each beginning with something else.
 
         The extended leader lasts as long as the leader and `wish.extend_s` together, to the sample; where the material
@@ -71,10 +71,10 @@ class Retriever:
         with one_thread():
             return self._continuations(heard, wish)
 
-    def _continuations(self, heard: Heard, wish: Wish) -> tuple[Continuation, ...]:
+    def _continuations(self, heard: Heard, wish: ContinuationQuery) -> tuple[Continuation, ...]:
         if self._store.count() == 0:
             raise RetrieveError("the store", "is empty", "fill it: ensemble index add PATH")
-        leave = leave_leader(heard, wish.leader.duration_s)
+        leave = find_exit(heard, wish.leader.duration_s)
         tail = _tail_of(heard, wish, leave, self._settings.fade_ms / 1000)
         context = context_of_leader(heard, wish.leader, leave.at_s, recording_sha256=wish.source_sha256)
         wanted_s = (tail.stop_sample - tail.at_sample) / tail.sample_rate
@@ -84,7 +84,7 @@ class Retriever:
         return self._played(hops, first, tail, wanted_s, wish.top_k)
 
     def _played(
-        self, hops: Hops, first: tuple[Played, ...], tail: Tail, wanted_s: float, top_k: int
+        self, hops: Hops, first: tuple[HopStep, ...], tail: Tail, wanted_s: float, top_k: int
     ) -> tuple[Continuation, ...]:
         """Play the best chain until there are enough; what cannot be played is refused and the next best is tried."""
         refused, chosen, reasons = Refused(), list[Continuation](), dict[str, int]()
@@ -108,7 +108,7 @@ class Retriever:
         return tuple(sorted(chosen, key=lambda continuation: -continuation.total))
 
 
-def _tail_of(heard: Heard, wish: Wish, leave: Leave, fade_s: float) -> Tail:
+def _tail_of(heard: Heard, wish: ContinuationQuery, leave: ExitPoint, fade_s: float) -> Tail:
     """The leader's tail in samples of the render.
 
     Raises:
@@ -133,17 +133,17 @@ def _tail_of(heard: Heard, wish: Wish, leave: Leave, fade_s: float) -> Tail:
     )
 
 
-def _best(first: list[Played], hops: Hops, refused: Refused, wanted_s: float) -> Chain[Played] | None:
+def _best(first: list[HopStep], hops: Hops, refused: Refused, wanted_s: float) -> Chain[HopStep] | None:
     """The best chain of what has not been refused."""
     allowed = [step for step in first if refused.allows(None, step)]
 
-    def follow(step: Played) -> list[Played]:
+    def follow(step: HopStep) -> list[HopStep]:
         return [after for after in hops.after(step) if refused.allows(step, after)]
 
     return best_chain(allowed, follow, wanted_s, BEAM_WIDTH)
 
 
-def _refusing(refused: Refused, chain: Chain[Played], error: UnusableError) -> Refused:
+def _refusing(refused: Refused, chain: Chain[HopStep], error: UnusableError) -> Refused:
     """Refuse what an error names: a recording, or one join."""
     step = chain.steps[error.number]
     if error.is_recording:
@@ -152,7 +152,7 @@ def _refusing(refused: Refused, chain: Chain[Played], error: UnusableError) -> R
     return replace(refused, joins=refused.joins | {(before, step.spot)})
 
 
-def _left(first: list[Played], chosen: Played) -> list[Played]:
+def _left(first: list[HopStep], chosen: HopStep) -> list[HopStep]:
     """What may begin another continuation: other spots, and those of the same recording at a cost."""
     place = (chosen.recording, chosen.start_s)
     others = [step for step in first if not is_one_spot((step.recording, step.start_s), place)]

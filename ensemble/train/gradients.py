@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from ensemble.types import FloatArray
+from ensemble.types.music import FloatArray
 
 F = TypeVar("F", bound=Callable[..., Any])
 

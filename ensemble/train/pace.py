@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Literal
 
-from ensemble.train.settings import TrainPlayerSettings
+from ensemble.train.player.settings import TrainPlayerSettings
 
 Stage = Literal["regression", "spectral"]
 Row = dict[str, float]

@@ -18,10 +18,10 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from ensemble.data.takes import Skip, Take
+from ensemble.data.takes import RecordedPart, Skip
 from ensemble.errors import AudioError
-from ensemble.train.analysis import ANALYSIS_VERSION, Analysis
-from ensemble.train.recordings import Curves, Recording, read_recording
+from ensemble.train.player.analysis import ANALYSIS_VERSION, Analysis
+from ensemble.train.recordings import Curves, TrainingRecording, read_recording
 from ensemble.train.writing import write_atomically
 
 SHARD_VERSION = 1
@@ -42,7 +42,7 @@ def default_cache() -> Path:
     return Path(caches) / "ensemble" / "prepared"
 
 
-def shard_path(cache_folder: Path, take: Take, sample_rate: int) -> Path:
+def shard_path(cache_folder: Path, take: RecordedPart, sample_rate: int) -> Path:
     """Where a take's shard lies, whether or not it is there.
 
     Raises:
@@ -58,7 +58,7 @@ def shard_path(cache_folder: Path, take: Take, sample_rate: int) -> Path:
     return cache_folder / name[:2] / f"{name}.safetensors"
 
 
-def keep_shard(path: Path, recording: Recording, analysis: Analysis) -> None:
+def keep_shard(path: Path, recording: TrainingRecording, analysis: Analysis) -> None:
     """Write a shard, whole or not at all.
 
     Raises:
@@ -85,14 +85,14 @@ def find_shard(path: Path) -> Shard | None:
 
 
 def read_prepared(
-    takes: Iterable[Take], sample_rate: int, cache_folder: Path
-) -> tuple[list[Recording], dict[str, Analysis], list[Skip]]:
+    takes: Iterable[RecordedPart], sample_rate: int, cache_folder: Path
+) -> tuple[list[TrainingRecording], dict[str, Analysis], list[Skip]]:
     """Read takes as `read_recordings` does, with the same bytes, but hear only those that were not prepared.
 
     Returns:
         The recordings; the analyses of those that were prepared, by the recordings' names; what was passed over.
     """
-    recordings: list[Recording] = []
+    recordings: list[TrainingRecording] = []
     analyses: dict[str, Analysis] = {}
     skips: list[Skip] = []
     has_shards = cache_folder.is_dir()

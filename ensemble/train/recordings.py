@@ -13,9 +13,9 @@ import soxr
 
 from ensemble.audio.files import read_clip
 from ensemble.clock import FRAME_RATE_HZ, hop_samples
-from ensemble.data.takes import Skip, Take
+from ensemble.data.takes import RecordedPart, Skip
 from ensemble.errors import AudioError
-from ensemble.types import SILENCE_DB, FloatArray
+from ensemble.types.music import SILENCE_DB, FloatArray
 
 
 class Curves(NamedTuple):
@@ -27,7 +27,7 @@ class Curves(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recording:
+class TrainingRecording:
     """One take.
 
     name: piece and part. samples [frames * hop]. f0_hz [frames]: the last pitch through every rest, 0 before the first.
@@ -56,12 +56,12 @@ class Recording:
         return digest.hexdigest()
 
 
-def read_recordings(takes: Iterable[Take], sample_rate: int) -> tuple[list[Recording], list[Skip]]:
+def read_recordings(takes: Iterable[RecordedPart], sample_rate: int) -> tuple[list[TrainingRecording], list[Skip]]:
     """Read takes whole, at one rate; what cannot be used is skipped by name.
 
     A take without labels is listened to: pitch by swift-f0, loudness as everywhere.
     """
-    recordings: list[Recording] = []
+    recordings: list[TrainingRecording] = []
     skips: list[Skip] = []
     for take in takes:
         try:
@@ -71,7 +71,7 @@ def read_recordings(takes: Iterable[Take], sample_rate: int) -> tuple[list[Recor
     return recordings, skips
 
 
-def read_recording(take: Take, sample_rate: int, curves: Curves | None = None) -> Recording:
+def read_recording(take: RecordedPart, sample_rate: int, curves: Curves | None = None) -> TrainingRecording:
     """Read one take.
 
     Args:
@@ -94,7 +94,7 @@ def read_recording(take: Take, sample_rate: int, curves: Curves | None = None) -
     num_frames = len(curves.f0_hz)
     if num_frames < FRAME_RATE_HZ:
         raise AudioError(str(take.audio), "is shorter than a second")
-    return Recording(
+    return TrainingRecording(
         name=f"{take.piece}/{take.part}",
         samples=np.ascontiguousarray(samples[: num_frames * hop_samples(sample_rate)]),
         sample_rate=sample_rate,

@@ -13,7 +13,7 @@ from ensemble.play import torch_synth
 from ensemble.play.noise import add_noise, cosine_table
 from ensemble.play.oscillator import add_harmonics, is_steep
 from ensemble.train.gradients import project_harmonics, project_noise
-from ensemble.types import SILENCE_DB
+from ensemble.types.music import SILENCE_DB
 
 
 class _HarmonicBank(torch.autograd.Function):

@@ -20,12 +20,12 @@ prepare_environment()
 import ray  # noqa: E402
 from ray.cluster_utils import Cluster  # noqa: E402
 
-from agents.hall import Hall, nodes  # noqa: E402
 from agents.meters import Meters  # noqa: E402
 from agents.names import NAMESPACE  # noqa: E402
-from agents.presence import Stamp, fingerprint_digest, stamped  # noqa: E402
+from agents.node_check import Stamp, fingerprint_digest, stamped  # noqa: E402
+from agents.placement import Placement, nodes  # noqa: E402
 from agents.recovery import Rules  # noqa: E402
-from agents.seating import Seat, Wish  # noqa: E402
+from agents.slots import ActorSlot, SlotRequest  # noqa: E402
 from agents.supervision import Supervisor  # noqa: E402
 from cluster.stage import Strategy, stager  # noqa: E402
 from ensemble.config import FollowerSettings  # noqa: E402
@@ -50,9 +50,9 @@ class Player:
         return pack(self._device), stamp
 
 
-def wishes(count: int, gpu: float) -> list[Wish]:
+def wishes(count: int, gpu: float) -> list[SlotRequest]:
     return [
-        Wish(
+        SlotRequest(
             who=f"v{at}",
             followers=(FollowerSettings(name=f"v{at}", instrument="violin", role="counter", device="cuda", gpu=gpu),),
         )
@@ -60,15 +60,15 @@ def wishes(count: int, gpu: float) -> list[Wish]:
     ]
 
 
-def seated(count: int, gpu: float, seating_s: float = 20.0) -> tuple[Hall, list[Seat]]:
+def seated(count: int, gpu: float, seating_s: float = 20.0) -> tuple[Placement, list[ActorSlot]]:
     wanted = wishes(count, gpu)
     stage = stager(strategy=Strategy.PACK, fingerprint=fingerprint_digest())
-    hall = Hall(wanted, stage, uuid.uuid4().hex[:8], seating_s)
+    hall = Placement(wanted, stage, uuid.uuid4().hex[:8], seating_s)
     kind = ray.remote(Player)
     return hall, [hall.seat(kind, wish, ("cuda",), ("cpu",)) for wish in wanted]
 
 
-def everyone_plays(supervisor: Supervisor, seats: list[Seat]) -> list[str]:
+def everyone_plays(supervisor: Supervisor, seats: list[ActorSlot]) -> list[str]:
     from ensemble.wire import unpack
 
     answers = [supervisor.ask(seat, seat.name, "play", (str,))[0] for seat in seats]

@@ -14,27 +14,28 @@ import numpy as np
 import pytest
 
 from agents import RayBand
-from agents.seating import Stage
-from ensemble import clock, demo
+from agents.slots import PlacementPlan
+from ensemble import clock
 from ensemble.audio.files import prepare_leader, read_clip
 from ensemble.band import Band, LocalBand
-from ensemble.conduct.models import desk_sha256
+from ensemble.conduct.models import models_sha256
 from ensemble.config import BandSettings, FollowerSettings, load_band
-from ensemble.continuations import Continuation, Hop, SeamScore
 from ensemble.errors import ArrangerError, BandError, ConductorError, DeadlineError, VoiceError, WireError
-from ensemble.lead import Lead, extend
+from ensemble.leaders import leader_path
 from ensemble.perform import Pace, Performance, perform
 from ensemble.plan import RenderPlan
-from ensemble.play.checkpoint import VOICE
+from ensemble.play.voice_file import VOICE
+from ensemble.rendering.leader import Lead, extend
 from ensemble.takes import ExtendedLead, Take
-from ensemble.types import AudioClip, Heard, Stem
+from ensemble.types.continuation import Continuation, Hop, SeamScore
+from ensemble.types.music import AudioClip, Heard, Stem
 
 BLOCKS = (1, 7, 100, 999)
 
 
 def plan_for(leader: AudioClip, band: BandSettings) -> RenderPlan:
     digests = {one.name: VOICE.sha256_of(one.voice) for one in band.followers if Path(one.voice).suffix == ""}
-    digests |= desk_sha256(band)
+    digests |= models_sha256(band)
     return RenderPlan(
         leader_sha256=leader.digest, sample_rate=leader.sample_rate, seed=5, band=band, tail_s=0.5,
         weights_sha256={name: digest for name, digest in digests.items() if digest},
@@ -159,7 +160,7 @@ def test_the_number_of_actors_never_changes_a_byte(
 @pytest.fixture(scope="module")
 def going_on(tmp_path_factory: pytest.TempPathFactory) -> Lead:
     """Twelve seconds of the bundled guitar, and two ways of going on: four seconds of it from elsewhere, transposed."""
-    guitar = prepare_leader(read_clip(demo.leader_path()), 16_000).samples
+    guitar = prepare_leader(read_clip(leader_path()), 16_000).samples
     clip = AudioClip(samples=np.ascontiguousarray(guitar[:, : 12 * 16_000]), sample_rate=16_000)
     lead = Lead(clip=clip)
     folder = tmp_path_factory.mktemp("going-on")
@@ -311,7 +312,11 @@ def test_a_seat_that_the_cluster_does_not_have_is_an_error_and_no_wait_for_ever(
 ) -> None:
     plan = plan_for(short_leader, load_band("rock"))
     with pytest.raises(BandError, match=r"the band: .*drums.* found no seat within 2 s"):
-        RayBand(plan, stager=lambda wishes, _nodes, _gpus: Stage(bundles=({"CPU": 99.0},) * len(wishes)), seating_s=2.0)
+        RayBand(
+            plan,
+            stager=lambda wishes, _nodes, _gpus: PlacementPlan(bundles=({"CPU": 99.0},) * len(wishes)),
+            seating_s=2.0,
+        )
 
 
 @pytest.mark.ray
@@ -330,7 +335,7 @@ def test_a_voice_that_cannot_be_used_is_named_and_nobody_waits(
     voice = str(tmp_path / "voice.safetensors")
     band = load_band("quartet").with_voice(voice)
     strings = dict.fromkeys(("violin", "viola", "cello"), VOICE.sha256_of(voice))
-    digests = desk_sha256(band) | strings
+    digests = models_sha256(band) | strings
     plan = plan_for(short_leader, band).model_copy(update={"weights_sha256": digests})
     with pytest.raises(VoiceError, match=r"voice\.json: cannot be read"):
         RayBand(plan)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -17,17 +16,15 @@ import psutil
 import pytest
 
 from ensemble.audio.files import prepare_leader, read_clip, write_clip
-from ensemble.continuations import Continuation, Wish
 from ensemble.errors import StoreBusyError, StoreError
-from ensemble.indexing import index_recordings
 from ensemble.listen.listener import Listener, at_analysis_rate
-from ensemble.retrieve.opening import Place, open_library, open_retriever
+from ensemble.retrieve.library.index_local import index_recordings
+from ensemble.retrieve.library.opening import LibraryPlace, open_library, open_retriever
 from ensemble.retrieve.settings import RetrieveSettings
-from ensemble.types import AudioClip, Heard
+from ensemble.types.continuation import Continuation, ContinuationQuery
+from ensemble.types.music import AudioClip, Heard
 from ensemble.wire import pack, unpack
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "retrieve"))
-from shelves import described, entry_of
+from tests.retrieve.shelves import described, entry_of
 
 RATE = 16_000
 _ALIVE = {"max_restarts": -1, "max_task_retries": -1, "num_cpus": 0.1}
@@ -49,9 +46,9 @@ def pid_of(actor: Any) -> int:
 
 @pytest.fixture(scope="module")
 def whole() -> AudioClip:
-    from ensemble import demo
+    from ensemble.leaders import leader_path
 
-    return prepare_leader(read_clip(demo.leader_path()), RATE)
+    return prepare_leader(read_clip(leader_path()), RATE)
 
 
 @pytest.fixture(scope="module")
@@ -61,24 +58,24 @@ def settings(whole: AudioClip, tmp_path_factory: pytest.TempPathFactory) -> Retr
     write_clip(folder / "guitar.wav", whole)
     quieter = AudioClip(samples=np.ascontiguousarray(whole.samples[:, 3 * RATE :] * np.float32(0.9)), sample_rate=RATE)
     write_clip(folder / "later.wav", quieter)
-    report = index_recordings([folder / "guitar.wav", folder / "later.wav"], Place.of(str(folder / "index")))
+    report = index_recordings([folder / "guitar.wav", folder / "later.wav"], LibraryPlace.of(str(folder / "index")))
     assert report.added == 2
     assert report.chunks > 20
     return RetrieveSettings(uri=str(folder / "index"))
 
 
 @pytest.fixture(scope="module")
-def question(whole: AudioClip) -> tuple[Heard, Wish]:
+def question(whole: AudioClip) -> tuple[Heard, ContinuationQuery]:
     leader = AudioClip(samples=np.ascontiguousarray(whole.samples[:, : 9 * RATE]), sample_rate=RATE)
     start = 5 * RATE
     tail = AudioClip(samples=np.ascontiguousarray(leader.samples[:, start:]), sample_rate=RATE)
     listened = at_analysis_rate(leader)
-    wish = Wish(leader=listened, tail=tail, tail_start_sample=start, extend_s=4.0, top_k=2)
+    wish = ContinuationQuery(leader=listened, tail=tail, tail_start_sample=start, extend_s=4.0, top_k=2)
     return Listener().listen(listened), wish
 
 
 @pytest.fixture(scope="module")
-def reference(settings: RetrieveSettings, question: tuple[Heard, Wish]) -> bytes:
+def reference(settings: RetrieveSettings, question: tuple[Heard, ContinuationQuery]) -> bytes:
     with open_retriever(settings) as retriever:
         found = retriever.continuations(*question)
     assert found
@@ -88,13 +85,13 @@ def reference(settings: RetrieveSettings, question: tuple[Heard, Wish]) -> bytes
 
 @pytest.mark.ray
 def test_the_actor_gives_the_same_bytes_alone_killed_while_it_searches_and_afterwards(
-    local_ray: None, settings: RetrieveSettings, question: tuple[Heard, Wish], reference: bytes
+    local_ray: None, settings: RetrieveSettings, question: tuple[Heard, ContinuationQuery], reference: bytes
 ) -> None:
     import ray
 
-    from agents.retrieval import Retrieval
+    from agents.retrieval import RetrievalAgent
 
-    actor = seat(Retrieval, settings.model_dump_json())
+    actor = seat(RetrievalAgent, settings.model_dump_json())
     asked = [pack(part) for part in question]
     try:
         assert ray.get(actor.ready.remote(), timeout=120) == 2
@@ -120,9 +117,9 @@ def test_a_library_that_is_not_there_is_an_answer_and_no_death(local_ray: None, 
     import ray
     from ray.exceptions import RayTaskError
 
-    from agents.retrieval import Retrieval
+    from agents.retrieval import RetrievalAgent
 
-    actor = seat(Retrieval, RetrieveSettings(uri=str(tmp_path / "absent")).model_dump_json())
+    actor = seat(RetrievalAgent, RetrieveSettings(uri=str(tmp_path / "absent")).model_dump_json())
     try:
         with pytest.raises(RayTaskError) as refused:
             ray.get(actor.ready.remote(), timeout=120)
@@ -137,9 +134,9 @@ def test_a_library_that_is_not_there_is_an_answer_and_no_death(local_ray: None, 
 def keeper(local_ray: None, tmp_path: Path) -> Iterator[Any]:
     import ray
 
-    from agents.retrieval import Keeper
+    from agents.retrieval import LibraryWriter
 
-    actor = seat(Keeper, str(tmp_path / "kept"), str(tmp_path / "kept"))
+    actor = seat(LibraryWriter, str(tmp_path / "kept"), str(tmp_path / "kept"))
     yield actor
     ray.kill(actor)
 
@@ -159,7 +156,7 @@ def test_a_keeper_killed_again_and_again_loses_no_row_that_it_acknowledged(keepe
     assert set(acknowledged.values()) == {60}
     os.kill(pid_of(keeper), signal.SIGKILL)
     ray.kill(keeper)
-    library = until_free(Place.of(str(tmp_path / "kept")))
+    library = until_free(LibraryPlace.of(str(tmp_path / "kept")))
     try:
         library.mend()
         assert library.store.recordings() == acknowledged
@@ -181,7 +178,7 @@ def kill_holder(lock: Path) -> None:
     holder.kill()
 
 
-def until_free(place: Place) -> Any:
+def until_free(place: LibraryPlace) -> Any:
     until = time.monotonic() + 30
     while True:
         try:
@@ -201,7 +198,7 @@ def test_what_a_keeper_took_in_can_be_found_by_whoever_comes_next(keeper: Any, t
     assert ray.get(keeper.remove.remote([one.recording.sha256, "0" * 64]), timeout=60) == 30
     assert ray.get(keeper.ready.remote(), timeout=60) == 20
     ray.get(keeper.close.remote(), timeout=60)
-    library = open_library(Place.of(str(tmp_path / "kept")))
+    library = open_library(LibraryPlace.of(str(tmp_path / "kept")))
     assert library.store.recordings() == {two.recording.sha256: 20}
     assert unpack(pack(library.described(two.recording.sha256)), type(two)).recording == two.recording
     library.close()

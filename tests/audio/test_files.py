@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from ensemble.audio.files import prepare_leader, printable, read_clip, write_clip
 from ensemble.errors import AudioError
-from ensemble.types import AudioClip
+from ensemble.types.music import AudioClip
 
 RATE = 16_000
 needs_ffmpeg = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed")
@@ -304,7 +304,9 @@ def test_writing_where_there_is_no_folder_is_refused(tmp_path):
 
 def test_resampling_gives_the_same_bytes_in_a_fresh_process():
     program = (
-        "import numpy as np\nfrom ensemble.audio.files import prepare_leader\nfrom ensemble.types import AudioClip\n"
+        "import numpy as np\n"
+        "from ensemble.audio.files import prepare_leader\n"
+        "from ensemble.types.music import AudioClip\n"
         "x = np.random.default_rng(3).normal(0, 0.1, (2, 44100)).astype(np.float32)\n"
         "print(prepare_leader(AudioClip(samples=x, sample_rate=44100), 48000).digest)"
     )

@@ -17,9 +17,9 @@ from ensemble.audio.recording import opened
 from ensemble.audio.sound import mean_of_channels, regrouped, resampled
 from ensemble.audio.spectra import CHUNK_FRAMES, band_rise_db
 from ensemble.errors import AudioError
-from ensemble.lead import take_in
 from ensemble.listen.listener import at_analysis_rate
-from ensemble.types import PIECE_SAMPLES, AudioClip
+from ensemble.rendering.leader import take_in
+from ensemble.types.music import PIECE_SAMPLES, AudioClip
 
 RATE = 48_000
 

@@ -77,7 +77,7 @@ def options(*path: str) -> set[str]:
 
 def _program(name: str) -> Any:
     if name == "ensemble":
-        from cluster.cli import app
+        from cluster.cli.app import app
 
         return typer.main.get_command(app)
     from ray.scripts.scripts import cli

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from cluster.chaos.hosts import Host
+from tests.bench.chaos.hosts import Host
 
 KNOCK = [sys.executable, str(Path(__file__).with_name("knock.py"))]
 ROLES = (

@@ -16,16 +16,17 @@ from typing import Any
 import numpy as np
 
 from agents import RayBand
-from cluster.session import local_ray
+from cluster.sessions.local import local_ray
 from cluster.watch.recording import recording
-from ensemble import demo, render
+from ensemble import render
 from ensemble.audio.files import prepare_leader, read_clip, write_clip
-from ensemble.indexing import index_recordings
+from ensemble.leaders import leader_path
 from ensemble.plan import Extension, RenderPlan
 from ensemble.play.warm import compile_kernels
-from ensemble.retrieve.opening import Place
+from ensemble.retrieve.library.index_local import index_recordings
+from ensemble.retrieve.library.opening import LibraryPlace
 from ensemble.retrieve.settings import RetrieveSettings
-from ensemble.types import AudioClip
+from ensemble.types.music import AudioClip
 
 RATE = 16_000
 
@@ -38,12 +39,12 @@ def say(**facts: object) -> None:
 
 def material(folder: Path) -> tuple[Path, Extension]:
     """Seven seconds of the bundled guitar, and a store that holds all of it, to go on with."""
-    whole = prepare_leader(read_clip(demo.leader_path()), RATE)
+    whole = prepare_leader(read_clip(leader_path()), RATE)
     write_clip(folder / "whole.wav", whole)
     write_clip(
         folder / "leader.wav", AudioClip(samples=np.ascontiguousarray(whole.samples[:, : 7 * RATE]), sample_rate=RATE)
     )
-    index_recordings([folder / "whole.wav"], Place.of(str(folder / "index")))
+    index_recordings([folder / "whole.wav"], LibraryPlace.of(str(folder / "index")))
     return folder / "leader.wav", Extension(extend_s=3.0, top_k=1, retrieve=RetrieveSettings(uri=str(folder / "index")))
 
 

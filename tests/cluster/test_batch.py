@@ -15,15 +15,15 @@ from fsspec.implementations.memory import MemoryFileSystem
 from typer.testing import CliRunner
 
 from cluster.batch.batch import BatchSummary, render_batch
-from cluster.cli import app
+from cluster.batch.leaders import LeaderEntry, read_leaders
+from cluster.cli.app import app
 from ensemble.audio.files import write_clip
 from ensemble.config import BandSettings, FollowerSettings
 from ensemble.errors import ConfigError, EnsembleError, OutputError
-from ensemble.order import Order
-from ensemble.plan import Manifest
-from ensemble.rendering import render
-from ensemble.roster import Entry, read_roster
-from ensemble.types import AudioClip
+from ensemble.manifest import Manifest
+from ensemble.rendering.render import render
+from ensemble.rendering.request import RenderRequest
+from ensemble.types.music import AudioClip
 
 DUO = BandSettings(
     name="duo",
@@ -32,12 +32,12 @@ DUO = BandSettings(
         FollowerSettings(name="kit", instrument="drums", role="drums"),
     ),
 )
-ORDER = Order.of(DUO, sample_rate=16_000, seed=2)
+ORDER = RenderRequest.of(DUO, sample_rate=16_000, seed=2)
 KERN = "**kern\n*M4/4\n*MM120\n4c\n4e\n4g\n4cc\n=\n4b\n4g\n4e\n4c\n==\n*-\n"
 
 
-def batch(leaders: Path, out: str | Path, *, force: bool = False, settings: Order = ORDER) -> BatchSummary:
-    return render_batch(read_roster(leaders).entries, out, workers=0, settings=settings, force=force)
+def batch(leaders: Path, out: str | Path, *, force: bool = False, settings: RenderRequest = ORDER) -> BatchSummary:
+    return render_batch(read_leaders(leaders).entries, out, workers=0, settings=settings, force=force)
 
 
 def statuses(summary: BatchSummary) -> dict[str, str]:
@@ -192,7 +192,7 @@ def test_nothing_is_written_through_a_link(leaders: Path, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("name", ["../up", "/up", "a/b", "..", ".", "", ".hidden", "batch.json", "a\0b"])
 def test_no_name_leads_out_of_the_root(leaders: Path, tmp_path: Path, name: str) -> None:
-    entry = Entry(name=name, leader=leaders / "guitar.wav")
+    entry = LeaderEntry(name=name, leader=leaders / "guitar.wav")
     summary = render_batch([entry], tmp_path / "root" / "out", workers=0, settings=ORDER)
     assert [one.status for one in summary.outcomes] == ["refused"]
     assert {path.name for path in tmp_path.rglob("*")} == {"root", "out", "batch.json"}

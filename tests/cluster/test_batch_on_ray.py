@@ -12,14 +12,14 @@ import time
 from pathlib import Path
 
 import pytest
-from test_batch import DUO, KERN, ORDER, files, receipts, statuses
 
 from agents.renderer import Renderer, Task
 from cluster.batch.batch import BatchSummary, render_batch
 from ensemble.audio.files import write_clip
 from ensemble.errors import AudioError, OutputError, VoiceError
-from ensemble.rendering import render
-from ensemble.types import AudioClip
+from ensemble.rendering.render import render
+from ensemble.types.music import AudioClip
+from tests.cluster.test_batch import DUO, KERN, ORDER, files, receipts, statuses
 
 PARTIAL = re.compile(rf"\.partial-{re.escape(socket.gethostname())}-(\d+)-")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cluster.bench.renders import playing
+from tests.bench.scale.renders import playing
 
 
 def test_every_promised_figure_is_measured_on_a_real_render(short_leader_file: Path) -> None:

@@ -15,7 +15,7 @@ import psutil
 import pytest
 import soundfile
 
-from ensemble.plan import Manifest
+from ensemble.manifest import Manifest
 
 ENSEMBLE = [str(Path(sys.executable).parent / "ensemble")]
 

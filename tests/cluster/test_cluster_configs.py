@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 import yaml
-from command_lines import calls, complaint, shown_commands
+
+from tests.cluster.command_lines import calls, complaint, shown_commands
 
 ROOT = Path(__file__).parents[2]
 CONFIGS = ROOT / "configs" / "cluster"

@@ -14,9 +14,10 @@ import jsonschema
 import pytest
 import ray.autoscaler
 import yaml
-from command_lines import start_parameters
 from ray.autoscaler._private.util import prepare_config, validate_config, with_head_node_ip
 from ray.autoscaler.sdk import get_docker_host_mount_location
+
+from tests.cluster.command_lines import start_parameters
 
 ROOT = Path(__file__).parents[2]
 NAMES = ["on-premises.yaml", "aws.yaml"]

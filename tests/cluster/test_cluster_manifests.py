@@ -10,9 +10,10 @@ from pathlib import Path
 import kubernetes_validate
 import pytest
 import ray
-from command_lines import options, start_parameters
-from kuberay_fields import complaints
-from manifests import CONFIGS, NAMES, ROOT, cluster, documents, environment, groups, one, templates
+
+from tests.cluster.command_lines import options, start_parameters
+from tests.cluster.kuberay_fields import complaints
+from tests.cluster.manifests import CONFIGS, NAMES, ROOT, cluster, documents, environment, groups, one, templates
 
 KUBERNETES = ["1.31", "1.37"]
 DASHBOARD_HOSTS = {"raycluster.yaml": "127.0.0.1", "rayjob.yaml": "0.0.0.0"}  # noqa: S104  a job comes in by it

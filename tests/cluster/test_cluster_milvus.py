@@ -6,7 +6,19 @@ import re
 
 import pytest
 import yaml
-from manifests import CONFIGS, NAMES, ROOT, Document, cluster, documents, environment, of_kind, one, templates
+
+from tests.cluster.manifests import (
+    CONFIGS,
+    NAMES,
+    ROOT,
+    Document,
+    cluster,
+    documents,
+    environment,
+    of_kind,
+    one,
+    templates,
+)
 
 
 def test_both_files_bring_the_same_milvus_storage_and_policies() -> None:

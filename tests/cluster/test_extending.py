@@ -13,7 +13,7 @@ import pytest
 import soundfile
 from typer.main import get_command
 
-from cluster.cli import app
+from cluster.cli.app import app
 from ensemble.corpus import corpus_paths
 from ensemble.listen.overrides import Overrides
 from ensemble.plan import Extension

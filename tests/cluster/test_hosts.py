@@ -13,13 +13,13 @@ from typing import Any
 
 import psutil
 import pytest
-from listening import answers_to_strangers, can_connect, listening
 
-from cluster.chaos.chaos import disturbed, write_leader
-from cluster.chaos.hosts import MEMORY, Host, hosts, why_not
-from cluster.chaos.row import fresh, judged
-from cluster.chaos.scenes import WORKERS, HostScene
 from ensemble.errors import BandError
+from tests.bench.chaos.chaos import disturbed, write_leader
+from tests.bench.chaos.hosts import MEMORY, Host, hosts, why_not
+from tests.bench.chaos.row import fresh, judged
+from tests.bench.chaos.scenes import WORKERS, HostScene
+from tests.cluster.listening import answers_to_strangers, can_connect, listening
 
 HOME = str(Path(__file__).parents[2])
 
@@ -84,7 +84,7 @@ def test_a_frozen_host_does_nothing_and_a_killed_one_is_gone(pair: tuple[Host, H
 
 def test_nothing_is_left_when_whoever_made_hosts_is_killed() -> None:
     program = (
-        "import time; from cluster.chaos.hosts import hosts\n"
+        "import time; from tests.bench.chaos.hosts import hosts\n"
         "with hosts('a', 'b') as room:\n"
         "    room['a'].popen(['sleep', '1000']); time.sleep(0.3)\n"
         "    print(*(one.pid for host in room.values() for one in [host, *host.processes()]), flush=True)\n"
@@ -121,7 +121,7 @@ def scene() -> Iterator[HostScene]:
 @pytest.fixture(scope="module")
 def undisturbed(leader: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """The manifest of a render in one process: what nothing that happens to a cluster may change."""
-    from ensemble.rendering import render
+    from ensemble.rendering.render import render
 
     return render(leader, tmp_path_factory.mktemp("undisturbed") / "out").model_dump(mode="json")
 
@@ -177,7 +177,7 @@ def test_the_ports_of_a_cluster_and_what_they_tell_a_stranger(
 def test_a_ray_of_our_own_cannot_be_reached_from_another_host(pair: tuple[Host, Host]) -> None:
     one, other = pair
     program = (
-        "from cluster.session import local_ray\n"
+        "from cluster.sessions.local import local_ray\n"
         "with local_ray(num_cpus=1, dashboard=True):\n"
         "    print('up', flush=True); input()\n"
     )

@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from ensemble.audio.files import prepare_leader, read_clip, write_clip
-from ensemble.types import AudioClip
+from ensemble.types.music import AudioClip
 
 ENSEMBLE = str(Path(sys.executable).parent / "ensemble")
 RATE = 16_000
@@ -45,9 +45,9 @@ def answer(*arguments: str | Path) -> Any:
 @pytest.fixture(scope="module")
 def music(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three stretches of the bundled guitar, one file that is broken, one that is silent."""
-    from ensemble import demo
+    from ensemble.leaders import leader_path
 
-    whole = prepare_leader(read_clip(demo.leader_path()), RATE).samples
+    whole = prepare_leader(read_clip(leader_path()), RATE).samples
     folder = tmp_path_factory.mktemp("music")
     for number, start_s in enumerate((0, 5, 10)):
         samples = np.ascontiguousarray(whole[:, start_s * RATE : (start_s + 9) * RATE])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-import sys
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -15,9 +14,7 @@ import yaml
 
 from cluster.watch.scraping import samples
 from ensemble.config import configs_dir
-
-sys.path.insert(0, str(Path(__file__).parent))
-from observing import (
+from tests.cluster.observing import (
     DASHBOARD,
     PROMETHEUS,
     Observed,

@@ -11,7 +11,7 @@ IMPATIENT = """
 import time
 import psutil
 import ray
-from cluster.session import local_ray
+from cluster.sessions.local import local_ray
 
 shut_down = ray.shutdown
 

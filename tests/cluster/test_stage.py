@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.seating import Node, Wish
+from agents.slots import Node, SlotRequest
 from cluster.stage import Strategy, cost, plan_stage, stager
 from ensemble.config import FollowerSettings
 from ensemble.errors import BandError
@@ -18,10 +18,10 @@ def line(name: str, *, device: str = "cpu", gpu: float = 0.25, voice: str = "vio
     )
 
 
-def wishes(count: int, **asked: object) -> list[Wish]:
+def wishes(count: int, **asked: object) -> list[SlotRequest]:
     return [
-        Wish(who="conductor"),
-        *(Wish(who=f"v{number}", followers=(line(f"v{number}", **asked),)) for number in range(count)),  # type: ignore[arg-type]
+        SlotRequest(who="conductor"),
+        *(SlotRequest(who=f"v{number}", followers=(line(f"v{number}", **asked),)) for number in range(count)),  # type: ignore[arg-type]
     ]
 
 
@@ -90,7 +90,7 @@ def test_a_seat_asks_for_what_its_parts_cost() -> None:
     assert cost(pad) == pytest.approx(6 * cost(line("one")))
     hall = nodes(0)
     light, heavy = plan_stage(
-        [Wish(who="one", followers=(line("one"),)), Wish(who="all", followers=(pad,) * 20)],
+        [SlotRequest(who="one", followers=(line("one"),)), SlotRequest(who="all", followers=(pad,) * 20)],
         hall,
         hall,
         0,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from cluster.watch.status_monitor import status_table
+from cluster.cli.status_view import status_table
 
 PARTS = ("conductor", "bass", "rhythm", "violin and a long name")
 

@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from listening import listening
 
-from cluster.chaos.hosts import NETWORK, Host, hosts, why_not
-from cluster.chaos.ray_hosts import PORT, RayHosts
+from tests.bench.chaos.hosts import NETWORK, Host, hosts, why_not
+from tests.bench.chaos.ray_hosts import PORT, RayHosts
+from tests.cluster.listening import listening
 
 ASK = """
 import ray

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cluster.training.train_monitor import _COLUMNS, show_evaluation
+from cluster.cli.train_view import _COLUMNS, show_evaluation
 
 
 def figures(voice: str, path: str, mss: float) -> dict:

@@ -7,7 +7,7 @@ from typing import get_args
 
 import numpy as np
 
-from ensemble.types import SILENCE_DB, Chord, FloatArray, Frames, Heard, Key, Note, Part, Quality
+from ensemble.types.music import SILENCE_DB, Chord, FloatArray, Frames, Heard, Key, Note, Part, Quality
 
 LOOP: tuple[tuple[int, Quality], ...] = ((0, "maj"), (9, "min"), (5, "maj"), (7, "7"))
 MELODY = (

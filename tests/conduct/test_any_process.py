@@ -11,8 +11,8 @@ import pytest
 
 SCRIPT = """
 import hashlib
-from handmade_leader import heard_of
-from test_parts import EVERYONE
+from tests.conduct.handmade_leader import heard_of
+from tests.conduct.test_parts import EVERYONE
 from ensemble.conduct.parts import write_parts
 whole = hashlib.sha256()
 for part in write_parts(heard_of(bars=6), EVERYONE, 1300, 11):
@@ -25,8 +25,7 @@ print(whole.hexdigest())
 
 @pytest.mark.parametrize("change", [{"PYTHONHASHSEED": "1"}, {"PYTHONHASHSEED": "2", "OPENBLAS_NUM_THREADS": "1"}])
 def test_two_processes_write_the_same_parts(change):
-    here = Path(__file__).parent
-    path = os.pathsep.join([str(here), str(here.parents[1])])
+    path = str(Path(__file__).parents[2])
 
     def digest(settings: dict[str, str]) -> str:
         environment = os.environ | {"PYTHONPATH": path} | settings

@@ -10,9 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from handmade_leader import LOOP, cut, heard_of, of, pitches, restless
 
-from ensemble.conduct.arranger import Arranger, Network
+from ensemble.conduct.arranger import Arranger, ArrangerNetwork
 from ensemble.conduct.arranger_features import (
     HOLD,
     NUM_CONTEXT,
@@ -20,7 +19,7 @@ from ensemble.conduct.arranger_features import (
     NUM_MEMORY,
     REST,
     STRIKE,
-    Line,
+    ArrangerLine,
     context_of,
     line_of,
     memory_of,
@@ -33,9 +32,10 @@ from ensemble.conduct.leader import listen_to
 from ensemble.conduct.parts import write_parts
 from ensemble.config import BandSettings, FollowerSettings, shipped_arrangers
 from ensemble.errors import ArrangerError
-from ensemble.instruments import CATALOGUE
-from ensemble.train.arranger_network import ArrangerNet
-from ensemble.types import Chord, Frames, Heard, Key, Part
+from ensemble.train.arranger.network import ArrangerNet
+from ensemble.types.instruments import CATALOGUE
+from ensemble.types.music import Chord, Frames, Heard, Key, Part
+from tests.conduct.handmade_leader import LOOP, cut, heard_of, of, pitches, restless
 
 BASS = FollowerSettings(name="bass", instrument="electric_bass", role="bass")
 CHORDS = FollowerSettings(name="chords", instrument="nylon_guitar", role="pad", voices=4)
@@ -80,7 +80,7 @@ def test_numpy_and_torch_are_one_network(learned: Arranger) -> None:
     rows = np.random.default_rng(0).standard_normal((40, NUM_INPUTS)).astype(np.float32)
     with torch.no_grad():
         actions, wishes = (answer[0].numpy() for answer in network(torch.from_numpy(rows)[None]))
-    ours = Network(weights)
+    ours = ArrangerNetwork(weights)
     memory = ours.start()
     for step, row in enumerate(rows):
         action, wish, memory = ours.step(row, memory)
@@ -112,7 +112,7 @@ def test_notes_are_moved_to_the_nearest_half_beats() -> None:
 
 
 def test_what_it_remembers_of_a_line() -> None:
-    line = Line(np.array([STRIKE, HOLD, REST, STRIKE]), np.array([64, 64, 0, 67]))
+    line = ArrangerLine(np.array([STRIKE, HOLD, REST, STRIKE]), np.array([64, 64, 0, 67]))
     rows = memory_of(line, np.array([0, 0, 0, 4]), 64.0)
     assert rows.shape == (4, NUM_MEMORY)
     assert rows[:, :3].argmax(axis=1).tolist() == [REST, STRIKE, HOLD, REST]

@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from handmade_leader import heard_of, of
 
 from ensemble.conduct.grid import grid_of
 from ensemble.conduct.leader import listen_to
 from ensemble.conduct.parts import write_parts
 from ensemble.config import FollowerSettings
-from ensemble.types import Heard, Hits
+from ensemble.types.music import Heard, Hits
+from tests.conduct.handmade_leader import heard_of, of
 
 BASS = FollowerSettings(name="bass", instrument="electric_bass", role="bass")
 DRUMS = FollowerSettings(name="drums", instrument="drums", role="drums")

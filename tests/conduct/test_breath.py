@@ -6,13 +6,13 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from handmade_leader import heard_of, of
 
 from ensemble.conduct.parts import write_parts
-from ensemble.conduct.shaping import Written, shape
+from ensemble.conduct.shaping import WrittenNote, shape
 from ensemble.config import FollowerSettings
-from ensemble.instruments import CATALOGUE
-from ensemble.types import Note, Part
+from ensemble.types.instruments import CATALOGUE
+from ensemble.types.music import Note, Part
+from tests.conduct.handmade_leader import heard_of, of
 
 HELD = ((72, 4.0),)
 """A leader who plays one note a bar."""
@@ -82,7 +82,13 @@ def test_bows_and_breaths_end_in_any_metre(beats_per_bar, bpm, instrument, longe
 def joint(velocity: int, instrument: str) -> float:
     """How far the level falls where a second note of another pitch begins."""
     part: Part = shape(
-        "part", [Written(0.5, 1.0, 62, 90), Written(1.0, 2.0, 65, velocity)], CATALOGUE[instrument], 1, 0.0, 300, 1
+        "part",
+        [WrittenNote(0.5, 1.0, 62, 90), WrittenNote(1.0, 2.0, 65, velocity)],
+        CATALOGUE[instrument],
+        1,
+        0.0,
+        300,
+        1,
     )
     start = part.notes[1].start_frame
     return float(part.level_db[0, start - 20 : start - 6].max() - part.level_db[0, start - 3 : start + 3].min())
@@ -95,7 +101,7 @@ def test_stressed_notes_are_struck_and_others_are_slurred(instrument):
 
 
 def test_no_two_notes_are_shaken_alike():
-    written = [Written(4.0 * index, 4.0 * index + 3.9, 69, 80) for index in range(8)]
+    written = [WrittenNote(4.0 * index, 4.0 * index + 3.9, 69, 80) for index in range(8)]
     part = shape("part", written, CATALOGUE["violin"], 1, 0.0, 3300, 1)
     rates = []
     for one in part.notes:

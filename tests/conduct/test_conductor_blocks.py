@@ -6,13 +6,13 @@ import pickle
 
 import numpy as np
 import pytest
-from handmade_leader import cut, heard_of
 
 from ensemble.clock import Block, blocks
 from ensemble.conduct.conductor import Conductor
 from ensemble.conduct.dynamics import FEATURES, LeaderGain, leader_features, to_control_rate
 from ensemble.config import BandSettings, FollowerSettings
-from ensemble.types import ConductorState, Heard, Score
+from ensemble.types.music import ConductorState, Heard, Score
+from tests.conduct.handmade_leader import cut, heard_of
 
 BAND = BandSettings(
     name="test",

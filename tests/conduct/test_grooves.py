@@ -7,16 +7,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from handmade_leader import cut, heard_of
 
+from ensemble.conduct.conductor_features import sixteenths_s
 from ensemble.conduct.drums import _by_two_hands
 from ensemble.conduct.dynamics import ForetoldStrokes
-from ensemble.conduct.features import sixteenths_s
 from ensemble.conduct.grid import grid_of
 from ensemble.conduct.grooves import GROOVES, SIXTEENTHS_PER_BEAT, STRENGTH
 from ensemble.conduct.parts import write_parts
 from ensemble.config import FollowerSettings
-from ensemble.types import DRUM_CLASSES, Heard, Hit, Hits
+from ensemble.types.music import DRUM_CLASSES, Heard, Hit, Hits
+from tests.conduct.handmade_leader import cut, heard_of
 
 DRUMS = FollowerSettings(name="drums", instrument="drums", role="drums")
 CALM, BUSY = ((72, 4.0),), ((72, 0.5), (74, 0.25), (76, 0.25))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from handmade_leader import MELODY, frames_of, heard_of
 
 from ensemble.conduct.melody import octaves_into, segment, transform, write_double
-from ensemble.types import Heard, Key
+from ensemble.types.music import Heard, Key
+from tests.conduct.handmade_leader import MELODY, frames_of, heard_of
 
 
 def line(midi: np.ndarray, onset: np.ndarray | None = None, tuning_cents: float = 0.0) -> Heard:

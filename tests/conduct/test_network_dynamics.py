@@ -7,21 +7,21 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from handmade_leader import heard_of
-from small_conductor import small_conductor
 
 from ensemble.clock import blocks
 from ensemble.conduct.conductor import Conductor
+from ensemble.conduct.conductor_features import NUM_ROWS, conductor_features
 from ensemble.conduct.conductor_file import CONDUCTOR, load_conductor, save_conductor
 from ensemble.conduct.dynamics import DynamicsModel, LeaderGain
-from ensemble.conduct.features import NUM_ROWS, conductor_features
 from ensemble.conduct.foretell import foretell_strokes
 from ensemble.conduct.learned import FURTHEST_DB, LearnedDynamics
 from ensemble.config import BandSettings, FollowerSettings, load_band, shipped_conductors
 from ensemble.errors import ConductorError
 from ensemble.listen.listener import Listener
-from ensemble.types import DRUM_CLASSES, AudioClip, ConductorState, Dynamics, Heard
+from ensemble.types.music import DRUM_CLASSES, AudioClip, ConductorState, Dynamics, Heard
 from ensemble.wire import pack, unpack
+from tests.conduct.handmade_leader import heard_of
+from tests.conduct.small_conductor import small_conductor
 
 FOLLOWERS = (
     FollowerSettings(name="bass", instrument="electric_bass", role="bass", level_db=-4),

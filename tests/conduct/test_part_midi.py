@@ -7,12 +7,12 @@ from pathlib import Path
 import mido
 import numpy as np
 import pytest
-from handmade_leader import heard_of
 
 from ensemble.conduct.midi import DRUM_NOTES, write_midi
 from ensemble.conduct.parts import write_parts
 from ensemble.config import FollowerSettings
-from ensemble.types import Heard, Hits
+from ensemble.types.music import Heard, Hits
+from tests.conduct.handmade_leader import heard_of
 
 BASS = FollowerSettings(name="bass", instrument="electric_bass", role="bass")
 RHYTHM = FollowerSettings(name="rhythm", instrument="electric_guitar", role="pad", voices=4)

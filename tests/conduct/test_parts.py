@@ -7,13 +7,13 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from handmade_leader import LOOP, MELODY, cut, frames_of, heard_of, of, pitches, restless
 
 from ensemble.conduct.grid import LOOK_AHEAD_BEATS, grid_of
 from ensemble.conduct.harmony import tones
 from ensemble.conduct.parts import write_parts
 from ensemble.config import BandSettings, FollowerSettings
-from ensemble.types import SILENCE_DB, Chord, Heard, Hits, Key, Part
+from ensemble.types.music import SILENCE_DB, Chord, Heard, Hits, Key, Part
+from tests.conduct.handmade_leader import LOOP, MELODY, cut, frames_of, heard_of, of, pitches, restless
 
 TAIL = 100
 BASS = FollowerSettings(name="bass", instrument="electric_bass", role="bass")

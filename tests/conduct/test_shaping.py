@@ -5,20 +5,20 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ensemble.conduct.chance import bell, draws
-from ensemble.conduct.shaping import Written, shape
-from ensemble.instruments import CATALOGUE, Instrument
-from ensemble.types import SILENCE_DB, Part
+from ensemble.conduct.jitter import bell, draws
+from ensemble.conduct.shaping import WrittenNote, shape
+from ensemble.types.instruments import CATALOGUE, InstrumentSpec
+from ensemble.types.music import SILENCE_DB, Part
 
 
-def played(written: list[Written], name: str, *, cents: float = 0.0, num_frames: int = 400, seed: int = 1) -> Part:
-    instrument: Instrument = CATALOGUE[name]
+def played(written: list[WrittenNote], name: str, *, cents: float = 0.0, num_frames: int = 400, seed: int = 1) -> Part:
+    instrument: InstrumentSpec = CATALOGUE[name]
     return shape("part", written, instrument, max(one.voice for one in written) + 1, cents, num_frames, seed)
 
 
 @pytest.mark.parametrize("name", ["violin", "flute", "electric_bass", "nylon_guitar", "piano"])
 def test_repeated_notes_are_struck_again(name):
-    part = played([Written(0.5, 1.0, 60, 80), Written(1.0, 1.5, 60, 80), Written(1.5, 2.0, 60, 80)], name)
+    part = played([WrittenNote(0.5, 1.0, 60, 80), WrittenNote(1.0, 1.5, 60, 80), WrittenNote(1.5, 2.0, 60, 80)], name)
     level = part.level_db[0]
     assert len(part.notes) == 3
     for _, second in zip(part.notes, part.notes[1:], strict=False):
@@ -29,15 +29,15 @@ def test_repeated_notes_are_struck_again(name):
 
 
 def test_a_slur_dips_less_than_a_repeat():
-    slur = played([Written(0.5, 1.0, 60, 80), Written(1.0, 1.5, 62, 80)], "violin")
-    repeat = played([Written(0.5, 1.0, 60, 80), Written(1.0, 1.5, 60, 80)], "violin")
+    slur = played([WrittenNote(0.5, 1.0, 60, 80), WrittenNote(1.0, 1.5, 62, 80)], "violin")
+    repeat = played([WrittenNote(0.5, 1.0, 60, 80), WrittenNote(1.0, 1.5, 60, 80)], "violin")
     joint = slice(slur.notes[1].start_frame - 3, slur.notes[1].start_frame + 3)
     assert slur.level_db[0, joint].min() > repeat.level_db[0, joint].min() + 6
     assert slur.level_db[0, joint].min() > -10
 
 
 def test_a_release_keeps_the_pitch_and_then_rests():
-    part = played([Written(0.5, 1.0, 69, 80)], "violin")
+    part = played([WrittenNote(0.5, 1.0, 69, 80)], "violin")
     stop = part.notes[0].stop_frame
     ring = slice(stop, stop + 12)  # 120 ms
     assert (part.f0_hz[0, ring] > 430).all()
@@ -47,19 +47,19 @@ def test_a_release_keeps_the_pitch_and_then_rests():
 
 
 def test_every_release_is_complete_at_the_end():
-    part = played([Written(0.5, 99.0, 69, 80)], "cello", num_frames=200)
+    part = played([WrittenNote(0.5, 99.0, 69, 80)], "cello", num_frames=200)
     assert part.level_db[0, -1] < -40
     assert part.notes[0].stop_frame == 188
 
 
 def test_plucked_notes_decay_at_the_rate_of_the_instrument():
-    part = played([Written(0.0, 3.0, 45, 80)], "nylon_guitar")
+    part = played([WrittenNote(0.0, 3.0, 45, 80)], "nylon_guitar")
     level = part.level_db[0]
     assert level[200] - level[100] == pytest.approx(-10.0, abs=0.01)
 
 
 def test_vibrato_begins_late_and_has_the_rate_and_depth_of_the_instrument():
-    part = played([Written(0.0, 3.9, 69, 80)], "violin")
+    part = played([WrittenNote(0.0, 3.9, 69, 80)], "violin")
     cents = 1200 * np.log2(part.f0_hz[0, :380] / 440)
     settled = cents[60:360] - cents[60:360].mean()
     assert np.ptp(cents[12:17]) < 12  # before 180 ms: no vibrato yet
@@ -70,13 +70,13 @@ def test_vibrato_begins_late_and_has_the_rate_and_depth_of_the_instrument():
 
 def test_accents_are_louder():
     soft, hard = (
-        played([Written(0.5, 1.5, 60, velocity)], "trumpet").level_db[0, 80:120].mean() for velocity in (60, 110)
+        played([WrittenNote(0.5, 1.5, 60, velocity)], "trumpet").level_db[0, 80:120].mean() for velocity in (60, 110)
     )
     assert hard - soft == pytest.approx(6.0, abs=0.01)
 
 
 def test_humanised_onsets_stay_within_six_milliseconds_and_differ():
-    written = [Written(0.25 * index, 0.25 * index + 0.2, 60, 80) for index in range(400)]
+    written = [WrittenNote(0.25 * index, 0.25 * index + 0.2, 60, 80) for index in range(400)]
     part = played(written, "piano", num_frames=10_100)
     starts = np.array([note.start_frame for note in part.notes])
     late = starts - 25 * np.arange(400)
@@ -95,14 +95,14 @@ def test_chance_depends_on_the_place_alone():
 
 
 def test_the_order_of_writing_does_not_matter():
-    written = [Written(0.1, 0.5, 60, 80, 0), Written(0.1, 0.5, 64, 80, 1), Written(0.6, 1.0, 62, 70, 0)]
+    written = [WrittenNote(0.1, 0.5, 60, 80, 0), WrittenNote(0.1, 0.5, 64, 80, 1), WrittenNote(0.6, 1.0, 62, 70, 0)]
     one, two = played(written, "piano"), played(written[::-1], "piano")
     assert one.notes == two.notes
     assert one.level_db.tobytes() == two.level_db.tobytes()
 
 
 def test_tuning_moves_the_sound_and_not_the_page():
-    plain, sharp = (played([Written(0.1, 1.0, 57, 80)], "piano", cents=cents) for cents in (0.0, 30.0))
+    plain, sharp = (played([WrittenNote(0.1, 1.0, 57, 80)], "piano", cents=cents) for cents in (0.0, 30.0))
     assert plain.notes == sharp.notes
     sounds = plain.f0_hz > 0
     np.testing.assert_allclose(1200 * np.log2(sharp.f0_hz[sounds] / plain.f0_hz[sounds]), 30.0, atol=0.01)

@@ -7,16 +7,16 @@ from functools import cache
 
 import numpy as np
 import pytest
-from handmade_leader import heard_of, restless
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ensemble.conduct.parts import write_parts
-from ensemble.conduct.shaping import Written, shape
+from ensemble.conduct.shaping import WrittenNote, shape
 from ensemble.config import FollowerSettings
-from ensemble.instruments import CATALOGUE
 from ensemble.listen.listener import Listener
-from ensemble.types import AudioClip, Heard, Hits, Key, Part, Role
+from ensemble.types.instruments import CATALOGUE
+from ensemble.types.music import AudioClip, Heard, Hits, Key, Part, Role
+from tests.conduct.handmade_leader import heard_of, restless
 
 RATE, SECONDS = 16_000, 10
 PITCHED = sorted(name for name, one in CATALOGUE.items() if one.family != "drums")
@@ -128,7 +128,7 @@ def test_the_narrowest_range_that_is_allowed_is_kept():
 
 def test_an_unknown_family_plays_sustained_lines():
     strange = replace(CATALOGUE["piano"], family="glass")  # what a later catalogue may hold
-    part = shape("glass", [Written(0.5, 1.5, 72, 80), Written(1.5, 2.5, 74, 80)], strange, 1, 0.0, 300, 0)
+    part = shape("glass", [WrittenNote(0.5, 1.5, 72, 80), WrittenNote(1.5, 2.5, 74, 80)], strange, 1, 0.0, 300, 0)
     assert len(part.notes) == 2
     assert np.isfinite(part.level_db).all()
     assert (part.f0_hz[0, 60:140] > 0).all()

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from handmade_leader import heard_of, of, pitches
 
 from ensemble.conduct import voicing
 from ensemble.conduct.parts import write_parts
 from ensemble.config import FollowerSettings
-from ensemble.types import Quality
+from ensemble.types.music import Quality
+from tests.conduct.handmade_leader import heard_of, of, pitches
 
 BASS = FollowerSettings(name="bass", instrument="cello", role="bass")
 VIOLA = FollowerSettings(name="viola", instrument="viola", role="pad", voices=1)

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import soundfile
 import yaml
-from composed import SHORT_S, needs_renderer
 
 from ensemble.audio.spectra import power_spectra
 from ensemble.data.compose import compose
@@ -20,7 +19,8 @@ from ensemble.data.takes import split_of
 from ensemble.errors import DataError
 from ensemble.listen.loudness import loudness_db
 from ensemble.mix.true_peak import true_peak_dbtp
-from ensemble.types import DRUM_CLASSES
+from ensemble.types.music import DRUM_CLASSES
+from tests.data.composed import SHORT_S, needs_renderer
 
 RATE = 16_000
 SLAKH_KEYS = {

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ensemble.data.compose import midi
-from ensemble.data.compose.performance import Performance, perform, velocity_db
+from ensemble.data.compose.performance import ComposedPerformance, perform, velocity_db
 from ensemble.data.compose.piece import Piece, draw_piece
 
 
@@ -21,7 +21,7 @@ def seconds(path: Path) -> list[tuple[float, mido.Message]]:
 
 
 @pytest.fixture(scope="module")
-def written(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[Piece, Performance, Path]]:
+def written(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[Piece, ComposedPerformance, Path]]:
     folder = tmp_path_factory.mktemp("midi")
     piece = draw_piece(2, 4, "house", (10.0, 12.0))
     found = []
@@ -33,7 +33,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[Piece, Perfo
     return found
 
 
-def test_a_reader_finds_every_note_at_its_labelled_time(written: list[tuple[Piece, Performance, Path]]) -> None:
+def test_a_reader_finds_every_note_at_its_labelled_time(written: list[tuple[Piece, ComposedPerformance, Path]]) -> None:
     for _, performance, path in written:
         struck = [(at, m) for at, m in seconds(path) if m.type == "note_on"]
         assert [(m.note, m.velocity) for _, m in struck] == [(n.midi, n.velocity) for n in performance.notes]
@@ -43,7 +43,7 @@ def test_a_reader_finds_every_note_at_its_labelled_time(written: list[tuple[Piec
 
 
 def test_volume_expression_and_velocity_together_give_the_asked_level(
-    written: list[tuple[Piece, Performance, Path]],
+    written: list[tuple[Piece, ComposedPerformance, Path]],
 ) -> None:
     for piece, performance, path in written:
         if performance.seat.player.is_drums:
@@ -65,7 +65,7 @@ def test_volume_expression_and_velocity_together_give_the_asked_level(
         assert abs(np.median(misses)) < 0.3
 
 
-def test_bends_follow_the_pitch_curve(written: list[tuple[Piece, Performance, Path]]) -> None:
+def test_bends_follow_the_pitch_curve(written: list[tuple[Piece, ComposedPerformance, Path]]) -> None:
     for piece, performance, path in written:
         if performance.seat.player.is_drums:
             continue
@@ -85,7 +85,7 @@ def test_the_release_is_shortened_as_the_soundfont_standard_says() -> None:
     assert sent[-1][0] == 6  # the synthesizer acts on this one: all else must have come before
 
 
-def test_softer_notes_close_the_filter_further(written: list[tuple[Piece, Performance, Path]]) -> None:
+def test_softer_notes_close_the_filter_further(written: list[tuple[Piece, ComposedPerformance, Path]]) -> None:
     for _, performance, _ in written:
         if performance.seat.player.is_drums:
             continue
@@ -95,7 +95,9 @@ def test_softer_notes_close_the_filter_further(written: list[tuple[Piece, Perfor
         assert cents.min() < -1000
 
 
-def test_the_same_piece_gives_the_same_bytes(written: list[tuple[Piece, Performance, Path]], tmp_path: Path) -> None:
+def test_the_same_piece_gives_the_same_bytes(
+    written: list[tuple[Piece, ComposedPerformance, Path]], tmp_path: Path
+) -> None:
     piece = draw_piece(2, 4, "house", (10.0, 12.0))
     performance = perform(piece, piece.seats[1])
     again = tmp_path / "again.mid"

@@ -8,11 +8,11 @@ import pytest
 
 from ensemble.data.compose.harmony import SCALES
 from ensemble.data.compose.lines import write_line
-from ensemble.data.compose.performance import Performance, frames_of, perform
-from ensemble.data.compose.piece import Piece, Seat, draw_piece
-from ensemble.types import DRUM_CLASSES
+from ensemble.data.compose.performance import ComposedPerformance, frames_of, perform
+from ensemble.data.compose.piece import Piece, PlayerTraits, draw_piece
+from ensemble.types.music import DRUM_CLASSES
 
-Played = list[tuple[Piece, Seat, Performance]]
+Played = list[tuple[Piece, PlayerTraits, ComposedPerformance]]
 
 
 @pytest.fixture(scope="module")

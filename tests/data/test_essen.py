@@ -11,7 +11,7 @@ from ensemble.data import essen
 from ensemble.data.takes import split_of
 from ensemble.errors import DataError
 
-FIXTURES = Path(__file__).parent / "kern"
+FIXTURES = Path(__file__).parents[1] / "scores" / "kern"
 
 
 @pytest.fixture

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from miniature_sets import slakh_track, write
 
 from ensemble.data import folder
 from ensemble.data.readers import recognise
 from ensemble.data.takes import split_of
 from ensemble.errors import DataError
+from tests.data.miniature_sets import slakh_track, write
 
 SHORT = np.linspace(-0.5, 0.5, 1600)
 

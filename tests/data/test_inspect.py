@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from miniature_sets import RATE, kit, late, line, lsx_track, rhythm, slakh_track, trio, urmp_piece, write
 
 from ensemble.data.inspect import inspect
 from ensemble.data.inspect_alignment import late_ms
@@ -19,6 +18,7 @@ from ensemble.data.inspect_facts import Inspection, TakeFacts, document
 from ensemble.data.inspect_pitch import Ear
 from ensemble.data.inspect_sound import Clipping, hear_file
 from ensemble.errors import DataError
+from tests.data.miniature_sets import RATE, kit, late, line, lsx_track, rhythm, slakh_track, trio, urmp_piece, write
 
 
 def facts(inspection: Inspection, piece: str, part: str) -> TakeFacts:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from miniature_sets import lsx_track
 
 from ensemble.data import lsx
 from ensemble.data.readers import recognise
 from ensemble.errors import DataError
+from tests.data.miniature_sets import lsx_track
 
 SHORT = np.linspace(-0.5, 0.5, 1600)
 STEMS = {"bass": SHORT, "drums": SHORT, "guitar": SHORT}

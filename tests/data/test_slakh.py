@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from miniature_sets import slakh_track
 
 from ensemble.data import slakh
 from ensemble.data.programs import instrument_of_program, instrument_of_words
 from ensemble.data.readers import recognise
 from ensemble.data.takes import Dataset, split_of
 from ensemble.errors import DataError
-from ensemble.instruments import CATALOGUE
+from ensemble.types.instruments import CATALOGUE
+from tests.data.miniature_sets import slakh_track
 
 SHORT = np.linspace(-0.5, 0.5, 1600)
 

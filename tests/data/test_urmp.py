@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from miniature_sets import urmp_piece
 
 from ensemble.data import urmp
 from ensemble.data.readers import recognise
 from ensemble.errors import DataError
+from tests.data.miniature_sets import urmp_piece
 
 SHORT = np.linspace(-0.5, 0.5, 1600)
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ensemble.types import AudioClip
+from ensemble.types.music import AudioClip
 
 RATE = 16_000
 TWINKLE = (60, 60, 67, 67, 69, 69, 67, 65, 65, 64, 64, 62, 62, 60,

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from leader_sounds import RATE, clicks, sine, tune
 
 from ensemble.listen.beats import FASTEST_BPM, MIN_CLARITY, SLOWEST_BPM, Beats, track_beats
 from ensemble.listen.onsets import onset_strength
+from tests.listen.leader_sounds import RATE, clicks, sine, tune
 
 
 def track(samples: np.ndarray) -> Beats:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from ensemble.listen.doubts import faintness
+from ensemble.listen.diagnostics import faintness
 
 
 @pytest.mark.parametrize(("loudest_db", "is_told"), [(-75.0, True), (-51.0, True), (-49.0, False), (-12.0, False)])

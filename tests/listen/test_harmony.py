@@ -5,7 +5,7 @@ import pytest
 
 from ensemble.listen.bars import find_bars
 from ensemble.listen.harmony import LOOK_AHEAD_BEATS, find_chords, find_key
-from ensemble.types import Chord, Key
+from ensemble.types.music import Chord, Key
 
 MAJOR_SCALE, HARMONIC_MINOR = (0, 2, 4, 5, 7, 9, 11), (0, 2, 3, 5, 7, 8, 11)
 TONES = {"maj": (0, 4, 7), "min": (0, 3, 7), "7": (0, 4, 7, 10), "maj7": (0, 4, 7, 11), "min7": (0, 3, 7, 10)}

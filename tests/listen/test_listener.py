@@ -11,12 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from leader_sounds import RATE, TWINKLE, TWINKLE_BEATS, chords, clicks, clip_of, sine, tone, tune, vibrato
 
 from ensemble.audio.files import prepare_leader, read_clip
 from ensemble.clock import frames_for
 from ensemble.listen.listener import Listener
-from ensemble.types import Heard, Key
+from ensemble.types.music import Heard, Key
+from tests.listen.leader_sounds import RATE, TWINKLE, TWINKLE_BEATS, chords, clicks, clip_of, sine, tone, tune, vibrato
 
 C, F, G = (48, 60, 64, 67), (41, 60, 65, 69), (43, 59, 62, 67)
 
@@ -232,13 +232,13 @@ def test_a_leader_is_heard_alike_wherever_it_lies_and_frames_are_centred():
 
 def test_the_same_bytes_in_fresh_processes_on_any_number_of_threads():
     program = (
-        "from leader_sounds import *\nfrom test_listener import listen, digest, C, F\n"
+        "from tests.listen.leader_sounds import *\nfrom tests.listen.test_listener import listen, digest, C, F\n"
         "print(digest(listen(np.concatenate([tune([60, 64, 67], [1] * 3, 100), chords([C, F], 1.0)]))))"
     )
     digests = set()
     for threads in ("1", "4"):
         limits = {"OPENBLAS_NUM_THREADS": threads, "OMP_NUM_THREADS": threads}
-        environment = os.environ | limits | {"PYTHONPATH": str(Path(__file__).parent)}
+        environment = os.environ | limits | {"PYTHONPATH": str(Path(__file__).parents[2])}
         done = subprocess.run(
             [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
         )

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from leader_sounds import RATE, sine
 
 from ensemble.listen.loudness import loudness_db
-from ensemble.types import SILENCE_DB
+from ensemble.types.music import SILENCE_DB
+from tests.listen.leader_sounds import RATE, sine
 
 
 @pytest.mark.parametrize(

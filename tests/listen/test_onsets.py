@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 import numpy as np
-from leader_sounds import RATE, sine, tune
 
 from ensemble.listen.onsets import onset_strength
+from tests.listen.leader_sounds import RATE, sine, tune
 
 
 def peaks(onset: np.ndarray, above: float) -> np.ndarray:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from leader_sounds import TWINKLE, TWINKLE_BEATS, chords, clip_of, tune
 from pydantic import ValidationError
 
 from ensemble.errors import ConfigError
@@ -15,7 +14,8 @@ from ensemble.listen.chords_file import read_chords
 from ensemble.listen.listener import Listener
 from ensemble.listen.names import parse_chord, parse_key
 from ensemble.listen.overrides import ChordAt, Overrides, with_overrides
-from ensemble.types import Heard
+from ensemble.types.music import Heard
+from tests.listen.leader_sounds import TWINKLE, TWINKLE_BEATS, chords, clip_of, tune
 
 
 @pytest.fixture(scope="module")

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from leader_sounds import RATE, sine, tone, tune
 
 from ensemble.listen.pitch import track_pitch
+from tests.listen.leader_sounds import RATE, sine, tone, tune
 
 
 def cents(f0_hz: np.ndarray, truth_hz: np.ndarray | float) -> np.ndarray:

@@ -8,7 +8,7 @@ import pytest
 from ensemble.listen.bars import find_bars
 from ensemble.listen.harmony import find_chords
 from ensemble.listen.repeats import lend_rounds, loop_beats
-from ensemble.types import Key
+from ensemble.types.music import Key
 
 TRIADS = {"C": (0, 4, 7), "Am": (9, 0, 4), "F": (5, 9, 0), "G": (7, 11, 2), "Dm": (2, 5, 9)}
 

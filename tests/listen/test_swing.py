@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from leader_sounds import RATE, clip_of, tone
 
 from ensemble.listen.listener import Listener
 from ensemble.listen.onsets import onset_strength
 from ensemble.listen.swing import STRAIGHT, find_swing
+from tests.listen.leader_sounds import RATE, clip_of, tone
 
 
 def played(

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import soxr
-from leader_sounds import clip_of
 
 from ensemble.audio.files import read_clip
-from ensemble.chords import TONES
 from ensemble.listen.listener import Listener
-from ensemble.types import Chord
+from ensemble.types.harmony import TONES
+from ensemble.types.music import Chord
+from tests.listen.leader_sounds import clip_of
 
 
 def tones(chord: Chord) -> list[int]:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from played_pieces import DRUMS_GAIN, played_piece
 
 from ensemble.conduct.conductor_file import ConductorCard, ConductorWeights, load_conductor, tensor_shapes
 from ensemble.measure.bootstrap import interval
@@ -14,10 +13,11 @@ from ensemble.measure.conducting import measure
 from ensemble.measure.conducting_rivals import cases_of, fit_ceiling, fit_rivals, known_level_db
 from ensemble.measure.conducting_strokes import stroke_scores
 from ensemble.measure.curves import rises_f1, slope_correlation
-from ensemble.train.conductor_crops import scenes_of
-from ensemble.train.conductor_fit import fit_conductor, starting_card
-from ensemble.train.conductor_material import ConductorMaterial, PlayedPart
-from ensemble.train.conductor_settings import TrainConductorSettings
+from ensemble.train.conductor.crops import scenes_of
+from ensemble.train.conductor.fit import fit_conductor, starting_card
+from ensemble.train.conductor.material import ConductorMaterial, PlayedPart
+from ensemble.train.conductor.settings import TrainConductorSettings
+from tests.played_pieces import DRUMS_GAIN, played_piece
 
 TRAIN, VALID, TEST = ([played_piece(number) for number in numbers] for numbers in (range(6), (6, 7), (8, 9, 10)))
 PLAYING = np.ones(500, bool)

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "train"))
-from teacher import phrase
-
-from ensemble.instruments import instrument
 from ensemble.measure import fidelity
 from ensemble.measure.contenders import evaluate, play, resynthesised, with_rest
-from ensemble.play.checkpoint import save_voice
 from ensemble.play.naive import NaiveVoice
 from ensemble.play.noise import filtered_noise, noise_key
 from ensemble.play.seeded import seeded_voice
+from ensemble.play.voice_file import save_voice
+from ensemble.types.instruments import instrument
+from tests.train.teacher import phrase
 
 PROMISED = {
     "voice", "mss", "mss_naive", "mss_ratio", "log_mel_ratio", "loudness_error_db", "hnr_error_db", "silence_db",

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from ensemble.errors import DataError
-from ensemble.measure.cases import Case, FollowPart, LeadPart, read_notes
+from ensemble.measure.cases import FollowPart, LeadPart, RenderCase, read_notes
 from ensemble.measure.following import area_under_curve, as_document, crossings, following, shown
-from ensemble.measure.harmony_fit import Sounding, tones_of_notes
+from ensemble.measure.harmony_fit import TimedNote, tones_of_notes
 
 
-def case(seed: int, *, follows: bool = True) -> Case:
+def case(seed: int, *, follows: bool = True) -> RenderCase:
     """A leader on the tones of one major scale, and a bass and a pad that follow its time and its chords, or do not."""
     rng = np.random.default_rng(seed)
     tonic, frames = int(rng.integers(12)), 6000
@@ -25,8 +25,8 @@ def case(seed: int, *, follows: bool = True) -> Case:
         root = (0, 5, 7, 9)[index // 8 % 4]
         triad = [(tonic + root + step) % 12 for step in ((0, 4, 7) if root != 9 else (0, 3, 7))]
         chords[triad, round(start * 100) : round(onsets_s[index + 1] * 100)] = True
-        leader_notes.append(Sounding(start, onsets_s[index + 1], 60 + triad[rng.integers(3)]))
-        notes.append(Sounding(start, onsets_s[index + 1], 36 + triad[0] if follows else 36 + int(rng.integers(12))))
+        leader_notes.append(TimedNote(start, onsets_s[index + 1], 60 + triad[rng.integers(3)]))
+        notes.append(TimedNote(start, onsets_s[index + 1], 36 + triad[0] if follows else 36 + int(rng.integers(12))))
     heard_s = onsets_s + rng.normal(0, 0.008, len(onsets_s)) if follows else np.sort(rng.uniform(0, 55, 110))
     bass = FollowPart(
         name="bass", role="bass", range_midi=(28, 55), onsets_s=heard_s, notes=tuple(notes),
@@ -36,7 +36,7 @@ def case(seed: int, *, follows: bool = True) -> Case:
         name="drums", role="drums", range_midi=(35, 81), onsets_s=heard_s, notes=(),
         tones=np.zeros((12, frames), np.bool_),
     )  # fmt: skip
-    return Case(
+    return RenderCase(
         name=f"leader-{seed}", duration_s=60.0, band=(bass, drums), true_tones={"bass": tones_of_notes(notes, frames)},
         leader=LeadPart(onsets_s=onsets_s, tones=tones_of_notes(leader_notes, frames), chords=chords),
     )  # fmt: skip
@@ -76,11 +76,11 @@ def test_the_area_under_the_curve_by_hand():
 
 def test_a_bass_above_the_pad_is_counted_and_drums_are_not():
     one = case(0).band[0]
-    high = tuple(Sounding(note.start_s, note.stop_s, note.pitch_midi + 24) for note in one.notes)
+    high = tuple(TimedNote(note.start_s, note.stop_s, note.pitch_midi + 24) for note in one.notes)
     pad = FollowPart(name="pad", role="pad", range_midi=(40, 76), onsets_s=one.onsets_s, notes=high, tones=one.tones)
     assert crossings((one, pad, case(0).band[1])) == 0
     low = FollowPart(name="pad", role="pad", range_midi=(40, 76), onsets_s=one.onsets_s, tones=one.tones,
-                     notes=tuple(Sounding(n.start_s, n.stop_s, n.pitch_midi - 2) for n in one.notes))  # fmt: skip
+                     notes=tuple(TimedNote(n.start_s, n.stop_s, n.pitch_midi - 2) for n in one.notes))  # fmt: skip
     assert crossings((one, low)) >= len(one.notes)
 
 
@@ -102,7 +102,7 @@ def test_notes_are_read_with_their_tempo_and_without_the_drums(tmp_path):
         notes.append(mido.Message("note_on", note=pitch, velocity=velocity, channel=channel, time=ticks))
     document.tracks += [tempo, notes]
     document.save(tmp_path / "two.mid")
-    assert read_notes(tmp_path / "two.mid") == (Sounding(0.5, 1.5, 60.0), Sounding(1.5, 2.0, 60.0))
+    assert read_notes(tmp_path / "two.mid") == (TimedNote(0.5, 1.5, 60.0), TimedNote(1.5, 2.0, 60.0))
     (tmp_path / "bad.mid").write_bytes(b"MThd nonsense")
     for name in ("bad.mid", "absent.mid"):
         with pytest.raises(DataError):

@@ -5,16 +5,16 @@ from __future__ import annotations
 import numpy as np
 
 from ensemble.measure.cases import FollowPart, LeadPart
-from ensemble.measure.harmony_fit import Sounding, tones_of_notes
+from ensemble.measure.harmony_fit import TimedNote, tones_of_notes
 from ensemble.report.following import following_facts
 
 ONSETS_S = np.arange(1, 60) * 0.5
-NOTES = tuple(Sounding(at, at + 0.4, 60.0) for at in ONSETS_S)
+NOTES = tuple(TimedNote(at, at + 0.4, 60.0) for at in ONSETS_S)
 LEADER = LeadPart(onsets_s=ONSETS_S, tones=tones_of_notes(NOTES, 3000), chords=np.ones((12, 3000), np.bool_))
 
 
 def stem(late_s: float, pitch: float, num: int = 59) -> FollowPart:
-    notes = tuple(Sounding(at + late_s, at + late_s + 0.4, pitch) for at in ONSETS_S[:num])
+    notes = tuple(TimedNote(at + late_s, at + late_s + 0.4, pitch) for at in ONSETS_S[:num])
     return FollowPart(
         name="bass_line", role="bass", range_midi=(28, 61), onsets_s=ONSETS_S[:num] + late_s, notes=notes,
         tones=tones_of_notes(notes, 3000),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ensemble.measure.harmony_fit import (
-    Sounding,
+    TimedNote,
     chord_tone_ratio,
     clash_rate,
     clashes_per_min,
@@ -16,11 +16,11 @@ from ensemble.measure.harmony_fit import (
     tones_of_notes,
     voice_crossings,
 )
-from ensemble.types import Chord, Frames, Heard, Key
+from ensemble.types.music import Chord, Frames, Heard, Key
 
 
-def note(start_s: float, stop_s: float, pitch: float) -> Sounding:
-    return Sounding(start_s, stop_s, pitch)
+def note(start_s: float, stop_s: float, pitch: float) -> TimedNote:
+    return TimedNote(start_s, stop_s, pitch)
 
 
 def test_a_semitone_in_any_octave_clashes_and_nothing_else_does():

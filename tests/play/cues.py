@@ -9,7 +9,7 @@ import numpy as np
 
 from ensemble.clock import FRAME_RATE_HZ, blocks
 from ensemble.play.quantum import Player
-from ensemble.types import Cue, FloatArray, Hit
+from ensemble.types.music import Cue, FloatArray, Hit
 
 
 def held_note(f0_hz: float, num_frames: int, loudness_db: float = -20.0) -> Cue:

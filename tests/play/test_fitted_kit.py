@@ -8,19 +8,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cues import drum_cue, played, power_db
 from safetensors.numpy import load_file
 
 from ensemble.audio.spectra import mel_bands, power_spectra
 from ensemble.config import FollowerSettings, load_band, voices_dir
 from ensemble.errors import VoiceError
 from ensemble.measure.kit import cleanliness
-from ensemble.play.checkpoint import VOICE, load_voice
 from ensemble.play.fitted_kit import FittedDrum, FittedKit
 from ensemble.play.kit_file import load_kit, save_kit
 from ensemble.play.player import make_player
 from ensemble.play.strokes import NUM_VARIANTS
-from ensemble.types import DRUM_CLASSES, Hit
+from ensemble.play.voice_file import VOICE, load_voice
+from ensemble.types.music import DRUM_CLASSES, Hit
+from tests.play.cues import drum_cue, played, power_db
 
 SHIPPED = voices_dir() / "drums.safetensors"
 

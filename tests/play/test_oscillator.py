@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 import torch
-from cues import power_db, spectrum
 
 from ensemble.play import torch_synth
 from ensemble.play.oscillator import harmonic_bank, nyquist_taper
+from tests.play.cues import power_db, spectrum
 
 K = 100
 

@@ -1,17 +1,17 @@
 import mir_eval
 import numpy as np
 import pytest
-from cues import cut, drum_cue, played, power_db, spectrum
 
 from ensemble.audio.spectra import mel_bands, power_spectra
 from ensemble.clock import SAMPLE_RATES_HZ
-from ensemble.play.checkpoint import VOICE
 from ensemble.play.fitted_kit import FittedKit
 from ensemble.play.kit_file import load_kit
 from ensemble.play.percussion import PercussionPlayer, bounded
 from ensemble.play.strokes import NUM_VARIANTS, VELOCITY_STEPS
 from ensemble.play.strokes import stroke as formula_stroke
-from ensemble.types import DRUM_CLASSES, SILENCE_DB, Hit
+from ensemble.play.voice_file import VOICE
+from ensemble.types.music import DRUM_CLASSES, SILENCE_DB, Hit
+from tests.play.cues import cut, drum_cue, played, power_db, spectrum
 
 
 def hit(time_s, drum, velocity=1.0, index=0):

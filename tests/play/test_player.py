@@ -8,17 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from cues import cut, drum_cue, held_note, main_pitch_hz, phrase, played, power_db
 
 from ensemble.audio.spectra import a_weighting
 from ensemble.clock import SAMPLE_RATES_HZ, hop_samples
 from ensemble.config import FollowerSettings
 from ensemble.errors import ConfigError, VoiceError
-from ensemble.play.checkpoint import save_voice
 from ensemble.play.player import make_player
 from ensemble.play.seeded import seeded_voice
-from ensemble.types import SILENCE_DB, Cue, Hit, PlayerState
+from ensemble.play.voice_file import save_voice
+from ensemble.types.music import SILENCE_DB, Cue, Hit, PlayerState
 from ensemble.wire import pack, unpack
+from tests.play.cues import cut, drum_cue, held_note, main_pitch_hz, phrase, played, power_db
 
 
 def follower(instrument="violin", voice="naive", **settings):
@@ -214,8 +214,7 @@ def test_cuda_without_a_gpu_is_refused():
 def test_another_process_gives_the_same_bytes_and_never_loads_torch():
     script = """
 import sys, zlib
-sys.path.insert(0, sys.argv[1])
-from cues import phrase, played
+from tests.play.cues import phrase, played
 from ensemble.play.warm import compile_kernels, kernels_are_cached
 from ensemble.config import FollowerSettings
 from ensemble.play.player import make_player
@@ -226,6 +225,6 @@ print(zlib.crc32(played(make_player(settings, 16_000, 3), phrase(60), 7).tobytes
 """
     here = zlib.crc32(played(make_player(follower("cello", "seeded"), 16_000, 3), phrase(60)).tobytes())
     there = subprocess.run(
-        [sys.executable, "-c", script, str(Path(__file__).parent)], capture_output=True, text=True, check=True
+        [sys.executable, "-c", script], cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True
     )
     assert there.stdout.split() == [str(here), "False"]

@@ -11,13 +11,13 @@ import pytest
 
 from ensemble.audio.files import read_clip
 from ensemble.config import shipped_voices
-from ensemble.instruments import instrument
 from ensemble.listen.listener import Listener, at_analysis_rate
 from ensemble.measure.contenders import play
 from ensemble.measure.fidelity import worst_click
-from ensemble.play.checkpoint import VOICE, load_voice
-from ensemble.play.gru import NeuralVoice
-from ensemble.types import SILENCE_DB, FloatArray
+from ensemble.play.voice_file import VOICE, load_voice
+from ensemble.play.voice_kernel import NeuralVoice
+from ensemble.types.instruments import instrument
+from ensemble.types.music import SILENCE_DB, FloatArray
 
 RATE = 48_000
 RECORDINGS = ("guitar_20s.wav", "tinysol_Fl-ord-C4-mf-N-T14d.wav", "tinysol_Cb-ord-A2-mf-2c-N.wav", "espeak")

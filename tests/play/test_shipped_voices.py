@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from ensemble.config import FollowerSettings, load_band, located, shipped_voices
-from ensemble.play.checkpoint import VOICE, load_voice
 from ensemble.play.player import make_player
-from ensemble.types import SILENCE_DB, Cue
+from ensemble.play.voice_file import VOICE, load_voice
+from ensemble.types.music import SILENCE_DB, Cue
 
 
 def played(voice: str, loudness_db: float, num_frames: int = 150) -> np.ndarray:

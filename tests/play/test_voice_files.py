@@ -7,8 +7,8 @@ import pytest
 from safetensors.numpy import save_file
 
 from ensemble.errors import VoiceError
-from ensemble.play.checkpoint import VOICE, VoiceWeights, load_voice, save_voice, tensor_shapes
 from ensemble.play.seeded import seeded_voice
+from ensemble.play.voice_file import VOICE, VoiceWeights, load_voice, save_voice, tensor_shapes
 
 
 @pytest.fixture

@@ -1,19 +1,19 @@
 import numpy as np
 import pytest
 import torch
-from cues import phrase, played
 
 from ensemble.audio.spectra import a_weighting
-from ensemble.instruments import CATALOGUE, instrument
 from ensemble.play.controls import noise_rms
-from ensemble.play.gru import NeuralVoice, tanh32
 from ensemble.play.naive import NaiveVoice, unit_noise
-from ensemble.play.network import NeuralSynthesizer
 from ensemble.play.noise import filtered_noise, noise_key
 from ensemble.play.pitched import KernelSynthesizer, PitchedPlayer
 from ensemble.play.seeded import seeded_voice
 from ensemble.play.torch_player import TorchSynthesizer, TorchVoice
+from ensemble.play.voice_kernel import NeuralVoice, tanh32
+from ensemble.play.voice_network import NeuralSynthesizer
 from ensemble.threads import one_thread
+from ensemble.types.instruments import CATALOGUE, instrument
+from tests.play.cues import phrase, played
 
 CPU = torch.device("cpu")
 PITCHED = [name for name, spec in CATALOGUE.items() if spec.family != "drums"]

@@ -1,4 +1,4 @@
-"""Prints the numbers of `ensemble/retrieve/standards.py` from audio files: python measure_standards.py FILE...
+"""Prints the numbers of `ensemble/retrieve/search/standards.py` from audio files: python measure_standards.py FILE...
 
 They were measured on twenty mixes and eight single parts of `ensemble data compose`, each as rendered and once more
 with another soundfont, transposed and at another tempo. Whoever changes them counts `DESCRIPTORS_VERSION` up.
@@ -14,13 +14,13 @@ import numpy as np
 
 from ensemble.audio.files import read_clip
 from ensemble.listen.listener import Listener, at_analysis_rate
-from ensemble.retrieve.blocks import LOWEST_DB, SEAM_S
-from ensemble.retrieve.outline import Outline, RunningMeans, outline
+from ensemble.retrieve.search.feature_layout import LOWEST_DB, SEAM_S
+from ensemble.retrieve.search.outline import RunningMeans, SpectralOutline, outline
 
 STEP_S, STRETCH_S = 0.5, 2.0
 
 
-def measure(outlines: Sequence[Outline]) -> dict[str, np.ndarray]:
+def measure(outlines: Sequence[SpectralOutline]) -> dict[str, np.ndarray]:
     """Means and standard deviations over all moments at which something sounds."""
     found: dict[str, list[np.ndarray]] = {}
     for course in outlines:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ensemble.retrieve.chunks import DESCRIPTORS_VERSION, Described, Recording
-from ensemble.retrieve.library import rows_of
-from ensemble.retrieve.manifest import Entry
-from ensemble.retrieve.store import Row
+from ensemble.retrieve.library.ledger_log import LedgerEntry
+from ensemble.retrieve.library.library import rows_of
+from ensemble.retrieve.library.store import StoreRow
+from ensemble.types.described import DESCRIPTORS_VERSION, Described, IndexedRecording
 
 DIMENSIONS = 24
 
@@ -22,7 +22,7 @@ def described(name: str, num_chunks: int, *, dimensions: int = DIMENSIONS, path:
     start_s = np.arange(num_chunks) * 0.5
     return Described(
         version=DESCRIPTORS_VERSION,
-        recording=Recording(
+        recording=IndexedRecording(
             sha256=sha256, path=path or f"/music/{name}.wav", title=name, licence="CC0", duration_s=0.5 * num_chunks
         ),
         tempo_bpm=float(rng.uniform(60, 180)),
@@ -37,15 +37,15 @@ def described(name: str, num_chunks: int, *, dimensions: int = DIMENSIONS, path:
     )
 
 
-def entry_of(one: Described, path: Path | None = None) -> Entry:
+def entry_of(one: Described, path: Path | None = None) -> LedgerEntry:
     status = path.stat() if path else None
-    return Entry(
+    return LedgerEntry(
         recording=one.recording, num_chunks=one.num_chunks, size_bytes=status.st_size if status else 1,
         mtime_ns=status.st_mtime_ns if status else 1,
     )  # fmt: skip
 
 
-def rows(name: str, num_chunks: int, *, dimensions: int = DIMENSIONS) -> list[Row]:
+def rows(name: str, num_chunks: int, *, dimensions: int = DIMENSIONS) -> list[StoreRow]:
     return list(rows_of(described(name, num_chunks, dimensions=dimensions)))
 
 

@@ -7,23 +7,23 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from engines import TOKEN, lite_server, real_server
-from shelves import DIMENSIONS, questions, rows
 
 from ensemble.errors import StoreError
-from ensemble.retrieve.exact import ExactStore
-from ensemble.retrieve.milvus import MAX_LIMIT, MilvusStore
-from ensemble.retrieve.store import Store, Where
+from ensemble.retrieve.library.exact import ExactStore
+from ensemble.retrieve.library.milvus import MAX_LIMIT, MilvusStore
+from ensemble.retrieve.library.store import Store, StoreFilter
+from tests.retrieve.engines import TOKEN, lite_server, real_server
+from tests.retrieve.shelves import DIMENSIONS, questions, rows
 
 NAMES = ("one", "two", "three")
 WHERES = (
-    Where(),
-    Where(min_level_db=-33.3333333333, max_level_db=-20.1),
-    Where(min_remaining_s=12.0),
-    Where(tempo_bpm=((60.0, 100.0), (140.0, 180.0))),
-    Where(exclude_recordings=(rows("one", 1)[0].recording, 'no "such" \\ recording')),
-    Where(min_level_db=-40.0, min_remaining_s=3.0, tempo_bpm=((1.0, 999.0),), exclude_recordings=("x",)),
-    Where(min_level_db=100.0),
+    StoreFilter(),
+    StoreFilter(min_level_db=-33.3333333333, max_level_db=-20.1),
+    StoreFilter(min_remaining_s=12.0),
+    StoreFilter(tempo_bpm=((60.0, 100.0), (140.0, 180.0))),
+    StoreFilter(exclude_recordings=(rows("one", 1)[0].recording, 'no "such" \\ recording')),
+    StoreFilter(min_level_db=-40.0, min_remaining_s=3.0, tempo_bpm=((1.0, 999.0),), exclude_recordings=("x",)),
+    StoreFilter(min_level_db=100.0),
 )
 
 Open = Callable[..., MilvusStore]
@@ -74,10 +74,10 @@ def test_what_is_added_twice_is_there_once_and_as_it_was_last(store: MilvusStore
     store.add(first)
     store.add([replace(row, vector=-row.vector) for row in first])
     assert store.count() == 50
-    (best,) = store.search(first[7].vector[None], 1, Where())[0]
+    (best,) = store.search(first[7].vector[None], 1, StoreFilter())[0]
     assert best.score < float(first[7].vector @ first[7].vector)
     store.add(first)
-    assert store.search(first[7].vector[None], 1, Where())[0][0].id == first[7].id
+    assert store.search(first[7].vector[None], 1, StoreFilter())[0][0].id == first[7].id
 
 
 def test_removing_a_recording_removes_its_rows_and_no_others(store: MilvusStore) -> None:
@@ -88,16 +88,16 @@ def test_removing_a_recording_removes_its_rows_and_no_others(store: MilvusStore)
     assert store.recordings() == exact.recordings()
     assert store.count() == 600
     assert store.remove([gone]) == 0
-    assert not [match for match in store.search(questions(1), 900, Where())[0] if match.recording == gone]
+    assert not [match for match in store.search(questions(1), 900, StoreFilter())[0] if match.recording == gone]
 
 
 def test_rows_outlive_the_client(engine: Open) -> None:
     store = engine(is_fresh=True)
     filled(store)
-    before = store.search(questions(3), 20, Where())
+    before = store.search(questions(3), 20, StoreFilter())
     store.close()
     again = engine()
-    assert again.search(questions(3), 20, Where()) == before
+    assert again.search(questions(3), 20, StoreFilter()) == before
     assert again.count() == 900
     again.close()
 
@@ -105,7 +105,7 @@ def test_rows_outlive_the_client(engine: Open) -> None:
 def test_an_empty_store_answers_with_nothing(store: MilvusStore) -> None:
     assert store.count() == 0
     assert store.recordings() == {}
-    assert store.search(questions(2), 5, Where()) == [[], []]
+    assert store.search(questions(2), 5, StoreFilter()) == [[], []]
     assert store.remove(["0" * 64]) == 0
     store.add([])
     assert store.count() == 0
@@ -124,7 +124,7 @@ def test_numbers_that_are_not_finite_are_refused_and_nothing_of_the_batch_stays(
     assert store.count() == 0
     store.add([good])
     with pytest.raises(StoreError, match="not a list of finite vectors"):
-        store.search(np.full((1, DIMENSIONS), wrong, dtype=np.float32), 1, Where())
+        store.search(np.full((1, DIMENSIONS), wrong, dtype=np.float32), 1, StoreFilter())
 
 
 def test_vectors_of_another_length_are_refused(store: MilvusStore) -> None:
@@ -132,7 +132,7 @@ def test_vectors_of_another_length_are_refused(store: MilvusStore) -> None:
     with pytest.raises(StoreError, match=r"has 5 dimensions, the store's have 24; run `ensemble index repair"):
         store.add(rows("two", 2, dimensions=5))
     with pytest.raises(StoreError, match=r"a question has 5 dimensions"):
-        store.search(questions(1, dimensions=5), 1, Where())
+        store.search(questions(1, dimensions=5), 1, StoreFilter())
     assert store.count() == 2
 
 
@@ -140,8 +140,8 @@ def test_vectors_of_another_length_are_refused(store: MilvusStore) -> None:
 def test_a_limit_that_a_server_would_refuse_is_refused_everywhere(store: MilvusStore, limit: int) -> None:
     store.add(rows("one", 2))
     with pytest.raises(StoreError, match="ask for 1 to 16384"):
-        store.search(questions(1), limit, Where())
-    assert len(store.search(questions(1), MAX_LIMIT, Where())[0]) == 2
+        store.search(questions(1), limit, StoreFilter())
+    assert len(store.search(questions(1), MAX_LIMIT, StoreFilter())[0]) == 2
 
 
 def test_a_wrong_token_is_said_in_one_line(engine: Open, request: pytest.FixtureRequest) -> None:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
-from two_takes import RATE, clip_of, plain, play, recording_of, take_of
 
 from ensemble.listen.listener import Listener
-from ensemble.retrieve import blocks
-from ensemble.retrieve.context import context_of_recording
-from ensemble.retrieve.describe import describe
-from ensemble.types import AudioClip
+from ensemble.retrieve.search import feature_layout
+from ensemble.retrieve.search.context import context_of_recording
+from ensemble.retrieve.search.describe import describe
+from ensemble.types.music import AudioClip
+from tests.retrieve.two_takes import RATE, clip_of, plain, play, recording_of, take_of
 
-BEFORE = [block for block in blocks.BLOCKS if block.reach_s > 0]
+BEFORE = [block for block in feature_layout.BLOCKS if block.reach_s > 0]
 
 
 def test_chunks_begin_at_the_beats_and_end_before_the_music_does() -> None:
@@ -37,11 +37,11 @@ def test_where_there_is_no_beat_chunks_begin_every_half_second() -> None:
 def test_a_transposed_take_has_its_chroma_rolled() -> None:
     low = plain(0).described
     high = take_of(play(0, tempo_bpm=120, semitones=4), "high", 0.5).described
-    at = blocks.AT["chroma_4s"]
+    at = feature_layout.AT["chroma_4s"]
     for time_s in (8.0, 12.0, 20.0):
         one = low.vectors[np.argmin(np.abs(low.start_s - time_s)), at]
         other = high.vectors[np.argmin(np.abs(high.start_s - time_s)), at]
-        likeness = [float(other @ blocks.rolled(one, step)) for step in range(12)]
+        likeness = [float(other @ feature_layout.rolled(one, step)) for step in range(12)]
         assert int(np.argmax(likeness)) == 4
         assert likeness[4] > 0.95
 
@@ -50,8 +50,10 @@ def test_a_softer_copy_differs_in_level_only() -> None:
     loud, soft = plain(0).described, take_of(play(0, tempo_bpm=120) * 0.25, "soft", 0.5).described
     np.testing.assert_allclose(soft.start_s, loud.start_s, atol=0.01)
     np.testing.assert_allclose(loud.level_db - soft.level_db, 12.04, atol=0.3)
-    likeness = (loud.vectors[20:, : blocks.SEAM.start] * soft.vectors[20:, : blocks.SEAM.start]).sum(axis=1)
-    assert likeness.min() > 0.97 * len(blocks.BLOCKS)
+    likeness = (loud.vectors[20:, : feature_layout.SEAM.start] * soft.vectors[20:, : feature_layout.SEAM.start]).sum(
+        axis=1
+    )
+    assert likeness.min() > 0.97 * len(feature_layout.BLOCKS)
 
 
 def test_what_follows_a_chunk_does_not_colour_what_came_before_it() -> None:
@@ -63,18 +65,18 @@ def test_what_follows_a_chunk_does_not_colour_what_came_before_it() -> None:
         described = take_of(variant, "variant", 0.5).described
         rows.append(described.vectors[np.argmin(np.abs(described.start_s - 12.0))])
     for block in BEFORE:
-        assert rows[0][blocks.AT[block.name]] @ rows[1][blocks.AT[block.name]] > 0.95, block.name
-    assert rows[0][blocks.AT["chroma_after"]] @ rows[1][blocks.AT["chroma_after"]] < 0.7
+        assert rows[0][feature_layout.AT[block.name]] @ rows[1][feature_layout.AT[block.name]] > 0.95, block.name
+    assert rows[0][feature_layout.AT["chroma_after"]] @ rows[1][feature_layout.AT["chroma_after"]] < 0.7
 
 
 def test_blocks_are_unit_rows_or_nothing_and_the_square_belongs_to_the_seam() -> None:
     vectors = plain(1).described.vectors
-    for block in blocks.BLOCKS:
-        length = np.linalg.norm(vectors[:, blocks.AT[block.name]], axis=1)
+    for block in feature_layout.BLOCKS:
+        length = np.linalg.norm(vectors[:, feature_layout.AT[block.name]], axis=1)
         assert np.all((np.abs(length - 1) < 1e-4) | (length == 0)), block.name
-    assert vectors[0, blocks.AT["chroma_8s"]].any() == False  # noqa: E712  # the first chunk has no past
-    assert vectors[30, blocks.AT["chroma_8s"]].any()
-    np.testing.assert_allclose(vectors[:, -1], np.square(vectors[:, blocks.SEAM]).sum(axis=1), rtol=1e-5)
+    assert vectors[0, feature_layout.AT["chroma_8s"]].any() == False  # noqa: E712  # the first chunk has no past
+    assert vectors[30, feature_layout.AT["chroma_8s"]].any()
+    np.testing.assert_allclose(vectors[:, -1], np.square(vectors[:, feature_layout.SEAM]).sum(axis=1), rtol=1e-5)
 
 
 def test_the_same_bytes_on_any_number_of_threads() -> None:
@@ -91,7 +93,7 @@ def test_silence_is_described_as_nothing(duration_s: float) -> None:
     samples = np.zeros(round(duration_s * RATE))
     described = take_of(samples, "silence", 0.5).described
     assert np.isfinite(described.vectors).all()
-    assert not described.vectors[:, : blocks.SEAM.start].any()
+    assert not described.vectors[:, : feature_layout.SEAM.start].any()
     assert (described.level_db == -100).all()
     assert context_of_recording(described, 0.5).is_silent
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ensemble.retrieve.diversity import MIN_APART_S, REPEAT_PENALTY, spread
+from ensemble.retrieve.search.diversity import MIN_APART_S, REPEAT_PENALTY, spread
 
 
 def test_a_recording_is_chosen_again_only_where_it_is_clearly_better() -> None:

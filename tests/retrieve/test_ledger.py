@@ -9,31 +9,31 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from shelves import described, entry_of
 
 from ensemble.errors import DataError, StoreBusyError, StoreError
-from ensemble.retrieve.chunks import Described
-from ensemble.retrieve.exact import ExactStore
-from ensemble.retrieve.indexing import Indexer, IndexReport, Job, Outcome, recording_of
-from ensemble.retrieve.ledger import MANIFEST, Ledger
-from ensemble.retrieve.library import Library
-from ensemble.retrieve.sources import find_sources
+from ensemble.retrieve.library.exact import ExactStore
+from ensemble.retrieve.library.indexer import Indexer, IndexJob, IndexOutcome, IndexReport, recording_of
+from ensemble.retrieve.library.ledger import MANIFEST, Ledger
+from ensemble.retrieve.library.library import Library
+from ensemble.retrieve.library.sources import find_sources
+from ensemble.types.described import Described
+from tests.retrieve.shelves import described, entry_of
 
 CHUNKS = 7
 
 
-def describe_all(jobs: Iterable[Job]) -> Iterator[Outcome[Described]]:
+def describe_all(jobs: Iterable[IndexJob]) -> Iterator[IndexOutcome[Described]]:
     """Chunks that follow from a file's content; a file that says `noise` cannot be read."""
     for job in jobs:
         text = job.source.path.read_text()
         if text == "noise":
-            yield Outcome(job=job, reason="is not a recording")
+            yield IndexOutcome(job=job, reason="is not a recording")
             continue
         made = described(text, CHUNKS)
         made = Described(
             **{name: getattr(made, name) for name in made.__slots__} | {"recording": recording_of(job, 3.5)}
         )
-        yield Outcome(job=job, described=made, duration_s=3.5, num_chunks=CHUNKS)
+        yield IndexOutcome(job=job, described=made, duration_s=3.5, num_chunks=CHUNKS)
 
 
 @pytest.fixture
@@ -113,7 +113,7 @@ def test_a_file_with_new_content_replaces_the_old_rows(folder: Path, library: Li
 
 
 def test_a_run_that_is_stopped_goes_on(folder: Path, library: Library) -> None:
-    def stopped(jobs: Iterable[Job]) -> Iterator[Outcome[Described]]:
+    def stopped(jobs: Iterable[IndexJob]) -> Iterator[IndexOutcome[Described]]:
         for number, outcome in enumerate(describe_all(jobs)):
             if number == 3:
                 raise KeyboardInterrupt

@@ -14,20 +14,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from engines import Relay, certified, free_port, lite_server
-from shelves import described, entry_of, questions, rows
 
 from ensemble.errors import StoreBusyError, StoreError
-from ensemble.retrieve import milvus
-from ensemble.retrieve.exact import ExactStore
-from ensemble.retrieve.ledger import Ledger
-from ensemble.retrieve.library import Library
-from ensemble.retrieve.lite import STORE
-from ensemble.retrieve.milvus import MilvusStore
-from ensemble.retrieve.opening import Place, open_filled, open_library
+from ensemble.retrieve.library import milvus
+from ensemble.retrieve.library.exact import ExactStore
+from ensemble.retrieve.library.ledger import Ledger
+from ensemble.retrieve.library.library import Library
+from ensemble.retrieve.library.lite import STORE
+from ensemble.retrieve.library.maintenance import library_stats, repair
+from ensemble.retrieve.library.milvus import MilvusStore
+from ensemble.retrieve.library.opening import LibraryPlace, open_filled, open_library
+from ensemble.retrieve.library.store import StoreFilter
 from ensemble.retrieve.settings import RetrieveSettings
-from ensemble.retrieve.store import Where
-from ensemble.upkeep import library_stats, repair
+from tests.retrieve.engines import Relay, certified, free_port, lite_server
+from tests.retrieve.shelves import described, entry_of, questions, rows
 
 ROOT = Path(__file__).parents[2]
 
@@ -53,11 +53,11 @@ def test_a_store_in_use_says_so_and_is_free_after_closing(tmp_path: Path) -> Non
 
 def test_a_store_that_nobody_closed_keeps_its_rows_and_ends_with_its_process(tmp_path: Path) -> None:
     code = (
-        "import sys; sys.path.insert(0, sys.argv[2]);"
-        "from shelves import rows; from ensemble.retrieve.milvus import MilvusStore;"
+        "import sys;"
+        "from tests.retrieve.shelves import rows; from ensemble.retrieve.library.milvus import MilvusStore;"
         "store = MilvusStore(sys.argv[1]); store.add(rows('one', 40)); sys.exit(3)"
     )
-    command = [sys.executable, "-c", code, str(tmp_path), str(Path(__file__).parent)]
+    command = [sys.executable, "-c", code, str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT, timeout=60, capture_output=True, text=True, check=False)
     assert done.returncode == 3, done.stderr
     store = MilvusStore(str(tmp_path))
@@ -93,7 +93,7 @@ def test_a_damaged_store_is_refused_or_seen_to_lack_rows_and_repair_makes_it_who
         assert lacks
     except StoreError as error:
         assert f"run `ensemble index repair --index {tmp_path}`" in one_line(error)  # noqa: PT017  either will do
-    repair(Place.of(str(tmp_path)))
+    repair(LibraryPlace.of(str(tmp_path)))
     library = opened(tmp_path)
     assert library.store.recordings() == {
         described("one", 30).recording.sha256: 30,
@@ -111,11 +111,10 @@ def test_a_folder_that_cannot_be_is_named(tmp_path: Path) -> None:
 
 _WRITER = """
 import sys
-sys.path.insert(0, sys.argv[2])
 from pathlib import Path
-from shelves import described, entry_of
-from ensemble.retrieve.opening import Place, open_library
-library = open_library(Place.of(sys.argv[1]))
+from tests.retrieve.shelves import described, entry_of
+from ensemble.retrieve.library.opening import LibraryPlace, open_library
+library = open_library(LibraryPlace.of(sys.argv[1]))
 for number in range(10_000):
     one = described(f"recording {number}", 40)
     library.add([(one, entry_of(one))])
@@ -126,7 +125,7 @@ for number in range(10_000):
 @pytest.fixture
 def killed(tmp_path: Path) -> list[str]:
     """A library whose writer was killed as it wrote; what it had acknowledged."""
-    command = [sys.executable, "-c", _WRITER, str(tmp_path), str(Path(__file__).parent)]
+    command = [sys.executable, "-c", _WRITER, str(tmp_path)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as writer:
         assert writer.stdout is not None
         acknowledged = [writer.stdout.readline().strip() for _ in range(12)]
@@ -136,7 +135,7 @@ def killed(tmp_path: Path) -> list[str]:
 
 
 def opened(folder: Path) -> Library:
-    return open_library(Place.of(str(folder)))
+    return open_library(LibraryPlace.of(str(folder)))
 
 
 def is_whole_again(folder: Path, acknowledged: list[str]) -> None:
@@ -148,7 +147,10 @@ def is_whole_again(folder: Path, acknowledged: list[str]) -> None:
         exact = ExactStore()
         for sha256 in library.ledger:
             exact.add(rows(library.ledger[sha256].recording.title, 40))
-        found, wanted = library.store.search(questions(4), 30, Where()), exact.search(questions(4), 30, Where())
+        found, wanted = (
+            library.store.search(questions(4), 30, StoreFilter()),
+            exact.search(questions(4), 30, StoreFilter()),
+        )
         assert [[match.id for match in one] for one in found] == [[match.id for match in one] for one in wanted]
     finally:
         library.close()
@@ -222,11 +224,11 @@ def test_a_server_that_hangs_up_between_questions_is_one_line(served: str) -> No
     relay = Relay(int(served.rpartition(":")[2]))
     store = MilvusStore(relay.address, patience_s=2.0, is_fresh=True)
     store.add(rows("one", 20))
-    assert store.search(questions(1), 3, Where())[0]
+    assert store.search(questions(1), 3, StoreFilter())[0]
     relay.cut()
     began = time.monotonic()
     with pytest.raises(StoreError, match=f"^{relay.address}: did not answer a search: nobody answers there") as refused:
-        store.search(questions(1), 3, Where())
+        store.search(questions(1), 3, StoreFilter())
     assert time.monotonic() - began < 15
     one_line(refused.value)
     store.close()
@@ -238,9 +240,9 @@ def test_rows_of_other_ledgers_stay_and_do_not_answer(served: str, tmp_path: Pat
     library = Library(store, Ledger(tmp_path, is_writer=True), is_shared=True)
     mine = described("mine", 20)
     library.add([(mine, entry_of(mine))])
-    assert {match.recording for match in store.search(questions(1), 50, Where())[0]} > {mine.recording.sha256}
+    assert {match.recording for match in store.search(questions(1), 50, StoreFilter())[0]} > {mine.recording.sha256}
     known = library.known_rows()
-    assert {match.recording for match in known.search(questions(1), 50, Where())[0]} == {mine.recording.sha256}
+    assert {match.recording for match in known.search(questions(1), 50, StoreFilter())[0]} == {mine.recording.sha256}
     assert known.count() == 20
     library.mend()
     assert store.count() == 50
@@ -250,7 +252,7 @@ def test_rows_of_other_ledgers_stay_and_do_not_answer(served: str, tmp_path: Pat
 
 def asks(settings: RetrieveSettings) -> str:
     """What is said to who opens a library in which something should be, in each of the ways there are."""
-    place = Place.of(settings.uri, settings.ledger)
+    place = LibraryPlace.of(settings.uri, settings.ledger)
     said = set[str]()
     for ask in (lambda: open_filled(settings).__enter__(), lambda: library_stats(place), lambda: repair(place)):
         with pytest.raises(StoreError) as refused:
@@ -297,7 +299,7 @@ def test_nothing_that_will_go_away_is_used(tmp_path: Path) -> None:
         warnings.simplefilter("error")
         store = MilvusStore(str(tmp_path))
         store.add(rows("one", 5))
-        (found,) = store.search(questions(1), 3, Where())
+        (found,) = store.search(questions(1), 3, StoreFilter())
         store.remove([rows("one", 1)[0].recording])
         assert (len(found), store.count()) == (3, 0)
         store.close()
@@ -306,7 +308,7 @@ def test_nothing_that_will_go_away_is_used(tmp_path: Path) -> None:
 TRIED = """
 import sys
 from ensemble.errors import StoreError
-from ensemble.retrieve.milvus import MilvusStore
+from ensemble.retrieve.library.milvus import MilvusStore
 try:
     MilvusStore(sys.argv[1]).close()
     print("opened")
@@ -334,5 +336,5 @@ def test_tls_is_spoken_with_whom_an_authority_vouches_for(served: str, tmp_path:
 @pytest.mark.parametrize("uri", ["ftp://host:1", "http://", "https://user:secret@host:19530"])
 def test_what_is_no_address_is_refused_and_no_password_is_repeated(uri: str) -> None:
     with pytest.raises(StoreError) as refused:
-        Place.of(uri)
+        LibraryPlace.of(uri)
     assert "secret" not in one_line(refused.value)

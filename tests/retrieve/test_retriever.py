@@ -5,15 +5,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tunes import RATE, Shelf, clip_of, shelf_of, tune, wish_for
 
 from ensemble.audio.attacks import attack_near
-from ensemble.continuations import Continuation, Wish
 from ensemble.errors import RetrieveError
-from ensemble.retrieve.exact import ExactStore
+from ensemble.retrieve.library.exact import ExactStore
 from ensemble.retrieve.retriever import Retriever
 from ensemble.retrieve.settings import RetrieveSettings
-from ensemble.types import AudioClip, Heard
+from ensemble.types.continuation import Continuation, ContinuationQuery
+from ensemble.types.music import AudioClip, Heard
+from tests.retrieve.tunes import RATE, Shelf, clip_of, shelf_of, tune, wish_for
 
 TEMPO_BPM = 110.0
 BEAT_S = 60 / TEMPO_BPM
@@ -39,7 +39,7 @@ def leader() -> AudioClip:
 
 
 @pytest.fixture(scope="module")
-def asked(leader: AudioClip) -> tuple[Heard, Wish]:
+def asked(leader: AudioClip) -> tuple[Heard, ContinuationQuery]:
     return wish_for(leader, 8.0, 3)
 
 

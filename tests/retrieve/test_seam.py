@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tunes import note, tune
 
-from ensemble.measure.seams import click_ratio
-from ensemble.retrieve.material import Material
-from ensemble.retrieve.seam import join, nature_of, terms_of
+from ensemble.audio.seams import click_ratio
+from ensemble.retrieve.join.material import JoinMaterial
+from ensemble.retrieve.join.seam import join, nature_of, terms_of
+from tests.retrieve.tunes import note, tune
 
 RATE = 48_000
 BEAT = RATE // 2
@@ -19,8 +19,8 @@ def sounding(samples: np.ndarray) -> np.ndarray:
     return np.atleast_2d(samples).astype(np.float32)
 
 
-def material(samples: np.ndarray, at_sample: int) -> Material:
-    return Material(samples=sounding(samples), sample_rate=RATE, at_sample=at_sample)
+def material(samples: np.ndarray, at_sample: int) -> JoinMaterial:
+    return JoinMaterial(samples=sounding(samples), sample_rate=RATE, at_sample=at_sample)
 
 
 def steady(hz: float, seconds: float = 3.0, level: float = 0.2, phase: float = 0.0) -> np.ndarray:
@@ -117,7 +117,7 @@ def test_a_recording_that_begins_with_its_first_note_is_joined_out_of_nothing():
 
 def test_the_channels_are_joined_alike():
     left, right = tunes(1), 0.5 * tunes(1)
-    new = Material(samples=sounding(np.stack([tunes(7), 0.5 * tunes(7)])), sample_rate=RATE, at_sample=4 * BEAT)
+    new = JoinMaterial(samples=sounding(np.stack([tunes(7), 0.5 * tunes(7)])), sample_rate=RATE, at_sample=4 * BEAT)
     joined = join(sounding(np.stack([left, right])), 6 * BEAT, new, FADE_S)
     np.testing.assert_allclose(joined.sound[1], 0.5 * joined.sound[0], atol=1e-6)
 

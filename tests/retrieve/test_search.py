@@ -6,16 +6,16 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from two_takes import RATE, clip_of, other, plain, play, rows_of, store_of, take_of
 
 from ensemble.listen.listener import Listener
-from ensemble.retrieve import blocks
-from ensemble.retrieve.chunks import Described
-from ensemble.retrieve.context import Context, context_of_leader, context_of_recording
-from ensemble.retrieve.exact import ExactStore
-from ensemble.retrieve.question import SEAM_SCALE, questions, transpositions
-from ensemble.retrieve.search import Found, Search, recall_proxy
+from ensemble.retrieve.library.exact import ExactStore
+from ensemble.retrieve.search import feature_layout
+from ensemble.retrieve.search.context import JoinContext, context_of_leader, context_of_recording
+from ensemble.retrieve.search.query import SEAM_SCALE, questions, transpositions
+from ensemble.retrieve.search.search import Found, Search, recall_proxy
 from ensemble.retrieve.settings import RetrieveSettings
+from ensemble.types.described import Described
+from tests.retrieve.two_takes import RATE, clip_of, other, plain, play, rows_of, store_of, take_of
 
 PIECES = (0, 1, 2)
 
@@ -29,7 +29,7 @@ def others() -> list[Described]:
     return [other(piece).described for piece in PIECES]
 
 
-def leader_until(piece: int, at_s: float, gain: float = 1.0, silence_s: float = 0.0) -> Context:
+def leader_until(piece: int, at_s: float, gain: float = 1.0, silence_s: float = 0.0) -> JoinContext:
     """A leader that was never longer than this, as it is heard."""
     samples = np.concatenate(
         [gain * plain(piece).clip.samples[0, : round(at_s * RATE)], np.zeros(round(silence_s * RATE))]
@@ -38,7 +38,7 @@ def leader_until(piece: int, at_s: float, gain: float = 1.0, silence_s: float = 
     return context_of_leader(Listener().listen(clip), clip, clip.duration_s)
 
 
-def everything(search: Search, context: Context, **wishes: float) -> Found:
+def everything(search: Search, context: JoinContext, **wishes: float) -> Found:
     return search.candidates(context, 5, min_remaining_s=wishes.get("min_remaining_s", 0.0))
 
 
@@ -82,20 +82,20 @@ def test_the_inner_product_is_relevance_less_the_cost_of_the_seam() -> None:
         look_back_s, semitones = which[number]
         rows = described.vectors
         products = rows @ asked[number]
-        seam = blocks.rolled_seam(context.seam, -semitones)
-        cost = np.square(seam - rows[:, blocks.SEAM]).sum(axis=1)
+        seam = feature_layout.rolled_seam(context.seam, -semitones)
+        cost = np.square(seam - rows[:, feature_layout.SEAM]).sum(axis=1)
         # the relevance's weights sum to 1, so a row made of the question's own blocks has a relevance of 1
         own = np.concatenate(
             [
-                blocks.rolled(row, -semitones) if block.kind == "chroma" else row
-                for block in blocks.BLOCKS
+                feature_layout.rolled(row, -semitones) if block.kind == "chroma" else row
+                for block in feature_layout.BLOCKS
                 for row in context.blocks[block.name]
             ]
         )
-        assert own @ asked[number][: blocks.SEAM.start] == pytest.approx(0.4, abs=1e-5)
-        reach = [block for block in blocks.BLOCKS if block.reach_s > look_back_s]
-        assert not any(asked[number][blocks.AT[block.name]].any() for block in reach)
-        relevance = rows[:, : blocks.SEAM.start] @ asked[number][: blocks.SEAM.start]
+        assert own @ asked[number][: feature_layout.SEAM.start] == pytest.approx(0.4, abs=1e-5)
+        reach = [block for block in feature_layout.BLOCKS if block.reach_s > look_back_s]
+        assert not any(asked[number][feature_layout.AT[block.name]].any() for block in reach)
+        relevance = rows[:, : feature_layout.SEAM.start] @ asked[number][: feature_layout.SEAM.start]
         constant = products - (relevance - 0.6 * SEAM_SCALE * cost)
         np.testing.assert_allclose(constant, constant[0], atol=1e-4)
 

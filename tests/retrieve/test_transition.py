@@ -6,16 +6,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from two_takes import BRIGHT, PLAIN, RATE, note, plain, play, take_of
 
-from ensemble.retrieve import blocks, pulse, relevance, tempo, transition
-from ensemble.retrieve.outline import NUM_CEPSTRA, Outline
+from ensemble.retrieve.search import feature_layout, pulse, relevance, tempo, transition
+from ensemble.retrieve.search.outline import NUM_CEPSTRA, SpectralOutline
+from tests.retrieve.two_takes import BRIGHT, PLAIN, RATE, note, plain, play, take_of
 
 
-def outline_of(*notes: tuple[float, float]) -> Outline:
+def outline_of(*notes: tuple[float, float]) -> SpectralOutline:
     """Half-second notes by pitch and gain, then as the listener and the outline have them."""
     samples = np.concatenate([gain * note(midi, 0.5, PLAIN) for midi, gain in notes])
-    return Outline.of(take_of(samples, "notes", 0.5).described.details)
+    return SpectralOutline.of(take_of(samples, "notes", 0.5).described.details)
 
 
 def test_a_third_up_is_four_hundred_cents_and_a_fifth_of_the_power_seven_decibels() -> None:
@@ -41,7 +41,7 @@ def test_transposing_a_head_moves_its_pitch_and_chroma() -> None:
 
 def test_where_nothing_has_a_pitch_there_is_no_step_of_pitch() -> None:
     samples = 0.1 * np.random.Generator(np.random.Philox(4)).standard_normal(3 * RATE)
-    course = Outline.of(take_of(samples, "hiss", 0.5).described.details)
+    course = SpectralOutline.of(take_of(samples, "hiss", 0.5).described.details)
     at_s = np.array([1.0])
     measured = transition.steps(transition.tails(course, at_s), transition.heads(course, at_s))
     assert np.isnan(measured["pitch_step_cents"]).all()
@@ -49,7 +49,7 @@ def test_where_nothing_has_a_pitch_there_is_no_step_of_pitch() -> None:
 
 
 def test_another_instruments_colour_is_no_step_but_a_change_of_it_is() -> None:
-    course = Outline.of(plain(0).described.details)
+    course = SpectralOutline.of(plain(0).described.details)
     at_s = plain(0).described.start_s[40:44]
     colour = np.linspace(-20, 20, NUM_CEPSTRA, dtype=np.float32)[:, None]
     other = replace(course, cepstra=course.cepstra + colour)
@@ -65,14 +65,18 @@ def test_another_instruments_colour_is_no_step_but_a_change_of_it_is() -> None:
 
 def test_the_cost_of_two_seams_leaves_their_colours_out_and_nothing_else() -> None:
     rng = np.random.Generator(np.random.Philox(7))
-    seam = rng.standard_normal((3, blocks.SEAM_WIDTH)).astype(np.float32)
-    colour = np.zeros(blocks.SEAM_WIDTH, dtype=np.float32)
-    colour[blocks.SEAM_CHROMA : blocks.SEAM_CHROMA + 4 * NUM_CEPSTRA] = np.tile(np.arange(NUM_CEPSTRA), 4)
-    np.testing.assert_allclose(blocks.without_colour(seam + colour), blocks.without_colour(seam), atol=1e-5)
-    for at in (0, blocks.SEAM_CHROMA + 3, blocks.SEAM_WIDTH - 1):
+    seam = rng.standard_normal((3, feature_layout.SEAM_WIDTH)).astype(np.float32)
+    colour = np.zeros(feature_layout.SEAM_WIDTH, dtype=np.float32)
+    colour[feature_layout.SEAM_CHROMA : feature_layout.SEAM_CHROMA + 4 * NUM_CEPSTRA] = np.tile(
+        np.arange(NUM_CEPSTRA), 4
+    )
+    np.testing.assert_allclose(
+        feature_layout.without_colour(seam + colour), feature_layout.without_colour(seam), atol=1e-5
+    )
+    for at in (0, feature_layout.SEAM_CHROMA + 3, feature_layout.SEAM_WIDTH - 1):
         moved = seam.copy()
         moved[:, at] += 1.0
-        assert np.square(blocks.without_colour(moved - seam)).sum(axis=1) == pytest.approx(1.0, abs=0.3)
+        assert np.square(feature_layout.without_colour(moved - seam)).sum(axis=1) == pytest.approx(1.0, abs=0.3)
 
 
 def test_steps_as_large_as_a_recordings_own_cost_nothing() -> None:
@@ -90,7 +94,7 @@ def test_struck_strings_are_more_like_struck_ones_than_like_a_bow_of_their_own_c
         if is_held:
             time_s = np.arange(len(samples)) / RATE
             samples *= np.exp(2.0 * (time_s % 0.5)) * (0.3 + 0.7 * np.sin(2 * np.pi * 1.0 * time_s) ** 2)
-        course = Outline.of(take_of(samples, name, 0.5).described.details)
+        course = SpectralOutline.of(take_of(samples, name, 0.5).described.details)
         return relevance.past(course, np.array([12.0]), np.ones(1))
 
     struck = past_of("struck", PLAIN, is_held=False)

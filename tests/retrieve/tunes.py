@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 
 from ensemble.audio.files import read_clip, write_clip
-from ensemble.continuations import Wish
 from ensemble.listen.listener import Listener, at_analysis_rate
-from ensemble.retrieve.chunks import Described, Recording
-from ensemble.retrieve.describe import describe
-from ensemble.retrieve.exact import ExactStore
-from ensemble.retrieve.library import rows_of
-from ensemble.types import AudioClip, Heard
+from ensemble.retrieve.library.exact import ExactStore
+from ensemble.retrieve.library.library import rows_of
+from ensemble.retrieve.search.describe import describe
+from ensemble.types.continuation import ContinuationQuery
+from ensemble.types.described import Described, IndexedRecording
+from ensemble.types.music import AudioClip, Heard
 
 RATE = 16_000
 SCALE = (0, 2, 4, 5, 7, 9, 11)
@@ -91,7 +91,7 @@ def shelf_of(folder: Path, sounds: dict[str, AudioClip]) -> Shelf:
         path = folder / f"{title}.wav"
         write_clip(path, clip)
         heard_clip = at_analysis_rate(read_clip(path))
-        recording = Recording(
+        recording = IndexedRecording(
             sha256=hashlib.sha256(path.read_bytes()).hexdigest(), path=str(path), title=title, licence="CC0-1.0",
             duration_s=clip.duration_s,
         )  # fmt: skip
@@ -99,10 +99,12 @@ def shelf_of(folder: Path, sounds: dict[str, AudioClip]) -> Shelf:
     return Shelf(known)
 
 
-def wish_for(leader: AudioClip, extend_s: float, top_k: int, *, tail_s: float = 12.0) -> tuple[Heard, Wish]:
+def wish_for(
+    leader: AudioClip, extend_s: float, top_k: int, *, tail_s: float = 12.0
+) -> tuple[Heard, ContinuationQuery]:
     """What a leader would ask for."""
     heard_clip = at_analysis_rate(leader)
     start = max(leader.num_samples - round(tail_s * leader.sample_rate), 0)
     tail = clip_of(leader.samples[:, start:], leader.sample_rate)
-    wish = Wish(leader=heard_clip, tail=tail, tail_start_sample=start, extend_s=extend_s, top_k=top_k)
+    wish = ContinuationQuery(leader=heard_clip, tail=tail, tail_start_sample=start, extend_s=extend_s, top_k=top_k)
     return Listener().listen(heard_clip), wish

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from ensemble.listen.listener import Listener
-from ensemble.retrieve.chunks import Described, Recording, chunk_id
-from ensemble.retrieve.describe import describe
-from ensemble.retrieve.exact import ExactStore
-from ensemble.retrieve.store import Row
-from ensemble.types import AudioClip, Heard
+from ensemble.retrieve.library.exact import ExactStore
+from ensemble.retrieve.library.store import StoreRow
+from ensemble.retrieve.search.describe import describe
+from ensemble.types.described import Described, IndexedRecording, chunk_id
+from ensemble.types.music import AudioClip, Heard
 
 RATE = 16_000
 NUM_NOTES = 48
@@ -58,9 +58,9 @@ def play(piece: int, *, tempo_bpm: float, semitones: int = 0, harmonics: tuple[f
     return np.concatenate(parts)
 
 
-def recording_of(samples: np.ndarray, title: str) -> Recording:
+def recording_of(samples: np.ndarray, title: str) -> IndexedRecording:
     content = hashlib.sha256(samples.tobytes()).hexdigest()
-    return Recording(
+    return IndexedRecording(
         sha256=content, path=f"/music/{title}.wav", title=title, licence="CC0", duration_s=len(samples) / RATE
     )
 
@@ -83,9 +83,9 @@ def other(piece: int) -> Take:
     return take_of(samples, f"other {piece}", 0.5 / 1.04)
 
 
-def rows_of(described: Described) -> list[Row]:
+def rows_of(described: Described) -> list[StoreRow]:
     return [
-        Row(
+        StoreRow(
             id=chunk_id(described.recording.sha256, chunk),
             vector=described.vectors[chunk],
             recording=described.recording.sha256,

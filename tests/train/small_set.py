@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import soundfile
 import yaml
-from teacher import phrase
 
 from ensemble.data.takes import Split, split_of
+from tests.train.teacher import phrase
 
 SPLITS: tuple[Split, ...] = ("train", "train", "valid", "test")
 

@@ -8,10 +8,10 @@ from ensemble.clock import hop_samples
 from ensemble.listen.loudness import loudness_db
 from ensemble.play.noise import filtered_noise, noise_key
 from ensemble.play.oscillator import harmonic_bank, nyquist_taper
-from ensemble.train.recordings import Recording, held_pitch
+from ensemble.train.recordings import TrainingRecording, held_pitch
 
 
-def phrase(seed: int, num_frames: int = 600, sample_rate: int = 16_000, noise: float = 0.02) -> Recording:
+def phrase(seed: int, num_frames: int = 600, sample_rate: int = 16_000, noise: float = 0.02) -> TrainingRecording:
     """Notes of a quarter to one second with vibrato, swelling and fading."""
     draw = np.random.default_rng(seed)
     f0_hz, level = np.zeros(num_frames, np.float32), np.zeros(num_frames, np.float32)
@@ -34,7 +34,7 @@ def phrase(seed: int, num_frames: int = 600, sample_rate: int = 16_000, noise: f
     magnitudes = (noise * level[:, None] * np.exp(-np.arange(65) / 25)).astype(np.float32)
     samples += filtered_noise(magnitudes, noise_key(seed, "teacher"), 0, sample_rate)
     samples = np.append(samples, np.zeros(hop_samples(sample_rate), np.float32))
-    return Recording(
+    return TrainingRecording(
         name=f"phrase {seed}",
         samples=samples,
         sample_rate=sample_rate,

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from ensemble.errors import OutputError, VoiceError
-from ensemble.play.checkpoint import VoiceWeights, load_voice, save_voice
 from ensemble.play.seeded import seeded_voice
+from ensemble.play.voice_file import VoiceWeights, load_voice, save_voice
 from ensemble.train.checkpoints import load_run, save_run
 from ensemble.train.pace import RunState
 from ensemble.train.writing import write_atomically

@@ -8,7 +8,7 @@ import torch
 
 from ensemble.play import torch_synth
 from ensemble.play.noise import reach_samples
-from ensemble.train.losses import (
+from ensemble.train.player.losses import (
     LOG_CORNER_HZ,
     SCALES,
     log_mel_distance,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ensemble.train.pace import RunState, learning_rate, note_audit, progress, stage_at
-from ensemble.train.settings import TrainPlayerSettings
+from ensemble.train.player.settings import TrainPlayerSettings
 
 SETTINGS = TrainPlayerSettings(
     max_steps=1000, max_minutes=10.0, regression_share=0.2, learning_rate=1e-3, rise_steps=10

@@ -12,16 +12,16 @@ import psutil
 import pytest
 import soundfile
 import yaml
-from small_set import write_set
-from test_fit import SMALL, weights
 
 from cluster.training.prepare import prepare
-from ensemble.data.prepare import only_writer, survey
 from ensemble.errors import ConfigError, DataError, OutputError
-from ensemble.train.analysis import analyse
-from ensemble.train.fit import fit
-from ensemble.train.material import gather
+from ensemble.train.player.analysis import analyse
+from ensemble.train.player.fit import fit
+from ensemble.train.player.material import gather
+from ensemble.train.prepare import only_writer, survey
 from ensemble.train.prepared import find_shard
+from tests.train.player.test_fit import SMALL, weights
+from tests.train.small_set import write_set
 
 RATE = 16_000
 CURVES = ("samples", "f0_hz", "loudness_db", "is_voiced")

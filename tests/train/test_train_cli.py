@@ -11,13 +11,13 @@ import time
 import psutil
 import pytest
 import yaml
-from small_set import write_set
-from test_fit import SMALL
 
 from ensemble.config import parse
-from ensemble.play.checkpoint import load_voice
+from ensemble.play.voice_file import load_voice
 from ensemble.train.checkpoints import read_state
-from ensemble.train.settings import TrainPlayerSettings
+from ensemble.train.player.settings import TrainPlayerSettings
+from tests.train.player.test_fit import SMALL
+from tests.train.small_set import write_set
 
 ROOT = __import__("pathlib").Path(__file__).parents[2]
 

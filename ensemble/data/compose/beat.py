@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ensemble.data.compose.piece import Piece, Section
-from ensemble.types import DrumClass
+from ensemble.types.music import DrumClass
 
 KEYS: dict[DrumClass, tuple[int, ...]] = {
     "kick": (36,), "snare": (38,), "closed_hat": (42,), "open_hat": (46,), "crash": (49,), "ride": (51,),

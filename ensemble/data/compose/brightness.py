@@ -21,7 +21,7 @@ from ensemble.data.compose.labels import read_labels
 from ensemble.data.compose.midi import FILTER_CUTOFF
 from ensemble.errors import DataError
 from ensemble.listen.loudness import loudness_db
-from ensemble.types import FloatArray
+from ensemble.types.music import FloatArray
 
 WINDOW_S = 0.064
 EDGE_FRAMES = 4

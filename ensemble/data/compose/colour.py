@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ensemble.audio.spectra import a_weighting, bin_frequencies_hz
 from ensemble.clock import FRAME_RATE_HZ
-from ensemble.types import FloatArray
+from ensemble.types.music import FloatArray
 
 WINDOW_S = 0.064 / 3
 """1024 samples at 48 kHz: short against a note, long enough for a smooth curve above any fundamental."""

@@ -16,7 +16,7 @@ from ensemble.clock import FRAME_RATE_HZ, SAMPLE_RATES_HZ
 from ensemble.data.compose.fluidsynth import check_renderer
 from ensemble.data.compose.labels import read_labels
 from ensemble.data.compose.piece import LENGTH_S, STYLES
-from ensemble.data.compose.track import Order, digest, make_track, track_name
+from ensemble.data.compose.track import ComposeRequest, digest, make_track, track_name
 from ensemble.data.takes import split_of
 from ensemble.errors import DataError
 from ensemble.threads import one_thread
@@ -77,7 +77,7 @@ def compose(
     """
     _check_arguments(num_tracks, style, sample_rate, jobs, length_s)
     chosen = check_renderer(soundfont)
-    order = Order(seed=seed, style=style, sample_rate=sample_rate, soundfont=chosen, length_s=length_s)
+    order = ComposeRequest(seed=seed, style=style, sample_rate=sample_rate, soundfont=chosen, length_s=length_s)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -107,7 +107,7 @@ def compose(
     )
 
 
-def _make(out: Path, number: int, order: Order) -> None:
+def _make(out: Path, number: int, order: ComposeRequest) -> None:
     try:
         make_track(out, number, order)
     except (OSError, soundfile.LibsndfileError) as error:

@@ -12,7 +12,7 @@ import soundfile
 import soxr
 
 from ensemble.errors import DataError
-from ensemble.types import FloatArray
+from ensemble.types.music import FloatArray
 
 SOUNDFONT = Path("/usr/share/sounds/sf2/FluidR3_GM.sf2")
 RENDER_RATE_HZ = 48_000

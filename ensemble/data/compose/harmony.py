@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ensemble.types import PITCH_CLASSES
+from ensemble.types.music import PITCH_CLASSES
 
 SCALES: dict[str, tuple[int, ...]] = {
     "major": (0, 2, 4, 5, 7, 9, 11),
@@ -38,7 +38,7 @@ _NAMES: dict[tuple[int, ...], str] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Chord:
+class ComposedChord:
     """A root pitch class (0 is C) and the semitones above it, the root itself first."""
 
     root: int
@@ -54,13 +54,13 @@ class Chord:
         return plain + _NAMES.get(self.intervals, "(" + ",".join(map(str, self.intervals)) + ")")
 
 
-def stacked(scale: tuple[int, ...], tonic: int, degree: int, steps: tuple[int, ...]) -> Chord:
+def stacked(scale: tuple[int, ...], tonic: int, degree: int, steps: tuple[int, ...]) -> ComposedChord:
     """The chord on a degree made of scale steps above it: (0, 2, 4) is a triad, (0, 3, 4) a fourth chord."""
     up = [scale[(degree + step) % 7] + 12 * ((degree + step) // 7) for step in steps]
-    return Chord(root=(tonic + up[0]) % 12, intervals=tuple(pitch - up[0] for pitch in up))
+    return ComposedChord(root=(tonic + up[0]) % 12, intervals=tuple(pitch - up[0] for pitch in up))
 
 
-def draw_loop(rng: np.random.Generator, style: str, mode: str, tonic: int) -> tuple[Chord, ...]:
+def draw_loop(rng: np.random.Generator, style: str, mode: str, tonic: int) -> tuple[ComposedChord, ...]:
     """A loop of four to eight chords in a key; triads and sevenths in the house, suspensions elsewhere."""
     degrees = LOOPS[style][rng.integers(len(LOOPS[style]))]
     builds: tuple[tuple[int, ...], ...] = ((0, 2, 4), (0, 2, 4), (0, 2, 4, 6))

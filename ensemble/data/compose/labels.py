@@ -6,16 +6,16 @@ from pathlib import Path
 
 import numpy as np
 
-from ensemble.data.compose.performance import Performance
+from ensemble.data.compose.performance import ComposedPerformance
 from ensemble.data.compose.piece import Piece
 from ensemble.listen.loudness import loudness_db
-from ensemble.types import DRUM_CLASSES, FloatArray
+from ensemble.types.music import DRUM_CLASSES, FloatArray
 
 CLASS_DTYPE = f"<U{max(map(len, DRUM_CLASSES))}"
 
 
 def label_arrays(
-    piece: Piece, performance: Performance, f0_hz: FloatArray, samples: FloatArray, sample_rate: int
+    piece: Piece, performance: ComposedPerformance, f0_hz: FloatArray, samples: FloatArray, sample_rate: int
 ) -> dict[str, np.ndarray]:
     """Every label of one stem; curves have one value per frame of 10 ms, centred on its instant.
 

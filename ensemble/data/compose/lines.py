@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ensemble.data.compose.harmony import Chord, scale_pitches
-from ensemble.data.compose.piece import Piece, Seat, Section
+from ensemble.data.compose.harmony import ComposedChord, scale_pitches
+from ensemble.data.compose.piece import Piece, PlayerTraits, Section
 from ensemble.data.compose.rhythm import even, fastest_division, felt, spans
 
 TEXTURES: dict[str, dict[str, float]] = {
@@ -28,7 +28,7 @@ HELD_SHARE: dict[str, float] = {"legato": 1.0, "tenuto": 0.85, "staccato": 0.5}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WrittenNote:
+class ScoreNote:
     """A note of the score, in quarters from the start; share: how much of its length sounds."""
 
     onset_quarters: float
@@ -43,10 +43,10 @@ class WrittenNote:
         return self.onset_quarters + self.length_quarters * HELD_SHARE[self.articulation]
 
 
-def write_line(piece: Piece, seat: Seat) -> tuple[WrittenNote, ...]:
+def write_line(piece: Piece, seat: PlayerTraits) -> tuple[ScoreNote, ...]:
     """Write one player's part: in its range, in the key, chord notes where it counts, one note at a time."""
     rng = piece.rng("line", seat.player.instrument)
-    notes: list[WrittenNote] = []
+    notes: list[ScoreNote] = []
     before = ""
     for section in piece.sections:
         weights = dict(TEXTURES[seat.role])
@@ -66,8 +66,8 @@ def _weighted(rng: np.random.Generator, choices: tuple[tuple[str, float], ...]) 
 
 
 def _write_section(
-    rng: np.random.Generator, piece: Piece, seat: Seat, section: Section, texture: str
-) -> list[WrittenNote]:
+    rng: np.random.Generator, piece: Piece, seat: PlayerTraits, section: Section, texture: str
+) -> list[ScoreNote]:
     low, high = seat.player.spec.range_midi
     width = int(rng.integers(12, 20))
     floor = int(rng.integers(low, max(high - width, low) + 1))  # wherever the range allows: all registers get heard
@@ -81,7 +81,7 @@ def _write_section(
         share = articulation if length < piece.metre.bar_quarters or articulation != "staccato" else "tenuto"
         is_accented = is_strong and rng.random() < 0.15
         notes.append(
-            WrittenNote(
+            ScoreNote(
                 onset_quarters=onset,
                 length_quarters=length,
                 pitch_midi=pitch,
@@ -145,7 +145,7 @@ class _Pen:
             self._direction = -self._direction
         return int(self._scale[at + self._direction])
 
-    def _chord_step(self, chord: Chord) -> int:
+    def _chord_step(self, chord: ComposedChord) -> int:
         """The next chord note in the direction of travel."""
         tones = self._tones(chord)
         onward = tones[(tones - self._last) * self._direction > 0]
@@ -154,11 +154,11 @@ class _Pen:
             onward = tones[(tones - self._last) * self._direction > 0]
         return int(onward[np.argmin(np.abs(onward - self._last))]) if len(onward) else int(tones[0])
 
-    def _tones(self, chord: Chord) -> np.ndarray:
+    def _tones(self, chord: ComposedChord) -> np.ndarray:
         window = np.arange(self._low, self._high + 1)
         return window[np.isin(window % 12, chord.pitch_classes)]
 
-    def _sung(self, chord: Chord, onset_quarters: float, *, wants_chord: bool, texture: str) -> int:
+    def _sung(self, chord: ComposedChord, onset_quarters: float, *, wants_chord: bool, texture: str) -> int:
         """Small steps towards a slow wave through the window; chord notes where wanted, roots for a pulse."""
         wave = np.sin(2 * np.pi * (onset_quarters / (8 * self._piece.metre.bar_quarters) + self._phase))
         target = 0.5 * (self._low + self._high) + 0.55 * wave * (self._high - self._low)

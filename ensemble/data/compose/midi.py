@@ -9,7 +9,7 @@ import mido
 import numpy as np
 
 from ensemble.clock import FRAME_RATE_HZ
-from ensemble.data.compose.performance import Performance, velocity_db
+from ensemble.data.compose.performance import ComposedPerformance, velocity_db
 from ensemble.data.compose.tempo import TICKS_PER_QUARTER, Metre, TempoMap
 
 DRUM_CHANNEL = 9
@@ -50,7 +50,7 @@ def conductor_track(metre: Metre, tempo: TempoMap) -> mido.MidiTrack:
     return _track(events, 0)
 
 
-def player_track(performance: Performance, tempo: TempoMap, channel: int) -> mido.MidiTrack:
+def player_track(performance: ComposedPerformance, tempo: TempoMap, channel: int) -> mido.MidiTrack:
     """One player's notes and everything that shapes them, until the piece's last frame."""
     player = performance.seat.player
     last_tick = int(tempo.ticks(len(performance.level_db) / FRAME_RATE_HZ))
@@ -76,7 +76,7 @@ def save(path: Path, *tracks: mido.MidiTrack) -> None:
     document.save(str(path))
 
 
-def _note_controls(performance: Performance, tempo: TempoMap, channel: int) -> Iterator[Event]:
+def _note_controls(performance: ComposedPerformance, tempo: TempoMap, channel: int) -> Iterator[Event]:
     """Per note: how far the filter is closed, and whether the sample's attack is left out; sent on change only."""
     before: dict[int, int] = {FILTER_CUTOFF: 0, START_OFFSET: 0, ATTACK: 0}
     skip = performance.seat.player.attack_skip_samples
@@ -93,7 +93,7 @@ def _note_controls(performance: Performance, tempo: TempoMap, channel: int) -> I
         before = wanted
 
 
-def _curves(performance: Performance, tempo: TempoMap, channel: int) -> Iterator[Event]:
+def _curves(performance: ComposedPerformance, tempo: TempoMap, channel: int) -> Iterator[Event]:
     """Level as controllers 7 and 11 together (finer than either alone), pitch as bend; sent on change only."""
     num_frames = len(performance.level_db)
     ticks = tempo.ticks(np.arange(num_frames) / FRAME_RATE_HZ)

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ensemble.instruments import CATALOGUE, Instrument
+from ensemble.types.instruments import CATALOGUE, InstrumentSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Player:
+class OrchestraPlayer:
     """One instrument of the composer's orchestra.
 
     instrument: a name from the catalogue. label, family_label: what Slakh's metadata calls it and its family.
@@ -34,7 +34,7 @@ class Player:
     fastest_s: float = 0.09
 
     @property
-    def spec(self) -> Instrument:
+    def spec(self) -> InstrumentSpec:
         """The catalogue's entry: range, program, family."""
         return CATALOGUE[self.instrument]
 
@@ -49,30 +49,31 @@ class Player:
         return self.spec.family == "plucked"
 
 
-ORCHESTRA: tuple[Player, ...] = (
-    Player(instrument="violin", label="Violin", family_label="Strings", release_cents=-4800, attack_skip_samples=5000,
-           tilt_db_per_octave=0.38, vibrato_share=0.5, scoop_share=0.3, fastest_s=0.1),
-    Player(instrument="viola", label="Viola", family_label="Strings", release_cents=-4800, attack_skip_samples=5000,
-           tilt_db_per_octave=0.42, vibrato_share=0.5, scoop_share=0.3, fastest_s=0.1),
-    Player(instrument="cello", label="Cello", family_label="Strings", release_cents=-4800, attack_skip_samples=5000,
-           tilt_db_per_octave=0.36, vibrato_share=0.5, scoop_share=0.3, fastest_s=0.11),
-    Player(instrument="flute", label="Flute", family_label="Pipe", attack_skip_samples=4000,
+ORCHESTRA: tuple[OrchestraPlayer, ...] = (
+    OrchestraPlayer(instrument="violin", label="Violin", family_label="Strings", release_cents=-4800,
+           attack_skip_samples=5000, tilt_db_per_octave=0.38, vibrato_share=0.5, scoop_share=0.3, fastest_s=0.1),
+    OrchestraPlayer(instrument="viola", label="Viola", family_label="Strings", release_cents=-4800,
+           attack_skip_samples=5000, tilt_db_per_octave=0.42, vibrato_share=0.5, scoop_share=0.3, fastest_s=0.1),
+    OrchestraPlayer(instrument="cello", label="Cello", family_label="Strings", release_cents=-4800,
+           attack_skip_samples=5000, tilt_db_per_octave=0.36, vibrato_share=0.5, scoop_share=0.3, fastest_s=0.11),
+    OrchestraPlayer(instrument="flute", label="Flute", family_label="Pipe", attack_skip_samples=4000,
            tilt_db_per_octave=0.95, neutral_db=-39.0, vibrato_share=0.4, scoop_share=0.2, fastest_s=0.085),
-    Player(instrument="clarinet", label="Clarinet", family_label="Reed", attack_skip_samples=1200,
+    OrchestraPlayer(instrument="clarinet", label="Clarinet", family_label="Reed", attack_skip_samples=1200,
            tilt_db_per_octave=0.2, neutral_db=-31.0, vibrato_share=0.15, scoop_share=0.3, fastest_s=0.085),
-    Player(instrument="trumpet", label="Trumpet", family_label="Brass", tilt_db_per_octave=0.3,
+    OrchestraPlayer(instrument="trumpet", label="Trumpet", family_label="Brass", tilt_db_per_octave=0.3,
            vibrato_share=0.4, scoop_share=0.3, fastest_s=0.085),
-    Player(instrument="nylon_guitar", label="Acoustic Guitar (nylon)", family_label="Guitar", release_cents=-7200,
-           tilt_db_per_octave=0.45, neutral_db=-43.0, scoop_share=0.06, vibrato_share=0.15, fastest_s=0.1),
-    Player(instrument="electric_bass", label="Electric Bass (finger)", family_label="Bass",
+    OrchestraPlayer(instrument="nylon_guitar", label="Acoustic Guitar (nylon)", family_label="Guitar",
+           release_cents=-7200, tilt_db_per_octave=0.45, neutral_db=-43.0, scoop_share=0.06, vibrato_share=0.15,
+           fastest_s=0.1),
+    OrchestraPlayer(instrument="electric_bass", label="Electric Bass (finger)", family_label="Bass",
            tilt_db_per_octave=0.85, neutral_db=-46.0, scoop_share=0.08, fastest_s=0.13),
-    Player(instrument="drums", label="Drums", family_label="Drums"),
+    OrchestraPlayer(instrument="drums", label="Drums", family_label="Drums"),
 )  # fmt: skip
 TRACKS_PER_ROUND = 3
 """Within a round of three tracks every instrument plays in exactly two, so all get equal shares."""
 
 
-def players_of(seed: int, number: int) -> tuple[Player, ...]:
+def players_of(seed: int, number: int) -> tuple[OrchestraPlayer, ...]:
     """Six of the nine, a fresh draw every round; lowest instrument last but for the drums, which close the score.
 
     Args:

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from ensemble.clock import FRAME_RATE_HZ
 from ensemble.data.compose.beat import write_beat
-from ensemble.data.compose.lines import WrittenNote, write_line
-from ensemble.data.compose.orchestra import Player
-from ensemble.data.compose.piece import Piece, Seat
-from ensemble.types import DrumClass
+from ensemble.data.compose.lines import ScoreNote, write_line
+from ensemble.data.compose.orchestra import OrchestraPlayer
+from ensemble.data.compose.piece import Piece, PlayerTraits
+from ensemble.types.music import DrumClass
 
 Curve = NDArray[np.float64]
 ONSET_JITTER_S = 0.006
@@ -42,13 +42,13 @@ class PlayedNote:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Performance:
+class ComposedPerformance:
     """All that one player does.
 
     bend_cents, level_db [frames]: pitch against the written note and level against the loudest, held between notes.
     """
 
-    seat: Seat
+    seat: PlayerTraits
     notes: tuple[PlayedNote, ...]
     bend_cents: Curve
     level_db: Curve
@@ -74,7 +74,7 @@ def velocity_db(velocity: int) -> float:
     return float(40 * np.log10(velocity / 127))
 
 
-def perform(piece: Piece, seat: Seat) -> Performance:
+def perform(piece: Piece, seat: PlayerTraits) -> ComposedPerformance:
     """Play one part of a piece."""
     return _play_drums(piece, seat) if seat.player.is_drums else _play_line(piece, seat)
 
@@ -83,7 +83,7 @@ def _velocity(level_db: float, rng: np.random.Generator) -> int:
     return int(np.clip(round(127 * 10 ** (level_db / 40) + rng.normal(0, 4)), MIN_VELOCITY, 127))
 
 
-def _play_drums(piece: Piece, seat: Seat) -> Performance:
+def _play_drums(piece: Piece, seat: PlayerTraits) -> ComposedPerformance:
     rng, dynamics_db = piece.rng("performance", "drums"), piece.level_db(seat)
     notes = []
     last_s: dict[int, float] = {}
@@ -104,13 +104,13 @@ def _play_drums(piece: Piece, seat: Seat) -> Performance:
             )
         )
     still = np.zeros(piece.num_frames)
-    return Performance(
+    return ComposedPerformance(
         seat=seat, notes=tuple(sorted(notes, key=lambda note: (note.onset_s, note.midi))), bend_cents=still,
         level_db=still.copy(),
     )  # fmt: skip
 
 
-def _play_line(piece: Piece, seat: Seat) -> Performance:
+def _play_line(piece: Piece, seat: PlayerTraits) -> ComposedPerformance:
     player, rng = seat.player, piece.rng("performance", seat.player.instrument)
     written = write_line(piece, seat)
     onsets_s, stops_s = _times(piece, written, player, rng)
@@ -143,11 +143,11 @@ def _play_line(piece: Piece, seat: Seat) -> Performance:
         )
     _hold_towards_next(level_db, notes)
     _be_ready(bend_cents, notes)
-    return Performance(seat=seat, notes=tuple(notes), bend_cents=bend_cents, level_db=level_db)
+    return ComposedPerformance(seat=seat, notes=tuple(notes), bend_cents=bend_cents, level_db=level_db)
 
 
 def _times(
-    piece: Piece, written: tuple[WrittenNote, ...], player: Player, rng: np.random.Generator
+    piece: Piece, written: tuple[ScoreNote, ...], player: OrchestraPlayer, rng: np.random.Generator
 ) -> tuple[Curve, Curve]:
     """Onsets with jitter and stops before the next onset, on the ticks of the MIDI file.  [notes], [notes]"""
     asked_s = piece.tempo.seconds(np.array([note.onset_quarters for note in written]))
@@ -162,7 +162,7 @@ def _times(
     return onsets_s, piece.tempo.on_ticks(stops_s)
 
 
-def _shape(dynamics_db: Curve, note: WrittenNote, player: Player, rng: np.random.Generator) -> Curve:
+def _shape(dynamics_db: Curve, note: ScoreNote, player: OrchestraPlayer, rng: np.random.Generator) -> Curve:
     """The level within a note: the dynamics, an accent, and on what is sustained a swell, a fade or a growth."""
     accent_db = 3.0 if note.is_accented else float(rng.normal(0, 0.7))
     if player.is_plucked:
@@ -177,7 +177,7 @@ def _shape(dynamics_db: Curve, note: WrittenNote, player: Player, rng: np.random
     return np.asarray(curve)
 
 
-def _bend(at: slice, player: Player, is_slurred: bool, rng: np.random.Generator) -> Curve:
+def _bend(at: slice, player: OrchestraPlayer, is_slurred: bool, rng: np.random.Generator) -> Curve:
     """Cents around the written pitch: a slip of the finger, a scoop from below, a vibrato that sets in late."""
     time_s = np.arange(at.stop - at.start) / FRAME_RATE_HZ
     cents = np.full(len(time_s), float(np.clip(rng.normal(0, 3), -8, 8)))

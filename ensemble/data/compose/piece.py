@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.clock import FRAME_RATE_HZ
-from ensemble.data.compose.harmony import MODES, Chord, draw_loop
-from ensemble.data.compose.orchestra import Player, players_of
+from ensemble.data.compose.harmony import MODES, ComposedChord, draw_loop
+from ensemble.data.compose.orchestra import OrchestraPlayer, players_of
 from ensemble.data.compose.tempo import METRES, Metre, TempoMap, draw_tempo
 
 STYLES = ("house", "other")
@@ -35,14 +35,14 @@ class Section:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seat:
+class PlayerTraits:
     """One player's lasting traits in a piece.
 
     lag_beats: how late it follows the shared dynamics (early where negative). gain: by how much it multiplies them, in
     dB. detune_cents: its tuning. role: tune, bass or inner.
     """
 
-    player: Player
+    player: OrchestraPlayer
     role: str
     lag_beats: float
     gain: float
@@ -60,12 +60,12 @@ class Piece:
     tempo_bpm: float
     tonic: int
     mode: str
-    loop: tuple[Chord, ...]
-    bar_chords: tuple[Chord, ...]
+    loop: tuple[ComposedChord, ...]
+    bar_chords: tuple[ComposedChord, ...]
     sections: tuple[Section, ...]
     tempo: TempoMap
     dynamics_db: NDArray[np.float64]
-    seats: tuple[Seat, ...]
+    seats: tuple[PlayerTraits, ...]
 
     @property
     def num_frames(self) -> int:
@@ -81,7 +81,7 @@ class Piece:
         """Chance for one purpose: another purpose, piece or seed gives other numbers, order of use does not."""
         return chance(self.seed, self.style, self.number, *purpose)
 
-    def level_db(self, seat: Seat) -> NDArray[np.float64]:
+    def level_db(self, seat: PlayerTraits) -> NDArray[np.float64]:
         """What one player makes of the shared dynamics.  [frames]"""
         lag_s = seat.lag_beats * 60 / self.tempo_bpm
         frame = np.arange(self.num_frames)
@@ -169,7 +169,7 @@ def _dynamics_db(
     return np.minimum(np.convolve(padded, kernel / kernel.sum(), mode="valid"), 0.0)
 
 
-def _draw_seats(rng: np.random.Generator, players: tuple[Player, ...]) -> tuple[Seat, ...]:
+def _draw_seats(rng: np.random.Generator, players: tuple[OrchestraPlayer, ...]) -> tuple[PlayerTraits, ...]:
     """Traits of every player; the lowest carries the bass, one of the others the tune."""
     pitched = [player for player in players if not player.is_drums]
     tune = int(rng.integers(len(pitched) - 1))
@@ -177,7 +177,7 @@ def _draw_seats(rng: np.random.Generator, players: tuple[Player, ...]) -> tuple[
     for index, player in enumerate(players):
         role = "bass" if index == len(pitched) - 1 else "tune" if index == tune else "inner"
         seats.append(
-            Seat(
+            PlayerTraits(
                 player=player,
                 role="drums" if player.is_drums else role,
                 lag_beats=float(rng.uniform(-0.5, 1.0)),

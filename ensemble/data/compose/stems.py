@@ -9,7 +9,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from ensemble.clock import FRAME_RATE_HZ
-from ensemble.types import FloatArray
+from ensemble.types.music import FloatArray
 
 LEVEL_DB = -23.0
 """RMS of the samples in which a stem sounds."""

@@ -16,12 +16,12 @@ from ensemble.clock import FRAME_RATE_HZ, hop_samples
 from ensemble.data.compose import fluidsynth, midi, stems
 from ensemble.data.compose.colour import tilted
 from ensemble.data.compose.labels import label_arrays, write_labels
-from ensemble.data.compose.performance import Performance, perform
+from ensemble.data.compose.performance import ComposedPerformance, perform
 from ensemble.data.compose.piece import Piece, draw_piece
 from ensemble.data.compose.tempo import CLOCK
 from ensemble.data.compose.truth import played_f0_hz
 from ensemble.mix.loudness import integrated_lufs
-from ensemble.types import FloatArray
+from ensemble.types.music import FloatArray
 
 GENERATOR_VERSION = 1
 """Counts up whenever the same seed gives other notes, sound or labels."""
@@ -39,7 +39,7 @@ DOES_NOT_COUPLE = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class ComposeRequest:
     """What is asked for, the same for every track of a set."""
 
     seed: int
@@ -62,7 +62,7 @@ def track_name(number: int) -> str:
     return f"Track{number:05d}"
 
 
-def make_track(root: Path, number: int, order: Order) -> Path:
+def make_track(root: Path, number: int, order: ComposeRequest) -> Path:
     """Compose, render, colour, label and write one track; it appears under its name only when it is whole.
 
     Raises:
@@ -110,11 +110,11 @@ def digest(track: Path) -> str:
     return total.hexdigest()
 
 
-def _named(performances: list[Performance]) -> list[tuple[str, Performance]]:
+def _named(performances: list[ComposedPerformance]) -> list[tuple[str, ComposedPerformance]]:
     return [(f"S{index:02d}", performance) for index, performance in enumerate(performances)]
 
 
-def _write_midi(draft: Path, piece: Piece, performances: list[Performance]) -> None:
+def _write_midi(draft: Path, piece: Piece, performances: list[ComposedPerformance]) -> None:
     lead = midi.conductor_track(piece.metre, piece.tempo)
     together = [lead]
     for index, (name, performance) in enumerate(_named(performances)):
@@ -125,7 +125,9 @@ def _write_midi(draft: Path, piece: Piece, performances: list[Performance]) -> N
     midi.save(draft / "all_src.mid", *together)
 
 
-def _render(scratch: Path, piece: Piece, performance: Performance, order: Order, num_samples: int) -> FloatArray:
+def _render(
+    scratch: Path, piece: Piece, performance: ComposedPerformance, order: ComposeRequest, num_samples: int
+) -> FloatArray:
     """One player's sound, from a MIDI file that runs by the clock.  [num_samples]"""
     channel = midi.DRUM_CHANNEL if performance.seat.player.is_drums else 0
     path = scratch.with_suffix(".mid")
@@ -136,7 +138,7 @@ def _render(scratch: Path, piece: Piece, performance: Performance, order: Order,
 
 
 def _coloured(
-    performances: list[Performance],
+    performances: list[ComposedPerformance],
     raw: list[FloatArray],
     pitches: list[FloatArray],
     gain: float,
@@ -152,7 +154,7 @@ def _coloured(
     return coloured
 
 
-def _write_metadata(path: Path, piece: Piece, order: Order, loudness_lufs: list[float], gain: float) -> None:
+def _write_metadata(path: Path, piece: Piece, order: ComposeRequest, loudness_lufs: list[float], gain: float) -> None:
     """The file that BabySlakh's readers expect, with all its keys."""
     entries = {}
     for index, (seat, lufs) in enumerate(zip(piece.seats, loudness_lufs, strict=True)):

@@ -8,8 +8,8 @@ import soxr
 from numpy.typing import NDArray
 
 from ensemble.clock import FRAME_RATE_HZ
-from ensemble.data.compose.performance import Performance, PlayedNote, frames_of
-from ensemble.types import FloatArray
+from ensemble.data.compose.performance import ComposedPerformance, PlayedNote, frames_of
+from ensemble.types.music import FloatArray
 
 ANALYSIS_RATE_HZ = 16_000
 NUM_HARMONICS = 4
@@ -24,7 +24,7 @@ TRUST = 1e-3
 """Where a frame holds less than this share of the note's loudest energy, the asked pitch counts more and more."""
 
 
-def played_f0_hz(performance: Performance, samples: FloatArray, sample_rate: int) -> FloatArray:
+def played_f0_hz(performance: ComposedPerformance, samples: FloatArray, sample_rate: int) -> FloatArray:
     """Refine the intended pitch by the phase of the first harmonics around it.
 
     Two looks at every frame, 1 ms apart, tell by how much each harmonic turned further than the intended curve asks.

@@ -1,0 +1,73 @@
+"""The command line: reads arguments, calls the music, prints what came of it. Nothing musical is decided here."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cluster.cli.arranger import evaluate_arranger, train_arranger
+from cluster.cli.bench import bench
+from cluster.cli.cluster import hall
+from cluster.cli.conductor import evaluate_conductor, train_conductor
+from cluster.cli.data import data
+from cluster.cli.evaluate_render import evaluate_render
+from cluster.cli.index import index
+from cluster.cli.json_output import AsJson, print_json
+from cluster.cli.kit import evaluate_kit, train_kit
+from cluster.cli.player import evaluate, train
+from cluster.cli.render import playing
+
+app = typer.Typer(
+    name="ensemble",
+    help="A band of neural instruments that listens to a recording and plays along.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+train.command("arranger")(train_arranger)
+evaluate.command("arranger")(evaluate_arranger)
+train.command("conductor")(train_conductor)
+evaluate.command("conductor")(evaluate_conductor)
+train.command("kit")(train_kit)
+evaluate.command("kit")(evaluate_kit)
+evaluate.command("render")(evaluate_render)
+app.add_typer(playing)
+app.add_typer(hall)
+app.add_typer(index)
+app.add_typer(data)
+app.add_typer(train)
+app.add_typer(evaluate)
+app.add_typer(bench)
+
+
+@app.command()
+def doctor(as_json: AsJson = False) -> None:
+    """Say what is installed, what is missing, and what would run where."""
+    from cluster.cli.progress import show_examination
+    from cluster.doctor import examine
+
+    findings = examine()
+    if as_json:
+        print_json([finding._asdict() for finding in findings])
+    else:
+        show_examination(findings)
+    if any(finding.verdict == "missing" for finding in findings):
+        raise typer.Exit(1)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from ensemble.machine import ensemble_version
+
+        typer.echo(f"ensemble {ensemble_version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def _top(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the release.")
+    ] = False,
+) -> None:
+    pass

@@ -1,0 +1,119 @@
+"""`ensemble train arranger` and `ensemble evaluate arranger`. Reads arguments, calls, prints."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cluster.cli.json_output import AsJson, print_json
+from cluster.cli.player import HeldOut
+from ensemble.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cluster.cli.progress import Monitor
+
+Folder = Annotated[
+    Path, typer.Option("--data", help="Multitrack MIDI: a folder of .mid files, or a set of Slakh's layout.")
+]
+
+
+def train_arranger(
+    data: Folder,
+    out: Annotated[Path, typer.Option("--out", "-o", help="The run's folder: arranger, learning curve.")] = Path(
+        "arranger-run"
+    ),
+    config: Annotated[Path | None, typer.Option(help="A YAML file; the shipped settings if absent.")] = None,
+    max_minutes: Annotated[float | None, typer.Option(min=0.01, help="Of CPU time.")] = None,
+    max_steps: Annotated[int | None, typer.Option(min=1, help="Of the optimiser.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Train an arranger on multitrack MIDI: every pitched part leads once, and the others answer it."""
+    from cluster.cli.progress import Monitor
+
+    with Monitor(quiet=as_json) as monitor:
+        monitor.stage("load")
+        from ensemble.conduct.arranger_file import load_arranger
+        from ensemble.config import read_settings
+        from ensemble.train.arranger.fit import check_empty, fit_arranger
+        from ensemble.train.arranger.material import gather_lessons, licence_of, midi_files
+        from ensemble.train.arranger.settings import TrainArrangerSettings
+
+        given = {"max_minutes": max_minutes, "max_steps": max_steps}
+        settings = read_settings(TrainArrangerSettings, config, "train_arranger.yaml", given)
+
+        check_empty(out)
+        files = midi_files(data)
+        taught, held_out = (
+            gather_lessons([one for one in files if one[2] == split], most, _reading(monitor), monitor.say)
+            for split, most in (("train", settings.most_lessons), ("valid", settings.most_held_out))
+        )
+
+        def tell(done: float, said: str) -> None:
+            monitor.progress("training the arranger", round(1000 * done), 1000)
+            monitor.say(said)
+
+        path = fit_arranger(
+            settings, taught, held_out, out, origin=data.absolute().name, licence=licence_of(data),
+            command=shlex.join(["ensemble", *sys.argv[1:]]), on_progress=tell,
+        )  # fmt: skip
+        card = load_arranger(path).card
+    if as_json:
+        print_json({"arranger": str(path), "minutes": card.training_minutes} | card.metrics)
+        return
+    figures = card.metrics
+    typer.echo(
+        f"held out at step {figures['step']}: {figures['action_nats']} nats an action, {figures['tone_nats']} a tone"
+    )
+    typer.echo(f"arranger: {path}")
+
+
+def evaluate_arranger(
+    data: Folder,
+    arranger: Annotated[str, typer.Argument(help="A shipped arranger's name, or a path (.safetensors).")] = "learned",
+    split: Annotated[HeldOut, typer.Option(help="Which pieces.")] = HeldOut.TEST,
+    as_json: AsJson = False,
+) -> None:
+    """Let an arranger and the rules write for the same leaders, and hold both against what was played."""
+    from cluster.cli.progress import Monitor
+
+    with Monitor(quiet=as_json) as monitor:
+        monitor.stage("load")
+        from ensemble.conduct.arranger import Arranger
+        from ensemble.conduct.arranger_file import ARRANGER, load_arranger
+        from ensemble.measure.arranging import FIGURES
+        from ensemble.measure.arranging import evaluate_arranger as run
+        from ensemble.train.arranger.material import midi_files, read_pieces
+
+        files = [one for one in midi_files(data) if one[2] == split.value]
+        pieces = list(read_pieces(files, _reading(monitor), monitor.say))
+        if not pieces:
+            raise DataError(str(data), f"has no piece of several parts in the {split.value} split", "name another set")
+        figures = run(
+            Arranger(load_arranger(ARRANGER.path_of(arranger))), pieces,
+            lambda done, total: monitor.progress("writing for every leader", done, total),
+        )  # fmt: skip
+    if as_json:
+        print_json({"arranger": arranger} | figures)
+        return
+    typer.echo(f"{figures['pieces']} pieces, {figures['leaders']} leaders, {figures['parts']} parts")
+    typer.echo(f"{'':<18}{'learned':>9}{'rules':>9}{'true':>9}  learned less rules, 95 %")
+    for name in FIGURES:
+        means = "".join(f"{_number(figures[who][name]):>9}" for who in ("learned", "rules", "true"))
+        apart = figures["difference"][name]
+        typer.echo(f"{name:<18}{means}  {' to '.join(map(_number, apart)) if apart else '-'}")
+    outside = {who: figures[who]["range_violations"] for who in ("learned", "rules")}
+    typer.echo(f"notes out of range: {outside['learned']} learned, {outside['rules']} by rules")
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+def _reading(monitor: Monitor) -> Callable[[int, int], None]:
+    return lambda done, total: monitor.progress("reading", done, total)

@@ -1,0 +1,90 @@
+"""What people see of a batch: who is done while it runs, a table when it is done."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from typing import TYPE_CHECKING, Self
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from cluster.cli.progress import ERR, OUT
+
+if TYPE_CHECKING:
+    from cluster.batch.batch import BatchSummary
+    from cluster.batch.survey import RenderOutcome
+
+SHOWN = 40
+"""Rows of the table; whoever failed comes first, and `--json` lists all."""
+_STYLES = {"rendered": "green", "done already": "dim", "failed": "red", "refused": "yellow"}
+
+
+class BatchMonitor(contextlib.ExitStack):
+    """Progress on standard error: two bars on a terminal, a plain line per leader elsewhere, nothing when quiet."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        super().__init__()
+        self._quiet = quiet
+        self._bar = Progress(
+            SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=30), MofNCompleteColumn(),
+            TextColumn("{task.fields[music]}"), TimeElapsedColumn(),
+            console=ERR, transient=True, disable=quiet or not ERR.is_terminal,
+        )  # fmt: skip
+        self._task = self._bar.add_task("leaders", total=None, music="")
+        self._total = self._done = 0
+        self._music_s = 0.0
+        self._began = time.monotonic()
+
+    def __enter__(self) -> Self:
+        super().__enter__()
+        self.enter_context(self._bar)
+        return self
+
+    def expect(self, leaders: int) -> None:
+        """So many will lead."""
+        self._total = leaders
+        self._bar.update(self._task, total=leaders)
+
+    def outcome(self, one: RenderOutcome) -> None:
+        """One leader is done with."""
+        self._done += 1
+        self._music_s += one.duration_s if one.status == "rendered" else 0.0
+        pace = self._music_s / max(time.monotonic() - self._began, 1e-9)
+        music = f"{self._music_s:.0f} s of music, {pace:.1f} s/s"
+        self._bar.update(self._task, completed=self._done, music=music)
+        if one.status in {"failed", "refused"}:
+            self._print(f"{self._done} of {self._total}  {one.name}: {one.status}: {one.reason}")
+        elif not ERR.is_terminal:
+            took = f" ({one.duration_s:.1f} s in {one.wall_s:.1f} s)" if one.status == "rendered" else ""
+            self._print(f"{self._done} of {self._total}  {one.name}: {one.status}{took}")
+
+    def say(self, sentence: str) -> None:
+        """Something worth a line of its own."""
+        self._print(sentence)
+
+    def _print(self, line: str) -> None:
+        if not self._quiet:
+            ERR.print(Text(f"{time.monotonic() - self._began:6.1f} s  {line}"))
+
+
+def show_batch(summary: BatchSummary) -> None:
+    """Everybody, those who failed first; then what it came to."""
+    good = {"rendered", "done already"}
+    rows = sorted(summary.outcomes, key=lambda one: one.status in good)
+    table = Table("leader", "status", "music s", "took s", "why", box=None, pad_edge=False)
+    for one in rows[:SHOWN]:
+        took = f"{one.wall_s:.1f}" if one.wall_s else "-"
+        lasts = f"{one.duration_s:.1f}" if one.duration_s else "-"
+        table.add_row(Text(one.name), Text(one.status, style=_STYLES[one.status]), lasts, took, Text(one.reason))
+    OUT.print(table)
+    if len(rows) > SHOWN:
+        OUT.print(f"and {len(rows) - SHOWN} more: see {summary.out}/batch.json")
+    counts = ", ".join(f"{count} {status}" for status in _STYLES if (count := summary.count(status)))
+    where = f"by {summary.workers} workers" if summary.workers else "in this process"
+    lost = f", {summary.lost} lost and replaced" if summary.lost else ""
+    OUT.print(
+        f"{summary.out}: {counts}; {summary.music_s:.1f} s of music {where} in {summary.wall_s:.1f} s{lost}: "
+        f"{summary.music_s_per_s:.1f} s of music per second"
+    )

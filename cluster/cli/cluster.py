@@ -1,0 +1,106 @@
+"""`ensemble up`, `down`, `submit` and `status`: a Ray that stays, what it is given, and who plays on it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cluster.cli.json_output import AsJson, print_json
+from cluster.cli.render import playing
+from ensemble.errors import ConfigError
+
+hall = typer.Typer()
+
+
+@hall.command("up")
+def bring_up(
+    band: Annotated[
+        list[str] | None, typer.Option(help="Keep this band warm (rock, quartet, a YAML file); rock if absent.")
+    ] = None,
+    num_cpus: Annotated[int | None, typer.Option(min=1, help="Cores to use; all if absent.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Keep a local Ray and a warm band between renders, with the dashboard on; `ensemble down` ends it."""
+    from cluster.cli.progress import Monitor
+    from cluster.sessions.keep_alive import up
+    from ensemble.config import load_band
+
+    with Monitor(quiet=as_json) as monitor:
+        bands = [load_band(name) for name in band or ["rock"]]
+        monitor.stage("start Ray")
+        ray = up(bands, num_cpus=num_cpus)
+    if as_json:
+        print_json(ray._asdict())
+        return
+    typer.echo(f"{'up' if ray.fresh else 'was up'}: {ray.address}, warm: {', '.join(one.name for one in bands)}")
+    typer.echo(f"Ray dashboard: {ray.dashboard} (its token: ~/.ray/auth_token, or RAY_AUTH_TOKEN)")
+
+
+@hall.command("down")
+def bring_down(as_json: AsJson = False) -> None:
+    """End what `ensemble up` started."""
+    from cluster.sessions.keep_alive import down
+
+    was_there = down()
+    if as_json:
+        print_json({"was_up": was_there})
+    else:
+        typer.echo("down" if was_there else "nothing was up")
+
+
+@hall.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+def submit(
+    command: Annotated[list[str], typer.Argument(metavar="render ...", help="The render, as you would type it here.")],
+    address: Annotated[
+        str | None,
+        typer.Option(envvar="RAY_API_SERVER_ADDRESS", help="The cluster's dashboard; that of `ensemble up` if absent."),
+    ] = None,
+    fetch: Annotated[Path | None, typer.Option(metavar="DIR", help="Bring the result into this folder.")] = None,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Follow the job until it is done.")] = True,
+    as_json: AsJson = False,
+) -> None:
+    """Let a cluster render, as a Ray job: files of yours are sent along, the result is written where --out says."""
+    from cluster.sessions.jobs import control
+    from cluster.sessions.jobs import fetch as bring
+    from cluster.sessions.jobs import submit as send
+    from cluster.sessions.keep_alive import kept
+
+    if command[0] != "render":
+        raise ConfigError(command[0], "is not submitted", "submit a render: `ensemble submit render LEADER --out DIR`")
+    if fetch is not None and not wait:
+        raise ConfigError("--fetch", "waits for the result", "leave out --no-wait")
+    known = kept() if address is None else None
+    place = address or (known.dashboard if known else "")
+    if not place:
+        raise ConfigError("--address", "is absent, and no Ray is kept here", "give http://HOST:8265, or `ensemble up`")
+    parameters = typer.main.get_command(playing).commands["render"].make_context("render", command[1:]).params  # type: ignore[attr-defined]
+    job = send(command[1:], parameters, place, _quiet if as_json else typer.echo, is_followed=wait)
+    if fetch is not None:
+        bring(str(parameters["out"]), fetch)
+    if as_json:
+        print_json({"job": job, "address": place, "out": str(parameters["out"])})
+    elif not wait:
+        typer.echo(f"job {job}: `{control('logs --follow', job, place)}`")
+
+
+def _quiet(_line: str) -> None:
+    """Say nothing: --json must stay JSON."""
+
+
+@hall.command()
+def status(
+    address: Annotated[str, typer.Option(help="The Ray to ask.", envvar="RAY_ADDRESS")] = "auto",
+    watch: Annotated[bool, typer.Option("--watch", help="Refresh every second until Ctrl-C.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show who is playing on a Ray, where, and how fast."""
+    from cluster.cli.status_view import show_status
+    from cluster.watch.watching import watching
+
+    with watching(address) as look:
+        if as_json:
+            print_json(look())
+        else:
+            show_status(look, watch=watch)

@@ -1,0 +1,115 @@
+"""`ensemble train conductor` and `ensemble evaluate conductor`. Reads arguments, calls, prints."""
+
+from __future__ import annotations
+
+import io
+import shlex
+import sys
+from contextlib import redirect_stdout
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cluster.cli.json_output import AsJson, print_json
+from cluster.cli.player import HeldOut
+
+Sets = Annotated[list[Path], typer.Option("--data", help="A set with several parts per piece; may be given again.")]
+Heard = Annotated[Path | None, typer.Option(help="Where what was heard is kept, to be heard once only.")]
+
+
+def train_conductor(
+    data: Sets,
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="The run's folder: conductor, checkpoint, learning curve.")
+    ] = Path("conductor-run"),
+    config: Annotated[Path | None, typer.Option(help="A YAML file; the shipped settings if absent.")] = None,
+    heard: Heard = None,
+    max_minutes: Annotated[float | None, typer.Option(min=0.01, help="Of CPU time, in this run altogether.")] = None,
+    max_steps: Annotated[int | None, typer.Option(min=1, help="Of the optimiser.")] = None,
+    workers: Annotated[int, typer.Option(min=0, help="Ray Train workers; 0 trains in this process.")] = 0,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the folder's checkpoint.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Train a conductor: any pitched part leads, the others follow; the best one so far lies in the run's folder."""
+    from cluster.cli.progress import Monitor
+
+    with Monitor(quiet=as_json) as monitor:
+        monitor.stage("load")
+        from cluster.training.conductor import train_conductor as run
+        from ensemble.config import read_settings
+        from ensemble.train.conductor.settings import TrainConductorSettings
+
+        given = {"max_minutes": max_minutes, "max_steps": max_steps}
+        settings = read_settings(TrainConductorSettings, config, "train_conductor.yaml", given)
+
+        if workers:
+            from cluster.sessions.local import local_ray
+
+            monitor.enter_context(redirect_stdout(io.StringIO()))  # Ray's own words about lost workers
+            monitor.stage("start Ray")
+            monitor.enter_context(local_ray(num_cpus=workers + 1))
+        result, card = run(
+            settings, data, out, num_workers=workers, resume=resume, command=shlex.join(["ensemble", *sys.argv[1:]]),
+            heard=heard, on_heard=lambda done, total: monitor.progress("listen", done, total),
+            on_progress=_teller(monitor), on_loss=monitor.say,
+        )  # fmt: skip
+    if as_json:
+        print_json(asdict(result) | {"out": str(out), "margin_db": card.margin_db})
+        return
+    typer.echo(f"{result.steps} steps in {result.minutes:.1f} CPU minutes, {result.reason}")
+    error = card.metrics.get("error_db", float("nan"))
+    typer.echo(f"held-out error {error:.2f} dB at step {result.best_step}; interval widened by {card.margin_db} dB")
+    typer.echo(f"conductor: {out / 'conductor.safetensors'}")
+
+
+def evaluate_conductor(
+    data: Sets,
+    conductor: Annotated[str, typer.Argument(help="A shipped conductor's name, or a path (.safetensors).")] = "learned",
+    split: Annotated[HeldOut, typer.Option(help="Which pieces.")] = HeldOut.TEST,
+    beside: Annotated[
+        list[Path] | None, typer.Option(help="A second set, all of whose pieces are foretold; may be given again.")
+    ] = None,
+    leaders: Annotated[int, typer.Option(min=1, help="Parts per piece that lead, one after the other.")] = 2,
+    heard: Heard = None,
+    as_json: AsJson = False,
+) -> None:
+    """Foretell held-out followers at four look-aheads, beside four simple rules and what the generator knows."""
+    from cluster.cli.conductor_view import show_conducting
+    from cluster.cli.progress import Monitor
+
+    with Monitor(quiet=as_json) as monitor:
+        monitor.stage("load")
+        from ensemble.conduct.conductor_file import CONDUCTOR
+        from ensemble.measure.conducting import evaluate_conductor as run
+        from ensemble.train.prepared import default_cache
+
+        path, cache = CONDUCTOR.path_of(conductor), heard or default_cache() / "heard"
+        figures = run(path, data, cache, split=split.value, leaders_per_piece=leaders, on_progress=monitor.progress)
+        if beside:
+            figures["beside"] = run(
+                path, beside, cache, split=None, trained_on=data, leaders_per_piece=leaders,
+                on_progress=monitor.progress,
+            )  # fmt: skip
+    if as_json:
+        print_json({"conductor": conductor} | figures)
+    else:
+        show_conducting(figures)
+
+
+def _teller(monitor: Any) -> Any:
+    """Progress in tenths of a percent, and a line for every try on the held-out pieces."""
+    told = 0
+
+    def tell(state: Any, done: float) -> None:
+        nonlocal told
+        monitor.progress("training the conductor", round(1000 * min(done, 1.0)), 1000)
+        if len(state.rows) > told:
+            told, row = len(state.rows), state.rows[-1]
+            monitor.say(
+                f"{row['minutes']:6.1f} min  step {row['step']:.0f}  held out {row['held_out']:.3f}  "
+                f"error {row['error_db']:.2f} dB  inside the interval {row['coverage']:.2f}"
+            )
+
+    return tell

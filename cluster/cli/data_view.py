@@ -1,0 +1,140 @@
+"""What people see of a data set: what it holds, per instrument; what is skipped; what looks wrong."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from rich.table import Table
+from rich.text import Text
+
+from cluster.cli.progress import OUT
+
+if TYPE_CHECKING:
+    from cluster.cli.progress import Monitor
+    from cluster.training.prepare import Preparation
+    from ensemble.data.compose import ComposeReport
+
+SHOWN = 20
+"""Rows of skips and doubts; the rest is counted, and stands in the JSON."""
+_TELL_EVERY_S = 10.0
+
+
+def show_inspection(found: dict[str, Any]) -> None:
+    """Print `ensemble.data.inspect_facts.document`."""
+    OUT.print(f"{found['root']}: {found['dataset']}", markup=False)
+    OUT.print(_overview(found))
+    if found["instruments"]:
+        OUT.print(_instruments(found["instruments"]))
+    for title, rows, style in (
+        ("skipped", [(row["path"], row["reason"]) for row in found["skips"]], ""),
+        ("to look at", [(f"{row['piece']}/{row['part']}", row["sentence"]) for row in found["doubts"]], "yellow"),
+    ):
+        _list(title, rows, style)
+
+
+def show_composition(report: ComposeReport) -> None:
+    """What was composed, and how long each instrument sounds in the whole set."""
+    table = Table("instrument", "sounds", box=None, pad_edge=False)
+    for instrument, minutes in report.minutes.items():
+        table.add_row(instrument, _time(minutes))
+    OUT.print(table)
+    splits = ", ".join(f"{name} {count}" for name, count in report.splits.items())
+    OUT.print(
+        f"{report.root}: {len(report.made)} tracks composed, {len(report.kept)} kept; {splits}; look it through with: "
+        f"ensemble data inspect {report.root}", markup=False,
+    )  # fmt: skip
+
+
+class Pacer:
+    """Shows a preparation's progress: a bar, and a line with the pace every ten seconds."""
+
+    def __init__(self, monitor: Monitor) -> None:
+        self._monitor = monitor
+        self._told_s = time.monotonic()
+
+    def tell(self, done: int, total: int, pace: float) -> None:
+        """So many takes are finished, at so many seconds of sound per second."""
+        self._monitor.progress("prepare", done, total)
+        if time.monotonic() - self._told_s > _TELL_EVERY_S and done < total:
+            self._told_s = time.monotonic()
+            self._monitor.say(f"{done} of {total} takes, {pace:.0f} s of sound per second")
+
+
+def preparation(done: Preparation) -> dict[str, Any]:
+    """What was prepared, for programs."""
+    return {
+        "root": str(done.root), "cache": str(done.cache), "sample_rate": done.sample_rate,
+        "new": done.num_new, "kept": done.num_kept,
+        "skips": [{"path": str(skip.path), "reason": skip.reason} for skip in done.skips],
+        "sound_s": round(done.sound_s, 3), "wall_s": round(done.wall_s, 3), "sound_s_per_s": round(done.pace, 3),
+    }  # fmt: skip
+
+
+def show_preparation(done: Preparation) -> None:
+    """What was prepared, and what was passed over."""
+    _list("skipped", [(str(skip.path), skip.reason) for skip in done.skips], "")
+    pace = f", {_time(done.sound_s / 60)} of sound at {done.pace:.0f} times real time" if done.num_new else ""
+    OUT.print(
+        f"{done.root}: {done.num_new} takes prepared at {done.sample_rate} Hz{pace}; {done.num_kept} kept; "
+        f"{len(done.skips)} skipped; frames: {done.cache}", markup=False,
+    )  # fmt: skip
+
+
+def _overview(found: dict[str, Any]) -> Table:
+    table = Table(show_header=False, box=None, pad_edge=False)
+    usable = found["num_takes"] + found["num_written"]
+    table.add_row("takes", f"{usable} in {found['pieces']} pieces, {found['num_skipped']} skipped")
+    if found["num_takes"]:
+        silence = f"{100 * found['silence']:.0f} % silence"
+        table.add_row("time", f"{_time(found['minutes'])}, {_time(found['sounding_minutes'])} of it sound ({silence})")
+        table.add_row("rates", ", ".join(f"{rate} Hz ({count})" for rate, count in found["sample_rates"].items()))
+    splits = (f"{name} {split['takes']} in {split['pieces']} pieces" for name, split in found["splits"].items())
+    table.add_row("splits", ", ".join(splits))
+    for row in found["licences"]:
+        ships = "what is learned from it may be shipped" if row["may_ship"] else "not to be shipped"
+        table.add_row("licence", Text(f"{row['licence']}: {ships}"))
+    if found["max_seconds_per_take"] is not None:
+        table.add_row("pitch", f"heard in {found['max_seconds_per_take']:.0f} sounding seconds of each take")
+    return table
+
+
+def _instruments(rows: list[dict[str, Any]]) -> Table:
+    """Medians over the takes: tuning in cents, confidence of the pitch, share of polyphony, lateness to the mix."""
+    columns = ("instrument", "takes", "time", "sounds", "LUFS", "clipped", "cents", "pitch", "poly", "late ms")
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    for name in columns:
+        table.add_column(name, justify="left" if name == "instrument" else "right")
+    for row in rows:
+        table.add_row(
+            Text(row["instrument"] or f"? {row['label']}", style="" if row["instrument"] else "yellow"),
+            str(row["takes"]), _time(row["minutes"]), _time(row["sounding_minutes"]),
+            _number(row["loudness_lufs"], "{:.1f}"), str(row["clipped_takes"]), _number(row["tuning_cents"], "{:+.0f}"),
+            _number(row["pitch_confidence"], "{:.2f}"), _number(row["polyphony"], "{:.2f}"),
+            _number(row["late_to_mix_ms"], "{:+.0f}"),
+        )  # fmt: skip
+    return table
+
+
+def _list(title: str, rows: list[tuple[str, str]], style: str) -> None:
+    """The first rows, and how many more there are of which kind."""
+    for name, sentence in rows[:SHOWN]:
+        OUT.print(Text.assemble((f"{title}: ", style), f"{name}: {sentence}"))
+    if more := rows[SHOWN:]:
+        kinds = Counter("".join(sign for sign in sentence if not sign.isdigit()) for _, sentence in more)
+        usual = ", ".join(f"{count} x {kind.strip()}" for kind, count in kinds.most_common(3))
+        OUT.print(f"{title}: and {len(more)} more ({usual}); --json lists all", markup=False)
+
+
+def _time(minutes: float) -> str:
+    return f"{60 * minutes:.0f} s" if minutes < 1 else f"{minutes:.1f} min"
+
+
+def _number(value: float | None, form: str) -> str:
+    return "-" if value is None else form.format(value)
+
+
+def show_lines(text: str) -> None:
+    """A table that is written out already."""
+    OUT.print(text)

@@ -1,0 +1,163 @@
+"""`ensemble index ...`: fill a library of recordings, ask it, compare and mend it. Reads arguments, calls, prints."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ensemble.errors import StoreError
+
+index = typer.Typer(name="index", help="Fill and mend the store that continuations come from.", no_args_is_help=True)
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+Index = Annotated[
+    str, typer.Option("--index", "-i", metavar="DIR|URI", help="A folder, or a Milvus server (http://host:19530).")
+]
+OptionalIndex = Annotated[
+    str,
+    typer.Option("--index", "-i", metavar="DIR|URI", help="A folder, or a server; the corpus in the box if absent."),
+]
+LedgerFolder = Annotated[
+    str, typer.Option("--ledger", metavar="DIR", help="A server's descriptions; in the cache directory if absent.")
+]
+
+
+@index.command()
+def add(
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Sound files, folders, data sets.")],
+    index_at: Index,
+    ledger: LedgerFolder = "",
+    copy: Annotated[bool, typer.Option("--copy", help="Keep a copy of every recording beside the ledger.")] = False,
+    licence: Annotated[str | None, typer.Option(help="Of all of them; a data set's own if absent.")] = None,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Describers on Ray; one for every core if absent.")] = None,
+    local: Annotated[bool, typer.Option("--local", help="Describe in this process, without Ray.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Describe recordings and take them in; what is there already is kept, and a stopped run goes on."""
+    from cluster.cli.index_view import show_report
+    from cluster.cli.progress import Monitor
+
+    with Monitor(quiet=as_json) as monitor:
+        monitor.stage("load")
+        from ensemble.retrieve.library.opening import LibraryPlace
+        from ensemble.retrieve.library.sources import find_sources
+
+        place = LibraryPlace.of(index_at, ledger)
+        sources = find_sources(paths, licence)
+        if local:
+            from ensemble.retrieve.library.index_local import index_sources
+
+            report = index_sources(sources, place, monitor.progress, copies=copy)
+        else:
+            from cluster.batch.index import index_on_ray
+
+            # Ray prints its own words about lost workers; ours come with the result, and --json must stay JSON.
+            monitor.enter_context(contextlib.redirect_stdout(io.StringIO()))
+            report = index_on_ray(sources, place, jobs=jobs, copies=copy, on_progress=monitor.progress)
+    if as_json:
+        _print_json(asdict(report) | {"index": place.uri, "times_realtime": round(report.times_realtime, 2)})
+    else:
+        show_report(place.uri, report)
+    if not (report.added or report.kept or report.moved):
+        reasons = sorted({skip.reason for skip in report.skipped}) or ["no sound file was found"]
+        raise StoreError(place.uri, f"nothing was taken in: {'; '.join(reasons[:3])}", "name recordings")
+
+
+@index.command()
+def remove(
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files and folders, as they were added.")],
+    index_at: Index,
+    ledger: LedgerFolder = "",
+    as_json: AsJson = False,
+) -> None:
+    """Forget recordings, with all that was stored of them; the recordings themselves stay."""
+    from cluster.cli.progress import Monitor
+
+    with Monitor(quiet=as_json) as monitor:
+        monitor.stage("load")
+        from ensemble.retrieve.library.maintenance import remove_recordings
+        from ensemble.retrieve.library.opening import LibraryPlace
+
+        place = LibraryPlace.of(index_at, ledger)
+        removed = remove_recordings(paths, place)
+    if as_json:
+        _print_json(asdict(removed) | {"index": place.uri})
+    else:
+        typer.echo(f"{place.uri}: {removed.recordings} recordings removed, {removed.rows} rows")
+
+
+@index.command()
+def stats(index_at: OptionalIndex = "", ledger: LedgerFolder = "", as_json: AsJson = False) -> None:
+    """Count what the ledger promises and what the store holds, and look whether the recordings are still there."""
+    from cluster.cli.index_view import show_stats
+    from cluster.cli.progress import Monitor
+
+    with Monitor(quiet=as_json) as monitor:
+        monitor.stage("load")
+        from ensemble.retrieve.library.maintenance import library_stats
+
+        found = library_stats(_place(index_at, ledger))
+    if as_json:
+        _print_json(asdict(found) | {"is_whole": found.comparison.is_whole})
+    else:
+        show_stats(found)
+
+
+@index.command()
+def repair(index_at: OptionalIndex = "", ledger: LedgerFolder = "", as_json: AsJson = False) -> None:
+    """Put back what the store has lost and drop what is gone; make it anew where it is damaged or out of date."""
+    from cluster.cli.index_view import show_repair
+    from cluster.cli.progress import Monitor
+
+    with Monitor(quiet=as_json) as monitor:
+        monitor.stage("load")
+        from ensemble.retrieve.library.maintenance import repair as mend
+
+        place = _place(index_at, ledger)
+        done = mend(place, monitor.progress)
+    if as_json:
+        _print_json(asdict(done) | {"index": place.uri})
+    else:
+        show_repair(place.uri, done)
+
+
+@index.command()
+def search(
+    leader: Annotated[Path, typer.Argument(help="The recording that stops.")],
+    index_at: OptionalIndex = "",
+    ledger: LedgerFolder = "",
+    top_k: Annotated[int, typer.Option(min=1, help="How many.")] = 10,
+    extend: Annotated[float, typer.Option(min=0.5, help="Seconds of music that they must have left.")] = 10.0,
+    as_json: AsJson = False,
+) -> None:
+    """Rank what could come next, with everything that was measured at the join."""
+    from cluster.cli.index_view import show_candidates
+    from cluster.cli.progress import Monitor
+
+    with Monitor(quiet=as_json) as monitor:
+        monitor.stage("load")
+        from ensemble.retrieve.preview import what_could_follow
+        from ensemble.retrieve.settings import RetrieveSettings
+
+        settings = RetrieveSettings(uri=index_at, ledger=ledger)
+        found = what_could_follow(leader, settings, top_k, min_remaining_s=extend, on_progress=monitor.progress)
+    if as_json:
+        _print_json(asdict(found))
+    else:
+        show_candidates(leader, found)
+
+
+def _place(uri: str, ledger: str) -> Any:
+    from ensemble.retrieve.library.opening import LibraryPlace, in_the_box
+
+    return LibraryPlace.of(uri, ledger) if uri else in_the_box()
+
+
+def _print_json(document: object) -> None:
+    typer.echo(json.dumps(document, indent=2, allow_nan=False, default=os.fspath))

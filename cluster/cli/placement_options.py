@@ -1,0 +1,106 @@
+"""Where a band plays: the options that say so, and the way there."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from contextlib import ExitStack, redirect_stdout
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+
+import typer
+
+from ensemble.errors import BandError, ConfigError
+
+if TYPE_CHECKING:
+    from cluster.cli.progress import Monitor
+    from ensemble.rendering.render import BandFactory
+
+Say = Callable[[str], None]
+Local = Annotated[bool, typer.Option("--local", help="Play in this process, without Ray.")]
+Actors = Annotated[int | None, typer.Option(min=1, help="Share the parts, or many leaders, among so many actors.")]
+Address = Annotated[
+    str | None,
+    typer.Option(
+        envvar="RAY_ADDRESS",
+        help="The Ray to play on: auto, HOST:PORT, ray://HOST:PORT, or local (one of our own). If absent: the one "
+        "that `ensemble up` keeps, or one of our own.",
+    ),
+]
+Spread = Annotated[bool, typer.Option("--spread", help="Seat the band over many nodes, not together on few.")]
+MixedDevices = Annotated[
+    bool, typer.Option("--mixed-devices", help="Let nodes of another kind of machine join; bytes may differ then.")
+]
+
+
+class PlacementOptions(NamedTuple):
+    """Where a band is wanted to sit."""
+
+    local: bool = False
+    address: str | None = None
+    actors: int | None = None
+    spread: bool = False
+    mixed_devices: bool = False
+
+
+def seating(monitor: Monitor, where: PlacementOptions, *, dashboard: bool = False) -> BandFactory:
+    """How this command seats a band: compile what is not yet compiled, then in this process or on a Ray."""
+    if where.local and (where.actors or dashboard or where.spread):
+        raise ConfigError("--local", "plays without actors or dashboard", "leave out --actors, --spread, --dashboard")
+
+    def seat(plan: Any) -> Any:
+        from ensemble.play.warm import compile_kernels, kernels_are_cached
+
+        if not kernels_are_cached():
+            monitor.say("compiling the synthesis kernels for this machine, once")
+        compile_kernels()
+        if plan.extension is not None and not plan.continuations and not plan.extension.retrieve.uri:
+            _fill_the_box(monitor)
+        if where.local:
+            from ensemble.band import LocalBand
+
+            return LocalBand(plan)
+        enter_ray(monitor, where.address, monitor.stage, dashboard=dashboard)
+        monitor.stage("seat the band")
+        from agents import RayBand
+        from agents.node_check import fingerprint_digest
+        from cluster.stage import Strategy, stager
+
+        strategy = Strategy.SPREAD if where.spread else Strategy.PACK
+        seats = stager(strategy=strategy, mixed_devices=where.mixed_devices, fingerprint=fingerprint_digest())
+        return RayBand(plan, actors=where.actors, stager=seats)
+
+    return seat
+
+
+def enter_ray(stack: ExitStack, address: str | None, say: Say, *, dashboard: bool) -> None:
+    """Join the Ray that is named or kept until the stack is left; start one where there is none."""
+    from cluster.sessions.attach import joined_ray
+    from cluster.sessions.keep_alive import kept
+    from cluster.sessions.local import local_ray
+
+    # Ray prints its own words about lost workers; ours come with the result, and --json must stay JSON.
+    stack.enter_context(redirect_stdout(io.StringIO()))
+    ray = kept() if address is None else None
+    if ray is not None or address not in (None, "local"):
+        say("join Ray")
+        if ray is None:
+            stack.enter_context(joined_ray(str(address)))
+            return
+        try:
+            stack.enter_context(joined_ray(ray.address))
+        except BandError as error:
+            raise BandError(error.what, error.problem, "`ensemble down`, then `ensemble up`") from error
+        return
+    say("start Ray")
+    url = stack.enter_context(local_ray(dashboard=dashboard))
+    if url:
+        say(f"Ray dashboard: {url}")
+
+
+def _fill_the_box(monitor: Monitor) -> None:
+    """Index the corpus that comes with the package, once: it would hold up the band."""
+    from ensemble.retrieve.library.opening import open_filled
+    from ensemble.retrieve.settings import RetrieveSettings
+
+    with open_filled(RetrieveSettings(), monitor.progress):
+        pass

@@ -1,0 +1,178 @@
+"""What people see: progress while it runs, tables when it is done. Only this file and `cli` print."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from ensemble.events import emit
+
+if TYPE_CHECKING:
+    from cluster.doctor import Finding
+    from ensemble.manifest import Manifest
+    from ensemble.rendering.verify import Verification
+    from ensemble.types.music import Heard
+
+OUT = Console(highlight=False, markup=False, soft_wrap=True)
+ERR = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+_WORDS = {
+    "load": "loading",
+    "index": "indexing the music in the box, once",
+    "read": "reading the leader",
+    "listen": "listening",
+    "seat": "seating the band",
+    "retrieve": "looking for what comes next",
+    "arrange": "writing the parts",
+    "play": "playing",
+    "mix": "mixing",
+    "write": "writing MIDI and dynamics",
+    "measure": "measuring",
+    "report": "writing the report",
+}
+
+
+class Monitor(contextlib.ExitStack):
+    """Progress on standard error: a bar on a terminal, one plain line per stage elsewhere, nothing when quiet."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        super().__init__()
+        self._quiet = quiet
+        self._bar = Progress(
+            SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=30), TimeElapsedColumn(),
+            console=ERR, transient=True, disable=quiet or not ERR.is_terminal,
+        )  # fmt: skip
+        self._task = self._bar.add_task("starting", total=None)
+        self._stage = ""
+        self._began = time.perf_counter()
+
+    def __enter__(self) -> Self:
+        super().__enter__()
+        self.enter_context(self._bar)
+        return self
+
+    def progress(self, stage: str, done: int, total: int) -> None:
+        """A stage is so far."""
+        if stage != self._stage:
+            self.stage(stage)
+        self._bar.update(self._task, completed=done, total=total if total > 1 else None)
+
+    def stage(self, name: str) -> None:
+        """A stage begins."""
+        self._stage = name
+        emit("stage", stage=name)
+        words = _WORDS.get(name, name)
+        self._bar.update(self._task, description=words, total=None)
+        if not self._quiet and not ERR.is_terminal:
+            ERR.print(f"{time.perf_counter() - self._began:6.1f} s  {words}")
+
+    def say(self, sentence: str) -> None:
+        """Something worth a line of its own."""
+        if not self._quiet:
+            ERR.print(sentence)
+
+
+def show_render(out: str, manifest: Manifest) -> None:
+    """What was heard, who played, where it lies."""
+    from ensemble.output.remote import shown
+    from ensemble.takes import AS_GIVEN
+    from ensemble.takes import take_name as take_name_of
+
+    heard, execution = manifest.heard, manifest.execution
+    OUT.print(
+        f"heard {manifest.source}: {heard.tempo_bpm:.0f} bpm, {heard.beats_per_bar} beats a bar, {heard.key}, "
+        f"tuning {round(heard.tuning_cents):+d} cents, "
+        f"{' '.join(_runs(heard.chords))[:300]}"
+    )
+    for warning in heard.warnings:
+        OUT.print(Text(f"warning: {warning}", style="yellow"))
+    table = Table("part", "LUFS", "true peak dB", "click ratio", "busy s", box=None, pad_edge=False)
+    for take_name, take in sorted(manifest.takes.items()):
+        if len(manifest.takes) > 1:
+            table.add_row(take_name)
+        for name, facts in take.facts.items():
+            busy_s = execution.busy_s.get(name) if take_name == AS_GIVEN else None
+            table.add_row(
+                name, _number(facts.loudness_lufs), _number(facts.true_peak_dbtp), _number(facts.click_ratio, 2),
+                "" if busy_s is None else _number(busy_s, 2),
+            )  # fmt: skip
+    OUT.print(table)
+    if manifest.plan.continuations:
+        OUT.print(f"{AS_GIVEN} is the leader as it was given")
+    for number, continuation in enumerate(manifest.plan.continuations, 1):
+        hops = ", then ".join(f"{hop.title} ({hop.licence}) from {hop.start_s:.1f} s" for hop in continuation.hops)
+        missing = continuation.hops[-1].score.terms.get("missing_s")
+        shorter = f", {missing.value:.1f} s shorter than asked" if missing is not None else ""
+        OUT.print(f"{take_name_of(number)} goes on with {hops}: scored {continuation.total:.2f} of 1{shorter}")
+    if manifest.plan.extension is not None and len(manifest.plan.continuations) < manifest.plan.extension.top_k:
+        OUT.print(Text(f"only {len(manifest.plan.continuations)} ways of going on were found", style="yellow"))
+    where = "in this process" if execution.band_kind == "local" else f"by {execution.actors} Ray actors"
+    restarts = f", {execution.restarts} restarted" if execution.restarts else ""
+    OUT.print(f"{execution.duration_s:.1f} s of music {where} in {execution.seconds['total']:.1f} s{restarts}")
+    OUT.print(f"report: {shown(out.rstrip('/'))}/report.html")
+
+
+def show_verification(folder: str, result: Verification) -> None:
+    """Every file, and whether it came out the same."""
+    table = Table("file", "on disk", "played again", box=None, pad_edge=False)
+    for check in result.checks:
+        again = "equal" if check.reproduced else "differs"
+        if check.difference_db is not None:
+            again += f" by {check.difference_db:.0f} dB"
+        table.add_row(check.name, "intact" if check.intact else "changed or gone", again)
+    OUT.print(table)
+    if not result.same_machine:
+        OUT.print(f"another kind of machine ({', '.join(result.changed)}): compared at -90 dB")
+    from ensemble.output.remote import shown
+
+    OUT.print(f"{shown(folder)}: {'verified' if result.is_good else 'NOT reproduced'}")
+
+
+def show_heard(leader: Path, duration_s: float, heard: Heard, out: Path | None) -> None:
+    """What was heard, in a few lines."""
+    voiced = float((heard.frames.f0_hz > 0).mean())
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_row("leader", f"{leader.name}, {duration_s:.1f} s")
+    table.add_row("tempo", f"{heard.tempo_bpm:.1f} bpm, {heard.beats_per_bar} beats a bar, {len(heard.beats_s)} beats")
+    table.add_row("key", str(heard.key))
+    table.add_row("tuning", f"{round(heard.tuning_cents):+d} cents against A = 440 Hz")
+    table.add_row("pitched", f"{100 * voiced:.0f} % of the time")
+    table.add_row("chords", " ".join(_runs([str(chord) for chord in heard.chords])))
+    for warning in heard.warnings:
+        table.add_row("warning", Text(warning, style="yellow"))
+    if out is not None:
+        table.add_row("written", str(out))
+    OUT.print(table)
+
+
+def show_examination(findings: Sequence[Finding]) -> None:
+    """What the doctor found."""
+    table = Table("what", "verdict", "finding", box=None, pad_edge=False)
+    styles = {"ok": "green", "note": "yellow", "missing": "red"}
+    for finding in findings:
+        table.add_row(finding.what, Text(finding.verdict, style=styles[finding.verdict]), finding.detail)
+    OUT.print(table)
+
+
+def show_bench(figures: dict[str, float]) -> None:
+    """The figures, one a row."""
+    table = Table("figure", "measured", box=None, pad_edge=False)
+    for name, value in figures.items():
+        table.add_row(name, f"{value:.3g}")
+    OUT.print(table)
+
+
+def _runs(names: Sequence[str]) -> list[str]:
+    """Repeated names once: C C G G -> C G."""
+    return [name for index, name in enumerate(names) if index == 0 or names[index - 1] != name]
+
+
+def _number(value: float | None, digits: int = 1) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"

@@ -1,0 +1,1 @@
+"""Where a Ray comes from: started here, joined, kept alive, or sent a job."""

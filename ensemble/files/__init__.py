@@ -1,0 +1,1 @@
+"""Files of every kind: digests, whole replacement, weights with their cards."""

@@ -1,0 +1,189 @@
+"""What there is to hear: one voice, several, or noise; and what could not be followed, said in one sentence each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensemble.audio.spectra import bin_frequencies_hz, power_spectra
+from ensemble.clock import FRAME_RATE_HZ
+from ensemble.listen import beats
+from ensemble.listen.chroma import LEAP_CENTS, VIBRATO_FRAMES
+from ensemble.types.music import SILENCE_DB, FloatArray
+
+WINDOW_SAMPLES = 2048
+HALF_WIDTH_BINS = 2.5
+HELD_CENTS = 35.0
+LOWEST_RESOLVED_HZ = 95.0
+"""Below it harmonics lie closer than the window can tell apart."""
+MIN_HELD_FRAMES = 20
+AUDIBLE_BELOW_PEAK_DB = 30.0
+TONAL_FLATNESS_DB = -18.0
+"""Spectral flatness, 100 Hz to 4 kHz: chords lie near -50, a guitar near -28, white noise at -2.5, fricatives at -9."""
+MIN_TONAL = 0.5
+MIN_SINGLE_VOICE = 0.85
+"""Measured: one flute, double bass or made tone 1.00, a tune over a bass 0.77, chords below 0.7."""
+MAX_UNFOLLOWED = 0.15
+MIN_UNFOLLOWED_FRAMES = 50
+"""Half a second: less is the edges of notes."""
+MAX_GLIDING = 0.35
+"""Measured: five synthetic speakers 0.51 to 0.91, tunes with a vibrato of up to 100 cents below 0.1."""
+GLIDE_CENTS_PER_FRAME = 3.0
+MIN_HELD_SHARE = 0.12
+FAINT_DB = -50.0
+"""A leader that never gets louder leaves little room above the level at which a band is silent."""
+HISS_BELOW_PEAK_DB, MIN_HISS_FRAMES, HISS_SPREAD_DB = 20.0, 30, 3.0
+"""Hiss has no pitch, lies so far below the loudest, goes on for so long, and fluctuates by so much."""
+
+_NOISY, _POLYPHONIC = "A pitch is heard in only", "Several notes sound at once"
+PITCH_IS_NOT_ALL = (_NOISY, _POLYPHONIC)
+"""A warning that begins so says that the pitch does not tell the harmony."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """Measured on the whole recording; shares are 0..1 of its audible frames unless said otherwise.
+
+    voiced: frames with a pitch. unfollowed: frames without one that sound tonal all the same. gliding: of the held
+    pitch, what drifts faster than a note's. single_voice: of the power while a note is held, what lies on
+    harmonics of the followed pitch; None where that cannot be told. clarity: of the beat, 0..1. is_hiss: where nothing
+    but the recording's own noise is heard.  [frames]
+    """
+
+    voiced: float
+    unfollowed: float
+    gliding: float
+    single_voice: float | None
+    clarity: float
+    is_hiss: NDArray[np.bool_]
+
+    @property
+    def is_noisy(self) -> bool:
+        """Whether most of the sound has no pitch at all."""
+        return self.voiced + self.unfollowed < MIN_TONAL
+
+    @property
+    def is_speech(self) -> bool:
+        """Whether there is a pitch, but it settles nowhere."""
+        return not self.is_noisy and self.gliding > MAX_GLIDING
+
+    @property
+    def is_polyphonic(self) -> bool:
+        """Whether there is more to hear than one voice."""
+        has_more = self.single_voice is not None and self.single_voice < MIN_SINGLE_VOICE
+        return not self.is_noisy and not self.is_speech and (has_more or self.unfollowed > MAX_UNFOLLOWED)
+
+
+def weigh(
+    samples: FloatArray, sample_rate: int, f0_hz: FloatArray, loudness_db: FloatArray, clarity: float
+) -> Evidence:
+    """Collect the evidence.
+
+    Args:
+        samples: [samples], mono.
+        sample_rate: its rate.
+        f0_hz: [frames], 0 is unvoiced.
+        loudness_db: [frames]
+        clarity: of the beat, 0..1.
+    """
+    audible = loudness_db > loudness_db.max() - AUDIBLE_BELOW_PEAK_DB
+    voiced = f0_hz > 0
+    single_voice, is_tonal = _spectral_evidence(samples, sample_rate, f0_hz)
+    num_audible = max(int(audible.sum()), 1)
+    unfollowed = int((audible & ~voiced & is_tonal).sum())
+    return Evidence(
+        voiced=float((audible & voiced).sum() / num_audible),
+        unfollowed=unfollowed / num_audible if unfollowed >= MIN_UNFOLLOWED_FRAMES else 0.0,
+        gliding=_gliding(f0_hz),
+        single_voice=single_voice,
+        clarity=clarity,
+        is_hiss=_is_hiss(loudness_db, voiced | is_tonal),
+    )
+
+
+def _is_hiss(loudness_db: FloatArray, has_pitch: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Frames that are no louder than the noise that is heard alone for a third of a second somewhere.  [frames]"""
+    may_be = ~has_pitch & (loudness_db < loudness_db.max() - HISS_BELOW_PEAK_DB) & (loudness_db > SILENCE_DB)
+    if len(may_be) < MIN_HISS_FRAMES:
+        return np.zeros_like(may_be)
+    alone = np.lib.stride_tricks.sliding_window_view(may_be, MIN_HISS_FRAMES).all(axis=1)
+    levels = np.lib.stride_tricks.sliding_window_view(loudness_db, MIN_HISS_FRAMES)[alone]
+    steady = levels[levels.std(axis=1) < HISS_SPREAD_DB]
+    if not len(steady):
+        return np.zeros_like(may_be)
+    return np.asarray(~has_pitch & (loudness_db < float(np.median(steady)) + 2 * HISS_SPREAD_DB))
+
+
+def warnings_of(evidence: Evidence) -> tuple[str, ...]:
+    """The sentences for the user; none for a clean recording of one voice in time."""
+    sentences = []
+    if evidence.is_noisy:
+        share = f"{100 * evidence.voiced:.0f} %"
+        sentences.append(f"{_NOISY} {share} of the sounding time: key and chords are guesses.")
+    if evidence.is_speech:
+        sentences.append("The pitch glides without settling on notes, as in speech: key and chords are guesses.")
+    if evidence.is_polyphonic:
+        sentences.append(f"{_POLYPHONIC}: the pitch is followed only in part, chords come from the spectrum.")
+    if evidence.clarity < beats.MIN_CLARITY:
+        sentences.append("No clear beat is heard: the grid of beats is a guess.")
+    return tuple(sentences)
+
+
+def faintness(loudness_db: FloatArray) -> tuple[str, ...]:
+    """What to say of a leader so quiet that a band which follows its level falls silent.  [frames] -> sentences"""
+    if float(loudness_db.max(initial=SILENCE_DB)) >= FAINT_DB:
+        return ()
+    return ("The recording is very quiet: the band follows its level and may not be heard; raise its gain.",)
+
+
+def _gliding(f0_hz: FloatArray) -> float:
+    """Share of the held pitch that drifts, once a vibrato is averaged out and leaps between notes are left out."""
+    cents = 1200 * np.log2(np.maximum(f0_hz, 1.0).astype(np.float64))
+    is_smooth = (f0_hz[1:] > 0) & (f0_hz[:-1] > 0) & (np.abs(np.diff(cents)) < LEAP_CENTS)
+    if len(is_smooth) < VIBRATO_FRAMES:
+        return 0.0
+    # The difference of two means over a vibrato's period, one frame apart.
+    drift = np.abs(cents[VIBRATO_FRAMES:] - cents[:-VIBRATO_FRAMES]) / VIBRATO_FRAMES
+    unbroken = np.lib.stride_tricks.sliding_window_view(is_smooth, VIBRATO_FRAMES).all(axis=1)
+    enough = max(MIN_HELD_FRAMES, MIN_HELD_SHARE * int((f0_hz > 0).sum()))  # quick notes hold nothing
+    return float((drift[unbroken] > GLIDE_CENTS_PER_FRAME).mean()) if unbroken.sum() >= enough else 0.0
+
+
+def _held(f0_hz: FloatArray, reach: int) -> NDArray[np.bool_]:
+    """Frames around which one resolvable note is held for `reach` frames on both sides."""
+    held = np.zeros(len(f0_hz), dtype=np.bool_)
+    if len(f0_hz) > 2 * reach:
+        around = np.lib.stride_tricks.sliding_window_view(f0_hz, 2 * reach + 1)
+        lowest, highest = around.min(axis=1), around.max(axis=1)
+        is_note = highest < np.maximum(lowest, 1.0) * 2 ** (HELD_CENTS / 1200)
+        held[reach : len(f0_hz) - reach] = (lowest > LOWEST_RESOLVED_HZ) & is_note
+    return held
+
+
+def _spectral_evidence(
+    samples: FloatArray, sample_rate: int, f0_hz: FloatArray
+) -> tuple[float | None, NDArray[np.bool_]]:
+    """Share of the held notes' power that lies on their harmonics, and which frames sound tonal."""
+    hop = sample_rate // FRAME_RATE_HZ
+    held = _held(f0_hz, round(0.5 * WINDOW_SAMPLES / hop))
+    frequency_hz = bin_frequencies_hz(WINDOW_SAMPLES, sample_rate)
+    heard = (frequency_hz > 60) & (frequency_hz < 4000)
+    frequency_hz = frequency_hz[heard]
+    half_width_hz = HALF_WIDTH_BINS * sample_rate / WINDOW_SAMPLES
+    is_tonal = np.zeros(len(f0_hz), dtype=np.bool_)
+    on_harmonics = everything = 0.0
+    for at, spectra in power_spectra(samples, len(f0_hz), hop, WINDOW_SAMPLES):
+        power = spectra[:, heard] + np.float32(1e-12)
+        total = power.sum(axis=1, dtype=np.float64)
+        flatness_db = 10 * (np.log10(power).mean(axis=1) - np.log10(total / power.shape[1]))
+        is_tonal[at] = flatness_db < TONAL_FLATNESS_DB
+        chosen = held[at]
+        number_of = frequency_hz / f0_hz[at][chosen][:, None]
+        away_hz = np.abs(number_of - np.maximum(np.rint(number_of), 1.0)) * f0_hz[at][chosen][:, None]
+        near = away_hz <= half_width_hz + 0.006 * frequency_hz  # strings are a little inharmonic
+        amplitude = np.sqrt(total[chosen])  # a frame counts by it: one loud note shall not speak for all
+        on_harmonics += float(((power[chosen] * near).sum(axis=1) / amplitude).sum())
+        everything += float(amplitude.sum())
+    return (on_harmonics / everything if held.sum() >= MIN_HELD_FRAMES else None), is_tonal

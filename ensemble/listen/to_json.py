@@ -1,0 +1,43 @@
+"""What was heard, as a document for files and programs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ensemble.clock import FRAME_RATE_HZ
+from ensemble.types.music import Heard
+
+
+def account(heard: Heard) -> dict[str, Any]:
+    """Everything heard, in plain lists; numbers are rounded to what can be trusted.
+
+    `frames` holds, 100 times a second, f0_hz (0 is unvoiced), loudness_db (A-weighted), confidence and onset, and
+    `chroma` as twelve rows from C.
+    """
+    frames = heard.frames
+    return {
+        "tempo_bpm": round(heard.tempo_bpm, 2),
+        "beats_per_bar": heard.beats_per_bar,
+        "first_downbeat": heard.first_downbeat,
+        "key": str(heard.key),
+        "tuning_cents": round(heard.tuning_cents, 1),
+        "swing": round(heard.swing, 3),
+        "beats_s": np.round(heard.beats_s, 4).tolist(),
+        "chords": [str(chord) for chord in heard.chords],
+        "warnings": list(heard.warnings),
+        "frames": {
+            "rate_hz": FRAME_RATE_HZ,
+            "f0_hz": _rounded(frames.f0_hz, 2),
+            "loudness_db": _rounded(frames.loudness_db, 2),
+            "confidence": _rounded(frames.confidence, 3),
+            "onset": _rounded(frames.onset, 3),
+            "chroma": [_rounded(row, 3) for row in frames.chroma],
+        },
+    }
+
+
+def _rounded(values: np.ndarray, digits: int) -> list[float]:
+    rounded: list[float] = np.round(values.astype(np.float64), digits).tolist()
+    return rounded

@@ -1,0 +1,1 @@
+"""Output folders: written aside, published whole, here or at a URL."""

@@ -1,0 +1,1 @@
+"""A render from request to manifest: session, recorder, checkpoint, exports, verification."""

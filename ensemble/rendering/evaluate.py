@@ -1,0 +1,142 @@
+"""`evaluate render`: finished renders, leaders that a band is first asked to follow, or the tracks of a data set."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ensemble.audio.files import read_clip, write_clip
+from ensemble.data import slakh
+from ensemble.data.takes import RecordedPart
+from ensemble.errors import DataError
+from ensemble.measure.cases import RenderCase, TrueNotes, case_of_render, read_notes
+from ensemble.measure.following import as_document
+from ensemble.measure.harmony_fit import TimedNote
+from ensemble.rendering.render import render
+from ensemble.types.music import AudioClip
+
+RATE_HZ = 16_000
+"""Of what is rendered to be measured: onsets and notes need no more."""
+VOICE = "naive"
+MANIFEST = "manifest.json"
+OnProgress = Callable[[str, int, int], None]
+
+
+def evaluate_render(
+    sources: Sequence[Path],
+    *,
+    band: str,
+    data: Path | None = None,
+    max_tracks: int = 6,
+    max_s: float = 30.0,
+    on_progress: OnProgress = lambda _what, _done, _all: None,
+) -> dict[str, Any]:
+    """Measure how a band follows.
+
+    Args:
+        sources: folders that `render` filled, and recordings or scores that the band is asked to follow first.
+        band: who follows those; a shipped band or a YAML file.
+        data: a set in Slakh's layout whose tunes lead, so that the true stems can be compared.
+        max_tracks: the first so many of its tracks.
+        max_s: how much of each is followed.
+        on_progress: told who leads, how many are done and how many there are.
+
+    Returns:
+        See `following.as_document`.
+
+    Raises:
+        EnsembleError: a source cannot be used.
+    """
+    tracks = _tracks(data, max_tracks) if data is not None else []
+    cases: list[RenderCase] = []
+    total = len(sources) + len(tracks)
+    for source in sources:
+        on_progress(source.name, len(cases), total)
+        if (source / MANIFEST).is_file():
+            cases.append(case_of_render(source))
+        else:
+            cases.append(_followed(source, band))
+    for takes in tracks:
+        on_progress(takes[0].piece, len(cases), total)
+        cases.append(_followed_track(takes, band, max_s))
+    if not cases:
+        raise DataError("evaluate render", "has nothing to measure", "name renders or recordings, or --data SET")
+    return as_document(_distinct(cases))
+
+
+def _followed(source: Path, band: str, true_notes: TrueNotes | None = None) -> RenderCase:
+    """Let the band follow a leader in a folder that is thrown away."""
+    with tempfile.TemporaryDirectory(prefix="ensemble-evaluate-") as folder:
+        render(source, Path(folder) / "out", band=band, sample_rate=RATE_HZ, voice=VOICE)
+        return case_of_render(Path(folder) / "out", true_notes)
+
+
+def _distinct(cases: Sequence[RenderCase]) -> list[RenderCase]:
+    """Two renders of files of one name keep their figures apart."""
+    from dataclasses import replace
+
+    names = [case.name for case in cases]
+    return [
+        replace(case, name=f"{case.name} ({number + 1})") if names.count(case.name) > 1 else case
+        for number, case in enumerate(cases)
+    ]
+
+
+def _tracks(data: Path, max_tracks: int) -> list[list[RecordedPart]]:
+    """The first tracks that have a tune to follow, each as its stems with the leader first."""
+    by_piece: dict[str, list[RecordedPart]] = {}
+    for take in slakh.read(data).takes:
+        if take.notes is not None and take.audio is not None:
+            by_piece.setdefault(take.piece, []).append(take)
+    tracks = [ordered for takes in by_piece.values() if (ordered := _leader_first(takes))]
+    if not tracks:
+        raise DataError(str(data), "has no track with a tune, a bass and their notes", "compose one with data compose")
+    return tracks[:max_tracks]
+
+
+def _leader_first(takes: list[RecordedPart]) -> list[RecordedPart]:
+    """The composer says who has the tune; elsewhere it is whoever plays highest of those who are no bass."""
+    pitched = [take for take in takes if take.instrument != "drums"]
+    if len(pitched) < 2:
+        return []
+    audio = pitched[0].audio
+    record = audio.parent.parent / slakh.COMPOSER_FILE if audio is not None else Path()
+    if record.is_file():
+        parts = json.loads(record.read_text(encoding="utf-8"))["parts"]
+        tune = {part["stem"] for part in parts if part["role"] == "tune"}
+        pitched.sort(key=lambda take: take.part not in tune)
+    else:
+        pitched.sort(key=lambda take: -_height(take))
+    return pitched
+
+
+def _height(take: RecordedPart) -> float:
+    notes = read_notes(take.notes) if take.notes else ()
+    return float(np.median([note.pitch_midi for note in notes])) if notes else 0.0
+
+
+def _followed_track(takes: list[RecordedPart], band: str, max_s: float) -> RenderCase:
+    """Follow the tune of a track, and keep what the others truly play."""
+    leader, *others = takes
+    assert leader.audio is not None  # noqa: S101  `_tracks` took none without
+    clip = read_clip(leader.audio)
+    excerpt = AudioClip(samples=clip.samples[:, : round(max_s * clip.sample_rate)], sample_rate=clip.sample_rate)
+    bass = min(others, key=_height)
+    inner = [note for take in others if take is not bass and take.notes for note in read_notes(take.notes)]
+    true_notes = TrueNotes(
+        leader=_until(read_notes(leader.notes) if leader.notes else (), max_s),
+        others={"bass": _until(read_notes(bass.notes) if bass.notes else (), max_s), "pad": _until(inner, max_s)},
+    )
+    with tempfile.TemporaryDirectory(prefix="ensemble-evaluate-") as folder:
+        path = Path(folder) / f"{leader.piece}-{leader.part}.wav"
+        write_clip(path, excerpt)
+        return _followed(path, band, true_notes)
+
+
+def _until(notes: Sequence[TimedNote], end_s: float) -> tuple[TimedNote, ...]:
+    return tuple(note for note in notes if note.start_s < end_s)

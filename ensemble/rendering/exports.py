@@ -1,0 +1,52 @@
+"""What a take's files hold beside the sound, and their receipts."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from ensemble.clock import FRAME_RATE_HZ
+from ensemble.manifest import FileReceipt
+from ensemble.types.music import Dynamics, Heard
+
+_ROWS = 4096
+"""Of a table, that are written at once: numbers of Python's take six times the room."""
+
+
+def write_dynamics(path: Path, heard: Heard, dynamics: Dynamics) -> None:
+    """The prediction as CSV: time, the leader's loudness, and for every part loudness, low and high (dB)."""
+    num_frames = dynamics.loudness_db.shape[1]
+    leader_db = np.full(num_frames, np.nan, dtype=np.float32)
+    leader_db[: heard.frames.num_frames] = heard.frames.loudness_db[: len(leader_db)]
+    columns = ["time_s", "leader_db"]
+    rows = [leader_db]
+    for index, part in enumerate(dynamics.parts):
+        columns += [f"{part}_db", f"{part}_low_db", f"{part}_high_db"]
+        rows += [dynamics.loudness_db[index], dynamics.low_db[index], dynamics.high_db[index]]
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(columns)
+        for start in range(0, num_frames, _ROWS):
+            table = np.stack([row[start : start + _ROWS] for row in rows], axis=1)
+            for frame, values in enumerate(table.tolist(), start):
+                cells = ["" if value != value else f"{value:.2f}" for value in values]  # noqa: PLR0124  past the leader
+                writer.writerow([f"{frame / FRAME_RATE_HZ:.2f}", *cells])
+
+
+def file_receipt(path: Path) -> FileReceipt:
+    """Hash a file, and where it is sound, its decoded samples."""
+    file_hash = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            file_hash.update(chunk)
+    if path.suffix != ".wav":
+        return FileReceipt(sha256=file_hash.hexdigest())
+    samples_hash = hashlib.sha256()
+    with soundfile.SoundFile(path) as sound:
+        for samples in sound.blocks(blocksize=1 << 18, dtype="int32", always_2d=True):
+            samples_hash.update(samples.tobytes())
+    return FileReceipt(sha256=file_hash.hexdigest(), samples_sha256=samples_hash.hexdigest())

@@ -1,0 +1,106 @@
+"""Play a manifest again and compare every hash."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import soundfile
+
+from ensemble.errors import VerifyError
+from ensemble.machine import fingerprint
+from ensemble.manifest import FileReceipt, Manifest
+from ensemble.perform import Pace
+from ensemble.rendering.exports import file_receipt
+from ensemble.rendering.leader import LEADER, take_up
+from ensemble.rendering.recorder import OnProgress
+from ensemble.rendering.render import BandFactory, check_weights, produce
+
+TOLERANCE_DB = -90.0
+"""On another kind of machine the bytes may differ; the sound may not, by more than this."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileCheck:
+    """One file: whether the folder still holds what the manifest says, and whether playing again gave the same.
+
+    difference_db: of sound whose hashes differ, the largest difference of the samples against full scale.
+    """
+
+    name: str
+    intact: bool
+    reproduced: bool
+    difference_db: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verification:
+    """What came of it. same_machine: whether the fingerprint is the manifest's own, so that bytes must be equal."""
+
+    checks: tuple[FileCheck, ...]
+    same_machine: bool
+    changed: tuple[str, ...]
+
+    @property
+    def is_good(self) -> bool:
+        """Every file is intact and reproduced, or on another machine sounds the same."""
+        return all(check.intact and (check.reproduced or self._close(check)) for check in self.checks)
+
+    def _close(self, check: FileCheck) -> bool:
+        return not self.same_machine and check.difference_db is not None and check.difference_db <= TOLERANCE_DB
+
+
+def verify(folder: Path, seat: BandFactory, pace: Pace, on_progress: OnProgress) -> Verification:
+    """Play the manifest in `folder` again, elsewhere, and compare.
+
+    Raises:
+        VerifyError: no manifest, or a voice, the leader or its score is gone or is another one.
+        EnsembleError: the render failed.
+    """
+    manifest = Manifest.read(folder / "manifest.json")
+    check_weights(manifest.plan)
+    if manifest.plan.extension is not None and not manifest.plan.continuations:  # never search where a stranger says
+        raise VerifyError(str(folder / "manifest.json"), "does not say how the leader goes on", "render again")
+    expected = {f"{take}/{name}": was for take, kept in manifest.takes.items() for name, was in kept.files.items()}
+    if not expected or not all(stays_inside(name) for name in expected):
+        raise VerifyError(str(folder / "manifest.json"), "does not list a render's files", "render again")
+    lead = take_up(folder, manifest.plan, manifest.source)
+    if file_receipt(folder / LEADER) != manifest.leader:
+        raise VerifyError(str(folder / LEADER), "is not the leader of this manifest", "render again")
+    here = fingerprint()
+    changed = tuple(sorted(name for name in here if here[name] != manifest.fingerprint.get(name)))
+    with tempfile.TemporaryDirectory(prefix="ensemble-verify-") as name:
+        again = Path(name)
+        for kept in [LEADER, *(f"{one.name}/{LEADER}" for one in lead.extended)]:
+            (again / kept).parent.mkdir(exist_ok=True)
+            (again / kept).symlink_to((folder / kept).resolve())
+        made = produce(lead, manifest.plan, again, seat, pace, on_progress)
+        found = {f"{take}/{name}": now for take, given in made.takes.items() for name, now in given.files.items()}
+        checks = [_check(name, folder, again, expected[name], found.get(name)) for name in sorted(expected)]
+    return Verification(checks=tuple(checks), same_machine=not changed, changed=changed)
+
+
+def stays_inside(name: str) -> bool:
+    """Whether a relative name leads nowhere else."""
+    path = PurePosixPath(name)
+    return not path.is_absolute() and ".." not in path.parts
+
+
+def _check(name: str, kept: Path, again: Path, was: FileReceipt, now: FileReceipt | None) -> FileCheck:
+    intact = (kept / name).is_file() and file_receipt(kept / name) == was
+    difference = None
+    if intact and now not in (None, was) and name.endswith(".wav"):
+        difference = _difference_db(kept / name, again / name)
+    return FileCheck(name=name, intact=intact, reproduced=now == was, difference_db=difference)
+
+
+def _difference_db(kept: Path, again: Path) -> float:
+    with soundfile.SoundFile(kept) as first, soundfile.SoundFile(again) as second:
+        if first.frames != second.frames:
+            return 0.0
+        worst = 0.0
+        for one, other in zip(first.blocks(1 << 18), second.blocks(1 << 18), strict=True):
+            worst = max(worst, float(np.abs(one - other).max(initial=0.0)))
+    return 20.0 * float(np.log10(max(worst, 1e-12)))

@@ -1,0 +1,1 @@
+"""How it joins: exit points, seams, splices and the beam search over chains of hops."""

@@ -1,0 +1,144 @@
+"""The manifest of a ledger: one line for every recording added, moved or removed; what was torn off is seen."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from ensemble.errors import StoreError
+from ensemble.types.described import IndexedRecording
+
+LEDGER_VERSION = 1
+_SPARE_LINES = 1_000
+"""A manifest with so many more lines than recordings is written anew."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerEntry:
+    """One recording in the ledger.
+
+    num_chunks: rows in the store. size_bytes, mtime_ns: of its file when it was described; one that still has both is
+    taken to be the same. is_copied: whether its path lies in the ledger's own folder.
+    """
+
+    recording: IndexedRecording
+    num_chunks: int
+    size_bytes: int
+    mtime_ns: int
+    is_copied: bool = False
+
+
+def entry_of(document: dict[str, Any]) -> LedgerEntry:
+    """The entry that `dataclasses.asdict` made a document of."""
+    return LedgerEntry(**document | {"recording": IndexedRecording(**document["recording"])})
+
+
+class LedgerLog:
+    """Which recordings there are. `entries` by sha256; `removed`: what was there once.
+
+    Args:
+        path: of the file; need not exist.
+        is_mending: pass over lines that are damaged.
+
+    Raises:
+        StoreError: it cannot be read, is damaged, or is of another version.
+    """
+
+    def __init__(self, path: Path, *, is_mending: bool = False) -> None:
+        self.path = path
+        self.entries: dict[str, LedgerEntry] = {}
+        self.removed: set[str] = set()
+        try:
+            lines = path.read_bytes().split(b"\n")
+        except FileNotFoundError:
+            lines = [b""]
+        except OSError as error:
+            raise StoreError(str(path), f"cannot be read ({error.strerror})", "check its permissions") from error
+        for number, line in enumerate(lines[:-1], 1):
+            try:
+                self._take(json.loads(line))
+            except (ValueError, TypeError, KeyError, AttributeError) as error:
+                if not is_mending:
+                    cure = f"run `ensemble index repair --index {path.parent}`"
+                    raise StoreError(f"{path}:{number}", "is damaged", cure) from error
+        torn = lines[-1] != b""  # its writer was killed: what the line said was never promised
+        self._is_untidy = torn or is_mending or len(lines) > len(self.entries) + _SPARE_LINES
+
+    def add(self, entry: LedgerEntry) -> None:
+        """Write down a recording, new or changed."""
+        self._append({"add": asdict(entry)})
+        self.entries[entry.recording.sha256] = entry
+        self.removed.discard(entry.recording.sha256)
+
+    def remove(self, sha256: str) -> LedgerEntry:
+        """Strike a recording out."""
+        self._append({"remove": sha256})
+        self.removed.add(sha256)
+        return self.entries.pop(sha256)
+
+    def _take(self, line: dict[str, Any]) -> None:
+        """Read one line."""
+        if "ledger" in line:
+            if line["ledger"] != LEDGER_VERSION:
+                problem = f"is of version {line['ledger']}, this release reads {LEDGER_VERSION}"
+                raise StoreError(str(self.path), problem, "name another folder and index again")
+        elif "remove" in line:
+            self.entries.pop(line["remove"], None)
+            self.removed.add(line["remove"])
+        else:
+            entry = entry_of(line["add"])
+            self.entries[entry.recording.sha256] = entry
+            self.removed.discard(entry.recording.sha256)
+
+    def _append(self, line: dict[str, Any]) -> None:
+        with writing(self.path.parent):
+            if self._is_untidy or not self.path.exists():
+                self._tidy()
+            with self.path.open("ab") as file:
+                file.write(_line(line))
+                file.flush()
+                os.fsync(file.fileno())
+
+    def _tidy(self) -> None:
+        """Write it anew from what is known."""
+        lines: list[dict[str, Any]] = [{"ledger": LEDGER_VERSION}]
+        lines += [{"remove": sha256} for sha256 in sorted(self.removed)]
+        lines += [{"add": asdict(entry)} for entry in self.entries.values()]
+        write_whole(self.path, b"".join(map(_line, lines)))
+        self._is_untidy = False
+
+
+@contextlib.contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Turn what the system says while a folder is written into our words.
+
+    Raises:
+        StoreError: the disk is full, or the folder may not be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(str(folder), f"cannot be written ({error.strerror})", "make room, or name another") from error
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file, whole or not at all; on return it is on the disk."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with aside.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(path)
+    except OSError:
+        aside.unlink(missing_ok=True)
+        raise
+
+
+def _line(document: dict[str, Any]) -> bytes:
+    return json.dumps(document).encode() + b"\n"

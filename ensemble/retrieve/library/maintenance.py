@@ -1,0 +1,206 @@
+"""Keeping a library in order: what it holds, what it has lost, what is to go."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ensemble.errors import EnsembleError, StoreBusyError, StoreError
+from ensemble.retrieve.library.index_local import describe_file
+from ensemble.retrieve.library.indexer import IndexJob
+from ensemble.retrieve.library.ledger import Ledger
+from ensemble.retrieve.library.ledger_log import LedgerEntry
+from ensemble.retrieve.library.library import Comparison, Library, OnProgress
+from ensemble.retrieve.library.opening import LibraryPlace, nothing_known, open_library
+from ensemble.retrieve.library.sources import Skipped, Source, sha256_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LibraryStats:
+    """What a library holds.
+
+    minutes: of music. licences: recordings by licence. unplayable: recordings whose file is gone or has changed.
+    described_bytes: of the descriptions on the disk.
+    """
+
+    uri: str
+    ledger: str
+    recordings: int
+    minutes: float
+    licences: dict[str, int]
+    comparison: Comparison
+    unplayable: tuple[Skipped, ...]
+    described_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Removed:
+    """What was removed."""
+
+    recordings: int
+    rows: int
+
+
+def library_stats(place: LibraryPlace) -> LibraryStats:
+    """Compare what the ledger promises with what the store holds; changes nothing.
+
+    Raises:
+        StoreBusyError: another process has the library open.
+        StoreError: it cannot be used, or there is none.
+    """
+    check_there_is_one(place)
+    library = open_library(place, is_writer=not place.is_server)
+    try:
+        entries = library.ledger.entries
+        unplayable = [
+            Skipped(path=entry.recording.path, reason=problem)
+            for entry in entries.values()
+            if (problem := problem_with_file(entry))
+        ]
+        return LibraryStats(
+            uri=place.uri,
+            ledger=str(place.folder),
+            recordings=len(entries),
+            minutes=round(sum(entry.recording.duration_s for entry in entries.values()) / 60, 2),
+            licences=dict(Counter(entry.recording.licence for entry in entries.values()).most_common()),
+            comparison=library.compare(),
+            unplayable=tuple(unplayable),
+            described_bytes=sum(path.stat().st_size for path in place.folder.glob("described/??/*")),
+        )
+    finally:
+        library.close()
+
+
+def remove_recordings(paths: Iterable[Path], place: LibraryPlace) -> Removed:
+    """Forget recordings by the paths they were added from: files that need not exist any more, and folders.
+
+    Raises:
+        StoreBusyError: another process has the library open.
+        StoreError: it cannot be used, or a path was never added.
+    """
+    check_there_is_one(place)
+    library = open_library(place)
+    try:
+        doomed: dict[str, None] = {}
+        for path in paths:
+            entries = library.ledger.entries.items()
+            below = [sha256 for sha256, entry in entries if Path(entry.recording.path).is_relative_to(path.absolute())]
+            if not below:
+                raise StoreError(str(path), "nothing of it is in the library", "see `ensemble index stats`")
+            doomed.update(dict.fromkeys(below))
+        return Removed(recordings=len(doomed), rows=library.remove(list(doomed)))
+    finally:
+        library.close()
+
+
+def check_there_is_one(place: LibraryPlace) -> None:
+    """Refuse to open what is not there: opening would make it.
+
+    Raises:
+        StoreError: nothing was ever indexed at this place, or its server cannot be reached.
+    """
+    if not (place.folder / "ledger.jsonl").exists() and not (place.folder / "described").exists():
+        raise nothing_known(place)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repair:
+    """What a repair did.
+
+    before: how ledger and store stood to each other. is_rebuilt: the store could not be used, and was made anew.
+    described: recordings described again; adopted: descriptions that had no line in the manifest; given_up: recordings
+    that were dropped, since neither description nor file is left.
+    """
+
+    before: Comparison
+    is_rebuilt: bool
+    described: int
+    adopted: int
+    given_up: tuple[Skipped, ...]
+
+
+def repair(place: LibraryPlace, on_progress: OnProgress | None = None) -> Repair:
+    """Bring ledger and store back into step: every row that was ever acknowledged is there again.
+
+    Raises:
+        StoreBusyError: another process has the library open.
+        StoreError: the store cannot be reached.
+    """
+    check_there_is_one(place)
+    is_rebuilt = False
+    try:
+        library = open_library(place, is_mending=True)
+    except StoreBusyError:
+        raise
+    except StoreError:
+        library, is_rebuilt = open_library(place, is_mending=True, is_fresh=True), True
+    try:
+        adopted = _adopt(library.ledger)
+        described, given_up = _describe_again(library, on_progress)
+        before = library.mend(on_progress)
+    finally:
+        library.close()
+    return Repair(before=before, is_rebuilt=is_rebuilt, described=described, adopted=adopted, given_up=given_up)
+
+
+def _adopt(ledger: Ledger) -> int:
+    """Take up descriptions whose line was lost, or was never written."""
+    adopted = 0
+    for sha256 in set(ledger.on_disk()) - set(ledger.entries) - ledger.removed:
+        described = ledger.load(sha256)
+        if described is None:
+            continue
+        try:
+            status = Path(described.recording.path).stat()
+        except OSError:
+            continue
+        ledger.restate(
+            LedgerEntry(
+                recording=described.recording,
+                num_chunks=described.num_chunks,
+                size_bytes=status.st_size,
+                mtime_ns=status.st_mtime_ns,
+            )
+        )
+        adopted += 1
+    return adopted
+
+
+def _describe_again(library: Library, on_progress: OnProgress | None) -> tuple[int, tuple[Skipped, ...]]:
+    """Replace descriptions that are gone, damaged or of another version, as long as the file is the same."""
+    lost = [entry for sha256, entry in library.ledger.entries.items() if library.ledger.load(sha256) is None]
+    given_up = []
+    for done, entry in enumerate(lost):
+        if on_progress:
+            on_progress("describe again", done, len(lost))
+        recording = entry.recording
+        path = Path(recording.path)
+        try:
+            if sha256_of(path) != recording.sha256:
+                reason = "has changed since it was indexed"
+            else:
+                source = Source(path=path, title=recording.title, licence=recording.licence)
+                job = IndexJob(
+                    source=source, sha256=recording.sha256, size_bytes=entry.size_bytes, mtime_ns=entry.mtime_ns
+                )
+                described = describe_file(job)
+                library.ledger.add(described, replace(entry, num_chunks=described.num_chunks))
+                continue
+        except EnsembleError as error:
+            reason = error.problem
+        library.remove([recording.sha256])
+        given_up.append(Skipped(path=recording.path, reason=reason))
+    return len(lost) - len(given_up), tuple(given_up)
+
+
+def problem_with_file(entry: LedgerEntry) -> str | None:
+    """Why a recording's file cannot be played from any more, by its name, size and time; None where it can."""
+    try:
+        status = Path(entry.recording.path).stat()
+    except OSError as error:
+        return f"is gone ({error.strerror})"
+    if (status.st_size, status.st_mtime_ns) != (entry.size_bytes, entry.mtime_ns):
+        return "has changed since it was indexed"
+    return None

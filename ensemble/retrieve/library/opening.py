@@ -1,0 +1,161 @@
+"""Where a library lies, and how it is opened: a folder, a server's address, or the corpus in the box."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import platformdirs
+
+from ensemble.errors import StoreError, StoreVersionError
+from ensemble.retrieve.library.ledger import Ledger
+from ensemble.retrieve.library.library import Library, OnProgress
+from ensemble.retrieve.settings import RetrieveSettings
+
+if TYPE_CHECKING:
+    from ensemble.retrieve.library.milvus import MilvusStore
+    from ensemble.retrieve.retriever import Retriever
+
+TOKEN_VARIABLE = "ENSEMBLE_MILVUS_TOKEN"  # noqa: S105  the name of one
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LibraryPlace:
+    """Where a library lies. uri: of the store, a folder or an address; folder: of the ledger."""
+
+    uri: str
+    folder: Path
+
+    @property
+    def is_server(self) -> bool:
+        """Whether the store is a server, which others may use too."""
+        return "://" in self.uri
+
+    @staticmethod
+    def of(uri: str, ledger: str = "") -> LibraryPlace:
+        """A folder keeps its own ledger; a server's lies where `ledger` says, or in the user's cache directory.
+
+        Raises:
+            StoreError: the uri is neither a folder nor the address of a server, or has a token in it.
+        """
+        scheme, is_address, rest = uri.partition("://")
+        if not is_address:
+            folder = Path(uri).expanduser().absolute()
+            return LibraryPlace(uri=str(folder), folder=Path(ledger).absolute() if ledger else folder)
+        if scheme not in ("http", "https") or not rest:
+            raise StoreError(uri, "is no address of a Milvus server", "write http://host:19530 or https://host:19530")
+        if "@" in rest:
+            shown = f"{scheme}://{rest.rpartition('@')[2]}"
+            raise StoreError(shown, "was given with a password", f"put it into {TOKEN_VARIABLE}, as user:password")
+        if ledger:
+            return LibraryPlace(uri=uri, folder=Path(ledger).absolute())
+        return LibraryPlace(uri=uri, folder=cache_folder() / "ledgers" / hashlib.sha256(uri.encode()).hexdigest()[:16])
+
+
+def cache_folder() -> Path:
+    """The user's cache directory."""
+    return platformdirs.user_cache_path("ensemble", appauthor=False)
+
+
+def open_library(
+    place: LibraryPlace, *, is_writer: bool = True, is_mending: bool = False, is_fresh: bool = False
+) -> Library:
+    """Open a library; its owner closes it.
+
+    Args:
+        place: where it lies.
+        is_writer: hold the right to change it. Milvus Lite has one user at a time, whatever they do.
+        is_mending: pass over damage in the ledger.
+        is_fresh: begin with an empty store, whatever is there.
+
+    Raises:
+        StoreBusyError: another process has it open.
+        StoreError: it cannot be reached or read, is damaged, or is of another version.
+    """
+    ledger = Ledger(place.folder, is_writer=is_writer, is_mending=is_mending)
+    try:
+        store = _store_at(place, is_fresh=is_fresh)
+    except BaseException:
+        ledger.close()
+        raise
+    return Library(store, ledger, is_shared=place.is_server)
+
+
+def _store_at(place: LibraryPlace, *, is_fresh: bool = False) -> MilvusStore:
+    from ensemble.retrieve.library.milvus import MilvusStore
+
+    return MilvusStore(place.uri, token=os.environ.get(TOKEN_VARIABLE, ""), is_fresh=is_fresh)
+
+
+def nothing_known(place: LibraryPlace) -> StoreError:
+    """What to say where a ledger knows of no recording. Nothing is made there; a server is asked what it holds.
+
+    Raises:
+        StoreError: the server cannot be reached, refuses, or holds what another release made.
+    """
+    ledger = "" if place.folder == LibraryPlace.of(place.uri).folder else f" --ledger {place.folder}"
+    add = f"run `ensemble index add PATH... --index {place.uri}{ledger}`"
+    if not place.is_server:
+        return StoreError(place.uri, "holds no recordings", add)
+    try:
+        store = _store_at(place)
+    except StoreVersionError as error:
+        raise StoreError(place.uri, error.problem, "use another server") from error
+    try:
+        num_rows = store.count()
+    finally:
+        store.close()
+    if not num_rows:
+        return StoreError(place.uri, "holds no recordings", add)
+    problem = f"holds {num_rows} chunks, of recordings that are described elsewhere"
+    return StoreError(place.uri, problem, f"name the folder that describes them (`ledger`), or {add}")
+
+
+@contextmanager
+def open_retriever(
+    settings: RetrieveSettings, on_progress: OnProgress | None = None, on_skip: Callable[[str], None] | None = None
+) -> Iterator[Retriever]:
+    """Lend a retriever over the library that the settings name, and close the library afterwards.
+
+    What the store has lost since it was filled is put back from the ledger first.
+
+    Args:
+        settings: where continuations come from and how they are chosen.
+        on_progress: told what is done meanwhile (what, done, total).
+        on_skip: told what could not be used and why.
+
+    Raises:
+        StoreBusyError: another process has the store open.
+        StoreError: it cannot be used, or holds nothing.
+    """
+    from ensemble.retrieve.retriever import Retriever
+
+    with open_filled(settings, on_progress) as library:
+        yield Retriever(library.known_rows(), library.described, settings, on_skip or (lambda _line: None))
+
+
+@contextmanager
+def open_filled(settings: RetrieveSettings, on_progress: OnProgress | None = None) -> Iterator[Library]:
+    """Lend the library that the settings name: whole, with something in it."""
+    place = LibraryPlace.of(settings.uri, settings.ledger) if settings.uri else in_the_box(on_progress)
+    if not Ledger(place.folder).entries:  # nothing is made where there is nothing
+        raise nothing_known(place)
+    library = open_library(place, is_writer=not place.is_server)
+    try:
+        if library.store.count() != library.ledger.num_rows:
+            library.mend(on_progress)
+        yield library
+    finally:
+        library.close()
+
+
+def in_the_box(on_progress: OnProgress | None = None) -> LibraryPlace:
+    """The corpus that comes with the package, indexed when it is first asked for."""
+    from ensemble.corpus import indexed_corpus
+
+    return indexed_corpus(cache_folder() / "corpus", on_progress)

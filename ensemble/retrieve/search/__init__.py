@@ -1,0 +1,1 @@
+"""What could come next: description, query, relevance and reranking."""

@@ -1,0 +1,55 @@
+"""The beat around a moment: how long it is, how far the moment lies from one, and whether there is a beat at all."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensemble.clock import FRAME_RATE_HZ
+from ensemble.types.arrays import FloatArray
+
+Array = NDArray[np.float64]
+EVEN_STEP_S = 0.5
+"""Where there is no beat, moments are this far apart."""
+MIN_PROMINENCE = 1.1
+"""Onset strength around the beats against everywhere: played music lies at 1.2 to 6, noise at 1, a held tone at 0."""
+_ACCENT = 0.85
+"""Exponent of onset strength: a funk guitar's few hard strokes must not raise the mean above all of its others."""
+_NEAR_FRAMES = 3
+_AROUND_BEATS = 8
+
+
+def has_beat(onset: FloatArray, beats_s: Array) -> bool:
+    """Whether the beats stand on something that was played.
+
+    Args:
+        onset: onset strength at 100 Hz.  [frames]
+        beats_s: [beats]
+    """
+    frame = np.rint(beats_s * FRAME_RATE_HZ).astype(np.int64)
+    frame = frame[frame < len(onset)]
+    strength = np.maximum(onset, 0.0) ** _ACCENT
+    everywhere = float(strength.mean(dtype=np.float64)) if len(onset) else 0.0
+    if len(frame) < 4 or everywhere <= 0.0:
+        return False
+    near = np.clip(frame[:, None] + np.arange(-_NEAR_FRAMES, _NEAR_FRAMES + 1), 0, len(onset) - 1)
+    return bool(np.median(strength[near].mean(axis=1)) > MIN_PROMINENCE * everywhere)
+
+
+def period_around(beats_s: Array, at_s: Array) -> Array:
+    """Median length of the eight beats around and before each moment; 0 where there are no beats.  [moments]"""
+    if len(beats_s) < 2:
+        return np.zeros(len(at_s))
+    lengths = np.diff(beats_s)
+    last = np.clip(np.searchsorted(beats_s, at_s, side="right"), 1, len(lengths))
+    window = np.clip(last[:, None] - 1 - np.arange(_AROUND_BEATS), 0, None)
+    return np.asarray(np.median(lengths[window], axis=1))
+
+
+def off_beat_s(beats_s: Array, at_s: float) -> float | None:
+    """How long after the nearest beat a moment lies (negative before it), the beats going on evenly; None without."""
+    if len(beats_s) < 2:
+        return None
+    period_s = float(period_around(beats_s, np.array([at_s]))[0])
+    nearest_s = float(beats_s[np.argmin(np.abs(beats_s - at_s))])
+    return float((at_s - nearest_s + period_s / 2) % period_s - period_s / 2)

@@ -1,0 +1,1 @@
+"""Symbolic music: kern and MIDI scores become melodies, melodies become leaders."""

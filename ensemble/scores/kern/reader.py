@@ -1,0 +1,238 @@
+"""From the records of a spine to a melody: time is added up, ties are joined, and what is wrong is named."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+from ensemble.audio.files import printable
+from ensemble.errors import DataError
+from ensemble.scores.kern.interpretations import is_written_for_transposer, key_of, metre_of, tempo_of
+from ensemble.scores.kern.repeats import expanded, expansions, signs_of
+from ensemble.scores.kern.spine import Record, decode, find_spine
+from ensemble.scores.kern.tokens import Token, parse_token
+from ensemble.scores.melody import Melody, MetreMark, RepeatMark, TempoMap, TempoMark, Tone, placed, refuse_endless
+from ensemble.scores.score_bytes import read_score_bytes
+from ensemble.types.music import Key
+
+DEFAULT_QUARTER_BPM = Fraction(100)
+"""Where the score names no tempo."""
+GRACE_S = Fraction(60, 1000)
+"""What a played grace note takes from the note that it leads to; all of them together at most half of it."""
+
+
+def read_kern(path: Path, *, expand_repeats: bool = False, play_graces: bool = False) -> Melody:
+    """Read a monophonic **kern file.
+
+    Args:
+        path: the file, in UTF-8 or Latin-1.
+        expand_repeats: play repeated sections, and expansion lists, as often as they say; read in a line otherwise.
+        play_graces: give grace notes `GRACE_S` each, taken from the note after them; left out otherwise.
+
+    Returns:
+        The melody. Key signatures change nothing, since kern writes every accidental; the tempo is
+        `DEFAULT_QUARTER_BPM` where none is named.
+
+    Raises:
+        DataError: the file cannot be read, or is not one single line of notes, with the line of the file.
+    """
+    return parse_kern(
+        decode(read_score_bytes(path)), printable(path), expand_repeats=expand_repeats, play_graces=play_graces
+    )
+
+
+def parse_kern(text: str, name: str, *, expand_repeats: bool = False, play_graces: bool = False) -> Melody:
+    """Read the text of a **kern file; `name` stands for it in errors. See `read_kern`."""
+    spine = find_spine(text, name)
+    records = expanded(spine.records, name) if expand_repeats else spine.records
+    walk = _Walk(name, play_graces=play_graces)
+    for record in records:
+        walk.take(record)
+    lists = expansions(spine.records)
+    if "" in lists and not expand_repeats:
+        spine.warnings.append(f"The expansion list {lists[''][:40]} is not followed: sections are played once.")
+    metadata = spine.metadata | {f"*>{title}": order for title, order in lists.items()}
+    return walk.melody(metadata, spine.warnings, is_expanded=expand_repeats)
+
+
+class _OddBar(NamedTuple):
+    """A bar that its metre does not fill, and the line of its end."""
+
+    line: int
+    stop: Fraction
+    is_short: bool
+
+
+class _Walk:
+    """Walks along the spine; `now` is where it stands, in quarters."""
+
+    def __init__(self, name: str, *, play_graces: bool) -> None:
+        self._name = name
+        self._play_graces = play_graces
+        self._now = Fraction(0)
+        self._tones: list[Tone] = []
+        self._graces: list[int] = []
+        self._num_dropped_graces = 0
+        self._tied_since = 0  # line of the open tie, 0 for none
+        self._phrase, self._is_in_phrase, self._is_after_phrase = -1, False, True
+        self._num_unbalanced = 0
+        self._slurs = 0
+        self._tempos: list[TempoMark] = []
+        self._metres: list[MetreMark] = []
+        self._keys: list[Key] = []
+        self._bars: list[Fraction] = []
+        self._repeats: list[RepeatMark] = []
+        self._odd_bars: list[_OddBar] = []
+        self._is_for_transposer = False
+
+    def take(self, record: Record) -> None:
+        """Go on by one record."""
+        try:
+            if record.text[0] == "=":
+                self._bar(record)
+            elif record.text[0] == "*":
+                self._interpretation(record.text)
+            else:
+                self._data(parse_token(record.text), record.line)
+        except ValueError as error:
+            place, cure = f"{self._name}:{record.line}", "correct or remove it"
+            raise DataError(place, f"{record.text[:30]!r} {error}", cure) from error
+
+    def melody(self, metadata: dict[str, str], warnings: list[str], *, is_expanded: bool) -> Melody:
+        """What was read."""
+        if self._tied_since:
+            raise DataError(f"{self._name}:{self._tied_since}", "opens a tie that never ends", "end it with ]")
+        if not self._tones:
+            raise DataError(self._name, "holds no notes", "give a file with a melody")
+        first = self._tempos[0].quarter_bpm if self._tempos else DEFAULT_QUARTER_BPM
+        tempos = [TempoMark(Fraction(0), first), *self._tempos[1:]]
+        refuse_endless(TempoMap(tempos).seconds(self._now), self._name)
+        return Melody(
+            notes=placed(self._tones, tempos),
+            length=self._now,
+            tempos=tuple(tempos),
+            metres=tuple(self._metres),
+            bars=tuple(bar for bar in self._bars if bar < self._now),
+            key=self._keys[0] if self._keys else None,
+            tempo_assumed=not self._tempos,
+            repeats=tuple(self._repeats),
+            metadata=metadata,
+            warnings=(*warnings, *self._doubts(is_expanded=is_expanded)),
+        )
+
+    def _bar(self, record: Record) -> None:
+        signs = signs_of(record.text)
+        self._repeats += [RepeatMark(self._now, "end")] * signs.ends + [RepeatMark(self._now, "start")] * signs.starts
+        is_first = not self._bars
+        length = self._now - (self._bars[-1] if self._bars else 0)
+        full = self._metres[-1].bar if self._metres else Fraction(0)
+        is_pickup = is_first and length < full
+        if length and full and length != full and not is_pickup:
+            self._odd_bars.append(_OddBar(record.line, self._now, length < full))
+        if length or is_first:
+            self._bars.append(self._now)
+
+    def _interpretation(self, text: str) -> None:
+        if (tempo := tempo_of(text)) is not None:
+            _mark(self._tempos, TempoMark(self._now, tempo))
+        elif (metre := metre_of(text)) is not None:
+            _mark(self._metres, MetreMark(self._now, *metre))
+        elif (key := key_of(text)) is not None:
+            self._keys += [key] if key not in self._keys else []
+        elif is_written_for_transposer(text):
+            self._is_for_transposer = True
+
+    def _data(self, token: Token, line: int) -> None:
+        self._num_unbalanced += token.opens_phrase and self._is_in_phrase
+        self._is_in_phrase |= token.opens_phrase
+        if token.opens_phrase or (self._is_after_phrase and token.pitch_midi is not None):
+            self._phrase += 1
+            self._is_after_phrase = False
+        if token.is_grace:
+            self._graces += [] if token.pitch_midi is None else [token.pitch_midi]
+        else:
+            self._sound(token, line)
+        if token.closes_phrase:
+            self._num_unbalanced += not self._is_in_phrase
+            self._is_in_phrase, self._is_after_phrase = False, True
+
+    def _sound(self, token: Token, line: int) -> None:
+        """A note or a rest that takes time."""
+        slurs = self._slurs + token.slurs_opened
+        self._slurs = max(slurs - token.slurs_closed, 0)
+        if self._tied_since:
+            self._tie_on(token)
+        elif token.tie in ("middle", "end"):
+            raise ValueError("goes on with a tie that was never opened")
+        elif token.pitch_midi is not None:
+            taken = self._lead_in(token.length) if self._graces and self._play_graces else 0
+            self._tones.append(
+                Tone(
+                    onset=self._now + taken if taken else self._now,
+                    length=token.length - taken if taken else token.length,
+                    pitch_midi=token.pitch_midi,
+                    phrase=self._phrase,
+                    is_slurred=slurs > 0,
+                    has_fermata=token.has_fermata,
+                )
+            )
+        if token.tie == "start":
+            self._tied_since = line
+        elif token.tie == "end":
+            self._tied_since = 0
+        self._num_dropped_graces += len(self._graces)
+        self._graces = []
+        self._now += token.length
+
+    def _tie_on(self, token: Token) -> None:
+        """The open tie takes the token in."""
+        last = self._tones[-1]
+        if token.pitch_midi != last.pitch_midi:
+            raise ValueError(f"is not the note that is tied since line {self._tied_since}")
+        if token.tie not in ("middle", "end"):
+            raise ValueError(f"stands where the tie of line {self._tied_since} should go on or end")
+        has_fermata = last.has_fermata or token.has_fermata
+        self._tones[-1] = last._replace(length=last.length + token.length, has_fermata=has_fermata)
+
+    def _lead_in(self, length: Fraction) -> Fraction:
+        """Play the grace notes that wait: how much of the note they take."""
+        tempo = self._tempos[-1].quarter_bpm if self._tempos else DEFAULT_QUARTER_BPM
+        each = min(GRACE_S * tempo / 60, length / 2 / len(self._graces))
+        for number, pitch in enumerate(self._graces):
+            self._tones.append(Tone(self._now + number * each, each, pitch, phrase=self._phrase))
+        taken = len(self._graces) * each
+        self._graces = []
+        return taken
+
+    def _doubts(self, *, is_expanded: bool) -> list[str]:
+        """What was not taken as written."""
+        self._num_dropped_graces += len(self._graces)
+        odd = [bar for bar in self._odd_bars if not (bar.is_short and bar.stop == self._now)]
+        said = {
+            f"{_counted(len(odd), 'bar')} not of the length that the metre asks for"
+            f" (line {odd[0].line if odd else 0} is the first).": bool(odd),
+            f"{_counted(self._num_dropped_graces, 'grace note')} left out.": self._num_dropped_graces > 0,
+            f"{_counted(self._num_unbalanced + self._is_in_phrase, 'phrase mark')} without a partner.":
+                self._num_unbalanced + self._is_in_phrase > 0,
+            "Repeats are played once.": any(mark.side == "end" for mark in self._repeats) and not is_expanded,
+            "The part is written for a transposing instrument: the notes are taken at the pitch that sounds.":
+                self._is_for_transposer,
+            "The key changes: the first one named is kept.": len(self._keys) > 1,
+        }  # fmt: skip
+        return [sentence for sentence, is_so in said.items() if is_so]
+
+
+_M = TypeVar("_M", TempoMark, MetreMark)
+
+
+def _mark(marks: list[_M], mark: _M) -> None:
+    """Add a mark: it replaces one at the same place, and says nothing where it only repeats the last."""
+    if marks and marks[-1].at == mark.at:
+        marks.pop()
+    if not marks or marks[-1][1:] != mark[1:]:
+        marks.append(mark)
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"{number} {thing} is" if number == 1 else f"{number} {thing}s are"

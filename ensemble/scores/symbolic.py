@@ -1,0 +1,182 @@
+"""A written melody as a leader: what the band is to understand of it, exactly, and how it sounds."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ensemble import clock
+from ensemble.config import FollowerSettings
+from ensemble.listen.bars import first_bar
+from ensemble.listen.harmony import find_chords, find_key
+from ensemble.play.player import make_player
+from ensemble.scores.melody import PLAIN_VELOCITY, Melody, MelodyNote
+from ensemble.scores.pulse import Pulse, edges_s, pulse_of
+from ensemble.threads import one_thread
+from ensemble.types.instruments import CATALOGUE
+from ensemble.types.music import PITCH_CLASSES, SILENCE_DB, AudioClip, Cue, FloatArray, Frames, Heard
+
+LEVEL_DB = -26.0
+"""Of a plain note: with arch and accents as loud as a recording, and no voice has to limit itself to get there."""
+ARCH_DB, ACCENT_DB, DB_PER_VELOCITY = 4.0, 2.0, 0.15
+"""How far a phrase rises to its middle, a downbeat stands out, a step of velocity is worth."""
+FADE_DB_PER_S = 4.0
+ATTACK_DB, RELEASE_DB, SLUR_DB = 12.0, 30.0, 4.0
+"""How far below a note its first frame begins; how far it falls before a rest or its own repetition, and before
+another note."""
+EDGE_FRAMES = 5
+"""Length of an attack, and of a release, both inside the written note."""
+VIBRATO_HZ, VIBRATO_CENTS = 5.3, 12.0
+"""Of the sound, around the written pitch. Measured: without any, pitch trackers hear a tenth of a bright steady tone an
+octave high; with it, none."""
+BLOCK_FRAMES = 1000
+NEIGHBOUR_WEIGHT = 0.35
+"""A line sounds one tone of its chord at a time: the beats around lend theirs."""
+LEADERS = ("flute", "violin", "clarinet", "viola", "tenor_sax", "cello", "double_bass")
+"""Who may play a melody, from high to low."""
+
+
+def melody_frames(melody: Melody) -> Frames:
+    """A melody as the listener would hear a perfect recording of it; rests at its end belong to it.
+
+    f0 is the written pitch at 440 Hz, from the first to the last frame of each note and nowhere else. Loudness has an
+    arch over each phrase, accents on beats and downbeats, the score's velocities, and a dip before the next note.
+    Onset strength is 1 where a plain note begins.
+    """
+    pulse = pulse_of(melody)
+    num_frames = math.ceil(melody.duration_s * clock.FRAME_RATE_HZ - 1e-6)
+    f0_hz = np.zeros(num_frames, np.float32)
+    loudness_db = np.full(num_frames, SILENCE_DB, np.float32)
+    onset = np.zeros(num_frames, np.float32)
+    chroma = np.zeros((12, num_frames), np.float32)
+    notes = melody.notes
+    starts = [round(note.onset_s * clock.FRAME_RATE_HZ) for note in notes] + [num_frames]
+    arches = _arches(notes)
+    for index, note in enumerate(notes):
+        start = starts[index]
+        stop = min(max(round(note.stop_s * clock.FRAME_RATE_HZ), start + 1), starts[index + 1])
+        if stop <= start:
+            continue  # shorter than a frame, and another note stands in it
+        level_db = LEVEL_DB + DB_PER_VELOCITY * (note.velocity - PLAIN_VELOCITY)
+        level_db += ARCH_DB * arches[index] + ACCENT_DB * pulse.accent(note.onset)
+        goes_on = index + 1 < len(notes) and starts[index + 1] == stop
+        is_slur = goes_on and notes[index + 1].pitch_midi != note.pitch_midi
+        loudness_db[start:stop] = level_db + _envelope_db(stop - start, SLUR_DB if is_slur else RELEASE_DB)
+        f0_hz[start:stop] = 440.0 * 2.0 ** ((note.pitch_midi - 69) / 12)
+        chroma[note.pitch_midi % 12, start:stop] = 1.0
+        onset[start] = note.velocity / PLAIN_VELOCITY
+    confidence = (f0_hz > 0).astype(np.float32)
+    return Frames(f0_hz=f0_hz, loudness_db=loudness_db, confidence=confidence, onset=onset, chroma=chroma)
+
+
+def hear_melody(melody: Melody) -> Heard:
+    """What there is to understand of a score: beats from its metre and tempo, its key, chords that fit the notes.
+
+    The key is found in the notes where the score names none. Everything assumed is said in `warnings`.
+    """
+    with one_thread():
+        return _hear(melody)
+
+
+def _hear(melody: Melody) -> Heard:
+    frames = melody_frames(melody)
+    pulse = pulse_of(melody)
+    beat_chroma = _per_beat(frames, pulse)
+    key = melody.key or find_key(beat_chroma.sum(axis=1), beat_chroma[:, -4:].sum(axis=1))
+    said = [*melody.warnings, *pulse.warnings]
+    if melody.tempo_assumed:
+        said.append(f"The score names no tempo: {melody.quarter_bpm:g} quarters a minute are assumed.")
+    if melody.key is None:
+        said.append(f"The score names no key: {PITCH_CLASSES[key.tonic]} {key.mode} is found in its notes.")
+    return Heard(
+        frames=frames,
+        beats_s=pulse.times_s,
+        tempo_bpm=pulse.tempo_bpm,
+        beats_per_bar=pulse.beats_per_bar,
+        first_downbeat=first_bar(frames, pulse.times_s, pulse.beats_per_bar, pulse.first_downbeat),
+        key=key,
+        chords=find_chords(_with_neighbours(beat_chroma), key, pulse.beats_per_bar, pulse.first_downbeat),
+        tuning_cents=0.0,
+        warnings=tuple(said),
+    )
+
+
+def play_melody(melody: Melody, sample_rate: int) -> AudioClip:
+    """Sound a melody with the naive voice of an instrument whose range it fits: mono, whole frames, always the same.
+
+    The pitch has a slight vibrato around the written one.
+
+    Raises:
+        ConfigError: the rate is unknown.
+    """
+    frames = melody_frames(melody)
+    part = FollowerSettings(name="melody", instrument=leader_instrument(melody), role="double", voice="naive")
+    turn = 2 * np.pi * VIBRATO_HZ / clock.FRAME_RATE_HZ * np.arange(frames.num_frames)
+    f0_hz = (frames.f0_hz * 2.0 ** (VIBRATO_CENTS / 1200 * np.sin(turn))).astype(np.float32)
+    player = make_player(part, sample_rate, seed=0)
+    state, pieces = player.start(), []
+    for block in clock.blocks(frames.num_frames, BLOCK_FRAMES):
+        inside = slice(block.start_frame, block.stop_frame)
+        cue = Cue(
+            part=part.name,
+            start_frame=block.start_frame,
+            f0_hz=f0_hz[None, inside],
+            level_db=np.zeros((1, block.num_frames), np.float32),
+            loudness_db=frames.loudness_db[inside],
+            is_last=block.is_last,
+        )
+        with one_thread():
+            stem, state = player.play(cue, state)
+        pieces.append(stem.clip.samples)
+    return AudioClip(samples=np.concatenate(pieces, axis=1), sample_rate=sample_rate)
+
+
+def leader_instrument(melody: Melody) -> str:
+    """The score's own instrument where the catalogue has it, or else the one that the notes suit best."""
+    own = [name for name in LEADERS if CATALOGUE[name].program == melody.program]
+    pitches = sorted(note.pitch_midi for note in melody.notes)
+    middle = pitches[len(pitches) // 2]
+
+    def unease(name: str) -> tuple[int, float]:
+        low, high = CATALOGUE[name].range_midi
+        return sum(not low <= pitch <= high for pitch in pitches), abs(middle - (low + high) / 2)
+
+    return min(own or LEADERS, key=unease)
+
+
+def _envelope_db(num_frames: int, release_db: float) -> FloatArray:
+    """One note against its level: a quick rise, a slow fade, a quick fall, within the frames it has.  [frames]"""
+    edge = min(EDGE_FRAMES, num_frames // 3)
+    frame = np.arange(num_frames)
+    envelope = -FADE_DB_PER_S * frame / clock.FRAME_RATE_HZ
+    if edge:
+        envelope -= ATTACK_DB * np.maximum(1 - (frame + 1) / edge, 0.0)
+        envelope -= release_db * np.maximum((frame - num_frames + edge + 1) / edge, 0.0)
+    return np.maximum(envelope, -RELEASE_DB - ATTACK_DB).astype(np.float32)
+
+
+def _arches(notes: tuple[MelodyNote, ...]) -> list[float]:
+    """Where each note stands in its phrase: 0 at both ends, 1 in the middle."""
+    begins: dict[int, float] = {}
+    ends: dict[int, float] = {}
+    for note in notes:
+        begins.setdefault(note.phrase, note.onset_s)
+        ends[note.phrase] = note.onset_s
+    spans = {phrase: max(ends[phrase] - begin, 1e-9) for phrase, begin in begins.items()}
+    return [math.sin(math.pi * (note.onset_s - begins[note.phrase]) / spans[note.phrase]) for note in notes]
+
+
+def _per_beat(frames: Frames, pulse: Pulse) -> FloatArray:
+    """How long each pitch class sounds in each beat.  [12, beats]"""
+    spans = edges_s(pulse, frames.num_frames / clock.FRAME_RATE_HZ)
+    edges = np.rint(np.array(spans) * clock.FRAME_RATE_HZ).astype(np.int64)
+    return np.stack([frames.chroma[:, start:stop].sum(axis=1) for start, stop in edges], axis=1)
+
+
+def _with_neighbours(beat_chroma: FloatArray) -> FloatArray:
+    """Each beat with a share of the beats before and after it.  [12, beats]"""
+    lent = np.zeros_like(beat_chroma)
+    lent[:, 1:] += beat_chroma[:, :-1]
+    lent[:, :-1] += beat_chroma[:, 1:]
+    return beat_chroma + np.float32(NEIGHBOUR_WEIGHT) * lent

@@ -1,0 +1,229 @@
+"""What an arranger learns from: multitrack MIDI. Every pitched part leads once, and all the others answer it.
+
+Beats and bars are the file's; key and chords are found in what all parts sound together, as they are in what a leader
+plays. A leader is heard as a perfect recording of its top line would be.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensemble.audio.files import printable
+from ensemble.clock import FRAME_RATE_HZ
+from ensemble.conduct.arranger_features import ArrangerLine, Kind, context_of, line_of, memory_of
+from ensemble.conduct.grid import grid_of
+from ensemble.conduct.leader import listen_to
+from ensemble.data import slakh
+from ensemble.data.programs import instrument_of_program, instrument_of_words
+from ensemble.data.takes import Split, split_of
+from ensemble.errors import DataError
+from ensemble.listen.harmony import find_chords, find_key
+from ensemble.scores.melody import Melody
+from ensemble.scores.midi_melody import MidiVoice, melody_of, open_midi, voices_of
+from ensemble.scores.score_bytes import read_score_bytes
+from ensemble.scores.symbolic import hear_melody
+from ensemble.types.instruments import CATALOGUE
+from ensemble.types.music import FloatArray, Heard
+
+ALL_PARTS = "all_src.mid"
+"""What Slakh, and our composer, call the file with every part of a track."""
+LAST_BEATS = 4
+CHORDS_SHARE = 0.3
+"""Whoever sounds two notes or more for this share of its time plays chords."""
+OnRead = Callable[[int, int], None]
+Notes = tuple[tuple[float, float, int], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrittenPart:
+    """One part: notes in seconds (start, stop, pitch in MIDI), and what a leader's listener would hear of it."""
+
+    name: str
+    instrument: str
+    kind: Kind
+    notes: Notes
+    heard: Heard
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrittenPiece:
+    """A piece of at least two parts."""
+
+    name: str
+    parts: tuple[WrittenPart, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lesson:
+    """One part answering one leader.  inputs [steps, NUM_INPUTS]; roots [steps]: of the chords"""
+
+    piece: str
+    inputs: FloatArray
+    roots: NDArray[np.int64]
+    line: ArrangerLine
+    kind: Kind
+
+
+def midi_files(root: Path) -> list[tuple[str, Path, Split]]:
+    """Every multitrack file of a folder with its piece's name and split; a Slakh set's own splits are kept.
+
+    Raises:
+        DataError: there is none.
+    """
+    if root.is_dir() and slakh.recognises(root):
+        splits = {take.piece: take.split for take in slakh.read(root).takes}
+        found = [(piece, _track(root, piece) / ALL_PARTS, split) for piece, split in sorted(splits.items())]
+        files = [one for one in found if one[1].is_file()]
+    else:
+        paths = sorted({*root.rglob("*.mid"), *root.rglob("*.midi")})
+        files = [(str(path.relative_to(root)), path, split_of(path.stem)) for path in paths]
+    if not files:
+        raise DataError(str(root), "holds no MIDI of several parts", "name a folder of MIDI files, or a Slakh set")
+    return files
+
+
+def licence_of(root: Path) -> str:
+    """Of what is learned from a folder, as far as it is known."""
+    if root.is_dir() and slakh.recognises(root):
+        return "; ".join(sorted({take.licence for take in slakh.read(root).takes}))
+    return f"that of the MIDI files in {root.absolute().name}"
+
+
+def gather_lessons(
+    files: Sequence[tuple[str, Path, Split]], most: int, on_read: OnRead | None = None,
+    on_left_out: Callable[[str], None] | None = None,
+) -> list[Lesson]:  # fmt: skip
+    """The lessons of many files, each forgotten before the next is read.
+
+    Args:
+        files: see `midi_files`.
+        most: lessons altogether; each file has an equal share of them, or gives one where there are more files.
+        on_read: see `read_pieces`.
+        on_left_out: see `read_pieces`.
+    """
+    share = max(most // max(len(files), 1), 1)
+    return [lesson for piece in read_pieces(files, on_read, on_left_out) for lesson in lessons_of(piece, share)]
+
+
+def read_pieces(
+    files: Sequence[tuple[str, Path, Split]], on_read: OnRead | None = None,
+    on_left_out: Callable[[str], None] | None = None,
+) -> Iterator[WrittenPiece]:  # fmt: skip
+    """Read file after file; those without two pitched parts of known instruments are left out, and it is said why.
+
+    Args:
+        files: see `midi_files`.
+        on_read: told how many were read, and of how many.
+        on_left_out: told in a sentence which is left out, and why.
+    """
+    for done, (name, path, _) in enumerate(files):
+        reason = "it has no two pitched parts of known instruments"
+        piece = None
+        try:
+            piece = read_piece(name, path)
+        except DataError as error:
+            reason = error.problem
+        if piece is not None:
+            yield piece
+        elif on_left_out is not None:
+            on_left_out(f"{printable(path)} is left out: {reason}")
+        if on_read is not None:
+            on_read(done + 1, len(files))
+
+
+def read_piece(name: str, path: Path) -> WrittenPiece | None:
+    """One multitrack file; None where it has no two pitched parts that are known.
+
+    Raises:
+        DataError: it is no MIDI file, or has no notes.
+    """
+    what = printable(path)
+    document = open_midi(read_score_bytes(path), what)
+    known = [(voice, found) for voice in voices_of(document, what, []) if (found := _instrument(voice)) is not None]
+    if len(known) < 2:
+        return None
+    melodies = [melody_of(document, voice, what, []) for voice, _ in known]
+    notes = [_seconds(voice, melodies[0], document) for voice, _ in known]
+    heards = [hear_melody(melody) for melody in melodies]
+    lowest = min(range(len(known)), key=lambda index: float(np.mean([pitch for _, _, pitch in notes[index]])))
+    parts = []
+    for index, (_, instrument) in enumerate(known):
+        kind: Kind = "bass" if index == lowest else "chords" if _plays_chords(notes[index], instrument) else "line"
+        heard = _understood(heards[index], [one for part in notes for one in part], melodies[index])
+        parts.append(
+            WrittenPart(name=f"{instrument}-{index}", instrument=instrument, kind=kind, notes=notes[index], heard=heard)
+        )
+    return WrittenPiece(name=name, parts=tuple(parts))
+
+
+def lessons_of(piece: WrittenPiece, most: int | None = None) -> Iterator[Lesson]:
+    """Every pair of a leader and another part; so many at most, an arbitrary but fixed choice."""
+    pairs = [(leading.name, part.name) for leading in piece.parts for part in piece.parts if part is not leading]
+    pairs.sort(key=lambda pair: hashlib.sha256("/".join((piece.name, *pair)).encode()).digest())
+    wanted = set(pairs[:most])
+    for leading in piece.parts:
+        if not any(leader == leading.name for leader, _ in wanted):
+            continue
+        grid = grid_of(leading.heard)
+        leader = listen_to(leading.heard, grid)
+        for part in piece.parts:
+            if (leading.name, part.name) not in wanted:
+                continue
+            spec = CATALOGUE[part.instrument]
+            centre = sum(spec.range_midi) / 2
+            line = line_of(part.notes, grid, part.kind)
+            context = context_of(grid, leader, leading.heard.key, part.kind, spec, centre)
+            inputs = np.concatenate([context.rows, memory_of(line, context.roots, centre)], axis=1)
+            yield Lesson(piece=piece.name, inputs=inputs, roots=context.roots, line=line, kind=part.kind)
+
+
+def _track(root: Path, piece: str) -> Path:
+    """Where a track lies: in the set, or in one of its split folders."""
+    places = [root / piece, *(root / folder / piece for folder in slakh.SPLIT_FOLDERS)]
+    return next((place for place in places if place.is_dir()), places[0])
+
+
+def _instrument(voice: MidiVoice) -> str | None:
+    """Who plays a voice; None where nobody known does, or drums."""
+    of_program = instrument_of_program(voice.program) if voice.program is not None else None
+    found = instrument_of_words(voice.name) or of_program
+    return found if found is not None and CATALOGUE[found].family != "drums" else None
+
+
+def _seconds(voice: MidiVoice, melody: Melody, document: Any) -> Notes:
+    """A voice's notes in the time of its document."""
+    seconds = melody.tempo_map.seconds
+    ticks = document.ticks_per_beat
+    return tuple((seconds(one.start / ticks), seconds(one.stop / ticks), one.pitch_midi) for one in voice.notes)
+
+
+def _plays_chords(notes: Notes, instrument: str) -> bool:
+    """Whether several notes sound at once for much of the time."""
+    if CATALOGUE[instrument].voices == 1:
+        return False
+    edges = np.zeros(1 + int(FRAME_RATE_HZ * max(stop for _, stop, _ in notes)), np.int64)
+    for start, stop, _ in notes:
+        edges[int(start * FRAME_RATE_HZ)] += 1
+        edges[int(stop * FRAME_RATE_HZ)] -= 1
+    sounding = np.cumsum(edges)
+    return bool((sounding > 1).sum() > CHORDS_SHARE * max((sounding > 0).sum(), 1))
+
+
+def _understood(heard: Heard, notes: Sequence[tuple[float, float, int]], melody: Melody) -> Heard:
+    """A leader's listening with the key and the chords that all parts make together."""
+    edges = np.append(heard.beats_s, max(heard.frames.num_frames / FRAME_RATE_HZ, float(heard.beats_s[-1]) + 1e-3))
+    chroma = np.zeros((12, len(heard.beats_s)), np.float32)
+    onset, release, pitch = np.array(notes, np.float64).T
+    for beat, (start, stop) in enumerate(pairwise(edges.tolist())):
+        sounds_s = np.maximum(np.minimum(release, stop) - np.maximum(onset, start), 0.0)
+        chroma[:, beat] = np.bincount(pitch.astype(np.int64) % 12, sounds_s, 12)
+    key = melody.key or find_key(chroma.sum(axis=1), chroma[:, -LAST_BEATS:].sum(axis=1))
+    return replace(heard, key=key, chords=find_chords(chroma, key, heard.beats_per_bar, heard.first_downbeat))

@@ -1,0 +1,1 @@
+"""Fitting of drum kits to recorded strokes."""

@@ -1,0 +1,160 @@
+"""What a recording's harmonics and noise are, frame by frame: what stage one is taught, and how noisy a sound is.
+
+Each bin of a short-time spectrum belongs to the nearest multiple of the known fundamental. The middle of the gaps
+between harmonics is noise; near a harmonic, whatever exceeds the noise is harmonic. Powers only, so that neither
+vibrato nor the stereo samples' mixed phases get in the way.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ensemble.audio.spectra import power_spectra
+from ensemble.clock import hop_samples
+from ensemble.play.controls import NUM_HARMONICS
+from ensemble.play.noise import BAND_HZ, NUM_BANDS, WHITE_POWER
+from ensemble.train.gradients import fast_kernel
+from ensemble.train.recordings import TrainingRecording
+from ensemble.types.music import FloatArray
+
+ANALYSIS_VERSION = 3
+NEAR_HARMONIC = 0.3
+"""Of f0: closer to a multiple than this is the harmonic, farther is noise."""
+_WINDOW_PERIODS = 11
+"""Periods of the lowest note in a window: what a Hann window spills beyond a harmonic's reach is 40 dB below it."""
+_SHORTEST_WINDOW_S, _LONGEST_WINDOW_S = 0.02, 0.18
+VOICED_DB = -60.0
+"""Below this loudness nothing is taught about harmonics."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Analysis:
+    """Of one recording, as float16: harmonics [frames, num_harmonics], amplitudes; noise [frames, bands], magnitudes;
+    is_known [frames], where a pitch sounded.
+    """
+
+    harmonics: np.ndarray
+    noise: np.ndarray
+    is_known: np.ndarray
+
+
+def window_samples(f0_hz: FloatArray, sample_rate: int) -> int:
+    """A window long enough for the lowest notes of a recording, even."""
+    sounding = f0_hz[f0_hz > 0]
+    lowest_hz = float(np.percentile(sounding, 2)) if len(sounding) else 440.0
+    wanted_s = min(_WINDOW_PERIODS / lowest_hz, _LONGEST_WINDOW_S)
+    return 2 * round(max(wanted_s, _SHORTEST_WINDOW_S) * sample_rate / 2)
+
+
+def analyse(recording: TrainingRecording) -> Analysis:
+    """Measure every frame of a recording."""
+    rate, num_frames = recording.sample_rate, recording.num_frames
+    size = window_samples(recording.f0_hz[recording.is_voiced], rate)
+    harmonics = np.zeros((num_frames, NUM_HARMONICS), np.float32)
+    noise = np.zeros((num_frames, NUM_BANDS), np.float32)
+    known = recording.is_voiced & (recording.loudness_db > VOICED_DB)
+    f0_hz = np.where(known, recording.f0_hz, np.float32(0.0))
+    for at, power in power_spectra(recording.samples, num_frames, hop_samples(rate), size):
+        split_power(power, f0_hz[at], rate / size, BAND_HZ, NEAR_HARMONIC, harmonics[at], noise[at])
+    amplitude = np.sqrt(2.0 * harmonics)
+    magnitude = np.sqrt(noise * (BAND_HZ * (NUM_BANDS - 1) / WHITE_POWER))
+    limit = np.float16(6e4)
+    as_half = [np.minimum(levels, limit).astype(np.float16) for levels in (amplitude, magnitude)]
+    return Analysis(harmonics=as_half[0], noise=as_half[1], is_known=known)
+
+
+@fast_kernel
+def split_power(
+    power: FloatArray,
+    f0_hz: FloatArray,
+    bin_hz: float,
+    band_hz: float,
+    near: float,
+    harmonics: FloatArray,
+    noise: FloatArray,
+) -> None:
+    """Share out power spectra.
+
+    Args:
+        power: of every bin.  [frames, bins]
+        f0_hz: 0 where there is no pitch: all is noise.  [frames]
+        bin_hz: from one bin to the next.
+        band_hz: from one noise band to the next.
+        near: of f0, how far a harmonic reaches.
+        harmonics: is filled with power.  [frames, num_harmonics]
+        noise: is filled with power per hertz.  [frames, bands]
+    """
+    num_frames, num_bins = power.shape
+    num_harmonics, num_bands = harmonics.shape[1], noise.shape[1]
+    for frame in range(num_frames):
+        f0 = f0_hz[frame]
+        count = np.zeros(num_bands)
+        found = np.zeros(num_bands)
+        for j in range(1, num_bins):
+            hz = j * bin_hz
+            number = math_round(hz / f0) if f0 > 0 else 0
+            if number == 0 or abs(hz - number * f0) > near * f0:
+                if f0 > 0 and number == 0:
+                    continue  # below the first harmonic: rumble says nothing about breath
+                band = min(math_round(hz / band_hz), num_bands - 1)
+                count[band] += 1.0
+                found[band] += power[frame, j]
+        level = 0.0
+        for band in range(num_bands):  # a band without a gap of its own is like the one below it
+            if count[band] > 0:
+                level = found[band] / count[band] / bin_hz
+            elif level == 0.0:
+                above = band
+                while above < num_bands - 1 and count[above] == 0:
+                    above += 1
+                level = found[above] / max(count[above], 1.0) / bin_hz
+            noise[frame, band] = level
+        if f0 <= 0:
+            continue
+        for j in range(1, num_bins):
+            hz = j * bin_hz
+            number = math_round(hz / f0)
+            if 0 < number <= num_harmonics and abs(hz - number * f0) <= near * f0:
+                band = min(math_round(hz / band_hz), num_bands - 1)
+                harmonics[frame, number - 1] += power[frame, j] - noise[frame, band] * bin_hz
+        for k in range(num_harmonics):
+            harmonics[frame, k] = max(harmonics[frame, k], 0.0)
+
+
+@fast_kernel
+def math_round(value: float) -> int:
+    """The nearest whole number of one that is not negative."""
+    return int(value + 0.5)
+
+
+def harmonic_to_noise_db(analysis: Analysis, sample_rate: int) -> FloatArray:
+    """Power of the harmonics over that of the noise, where a pitch sounds.  [known frames]"""
+    bands = int(sample_rate / 2 // BAND_HZ) + 1
+    harmonic = 0.5 * np.square(analysis.harmonics[analysis.is_known].astype(np.float32)).sum(axis=1)
+    noise = np.square(analysis.noise[analysis.is_known, :bands].astype(np.float32)).sum(axis=1)
+    noise *= WHITE_POWER / (NUM_BANDS - 1)
+    ratio: FloatArray = 10.0 * np.log10((harmonic + 1e-12) / (noise + 1e-12))
+    return ratio
+
+
+def cached_analysis(recording: TrainingRecording, folder: Path) -> Analysis:
+    """The same, kept in a folder by the content it was made from; a file that does not fit is made again."""
+    name = hashlib.sha256(f"{ANALYSIS_VERSION}:{recording.digest}".encode()).hexdigest()[:32]
+    path = folder / f"{name}.npz"
+    try:
+        with np.load(path, allow_pickle=False) as kept:
+            analysis = Analysis(harmonics=kept["harmonics"], noise=kept["noise"], is_known=kept["is_known"])
+        if len(analysis.harmonics) == recording.num_frames:
+            return analysis
+    except (OSError, ValueError, KeyError, EOFError):
+        pass
+    analysis = analyse(recording)
+    folder.mkdir(parents=True, exist_ok=True)
+    aside = path.with_suffix(".part.npz")
+    np.savez(aside, harmonics=analysis.harmonics, noise=analysis.noise, is_known=analysis.is_known)
+    aside.replace(path)
+    return analysis

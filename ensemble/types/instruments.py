@@ -1,0 +1,91 @@
+"""The catalogue: what each instrument can play and how a line is shaped on it. Facts shared by conduct and play."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ensemble.errors import ConfigError
+
+Family = Literal["plucked", "bowed", "blown", "keyed", "drums"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstrumentSpec:
+    """One instrument.
+
+    range_midi: lowest and highest comfortable note. program: General MIDI program, 0..127 (drums: the kit).
+    voices: notes it can sound at once. attack_ms, release_ms: of one note. decay_db_per_s: how a held note fades
+    (0 for a sustained one). vibrato_hz, vibrato_cents: rate and depth of a settled vibrato. brightness: exponent p of
+    the naive voice's spectrum k^-p. noise_db: level of its breath, bow or fret noise against its harmonics.
+    """
+
+    name: str
+    family: Family
+    program: int
+    range_midi: tuple[int, int]
+    voices: int = 1
+    attack_ms: float = 20.0
+    release_ms: float = 60.0
+    decay_db_per_s: float = 0.0
+    vibrato_hz: float = 0.0
+    vibrato_cents: float = 0.0
+    brightness: float = 1.0
+    noise_db: float = -40.0
+
+
+def _plucked(
+    name: str, program: int, low: int, high: int, voices: int, decay: float, brightness: float
+) -> InstrumentSpec:
+    return InstrumentSpec(
+        name=name, family="plucked", program=program, range_midi=(low, high), voices=voices,
+        attack_ms=4.0, release_ms=60.0, decay_db_per_s=decay, brightness=brightness, noise_db=-46.0,
+    )  # fmt: skip
+
+
+def _bowed(name: str, program: int, low: int, high: int, vibrato_cents: float) -> InstrumentSpec:
+    return InstrumentSpec(
+        name=name, family="bowed", program=program, range_midi=(low, high), attack_ms=70.0, release_ms=120.0,
+        vibrato_hz=5.6, vibrato_cents=vibrato_cents, brightness=1.1, noise_db=-34.0,
+    )  # fmt: skip
+
+
+def _blown(name: str, program: int, low: int, high: int, vibrato_cents: float, brightness: float) -> InstrumentSpec:
+    return InstrumentSpec(
+        name=name, family="blown", program=program, range_midi=(low, high), attack_ms=35.0, release_ms=70.0,
+        vibrato_hz=5.0, vibrato_cents=vibrato_cents, brightness=brightness, noise_db=-32.0,
+    )  # fmt: skip
+
+
+CATALOGUE: dict[str, InstrumentSpec] = {
+    instrument.name: instrument
+    for instrument in (
+        _plucked("electric_bass", 33, 28, 55, voices=1, decay=6.0, brightness=1.4),
+        _plucked("double_bass", 32, 28, 55, voices=1, decay=12.0, brightness=1.6),
+        _plucked("nylon_guitar", 24, 40, 76, voices=6, decay=10.0, brightness=1.3),
+        _plucked("electric_guitar", 27, 40, 79, voices=6, decay=6.0, brightness=1.1),
+        _bowed("violin", 40, 55, 93, vibrato_cents=18.0),
+        _bowed("viola", 41, 48, 84, vibrato_cents=16.0),
+        _bowed("cello", 42, 36, 72, vibrato_cents=14.0),
+        _blown("flute", 73, 60, 93, vibrato_cents=12.0, brightness=2.2),
+        _blown("clarinet", 71, 50, 86, vibrato_cents=0.0, brightness=1.5),
+        _blown("trumpet", 56, 54, 82, vibrato_cents=8.0, brightness=0.9),
+        _blown("tenor_sax", 66, 44, 75, vibrato_cents=14.0, brightness=1.1),
+        InstrumentSpec(
+            name="piano", family="keyed", program=0, range_midi=(28, 96), voices=6, attack_ms=4.0, release_ms=90.0,
+            decay_db_per_s=9.0, brightness=1.5, noise_db=-50.0,
+        ),
+        InstrumentSpec(name="drums", family="drums", program=0, range_midi=(35, 81), voices=0),
+    )
+}  # fmt: skip
+
+
+def instrument(name: str) -> InstrumentSpec:
+    """Look an instrument up.
+
+    Raises:
+        ConfigError: there is none of that name.
+    """
+    if name not in CATALOGUE:
+        raise ConfigError("instrument", f"{name!r} is unknown", f"choose one of {', '.join(sorted(CATALOGUE))}")
+    return CATALOGUE[name]

@@ -1,0 +1,205 @@
+"""What is done to a render on purpose: one function an event, on a scene, while the render runs."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import psutil
+
+from ensemble.errors import BandError
+from tests.bench.chaos.marked_render import Wanted
+from tests.bench.chaos.scenes import WORKERS, HostScene, Scene
+from tests.bench.chaos.watched import Watched
+
+MOMENT = 400
+"""The frame (of 10 ms) after whose delivery it happens."""
+PAUSE_S = 0.1
+FROZEN_S = 8.0
+"""Longer than the health checks take."""
+DOWN_S = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something that happens to a render.
+
+    happen: does it, and returns what there is to say. around: what holds before and after, if anything. on: where the
+    render runs, where there are hosts. wanted: what else of the render. needs_hosts: whether one machine will not do.
+    """
+
+    happen: Callable[[Any, Watched], str]
+    around: Callable[[Any], contextlib.AbstractContextManager[None]] = lambda _scene: contextlib.nullcontext()
+    on: str = "head"
+    wanted: Wanted = field(default_factory=Wanted)
+    needs_hosts: bool = False
+    is_before_playing: bool = False
+
+
+def actor_killed_loading(scene: Scene, watched: Watched) -> str:
+    """An instrument's process dies before it has loaded its voice."""
+    watched.until("seat")
+    until = time.monotonic() + 60.0
+    while time.monotonic() < until:
+        for process in scene.processes():
+            if "Instrument" in (title := _title(process)):
+                process.kill()
+                return f"killed as {title.rpartition(':')[2]}"
+        time.sleep(0.005)
+    raise BandError("chaos", "saw no instrument come")
+
+
+def actor_killed_playing(scene: Scene, watched: Watched) -> str:
+    """An instrument's process dies with a block in its hands: it is stopped, gets its block, and is killed."""
+    return _killed_playing(scene, watched, "bass")
+
+
+def conductor_killed_playing(scene: Scene, watched: Watched) -> str:
+    """The conductor's process dies with a block in its hands."""
+    return _killed_playing(scene, watched, "conductor")
+
+
+def actor_killed_between_blocks(scene: Scene, watched: Watched) -> str:
+    """An instrument's process dies while nobody asks anything of it: the driver holds after a block."""
+    victim = _seat(watched, "bass")
+    watched.until("play", MOMENT)
+    time.sleep(PAUSE_S)  # what was in flight is answered
+    scene.signal(victim, signal.SIGKILL)
+    watched.go_on()
+    return f"held for {PAUSE_S:g} s before"
+
+
+def host_killed(scene: HostScene, watched: Watched) -> str:
+    """All processes of the busiest worker die."""
+    victim, seats = _busiest(scene, watched)
+    victim.kill()
+    return f"{seats} seats on it"
+
+
+def host_frozen(scene: HostScene, watched: Watched) -> str:
+    """The busiest worker answers nothing until it has been given up, and then is back."""
+    victim, seats = _busiest(scene, watched)
+    victim.freeze()
+    time.sleep(FROZEN_S)
+    victim.thaw()
+    return f"{seats} seats on it, back after {FROZEN_S:g} s"
+
+
+def network_cut_1s(scene: HostScene, watched: Watched) -> str:
+    """The busiest worker's cable is out for a second."""
+    victim, seats = _busiest(scene, watched)
+    victim.cut()
+    time.sleep(1.0)
+    victim.heal()
+    return f"{seats} seats behind it"
+
+
+def network_cut(scene: HostScene, watched: Watched) -> str:
+    """The busiest worker's cable is out for good."""
+    victim, seats = _busiest(scene, watched)
+    victim.cut()
+    return f"{seats} seats behind it"
+
+
+def gcs_restarted(scene: HostScene, watched: Watched) -> str:
+    """The control plane's server is killed, and started again; what it knew is in Redis."""
+    scene.need_redis()
+    watched.until("play", MOMENT)
+    was = scene.ray.kill_gcs()
+    time.sleep(DOWN_S)
+    scene.ray.start_gcs(was)
+    return f"down for {DOWN_S:g} s"
+
+
+def head_restarted(scene: HostScene, watched: Watched) -> str:
+    """The head's host dies and is started again, control plane and all; the render's driver sits on a worker."""
+    scene.need_redis()
+    watched.until("play", MOMENT)
+    head = scene.ray.head
+    head.kill()
+    began = time.monotonic()
+    head.restart()
+    scene.ray.start_head()
+    return f"back after {time.monotonic() - began:.1f} s"
+
+
+def actor_killed_after_head_restart(scene: HostScene, watched: Watched) -> str:
+    """The head's host dies and comes back while the render holds; then an instrument dies, which needs the head."""
+    scene.need_redis()
+    victim = _seat(watched, "bass")
+    watched.until("play", MOMENT)
+    scene.ray.head.kill()
+    scene.ray.head.restart()
+    scene.ray.start_head()
+    watched.counted_from = time.monotonic()
+    watched.go_on()
+    watched.until("play", MOMENT + 60)
+    scene.signal(victim, signal.SIGKILL)
+    return "the head was back before"
+
+
+def object_store_full(scene: HostScene, watched: Watched) -> str:
+    """Every node's store is full of objects in use, before the render begins and until it ends."""
+    watched.until("play", MOMENT)
+    return scene.filled
+
+
+@contextlib.contextmanager
+def _full_stores(scene: HostScene) -> Iterator[None]:
+    with scene.full_stores():
+        yield
+
+
+_ON_HOSTS: dict[str, Any] = {"needs_hosts": True}
+EVENTS: dict[str, Event] = {
+    "actor_killed_loading": Event(happen=actor_killed_loading, is_before_playing=True),
+    "actor_killed_playing": Event(happen=actor_killed_playing),
+    "conductor_killed_playing": Event(happen=conductor_killed_playing),
+    "actor_killed_between_blocks": Event(happen=actor_killed_between_blocks, wanted={"holds": [MOMENT]}),
+    "host_killed": Event(happen=host_killed, **_ON_HOSTS),
+    "host_frozen": Event(happen=host_frozen, **_ON_HOSTS),
+    "network_cut_1s": Event(happen=network_cut_1s, **_ON_HOSTS),
+    "network_cut": Event(happen=network_cut, **_ON_HOSTS),
+    "object_store_full": Event(happen=object_store_full, around=_full_stores, **_ON_HOSTS),
+    "gcs_restarted": Event(happen=gcs_restarted, **_ON_HOSTS),
+    "head_restarted": Event(happen=head_restarted, on=WORKERS[0], **_ON_HOSTS),
+    "actor_killed_after_head_restart": Event(
+        happen=actor_killed_after_head_restart, on=WORKERS[0], wanted={"holds": [MOMENT]}, **_ON_HOSTS
+    ),
+}
+
+
+def _killed_playing(scene: Scene, watched: Watched, who: str) -> str:
+    victim = _seat(watched, who)
+    watched.until("play", MOMENT)
+    scene.signal(victim, signal.SIGSTOP)
+    time.sleep(PAUSE_S)
+    scene.signal(victim, signal.SIGKILL)
+    return f"stopped {PAUSE_S:g} s before"
+
+
+def _seat(watched: Watched, name: str) -> dict[str, Any]:
+    for seat in watched.seats():
+        if name in str(seat["name"]).split(", "):
+            return seat
+    raise BandError("chaos", f"nobody is seated as {name}")
+
+
+def _busiest(scene: HostScene, watched: Watched) -> Any:
+    seats = watched.seats()
+    victim = scene.busiest(seats)
+    watched.until("play", MOMENT)
+    scene.hurt.add(victim.name)
+    return victim, sum(seat["host"] == victim.name for seat in seats)
+
+
+def _title(process: psutil.Process) -> str:
+    try:
+        title = " ".join(process.cmdline()).strip()
+    except psutil.Error:
+        return ""
+    return title if title.startswith("ray::") else ""

@@ -1,0 +1,142 @@
+"""A render in a process of its own that tells each mark with its time, and can be held at one: the benches' driver.
+
+The first line of standard input is what to do, as JSON; every line of standard output is a mark, as JSON. `at` is of
+the machine's monotonic clock, which its namespaces share.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from ensemble.errors import BandError, EnsembleError
+
+if TYPE_CHECKING:
+    from ensemble.plan import Extension, RenderPlan
+
+ANSWER_S = 30.0
+SEATING_S = 90.0
+BLOCK_FRAMES = 20
+
+
+class Wanted(TypedDict, total=False):
+    """What to render. Of absent keys the render's own defaults hold.
+
+    address: a Ray to join; a local one is started where it is empty. nodes: to wait for. holds: numbers of frames
+    after whose delivery the render waits for a line on standard input. look: whether to ask where everybody sits.
+    """
+
+    leader: str
+    out: str
+    band: str
+    address: str
+    nodes: int
+    block_frames: int
+    holds: list[int]
+    look: bool
+    uri: str
+    ledger: str
+    extend_s: float
+    resume: bool
+
+
+def main() -> None:
+    """Render, and tell."""
+    said = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)  # Ray, and whoever else prints, goes elsewhere
+    wanted: Wanted = json.loads(sys.stdin.readline())
+
+    def tell(**mark: Any) -> None:
+        said.write(json.dumps({"at": time.monotonic()} | mark) + "\n")
+
+    try:
+        manifest = _render(wanted, tell)
+    except EnsembleError as error:
+        tell(stage="failed", line=str(error))
+        sys.exit(1)
+    tell(stage="done", manifest=manifest)
+
+
+def _render(wanted: Wanted, tell: Any) -> dict[str, Any]:
+    from ensemble.perform import Pace
+    from ensemble.rendering.render import render, resume
+
+    holds = set(wanted.get("holds", []))
+
+    def on_progress(stage: str, done: int, total: int) -> None:
+        tell(stage=stage, done=done, total=total)
+        if stage == "play" and done in holds:
+            sys.stdin.readline()
+
+    with _ray(wanted):
+        tell(stage="joined", pid=os.getpid())
+
+        def seat(plan: RenderPlan) -> Any:
+            from agents import RayBand
+            from agents.node_check import fingerprint_digest
+            from cluster.stage import stager
+            from ensemble.play.warm import compile_kernels
+
+            compile_kernels()
+            band = RayBand(plan, stager=stager(fingerprint=fingerprint_digest()))
+            tell(stage="seated", seats=_seats() if wanted.get("look", True) else [])
+            return band
+
+        pace = Pace(block_frames=wanted.get("block_frames", BLOCK_FRAMES))
+        if wanted.get("resume", False):
+            made = resume(wanted["out"], seat=seat, pace=pace, on_progress=on_progress)
+        else:
+            made = render(
+                wanted.get("leader"), wanted["out"], band=wanted.get("band", "rock"), seat=seat, pace=pace,
+                extension=_extension(wanted), on_progress=on_progress,
+            )  # fmt: skip
+    return made.model_dump(mode="json")
+
+
+@contextlib.contextmanager
+def _ray(wanted: Wanted) -> Iterator[None]:
+    """Join the Ray that is named and wait for its nodes, or start one."""
+    from cluster.sessions.attach import joined_ray
+    from cluster.sessions.local import local_ray
+
+    address = wanted.get("address")
+    with joined_ray(address) if address else local_ray(num_cpus=2):
+        import ray
+
+        until = time.monotonic() + SEATING_S
+        nodes: Any = ray.nodes  # Ray does not say what it is
+        while sum(node["Alive"] for node in nodes()) < wanted.get("nodes", 1):
+            if time.monotonic() > until:
+                raise BandError("Ray", f"has fewer than {wanted.get('nodes')} nodes after {SEATING_S:g} s")
+            time.sleep(0.1)
+        yield
+
+
+def _seats() -> list[dict[str, Any]]:
+    """Who sits where: name, host, pid."""
+    import ray
+
+    actors: list[Any] = [ray.get_actor(name) for name in sorted(ray.util.list_named_actors())]
+    rows: list[dict[str, Any]] = ray.get([actor.status.remote() for actor in actors], timeout=ANSWER_S)
+    return [{key: row[key] for key in ("name", "host", "pid")} for row in rows]
+
+
+def _extension(wanted: Wanted) -> Extension | None:
+    if "extend_s" not in wanted:
+        return None
+    from ensemble.plan import Extension
+    from ensemble.retrieve.settings import RetrieveSettings
+
+    place = RetrieveSettings(uri=wanted.get("uri", ""), ledger=wanted.get("ledger", ""))
+    return Extension(extend_s=wanted["extend_s"], top_k=1, retrieve=place)
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+    main()

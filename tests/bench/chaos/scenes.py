@@ -1,0 +1,155 @@
+"""Where the chaos happens: a local Ray of each render's own, or three hosts and a fourth with their stores."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any, Protocol
+
+import psutil
+
+from ensemble.errors import BandError
+from tests.bench.chaos.hosts import Host, hosts
+from tests.bench.chaos.marked_render import Wanted
+from tests.bench.chaos.ray_hosts import STORE_BYTES, RayHosts, Redis
+from tests.bench.chaos.watched import Watched, here
+
+WORKERS = ("w1", "w2")
+FILLER = [sys.executable, str(Path(__file__).with_name("store_filler.py"))]
+
+
+class Scene(Protocol):
+    """Where a render is started, and its processes are reached."""
+
+    def start(self, wanted: Wanted, on: str = "") -> Watched:
+        """Start a render."""
+
+    def signal(self, seat: dict[str, Any], what: int) -> None:
+        """Send a seat's process a signal."""
+
+    def processes(self) -> list[psutil.Process]:
+        """Everything that runs for the render."""
+
+
+class LocalScene:
+    """Each render starts a Ray for itself."""
+
+    def __init__(self) -> None:
+        self._drivers: list[psutil.Process] = []
+
+    def start(self, wanted: Wanted, on: str = "") -> Watched:
+        """Start a render."""
+        watched = Watched(here, wanted)
+        self._drivers.append(psutil.Process(watched.process.pid))
+        return watched
+
+    def signal(self, seat: dict[str, Any], what: int) -> None:
+        """Send a seat's process a signal."""
+        os.kill(seat["pid"], what)
+
+    def processes(self) -> list[psutil.Process]:
+        """Everything that runs for the render."""
+        found = []
+        for driver in self._drivers:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                found += driver.children(recursive=True)
+        return found
+
+
+class HostScene:
+    """Three hosts with a Ray over them; a driver runs on the head unless told otherwise.
+
+    Args:
+        room: the hosts by name.
+        dashboard: whether the head serves one.
+    """
+
+    def __init__(self, room: dict[str, Host], *, dashboard: bool = False) -> None:
+        self.room = room
+        self.hurt: set[str] = set()
+        self.filled = ""
+        has_redis = shutil.which("redis-server") is not None
+        self.redis = Redis(room["store"]) if has_redis else None
+        self.ray = RayHosts(room["head"], self.redis)
+        self.ray.start_head(dashboard=dashboard)
+        joining = [threading.Thread(target=self.ray.join, args=(room[name],)) for name in WORKERS]
+        for one in joining:
+            one.start()
+        for one in joining:
+            one.join()
+
+    def start(self, wanted: Wanted, on: str = "head") -> Watched:
+        """Start a render on a host."""
+
+        def starter(command: list[str], complaints: IO[str]) -> subprocess.Popen[str]:
+            pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": complaints}
+            return self.room[on].popen(command, env=self.ray.environment, text=True, **pipes)
+
+        return Watched(starter, {"address": self.ray.address, "nodes": 1 + len(WORKERS), **wanted})
+
+    def signal(self, seat: dict[str, Any], what: int) -> None:
+        """Send a seat's process a signal."""
+        self.room[seat["host"]].run(["kill", f"-{signal.Signals(what).value}", str(seat["pid"])])
+
+    def processes(self) -> list[psutil.Process]:
+        """Everything that runs on the workers."""
+        return [process for name in WORKERS for process in self.room[name].processes()]
+
+    def busiest(self, seats: list[dict[str, Any]]) -> Host:
+        """The worker on which most seats are."""
+        (name, _), *_ = Counter(seat["host"] for seat in seats).most_common(1)
+        if name not in WORKERS:
+            raise BandError("chaos", f"most seats are on {name}, which is not to be lost")
+        return self.room[name]
+
+    def need_redis(self) -> None:
+        """Some events make no sense without.
+
+        Raises:
+            BandError: redis-server is not installed.
+        """
+        if self.redis is None:
+            raise BandError("the control plane", "cannot be restarted without Redis", "apt install redis-server")
+
+    @contextlib.contextmanager
+    def full_stores(self) -> Iterator[None]:
+        """Hold every node's object store full inside the block."""
+        command = [*FILLER, self.ray.address, str(STORE_BYTES + STORE_BYTES // 5)]
+        pipe = subprocess.PIPE
+        with self.ray.head.popen(
+            command, env=self.ray.environment, stdin=pipe, stdout=pipe, stderr=-3, text=True
+        ) as it:
+            try:
+                self.filled = it.stdout.readline().strip() if it.stdout else ""
+                if not self.filled:
+                    raise BandError("the object stores", "could not be filled")
+                yield
+            finally:
+                it.kill()
+
+    def renew_hurt(self) -> None:
+        """Give the workers that something was done to a fresh start: it must not touch the next event."""
+        for name in self.hurt:
+            self.room[name].kill()
+            self.room[name].restart()
+            self.ray.join(self.room[name])
+        self.hurt.clear()
+
+
+@contextlib.contextmanager
+def host_scene() -> Iterator[HostScene]:
+    """Lend three hosts and a store.
+
+    Raises:
+        BandError: this machine cannot have any.
+    """
+    with hosts("head", *WORKERS, "store") as room:
+        yield HostScene(room)

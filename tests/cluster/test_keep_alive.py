@@ -1,0 +1,222 @@
+"""A Ray that stays between renders, jobs that are submitted to it, and what is left when it is gone."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import psutil
+import pytest
+
+from ensemble.errors import BandError, ConfigError
+from ensemble.manifest import Manifest
+from ensemble.rendering.render import render
+
+ROOT = Path(__file__).parents[2]
+
+
+TOKEN = {"RAY_AUTH_MODE": "token"}
+
+
+def _environment(home: Path) -> dict[str, str]:
+    kept = {"XDG_STATE_HOME": str(home), "PYTHONPATH": str(ROOT), "PYTHONSAFEPATH": "1"}
+    return {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"} | kept
+
+
+def started(home: Path, *words: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "cluster", *words]
+    return subprocess.Popen(
+        command, cwd=ROOT, env=_environment(home), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def ensemble(home: Path, *words: str | Path, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "cluster", *(str(word) for word in words)]
+    return subprocess.run(
+        command, cwd=cwd, env=_environment(home), capture_output=True, text=True, check=False, timeout=280
+    )
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Where it is noted that a Ray is kept; one is, while the tests of this file run."""
+    folder = tmp_path_factory.mktemp("state")
+    done = ensemble(folder, "up", "--num-cpus", "2", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["address"].startswith("127.0.0.1:")
+    yield folder
+    kept = json.loads((folder / "ensemble" / "up.json").read_text())
+    assert ensemble(folder, "down").stdout == "down\n"
+    assert ensemble(folder, "down").stdout == "nothing was up\n"
+    assert not Path(kept["folder"]).exists()
+    words = (kept["folder"], kept["address"])
+    left = [
+        one for one in psutil.process_iter(["cmdline"]) if any(w in " ".join(one.info["cmdline"] or []) for w in words)
+    ]
+    assert not left
+
+
+@pytest.fixture(scope="module")
+def alone(short_leader_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Manifest:
+    return render(short_leader_file, tmp_path_factory.mktemp("alone") / "out", sample_rate=16_000)
+
+
+def test_a_render_takes_the_players_that_are_warm_and_leaves_them(
+    home: Path, short_leader_file: Path, tmp_path: Path, alone: Manifest
+) -> None:
+    address = json.loads((home / "ensemble" / "up.json").read_text())["address"]  # other tests' bands are up, too
+
+    def warm() -> set[tuple[str, int]]:
+        rows = json.loads(ensemble(home, "status", "--address", address, "--json").stdout)
+        return {(row["name"], row["pid"]) for row in rows}
+
+    players = warm()
+    assert {name for name, _ in players} == {"conductor", "bass", "rhythm", "drums"}
+    done = ensemble(home, "render", short_leader_file, "--out", tmp_path / "out", "--rate", "16000", "--seed", "0")
+    assert done.returncode == 0, done.stderr
+    assert Manifest.read(tmp_path / "out" / "manifest.json").takes == alone.takes
+    assert warm() == players
+
+
+def test_a_job_is_sent_with_its_files_and_its_result_is_fetched(
+    home: Path, short_leader_file: Path, tmp_path: Path, alone: Manifest
+) -> None:
+    done = ensemble(
+        home, "submit", "--fetch", tmp_path / "got", "render", short_leader_file, "--out", tmp_path / "out",
+        "--rate", "16000",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "playing" in done.stdout
+    assert Manifest.read(tmp_path / "got" / "manifest.json").takes == alone.takes
+
+
+def test_a_job_that_fails_says_why(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "words.wav").write_text("no sound")
+    done = ensemble(home, "submit", "render", tmp_path / "words.wav", "--out", tmp_path / "out")
+    assert done.returncode == 1
+    assert "ended as failed (ensemble: " in done.stderr
+    assert "words.wav: is not a recording" in done.stderr
+
+
+def test_who_stops_following_a_job_is_told_that_it_goes_on_and_how_to_end_it(
+    home: Path, short_leader_file: Path, tmp_path: Path
+) -> None:
+    words = ("submit", "render", str(short_leader_file), "--out", str(tmp_path / "out"))
+    with started(home, *words) as following:
+        assert following.stdout is not None
+        following.stdout.readline()  # of the job
+        following.send_signal(signal.SIGINT)
+        told, complaint = following.communicate(timeout=60)
+    assert following.returncode == 130
+    assert complaint == "ensemble: interrupted\n"
+    (line,) = (line for line in told.splitlines() if " goes on: " in line)
+    stop = line.split("`")[3]
+    assert " job stop " in stop
+    ended = subprocess.run(
+        [sys.executable, "-m", "ray.scripts.scripts", *shlex.split(stop)[2:]], env=_environment(home) | TOKEN,
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr
+    assert "stopped" in (ended.stdout + ended.stderr)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("verify", "x"), "verify: is not submitted"),
+        (("render", "--out", "here"), "is a path of this folder alone"),
+        (("--address", "http://127.0.0.1:9", "render", "README.md", "--out", "/nowhere/x"), "does not take the job"),
+        (("render", "absent.wav", "--out", "/nowhere/x"), "absent.wav: is not here"),
+        (("render", "/nowhere/absent.wav", "--out", "/nowhere/x"), "absent.wav: is not here"),
+        (("render", "tests", "--out", "/nowhere/x"), "is a folder, and only files are sent along"),
+        (("--no-wait", "--fetch", "x", "render", "--out", "/nowhere/x"), "waits for the result"),
+    ],
+)
+def test_what_cannot_be_submitted_is_one_line(home: Path, words: tuple[str, ...], said: str) -> None:
+    done = ensemble(home, "submit", *words)
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [("127.0.0.1:9", "does not answer"), ("nonsense", "does not answer"), ("ray://127.0.0.1:9", "does not answer")],
+)
+def test_an_address_where_nobody_is_gives_one_line_at_once(
+    tmp_path: Path, short_leader_file: Path, address: str, said: str
+) -> None:
+    done = ensemble(tmp_path, "render", short_leader_file, "--out", tmp_path / "out", "--address", address)
+    assert done.returncode == 1
+    assert said in done.stderr.splitlines()[-1]
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_relative_result_is_refused_before_anything_is_sent() -> None:
+    from cluster.sessions.jobs import check_out
+
+    check_out("s3://bucket/out", "http://head:8265")
+    check_out("/srv/out", "http://head:8265")
+    with pytest.raises(ConfigError, match="name a folder that all nodes see, or a URL"):
+        check_out("out", "http://head:8265")
+
+
+def test_a_leader_is_looked_for_where_it_must_be(tmp_path: Path) -> None:
+    from cluster.sessions.jobs import check_leader
+
+    check_leader(None, "http://head:8265")
+    check_leader("s3://bucket/leader.wav", "http://head:8265")
+    check_leader("/srv/leader.wav", "http://head:8265")
+    check_leader(str(tmp_path), "http://127.0.0.1:8265")
+    with pytest.raises(ConfigError, match="is not here"):
+        check_leader("/srv/leader.wav", "http://127.0.0.1:8265")
+
+
+def test_a_ray_that_seats_nobody_any_more_is_not_kept(tmp_path: Path, short_leader_file: Path) -> None:
+    assert ensemble(tmp_path, "up", "--num-cpus", "2", "--json").returncode == 0
+    folder = json.loads((tmp_path / "ensemble" / "up.json").read_text())["folder"]
+    for one in psutil.process_iter(["name", "cmdline"]):
+        if one.info["name"] == "raylet" and any(folder in word for word in one.info["cmdline"]):
+            one.kill()
+            one.wait(10)
+    try:
+        done = ensemble(tmp_path, "render", short_leader_file, "--out", tmp_path / "out", "--rate", "16000")
+        assert done.returncode == 0, done.stderr
+        assert "start Ray" in done.stderr
+    finally:
+        assert ensemble(tmp_path, "down").stdout == "down\n"
+
+
+def test_a_cluster_without_the_package_is_one_line(monkeypatch: pytest.MonkeyPatch, short_leader_file: Path) -> None:
+    from ray import job_submission
+
+    from cluster.sessions.jobs import submit
+
+    class Elsewhere:
+        """A cluster whose shell knows no `ensemble`."""
+
+        def __init__(self, address: str) -> None:
+            self.address = address
+
+        def submit_job(self, **_asked: object) -> str:
+            return "raysubmit_1"
+
+        async def tail_job_logs(self, _job: str) -> AsyncIterator[str]:
+            yield "/bin/sh: 1: ensemble: not found\n"
+
+        def get_job_info(self, _job: str) -> SimpleNamespace:
+            return SimpleNamespace(status="FAILED", driver_exit_code=127)
+
+    monkeypatch.setattr(job_submission, "JobSubmissionClient", Elsewhere)
+    told: list[str] = []
+    parameters = {"leader": str(short_leader_file), "out": "/srv/out"}
+    with pytest.raises(BandError, match="found no `ensemble` on the cluster; start Ray there with"):
+        submit([str(short_leader_file)], parameters, "http://head:8265", told.append, is_followed=True)
+    assert told == ["/bin/sh: 1: ensemble: not found"]

@@ -1,0 +1,118 @@
+"""What a command takes is counted once, with all its children; and long music takes little more than short music."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from cluster.bench.memory import memory_of_command
+from ensemble.errors import DeadlineError
+
+if not Path("/proc/self/smaps_rollup").exists():
+    pytest.skip("SKIPPED LOUDLY: this kernel does not share out memory (smaps_rollup)", allow_module_level=True)
+
+MIB = 2**20
+HOLD = "import sys, time; held = b'x' * (int(sys.argv[1]) << 20); time.sleep(0.8)"
+FAMILY = f"""
+import subprocess, sys, time
+held = b'x' * (60 << 20)
+child = subprocess.Popen([sys.executable, '-c', {HOLD!r}, '90'], start_new_session=True)
+child.wait()
+"""
+WRITE = "any(os.write(file, b'x' * (1 << 20)) < 0 for _ in range(70))"  # by pieces: each is held for a moment
+SHARING = """
+import mmap, os, time
+shared = mmap.mmap(-1, 80 << 20)
+for _ in range(80):
+    shared.write(b'x' * (1 << 20))
+children = [os.fork() for _ in range(2) if os.getpid() == int(os.environ['ELDEST'])]
+for start in range(0, len(shared), 4096):
+    shared[start]
+time.sleep(0.8)
+"""
+
+
+def grown(program: str, *arguments: str) -> float:
+    """MiB over an interpreter that does nothing."""
+    taken = [
+        memory_of_command([sys.executable, "-c", text, *arguments], timeout_s=60, interval_s=0.05).peak.total
+        for text in ("import time; time.sleep(0.3)", program)
+    ]
+    return (taken[1] - taken[0]) / MIB
+
+
+def test_what_a_process_holds_is_counted() -> None:
+    assert 95 < grown(HOLD, "100") < 115
+
+
+def test_what_its_children_hold_is_counted_too_in_sessions_of_their_own() -> None:
+    assert 140 < grown(FAMILY) < 180  # and an interpreter
+
+
+def test_what_several_share_is_counted_once() -> None:
+    program = f"import os; os.environ['ELDEST'] = str(os.getpid())\n{SHARING}"
+    assert 75 < grown(program) < 110
+
+
+def test_a_file_in_shared_memory_is_counted_when_nobody_maps_it() -> None:
+    program = f"import os, time; file = os.memfd_create('store'); {WRITE}; time.sleep(0.8)"
+    assert 65 < grown(program) < 85
+
+
+def test_status_and_output_are_given_back() -> None:
+    done = memory_of_command([sys.executable, "-c", "print('told'); raise SystemExit(3)"], timeout_s=60)
+    assert (done.exit_status, done.output) == (3, "told\n")
+    assert done.peak.total == max((taken for _, taken in done.course), default=0)
+
+
+def test_what_does_not_end_is_killed(tmp_path: Path) -> None:
+    program = f"import os, time; open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid())); time.sleep(60)"
+    with pytest.raises(DeadlineError, match="did not end within 1 s"):
+        memory_of_command([sys.executable, "-c", program], timeout_s=1.0)
+    assert not psutil.pid_exists(int((tmp_path / "pid").read_text()))
+
+
+SLOPE = """
+import json, resource, sys
+from pathlib import Path
+import numpy as np, soundfile
+from ensemble.rendering.leader import take_in
+from ensemble.listen.listener import Listener, at_analysis_rate
+from ensemble.measure.cases import as_listened_to
+from ensemble.measure.timing import onset_times
+from ensemble.mix.bus import mix_files
+from ensemble.config import MixSettings
+
+def follow(seconds):
+    folder = Path(sys.argv[1]) / str(seconds)
+    folder.mkdir()
+    time_s = np.arange(44_100) / 44_100
+    with soundfile.SoundFile(folder / 'given.wav', 'w', 44_100, 2, 'PCM_16') as given:
+        for second in range(seconds):
+            tone = 0.3 * np.sin(2 * np.pi * 220 * 2 ** (second % 7 / 12) * time_s) * np.exp(-3 * time_s)
+            given.write(np.stack([tone, 0.5 * tone], axis=1))
+    lead = take_in(folder / 'given.wav', 48_000, folder)
+    Listener().listen(at_analysis_rate(lead.clip))
+    mix_files(folder / 'leader.wav', [folder / 'leader.wav'] * 2, folder / 'mix.wav', MixSettings(), 0.0)
+    onset_times(as_listened_to(folder / 'mix.wav').samples[0], 16_000)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+print(json.dumps([follow(90), follow(270)]))
+"""
+MAX_MIB_PER_MINUTE = 22.0
+"""A minute of the leader, once: what is listened to takes 4, and what is heard of it a few more."""
+
+
+def test_long_music_takes_little_more_than_short_music(tmp_path: Path) -> None:
+    """Reading, listening, mixing and measuring; the short one is long enough for every chunk to be full."""
+    program = [sys.executable, "-c", SLOPE, str(tmp_path)]
+    home = Path(__file__).parents[2]
+    done = subprocess.run(program, capture_output=True, text=True, timeout=280, check=True, cwd=home, env=os.environ)
+    short, long = json.loads(done.stdout)
+    assert (long - short) / 3 < MAX_MIB_PER_MINUTE

@@ -1,0 +1,276 @@
+"""Our own melodies, read note for note; and every way in which a file is refused, with its line."""
+
+from __future__ import annotations
+
+import time
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ensemble.errors import DataError
+from ensemble.scores.kern import parse_kern, read_kern
+from ensemble.scores.kern.spine import decode
+from ensemble.scores.melody import Melody, MetreMark, RepeatMark, TempoMark
+from ensemble.types.music import Key
+
+FIXTURES = Path(__file__).parent / "kern"
+F = Fraction
+
+
+def page(melody: Melody) -> list[tuple[Fraction, Fraction, int]]:
+    return [(note.onset, note.length, note.pitch_midi) for note in melody.notes]
+
+
+def kern(*tokens: str) -> str:
+    return "\n".join(("**kern", *tokens, "*-"))
+
+
+def test_a_song_with_an_upbeat_ties_and_phrases() -> None:
+    melody = read_kern(FIXTURES / "lantern.krn")
+    assert page(melody) == [
+        (F(0), F(1), 62), (F(1), F(1), 67), (F(2), F(1, 2), 69), (F(5, 2), F(1, 2), 71),
+        (F(3), F(4), 74),  # three notes, tied over two bar lines
+        (F(8), F(1), 76), (F(9), F(1), 71), (F(10), F(3, 4), 69), (F(43, 4), F(1, 4), 66), (F(11), F(1), 67),
+    ]  # fmt: skip
+    assert {note.phrase for note in melody.notes} == {0}
+    assert [note.is_slurred for note in melody.notes] == [False, True, True, *[False] * 7]
+    assert [note.has_fermata for note in melody.notes] == [False] * 5 + [True] + [False] * 4
+    assert melody.key == Key(tonic=7, mode="major")
+    assert melody.metres == (MetreMark(F(0), 3, 4),)
+    assert (melody.tempos, melody.tempo_assumed) == ((TempoMark(F(0), F(96)),), False)
+    assert melody.bars == (F(1), F(4), F(7), F(10))
+    assert melody.notes[1].onset_s == pytest.approx(0.625)
+    assert melody.duration_s == pytest.approx(12 * 0.625)
+    assert melody.warnings == ()
+    assert melody.metadata["OTL"] == "Lantern on the Landing"
+    assert melody.metadata["COM"] == "written for these tests / and for nothing else"
+    assert melody.metadata["EED"] == "us"  # after the end of the spine
+
+
+def test_latin_1_line_ends_of_dos_minor_keys_and_six_eight() -> None:
+    melody = read_kern(FIXTURES / "mill.krn")
+    assert melody.metadata["OTL"] == "M\N{LATIN SMALL LETTER U WITH DIAERESIS}hle am Bach"
+    assert melody.key == Key(tonic=9, mode="minor")
+    assert [note.phrase for note in melody.notes] == [0] * 6 + [1] * 6
+    assert (melody.tempo_assumed, melody.quarter_bpm) == (True, 100.0)
+    assert melody.warnings == ()
+
+
+def test_every_length_and_every_accidental() -> None:
+    melody = read_kern(FIXTURES / "long_and_short.krn")
+    assert [(note.length, note.pitch_midi) for note in melody.notes] == [
+        (F(16), 48), (F(12), 60), (F(8, 3), 64), (F(6), 72), (F(1, 3), 67), (F(1, 3), 68), (F(1, 3), 67),
+        (F(2, 3), 70), (F(1, 12), 74), (F(7, 16), 64), (F(15, 2), 65), (F(1), 67), (F(3, 2), 38), (F(1), 60),
+    ]  # fmt: skip
+    assert melody.notes[-2].onset - melody.notes[-3].onset == 2  # a rest between
+    assert melody.metres == (MetreMark(F(0), 0, 4),)
+    assert melody.warnings == ("2 grace notes are left out.",)
+
+
+def test_grace_notes_are_played_when_asked_and_take_from_the_note_after_them() -> None:
+    plain = read_kern(FIXTURES / "long_and_short.krn")
+    played = read_kern(FIXTURES / "long_and_short.krn", play_graces=True)
+    graces = [note for note in played.notes if note.stop_s - note.onset_s == pytest.approx(0.06)]
+    assert [note.pitch_midi for note in graces] == [69, 79]
+    assert len(played.notes) == len(plain.notes) + 2
+    assert played.length == plain.length
+    assert played.notes[12].length == 1 - F(12, 100)  # the quarter after the first, at 120
+
+
+def test_repeats_are_recorded_and_played_out_when_asked() -> None:
+    melody = read_kern(FIXTURES / "rounds.krn")
+    assert melody.repeats == (
+        RepeatMark(F(0), "start"), RepeatMark(F(4), "end"), RepeatMark(F(6), "start"), RepeatMark(F(8), "end"),
+        RepeatMark(F(8), "start"), RepeatMark(F(10), "end"),
+    )  # fmt: skip
+    assert "Repeats are played once." in melody.warnings
+    played = read_kern(FIXTURES / "rounds.krn", expand_repeats=True)
+    assert [note.pitch_midi for note in played.notes] == [60, 62, 64, 65] * 2 + [67, 69] + [71] * 2 + [72] * 2
+    assert played.length == 18
+    assert played.warnings == ()
+
+
+def test_an_expansion_list_is_recorded_and_followed_when_asked() -> None:
+    melody = read_kern(FIXTURES / "sections.krn")
+    assert [note.pitch_midi for note in melody.notes] == [60, 62, 64]
+    assert (melody.metadata["*>"], melody.metadata["*>short"]) == ("A,B,A", "A,B")
+    assert melody.warnings == ("The expansion list A,B,A is not followed: sections are played once.",)
+    played = read_kern(FIXTURES / "sections.krn", expand_repeats=True)
+    assert [note.pitch_midi for note in played.notes] == [60, 62, 64, 60, 62]
+
+
+def test_other_spines_are_left_alone() -> None:
+    melody = read_kern(FIXTURES / "beside_words.krn")
+    assert page(melody) == [(F(0), F(1), 62), (F(2), F(2), 64)]
+    assert melody.warnings == ("Only the notes are read, not **text, **dynam.",)
+
+
+def test_key_signatures_change_nothing_since_every_accidental_is_written() -> None:
+    assert page(parse_kern(kern("*k[f#c#g#]", "4f"), "x")) == page(parse_kern(kern("4f"), "x"))
+
+
+@pytest.mark.parametrize(
+    ("said", "key"),
+    [("*b-:", Key(tonic=10, mode="minor")), ("*F#:", Key(tonic=6, mode="major")),
+     ("*d:dor", Key(tonic=2, mode="minor")), ("*C-:", Key(tonic=11, mode="major")), ("*?:", None)],
+)  # fmt: skip
+def test_keys(said: str, key: Key | None) -> None:
+    assert parse_kern(kern(said, "4c"), "x").key == key
+
+
+@pytest.mark.parametrize(
+    ("said", "metre"),
+    [("*M6/8", (6, 8)), ("*M2/2", (2, 2)), ("*MX", (0, 4)), ("*MZ", (0, 4)), ("*MFREI7/8", (0, 4)),
+     ("*M3/4+2/4", (0, 4)), ("*M0/4", (0, 4))],
+)  # fmt: skip
+def test_metres(said: str, metre: tuple[int, int]) -> None:
+    (mark,) = parse_kern(kern(said, "4c"), "x").metres
+    assert mark[1:] == metre
+
+
+def test_the_tempo_may_change() -> None:
+    melody = parse_kern(kern("*MM60", "4c", "*MM120", "4d", "4e", "*MM[Adagio]", "2f"), "x")
+    assert [note.onset_s for note in melody.notes] == [0.0, 1.0, 1.5, 2.0]
+    assert melody.duration_s == 3.0
+    assert melody.quarter_bpm == pytest.approx(100.0)
+    late = parse_kern(kern("4c", "*MM60", "4d"), "x")
+    assert (late.tempos, late.tempo_assumed) == ((TempoMark(F(0), F(60)),), False)
+
+
+def test_bars_that_do_not_fit_their_metre_are_named_but_not_the_first_and_the_last() -> None:
+    fits = kern("*M3/4", "4c", "=1", "2.d", "=2", "2e", "==")
+    assert parse_kern(fits, "x").warnings == ()
+    odd = kern("*M3/4", "2.c", "=1", "2d", "=2", "2.e", "==")
+    assert parse_kern(odd, "x").warnings == (
+        "1 bar is not of the length that the metre asks for (line 6 is the first).",
+    )
+
+
+def test_phrases_without_a_partner_are_named() -> None:
+    melody = parse_kern(kern("{4c", "4d}", "4e", "{4f", "{4g"), "x")
+    assert [note.phrase for note in melody.notes] == [0, 0, 1, 2, 3]
+    assert melody.warnings == ("2 phrase marks are without a partner.",)
+
+
+def test_a_part_for_a_transposing_instrument_sounds_as_it_is_encoded_and_says_so() -> None:
+    melody = parse_kern(kern("*ITrd1c2", "4c"), "x")
+    assert melody.notes[0].pitch_midi == 60
+    assert "transposing instrument" in melody.warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "complaint"),
+    [
+        (kern("4c", "4c 4e"), 3, "chord"),
+        (kern("4c", "c"), 3, "no duration"),
+        (kern("4c", "stray words"), 3, "chord"),
+        (kern("4c", "Vers"), 3, "not one note"),
+        (kern("4cd"), 2, "not one note"),
+        (kern("4c###"), 2, "not one note"),
+        (kern("04c"), 2, "no figure"),
+        (kern("4%0c"), 2, "no figure"),
+        (kern("9999999c"), 2, "beyond all notes"),
+        (kern("4" + "c" * 12), 2, "range of MIDI"),
+        (kern("[4c", "4d]"), 3, "not the note that is tied since line 2"),
+        (kern("[4c", "4r"), 3, "not the note that is tied since line 2"),
+        (kern("[4c", "4c"), 3, "should go on or end"),
+        (kern("[4c", "[4c"), 3, "should go on or end"),
+        (kern("4c]"), 2, "never opened"),
+        (kern("4d", "[4c"), 3, "never ends"),
+        (kern("[4r"), 2, "tied in a way"),
+        (kern("*Trd1c2", "4c"), 2, "moved by +2 semitones"),
+        (kern("*ITrB-", "4c"), 2, "cannot be read"),
+        (kern("*MM0", "4c"), 2, "is no tempo"),
+        (kern("*^", "4c\t4e"), 2, "polyphonic"),
+        (kern("4c\t4e"), 2, "2 columns for 1 spines"),
+        ("**kern\t**kern\n4c\t4e\n*-\t*-", 1, "2 **kern spines"),
+        ("**kern\t**text\n4c\t\n*-\t*-", 2, "empty column"),
+        ("**kern\t**text\n4c\tla\n*-\t*", 3, "before the others"),
+        ("**mens\n4c\n*-", 1, "not **kern"),
+        ("4c\n**kern\n*-", 1, "before **kern"),
+        (kern("4c") + "\n4d", 4, "after the end"),
+        (kern("4c", "**kern"), 3, "another kind of spine"),
+        (kern("4r"), None, "no notes"),
+        ("**kern\n4c", None, "cut short"),
+        ("", None, "no **kern"),
+        (kern("*MM1", *["000c"] * 20), None, "lasts"),
+    ],
+)
+def test_what_is_no_single_line_of_notes_is_refused_with_its_line(text: str, line: int | None, complaint: str) -> None:
+    with pytest.raises(DataError) as refused:
+        parse_kern(text, "song.krn")
+    assert complaint in str(refused.value)
+    assert refused.value.what == ("song.krn" if line is None else f"song.krn:{line}")
+
+
+@pytest.mark.parametrize("listed", ["A,C", ",".join(["A"] * 300_000)])
+def test_an_expansion_list_that_leads_nowhere_is_refused(listed: str) -> None:
+    with pytest.raises(DataError, match=r"section 'C'|endless"):
+        parse_kern(kern(f"*>[{listed}]", "*>A", "4c"), "x", expand_repeats=True)
+
+
+def test_files_that_are_no_files_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "empty.krn").touch()
+    for path, complaint in ((tmp_path / "none.krn", "no such file"), (tmp_path, "not a file"),
+                            (tmp_path / "empty.krn", "is empty")):  # fmt: skip
+        with pytest.raises(DataError, match=complaint):
+            read_kern(path)
+
+
+LENGTHS = {
+    "0": F(8), "1": F(4), "2": F(2), "2.": F(3), "4": F(1), "4.": F(3, 2), "4..": F(7, 4), "8": F(1, 2), "8.": F(3, 4),
+    "12": F(1, 3), "6": F(2, 3), "24": F(1, 6), "16": F(1, 4), "3%2": F(8, 3), "20": F(1, 5),
+}  # fmt: skip
+SPELLED = {"CC": 36, "C#": 49, "c": 60, "e-": 63, "g": 67, "b--": 69, "cc": 72, "ff##": 79, "aa": 81, "ccc": 84}
+EVENTS = st.lists(
+    st.tuples(st.sampled_from(sorted(LENGTHS)), st.sampled_from([*sorted(SPELLED), "r"]), st.booleans()),
+    min_size=1, max_size=40,
+)  # fmt: skip
+
+
+@given(EVENTS)
+def test_whatever_is_written_is_read(events: list[tuple[str, str, bool]]) -> None:
+    lines, expected, now = [], [], F(0)
+    for length, spelled, is_tied in events:
+        whole = LENGTHS[length]
+        if spelled != "r" and is_tied:
+            lines += [f"[{length}{spelled}", f"=\n{length}{spelled}]"]
+            whole *= 2
+        else:
+            lines.append(f"{length}{spelled}")
+        if spelled != "r":
+            expected.append((now, whole, SPELLED[spelled]))
+        now += whole
+    if expected:
+        melody = parse_kern(kern("*MM60", *lines), "x")
+        assert page(melody) == expected
+        assert melody.length == now
+    else:
+        with pytest.raises(DataError, match="no notes"):
+            parse_kern(kern(*lines), "x")
+
+
+SIGNS = st.text(alphabet="0124.%[]_{}()abcdefgABCr#-nqQ;=|!:*>^ \t\n\\'é", max_size=120)
+
+
+@given(st.one_of(st.binary(max_size=200), SIGNS.map(lambda text: f"**kern\n{text}\n*-".encode())))
+def test_any_bytes_are_read_or_refused(content: bytes) -> None:
+    for expand_repeats in (False, True):
+        try:
+            melody = parse_kern(decode(content), "x", expand_repeats=expand_repeats, play_graces=True)
+        except DataError as error:
+            assert str(error).startswith("x")  # noqa: PT017
+        else:
+            assert melody.notes
+
+
+def test_a_collection_is_read_in_seconds() -> None:
+    song = "\n".join(f"={bar}\n{{4g\n8a\n8b\n[4cc\n4cc]}}" for bar in range(16))
+    text = kern("*M4/4", "*G:", song)
+    began = time.process_time()
+    for number in range(200):
+        parse_kern(text, str(number))
+    assert (time.process_time() - began) / 200 * 8473 < 30.0  # 64 notes each; 6 s on an idle core

@@ -1,0 +1,153 @@
+"""A whole run, small: it learns, it goes on where it was killed, and refuses what it cannot learn from."""
+
+from __future__ import annotations
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from ensemble.errors import ConfigError, DataError, EnsembleError, VoiceError
+from ensemble.play.voice_file import load_voice
+from ensemble.train.player.fit import fit
+from ensemble.train.player.material import PlayerMaterial
+from ensemble.train.player.settings import TrainPlayerSettings
+from tests.train.teacher import phrase
+
+SMALL = TrainPlayerSettings(
+    sample_rate=16_000, batch_size=2, crop_frames=50, warmup_frames=20, max_steps=8, max_minutes=60.0,
+    regression_share=0.5, audit_steps=4, audit_crops=3, checkpoint_minutes=1e-6, device="cpu",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def material() -> PlayerMaterial:
+    return PlayerMaterial(train=[phrase(1), phrase(2)], held_out=[phrase(3)], provenance="phrases", licence="ours")
+
+
+def weights(folder: Path) -> np.ndarray:
+    voice = load_voice(folder / "voice.safetensors")
+    return np.concatenate([voice.tensors[name].ravel() for name in sorted(voice.tensors)])
+
+
+@pytest.mark.parametrize("loss", ["multi_scale", "mel_l1"])
+def test_the_distance_to_held_out_pieces_falls(tmp_path, material, loss):
+    longer = {"loss": loss, "max_steps": 40, "audit_steps": 10, "regression_share": 0.25, "rise_steps": 5}
+    result = fit(SMALL.model_copy(update=longer), material, tmp_path)
+    rows = list(csv.DictReader((tmp_path / "curve.csv").read_text().splitlines()))
+    assert [float(row["step"]) for row in rows] == [10, 20, 30, 40]
+    assert result.steps == 40
+    if loss == "multi_scale":
+        assert float(rows[-1]["held_out"]) < 0.8 * float(rows[0]["held_out"])
+    assert result.best_loss == pytest.approx(min(float(row["held_out"]) for row in rows), rel=1e-4)
+    card = load_voice(tmp_path / "voice.safetensors").card
+    assert (card.storage, card.licence, card.trained_sample_rate) == ("float16", "ours", 16_000)
+    assert "phrases" in card.training_data
+    assert (tmp_path / "curve.png").stat().st_size > 5000
+
+
+def test_two_runs_are_one_run(tmp_path, material):
+    fit(SMALL, material, tmp_path / "whole")
+
+    class Enough(BaseException):
+        pass
+
+    def stop_after_five(state, _done):
+        if state.step == 5:
+            raise Enough
+
+    with pytest.raises(Enough):
+        fit(SMALL, material, tmp_path / "cut", on_progress=stop_after_five)
+    assert fit(SMALL, material, tmp_path / "cut", resume=True).steps == 8
+    np.testing.assert_array_equal(weights(tmp_path / "whole"), weights(tmp_path / "cut"))
+    curves = [(tmp_path / run / "curve.csv").read_text().splitlines() for run in ("whole", "cut")]
+    assert [line.split(",")[0] for line in curves[0]] == [line.split(",")[0] for line in curves[1]]
+
+
+KILLED = """
+from pathlib import Path
+from tests.train.player.test_fit import SMALL, fit, phrase, PlayerMaterial
+material = PlayerMaterial(train=[phrase(1), phrase(2)], held_out=[phrase(3)])
+settings = SMALL.model_copy(update={{"max_steps": 100_000, "audit_steps": 1000}})
+fit(settings, material, Path({out!r}), on_progress=lambda state, done: print(state.step, flush=True))
+"""
+
+
+def test_a_killed_run_loses_one_interval_at_most(tmp_path, material):
+    code = KILLED.format(out=str(tmp_path))
+    with subprocess.Popen(
+        [sys.executable, "-c", code], cwd=Path(__file__).parents[3], stdout=subprocess.PIPE, text=True
+    ) as process:
+        told = 0
+        while told < 12:  # every step is an interval here
+            told = int(process.stdout.readline())
+        os.kill(process.pid, signal.SIGKILL)
+        told = max([told, *(int(line) for line in process.stdout.read().split())])
+    seen = []
+    settings = SMALL.model_copy(update={"max_steps": told + 3})
+    result = fit(settings, material, tmp_path, resume=True, on_progress=lambda state, _: seen.append(state.step))
+    assert seen[0] in {told, told + 1, told + 2}
+    assert result.steps == told + 3
+
+
+def test_a_full_disk_ends_the_run_in_one_sentence(tmp_path, material, monkeypatch):
+    fit(SMALL.model_copy(update={"max_steps": 4}), material, tmp_path)
+    kept = {path.name: path.read_bytes() for path in tmp_path.glob("*.safetensors")}
+
+    def no_room(_descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", no_room)
+    with pytest.raises(EnsembleError, match=r"checkpoint.*No space left on device.*--resume"):
+        fit(SMALL, material, tmp_path, resume=True)
+    assert (tmp_path / "checkpoint.safetensors").read_bytes() == kept["checkpoint.safetensors"]
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_minutes_end_a_run(tmp_path, material):
+    result = fit(SMALL.model_copy(update={"max_minutes": 1e-4}), material, tmp_path)
+    assert result.steps == 1
+    assert "minutes" in result.reason
+
+
+def test_a_run_that_no_longer_improves_ends(tmp_path, material):
+    still = {"learning_rate": 1e-12, "regression_share": 0.0, "audit_steps": 1, "patience": 3, "max_steps": 50}
+    result = fit(SMALL.model_copy(update=still), material, tmp_path)
+    assert result.steps < 20
+    assert "nothing improved" in result.reason
+
+
+def test_a_folder_with_a_run_is_not_overwritten(tmp_path, material):
+    fit(SMALL.model_copy(update={"max_steps": 1}), material, tmp_path)
+    with pytest.raises(ConfigError, match="--resume"):
+        fit(SMALL, material, tmp_path)
+    with pytest.raises(VoiceError, match="was made with instrument violin, not cello"):
+        fit(SMALL.model_copy(update={"instrument": "cello"}), material, tmp_path, resume=True)
+
+
+@pytest.mark.parametrize(("empty", "named"), [("train", "training split"), ("held_out", "validation split")])
+def test_an_empty_split_is_refused(tmp_path, empty, named):
+    given = {"train": [phrase(1)], "held_out": [phrase(2)]} | {empty: []}
+    with pytest.raises(DataError, match=named):
+        fit(SMALL, PlayerMaterial(**given), tmp_path)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
+def test_a_gpu_that_is_not_there_is_refused(tmp_path, material):
+    with pytest.raises(ConfigError, match="torch sees no GPU"):
+        fit(SMALL.model_copy(update={"device": "cuda"}), material, tmp_path)
+
+
+def test_the_clock_of_a_run_is_cpu_time(tmp_path, material, monkeypatch):
+    """Time asleep teaches nothing and costs nothing."""
+    began = time.monotonic()
+    result = fit(SMALL, material, tmp_path, on_progress=lambda *_: time.sleep(0.2))
+    assert time.monotonic() - began > 1.6
+    assert result.minutes * 60 < time.monotonic() - began - 1.4
