@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from agents.node_check import check_packages, stamped
 from agents.status import Status
-from ensemble.retrieve.library.index_local import describe_job
+from ensemble.retrieve.index_local import describe_job
 from ensemble.retrieve.library.indexer import IndexJob
 from ensemble.retrieve.library.sources import Source
 from ensemble.wire import pack

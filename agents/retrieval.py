@@ -12,9 +12,10 @@ from agents.gauges import RetrievalMetrics
 from agents.node_check import Stamp, check_packages, stamped
 from agents.status import Status
 from ensemble import events
+from ensemble.retrieve.default_library import open_filled
 from ensemble.retrieve.library.ledger_log import entry_of
 from ensemble.retrieve.library.library import Library
-from ensemble.retrieve.library.opening import LibraryPlace, open_filled, open_library
+from ensemble.retrieve.library.opening import LibraryPlace, open_library
 from ensemble.retrieve.retriever import Retriever
 from ensemble.retrieve.search.search import Found
 from ensemble.retrieve.settings import RetrieveSettings

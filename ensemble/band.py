@@ -133,7 +133,7 @@ class LocalBand:
 
     def retrieve(self, heard: Promise[Heard], wish: ContinuationQuery) -> Promise[tuple[Continuation, ...]]:
         """Find what could come next, best first."""
-        from ensemble.retrieve.library.opening import open_retriever
+        from ensemble.retrieve.default_library import open_retriever
 
         if self._extension is None:
             raise ValueError("the plan asks for no extension")

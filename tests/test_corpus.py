@@ -11,7 +11,7 @@ import pytest
 import soundfile
 
 from ensemble.audio.files import read_clip
-from ensemble.corpus import corpus_index_dir, corpus_pieces, indexed_corpus
+from ensemble.corpus import corpus_pieces
 from ensemble.data.compose.harmony import ComposedChord
 from ensemble.data.compose.solo import write_solo
 from ensemble.data.compose.solo.fretboard import STRINGS_MIDI, next_shape, shapes
@@ -19,7 +19,8 @@ from ensemble.data.compose.solo.programme import programme
 from ensemble.data.compose.solo.textures import TUNE_VOICE
 from ensemble.errors import StoreError
 from ensemble.listen.listener import Listener, at_analysis_rate
-from ensemble.retrieve import default_library as corpus_index
+from ensemble.retrieve import default_library
+from ensemble.retrieve.default_library import corpus_index_dir, indexed_corpus
 from ensemble.retrieve.library.opening import open_library
 from ensemble.types.music import AudioClip
 
@@ -119,7 +120,7 @@ def one_short_piece(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     samples, rate = soundfile.read(first.path, frames=8 * 48_000)
     soundfile.write(sounds / "short.wav", samples, rate)
     short = replace(first, path=sounds / "short.wav", duration_s=8.0)
-    monkeypatch.setattr(corpus_index, "corpus_pieces", lambda: (short,))
+    monkeypatch.setattr(default_library, "corpus_pieces", lambda: (short,))
     return tmp_path / "cache"
 
 
@@ -172,7 +173,7 @@ def test_whoever_comes_while_another_indexes_waits_and_says_so(
     holder.start()
     try:
         assert held.wait(60)
-        monkeypatch.setattr(corpus_index, "PATIENCE_S", 0.3)
+        monkeypatch.setattr(default_library, "PATIENCE_S", 0.3)
         told: list[str] = []
         with pytest.raises(StoreError, match="is being indexed by another process; wait"):
             indexed_corpus(one_short_piece, lambda what, _done, _total: told.append(what))

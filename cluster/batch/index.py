@@ -9,7 +9,7 @@ from typing import Any
 
 from cluster.sessions.local import local_ray
 from ensemble.errors import BandError, DeadlineError, EnsembleError
-from ensemble.retrieve.library.index_local import AUDIO
+from ensemble.retrieve.index_local import AUDIO
 from ensemble.retrieve.library.indexer import Indexer, IndexJob, IndexOutcome, IndexReport
 from ensemble.retrieve.library.ledger import Ledger
 from ensemble.retrieve.library.ledger_log import LedgerEntry

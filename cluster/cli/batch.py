@@ -83,7 +83,7 @@ def _prepare(batch: Batch, monitor: BatchMonitor) -> None:
         monitor.say("compiling the synthesis kernels for this machine, once")
         compile_kernels()
     if any(job.order.extension is not None and not job.order.extension.retrieve.uri for job in batch.jobs):
-        from ensemble.retrieve.library.opening import open_filled
+        from ensemble.retrieve.default_library import open_filled
         from ensemble.retrieve.settings import RetrieveSettings
 
         monitor.say("indexing the music in the box, once")

@@ -45,13 +45,13 @@ def add(
 
     with Monitor(quiet=as_json) as monitor:
         monitor.stage("load")
+        from ensemble.retrieve.find_sources import find_sources
         from ensemble.retrieve.library.opening import LibraryPlace
-        from ensemble.retrieve.library.sources import find_sources
 
         place = LibraryPlace.of(index_at, ledger)
         sources = find_sources(paths, licence)
         if local:
-            from ensemble.retrieve.library.index_local import index_sources
+            from ensemble.retrieve.index_local import index_sources
 
             report = index_sources(sources, place, monitor.progress, copies=copy)
         else:
@@ -81,8 +81,8 @@ def remove(
 
     with Monitor(quiet=as_json) as monitor:
         monitor.stage("load")
-        from ensemble.retrieve.library.maintenance import remove_recordings
         from ensemble.retrieve.library.opening import LibraryPlace
+        from ensemble.retrieve.maintenance import remove_recordings
 
         place = LibraryPlace.of(index_at, ledger)
         removed = remove_recordings(paths, place)
@@ -100,7 +100,7 @@ def stats(index_at: OptionalIndex = "", ledger: LedgerFolder = "", as_json: AsJs
 
     with Monitor(quiet=as_json) as monitor:
         monitor.stage("load")
-        from ensemble.retrieve.library.maintenance import library_stats
+        from ensemble.retrieve.maintenance import library_stats
 
         found = library_stats(_place(index_at, ledger))
     if as_json:
@@ -117,7 +117,7 @@ def repair(index_at: OptionalIndex = "", ledger: LedgerFolder = "", as_json: AsJ
 
     with Monitor(quiet=as_json) as monitor:
         monitor.stage("load")
-        from ensemble.retrieve.library.maintenance import repair as mend
+        from ensemble.retrieve.maintenance import repair as mend
 
         place = _place(index_at, ledger)
         done = mend(place, monitor.progress)
@@ -154,9 +154,10 @@ def search(
 
 
 def _place(uri: str, ledger: str) -> Any:
-    from ensemble.retrieve.library.opening import LibraryPlace, in_the_box
+    from ensemble.retrieve.default_library import indexed_corpus
+    from ensemble.retrieve.library.opening import LibraryPlace
 
-    return LibraryPlace.of(uri, ledger) if uri else in_the_box()
+    return LibraryPlace.of(uri, ledger) if uri else indexed_corpus()
 
 
 def _print_json(document: object) -> None:

@@ -13,8 +13,8 @@ from cluster.cli.progress import OUT
 
 if TYPE_CHECKING:
     from ensemble.retrieve.library.indexer import IndexReport
-    from ensemble.retrieve.library.maintenance import LibraryStats, Repair
     from ensemble.retrieve.library.sources import Skipped
+    from ensemble.retrieve.maintenance import LibraryStats, Repair
     from ensemble.retrieve.search.search import Found
     from ensemble.types.continuation import Term
 

@@ -99,7 +99,7 @@ def enter_ray(stack: ExitStack, address: str | None, say: Say, *, dashboard: boo
 
 def _fill_the_box(monitor: Monitor) -> None:
     """Index the corpus that comes with the package, once: it would hold up the band."""
-    from ensemble.retrieve.library.opening import open_filled
+    from ensemble.retrieve.default_library import open_filled
     from ensemble.retrieve.settings import RetrieveSettings
 
     with open_filled(RetrieveSettings(), monitor.progress):

@@ -8,5 +8,3 @@ from ensemble.corpus.catalogue import CorpusPiece as CorpusPiece
 from ensemble.corpus.catalogue import corpus_digest as corpus_digest
 from ensemble.corpus.catalogue import corpus_paths as corpus_paths
 from ensemble.corpus.catalogue import corpus_pieces as corpus_pieces
-from ensemble.retrieve.default_library import corpus_index_dir as corpus_index_dir
-from ensemble.retrieve.default_library import indexed_corpus as indexed_corpus

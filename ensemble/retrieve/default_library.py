@@ -1,7 +1,8 @@
-"""The corpus, indexed for this user when it is first asked for, and for everyone who asks at the same time.
+"""The library that the settings name, opened; and the one made of the bundled corpus where they name none.
 
-A store has one owner, so the folder holds a desk for each process that searches at once. The first is indexed; the
-others take its ledger, from which a store fills itself.
+The corpus is indexed into the user's cache directory when it is first asked for. A store has one owner, so that folder
+holds a numbered library for each process that searches at the same time: the first is indexed, each other one begins as
+a copy of its ledger, from which a store fills itself.
 """
 
 from __future__ import annotations
@@ -9,102 +10,121 @@ from __future__ import annotations
 import fcntl
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ensemble.corpus.catalogue import corpus_digest, corpus_pieces
 from ensemble.errors import StoreBusyError, StoreError
+from ensemble.retrieve.index_local import index_sources
+from ensemble.retrieve.library.ledger import MANIFEST, Ledger
+from ensemble.retrieve.library.library import Library, OnProgress
+from ensemble.retrieve.library.opening import LibraryPlace, cache_folder, nothing_known, open_library
+from ensemble.retrieve.library.sources import Source, Sources
+from ensemble.retrieve.retriever import Retriever
+from ensemble.retrieve.settings import RetrieveSettings
+from ensemble.types.described import DESCRIPTORS_VERSION
 
-if TYPE_CHECKING:
-    from ensemble.retrieve.library.library import OnProgress
-    from ensemble.retrieve.library.opening import LibraryPlace
-
-MAX_DESKS = 16
+MAX_COPIES = 16
 PATIENCE_S = 900.0
 """How long to wait for another process that indexes: far longer than it takes."""
 _COMPLETE = "complete"
 _LOOK_EVERY_S = 0.2
 
 
+@contextmanager
+def open_retriever(
+    settings: RetrieveSettings, on_progress: OnProgress | None = None, on_skip: Callable[[str], None] | None = None
+) -> Iterator[Retriever]:
+    """Lend a retriever over the library that the settings name, and close the library afterwards.
+
+    What the store has lost since it was filled is put back from the ledger first.
+
+    Args:
+        settings: where continuations come from and how they are chosen.
+        on_progress: told what is done meanwhile (what, done, total).
+        on_skip: told what could not be used and why.
+
+    Raises:
+        StoreBusyError: another process has the store open.
+        StoreError: it cannot be used, or holds nothing.
+    """
+    with open_filled(settings, on_progress) as library:
+        yield Retriever(library.known_rows(), library.described, settings, on_skip or (lambda _line: None))
+
+
+@contextmanager
+def open_filled(settings: RetrieveSettings, on_progress: OnProgress | None = None) -> Iterator[Library]:
+    """Lend the library that the settings name: whole, with something in it."""
+    place = LibraryPlace.of(settings.uri, settings.ledger) if settings.uri else indexed_corpus(on_progress=on_progress)
+    if not Ledger(place.folder).entries:  # nothing is made where there is nothing
+        raise nothing_known(place)
+    library = open_library(place, is_writer=not place.is_server)
+    try:
+        if library.store.count() != library.ledger.num_rows:
+            library.mend(on_progress)
+        yield library
+    finally:
+        library.close()
+
+
 def corpus_index_dir(cache: Path) -> Path:
     """Where this corpus is indexed below `cache`: another corpus, or other descriptors, go into another folder."""
-    from ensemble.types.described import DESCRIPTORS_VERSION
-
     return cache / f"{corpus_digest()[:16]}-v{DESCRIPTORS_VERSION}"
 
 
-def indexed_corpus(cache: Path, on_progress: OnProgress | None = None) -> LibraryPlace:
-    """A library that holds the corpus and that nobody else has open; indexed now if it never was.
+def indexed_corpus(cache: Path | None = None, on_progress: OnProgress | None = None) -> LibraryPlace:
+    """A library that holds the bundled corpus and that nobody else has open; indexed now if it never was.
 
     Args:
-        cache: the folder to keep it in, made if absent.
+        cache: the folder to keep it in, made if absent; `corpus` in the user's cache directory if not given.
         on_progress: told what is done (what, done, total).
 
     Raises:
         StoreBusyError: another process has been indexing it for longer than `PATIENCE_S`.
         StoreError: the folder cannot be written.
     """
-    from ensemble.retrieve.library.opening import LibraryPlace
-
-    folder = corpus_index_dir(cache)
+    folder = corpus_index_dir(cache or cache_folder() / "corpus")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with _alone(folder, on_progress):
+        with _locked(folder, on_progress):
             if not (folder / _COMPLETE).exists():
                 _index(LibraryPlace.of(str(folder / "0")), on_progress)
                 (folder / _COMPLETE).touch()
-            return LibraryPlace.of(str(_free_desk(folder)))
+            return LibraryPlace.of(str(_free_copy(folder)))
     except OSError as error:
         raise StoreError(str(folder), f"cannot be written ({error.strerror})", "set XDG_CACHE_HOME") from error
 
 
 def _index(place: LibraryPlace, on_progress: OnProgress | None) -> None:
-    """Take every piece in; what an earlier run that was stopped has done is kept.
+    """Index every piece; what an earlier run that was stopped has done is kept.
 
     Raises:
         StoreError: a piece cannot be read.
     """
-    from ensemble.retrieve.library.index_local import describe_here
-    from ensemble.retrieve.library.indexer import Indexer
-    from ensemble.retrieve.library.opening import open_library
-    from ensemble.retrieve.library.sources import Source, Sources
-
-    pieces = corpus_pieces()
-    sources = Sources(
-        files=tuple(Source(path=piece.path, title=piece.title, licence=piece.licence) for piece in pieces), skipped=()
-    )
-    library = open_library(place)
-    try:
-        report = Indexer(library, library.ledger.entries, on_progress=on_progress).run(sources, describe_here)
-    finally:
-        library.close()
+    pieces = (Source(path=piece.path, title=piece.title, licence=piece.licence) for piece in corpus_pieces())
+    report = index_sources(Sources(files=tuple(pieces), skipped=()), place, on_progress)
     if report.skipped:
         lost = report.skipped[0]
         raise StoreError(lost.path, f"of the corpus {lost.reason}", "install the package again")
 
 
-def _free_desk(folder: Path) -> Path:
-    """The first desk that nobody has open; the first of all where every one is taken, which opening it will say."""
-    from ensemble.retrieve.library.ledger import Ledger
-
-    for number in range(MAX_DESKS):
-        desk = folder / str(number)
-        if not desk.exists():
-            _copy_ledger(folder / "0", desk)
+def _free_copy(folder: Path) -> Path:
+    """The first library that no process has open; number 0 if all are taken, and then opening it says so."""
+    for number in range(MAX_COPIES):
+        copy = folder / str(number)
+        if not copy.exists():
+            _copy_ledger(folder / "0", copy)
         try:
-            Ledger(desk, is_writer=True).close()
+            Ledger(copy, is_writer=True).close()
         except StoreBusyError:
             continue
-        return desk
+        return copy
     return folder / "0"
 
 
 def _copy_ledger(source: Path, target: Path) -> None:
-    """What is known, without the store: that one is somebody's."""
-    from ensemble.retrieve.library.ledger import MANIFEST
-
+    """Copy the descriptions and their list, but not the store: another process may have that open."""
     aside = target.with_name(f".{target.name}")
     shutil.rmtree(aside, ignore_errors=True)
     shutil.copytree(source / "described", aside / "described")
@@ -113,13 +133,18 @@ def _copy_ledger(source: Path, target: Path) -> None:
 
 
 @contextmanager
-def _alone(folder: Path, on_progress: OnProgress | None) -> Iterator[None]:
-    """Hold the folder; wait for whoever holds it."""
+def _locked(folder: Path, on_progress: OnProgress | None) -> Iterator[None]:
+    """Hold the folder's lock; wait for the process that holds it.
+
+    Raises:
+        StoreBusyError: it was not released within `PATIENCE_S`.
+    """
     deadline_s = time.monotonic() + PATIENCE_S
     with (folder / "lock").open("w") as lock:
         while True:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
             except BlockingIOError as error:
                 if time.monotonic() > deadline_s:
                     problem, cure = "is being indexed by another process", "wait until it has ended"
@@ -127,6 +152,4 @@ def _alone(folder: Path, on_progress: OnProgress | None) -> Iterator[None]:
                 if on_progress:
                     on_progress("wait for another process that indexes the corpus", 0, 1)
                 time.sleep(_LOOK_EVERY_S)
-            else:
-                break
         yield

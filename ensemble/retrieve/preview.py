@@ -6,9 +6,9 @@ from pathlib import Path
 
 from ensemble.audio.files import read_clip
 from ensemble.listen.listener import Listener, at_analysis_rate
+from ensemble.retrieve.default_library import open_filled
 from ensemble.retrieve.join.exit_point import find_exit
 from ensemble.retrieve.library.library import OnProgress
-from ensemble.retrieve.library.opening import open_filled
 from ensemble.retrieve.library.sources import sha256_of
 from ensemble.retrieve.search.context import context_of_leader
 from ensemble.retrieve.search.search import Found, Search

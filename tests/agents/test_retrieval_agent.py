@@ -18,8 +18,9 @@ import pytest
 from ensemble.audio.files import prepare_leader, read_clip, write_clip
 from ensemble.errors import StoreBusyError, StoreError
 from ensemble.listen.listener import Listener, at_analysis_rate
-from ensemble.retrieve.library.index_local import index_recordings
-from ensemble.retrieve.library.opening import LibraryPlace, open_library, open_retriever
+from ensemble.retrieve.default_library import open_retriever
+from ensemble.retrieve.index_local import index_recordings
+from ensemble.retrieve.library.opening import LibraryPlace, open_library
 from ensemble.retrieve.settings import RetrieveSettings
 from ensemble.types.continuation import Continuation, ContinuationQuery
 from ensemble.types.music import AudioClip, Heard

@@ -22,14 +22,14 @@ def retrieving(
         index_realtime: seconds of music per second that one process hears and describes; and what
         `tests.bench.retrieval_speed.bench_retrieval` gives.
     """
-    from ensemble.corpus import indexed_corpus
+    from ensemble.retrieve.default_library import indexed_corpus
     from ensemble.retrieve.library.ledger import Ledger
-    from ensemble.retrieve.library.opening import TOKEN_VARIABLE, cache_folder
+    from ensemble.retrieve.library.opening import TOKEN_VARIABLE
     from tests.bench.retrieval_crowd import Crowd
     from tests.bench.retrieval_speed import bench_retrieval, index_realtime
 
     on_stage("index the corpus")
-    ledger = Ledger(indexed_corpus(cache_folder() / "corpus", on_progress).folder)
+    ledger = Ledger(indexed_corpus(on_progress=on_progress).folder)
     on_stage("hear and describe")
     figures: dict[str, Any] = {"index_realtime": index_realtime()}
     token = os.environ.get(TOKEN_VARIABLE, "")

@@ -26,8 +26,8 @@ from ensemble.audio.files import read_clip
 from ensemble.corpus import corpus_pieces
 from ensemble.errors import StoreError
 from ensemble.listen.listener import at_analysis_rate
+from ensemble.retrieve.index_local import describe_file
 from ensemble.retrieve.library.exact import ExactStore
-from ensemble.retrieve.library.index_local import describe_file
 from ensemble.retrieve.library.indexer import IndexJob
 from ensemble.retrieve.library.milvus import MilvusStore
 from ensemble.retrieve.library.sources import Source

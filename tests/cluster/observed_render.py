@@ -23,7 +23,7 @@ from ensemble.audio.files import prepare_leader, read_clip, write_clip
 from ensemble.leaders import leader_path
 from ensemble.plan import Extension, RenderPlan
 from ensemble.play.warm import compile_kernels
-from ensemble.retrieve.library.index_local import index_recordings
+from ensemble.retrieve.index_local import index_recordings
 from ensemble.retrieve.library.opening import LibraryPlace
 from ensemble.retrieve.settings import RetrieveSettings
 from ensemble.types.music import AudioClip

@@ -20,7 +20,7 @@ from ensemble.perform import Pace
 from ensemble.plan import Extension
 from ensemble.rendering.checkpoint import CHECKPOINT, Checkpoint
 from ensemble.rendering.render import render, resume
-from ensemble.retrieve.library.index_local import index_recordings
+from ensemble.retrieve.index_local import index_recordings
 from ensemble.retrieve.library.opening import LibraryPlace
 from ensemble.retrieve.settings import RetrieveSettings
 

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from ensemble.errors import DataError, StoreBusyError, StoreError
+from ensemble.retrieve.find_sources import find_sources
 from ensemble.retrieve.library.exact import ExactStore
 from ensemble.retrieve.library.indexer import Indexer, IndexJob, IndexOutcome, IndexReport, recording_of
 from ensemble.retrieve.library.ledger import MANIFEST, Ledger
 from ensemble.retrieve.library.library import Library
-from ensemble.retrieve.library.sources import find_sources
 from ensemble.types.described import Described
 from tests.retrieve.shelves import described, entry_of
 

@@ -16,15 +16,16 @@ from pathlib import Path
 import pytest
 
 from ensemble.errors import StoreBusyError, StoreError
+from ensemble.retrieve.default_library import open_filled
 from ensemble.retrieve.library import milvus
 from ensemble.retrieve.library.exact import ExactStore
 from ensemble.retrieve.library.ledger import Ledger
 from ensemble.retrieve.library.library import Library
 from ensemble.retrieve.library.lite import STORE
-from ensemble.retrieve.library.maintenance import library_stats, repair
 from ensemble.retrieve.library.milvus import MilvusStore
-from ensemble.retrieve.library.opening import LibraryPlace, open_filled, open_library
+from ensemble.retrieve.library.opening import LibraryPlace, open_library
 from ensemble.retrieve.library.store import StoreFilter
+from ensemble.retrieve.maintenance import library_stats, repair
 from ensemble.retrieve.settings import RetrieveSettings
 from tests.retrieve.engines import Relay, certified, free_port, lite_server
 from tests.retrieve.shelves import described, entry_of, questions, rows

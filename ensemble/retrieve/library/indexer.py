@@ -1,6 +1,6 @@
 """What an indexing run does with what it finds: keep, describe, take in, replace. Hears nothing itself.
 
-Who describes is given: this process (`ensemble.retrieve.library.index_local`) or many (`cluster.batch.index`).
+Who describes is given: this process (`ensemble.retrieve.index_local`) or many (`cluster.batch.index`).
 """
 
 from __future__ import annotations

@@ -1,11 +1,9 @@
-"""Where a library lies, and how it is opened: a folder, a server's address, or the corpus in the box."""
+"""Where a library lies, and how it is opened: a folder or the address of a server."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,12 +12,10 @@ import platformdirs
 
 from ensemble.errors import StoreError, StoreVersionError
 from ensemble.retrieve.library.ledger import Ledger
-from ensemble.retrieve.library.library import Library, OnProgress
-from ensemble.retrieve.settings import RetrieveSettings
+from ensemble.retrieve.library.library import Library
 
 if TYPE_CHECKING:
     from ensemble.retrieve.library.milvus import MilvusStore
-    from ensemble.retrieve.retriever import Retriever
 
 TOKEN_VARIABLE = "ENSEMBLE_MILVUS_TOKEN"  # noqa: S105  the name of one
 
@@ -114,48 +110,3 @@ def nothing_known(place: LibraryPlace) -> StoreError:
         return StoreError(place.uri, "holds no recordings", add)
     problem = f"holds {num_rows} chunks, of recordings that are described elsewhere"
     return StoreError(place.uri, problem, f"name the folder that describes them (`ledger`), or {add}")
-
-
-@contextmanager
-def open_retriever(
-    settings: RetrieveSettings, on_progress: OnProgress | None = None, on_skip: Callable[[str], None] | None = None
-) -> Iterator[Retriever]:
-    """Lend a retriever over the library that the settings name, and close the library afterwards.
-
-    What the store has lost since it was filled is put back from the ledger first.
-
-    Args:
-        settings: where continuations come from and how they are chosen.
-        on_progress: told what is done meanwhile (what, done, total).
-        on_skip: told what could not be used and why.
-
-    Raises:
-        StoreBusyError: another process has the store open.
-        StoreError: it cannot be used, or holds nothing.
-    """
-    from ensemble.retrieve.retriever import Retriever
-
-    with open_filled(settings, on_progress) as library:
-        yield Retriever(library.known_rows(), library.described, settings, on_skip or (lambda _line: None))
-
-
-@contextmanager
-def open_filled(settings: RetrieveSettings, on_progress: OnProgress | None = None) -> Iterator[Library]:
-    """Lend the library that the settings name: whole, with something in it."""
-    place = LibraryPlace.of(settings.uri, settings.ledger) if settings.uri else in_the_box(on_progress)
-    if not Ledger(place.folder).entries:  # nothing is made where there is nothing
-        raise nothing_known(place)
-    library = open_library(place, is_writer=not place.is_server)
-    try:
-        if library.store.count() != library.ledger.num_rows:
-            library.mend(on_progress)
-        yield library
-    finally:
-        library.close()
-
-
-def in_the_box(on_progress: OnProgress | None = None) -> LibraryPlace:
-    """The corpus that comes with the package, indexed when it is first asked for."""
-    from ensemble.corpus import indexed_corpus
-
-    return indexed_corpus(cache_folder() / "corpus", on_progress)

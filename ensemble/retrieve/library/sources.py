@@ -1,21 +1,13 @@
-"""What there is to index: files, whatever lies in a folder, and the stems and mixes of the data sets that are known."""
+"""What there is to index: files that may hold recordings, and paths that were passed over."""
 
 from __future__ import annotations
 
 import hashlib
-import os
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from ensemble.audio.files import printable
-from ensemble.data.folder import NAME as ANY_FOLDER
-from ensemble.data.listing import AUDIO_SUFFIXES, FOREIGN_SUFFIXES
-from ensemble.data.readers import READERS
-from ensemble.data.takes import Dataset
-from ensemble.errors import AudioError, DataError
-
-UNKNOWN_LICENCE = "yours to know"
+from ensemble.errors import AudioError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,48 +35,6 @@ class Sources:
     skipped: tuple[Skipped, ...]
 
 
-def find_sources(paths: Iterable[Path], licence: str | None = None) -> Sources:
-    """Look for recordings.
-
-    A folder that has the layout of a data set gives its stems, each a recording of its own, and its mixes. Any other
-    folder gives every sound file below it. A file is taken whatever it is called: reading it will tell.
-
-    Args:
-        paths: files and folders.
-        licence: of all of them; where absent, a data set's own, or `UNKNOWN_LICENCE`.
-
-    Raises:
-        DataError: a path does not exist.
-    """
-    files: dict[Path, Source] = {}
-    skipped: list[Skipped] = []
-    for path in paths:
-        try:
-            exists, is_folder = path.exists(), path.is_dir()
-        except OSError as error:
-            raise DataError(printable(path), f"cannot be read ({error.strerror})", "check its permissions") from error
-        if not exists:
-            raise DataError(printable(path), "there is no such file or folder", "check the path")
-        if not is_folder:
-            found = [Source(path=path, title=path.stem, licence=licence or UNKNOWN_LICENCE)]
-        elif (dataset := _dataset(path)) is not None:
-            found = list(_takes(dataset, licence))
-            skipped += [Skipped(path=printable(skip.path), reason=skip.reason) for skip in dataset.skips]
-        else:
-            titles = ((file, file.relative_to(path).with_suffix("").as_posix()) for file in _below(path))
-            found = [Source(path=file, title=title, licence=licence or UNKNOWN_LICENCE) for file, title in titles]
-            if not found:
-                skipped.append(Skipped(path=printable(path), reason="holds no sound file"))
-        for source in found:
-            files.setdefault(source.path.absolute(), source)
-    return Sources(
-        files=tuple(
-            Source(path=path, title=printable(Path(one.title)), licence=one.licence) for path, one in files.items()
-        ),
-        skipped=tuple(skipped),
-    )
-
-
 def sha256_of(path: Path) -> str:
     """Hash a file's content.
 
@@ -97,32 +47,3 @@ def sha256_of(path: Path) -> str:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise AudioError(printable(path), f"cannot be read ({reason})", "check its permissions") from error
-
-
-def _dataset(folder: Path) -> Dataset | None:
-    """The data set that a folder is; None where it is just a folder of recordings."""
-    for reader in READERS:
-        if reader.NAME != ANY_FOLDER and reader.recognises(folder):
-            return reader.read(folder)
-    return None
-
-
-def _takes(dataset: Dataset, licence: str | None) -> Iterator[Source]:
-    """Every stem, then every mix; scores hold no sound."""
-    mixes: dict[Path, Source] = {}
-    for take in dataset.takes:
-        own = licence or take.licence
-        if take.audio is not None:
-            yield Source(path=take.audio, title=f"{take.piece} {take.label} {take.part}", licence=own)
-        if take.mix is not None:
-            mixes.setdefault(take.mix, Source(path=take.mix, title=f"{take.piece} mix", licence=own))
-    yield from mixes.values()
-
-
-def _below(folder: Path) -> Iterator[Path]:
-    """Sound files at any depth, by name; hidden ones are passed over, links to folders are not followed."""
-    for place, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(names):
-            if not name.startswith(".") and Path(name).suffix.lower() in (*AUDIO_SUFFIXES, *FOREIGN_SUFFIXES):
-                yield Path(place) / name

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ensemble.errors import EnsembleError, StoreBusyError, StoreError
-from ensemble.retrieve.library.index_local import describe_file
+from ensemble.retrieve.index_local import describe_file
 from ensemble.retrieve.library.indexer import IndexJob
 from ensemble.retrieve.library.ledger import Ledger
 from ensemble.retrieve.library.ledger_log import LedgerEntry

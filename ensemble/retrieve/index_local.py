@@ -8,10 +8,11 @@ from pathlib import Path
 from ensemble.audio.files import read_clip
 from ensemble.errors import EnsembleError
 from ensemble.listen.listener import Listener, at_analysis_rate
+from ensemble.retrieve.find_sources import find_sources
 from ensemble.retrieve.library.indexer import Indexer, IndexJob, IndexOutcome, IndexReport, recording_of
 from ensemble.retrieve.library.library import OnProgress
 from ensemble.retrieve.library.opening import LibraryPlace, open_library
-from ensemble.retrieve.library.sources import Sources, find_sources
+from ensemble.retrieve.library.sources import Sources
 from ensemble.retrieve.search.describe import describe
 from ensemble.threads import one_thread
 from ensemble.types.described import Described
