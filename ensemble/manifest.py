@@ -25,6 +25,9 @@ class HeardSummary(Settings):
     tuning_cents: float
     chords: tuple[str, ...]
     warnings: tuple[str, ...]
+    """What could not be followed or was assumed, a sentence each."""
+    codes: tuple[str, ...] = ()
+    """The same as codes (`ensemble.types.diagnostics`), in the same order; none from release 0.1.0."""
 
 
 class FileReceipt(Settings):

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.clock import FRAME_RATE_HZ
-from ensemble.listen.diagnostics import PITCH_IS_NOT_ALL
 from ensemble.listen.understanding import understand
 from ensemble.threads import one_thread
 from ensemble.types.music import AudioClip, Dynamics, FloatArray, Frames, Heard, Hits, Part
@@ -69,10 +68,9 @@ def heard_on(heard: Heard, lead: ExtendedLead, window: Heard) -> Heard:
     begin_s, stop_s = lead.begin_frame / FRAME_RATE_HZ, frames.num_frames / FRAME_RATE_HZ
     kept = heard.beats_s[heard.beats_s < begin_s]
     beats_s = np.concatenate([kept, _own_beats(lead.beats_s, kept, heard.tempo_bpm, stop_s)])
-    follows_pitch = not any(warning.startswith(PITCH_IS_NOT_ALL) for warning in heard.warnings)
     with one_thread():
         meant = understand(
-            frames, beats_s, heard.tuning_cents, follows_pitch=follows_pitch, key=heard.key,
+            frames, beats_s, heard.tuning_cents, follows_pitch=heard.follows_pitch, key=heard.key,
             beats_per_bar=heard.beats_per_bar, first_downbeat=heard.first_downbeat,
         )  # fmt: skip
     return replace(heard, frames=frames, beats_s=beats_s, chords=heard.chords[: len(kept)] + meant.chords[len(kept) :])

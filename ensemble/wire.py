@@ -14,7 +14,7 @@ import msgpack
 import numpy as np
 
 from ensemble.errors import WireError
-from ensemble.types import continuation, described, music
+from ensemble.types import continuation, described, diagnostics, music
 
 WIRE_VERSION = 1
 _ARRAY, _DATACLASS = 1, 2
@@ -25,6 +25,7 @@ _TYPE_OF: dict[str, type] = {
     "Key": music.Key,
     "Chord": music.Chord,
     "Heard": music.Heard,
+    "Diagnostic": diagnostics.Diagnostic,
     "Note": music.Note,
     "Part": music.Part,
     "Hit": music.Hit,

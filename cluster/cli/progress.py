@@ -145,8 +145,8 @@ def show_heard(leader: Path, duration_s: float, heard: Heard, out: Path | None) 
     table.add_row("tuning", f"{round(heard.tuning_cents):+d} cents against A = 440 Hz")
     table.add_row("pitched", f"{100 * voiced:.0f} % of the time")
     table.add_row("chords", " ".join(_runs([str(chord) for chord in heard.chords])))
-    for warning in heard.warnings:
-        table.add_row("warning", Text(warning, style="yellow"))
+    for found in heard.diagnostics:
+        table.add_row("warning", Text(found.text, style="yellow"))
     if out is not None:
         table.add_row("written", str(out))
     OUT.print(table)

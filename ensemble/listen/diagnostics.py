@@ -11,6 +11,7 @@ from ensemble.audio.spectra import bin_frequencies_hz, power_spectra
 from ensemble.clock import FRAME_RATE_HZ
 from ensemble.listen import beats
 from ensemble.listen.chroma import LEAP_CENTS, VIBRATO_FRAMES
+from ensemble.types.diagnostics import Diagnostic, DiagnosticCode
 from ensemble.types.music import SILENCE_DB, FloatArray
 
 WINDOW_SAMPLES = 2048
@@ -36,10 +37,6 @@ FAINT_DB = -50.0
 """A leader that never gets louder leaves little room above the level at which a band is silent."""
 HISS_BELOW_PEAK_DB, MIN_HISS_FRAMES, HISS_SPREAD_DB = 20.0, 30, 3.0
 """Hiss has no pitch, lies so far below the loudest, goes on for so long, and fluctuates by so much."""
-
-_NOISY, _POLYPHONIC = "A pitch is heard in only", "Several notes sound at once"
-PITCH_IS_NOT_ALL = (_NOISY, _POLYPHONIC)
-"""A warning that begins so says that the pitch does not tell the harmony."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,26 +113,27 @@ def _is_hiss(loudness_db: FloatArray, has_pitch: NDArray[np.bool_]) -> NDArray[n
     return np.asarray(~has_pitch & (loudness_db < float(np.median(steady)) + 2 * HISS_SPREAD_DB))
 
 
-def warnings_of(evidence: Evidence) -> tuple[str, ...]:
-    """The sentences for the user; none for a clean recording of one voice in time."""
-    sentences = []
-    if evidence.is_noisy:
-        share = f"{100 * evidence.voiced:.0f} %"
-        sentences.append(f"{_NOISY} {share} of the sounding time: key and chords are guesses.")
-    if evidence.is_speech:
-        sentences.append("The pitch glides without settling on notes, as in speech: key and chords are guesses.")
-    if evidence.is_polyphonic:
-        sentences.append(f"{_POLYPHONIC}: the pitch is followed only in part, chords come from the spectrum.")
-    if evidence.clarity < beats.MIN_CLARITY:
-        sentences.append("No clear beat is heard: the grid of beats is a guess.")
-    return tuple(sentences)
+def diagnose(evidence: Evidence, loudness_db: FloatArray) -> tuple[Diagnostic, ...]:
+    """What the user should know; nothing of a clean recording of one voice in time.
 
-
-def faintness(loudness_db: FloatArray) -> tuple[str, ...]:
-    """What to say of a leader so quiet that a band which follows its level falls silent.  [frames] -> sentences"""
-    if float(loudness_db.max(initial=SILENCE_DB)) >= FAINT_DB:
-        return ()
-    return ("The recording is very quiet: the band follows its level and may not be heard; raise its gain.",)
+    Args:
+        evidence: what was measured.
+        loudness_db: of the whole recording.  [frames]
+    """
+    noisy = f"A pitch is heard in only {100 * evidence.voiced:.0f} % of the sounding time: key and chords are guesses."
+    speech = "The pitch glides without settling on notes, as in speech: key and chords are guesses."
+    polyphonic = "Several notes sound at once, so chords are estimated; please check them."
+    no_beat = "No clear beat is heard: the grid of beats is a guess."
+    quiet = "The recording is very quiet: the band follows its level and may not be heard; raise its gain."
+    is_quiet = float(loudness_db.max(initial=SILENCE_DB)) < FAINT_DB
+    found: list[tuple[bool, DiagnosticCode, str]] = [
+        (evidence.is_noisy, "little_pitch", noisy),
+        (evidence.is_speech, "gliding_pitch", speech),
+        (evidence.is_polyphonic, "several_notes", polyphonic),
+        (evidence.clarity < beats.MIN_CLARITY, "no_clear_beat", no_beat),
+        (is_quiet, "very_quiet", quiet),
+    ]
+    return tuple(Diagnostic(code=code, text=text) for is_so, code, text in found if is_so)
 
 
 def _gliding(f0_hz: FloatArray) -> float:

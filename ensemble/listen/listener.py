@@ -69,7 +69,7 @@ class Listener:
             key=meant.key,
             chords=meant.chords,
             tuning_cents=tuning_cents,
-            warnings=diagnostics.warnings_of(evidence) + diagnostics.faintness(loudness),
+            diagnostics=diagnostics.diagnose(evidence, loudness),
             swing=find_swing(onset, beats.times_s) if beats.clarity >= MIN_CLARITY else STRAIGHT,
         )
 

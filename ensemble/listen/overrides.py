@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from typing import Literal, Self
 
@@ -12,7 +13,6 @@ from pydantic import Field, field_validator, model_validator
 from ensemble.clock import FRAME_RATE_HZ
 from ensemble.config import Settings
 from ensemble.listen.beats import Beats, track_beats
-from ensemble.listen.diagnostics import PITCH_IS_NOT_ALL
 from ensemble.listen.names import parse_chord, parse_key
 from ensemble.listen.swing import find_swing
 from ensemble.listen.understanding import understand
@@ -94,22 +94,19 @@ def _with_overrides(heard: Heard, overrides: Overrides) -> Heard:
     if overrides.key is not None:
         key = parse_key(overrides.key)
     if overrides != Overrides(chords=overrides.chords):
-        follows_pitch = not any(warning.startswith(PITCH_IS_NOT_ALL) for warning in heard.warnings)
         meant = understand(
-            heard.frames, beats.times_s, heard.tuning_cents, follows_pitch=follows_pitch, key=key,
+            heard.frames, beats.times_s, heard.tuning_cents, follows_pitch=heard.follows_pitch, key=key,
             beats_per_bar=beats_per_bar, first_downbeat=heard.first_downbeat if is_same_grid else None,
         )  # fmt: skip
         chords, bars = meant.chords, (meant.beats_per_bar, meant.first_downbeat)
-    return Heard(
-        frames=heard.frames,
+    return replace(
+        heard,
         beats_s=beats.times_s,
         tempo_bpm=beats.tempo_bpm,
         beats_per_bar=bars[0],
         first_downbeat=bars[1],
         key=key,
         chords=_written_over(chords, beats.times_s, overrides.chords),
-        tuning_cents=heard.tuning_cents,
-        warnings=heard.warnings,
         swing=heard.swing if overrides.tempo_bpm is None else find_swing(heard.frames.onset, beats.times_s),
     )
 

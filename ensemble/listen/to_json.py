@@ -26,7 +26,8 @@ def account(heard: Heard) -> dict[str, Any]:
         "swing": round(heard.swing, 3),
         "beats_s": np.round(heard.beats_s, 4).tolist(),
         "chords": [str(chord) for chord in heard.chords],
-        "warnings": list(heard.warnings),
+        "warnings": [found.text for found in heard.diagnostics],
+        "codes": [found.code for found in heard.diagnostics],
         "frames": {
             "rate_hz": FRAME_RATE_HZ,
             "f0_hz": _rounded(frames.f0_hz, 2),

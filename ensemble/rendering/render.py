@@ -264,5 +264,6 @@ def _summary(heard: Heard) -> HeardSummary:
         key=str(heard.key),
         tuning_cents=round(heard.tuning_cents, 1),
         chords=tuple(str(chord) for chord in heard.chords),
-        warnings=heard.warnings,
+        warnings=tuple(found.text for found in heard.diagnostics),
+        codes=tuple(found.code for found in heard.diagnostics),
     )

@@ -94,7 +94,7 @@ def headline(manifest: Manifest, heard: Heard, duration_s: float) -> list[Fact]:
 
 def notices(manifest: Manifest, heard: Heard) -> list[str]:
     """What the listener should know before trusting the render."""
-    said = list(dict.fromkeys((*manifest.heard.warnings, *heard.warnings)))
+    said = list(dict.fromkeys((*manifest.heard.warnings, *(found.text for found in heard.diagnostics))))
     if not manifest.exact:
         said.append("Not every player sat on the same kind of machine: another render may differ in the last bits.")
     return said

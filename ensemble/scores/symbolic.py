@@ -14,6 +14,7 @@ from ensemble.play.player import make_player
 from ensemble.scores.melody import PLAIN_VELOCITY, Melody, MelodyNote
 from ensemble.scores.pulse import Pulse, edges_s, pulse_of
 from ensemble.threads import one_thread
+from ensemble.types.diagnostics import Diagnostic
 from ensemble.types.instruments import CATALOGUE
 from ensemble.types.music import PITCH_CLASSES, SILENCE_DB, AudioClip, Cue, FloatArray, Frames, Heard
 
@@ -73,7 +74,7 @@ def melody_frames(melody: Melody) -> Frames:
 def hear_melody(melody: Melody) -> Heard:
     """What there is to understand of a score: beats from its metre and tempo, its key, chords that fit the notes.
 
-    The key is found in the notes where the score names none. Everything assumed is said in `warnings`.
+    The key is found in the notes where the score names none. Everything assumed is a diagnostic.
     """
     with one_thread():
         return _hear(melody)
@@ -84,11 +85,14 @@ def _hear(melody: Melody) -> Heard:
     pulse = pulse_of(melody)
     beat_chroma = _per_beat(frames, pulse)
     key = melody.key or find_key(beat_chroma.sum(axis=1), beat_chroma[:, -4:].sum(axis=1))
-    said = [*melody.warnings, *pulse.warnings]
+    found = [Diagnostic(code="score_simplified", text=text) for text in melody.warnings]
+    found += [Diagnostic(code="metre_simplified", text=text) for text in pulse.warnings]
     if melody.tempo_assumed:
-        said.append(f"The score names no tempo: {melody.quarter_bpm:g} quarters a minute are assumed.")
+        text = f"The score names no tempo: {melody.quarter_bpm:g} quarters a minute are assumed."
+        found.append(Diagnostic(code="tempo_assumed", text=text))
     if melody.key is None:
-        said.append(f"The score names no key: {PITCH_CLASSES[key.tonic]} {key.mode} is found in its notes.")
+        text = f"The score names no key: {PITCH_CLASSES[key.tonic]} {key.mode} is found in its notes."
+        found.append(Diagnostic(code="key_assumed", text=text))
     return Heard(
         frames=frames,
         beats_s=pulse.times_s,
@@ -98,7 +102,7 @@ def _hear(melody: Melody) -> Heard:
         key=key,
         chords=find_chords(_with_neighbours(beat_chroma), key, pulse.beats_per_bar, pulse.first_downbeat),
         tuning_cents=0.0,
-        warnings=tuple(said),
+        diagnostics=tuple(found),
     )
 
 

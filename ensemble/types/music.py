@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ensemble.clock import FRAME_RATE_HZ
 from ensemble.types.arrays import FloatArray as FloatArray
 from ensemble.types.arrays import check_array
+from ensemble.types.diagnostics import Diagnostic
 from ensemble.types.harmony import PITCH_CLASSES as PITCH_CLASSES
 from ensemble.types.harmony import Chord as Chord
 from ensemble.types.harmony import Key as Key
@@ -117,25 +118,34 @@ class Frames:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heard:
-    """What the ensemble understood of the leader.
-
-    beats_s [beats] float64, rising, from the recording's start; chords: one per beat; first_downbeat: index of the beat
-    that opens bar 1, the first downbeat once the leader plays; tuning_cents: of A4 above 440 Hz; warnings: what could
-    not be followed, a sentence each; swing: where a beat's other half begins, 0.5 (straight) to 0.75 (triplets: 2/3).
-    """
+    """What the ensemble understood of the leader."""
 
     frames: Frames
+    """What is heard, 100 times a second."""
     beats_s: NDArray[np.float64]
+    """Beats in seconds from the recording's start, rising.  [beats]"""
     tempo_bpm: float
+    """Beats a minute."""
     beats_per_bar: int
+    """The metre."""
     first_downbeat: int
+    """Index of the beat that opens bar 1: the first downbeat once the leader plays."""
     key: Key
+    """One key for the whole recording."""
     chords: tuple[Chord, ...]
+    """One chord per beat."""
     tuning_cents: float
-    warnings: tuple[str, ...] = ()
+    """How far A4 lies above 440 Hz."""
+    diagnostics: tuple[Diagnostic, ...] = ()
+    """What could not be followed, or was assumed."""
     swing: float = 0.5
+    """Where the second half of a beat begins: 0.5 is straight, 2/3 swings in triplets, 0.75 is the most."""
+    provisional_frames: int = 0
+    """So many frames at the end may still change as more is heard; 0 where the recording was heard to its end."""
 
     def __post_init__(self) -> None:
+        if not 0 <= self.provisional_frames <= self.frames.num_frames:
+            raise ValueError(f"{self.provisional_frames} of {self.frames.num_frames} frames cannot be provisional")
         check_array(self.beats_s, (None,), "beats_s", np.float64)
         if not 0.5 <= self.swing <= 0.75:
             raise ValueError(f"nobody swings at {self.swing} of the beat")
@@ -143,6 +153,16 @@ class Heard:
             raise ValueError(f"{len(self.chords)} chords for {len(self.beats_s)} beats")
         if len(self.beats_s) > 1 and not (np.diff(self.beats_s) > 0).all():
             raise ValueError("beats_s must rise")
+
+    @property
+    def final_frames(self) -> int:
+        """Up to this frame nothing changes any more, however the leader goes on."""
+        return self.frames.num_frames - self.provisional_frames
+
+    @property
+    def follows_pitch(self) -> bool:
+        """Whether the harmony can be told from the followed pitch; from the spectrum otherwise."""
+        return not any(found.code in ("little_pitch", "several_notes") for found in self.diagnostics)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

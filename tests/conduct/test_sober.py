@@ -102,7 +102,7 @@ def test_any_leader_and_any_band(kind, band):
 
 @pytest.mark.parametrize("kind", ["noise", "click track", "speech"])
 def test_what_cannot_be_followed_is_said(kind):
-    assert leader(kind).warnings
+    assert leader(kind).diagnostics
 
 
 @settings(max_examples=25, deadline=None)

@@ -20,6 +20,7 @@ from ensemble.manifest import Execution, FileReceipt, HeardSummary, Manifest, St
 from ensemble.plan import RenderPlan
 from ensemble.report import facts, pictures, write_report
 from ensemble.takes import Take
+from ensemble.types.diagnostics import Diagnostic
 from ensemble.types.harmony import NO_CHORD
 from ensemble.types.music import Chord, Dynamics, Frames, Heard, Hit, Hits, Key, Note, Part
 
@@ -58,7 +59,8 @@ def heard() -> Heard:
     chords = (Chord(root=9, quality="min"),) * 4 + (Chord(root=3, quality="maj7"),) * 3
     return Heard(
         frames=frames, beats_s=0.25 + 0.5 * np.arange(7), tempo_bpm=120.0, beats_per_bar=3, first_downbeat=1,
-        key=Key(tonic=9, mode="minor"), chords=chords, tuning_cents=-14.0, warnings=("<b>two voices</b> at 0:02",),
+        key=Key(tonic=9, mode="minor"), chords=chords, tuning_cents=-14.0,
+        diagnostics=(Diagnostic(code="several_notes", text="<b>two voices</b> at 0:02"),),
     )  # fmt: skip
 
 

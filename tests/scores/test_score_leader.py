@@ -42,7 +42,7 @@ def test_the_manifest_says_what_the_score_says(rendered: Path) -> None:
     manifest = Manifest.read(rendered / "manifest.json")
     heard = manifest.heard
     assert (heard.key, heard.tempo_bpm, heard.beats_per_bar, heard.num_beats) == ("G major", 96.0, 3, 12)
-    assert (heard.tuning_cents, heard.warnings) == (0.0, ())
+    assert (heard.tuning_cents, heard.warnings, heard.codes) == (0.0, (), ())
     assert (rendered / "leader.krn").read_bytes() == LANTERN.read_bytes()
     assert manifest.plan.score_sha256 == manifest.source_sha256 == read_score(LANTERN).sha256
 

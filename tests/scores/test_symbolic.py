@@ -66,7 +66,7 @@ def test_key_tempo_metre_and_beats_are_the_scores(lantern: Melody) -> None:
     assert (heard.tempo_bpm, heard.beats_per_bar, heard.first_downbeat) == (96.0, 3, 1)
     np.testing.assert_allclose(heard.beats_s, 0.625 * np.arange(12))
     assert heard.tuning_cents == 0.0
-    assert heard.warnings == ()
+    assert heard.diagnostics == ()
     chords = [str(chord) for chord in heard.chords]
     assert chords[1] == "G"
     assert chords[-1] == "G"
@@ -115,11 +115,12 @@ def test_beats_follow_a_tempo_that_changes() -> None:
 def test_what_is_assumed_is_said() -> None:
     heard = hear_melody(tune("4g", "4a", "4b", "4cc", "4dd", "4f#", "2g"))
     assert heard.key == Key(tonic=7, mode="major")  # found
-    said = " ".join(heard.warnings)
+    said = " ".join(found.text for found in heard.diagnostics)
+    assert [found.code for found in heard.diagnostics] == ["metre_simplified", "tempo_assumed", "key_assumed"]
     for what in ("no tempo: 100 quarters a minute", "no key: G major is found", "bars of four quarters are assumed"):
         assert what in said
     mixed = hear_melody(tune("*M4/4", "1c", "1d", "*M3/4", "2.c"))
-    assert any("4/4 is counted throughout" in sentence for sentence in mixed.warnings)
+    assert any("4/4 is counted throughout" in found.text for found in mixed.diagnostics)
 
 
 @pytest.mark.parametrize(

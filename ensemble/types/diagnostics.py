@@ -1,0 +1,46 @@
+"""What a listener or a score's reader could not take as it was: a code for programs, a sentence for people."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+DiagnosticCode = Literal[
+    "little_pitch",
+    "gliding_pitch",
+    "several_notes",
+    "no_clear_beat",
+    "very_quiet",
+    "score_simplified",
+    "metre_simplified",
+    "tempo_assumed",
+    "key_assumed",
+]
+"""Codes are stable; what a program does depends on these alone.
+
+| code | means |
+|---|---|
+| little_pitch | most of the sound has no pitch: key and chords are guesses |
+| gliding_pitch | the pitch settles on no notes, as in speech: key and chords are guesses |
+| several_notes | several notes sound at once: chords are estimated from the spectrum |
+| no_clear_beat | the beat grid is a guess |
+| very_quiet | the band follows a level at which it may not be heard |
+| score_simplified | something in a score was left out or read in a simpler way |
+| metre_simplified | a score's metre is missing, or changes: one metre is counted throughout |
+| tempo_assumed | the score names no tempo |
+| key_assumed | the score names no key |
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diagnostic:
+    """One thing that the user should know before trusting what was heard."""
+
+    code: DiagnosticCode
+    """What decides."""
+    text: str
+    """The same as a sentence, to be shown and never to be read by a program."""
+
+    def __post_init__(self) -> None:
+        if self.code not in get_args(DiagnosticCode):
+            raise ValueError(f"there is no diagnostic {self.code!r}")

@@ -1,0 +1,84 @@
+"""What is told of a recording, as codes; and that nothing depends on the words."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+import pytest
+
+from ensemble.listen.diagnostics import Evidence, diagnose
+from ensemble.listen.listener import Listener
+from ensemble.listen.overrides import Overrides, with_overrides
+from ensemble.listen.to_json import account
+from ensemble.types import diagnostics
+from ensemble.types.diagnostics import Diagnostic, DiagnosticCode
+from ensemble.types.music import Heard
+from tests.listen.leader_sounds import chords, clip_of
+
+CLEAN = Evidence(
+    voiced=0.95, unfollowed=0.0, gliding=0.0, single_voice=1.0, clarity=0.8, is_hiss=np.zeros(50, np.bool_)
+)
+LOUD = np.linspace(-100.0, -20.0, 50, dtype=np.float32)
+
+
+@pytest.fixture(scope="module")
+def guitar_chords() -> Heard:
+    return Listener().listen(clip_of(chords([(60, 64, 67), (65, 69, 72), (67, 71, 74), (60, 64, 67)] * 3, 1.0)))
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"voiced": 0.1, "unfollowed": 0.1}, "little_pitch"),
+        ({"gliding": 0.6}, "gliding_pitch"),
+        ({"single_voice": 0.5}, "several_notes"),
+        ({"unfollowed": 0.3}, "several_notes"),
+        ({"clarity": 0.1}, "no_clear_beat"),
+    ],
+)
+def test_each_finding_has_its_code(change: dict[str, float], code: str) -> None:
+    assert diagnose(CLEAN, LOUD) == ()
+    assert [found.code for found in diagnose(replace(CLEAN, **change), LOUD)] == [code]
+
+
+@pytest.mark.parametrize(("loudest_db", "is_told"), [(-75.0, True), (-51.0, True), (-49.0, False), (-12.0, False)])
+def test_a_leader_too_quiet_to_lead_is_told(loudest_db: float, is_told: bool) -> None:
+    loudness_db = np.linspace(-100.0, loudest_db, 50, dtype=np.float32)
+    assert [found.code for found in diagnose(CLEAN, loudness_db)] == (["very_quiet"] if is_told else [])
+
+
+def test_an_unknown_code_is_refused() -> None:
+    with pytest.raises(ValueError, match="no diagnostic 'gossip'"):
+        Diagnostic(code="gossip", text="?")  # type: ignore[arg-type]
+
+
+def test_every_code_stands_in_the_table() -> None:
+    table = Path(diagnostics.__file__).read_text(encoding="utf-8")
+    assert all(f"| {code} |" in table for code in get_args(DiagnosticCode))
+
+
+def test_nothing_depends_on_the_words(guitar_chords: Heard) -> None:
+    other_words = tuple(replace(found, text="Anything else.") for found in guitar_chords.diagnostics)
+    wanted = Overrides(key="A minor")
+    said_otherwise = with_overrides(replace(guitar_chords, diagnostics=other_words), wanted)
+    assert said_otherwise.chords == with_overrides(guitar_chords, wanted).chords
+    assert said_otherwise.diagnostics == other_words
+    told_nothing = with_overrides(replace(guitar_chords, diagnostics=()), wanted)
+    assert told_nothing.chords != said_otherwise.chords  # the code decides
+
+
+def test_the_document_says_both(guitar_chords: Heard) -> None:
+    document = account(guitar_chords)
+    assert document["codes"] == ["several_notes"]
+    assert document["warnings"] == ["Several notes sound at once, so chords are estimated; please check them."]
+
+
+def test_what_was_heard_to_its_end_is_final(guitar_chords: Heard) -> None:
+    num_frames = guitar_chords.frames.num_frames
+    assert guitar_chords.final_frames == num_frames
+    assert replace(guitar_chords, provisional_frames=20).final_frames == num_frames - 20
+    with pytest.raises(ValueError, match="cannot be provisional"):
+        replace(guitar_chords, provisional_frames=num_frames + 1)
