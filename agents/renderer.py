@@ -20,7 +20,6 @@ from agents.status import Status
 from ensemble.band import LocalBand, Promise
 from ensemble.errors import AudioError, BandError, DeadlineError, EnsembleError, OutputError, VoiceError
 from ensemble.manifest import MANIFEST
-from ensemble.output.publish import KEPT
 from ensemble.output.remote import is_url, located
 from ensemble.output.staging import clear_after, holds_only_partials, writer
 from ensemble.perform import LOOKING_S, Pace
@@ -142,7 +141,8 @@ def render_task(task: Task, leader: str | Path, seat: Any = LocalBand) -> Render
     except EnsembleError as error:
         if isinstance(place, Path):
             clear_after(place, writer())  # what is kept to go on from would be in the way of the next leader
-        raise type(error)(error.what, error.problem, error.cure.partition(KEPT)[0].rstrip("; ")) from error
+        error.kept_in = ""
+        raise
     written = (place / MANIFEST).read_bytes() if isinstance(place, Path) else place.read(MANIFEST)
     return Rendered(manifest.execution.duration_s, time.monotonic() - began, hashlib.sha256(written).hexdigest())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 
 import pytest
 
@@ -13,10 +14,32 @@ def every_error(root: type[errors.EnsembleError] = errors.EnsembleError) -> list
     return [root, *(kind for child in root.__subclasses__() for kind in every_error(child))]
 
 
+def sent(error: errors.EnsembleError) -> errors.EnsembleError:
+    """As Ray sends it."""
+    again: errors.EnsembleError = pickle.loads(pickle.dumps(error))  # noqa: S301
+    return again
+
+
 @pytest.mark.parametrize("kind", every_error())
 def test_an_error_survives_the_trip(kind: type[errors.EnsembleError]) -> None:
     error = kind("voices/violin.json", "is absent", "check the path")
-    again = pickle.loads(pickle.dumps(error))  # noqa: S301  as Ray does it
+    again = sent(error)
     assert type(again) is kind
     assert str(again) == str(error) == "voices/violin.json: is absent; check the path"
     assert (again.what, again.problem, again.cure) == (error.what, error.problem, error.cure)
+    assert (again.code, again.resumable) == (error.code, False)
+
+
+def test_what_was_kept_survives_the_trip_and_is_told() -> None:
+    error = errors.BandError("rhythm", "was lost 3 times in a row")
+    error.kept_in = "out"
+    again = sent(error)
+    assert again.resumable
+    told = "rhythm: was lost 3 times in a row; what was played is kept: `ensemble render --resume out` goes on"
+    assert str(again) == str(error) == told
+
+
+def test_every_kind_has_a_code_of_its_own_and_a_row_in_the_table() -> None:
+    documented = dict(re.findall(r"^\| (\w+) \| (\w+Error) \|", errors.__doc__ or "", re.MULTILINE))
+    assert documented == {kind.code: kind.__name__ for kind in every_error()}
+    assert len(documented) == len(every_error())

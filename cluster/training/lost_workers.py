@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from ensemble.errors import BandError, EnsembleError
+from ensemble.errors import EnsembleError, WorkersLostError
 
 _LONGEST = 160
-
-
-class WorkersLostError(BandError):
-    """Workers died, or failed for a reason that another attempt may not meet again."""
 
 
 def reason(error: BaseException) -> EnsembleError:

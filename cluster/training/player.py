@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from cluster.training.lost_workers import WorkersLostError, reason
-from ensemble.errors import BandError
+from cluster.training.lost_workers import reason
+from ensemble.errors import BandError, WorkersLostError
 from ensemble.train.checkpoints import CHECKPOINT, check_run, read_state
 from ensemble.train.player.callback import OnProgress, Team
 from ensemble.train.player.fit import FitResult, check_folder, fingerprint_of, fit

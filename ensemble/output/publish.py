@@ -24,9 +24,6 @@ from ensemble.output.staging import (
     writer,
 )
 
-RESUME = "ensemble render --resume"
-KEPT = "what was played is kept"
-
 
 class Publisher:
     """A folder on its way.
@@ -133,12 +130,12 @@ def _lent(aside: Path, out: Path, made: list[Path], *, is_precious: bool = False
     keeps = False
     WRITING.add(aside)
     try:
-        yield
-    except (OSError, EnsembleError) as error:
-        keeps = is_resumable(aside)
-        raise _told(error, out, keeps=keeps) from error
+        with _one_line_errors(out):
+            yield
     except BaseException as error:
         keeps = (is_precious or isinstance(error, Exception)) and is_resumable(aside)
+        if keeps and isinstance(error, EnsembleError):
+            error.kept_in = str(out)
         raise
     finally:
         WRITING.discard(aside)
@@ -149,15 +146,15 @@ def _lent(aside: Path, out: Path, made: list[Path], *, is_precious: bool = False
                     folder.rmdir()
 
 
-def _told(error: OSError | EnsembleError, out: Path, *, keeps: bool) -> EnsembleError:
-    """The error for people, with the way to go on where there is one."""
-    if isinstance(error, ConnectionError):
-        error = BandError("the cluster", f"was lost ({error})", "is it up?")
-    known = refused(out, error) if isinstance(error, OSError) else error
-    if not keeps or RESUME in known.cure:
-        return known
-    cure = f"{KEPT}: `{RESUME} {out}` goes on"
-    return type(known)(known.what, known.problem, "; ".join(filter(None, [known.cure, cure])))
+@contextlib.contextmanager
+def _one_line_errors(out: Path) -> Iterator[None]:
+    """Turn what the system refuses into errors of ours: a lost cluster, a folder that cannot be written."""
+    try:
+        yield
+    except ConnectionError as error:
+        raise BandError("the cluster", f"was lost ({error})", "is it up?") from error
+    except OSError as error:
+        raise refused(out, error) from error
 
 
 def _aside(out: Path) -> Path:
@@ -181,7 +178,7 @@ def _earlier(out: Path, aside: Path, *, force: bool, given: Collection[str] = ()
     for partial in set(out.glob(f"{PARTIAL}*")) - {aside}:
         check_writer(partial, out)
         if is_resumable(partial) and not force:
-            cure = f"`{RESUME} {out}` goes on, --force begins again"
+            cure = f"`ensemble render --resume {out}` goes on, --force begins again"
             raise OutputError(str(out), "holds a render that was broken off", cure)
         if (partial / OLD).is_dir():
             put_in_order(partial, out)

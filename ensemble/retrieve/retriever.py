@@ -97,8 +97,7 @@ class Retriever:
                 continuation = splice(chain, tail, self._described, self._settings.fade_ms / 1000)
             except UnusableError as error:
                 self._on_skip(str(error))
-                reason = error.problem.split(" (")[0]
-                reasons[reason] = reasons.get(reason, 0) + 1
+                reasons[error.problem] = reasons.get(error.problem, 0) + 1
                 refused = _refusing(refused, chain, error)
                 continue
             chosen.append(continuation)

@@ -7,8 +7,8 @@ from ray.exceptions import RayActorError
 from ray.train import ControllerError, WorkerGroupError
 from ray.train.v2._internal.exceptions import WorkerHealthCheckFailedError
 
-from cluster.training.lost_workers import WorkersLostError, reason
-from ensemble.errors import OutputError
+from cluster.training.lost_workers import reason
+from ensemble.errors import OutputError, WorkersLostError
 
 CUT_OFF = RuntimeError("[enforce fail at gloo] Connection closed by peer [127.0.0.1]:1234")
 DEAD = WorkerHealthCheckFailedError("rank 1 died", failure=RayActorError())

@@ -27,11 +27,16 @@ MISSING_S = 0.02
 class UnusableError(Exception):
     """One step of a chain cannot be played; it never leaves the retriever.
 
-    what, problem: as in every error. number: of the step. is_recording: its whole recording is out, not this join only.
+    Args:
+        what: the recording or the join concerned.
+        problem: what is wrong with it; the same words for everything that is counted together.
+        number: of the step.
+        is_recording: its whole recording is out, not this join only.
+        detail: what was measured here, for the message alone.
     """
 
-    def __init__(self, what: str, problem: str, number: int, *, is_recording: bool) -> None:
-        super().__init__(f"{what}: {problem}")
+    def __init__(self, what: str, problem: str, number: int, *, is_recording: bool, detail: str = "") -> None:
+        super().__init__(f"{what}: {problem}" + (f" ({detail})" if detail else ""))
         self.what = what
         self.problem = problem
         self.number = number
@@ -124,7 +129,7 @@ def _joined(step: HopStep, number: int, sound: FloatArray, at: int, material: Jo
             f"{joined.facts.click_ratio:.1f} times its surroundings, its own attack {joined.attack_click_ratio:.1f}"
         )
         what = f"{step.candidate.recording.title} from {step.start_s:.1f} s"
-        raise UnusableError(what, f"clicks at the seam ({ratios})", number, is_recording=False)
+        raise UnusableError(what, "clicks at the seam", number, is_recording=False, detail=ratios)
     return joined
 
 
