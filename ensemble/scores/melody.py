@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import pairwise
 from typing import Literal, NamedTuple
 
+import numpy as np
+
 from ensemble.errors import DataError
 from ensemble.types.music import Key
+from ensemble.types.tempo_map import TempoMap
 
 PLAIN_VELOCITY = 80
 """Of a note whose score says nothing of loudness; the velocity at which the band's own writers start."""
@@ -52,7 +54,7 @@ class RepeatMark(NamedTuple):
 
 
 class Tone(NamedTuple):
-    """A note on the page; see `MelodyNote`."""
+    """A note on the page: a `MelodyNote` without its seconds, where each field is explained."""
 
     onset: Fraction
     length: Fraction
@@ -65,64 +67,63 @@ class Tone(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MelodyNote:
-    """One note of a melody.
-
-    onset, length: in quarters. onset_s, stop_s: the same in seconds, through the tempo map. pitch_midi 0..127;
-    velocity 1..127; phrase: number of its phrase, from 0; is_slurred: under a slur; has_fermata: to be held at will
-    (its written length stays).
-    """
+    """One note of a melody."""
 
     onset: Fraction
+    """In quarters from the start of the score."""
     length: Fraction
+    """In quarters."""
     onset_s: float
+    """When it begins, by the tempos of the score."""
     stop_s: float
+    """When it ends."""
     pitch_midi: int
+    """0 to 127."""
     velocity: int = PLAIN_VELOCITY
+    """1 to 127."""
     phrase: int = 0
+    """Number of its phrase, from 0."""
     is_slurred: bool = False
+    """Whether it stands under a slur."""
     has_fermata: bool = False
+    """Whether it is held at will; its written length stays."""
 
 
-class TempoMap:
-    """Quarters to seconds; the first mark stands at quarter 0."""
-
-    def __init__(self, marks: Iterable[TempoMark]) -> None:
-        listed = list(marks)
-        self._at = [float(mark.at) for mark in listed]
-        self._quarter_s = [float(60 / mark.quarter_bpm) for mark in listed]
-        self._reached_s = [0.0]
-        for (start, stop), quarter_s in zip(pairwise(self._at), self._quarter_s, strict=False):
-            self._reached_s.append(self._reached_s[-1] + (stop - start) * quarter_s)
-
-    def seconds(self, quarters: Fraction | float) -> float:
-        """When that place of the score comes."""
-        place = float(quarters)
-        stretch = max(bisect_right(self._at, place) - 1, 0)
-        return self._reached_s[stretch] + (place - self._at[stretch]) * self._quarter_s[stretch]
+def tempo_map(marks: Iterable[TempoMark]) -> TempoMap:
+    """The marks of a score as a tempo map; the first stands at quarter 0."""
+    listed = list(marks)
+    return TempoMap(
+        quarters=np.array([float(mark.at) for mark in listed]),
+        quarter_s=np.array([float(60 / mark.quarter_bpm) for mark in listed]),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Melody:
-    """One line of notes, no two at once.
-
-    notes: at least one, in order. length: of the whole in quarters, rests included. tempos: one or more, rising from 0.
-    metres: rising; none where the score names none. bars: where bars begin, in quarters. key: the one it opens in,
-    None where the score names none. program: General MIDI, where the score names one. tempo_assumed: whether the tempo
-    is ours. repeats: the signs as they stand in the score. metadata: its own words. warnings: what was not taken as
-    written, one sentence each.
-    """
+    """One line of notes, no two at once."""
 
     notes: tuple[MelodyNote, ...]
+    """At least one, in order."""
     length: Fraction
+    """Of the whole, in quarters, rests included."""
     tempos: tuple[TempoMark, ...]
+    """One or more, the first at quarter 0."""
     metres: tuple[MetreMark, ...] = ()
+    """In order; none where the score names none."""
     bars: tuple[Fraction, ...] = ()
+    """Where bars begin, in quarters."""
     key: Key | None = None
+    """The one it opens in; None where the score names none."""
     program: int | None = None
+    """The General MIDI instrument, where the score names one."""
     tempo_assumed: bool = False
+    """Whether the score names no tempo, so that a usual one was taken."""
     repeats: tuple[RepeatMark, ...] = ()
+    """The repeat signs as they stand in the score."""
     metadata: Mapping[str, str] = field(default_factory=dict)
+    """What the file says of itself: title, composer, name of the track."""
     warnings: tuple[str, ...] = ()
+    """What was not taken as written, one sentence each."""
 
     def __post_init__(self) -> None:
         if not self.notes or not self.tempos or self.tempos[0].at != 0:
@@ -137,14 +138,9 @@ class Melody:
             raise ValueError("notes of a melody follow each other and end with it")
 
     @property
-    def tempo_map(self) -> TempoMap:
-        """Quarters to seconds."""
-        return TempoMap(self.tempos)
-
-    @property
     def duration_s(self) -> float:
         """Length in seconds."""
-        return self.tempo_map.seconds(self.length)
+        return float(tempo_map(self.tempos).seconds(float(self.length)))
 
     @property
     def quarter_bpm(self) -> float:
@@ -156,20 +152,12 @@ class Melody:
 
 def placed(tones: Iterable[Tone], tempos: Iterable[TempoMark]) -> tuple[MelodyNote, ...]:
     """Give every note of the page its seconds."""
-    seconds = TempoMap(tempos).seconds
+    listed = list(tones)
+    edges = [[float(tone.onset), float(tone.onset) + float(tone.length)] for tone in listed]
+    edges_s = tempo_map(tempos).seconds(edges).tolist()
     return tuple(
-        MelodyNote(
-            onset=onset,
-            length=length,
-            onset_s=seconds(begin := float(onset)),
-            stop_s=seconds(begin + float(length)),
-            pitch_midi=pitch,
-            velocity=velocity,
-            phrase=phrase,
-            is_slurred=is_slurred,
-            has_fermata=has_fermata,
-        )
-        for onset, length, pitch, velocity, phrase, is_slurred, has_fermata in tones
+        MelodyNote(onset_s=onset_s, stop_s=stop_s, **tone._asdict())
+        for tone, (onset_s, stop_s) in zip(listed, edges_s, strict=True)
     )
 
 

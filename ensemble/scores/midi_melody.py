@@ -15,12 +15,12 @@ from mido.midifiles.meta import KeySignatureError
 
 from ensemble.audio.files import printable
 from ensemble.errors import DataError
-from ensemble.scores.melody import Melody, TempoMap, TempoMark, Tone, placed, refuse_endless
+from ensemble.files.midi import DRUM_CHANNEL
+from ensemble.scores.melody import Melody, TempoMark, Tone, placed, refuse_endless, tempo_map
 from ensemble.scores.midi_time import DEFAULT_QUARTER_BPM, bars_of, key_of, metres_of, said_in, tempos_of
 from ensemble.scores.score_bytes import read_score_bytes
 from ensemble.scores.top_line import TickNote, top_line
 
-DRUM_CHANNEL = 9
 MELODY_WORDS = ("melod", "vocal", "voice", "voix", "sing", "lead", "solo", "gesang", "tune")
 MIN_SHARE = 0.5
 """A voice that sounds for less than this share of the busiest one is an ornament, not the melody."""
@@ -163,7 +163,7 @@ def _melody(document: Any, tones: list[Tone], voice: MidiVoice, warnings: list[s
     tempos = tempos_of(said, what)
     marks = tempos or [TempoMark(Fraction(0), DEFAULT_QUARTER_BPM)]
     length = tones[-1].onset + tones[-1].length
-    refuse_endless(TempoMap(marks).seconds(length), what)
+    refuse_endless(float(tempo_map(marks).seconds(float(length))), what)
     metres, pickup = metres_of(said)
     return Melody(
         notes=placed(tones, marks),

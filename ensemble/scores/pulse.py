@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.scores.melody import Melody, MetreMark
+from ensemble.scores.melody import Melody, MetreMark, tempo_map
 
 SLOWEST_BPM, FASTEST_BPM = 50.0, 240.0
 """Within these a beat can be counted; the same span that beats of recordings are looked for in."""
@@ -20,18 +20,20 @@ COMMON = MetreMark(Fraction(0), 4, 4)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pulse:
-    """A grid of beats. times_s [beats] float64, rising, from the melody's first whole beat to its end.
-
-    places: the same in quarters. first_downbeat: index of the first beat that opens a bar. warnings: what could not be
-    counted as written.
-    """
+    """A grid of beats, from the melody's first whole beat to its end."""
 
     times_s: NDArray[np.float64]
+    """When each beat comes, rising.  [beats]"""
     places: tuple[Fraction, ...]
+    """The same in quarters."""
     tempo_bpm: float
+    """Beats a minute."""
     beats_per_bar: int
+    """Beats that make a bar."""
     first_downbeat: int
+    """Index of the first beat that opens a bar."""
     warnings: tuple[str, ...]
+    """What could not be counted as written, one sentence each."""
 
     def accent(self, place: Fraction) -> float:
         """1 on a downbeat, a half on another beat, 0 between."""
@@ -53,14 +55,13 @@ def pulse_of(melody: Melody) -> Pulse:
     anchor = next((bar for bar in melody.bars if metre is None or bar >= metre.at), Fraction(0))
     first = anchor % beat
     places = [first + number * beat for number in range(math.ceil((melody.length - first) / beat))] or [Fraction(0)]
-    seconds = melody.tempo_map.seconds
     warnings = []
     if metre is None:
         warnings.append("The score names no metre that can be counted: bars of four quarters are assumed.")
     elif is_mixed:
         warnings.append(f"The metre changes: {metre.beats}/{metre.unit} is counted throughout.")
     return Pulse(
-        times_s=np.array([seconds(place) for place in places], np.float64),
+        times_s=tempo_map(melody.tempos).seconds([float(place) for place in places]),
         places=tuple(places),
         tempo_bpm=melody.quarter_bpm / float(beat),
         beats_per_bar=beats_per_bar,

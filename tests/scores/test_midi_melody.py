@@ -15,9 +15,9 @@ from ensemble.errors import DataError
 from ensemble.scores.kern import read_kern
 from ensemble.scores.melody import Melody, MetreMark, TempoMark, Tone, placed
 from ensemble.scores.midi_melody import parse_midi, read_midi
-from ensemble.scores.midi_write import write_midi
 from ensemble.scores.score_bytes import MAX_BYTES
 from ensemble.types.music import Key
+from tests.scores.melody_midi import write_midi
 
 F = Fraction
 FIXTURES = Path(__file__).parent / "kern"

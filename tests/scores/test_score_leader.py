@@ -19,9 +19,9 @@ from ensemble.manifest import Manifest
 from ensemble.perform import Pace
 from ensemble.rendering.verify import verify
 from ensemble.scores.kern import read_kern
-from ensemble.scores.midi_write import write_midi
 from ensemble.scores.score import read_score
 from ensemble.scores.symbolic import hear_melody
+from tests.scores.melody_midi import write_midi
 
 LANTERN = Path(__file__).parent / "kern" / "lantern.krn"
 ENSEMBLE = str(Path(sys.executable).parent / "ensemble")

@@ -12,7 +12,7 @@ from ensemble.scores.kern.interpretations import is_written_for_transposer, key_
 from ensemble.scores.kern.repeats import expanded, expansions, signs_of
 from ensemble.scores.kern.spine import Record, decode, find_spine
 from ensemble.scores.kern.tokens import Token, parse_token
-from ensemble.scores.melody import Melody, MetreMark, RepeatMark, TempoMap, TempoMark, Tone, placed, refuse_endless
+from ensemble.scores.melody import Melody, MetreMark, RepeatMark, TempoMark, Tone, placed, refuse_endless, tempo_map
 from ensemble.scores.score_bytes import read_score_bytes
 from ensemble.types.music import Key
 
@@ -107,7 +107,7 @@ class _Walk:
             raise DataError(self._name, "holds no notes", "give a file with a melody")
         first = self._tempos[0].quarter_bpm if self._tempos else DEFAULT_QUARTER_BPM
         tempos = [TempoMark(Fraction(0), first), *self._tempos[1:]]
-        refuse_endless(TempoMap(tempos).seconds(self._now), self._name)
+        refuse_endless(float(tempo_map(tempos).seconds(float(self._now))), self._name)
         return Melody(
             notes=placed(self._tones, tempos),
             length=self._now,

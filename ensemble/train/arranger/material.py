@@ -26,7 +26,7 @@ from ensemble.data.programs import instrument_of_program, instrument_of_words
 from ensemble.data.takes import Split, split_of
 from ensemble.errors import DataError
 from ensemble.listen.harmony import find_chords, find_key
-from ensemble.scores.melody import Melody
+from ensemble.scores.melody import Melody, tempo_map
 from ensemble.scores.midi_melody import MidiVoice, melody_of, open_midi, voices_of
 from ensemble.scores.score_bytes import read_score_bytes
 from ensemble.scores.symbolic import hear_melody
@@ -200,9 +200,11 @@ def _instrument(voice: MidiVoice) -> str | None:
 
 def _seconds(voice: MidiVoice, melody: Melody, document: Any) -> Notes:
     """A voice's notes in the time of its document."""
-    seconds = melody.tempo_map.seconds
-    ticks = document.ticks_per_beat
-    return tuple((seconds(one.start / ticks), seconds(one.stop / ticks), one.pitch_midi) for one in voice.notes)
+    quarters = np.array([(note.start, note.stop) for note in voice.notes]) / document.ticks_per_beat
+    edges_s = tempo_map(melody.tempos).seconds(quarters).tolist()
+    return tuple(
+        (start_s, stop_s, note.pitch_midi) for note, (start_s, stop_s) in zip(voice.notes, edges_s, strict=True)
+    )
 
 
 def _plays_chords(notes: Notes, instrument: str) -> bool:

@@ -1,4 +1,4 @@
-"""A melody as a MIDI file."""
+"""A melody as a MIDI file, for tests of reading one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import Any
 import mido
 
 from ensemble.errors import DataError
-from ensemble.scores.melody import Melody, MetreMark, TempoMark
+from ensemble.files.midi import MidiEvent, save_midi, track_of
+from ensemble.scores.melody import Melody, MetreMark, tempo_map
 from ensemble.types.music import PITCH_CLASSES
 
 FINEST_TICKS, WRITTEN_TICKS = 32_767, 960
@@ -27,28 +28,32 @@ def write_midi(path: Path, melody: Melody) -> None:
         DataError: the file cannot be written.
     """
     ticks = _resolution(melody)
-    meta: list[tuple[Fraction, int, Any]] = [
-        (mark.at, 1, mido.MetaMessage("set_tempo", tempo=_microseconds(mark))) for mark in melody.tempos
+
+    def event(at: Fraction, rank: int, message: Any) -> MidiEvent:
+        return round(at * ticks), rank, message
+
+    meta = [
+        event(mark.at, 1, mido.MetaMessage("set_tempo", tempo=tempo_us))
+        for mark, tempo_us in zip(melody.tempos, tempo_map(melody.tempos).quarter_us, strict=True)
     ]
     if melody.key is not None:
         name = PITCH_CLASSES[melody.key.tonic] + ("m" if melody.key.mode == "minor" else "")
-        meta.append((Fraction(0), 2, mido.MetaMessage("key_signature", key=name)))
+        meta.append(event(Fraction(0), 2, mido.MetaMessage("key_signature", key=name)))
     for metre in _written_metres(melody):
         signature = mido.MetaMessage("time_signature", numerator=metre.beats, denominator=metre.unit)
-        meta.append((metre.at, 0, signature))
+        meta.append(event(metre.at, 0, signature))
     title = melody.metadata.get("OTL") or melody.metadata.get("track") or "melody"
     title = title.encode("latin-1", "replace").decode("latin-1")
-    line: list[tuple[Fraction, int, Any]] = [(Fraction(0), 0, mido.MetaMessage("track_name", name=title))]
+    line = [event(Fraction(0), 0, mido.MetaMessage("track_name", name=title))]
     if melody.program is not None:
-        line.append((Fraction(0), 1, mido.Message("program_change", program=melody.program)))
+        line.append(event(Fraction(0), 1, mido.Message("program_change", program=melody.program)))
     for note in melody.notes:
         struck = mido.Message("note_on", note=note.pitch_midi, velocity=note.velocity)
         released = mido.Message("note_off", note=note.pitch_midi, velocity=0)
-        line += [(note.onset, 3, struck), (note.onset + note.length, 2, released)]
-    document = mido.MidiFile(type=1, ticks_per_beat=ticks)
-    document.tracks = [_track(meta, ticks, melody.length), _track(line, ticks, melody.length)]
+        line += [event(note.onset, 3, struck), event(note.onset + note.length, 2, released)]
+    end_tick = round(melody.length * ticks)
     try:
-        document.save(str(path))
+        save_midi(path, [track_of(meta, end_tick), track_of(line, end_tick)], ticks)
     except OSError as error:
         raise DataError(str(path), f"cannot be written ({error.strerror})", "choose another place") from error
 
@@ -62,10 +67,6 @@ def _resolution(melody: Melody) -> int:
     return ticks if ticks <= FINEST_TICKS else WRITTEN_TICKS
 
 
-def _microseconds(mark: TempoMark) -> int:
-    return min(max(round(60_000_000 / mark.quarter_bpm), 1), 2**24 - 1)
-
-
 def _written_metres(melody: Melody) -> list[MetreMark]:
     """The metres that MIDI can say; before an upbeat's end, a bar of its length."""
     metres = [metre for metre in melody.metres if metre.beats]
@@ -75,15 +76,3 @@ def _written_metres(melody: Melody) -> list[MetreMark]:
         short = MetreMark(Fraction(0), pickup.numerator, pickup.denominator)
         return [short, metres[0]._replace(at=4 * pickup), *(mark for mark in metres[1:] if mark.at > 4 * pickup)]
     return metres
-
-
-def _track(events: list[tuple[Fraction, int, Any]], ticks: int, length: Fraction) -> Any:
-    """Turn places into the differences that the format keeps; at one place the lower rank comes first."""
-    track = mido.MidiTrack()
-    now = 0
-    for at, _, message in sorted(events, key=lambda event: event[:2]):
-        tick = round(at * ticks)
-        track.append(message.copy(time=tick - now))
-        now = tick
-    track.append(mido.MetaMessage("end_of_track", time=max(round(length * ticks) - now, 0)))
-    return track
