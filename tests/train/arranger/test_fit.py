@@ -20,7 +20,7 @@ from ensemble.train.arranger.fit import NOT_ASKED, crop_of, fit_arranger
 from ensemble.train.arranger.material import gather_lessons, lessons_of, midi_files, read_piece, read_pieces
 from ensemble.train.arranger.settings import TrainArrangerSettings
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 TICKS = 480
 LOOP = (0, 9, 5, 7)
 
