@@ -1,9 +1,12 @@
-# make demo: a first render on a local Ray. make test: every test. Both make one shared environment in .venv first.
+# make demo: a first render on a local Ray. make test: every test. make check: what a change has to pass. make bench: how
+# fast this machine plays. For developers, described in tests/bench/README.md; ARGS="--json ..." gives any of them options:
+# make chaos, make scale, make bench-retrieval, make bench-train, and make same-bytes BASE=REVISION [LEADERS="FILE ..."].
+# Each makes one shared environment in .venv first.
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check bench clean
+.PHONY: demo test check bench chaos scale bench-retrieval bench-train same-bytes clean
 .DEFAULT_GOAL := demo
 
 $(VENV)/.installed: pyproject.toml constraints.txt
@@ -26,7 +29,23 @@ check: $(VENV)/.installed
 	$(MAKE) test
 
 bench: $(VENV)/.installed
-	$(BIN)/ensemble bench
+	$(BIN)/ensemble bench $(ARGS)
+
+chaos: $(VENV)/.installed
+	$(BIN)/python -m tests.bench.chaos $(ARGS)
+
+scale: $(VENV)/.installed
+	$(BIN)/python -m tests.bench.scale $(ARGS)
+
+bench-retrieval: $(VENV)/.installed
+	$(BIN)/python -m tests.bench.retrieval $(ARGS)
+
+bench-train: $(VENV)/.installed
+	$(BIN)/python -m tests.bench.training $(ARGS)
+
+same-bytes: $(VENV)/.installed
+	@test -n "$(BASE)" || { echo "say which revision to compare with: make same-bytes BASE=REVISION"; exit 2; }
+	$(BIN)/python -m tests.bench.same_bytes $(BASE) $(LEADERS)
 
 clean:
 	rm -rf $(VENV) demo-out

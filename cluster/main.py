@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Callable
 
 from cluster.cli.app import app
 from ensemble.errors import EnsembleError
@@ -18,12 +19,15 @@ class Interrupted(BaseException):
     was_raised = False
 
 
-def main() -> None:
-    """Run the command line. Exit status: 0 done, 1 failed with one line, 2 wrong usage, 130 interrupted."""
+def main(command: Callable[[], object] = app) -> None:
+    """Run a command, the whole command line if none is given.
+
+    Exit status: 0 done, 1 failed with one line, 2 wrong usage, 130 interrupted.
+    """
     for polite in POLITE:
         signal.signal(polite, _interrupt)
     try:
-        app(standalone_mode=True)
+        command()
     except BaseException as error:
         if Interrupted.was_raised:  # others may have turned it into an error of their own
             _end("interrupted", 130)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import site
 import subprocess
 import sys
 import venv
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -43,6 +45,25 @@ def test_the_wheel_carries_the_bands_the_leader_and_no_fourth_package(wheel: Pat
     assert {
         "ensemble/configs/bands/rock.yaml", "ensemble/leaders/guitar.flac", "ensemble/report/page.html.j2",
     } <= set(names)  # fmt: skip
+
+
+def test_nothing_of_the_tests_is_in_the_wheel_or_imported_by_it(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+        sources = {name: archive.read(name).decode() for name in names if name.endswith(".py")}
+    assert not [name for name in names if "tests" in Path(name).parts or Path(name).name.startswith("test_")]
+    assert len(sources) > 100
+    imported = {(name, module.split(".")[0]) for name, text in sources.items() for module in modules(text)}
+    assert not [name for name, package in imported if package in ("tests", "conftest")]
+
+
+def modules(source: str) -> Iterator[str]:
+    """Every module that a file imports, at the top or inside a function."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module or ""
 
 
 @pytest.mark.ray

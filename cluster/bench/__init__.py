@@ -1,1 +1,1 @@
-"""What is measured of speed and scale; `cluster/cli/bench.py` calls it."""
+"""How fast this machine plays: what `ensemble bench` measures."""

@@ -1,4 +1,4 @@
-"""`ensemble bench`: reads arguments, calls the benches, prints their figures."""
+"""`ensemble bench`: reads arguments, measures how fast this machine plays, prints the figures."""
 
 from __future__ import annotations
 
@@ -8,74 +8,47 @@ from typing import Annotated
 import typer
 
 from cluster.cli.json_output import AsJson, print_json
-from tests.bench.chaos.chaos_cli import bench_chaos
-from tests.bench.scale.scale_cli import bench_scale
 
-bench = typer.Typer(name="bench", help="Measure speed against a plain textbook baseline in the same run.")
-bench.command("scale")(bench_scale)
-bench.command("chaos")(bench_chaos)
+bench = typer.Typer(name="bench", help="Measure how fast this machine plays, beside a plain textbook synthesizer.")
 Leader = Annotated[Path | None, typer.Option(help="The recording to render; the bundled guitar if absent.")]
 WithRay = Annotated[bool, typer.Option("--ray/--no-ray", help="Also time a render on a fresh local Ray.")]
+MOVED = {"chaos": "chaos", "scale": "scale", "retrieval": "bench-retrieval", "train": "bench-train"}
+"""Benches of 0.1.0 that only developers run, and the make target that each has become."""
 
 
 @bench.callback(invoke_without_command=True)
 def bench_by_default(
     context: typer.Context, leader: Leader = None, with_ray: WithRay = True, as_json: AsJson = False
 ) -> None:
-    """Measure speed against a plain textbook baseline in the same run; `synth` where nothing is named."""
+    """Measure how fast this machine plays, beside a plain textbook synthesizer in the same run."""
     if context.invoked_subcommand is None:
         bench_synth(leader, with_ray, as_json)
 
 
 @bench.command("synth")
 def bench_synth(leader: Leader = None, with_ray: WithRay = True, as_json: AsJson = False) -> None:
-    """Playing and whole renders."""
-    from cluster.cli.progress import Monitor
-    from tests.bench.scale.renders import playing
+    """The synthesizer, and whole renders: what `ensemble bench` alone measures."""
+    from cluster.bench.renders import bench_playing
+    from cluster.cli.progress import Monitor, show_bench
 
     with Monitor(quiet=as_json) as monitor:
-        figures = playing(leader, with_ray=with_ray, on_stage=monitor.stage)
-    _show(figures, as_json=as_json)
-
-
-@bench.command("train")
-def bench_train(
-    workers: Annotated[int, typer.Option(min=0, help="What a team of so many workers brings.")] = 0,
-    as_json: AsJson = False,
-) -> None:
-    """A training step."""
-    from cluster.cli.progress import Monitor
-    from tests.bench.scale.renders import training
-
-    with Monitor(quiet=as_json) as monitor:
-        figures = training(workers=workers, on_stage=monitor.stage)
-    _show(figures, as_json=as_json)
-
-
-@bench.command("retrieval")
-def bench_retrieval(
-    sizes: Annotated[
-        list[int] | None, typer.Option("--size", min=1, help="Chunks in a store; 10000 if absent.")
-    ] = None,
-    uri: Annotated[str, typer.Option(help="An empty Milvus server to measure too.")] = "",
-    as_json: AsJson = False,
-) -> None:
-    """Questions to stores of several sizes, beside exact numpy and a brute-force loop."""
-    from cluster.cli.progress import Monitor
-    from tests.bench.retrieval import retrieving, written_out
-
-    with Monitor(quiet=as_json) as monitor:
-        figures = retrieving(sizes or [10_000], uri, on_stage=monitor.stage, on_progress=monitor.progress)
-    if as_json:
-        print_json(figures)
-    else:
-        typer.echo(written_out(figures))
-
-
-def _show(figures: dict[str, float], *, as_json: bool) -> None:
-    from cluster.cli.progress import show_bench
-
+        figures = bench_playing(leader, with_ray=with_ray, on_stage=monitor.stage)
     if as_json:
         print_json(figures)
     else:
         show_bench(figures)
+
+
+def bench_moved(context: typer.Context) -> None:
+    """Say which make target this bench has become."""
+    name = context.info_name or ""
+    typer.echo(f"ensemble: bench {name} is for developers now: run `make {MOVED[name]}` in a checkout", err=True)
+    raise typer.Exit(2)
+
+
+for _name in MOVED:
+    # Whatever was asked, --help included, the answer is the same line.
+    bench.command(
+        _name, hidden=True, add_help_option=False,
+        context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+    )(bench_moved)  # fmt: skip

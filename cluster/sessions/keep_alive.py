@@ -104,7 +104,7 @@ def _start(num_cpus: int | None) -> Kept:
         f"--object-store-memory={object_store_bytes()}", "--disable-usage-stats",
         *([] if num_cpus is None else [f"--num-cpus={num_cpus}"]),
     ]  # fmt: skip
-    home = str(Path(__file__).resolve().parents[1])
+    home = str(Path(__file__).resolve().parents[2])
     environment = os.environ | ENVIRONMENT | HEALTH | {
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # see agents.environment.on_loopback
         "PYTHONPATH": os.pathsep.join(filter(None, [home, os.environ.get("PYTHONPATH")])),

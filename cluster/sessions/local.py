@@ -110,7 +110,7 @@ def _signals_kept() -> Iterator[Callable[[], None]]:
 def _same_code() -> Iterator[None]:
     """Let the workers that start inside the block load the packages from where this process did."""
     before = os.environ.get("PYTHONPATH")
-    home = str(Path(__file__).resolve().parents[1])
+    home = str(Path(__file__).resolve().parents[2])
     os.environ["PYTHONPATH"] = os.pathsep.join([home, before] if before else [home])
     try:
         yield

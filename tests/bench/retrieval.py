@@ -1,39 +1,45 @@
-"""`ensemble bench retrieval`: questions to stores of several sizes, beside exact numpy and brute force."""
+"""How fast a question to a store of recordings is answered: `make bench-retrieval`."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from typing import Any
+from functools import partial
+from typing import Annotated, Any
+
+import typer
+
+from cluster.cli.json_output import AsJson, print_json
+from cluster.cli.progress import Monitor
+from cluster.main import main
 
 
-def retrieving(
-    sizes: Sequence[int], uri: str, *, on_stage: Callable[[str], None], on_progress: Callable[[str, int, int], None]
-) -> dict[str, Any]:
-    """Measure everything; the corpus is indexed first, if it never was.
-
-    Args:
-        sizes: of the stores, in chunks.
-        uri: of an empty Milvus server to measure too; its token comes from the environment.
-        on_stage: told what is measured.
-        on_progress: told how far the indexing is.
-
-    Returns:
-        index_realtime: seconds of music per second that one process hears and describes; and what
-        `tests.bench.retrieval_speed.bench_retrieval` gives.
-    """
+def bench_stores(
+    sizes: Annotated[
+        list[int] | None, typer.Option("--size", min=1, help="Chunks in a store; 10000 if absent; may be given again.")
+    ] = None,
+    uri: Annotated[
+        str, typer.Option(help="An empty Milvus server to measure too; its token from the environment.")
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Ask stores of several sizes, beside exact numpy and a brute-force loop; the corpus is indexed first."""
     from ensemble.retrieve.default_library import indexed_corpus
     from ensemble.retrieve.library.ledger import Ledger
     from ensemble.retrieve.library.opening import TOKEN_VARIABLE
     from tests.bench.retrieval_crowd import Crowd
     from tests.bench.retrieval_speed import bench_retrieval, index_realtime
 
-    on_stage("index the corpus")
-    ledger = Ledger(indexed_corpus(on_progress=on_progress).folder)
-    on_stage("hear and describe")
-    figures: dict[str, Any] = {"index_realtime": index_realtime()}
-    token = os.environ.get(TOKEN_VARIABLE, "")
-    return figures | bench_retrieval(Crowd(ledger), sizes, uri=uri, token=token, on_stage=on_stage)
+    with Monitor(quiet=as_json) as monitor:
+        monitor.stage("index the corpus")
+        ledger = Ledger(indexed_corpus(on_progress=monitor.progress).folder)
+        monitor.stage("hear and describe")
+        figures: dict[str, Any] = {"index_realtime": index_realtime()}
+        token = os.environ.get(TOKEN_VARIABLE, "")
+        figures |= bench_retrieval(Crowd(ledger), sizes or [10_000], uri=uri, token=token, on_stage=monitor.stage)
+    if as_json:
+        print_json(figures)
+    else:
+        typer.echo(written_out(figures))
 
 
 def written_out(figures: dict[str, Any]) -> str:
@@ -52,3 +58,7 @@ def written_out(figures: dict[str, Any]) -> str:
     brute_ms, realtime = figures["brute_force_candidate_ms"], figures["index_realtime"]
     lines.append(f"brute force: {brute_ms:.0f} ms per candidate; indexing: {realtime:.1f} times real time")
     return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main(partial(typer.run, bench_stores))

@@ -1,8 +1,7 @@
-"""`ensemble bench chaos`: renders are disturbed on purpose, and must end with the hashes of an undisturbed one."""
+"""Renders are disturbed on purpose, and must end with the hashes of an undisturbed one."""
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
@@ -12,6 +11,7 @@ from typing import Any
 from ensemble.errors import BandError
 from tests.bench.chaos.batch_trial import batch_host_killed
 from tests.bench.chaos.events import EVENTS
+from tests.bench.chaos.leftovers import own_folder
 from tests.bench.chaos.marked_render import Wanted
 from tests.bench.chaos.row import Row, fresh, judged
 from tests.bench.chaos.scenes import HostScene, LocalScene, host_scene
@@ -45,11 +45,11 @@ def chaos(
             raise BandError(name, "needs several hosts", "leave out --local")
     chosen = events or known
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ensemble-chaos-")))
+        folder = stack.enter_context(own_folder())
         write_leader(folder / LEADER)
         if LEAK in chosen:
             on_stage(LEAK)
-            yield leaked(folder / LEADER, renders)
+            yield leaked(folder, renders)
         if set(chosen) == {LEAK}:
             return
         on_stage("start Ray")
@@ -95,11 +95,11 @@ def disturbed(scene: Any, name: str, wanted: Wanted, usual_s: float, expected: d
     return row
 
 
-def leaked(leader: Path, renders: int) -> Row:
+def leaked(folder: Path, renders: int) -> Row:
     """Many renders on one Ray, each with somebody killed at random."""
     from tests.bench.chaos.leak import is_good, leak
 
-    found = leak(leader, renders, lambda _done, _total: None)
+    found = leak(folder / LEADER, folder, renders)
     row = fresh(LEAK, 0.0)
     row["stall_s"], row["blocks_replayed"] = found["stall_s"], found["replayed"]
     row["hashes_equal"], row["is_good"] = found["equal"] == renders, is_good(found)

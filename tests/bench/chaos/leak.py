@@ -17,6 +17,7 @@ import numpy as np
 import psutil
 
 from ensemble.errors import BandError
+from tests.bench.chaos.leftovers import leftovers
 
 WARM_SHARE = 0.3
 """Of the renders, that come before memory is watched: pools fill, caches warm."""
@@ -43,13 +44,13 @@ class Leak(TypedDict):
     replayed: int
 
 
-def leak(leader: Path, renders: int, on_render: Callable[[int, int], None]) -> Leak:
+def leak(leader: Path, folder: Path, renders: int) -> Leak:
     """Render again and again.
 
     Args:
         leader: what to follow.
+        folder: that `own_folder` lent; what is new in it at the end was left behind.
         renders: how many times.
-        on_render: told how many are done.
 
     Raises:
         EnsembleError: a render failed, or nobody could be killed.
@@ -60,17 +61,18 @@ def leak(leader: Path, renders: int, on_render: Callable[[int, int], None]) -> L
     from ensemble.rendering.render import render
 
     chance = random.Random(_SEED)
-    before, memory, hashes = _files(), [], []
+    memory, hashes = [], []
     kills = replayed = 0
     stall_s = 0.0
+    before = leftovers(folder)
     # Ray prints its own words about every loss; ours come with the result.
     with contextlib.redirect_stdout(io.StringIO()), local_ray(num_cpus=2):
         bare = _actors() | _groups()
-        for number in range(renders):
+        for _ in range(renders):
             assassin = Assassin(chance)
-            with tempfile.TemporaryDirectory(prefix="ensemble-leak-") as folder:
+            with tempfile.TemporaryDirectory(prefix="ensemble-leak-") as place:
                 made = render(
-                    leader, Path(folder) / "out", seat=RayBand, pace=Pace(block_frames=BLOCK_FRAMES),
+                    leader, Path(place) / "out", seat=RayBand, pace=Pace(block_frames=BLOCK_FRAMES),
                     on_progress=assassin,
                 )  # fmt: skip
             kills += assassin.kills
@@ -78,11 +80,8 @@ def leak(leader: Path, renders: int, on_render: Callable[[int, int], None]) -> L
             replayed = max(replayed, *made.execution.replays.values(), 0)
             hashes.append({name: file.sha256 for name, file in made.takes["take-00"].files.items()})
             memory.append(_memory_mib())
-            on_render(number + 1, renders)
         left = _settled(lambda: (_actors() | _groups()) - bare)
-    family = psutil.Process().children(recursive=True)
-    left |= {f"process {process.pid}" for process in family}
-    left |= _files() - before
+    left |= leftovers(folder) - before
     if not kills:
         raise BandError("leak", "killed nobody", "do more renders")
     return Leak(
@@ -144,16 +143,6 @@ def _settled(left: Callable[[], set[str]]) -> set[str]:
     while (still := left()) and time.monotonic() < until:
         time.sleep(0.2)
     return still
-
-
-def _files() -> set[str]:
-    """What lies where temporary files do. Ray's own sessions are counted, too."""
-    there = Path(tempfile.gettempdir())
-    sessions = there / "ray"
-    found = {path for path in there.iterdir() if path != sessions}
-    with contextlib.suppress(OSError):
-        found |= set(sessions.iterdir())
-    return {f"file {path}" for path in found}
 
 
 def _memory_mib() -> dict[str, float]:

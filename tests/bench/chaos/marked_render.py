@@ -12,7 +12,6 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from ensemble.errors import BandError, EnsembleError
@@ -138,5 +137,4 @@ def _extension(wanted: Wanted) -> Extension | None:
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
     main()

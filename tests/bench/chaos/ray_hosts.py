@@ -14,6 +14,7 @@ from agents.environment import ENVIRONMENT
 from cluster.sessions.keep_alive import HEALTH
 from ensemble.errors import BandError
 from tests.bench.chaos.hosts import MEMORY, Host
+from tests.bench.checkout import ROOT
 
 PORT = 6379
 DASHBOARD_PORT = 8265
@@ -45,11 +46,10 @@ class RayHosts:
     def environment(self) -> dict[str, str]:
         """What a node, or a driver that joins, finds: nothing of the Ray that we may be on ourselves."""
         theirs = {name: value for name, value in os.environ.items() if not name.startswith(("RAY_", "TMPDIR"))}
-        home = str(Path(__file__).resolve().parents[2])
         ours = {
             "RAY_AUTH_TOKEN": self._token,
             "RAY_TMPDIR": TEMP,
-            "PYTHONPATH": home,
+            "PYTHONPATH": str(ROOT),
             "PYTHONSAFEPATH": "1",
             "TMPDIR": MEMORY,
         }

@@ -7,11 +7,9 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 from typing import IO, Any, Protocol
 
 import psutil
@@ -21,9 +19,10 @@ from tests.bench.chaos.hosts import Host, hosts
 from tests.bench.chaos.marked_render import Wanted
 from tests.bench.chaos.ray_hosts import STORE_BYTES, RayHosts, Redis
 from tests.bench.chaos.watched import Watched, here
+from tests.bench.checkout import program
 
 WORKERS = ("w1", "w2")
-FILLER = [sys.executable, str(Path(__file__).with_name("store_filler.py"))]
+FILLER = program("tests.bench.chaos.store_filler")
 
 
 class Scene(Protocol):

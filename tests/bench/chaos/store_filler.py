@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 from typing import Any
 
 PIECE_BYTES = 8 << 20
@@ -25,7 +24,7 @@ class Filler:
 
 
 def main() -> None:
-    """`store_filler.py ADDRESS BYTES`: says what it holds, and waits."""
+    """Two arguments, an address and a number of bytes: says what it holds, and waits."""
     said = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
     import logging
@@ -50,5 +49,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.path[0] = str(Path(__file__).resolve().parents[2])
     main()

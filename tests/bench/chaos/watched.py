@@ -5,23 +5,21 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
-import os
 import queue
 import subprocess
-import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import IO, Any
 
 from ensemble.errors import BandError
 from tests.bench.chaos.marked_render import Wanted
+from tests.bench.checkout import program
 
 RENDER_S = 240.0
 ENDING_S = 20.0
-PROGRAM = [sys.executable, str(Path(__file__).with_name("marked_render.py"))]
+PROGRAM = program("tests.bench.chaos.marked_render")
 Starter = Callable[[list[str], IO[str]], subprocess.Popen[str]]
 """Starts a command with pipes; what it complains of goes into the file."""
 Mark = dict[str, Any]
@@ -29,9 +27,8 @@ Mark = dict[str, Any]
 
 def here(command: list[str], complaints: IO[str]) -> subprocess.Popen[str]:
     """Start a render in this machine's own name."""
-    env = os.environ | {"PYTHONSAFEPATH": "1"}
     pipe = subprocess.PIPE
-    return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=complaints, text=True, env=env)
+    return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=complaints, text=True)
 
 
 class Watched:

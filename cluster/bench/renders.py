@@ -1,4 +1,4 @@
-"""`ensemble bench`: the synthesizer against a textbook baseline, and whole renders by the clock on the wall."""
+"""How fast this machine plays: the synthesizer against a plain one, and whole renders."""
 
 from __future__ import annotations
 
@@ -14,19 +14,28 @@ from ensemble.errors import BandError
 from ensemble.leaders import leader_path
 
 RENDER_S = 600.0
+"""A render from the shell that takes longer is given up."""
 
 
-def playing(leader: Path | None, *, with_ray: bool, on_stage: Callable[[str], None]) -> dict[str, float]:
+def bench_playing(leader: Path | None, *, with_ray: bool, on_stage: Callable[[str], None]) -> dict[str, float]:
     """Measure everything.
 
+    Args:
+        leader: the recording to render; the bundled guitar when None.
+        with_ray: also time a render on a fresh local Ray.
+        on_stage: told what is measured next.
+
     Returns:
-        Figures by name: `*_ratio` against the baseline of the same run, `*_realtime` in seconds of sound per second,
-        `*_snr_db`, `*_wall_s` from the shell (interpreter, imports, Ray and all).
+        Figures by name: `*_ratio` against the plain synthesizer of the same run, `*_realtime` in seconds of sound per
+        second, `*_snr_db`, `*_wall_s` from the shell (interpreter, imports, Ray and all).
+
+    Raises:
+        BandError: a render from the shell failed.
     """
     from cluster.bench.speed import bench_synth
 
     on_stage("synthesizer against the baseline")
-    figures: dict[str, float] = bench_synth()
+    figures = bench_synth()
     source = leader or leader_path()
     on_stage("render in this process")
     figures["render_realtime"] = _render_realtime(source)
@@ -35,26 +44,6 @@ def playing(leader: Path | None, *, with_ray: bool, on_stage: Callable[[str], No
     if with_ray:
         on_stage("render on a fresh Ray from the shell")
         figures["render_ray_wall_s"] = _wall_s(source)
-    return figures
-
-
-def training(*, workers: int = 0, on_stage: Callable[[str], None]) -> dict[str, float]:
-    """Measure a training step against a textbook one, or a team of workers against one of them.
-
-    See `tests.bench.training_speed.bench_train` and `tests.bench.training_workers.bench_workers`.
-    """
-    if workers:
-        from cluster.sessions.local import local_ray
-        from tests.bench.training_workers import bench_workers
-
-        on_stage("start Ray")
-        with local_ray(num_cpus=workers):
-            on_stage(f"one worker and {workers}, by turns")
-            return bench_workers(workers)
-    from tests.bench.training_speed import bench_train
-
-    on_stage("a training step against the textbook's")
-    figures: dict[str, float] = bench_train()
     return figures
 
 

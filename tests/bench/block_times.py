@@ -1,23 +1,22 @@
-"""Any band at work, by the clock: when each block was asked for and delivered, and what the driver's thread did."""
+"""Any band at work, by the clock: when each block was asked for, and when all of it was there."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.audio.files import prepare_leader, read_clip
 from ensemble.band import Band
-from ensemble.clock import FRAME_RATE_HZ, QUANTUM_FRAMES, Block
+from ensemble.clock import FRAME_RATE_HZ, QUANTUM_FRAMES
 from ensemble.conduct.conductor_file import CONDUCTOR
 from ensemble.config import BandSettings, FollowerSettings
 from ensemble.leaders import leader_path
 from ensemble.listen.listener import Listener, at_analysis_rate
-from ensemble.perform import Pace, Recorder, perform
+from ensemble.perform import Pace, perform
 from ensemble.plan import RenderPlan
 from ensemble.play.voice_file import VOICE
 from ensemble.rendering.leader import Lead
@@ -62,34 +61,26 @@ def plan_for(lead: Lead, num_instruments: int) -> RenderPlan:
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Played:
-    """One performance. latency_s [blocks]: from asking to delivery. submit_s, collect_s, mix_s: CPU of this thread in
-    its calls, in all else until the last block was there, and after that. wall_s: of the clock, all of playing.
-    """
+class Played(NamedTuple):
+    """The times of one performance."""
 
     latency_s: NDArray[np.float64]
-    submit_s: float
-    collect_s: float
-    mix_s: float
+    """[blocks]; from asking the conductor for a block to having every stem of it."""
     wall_s: float
+    """Of playing all blocks."""
 
     @property
-    def num_blocks(self) -> int:
-        """Blocks."""
-        return len(self.latency_s)
+    def realtime(self) -> float:
+        """Seconds of music per second."""
+        return len(self.latency_s) * BLOCK_S / self.wall_s
 
 
-class Deaf:
-    """A recorder that keeps nothing."""
+class _KeepsNothing:
+    """A recorder that forgets whatever it is given."""
 
     def extend(self, continuations: Sequence[Any]) -> tuple[Any, ...]:
-        """Nobody asks for continuations here.
-
-        Raises:
-            ValueError: somebody does.
-        """
-        raise ValueError(f"a plan of the bench goes on in {len(continuations)} ways")
+        """The bench's plans have no continuations."""
+        return ()
 
     def standing(self, takes: Sequence[str]) -> None:
         """Nothing was played before."""
@@ -104,55 +95,35 @@ class Deaf:
         """Forget it."""
 
 
-def play(band: Band, lead: Lead, plan: RenderPlan, *, in_flight: int, recorder: Recorder | None = None) -> Played:
-    """Play a plan in blocks of 0.2 s, as a render does, and look at the clock."""
+def play(band: Band, lead: Lead, plan: RenderPlan, *, in_flight: int) -> Played:
+    """Play a plan in blocks of 0.2 s, as a render does, so many blocks at a time, and look at the clock."""
     watched = _Watched(band)
     delivered_s: list[float] = []
-    thread_s = [time.thread_time()]
-    pace = Pace(block_frames=QUANTUM_FRAMES, in_flight=in_flight)
 
     def note(stage: str, done: int, _total: int) -> None:
         if stage == "play" and done:
             delivered_s.append(time.perf_counter())
-            thread_s.append(time.thread_time())
 
     anyone: Any = watched  # a proxy has the verbs, but not the type
-    done = perform(anyone, lead, plan, pace, recorder or Deaf(), note)
-    latency_s = np.array(delivered_s) - np.array(watched.asked_s)
-    return Played(
-        latency_s=latency_s,
-        submit_s=watched.submit_s,
-        collect_s=thread_s[-1] - thread_s[0] - watched.submit_s,
-        mix_s=time.thread_time() - thread_s[-1],
-        wall_s=done.seconds["play"],
-    )
+    pace = Pace(block_frames=QUANTUM_FRAMES, in_flight=in_flight)
+    done = perform(anyone, lead, plan, pace, _KeepsNothing(), note)
+    return Played(latency_s=np.array(delivered_s) - np.array(watched.asked_s), wall_s=done.seconds["play"])
 
 
-@dataclass
 class _Watched:
-    """A band that notes when its conductor is asked, and what asking costs this thread."""
+    """A band that notes when its conductor is asked."""
 
-    band: Band
-    asked_s: list[float] = field(default_factory=list)
-    submit_s: float = 0.0
+    def __init__(self, band: Band) -> None:
+        self._band = band
+        self.asked_s: list[float] = []
 
     def __getattr__(self, verb: str) -> Any:
-        return getattr(self.band, verb)
+        return getattr(self._band, verb)
 
-    def conduct(self, heard: Any, num_frames: int, block: Block, state: Any) -> Any:
-        """Ask the conductor."""
+    def conduct(self, *inputs: Any) -> Any:
+        """Ask the conductor for the next block."""
         self.asked_s.append(time.perf_counter())
-        return self._timed(self.band.conduct, heard, num_frames, block, state)
-
-    def play(self, part: str, score: Any, state: Any) -> Any:
-        """Ask a player."""
-        return self._timed(self.band.play, part, score, state)
-
-    def _timed(self, ask: Any, *inputs: Any) -> Any:
-        began_s = time.thread_time()
-        promises = ask(*inputs)
-        self.submit_s += time.thread_time() - began_s
-        return promises
+        return self._band.conduct(*inputs)
 
 
 def percentiles_ms(seconds: NDArray[np.floating]) -> tuple[float, float]:

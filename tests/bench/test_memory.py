@@ -1,18 +1,15 @@
-"""What a command takes is counted once, with all its children; and long music takes little more than short music."""
+"""What a command takes is counted once, with all its children."""
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 
 import psutil
 import pytest
 
-from cluster.bench.memory import memory_of_command
 from ensemble.errors import DeadlineError
+from tests.bench.memory import memory_of_command
 
 if not Path("/proc/self/smaps_rollup").exists():
     pytest.skip("SKIPPED LOUDLY: this kernel does not share out memory (smaps_rollup)", allow_module_level=True)
@@ -76,43 +73,3 @@ def test_what_does_not_end_is_killed(tmp_path: Path) -> None:
     with pytest.raises(DeadlineError, match="did not end within 1 s"):
         memory_of_command([sys.executable, "-c", program], timeout_s=1.0)
     assert not psutil.pid_exists(int((tmp_path / "pid").read_text()))
-
-
-SLOPE = """
-import json, resource, sys
-from pathlib import Path
-import numpy as np, soundfile
-from ensemble.rendering.leader import take_in
-from ensemble.listen.listener import Listener, at_analysis_rate
-from ensemble.measure.cases import as_listened_to
-from ensemble.measure.timing import onset_times
-from ensemble.mix.bus import mix_files
-from ensemble.config import MixSettings
-
-def follow(seconds):
-    folder = Path(sys.argv[1]) / str(seconds)
-    folder.mkdir()
-    time_s = np.arange(44_100) / 44_100
-    with soundfile.SoundFile(folder / 'given.wav', 'w', 44_100, 2, 'PCM_16') as given:
-        for second in range(seconds):
-            tone = 0.3 * np.sin(2 * np.pi * 220 * 2 ** (second % 7 / 12) * time_s) * np.exp(-3 * time_s)
-            given.write(np.stack([tone, 0.5 * tone], axis=1))
-    lead = take_in(folder / 'given.wav', 48_000, folder)
-    Listener().listen(at_analysis_rate(lead.clip))
-    mix_files(folder / 'leader.wav', [folder / 'leader.wav'] * 2, folder / 'mix.wav', MixSettings(), 0.0)
-    onset_times(as_listened_to(folder / 'mix.wav').samples[0], 16_000)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-print(json.dumps([follow(90), follow(270)]))
-"""
-MAX_MIB_PER_MINUTE = 22.0
-"""A minute of the leader, once: what is listened to takes 4, and what is heard of it a few more."""
-
-
-def test_long_music_takes_little_more_than_short_music(tmp_path: Path) -> None:
-    """Reading, listening, mixing and measuring; the short one is long enough for every chunk to be full."""
-    program = [sys.executable, "-c", SLOPE, str(tmp_path)]
-    home = Path(__file__).parents[2]
-    done = subprocess.run(program, capture_output=True, text=True, timeout=280, check=True, cwd=home, env=os.environ)
-    short, long = json.loads(done.stdout)
-    assert (long - short) / 3 < MAX_MIB_PER_MINUTE
