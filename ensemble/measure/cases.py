@@ -22,7 +22,7 @@ from ensemble.manifest import Manifest
 from ensemble.measure.harmony_fit import TimedNote, tones_of_chords, tones_of_leader, tones_of_notes
 from ensemble.measure.timing import onset_times
 from ensemble.rendering.leader import take_up
-from ensemble.types.music import PIECE_SAMPLES, AudioClip, Heard, Role
+from ensemble.types.music import PIECE_SAMPLES, AudioClip, Heard, Hits, Part, Role
 
 Array = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -108,7 +108,14 @@ def band_of_take(take: Path, followers: Sequence[FollowerSettings]) -> tuple[Fol
         AudioError: a stem cannot be read.
         DataError: a part cannot be read.
     """
-    return tuple(_follow_part(take, follower) for follower in followers)
+    return tuple(
+        follow_part(
+            as_listened_to(take / "stems" / f"{follower.name}.wav"),
+            follower,
+            () if follower.role == "drums" else read_notes(take / "parts" / f"{follower.name}.mid"),
+        )
+        for follower in followers
+    )
 
 
 def lead_part(clip: Sound, heard: Heard, notes: tuple[TimedNote, ...] = ()) -> LeadPart:
@@ -118,10 +125,26 @@ def lead_part(clip: Sound, heard: Heard, notes: tuple[TimedNote, ...] = ()) -> L
     return LeadPart(onsets_s=_onsets(clip), tones=tones, chords=tones_of_chords(heard, frames.num_frames))
 
 
-def _follow_part(take: Path, follower: FollowerSettings) -> FollowPart:
-    clip = as_listened_to(take / "stems" / f"{follower.name}.wav")
-    is_drums = follower.role == "drums"
-    notes = () if is_drums else read_notes(take / "parts" / f"{follower.name}.mid")
+def notes_of(part: Part | Hits | None) -> tuple[TimedNote, ...]:
+    """The notes that a part has written, by their beginning; drums have none."""
+    if not isinstance(part, Part):
+        return ()
+    return tuple(
+        sorted(
+            TimedNote(note.start_frame / FRAME_RATE_HZ, note.stop_frame / FRAME_RATE_HZ, float(round(note.pitch_midi)))
+            for note in part.notes
+        )
+    )
+
+
+def follow_part(clip: AudioClip, follower: FollowerSettings, notes: tuple[TimedNote, ...]) -> FollowPart:
+    """One follower as it is measured.
+
+    Args:
+        clip: its stem, from `as_listened_to`.
+        follower: its settings.
+        notes: what it plays; none for drums.
+    """
     return FollowPart(
         name=follower.name,
         role=follower.role,

@@ -9,35 +9,47 @@ from urllib.parse import quote
 from ensemble.manifest import Manifest, StemFacts, TakeReceipt
 from ensemble.types.music import Heard
 
-CLICK_BAR = 1.5
-"""A join rougher than this, against the sound around it, is worth a look."""
-LOUDNESS_BAR_LU = 0.6
-TRUE_PEAK_BAR_DB = 0.1
+MAX_CLICK_RATIO = 1.5
+"""Above this click ratio a join between blocks may be audible."""
+LOUDNESS_TOLERANCE_LU = 0.6
+TRUE_PEAK_TOLERANCE_DB = 0.1
 MINUS = "\N{MINUS SIGN}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fact:
-    """One line of a list: a name, what it is, and (for checks) whether it is as promised."""
+    """One line of a list: what was measured or heard."""
 
     name: str
+    """What it is about."""
     value: str
+    """The figure, with its unit."""
     note: str = ""
+    """A remark, in small print."""
     is_good: bool = True
+    """Whether it is within its limit; always so where there is none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SoundRow:
-    """One sound in the table of measurements. links: (label, relative address) of its files."""
+    """One sound in the table of measurements."""
 
     name: str
+    """The mix, or the part."""
     loudness: str
+    """In LUFS."""
     true_peak: str
+    """In dBTP."""
     clipped: str
+    """Number of clipped samples."""
     joins: str
+    """The worst click ratio where two blocks meet."""
     is_clipped: bool
+    """Whether any sample is clipped."""
     is_rough: bool
+    """Whether a join may be audible."""
     links: tuple[tuple[str, str], ...]
+    """Label and relative address of each of its files."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,17 +57,23 @@ class StageTime:
     """How long one stage took."""
 
     name: str
+    """The stage."""
     seconds: str
+    """Wall time."""
     real_time: str
+    """Seconds of music per second of work; empty where that cannot be told."""
     share_percent: float
+    """Of the longest stage, for the length of its bar."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bar:
-    """One bar of the chord chart: (chord, its width in beats), in order. Bar 0 is the pickup."""
+    """One bar of the chord chart."""
 
     number: int
+    """From 1; 0 is the pickup."""
     chords: tuple[tuple[str, int], ...]
+    """Chords in order, each with its length in beats."""
 
 
 def number(value: float, digits: int = 1, *, signed: bool = False) -> str:
@@ -96,7 +114,7 @@ def notices(manifest: Manifest, heard: Heard) -> list[str]:
     """What the listener should know before trusting the render."""
     said = list(dict.fromkeys((*manifest.heard.warnings, *(found.text for found in heard.diagnostics))))
     if not manifest.exact:
-        said.append("Not every player sat on the same kind of machine: another render may differ in the last bits.")
+        said.append("The players ran on different kinds of machine: another render may differ in the last bits.")
     return said
 
 
@@ -107,7 +125,7 @@ def entry(heard: Heard) -> int:
 
 
 def bars(heard: Heard) -> list[Bar]:
-    """The chords as a chart, bar by bar; a silence before the leader begins, or after its end, is no bar."""
+    """The chords as a chart, bar by bar; silence before the leader begins or after its end is left out."""
     per_bar, first = heard.beats_per_bar, heard.first_downbeat
     stop = max((beat + 1 for beat, chord in enumerate(heard.chords) if chord.quality != "none"), default=0)
     starts = range(first, stop, per_bar)
@@ -127,22 +145,24 @@ def bars(heard: Heard) -> list[Bar]:
 
 
 def checks(manifest: Manifest, take: TakeReceipt) -> list[Fact]:
-    """The four promises of a mix, each with its measurement. Only the leader as given is brought to the target: what
-    the takes share is mixed alike.
+    """What a mix must hold, as measured: loudness, true peak, joins between blocks, clipping.
+
+    The first take alone is brought to the target loudness; the others use its gain, so what all share sounds alike.
     """
     mix, settings = take.facts["mix"], manifest.plan.band.mix
     found: list[Fact] = []
     if mix.loudness_lufs is not None and take is manifest.takes[min(manifest.takes)]:
-        is_near = abs(mix.loudness_lufs - settings.target_lufs) <= LOUDNESS_BAR_LU
+        is_near = abs(mix.loudness_lufs - settings.target_lufs) <= LOUDNESS_TOLERANCE_LU
         target = f"target {number(settings.target_lufs)}, gain {number(take.mix_gain_db, signed=True)} dB"
         found.append(Fact(name="Loudness", value=f"{number(mix.loudness_lufs)} LUFS", note=target, is_good=is_near))
-    is_below = mix.true_peak_dbtp <= settings.ceiling_dbtp + TRUE_PEAK_BAR_DB
+    is_below = mix.true_peak_dbtp <= settings.ceiling_dbtp + TRUE_PEAK_TOLERANCE_DB
     ceiling = f"ceiling {number(settings.ceiling_dbtp)}"
     found.append(Fact(name="True peak", value=f"{number(mix.true_peak_dbtp)} dBTP", note=ceiling, is_good=is_below))
     ratios = [facts.click_ratio for facts in take.facts.values() if facts.click_ratio is not None]
     if ratios:
-        note = f"1 is as smooth as the sound itself, {CLICK_BAR} the bar"
-        found.append(Fact(name="Worst join", value=number(max(ratios), 2), note=note, is_good=max(ratios) <= CLICK_BAR))
+        note = f"above {MAX_CLICK_RATIO} a click may be audible"
+        is_smooth = max(ratios) <= MAX_CLICK_RATIO
+        found.append(Fact(name="Worst join", value=number(max(ratios), 2), note=note, is_good=is_smooth))
     clipped = sum(facts.clipped_samples for facts in take.facts.values())
     note = "in the mix and every stem"
     found.append(Fact(name="Clipped samples", value=str(clipped), note=note, is_good=clipped == 0))
@@ -150,7 +170,7 @@ def checks(manifest: Manifest, take: TakeReceipt) -> list[Fact]:
 
 
 def rows(take_name: str, take: TakeReceipt, order: Sequence[str]) -> list[SoundRow]:
-    """The measurements of every sound of a take, in the order of the desk."""
+    """The measurements of every sound of a take, in the order of the player."""
     known = [name for name in order if name in take.facts]
     return [_row(take_name, take, name) for name in (*known, *(name for name in take.facts if name not in known))]
 
@@ -166,7 +186,7 @@ def _row(take_name: str, take: TakeReceipt, name: str) -> SoundRow:
         clipped=str(facts.clipped_samples),
         joins="\N{EN DASH}" if facts.click_ratio is None else number(facts.click_ratio, 2),
         is_clipped=facts.clipped_samples > 0,
-        is_rough=(facts.click_ratio or 0.0) > CLICK_BAR,
+        is_rough=(facts.click_ratio or 0.0) > MAX_CLICK_RATIO,
         links=tuple(links),
     )
 
@@ -198,5 +218,8 @@ def hashes(manifest: Manifest) -> list[tuple[str, str, str]]:
 
 
 def verify_command(up: str) -> str:
-    """What to type in the page's folder to have every hash checked by playing again; up: from there to the render's."""
+    """The command that renders again and compares every hash, to be typed in the page's folder.
+
+    up: relative path from the page's folder to the render's.
+    """
     return f"ensemble verify {up or '.'}"

@@ -1,8 +1,9 @@
-"""How the band followed, for the report: only figures that can tell this leader's band from another's.
+"""How closely the band followed, for the report.
 
-Measured with `ensemble evaluate render --data SET`, matched against shuffled: with a rhythm section on seven leaders
-each of these reaches an AUC of 0.95 or more. With three strings on seven leaders the drift reaches 0.82 only: too few
-of their notes begin with the leader's, so it is left out where a stem has fewer than `MIN_FOR_DRIFT` of those.
+Only figures are shown that can tell a band that followed this leader from one that followed another (measured with
+`ensemble evaluate render --data SET`, matched against shuffled leaders): with a rhythm section on seven leaders each
+reaches an AUC of 0.95 or more. With three strings the drift reaches 0.82 only, because too few of their notes begin
+with the leader's: it is left out where fewer than `MIN_SHARED_ONSETS` do.
 """
 
 from __future__ import annotations
@@ -14,10 +15,9 @@ from ensemble.measure.following import Following, following
 from ensemble.measure.timing import matched
 from ensemble.report.facts import Fact, number, spoken
 
-OFFSET_BAR_MS = 20.0
+MAX_OFFSET_MS = 20.0
 """Followers further from the leader than this are heard as late."""
-
-MIN_FOR_DRIFT = 40
+MIN_SHARED_ONSETS = 40
 
 
 def following_facts(leader: LeadPart, band: Sequence[FollowPart]) -> list[Fact]:
@@ -27,13 +27,13 @@ def following_facts(leader: LeadPart, band: Sequence[FollowPart]) -> list[Fact]:
 
 def _fact(leader: LeadPart, stem: FollowPart, measured: Following) -> Fact:
     if measured.onset_offset_ms is None:
-        value, is_good = "begins too little together with the leader to tell", True
+        value, is_good = "Too few shared onsets to measure", True
     else:
         value = f"{number(measured.onset_offset_ms, 0)} ms from the leader's onsets"
-        is_good = measured.onset_offset_ms <= OFFSET_BAR_MS
+        is_good = measured.onset_offset_ms <= MAX_OFFSET_MS
     notes = []
-    num_together = len(matched(leader.onsets_s, stem.onsets_s)[0])
-    if measured.drift_ms_per_min is not None and num_together >= MIN_FOR_DRIFT:
+    num_shared = len(matched(leader.onsets_s, stem.onsets_s)[0])
+    if measured.drift_ms_per_min is not None and num_shared >= MIN_SHARED_ONSETS:
         notes.append(f"drift {number(measured.drift_ms_per_min, 0, signed=True)} ms a minute")
     if measured.key_clashes_per_min is not None:
         notes.append(f"{number(measured.key_clashes_per_min, 0)} semitone clashes a minute")

@@ -1,4 +1,4 @@
-"""`write_report`: an HTML file that needs no network and no server, and holds all the sound of the take on its desk."""
+"""`write_report`: an HTML page that needs no network and no server and holds all the sound of its take."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ import numpy as np
 
 from ensemble.errors import OutputError
 from ensemble.manifest import Manifest
-from ensemble.measure.cases import as_listened_to, band_of_take, lead_part
-from ensemble.report import facts, pictures, sound, tracks, ways
+from ensemble.measure.cases import as_listened_to, follow_part, lead_part, notes_of
+from ensemble.report import continuations, facts, pictures, sound, tracks
 from ensemble.report.following import following_facts
 from ensemble.takes import Take
 
@@ -31,14 +31,14 @@ def write_report(folder: Path, manifest: Manifest, takes: Sequence[Take], max_pa
     """Write `report.html` into the folder of a render, and one more into the folder of every other take.
 
     A page plays the mix and every stem of its take in sync, as MP3 inside the page; where that would pass
-    `max_page_bytes` the MP3s lie in `report-audio/` beside it, and are kept together by the browser's media clock
-    instead of to the sample. Where the leader goes on, the best continuation is on the first page's desk, and every
-    page lists the takes and their seams.
+    `max_page_bytes` the MP3s lie in `report-audio/` beside it, and the browser's media clock keeps them together
+    instead of to the sample. Where the leader is extended, the first page plays the best continuation, and every page
+    lists the takes and their seams.
 
     Args:
         folder: of the render, complete but for the report.
         manifest: the receipt.
-        takes: as they were understood, written and predicted; the leader as given first.
+        takes: what was heard, written and predicted of each; the leader as given first.
         max_page_bytes: the largest page.
 
     Returns:
@@ -53,8 +53,8 @@ def write_report(folder: Path, manifest: Manifest, takes: Sequence[Take], max_pa
         up = "" if take is first else "../"
         others = {one.name: up + ("" if one is first else f"{one.name}/") + PAGE_NAME for one in takes}
         listing = {
-            "ways": ways.ways(manifest, tuple(takes), take.name, others) if len(takes) > 1 else [],
-            "seams": ways.seams(folder, manifest, tuple(takes), None if take is first else take.name),
+            "takes": continuations.list_takes(manifest, tuple(takes), take.name, others) if len(takes) > 1 else [],
+            "seams": continuations.seams(folder, manifest, tuple(takes), None if take is first else take.name),
             "mixes": {one.name: f"{up}{one.name}/mix.wav" for one in takes},
             "up": up,
         }
@@ -86,7 +86,7 @@ def _write_page(
             | listing
             | {
                 "tracks": list(zip(drawn, sources, strict=True)),
-                "followed": _followed(listed, folder / take.name, manifest, take),
+                "followed": _followed(listed, manifest, take),
                 "is_inside": is_inside,
             }
         )
@@ -97,18 +97,22 @@ def _write_page(
     return page
 
 
-def _followed(listed: Sequence[tracks.TrackFile], place: Path, manifest: Manifest, take: Take) -> list[facts.Fact]:
-    """How near the band stayed to the leader, measured on what was delivered."""
-    leader = next(item.wav for item in listed if item.role == "leader")
-    band = band_of_take(place, manifest.plan.band.followers)
-    return following_facts(lead_part(as_listened_to(leader), take.heard), band)
+def _followed(listed: Sequence[tracks.TrackFile], manifest: Manifest, take: Take) -> list[facts.Fact]:
+    """How closely the band followed: onsets as they sound in the stems, notes as they were written."""
+    wavs = {item.name: item.wav for item in listed}
+    written = {part.name: part for part in take.parts}
+    band = [
+        follow_part(as_listened_to(wavs[follower.name]), follower, notes_of(written.get(follower.name)))
+        for follower in manifest.plan.band.followers
+    ]
+    return following_facts(lead_part(as_listened_to(wavs["leader"]), take.heard), band)
 
 
 def _context(manifest: Manifest, take: Take, duration_s: float, up: str) -> dict[str, Any]:
-    """Everything that the template names, but for the tracks and the other takes."""
+    """Everything that the template needs, except the tracks and the other takes."""
     heard = take.heard
     shown = [(name, given) for name, given in sorted(manifest.takes.items()) if not up or name == take.name]
-    script = (HERE / "desk.js").read_text(encoding="utf-8")
+    script = (HERE / "player.js").read_text(encoding="utf-8")
     beats = np.asarray(heard.beats_s)
     bar_starts = beats[heard.first_downbeat :: heard.beats_per_bar]
     chords = [facts.chord_name(str(chord)) for chord in heard.chords]

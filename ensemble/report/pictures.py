@@ -1,6 +1,6 @@
-"""Curves as SVG paths: sharp at every size, a few bytes per point, and readable without a script.
+"""Curves as SVG paths, which need no script and few bytes per point.
 
-Every path lives in a box of `WIDTH` by `HEIGHT` units that the page stretches; time runs over the whole width.
+Every path lies in a box of `WIDTH` by `HEIGHT` units that the page stretches; time runs over the whole width.
 """
 
 from __future__ import annotations
@@ -27,18 +27,22 @@ Values = NDArray[np.floating]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tick:
-    """A name on a vertical axis, and where it stands: 0 % is the top."""
+    """A name on a vertical axis."""
 
     label: str
+    """The name."""
     top_percent: float
+    """Where it stands: 0 is the top."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Axis:
-    """A vertical axis: the values at the bottom and at the top."""
+    """A vertical axis."""
 
     low: float
+    """The value at the bottom."""
     high: float
+    """The value at the top."""
 
     def height(self, values: Values) -> Values:
         """Where values stand in the box; beyond the axis is on its edge."""

@@ -1,4 +1,4 @@
-"""Sound for the page: every file is read once, encoded as MP3, and drawn as an envelope on the way."""
+"""Sound for the page: every file is read once, encoded as MP3, and reduced to an envelope on the way."""
 
 from __future__ import annotations
 
@@ -24,10 +24,12 @@ QUALITY = 0.5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Envelope:
-    """The lowest and the highest sample per column, full scale is 1.  [COLUMNS] each, silent after the sound's end."""
+    """A waveform in so many columns; zero after the sound's end."""
 
     low: NDArray[np.float32]
+    """Lowest sample of each column, full scale is 1.  [columns]"""
     high: NDArray[np.float32]
+    """Highest sample of each column.  [columns]"""
 
 
 def timeline_samples(wavs: Sequence[Path]) -> tuple[int, int]:
@@ -45,7 +47,7 @@ def timeline_samples(wavs: Sequence[Path]) -> tuple[int, int]:
 
 
 def encode_all(wavs: Sequence[Path], mp3s: Sequence[Path], num_samples: int) -> list[Envelope]:
-    """Encode every file, one on each core: the encoder is most of the page's cost, and leaves Python alone."""
+    """Encode every file, one on each core: the encoder takes most of the page's time, outside Python's lock."""
     with ThreadPoolExecutor(num_threads()) as pool:
         return list(pool.map(lambda wav, mp3: _encode(wav, mp3, num_samples), wavs, mp3s))
 

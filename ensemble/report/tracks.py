@@ -1,4 +1,4 @@
-"""The rows of the desk: one sound each, with what was heard or played drawn under its waveform."""
+"""The rows of the player: one sound each, with what was heard or played drawn below its waveform."""
 
 from __future__ import annotations
 
@@ -16,48 +16,63 @@ from ensemble.takes import AS_GIVEN
 from ensemble.types.music import SILENCE_DB, Dynamics, Heard, Hits, Part
 
 HUES = (250, 45, 150, 330, 95, 200, 295, 15)
-"""One accent per part, far apart on the wheel; lightness and strength are the page's."""
+"""One hue per part, far apart on the colour wheel; lightness and strength are the style sheet's."""
 CENTRE_DB = -3.0103
-"""The pan law takes this from the leader, who stands in the middle."""
+"""The pan law lowers the leader by this, because it is panned to the centre."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layer:
-    """One path. look: the style's name for it."""
+    """One path of a picture."""
 
     look: str
+    """Its class in the style sheet."""
     path: str
+    """As SVG."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lane:
-    """One picture. kind: wave, pitch, drums or loudness; label: what it shows, for people who cannot see it."""
+    """One picture of a track."""
 
     kind: str
+    """wave, pitch, drums or loudness."""
     caption: str
+    """Its name beside the axis."""
     label: str
+    """What it shows, for people who cannot see it."""
     layers: tuple[Layer, ...]
+    """From the back to the front."""
     ticks: tuple[Tick, ...] = ()
+    """Names on its vertical axis."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackFile:
-    """A file of the render. role: mix, leader or stem; gain_db: what brings it to its level in the mix."""
+    """A sound of the render."""
 
     name: str
+    """mix, leader, or the follower's name."""
     role: str
+    """mix, leader or stem."""
     about: str
+    """A few words beside its name."""
     wav: Path
+    """The file."""
     gain_db: float
+    """What brings it to its level in the mix."""
     hue: int = 250
+    """Of its colour, in degrees."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Track:
-    """One row of the desk."""
+    """One row of the player."""
 
     sound: TrackFile
+    """What it plays."""
     lanes: tuple[Lane, ...]
+    """Its pictures, from top to bottom."""
 
 
 def sounds(folder: Path, take_name: str, manifest: Manifest) -> list[TrackFile]:
@@ -91,18 +106,18 @@ def draw(
     duration_s: float,
 ) -> list[Track]:
     """Draw every row."""
-    easel = _Easel(heard, dynamics, duration_s)
+    lanes_of = _Lanes(heard, dynamics, duration_s)
     played = {part.name: part for part in parts}
     tracks = []
     for sound, envelope in zip(listed, envelopes, strict=True):
         lanes = [_wave(sound, envelope)]
         if sound.role == "leader":
-            lanes += [easel.leader_pitch(), easel.leader_loudness()]
+            lanes += [lanes_of.leader_pitch(), lanes_of.leader_loudness()]
         elif sound.role == "stem":
             part = played.get(sound.name)
-            lanes += [easel.drums(part)] if isinstance(part, Hits) and part.hits else []
-            lanes += [easel.pitch(part)] if isinstance(part, Part) else []
-            lanes += [easel.loudness(sound.name)] if sound.name in dynamics.parts else []
+            lanes += [lanes_of.drums(part)] if isinstance(part, Hits) and part.hits else []
+            lanes += [lanes_of.pitch(part)] if isinstance(part, Part) else []
+            lanes += [lanes_of.loudness(sound.name)] if sound.name in dynamics.parts else []
         tracks.append(Track(sound=sound, lanes=tuple(lanes)))
     return tracks
 
@@ -116,8 +131,8 @@ def _rules(ticks: tuple[Tick, ...]) -> Layer:
     return Layer(look="rule", path=pictures.rules(ticks))
 
 
-class _Easel:
-    """Draws lanes against one leader, on one time axis and one loudness axis."""
+class _Lanes:
+    """Draws pitch, drums and loudness of one take, on one time axis and one loudness axis, with the leader behind."""
 
     def __init__(self, heard: Heard, dynamics: Dynamics, duration_s: float) -> None:
         self._dynamics = dynamics

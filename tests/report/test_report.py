@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 import soundfile
 
-from ensemble.conduct.midi import write_midi
 from ensemble.config import load_band
 from ensemble.errors import OutputError
 from ensemble.manifest import Execution, FileReceipt, HeardSummary, Manifest, StemFacts, TakeReceipt
@@ -78,9 +77,6 @@ def render(folder: Path, heard: Heard) -> dict[str, Any]:
     receipt = FileReceipt(sha256="ab" * 32, samples_sha256="cd" * 32)
     band = load_band("rock")
     written = (a_part("bass", 110), a_part("rhythm", 330), Hits(name="drums", hits=hits, num_frames=FRAMES))
-    (folder / "take-00" / "parts").mkdir()
-    for follower, part in zip(band.followers, written, strict=True):
-        write_midi(folder / "take-00" / "parts" / f"{part.name}.mid", part, follower, heard)
     manifest = Manifest(
         ensemble_version="0.1.0",
         plan=RenderPlan(leader_sha256="ef" * 32, sample_rate=RATE, band=band, seed=7),
@@ -189,7 +185,7 @@ def test_names_from_outside_are_text_and_never_markup(render):
     assert page.text("h1") == EVIL
     assert "<b>two voices</b> at 0:02" in page.text("aside")
     assert "a <fast> one" in page.text("dd")
-    assert len(page.all("script")) == 2  # the times and the desk
+    assert len(page.all("script")) == 2  # the times and the player
 
 
 def test_the_policy_forbids_the_network_and_every_other_script(render):
@@ -220,9 +216,22 @@ def test_the_page_says_what_was_heard_and_measured(render):
     table = page.text("table")
     assert "bass \N{MINUS SIGN}16.2 \N{MINUS SIGN}2.9 3 14.20 WAV MIDI" in table
     main = page.text("main")
-    for said in ("worth a look", "with 2 restarts", "8 x", "ensemble verify .", "in blocks of 2.0 s", "ab" * 32):
+    for said in ("please check", "with 2 restarts", "8 x", "ensemble verify .", "in blocks of 2.0 s", "ab" * 32):
         assert said in main
     assert {"take-00/stems/bass.wav", "take-00/parts/bass.mid"} <= {link["href"] for link in page.all("a")}
+
+
+def test_how_it_followed_is_measured_on_the_parts_and_needs_no_midi(render):
+    """A bass on Bb against a leader on A clashes all the time; the part says so, and there is no MIDI file."""
+    assert not list(render["folder"].rglob("*.mid"))
+    wrong = Note(start_frame=0, stop_frame=FRAMES, pitch_midi=46.0, velocity=90)
+    for notes, clashes in (((wrong,), True), (render["takes"][0].parts[0].notes, False)):
+        (take,) = render["takes"]
+        bass = replace(take.parts[0], notes=notes)
+        page = page_of(write_report(**(render | {"takes": [replace(take, parts=(bass, *take.parts[1:]))]})))
+        said = re.search(r"bass Too few shared onsets to measure .*?(\d+) semitone clashes", page.text("main"))
+        assert said is not None
+        assert (int(said[1]) > 0) is clashes
 
 
 def test_every_control_and_picture_has_a_name(render):

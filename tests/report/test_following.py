@@ -38,5 +38,5 @@ def test_a_late_follower_a_semitone_off_is_marked():
 
 def test_a_follower_who_hardly_plays_is_not_judged():
     (fact,) = following_facts(LEADER, [stem(0.0, 48.0, num=3)])
-    assert "too little" in fact.value
+    assert "Too few shared onsets" in fact.value
     assert fact.is_good

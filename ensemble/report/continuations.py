@@ -1,4 +1,4 @@
-"""The takes side by side: where each way of going on comes from, and what was measured and drawn at its seams."""
+"""The takes side by side: where each continuation comes from, and what was measured at its seams."""
 
 from __future__ import annotations
 
@@ -22,39 +22,56 @@ COLUMNS = 600
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Way:
-    """One take in the list. page: of its own report; sources: title, licence and path of what it goes on with."""
+class TakeEntry:
+    """One take in the list of takes."""
 
     name: str
+    """The take."""
     duration: str
+    """Minutes and seconds."""
     total: str
+    """Its score, of 1; empty for the leader as given."""
     page: str
+    """Relative address of its own page."""
     sources: tuple[tuple[str, str, str], ...]
+    """Title, licence and path of each recording that it continues with."""
     is_here: bool
+    """Whether this page is its page."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seam:
-    """One join. terms: (name, value with its unit, percentile among the leader's own transitions)."""
+    """One join between two recordings."""
 
     take: str
+    """The take that it lies in."""
     at: str
+    """When it begins, in minutes and seconds."""
     title: str
+    """Of the recording that begins here."""
     licence: str
+    """Of that recording."""
     about: str
+    """How that recording was fitted, in words."""
     scores: tuple[tuple[str, str], ...]
+    """Relevance, seam and both together, by name; 1 is best."""
     terms: tuple[tuple[str, str, str], ...]
+    """Name, value with its unit, and percentile among the leader's own transitions."""
     wave: str
+    """The leader's waveform around it, as an SVG path."""
     pitch: str
+    """The pitch heard around it, as an SVG path."""
     cut: str
+    """A vertical line where it begins, as an SVG path."""
     box: str
+    """The view box of the three paths."""
 
 
-def ways(manifest: Manifest, takes: tuple[Take, ...], here: str, addresses: dict[str, str]) -> list[Way]:
-    """Every take, in order: the leader as given, then its continuations from the best on."""
+def list_takes(manifest: Manifest, takes: tuple[Take, ...], here: str, addresses: dict[str, str]) -> list[TakeEntry]:
+    """Every take: the leader as given, then its continuations from the best on."""
     continuations: list[ContinuationPlan | None] = [None, *manifest.plan.continuations]
     return [
-        Way(
+        TakeEntry(
             name=take.name,
             duration=facts.clock(take.num_frames / FRAME_RATE_HZ),
             total="" if plan is None else facts.number(plan.total, 2),
@@ -86,11 +103,11 @@ def _seam(wav: Path, hop: Hop, take: Take) -> Seam:
         at=f"{facts.clock(hop.begins_s)}.{int(hop.begins_s * 10) % 10}",
         title=hop.title,
         licence=hop.licence,
-        about=_told(hop),
+        about=_fitting(hop),
         scores=(
             ("relevance", facts.number(hop.score.relevance, 2)),
             ("seam", facts.number(hop.score.seam, 2)),
-            ("together", facts.number(hop.score.total, 2)),
+            ("total", facts.number(hop.score.total, 2)),
         ),
         terms=tuple(
             (
@@ -113,7 +130,7 @@ def _measured(term: Term) -> str:
     return f"{facts.number(term.value, 0 if abs(term.value) >= 100 else 2)} {unit}"
 
 
-def _told(hop: Hop) -> str:
+def _fitting(hop: Hop) -> str:
     """How the recording was fitted, in words."""
     words = [f"from {facts.clock(hop.start_s)} to {facts.clock(hop.stop_s)} of it"]
     if hop.semitones:

@@ -15,11 +15,11 @@
   const MEMORY_BYTES = 700e6;
   const decodedBytes = tracks.length * duration * 48000 * 2 * 4;
 
-  // Sound, to the sample: every file decoded, all started by one clock.
+  // Sound, exact to the sample: every file is decoded and all start on one clock.
   class Buffers {
     async load() {
       this.context = new AudioContext();
-      const stems = this.context.createDynamicsCompressor();  // only so that a loud desk does not clip; the mix has its own limiter
+      const stems = this.context.createDynamicsCompressor();  // so that loud stems do not clip; the mix has its own limiter
       stems.threshold.value = -2; stems.knee.value = 0; stems.ratio.value = 20; stems.attack.value = 0.002; stems.release.value = 0.1;
       const level = this.context.createGain();
       level.gain.value = 10 ** (-1.14 / 20);  // what the compressor adds to everything with these settings
@@ -59,7 +59,7 @@
     }
   }
 
-  // Sound, for long renders: the browser's own players, pulled together whenever they drift apart.
+  // Sound of long renders: the browser's own players; whenever they drift apart, their rates bring them together.
   class Players {
     async load() {
       this.lead = tracks[0].audio;
@@ -119,7 +119,7 @@
     byId("status").classList.toggle("is-wrong", isWrong);
   }
   async function load() {
-    say("Getting the sound ready");
+    say("Loading the sound");
     await engine.load();
     engine.isLoaded = true;
     applyLevels();
@@ -162,7 +162,7 @@
     requestAnimationFrame(tick);
   }
 
-  // What the page shows.
+  // Display.
   const { beats, chords, entry, firstDownbeat, beatsPerBar } = times;
   const barButtons = new Map([...document.querySelectorAll("[data-bar]")].map((button) => [Number(button.dataset.bar), button]));
   let shownBeat = null, now = null;
@@ -237,7 +237,7 @@
     }
   }
 
-  // What the listener does.
+  // Controls.
   byId("play").addEventListener("click", () => (isPlaying ? pause() : play()));
   slider.addEventListener("input", () => seek(Number(slider.value)));
   byId("in").addEventListener("click", () => setZoom(zoom * 2));
@@ -251,7 +251,7 @@
   });
   const barStart = (bar) => beats[bar ? firstDownbeat + (bar - 1) * beatsPerBar : entry] ?? 0;
   for (const [bar, button] of barButtons) button.addEventListener("click", () => { rest = barStart(bar); play(rest); });
-  function hearStems() {  // to touch a fader is to ask for the stems
+  function hearStems() {  // mute, solo and volume act on stems, so they switch to them
     document.querySelector("input[name=hear][value=stems]").checked = true;
     applyLevels();
   }
