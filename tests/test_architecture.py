@@ -104,8 +104,6 @@ EXCEPTIONS = {
     ("ensemble/rendering/exports.py", "soundfile"),
     ("ensemble/rendering/stem_writer.py", "soundfile"),
     ("ensemble/rendering/verify.py", "soundfile"),
-    ("ensemble/report/sound.py", "soundfile"),
-    ("ensemble/report/ways.py", "soundfile"),
     ("ensemble/retrieve/join/material.py", "soundfile"),
     ("ensemble/train/kit/hits.py", "soundfile"),
 }

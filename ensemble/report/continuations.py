@@ -6,19 +6,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import soundfile
 
+from ensemble.audio.mp3 import span_envelope
 from ensemble.clock import FRAME_RATE_HZ
 from ensemble.manifest import Manifest
 from ensemble.plan import ContinuationPlan
 from ensemble.report import facts, pictures
-from ensemble.report.sound import Envelope
 from ensemble.takes import AS_GIVEN, Take, take_name
 from ensemble.types.continuation import Hop, Term
 
 AROUND_S = 1.5
 """Of sound on either side of a seam is drawn."""
-COLUMNS = 600
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +115,7 @@ def _seam(wav: Path, hop: Hop, take: Take) -> Seam:
             )
             for name, term in hop.score.terms.items()
         ),
-        wave=pictures.wave(_envelope(wav, start_s)),
+        wave=pictures.wave(span_envelope(wav, start_s, 2 * AROUND_S)),
         pitch=_pitch(take, start_s),
         cut=pictures.bar_lines(np.array([hop.begins_s - start_s]), 2 * AROUND_S),
         box=f"0 0 {pictures.WIDTH} {pictures.HEIGHT}",
@@ -142,18 +140,6 @@ def _fitting(hop: Hop) -> str:
     words.append(f"moved by {facts.number(hop.aligned_ms, signed=True)} ms to fit the wave")
     words.append(f"cross-faded over {hop.fade_ms:.0f} ms")
     return ", ".join(words)
-
-
-def _envelope(wav: Path, start_s: float) -> Envelope:
-    """The leader's wave around the seam."""
-    with soundfile.SoundFile(wav) as sound:
-        length = round(2 * AROUND_S * sound.samplerate)
-        sound.seek(min(round(start_s * sound.samplerate), sound.frames))
-        samples = np.zeros(length, np.float32)
-        read = sound.read(length, dtype="float32", always_2d=True).mean(axis=1)
-        samples[: len(read)] = read
-    columns = samples[: length // COLUMNS * COLUMNS].reshape(COLUMNS, -1)
-    return Envelope(low=columns.min(axis=1), high=columns.max(axis=1))
 
 
 def _pitch(take: Take, start_s: float) -> str:

@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy as np
 
+from ensemble.audio import mp3
 from ensemble.errors import OutputError
 from ensemble.manifest import Manifest
 from ensemble.measure.cases import as_listened_to, follow_part, lead_part, notes_of
-from ensemble.report import continuations, facts, pictures, sound, tracks
+from ensemble.report import continuations, facts, pictures, tracks
 from ensemble.report.following import following_facts
 from ensemble.takes import Take
 
@@ -68,15 +69,15 @@ def _write_page(
     """One take's page, in `place`."""
     listed = tracks.sounds(folder, take.name, manifest)
     wavs = [item.wav for item in listed]
-    num_samples, sample_rate = sound.timeline_samples(wavs)
+    num_samples, sample_rate = mp3.timeline_samples(wavs)
     duration_s = num_samples / sample_rate
     page = place / PAGE_NAME
     try:
         with tempfile.TemporaryDirectory(prefix=f".{SOUND_FOLDER}-", dir=place) as draft:
-            mp3s = [Path(draft) / f"{item.name}.mp3" for item in listed]
-            envelopes = sound.encode_all(wavs, mp3s, num_samples)
-            is_inside = sum(mp3.stat().st_size for mp3 in mp3s) * 4 / 3 <= max_page_bytes
-            sources = [_inside(mp3) if is_inside else f"{SOUND_FOLDER}/{mp3.name}" for mp3 in mp3s]
+            encoded = [Path(draft) / f"{item.name}.mp3" for item in listed]
+            envelopes = mp3.encode_all(wavs, encoded, num_samples)
+            is_inside = sum(path.stat().st_size for path in encoded) * 4 / 3 <= max_page_bytes
+            sources = [_inside(path) if is_inside else f"{SOUND_FOLDER}/{path.name}" for path in encoded]
             shutil.rmtree(place / SOUND_FOLDER, ignore_errors=True)
             if not is_inside:
                 Path(shutil.copytree(draft, place / SOUND_FOLDER)).chmod(0o755)
@@ -159,8 +160,8 @@ def _percent(at_s: float, duration_s: float) -> str:
     return f"{100 * float(at_s) / duration_s:.3f}"
 
 
-def _inside(mp3: Path) -> str:
-    return "data:audio/mpeg;base64," + base64.b64encode(mp3.read_bytes()).decode("ascii")
+def _inside(path: Path) -> str:
+    return "data:audio/mpeg;base64," + base64.b64encode(path.read_bytes()).decode("ascii")
 
 
 def _template() -> Any:

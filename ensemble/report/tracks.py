@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
+from ensemble.audio.mp3 import Envelope
 from ensemble.manifest import Manifest
 from ensemble.report import facts, pictures
 from ensemble.report.pictures import Axis, Tick
-from ensemble.report.sound import Envelope
 from ensemble.takes import AS_GIVEN
 from ensemble.types.music import SILENCE_DB, Dynamics, Heard, Hits, Part
 

@@ -288,7 +288,7 @@ def test_pitch_is_drawn_where_it_sounds_on_a_logarithmic_axis():
 
 
 def test_a_waveform_fills_its_box_and_its_silence_is_a_hairline():
-    from ensemble.report.sound import COLUMNS, Envelope
+    from ensemble.audio.mp3 import COLUMNS, Envelope
 
     half = np.where(np.arange(COLUMNS) < COLUMNS // 2, 0.25, 0.0).astype(np.float32)
     corners = points(pictures.wave(Envelope(low=-half, high=half)))

@@ -1,4 +1,4 @@
-"""Sound for the page: every file is read once, encoded as MP3, and reduced to an envelope on the way."""
+"""MP3s for listening, and envelopes for drawing: a file is encoded and reduced to its envelope in one reading."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from ensemble.errors import OutputError
 from ensemble.threads import num_threads
 
 COLUMNS = 1200
-"""Points of an envelope over the whole timeline."""
+"""Points of an envelope over a whole file."""
+SPAN_COLUMNS = 600
+"""Points of an envelope over a span."""
 CHUNK_SAMPLES = 65_536
 QUALITY = 0.5
 """libsndfile's compression level for MP3 with a variable rate: about 100 to 130 kbit/s for music."""
@@ -71,3 +73,14 @@ def _encode(wav: Path, mp3: Path, num_samples: int) -> Envelope:
                 high[here] = np.maximum.reduceat(chunk.max(axis=1), starts)
                 column += len(starts)
     return Envelope(low=low, high=high)
+
+
+def span_envelope(wav: Path, start_s: float, length_s: float) -> Envelope:
+    """The envelope of a span of a file, all channels together; zero after the file's end."""
+    with soundfile.SoundFile(wav) as sound:
+        samples = np.zeros(round(length_s * sound.samplerate), np.float32)
+        sound.seek(min(round(start_s * sound.samplerate), sound.frames))
+        read = sound.read(len(samples), dtype="float32", always_2d=True).mean(axis=1)
+        samples[: len(read)] = read
+    columns = samples[: len(samples) // SPAN_COLUMNS * SPAN_COLUMNS].reshape(SPAN_COLUMNS, -1)
+    return Envelope(low=columns.min(axis=1), high=columns.max(axis=1))
