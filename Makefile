@@ -45,7 +45,7 @@ bench-train: $(VENV)/.installed
 
 same-bytes: $(VENV)/.installed
 	@test -n "$(BASE)" || { echo "say which revision to compare with: make same-bytes BASE=REVISION"; exit 2; }
-	$(BIN)/python -m tests.bench.same_bytes $(BASE) $(LEADERS)
+	$(BIN)/python -m tests.bench.same_bytes $(BASE) $(LEADERS) $(ARGS)
 
 clean:
 	rm -rf $(VENV) demo-out
