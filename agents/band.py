@@ -15,7 +15,7 @@ from agents.meters import Meters
 from agents.placement import Placement, home
 from agents.recovery import Rules
 from agents.retrieval import RetrievalAgent
-from agents.slots import ActorSlot, SlotRequest, Stager, anywhere
+from agents.slots import ActorSlot, Planner, SlotRequest, anywhere
 from agents.supervision import Supervisor
 from ensemble import events
 from ensemble.band import Promise, Tally
@@ -32,7 +32,7 @@ InstrumentActor = ray.remote(InstrumentAgent)
 ConductorActor = ray.remote(ConductorAgent)
 RetrievalActor = ray.remote(RetrievalAgent)
 CLOSING_S = 1.0
-SEATS_PER_CORE = 4
+ACTORS_PER_CORE = 4
 
 
 class RayBand:
@@ -45,12 +45,12 @@ class RayBand:
         plan: what will be played.
         actors: at most so many instrument actors share the parts. When absent each part has its own, up to four for
             every core of the cluster.
-        stager: decides what each seat gets, and where; see `cluster.stage`.
+        planner: decides what each actor gets, and where; see `cluster.planner`.
         rules: for losses.
-        seating_s: how long the band may take to sit down.
+        place_s: how long the actors may take to be placed and ready.
 
     Raises:
-        BandError: somebody could not be seated.
+        BandError: an actor could not be placed.
     """
 
     kind = "ray"
@@ -60,42 +60,42 @@ class RayBand:
         plan: RenderPlan,
         *,
         actors: int | None = None,
-        stager: Stager = anywhere,
+        planner: Planner = anywhere,
         rules: Rules | None = None,
-        seating_s: float = 120.0,
+        place_s: float = 120.0,
     ) -> None:
         self._voicing = (plan.sample_rate, plan.seed)
         total: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
-        tables = _tables(plan.band.followers, actors or max(4, int(SEATS_PER_CORE * total.get("CPU", 1.0))))
-        wishes = [
+        tables = _tables(plan.band.followers, actors or max(4, int(ACTORS_PER_CORE * total.get("CPU", 1.0))))
+        requests = [
             SlotRequest(who="conductor"),
             *(SlotRequest(who=_called(table), followers=tuple(table)) for table in tables),
         ]
         looks_up = plan.extension.retrieve if plan.extension is not None and not plan.continuations else None
         if looks_up is not None:
-            wishes.append(SlotRequest(who="retrieval", node_id="" if "://" in looks_up.uri else home()))
+            requests.append(SlotRequest(who="retrieval", node_id="" if "://" in looks_up.uri else home()))
         performance = uuid.uuid4().hex[:8]
         self._meters = Meters(performance, {one.name: one.instrument for one in plan.band.followers})
         try:
-            self._hall = Placement(wishes, stager, performance, seating_s)
+            self._placement = Placement(requests, planner, performance, place_s)
         except BaseException:
             self._meters.close()
             raise
-        self._supervisor = Supervisor(self._hall, rules or Rules(), self._meters)
-        self.actors = len(wishes)
+        self._supervisor = Supervisor(self._placement, rules or Rules(), self._meters)
+        self.actors = len(requests)
         try:
             desk = conductor_spec(plan.band, plan.weights_sha256)
-            self._conductor = self._hall.seat(ConductorActor, wishes[0], desk, desk)
+            self._conductor = self._placement.place(ConductorActor, requests[0], desk, desk)
             self._players: dict[str, ActorSlot] = {}
-            for table, wish in zip(tables, wishes[1:], strict=False):
+            for table, request in zip(tables, requests[1:], strict=False):
                 stands = [instrument_spec(one, plan.weights_sha256) for one in (table, [_plain(one) for one in table])]
-                seat = self._hall.seat(InstrumentActor, wish, *stands)
-                self._players |= {follower.name: seat for follower in table}
+                slot = self._placement.place(InstrumentActor, request, *stands)
+                self._players |= {follower.name: slot for follower in table}
             self._retrieval: ActorSlot | None = None
             if looks_up is not None:
                 settings = (looks_up.model_dump_json(),)
-                self._retrieval = self._hall.seat(RetrievalActor, wishes[-1], settings, settings)
-            self._wait_for_everyone(seating_s)
+                self._retrieval = self._placement.place(RetrievalActor, requests[-1], settings, settings)
+            self._wait_for_everyone(place_s)
         except BaseException:
             self.close()
             raise
@@ -183,31 +183,31 @@ class RayBand:
         return self._supervisor.tally()
 
     def close(self) -> None:
-        """Send everyone home."""
+        """End every actor."""
         self._meters.close()
         retrieval: ActorSlot | None = getattr(self, "_retrieval", None)
         if retrieval is not None:
             ray.wait([retrieval.actor.close.remote()], timeout=CLOSING_S)  # it lets go of the store, if it still can
-        self._hall.close()
+        self._placement.close()
 
     @property
     def _seed(self) -> int:
         return self._voicing[1]
 
-    def _ask(self, seat: ActorSlot, who: str, method: str, kinds: tuple[type, ...], *inputs: Any) -> list[Promise[Any]]:
-        return [Promise(answer, who) for answer in self._supervisor.ask(seat, who, method, kinds, *inputs)]
+    def _ask(self, slot: ActorSlot, who: str, method: str, kinds: tuple[type, ...], *inputs: Any) -> list[Promise[Any]]:
+        return [Promise(answer, who) for answer in self._supervisor.ask(slot, who, method, kinds, *inputs)]
 
-    def _wait_for_everyone(self, seating_s: float) -> None:
+    def _wait_for_everyone(self, place_s: float) -> None:
         everyone: list[Promise[Any]] = []
-        for seat in {id(seat): seat for seat in self._players.values()}.values():
-            everyone += self._ask(seat, seat.name, "ready", (tuple,), *self._voicing)
+        for slot in {id(slot): slot for slot in self._players.values()}.values():
+            everyone += self._ask(slot, slot.name, "ready", (tuple,), *self._voicing)
         everyone += self._ask(self._conductor, "conductor", "ready", (object,), self._seed)
         try:
-            self._supervisor.settle([promise.token.call for promise in everyone], seating_s)
+            self._supervisor.settle([promise.token.call for promise in everyone], place_s)
         except DeadlineError as error:
             raise BandError(
-                "the band", f"{error.what} found no seat within {seating_s:g} s ({self._hall.has_free()})",
-                "add a node, or share seats with --actors",
+                "the band", f"{error.what} could not be placed within {place_s:g} s ({self._placement.has_free()})",
+                "add a node, or ask for fewer with --actors",
             ) from error  # fmt: skip
 
 
@@ -233,9 +233,9 @@ def _plain(follower: FollowerSettings) -> FollowerSettings:
     return follower.model_copy(update={"device": "cpu"}) if follower.device == "cuda" else follower
 
 
-def _tables(followers: Sequence[FollowerSettings], seats: int) -> list[list[FollowerSettings]]:
-    """Deal the parts out to at most `seats` actors, in turn."""
-    tables: list[list[FollowerSettings]] = [[] for _ in range(min(max(seats, 1), len(followers)))]
+def _tables(followers: Sequence[FollowerSettings], slots: int) -> list[list[FollowerSettings]]:
+    """Deal the parts out to at most `slots` actors, in turn."""
+    tables: list[list[FollowerSettings]] = [[] for _ in range(min(max(slots, 1), len(followers)))]
     for index, follower in enumerate(followers):
         tables[index % len(tables)].append(follower)
     return tables

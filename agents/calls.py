@@ -1,4 +1,4 @@
-"""Questions to players, and their answers: kept until they arrive, so that what is lost can be asked again."""
+"""Calls of actors, and their answers: a call keeps its inputs until it is answered, so that it can be repeated."""
 
 from __future__ import annotations
 
@@ -16,33 +16,33 @@ INLINE_BYTES = 64 * 1024
 
 
 class Call:
-    """One question to one seat. Every answer ends with a stamp.
+    """One call of one actor. Every answer ends with a stamp.
 
     Args:
-        seat: who is asked.
-        who: the part, or the office, on whose behalf.
-        method: the verb.
-        kinds: of the values, before the stamp.
+        slot: of the actor.
+        who: the part, "conductor" or "retrieval": for whom it is called.
+        method: of the actor.
+        kinds: types of the values, before the stamp.
         inputs: values, and answers of other calls.
-        on_asked: told as often as it is asked.
+        on_asked: called each time that the call is sent.
 
     Attributes:
-        life: of the seat, when it was asked last.
-        actor_id: who was asked last.
-        is_counted: whether it has been counted as worked on again.
-        values: the answer, once it has arrived; the inputs are let go then.
+        life: `slot.lives` when it was sent last.
+        actor_id: which actor it was sent to last.
+        is_counted: whether it has been counted as done again.
+        values: the answer, once it has arrived; the inputs are dropped then.
     """
 
     def __init__(
         self,
-        seat: ActorSlot,
+        slot: ActorSlot,
         who: str,
         method: str,
         kinds: tuple[type, ...],
         inputs: tuple[Any, ...],
         on_asked: Callable[[Call], None],
     ) -> None:
-        self.seat = seat
+        self.slot = slot
         self.who = who
         self.method = method
         self.kinds = kinds
@@ -58,10 +58,10 @@ class Call:
         self.ask()
 
     def ask(self) -> None:
-        """Ask, or ask again."""
-        self.life, self.actor_id = self.seat.lives, self.seat.actor_id
+        """Send it, or send it again."""
+        self.life, self.actor_id = self.slot.lives, self.slot.actor_id
         sent = [one.sent() if isinstance(one, Answer) else one for one in self.inputs]
-        self.refs = getattr(self.seat.actor, self.method).options(num_returns=len(self.kinds) + 1).remote(*sent)
+        self.refs = getattr(self.slot.actor, self.method).options(num_returns=len(self.kinds) + 1).remote(*sent)
         self._on_asked(self)
 
     def settle(self, values: list[Any]) -> None:
@@ -80,7 +80,7 @@ class Call:
         return self._stored[index]
 
     def name(self, index: int) -> str:
-        """Of one value of the answer: whoever gets the same name gets the same value."""
+        """A name of one value of the answer: the same name means the same value."""
         if self.values is None:
             return str(self.refs[index].hex())
         if index not in self._names:
@@ -89,12 +89,12 @@ class Call:
 
     @property
     def waits_for(self) -> list[Call]:
-        """The calls whose answers it needs and which have not arrived."""
+        """The calls whose answers it needs, and that have not been answered."""
         return [one.call for one in self.inputs if isinstance(one, Answer) and one.call.values is None]
 
 
 class Answer:
-    """One value of a call's answer; `kind` is what its message must hold."""
+    """One value of a call's answer."""
 
     def __init__(self, call: Call, index: int) -> None:
         self.call = call
@@ -111,14 +111,14 @@ class Answer:
 
     @property
     def name(self) -> str:
-        """Whoever gets the same name gets the same value."""
+        """The same name means the same value."""
         return self.call.name(self.index)
 
 
 class Known(Call):
-    """What is known already, as if somebody had answered."""
+    """A value that is known already, as if an actor had answered."""
 
-    def __init__(self, value: bytes, kind: type) -> None:  # nobody is asked
+    def __init__(self, value: bytes, kind: type) -> None:  # no actor is called
         self.kinds = (kind,)
         self.values = [value]
         self.inputs, self.refs = (), []

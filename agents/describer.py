@@ -1,4 +1,4 @@
-"""A seat in the pool that indexes: reads a recording, hears it, describes it."""
+"""An actor that describes recordings for the library."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ from ensemble.wire import pack
 
 
 class Summary(NamedTuple):
-    """What came of a file: the reason why it has no description, or how long it is and how many chunks it has."""
+    """What came of a file."""
 
     reason: str
+    """Why it has no description; empty if it has one."""
     duration_s: float
     num_chunks: int
 
 
 class Describer:
-    """Holds nothing: the same file is described by the same bytes on any seat."""
+    """Holds no state: any describer gives the same bytes for the same file."""
 
     def __init__(self, number: int) -> None:
         self._status = Status(f"describer {number}", "describer")
@@ -30,16 +31,17 @@ class Describer:
     def __repr__(self) -> str:
         return f"Describer({self._status.name})"
 
-    def ready(self) -> None:
-        """Check what runs here.
+    def ready(self) -> str:
+        """Check what runs here; its name.
 
         Raises:
-            BandError: other people's packages.
+            BandError: other people's packages run here.
         """
         check_packages()
+        return self._status.name
 
     def describe(self, path: str, title: str, licence: str, sha256: str) -> tuple[Summary, bytes]:
-        """What came of a file, and its description, empty where there is none."""
+        """What came of a file, and its description as a message; empty if it has none."""
         source = Source(path=Path(path), title=title, licence=licence)
         with stamped() as stamp:
             outcome = describe_job(IndexJob(source=source, sha256=sha256, size_bytes=0, mtime_ns=0))
@@ -48,5 +50,5 @@ class Describer:
         return Summary(outcome.reason, outcome.duration_s, outcome.num_chunks), described
 
     def status(self) -> dict[str, object]:
-        """How much it has done, and where it sits."""
+        """How much it has done, and where it runs."""
         return self._status.describe()

@@ -1,4 +1,4 @@
-"""Where an actor is, and whether it runs the code it should: checked once per process, stamped on every answer."""
+"""Whether an actor runs the right code, and the stamp on its answers: where it runs, and what the work cost."""
 
 from __future__ import annotations
 
@@ -18,54 +18,56 @@ from ensemble.errors import BandError
 from ensemble.machine import fingerprint
 
 PACKAGES = ("ensemble", "agents", "cluster")
+HOME = Path(__file__).resolve().parents[1]
+"""The folder that the three packages lie in."""
 
 
 class Stamp(TypedDict):
-    """What every answer carries beside its value: process, node, work, and the machine's kind.
-
-    ended_at: by that host's clock, in seconds since 1970.
-    """
+    """What every answer of an actor carries beside its value."""
 
     pid: int
     host: str
     node: str
+    """The Ray node, in hexadecimal."""
     busy_s: float
+    """Seconds of work."""
     ended_at: float
+    """By the clock of that host, in seconds since 1970."""
     fingerprint: str
+    """The kind of machine, see `fingerprint_digest`."""
 
 
 def check_packages() -> None:
     """Make sure that the three packages come from one place.
 
-    `agents` and `cluster` are names that a stranger's folder or another distribution may bear too; Ray workers put
-    the current folder first on the path.
+    Another folder or distribution may also be called `agents` or `cluster`, and Ray workers put the current folder
+    first on the path.
 
     Raises:
-        BandError: one of them lies elsewhere; names the intruder.
+        BandError: one of them lies elsewhere; says where.
     """
-    home = Path(__file__).resolve().parents[1]
     for name in PACKAGES:
         found = getattr(importlib.import_module(name), "__file__", None)
         place = Path(found).resolve().parent if found else None
-        if place != home / name:
+        if place != HOME / name:
             raise BandError(
-                f"package {name!r}", f"was loaded from {place or 'a folder without __init__'}, not from {home}",
+                f"package {name!r}", f"was loaded from {place or 'a folder without __init__'}, not from {HOME}",
                 "run from another folder, or uninstall the package that shadows it",
             )  # fmt: skip
 
 
 @cache
 def code_digest() -> str:
-    """A short name for the code that runs here."""
-    home, code = Path(__file__).resolve().parents[1], hashlib.sha256()
-    for path in sorted(path for package in PACKAGES for path in (home / package).rglob("*.py")):
+    """A hash of the code that runs here."""
+    code = hashlib.sha256()
+    for path in sorted(path for package in PACKAGES for path in (HOME / package).rglob("*.py")):
         code.update(path.read_bytes())
     return code.hexdigest()[:16]
 
 
 @cache
 def fingerprint_digest() -> str:
-    """A short name for this kind of machine."""
+    """A hash of this kind of machine: CPU or GPU, library versions."""
     return hashlib.sha256(json.dumps(fingerprint(), sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -88,7 +90,7 @@ def stamped() -> Iterator[Stamp]:
 
 @cache
 def _node() -> str:
-    """Of the cluster, that this process runs on."""
+    """The Ray node that this process runs on."""
     import ray
 
     return str(ray.get_runtime_context().get_node_id())

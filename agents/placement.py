@@ -1,4 +1,4 @@
-"""The seats of one performance on a cluster: the group that holds them, and what the cluster has."""
+"""Places the actors of one render on a cluster, and finds out what its nodes are."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ray.util.placement_group import PlacementGroup, placement_group, remove_pla
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from agents.node_check import code_digest, fingerprint_digest
-from agents.slots import ActorSlot, Node, PlacementPlan, SlotRequest, Stager
+from agents.slots import ActorSlot, Node, PlacementPlan, Planner, SlotRequest
 from ensemble.errors import BandError
 
 PROBE_S = 30.0
@@ -21,96 +21,98 @@ PROBE_S = 30.0
 
 
 class Placement:
-    """Reserves seats, all together or none, and gives them to actors.
+    """Reserves room for all actors of a band or for none, and fills it.
 
     Args:
-        wishes: who wants to sit.
-        stager: decides what each gets.
-        performance: a name of this performance.
-        seating_s: how long to wait for the group.
+        requests: the actors.
+        planner: decides what each gets, and where.
+        render: the id of this render, part of the actors' names.
+        place_s: how long to wait for room.
 
     Raises:
-        BandError: they cannot be seated; says what was asked for and what the cluster has.
+        BandError: there is no room; says what was asked for and what the cluster has.
     """
 
-    def __init__(self, wishes: Sequence[SlotRequest], stager: Stager, performance: str, seating_s: float) -> None:
-        self.seats: list[ActorSlot] = []
-        self._performance = performance
-        self._wishes = {wish.who: index for index, wish in enumerate(wishes)}
-        self._homes = [wish.node_id for wish in wishes]
+    def __init__(self, requests: Sequence[SlotRequest], planner: Planner, render: str, place_s: float) -> None:
+        self.slots: list[ActorSlot] = []
+        self._render = render
+        self._requests = {request.who: index for index, request in enumerate(requests)}
+        self._homes = [request.node_id for request in requests]
         total: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
         free: dict[str, float] = ray.available_resources()  # type: ignore[no-untyped-call]
-        self._stage = stager(wishes, nodes(), free.get("GPU", 0.0))
-        _check_gpus(self._stage, total.get("GPU", 0.0))
-        self._group = self._reserve(seating_s) if self._stage.strategy else None
+        self._plan = planner(requests, nodes(), free.get("GPU", 0.0))
+        _check_gpus(self._plan, total.get("GPU", 0.0))
+        self._group = self._reserve(place_s) if self._plan.strategy else None
 
-    def seat(
-        self, kind: Any, wish: SlotRequest, settings: tuple[Any, ...], plain_settings: tuple[Any, ...]
+    def place(
+        self, kind: Any, request: SlotRequest, settings: tuple[Any, ...], plain_settings: tuple[Any, ...]
     ) -> ActorSlot:
-        """Give one wish its actor.
+        """Give one request its actor.
 
         Args:
             kind: the actor class.
-            wish: one of those that were reserved for.
-            settings: of the actor.
-            plain_settings: of an actor that plays the same without a GPU.
+            request: one of those that room was reserved for.
+            settings: arguments of the actor's constructor.
+            plain_settings: arguments for an actor that plays the same without a GPU.
         """
-        index = self._wishes[wish.who]
-        on_cpu = wish.who in self._stage.on_cpu
+        index = self._requests[request.who]
+        on_cpu = request.who in self._plan.on_cpu
         own = plain_settings if on_cpu else settings
-        name = f"{wish.who}-{self._performance}"
-        seat = ActorSlot(kind, wish.who, name, own, self._stage.bundles[index], plain_settings)
-        seat.is_degraded = on_cpu
-        seat.sit(self._group, index, warm_name=warm_name(kind, wish.who, own))
-        self.seats.append(seat)
-        return seat
+        name = f"{request.who}-{self._render}"
+        slot = ActorSlot(kind, request.who, name, own, self._plan.bundles[index], plain_settings)
+        slot.is_degraded = on_cpu
+        slot.fill(self._group, index, warm_name=warm_name(kind, request.who, own))
+        self.slots.append(slot)
+        return slot
 
     def is_alive(self, node_id: str) -> bool:
-        """Whether a node is one of the cluster's; true of nobody's node."""
+        """Whether a node is alive; an empty id, of an actor that never answered, counts as alive."""
         return not node_id or any(one["NodeID"] == node_id and one["Alive"] for one in ray.nodes())  # type: ignore[no-untyped-call]
 
     def has_free(self) -> str:
-        """What nobody holds, for people."""
+        """What is free on the cluster, as a sentence."""
         available: dict[str, float] = ray.available_resources()  # type: ignore[no-untyped-call]
         free = {kind: amount for kind, amount in available.items() if kind in ("CPU", "GPU")}
         amounts = ", ".join(f"{amount:g} {kind}" for kind, amount in sorted(free.items()))
         return f"the cluster has {amounts or 'nothing'} free"
 
     def close(self) -> None:
-        """Send everyone home and give the seats back."""
-        for seat in self.seats:
-            seat.leave()
+        """End every actor, and give the room back."""
+        for slot in self.slots:
+            slot.release()
         if self._group is not None:
             with contextlib.suppress(RayError):
                 remove_placement_group(self._group)
             self._group = None
 
-    def _reserve(self, seating_s: float) -> PlacementGroup:
-        stage = self._stage
-        places = [[home] if home else stage.node_ids for home in self._homes]
+    def _reserve(self, place_s: float) -> PlacementGroup:
+        plan = self._plan
+        places = [[home] if home else plan.node_ids for home in self._homes]
         selectors = [{"ray.io/node-id": f"in({', '.join(place)})"} if place else {} for place in places]
         group: PlacementGroup = placement_group(
-            list(stage.bundles), strategy=stage.strategy, name=f"band-{self._performance}",
+            list(plan.bundles), strategy=plan.strategy, name=f"band-{self._render}",
             bundle_label_selector=selectors if any(selectors) else None,
         )  # fmt: skip
         try:
-            is_there = group.wait(seating_s)
+            is_there = group.wait(place_s)
         except BaseException:
             remove_placement_group(group)
             raise
         if not is_there:
             remove_placement_group(group)
-            asked = {kind: sum(one.get(kind, 0.0) for one in stage.bundles) for kind in ("CPU", "GPU")}
+            asked = {kind: sum(one.get(kind, 0.0) for one in plan.bundles) for kind in ("CPU", "GPU")}
             wants = " and ".join(f"{amount:g} {kind}" for kind, amount in asked.items() if amount)
             raise BandError(
-                "the band", f"asks for {len(stage.bundles)} seats ({wants}) and found none within {seating_s:g} s "
-                f"({self.has_free()})", "add a node, or share seats with --actors",
+                "the band",
+                f"asks for {len(plan.bundles)} actors ({wants}) and could not be placed within {place_s:g} s "
+                f"({self.has_free()})",
+                "add a node, or ask for fewer with --actors",
             )  # fmt: skip
         return group
 
 
 def warm_name(kind: Any, who: str, settings: tuple[Any, ...]) -> str:
-    """How a player is called that stays between renders: whoever wants exactly this one finds it by name."""
+    """The name of an actor that stays between renders: the same class, code and settings have the same name."""
     plays = f"{kind.__ray_metadata__.class_name}{code_digest()}{settings!r}"
     return f"warm-{who}-{hashlib.sha256(plays.encode()).hexdigest()[:12]}"
 
@@ -133,7 +135,7 @@ def nodes() -> list[Node]:
 
 
 def home() -> str:
-    """The node that this process is on; empty where it speaks to the cluster from outside."""
+    """The node that this process runs on; empty where it talks to the cluster from outside (`ray://`)."""
     is_outside: bool = ray.util.client.ray.is_connected()  # type: ignore[no-untyped-call]
     return "" if is_outside else str(ray.get_runtime_context().get_node_id())
 
@@ -155,7 +157,7 @@ def _kinds(node_ids: Sequence[str]) -> dict[str, str]:
         try:
             kinds[one] = ray.get(ref, timeout=0.0)
         except RayError:
-            kinds[one] = ""  # it does not answer, or cannot load this package: nobody is seated there
+            kinds[one] = ""  # it does not answer, or cannot load this package: no actor is placed there
     return kinds
 
 
@@ -163,9 +165,9 @@ def _kind_of_machine() -> str:
     return fingerprint_digest()
 
 
-def _check_gpus(stage: PlacementPlan, has: float) -> None:
+def _check_gpus(plan: PlacementPlan, has: float) -> None:
     """A cluster without a GPU never gets one by waiting."""
-    wanted = sum(bundle.get("GPU", 0.0) for bundle in stage.bundles)
+    wanted = sum(bundle.get("GPU", 0.0) for bundle in plan.bundles)
     if wanted > has:
         raise BandError(
             "the band", f"asks for {wanted:g} GPUs, the cluster has {has:g}", "use device: auto, or add a node"

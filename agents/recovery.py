@@ -1,4 +1,4 @@
-"""What to do about a player that was lost: a pure policy, from what is known of the loss to one action."""
+"""What to do about a lost actor: a pure policy, from what is known of the loss to one action."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ class Cause(StrEnum):
     DIED = "died"
     """Its process, or the node under it, is gone."""
     UNREACHABLE = "unreachable"
-    """It may live, and may have played; its answer did not arrive."""
+    """It may be alive, and may have done the work; its answer did not arrive."""
     ANSWER = "answer lost"
-    """It lives; a node that held one of its answers is gone."""
-    UNSEATED = "unseated"
-    """A new one was asked for, and has not sat down yet."""
+    """It is alive; a node that held one of its answers is gone."""
+    UNPLACED = "unplaced"
+    """A replacement was asked for, and has not answered yet."""
 
 
 class Action(StrEnum):
-    """What is done about it. Whatever is asked again is asked with the state that was acknowledged last."""
+    """What is done about it. A call that is repeated carries the state that arrived last."""
 
     WAIT = "wait"
     ASK_AGAIN = "ask again"
@@ -35,42 +35,43 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loss:
-    """One loss, as the band knows it.
-
-    in_a_row: losses of this seat since it last answered, this one counted. waited_s: since a new one was asked for.
-    node_is_alive: the node where it sat. holds_gpu: it has a share of a GPU, and could play without.
-    is_lent: who sits there is kept warm, for everybody.
-    """
+    """One loss, as the band knows it."""
 
     cause: Cause
     in_a_row: int = 1
+    """Losses of this slot since it last answered, this one counted."""
     waited_s: float = 0.0
+    """Since its replacement was asked for."""
     node_is_alive: bool = True
+    """The node that it ran on."""
     holds_gpu: bool = False
+    """It has a share of a GPU, and could play without."""
     is_lent: bool = False
+    """It is kept warm by `ensemble up`, for every render."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """losses: in a row, after which a block is believed to kill whoever plays it. gpu_s: how long a lost seat waits for
-    a GPU before it plays without. seat_s: how long it waits for anything at all.
-    """
+    """The limits of the policy."""
 
     losses: int = 5
+    """In a row, after which a block is believed to kill every actor that plays it."""
     gpu_s: float = 15.0
-    seat_s: float = 90.0
+    """How long a replacement waits for a GPU before it plays without."""
+    place_s: float = 90.0
+    """How long a replacement waits for room on any node."""
 
 
 def decide(loss: Loss, rules: Rules) -> Action:
     """Choose what to do.
 
     Returns:
-        WAIT only where a new player is on its way; GIVE_UP where the same has failed too often or for too long.
+        WAIT only where a replacement is on its way; GIVE_UP where the same has failed too often or for too long.
     """
-    if loss.cause is Cause.UNSEATED:
+    if loss.cause is Cause.UNPLACED:
         if loss.holds_gpu and loss.waited_s > rules.gpu_s:
             return Action.DEGRADE
-        return Action.GIVE_UP if loss.waited_s > rules.seat_s else Action.WAIT
+        return Action.GIVE_UP if loss.waited_s > rules.place_s else Action.WAIT
     if loss.in_a_row >= rules.losses:
         return Action.GIVE_UP
     if loss.cause is Cause.DIED or (loss.is_lent and loss.cause is Cause.UNREACHABLE):

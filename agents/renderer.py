@@ -18,7 +18,7 @@ import psutil
 from agents.node_check import check_packages
 from agents.status import Status
 from ensemble.band import LocalBand, Promise
-from ensemble.errors import AudioError, BandError, DeadlineError, EnsembleError, OutputError, VoiceError
+from ensemble.errors import AudioError, EnsembleError, OutputError, VoiceError
 from ensemble.manifest import MANIFEST
 from ensemble.output.remote import is_url, located
 from ensemble.output.staging import clear_after, holds_only_partials, writer
@@ -158,19 +158,10 @@ class _Consulting(LocalBand):
         """Find what could come next, best first."""
         if self._librarian is None:
             return super().retrieve(heard, wish)
-        import ray
-        from ray.exceptions import GetTimeoutError, RayError, RayTaskError
+        from agents.ray_errors import wait_for
 
-        try:
-            found, _ = ray.get(self._librarian.retrieve.remote(pack(heard.token), pack(wish)), timeout=LOOKING_S)
-        except GetTimeoutError as error:
-            raise DeadlineError("retrieval", f"did not answer within {LOOKING_S:g} s") from error
-        except RayTaskError as error:
-            if isinstance(error.cause, EnsembleError):
-                raise error.cause from None
-            raise BandError("retrieval", f"failed ({type(error.cause).__name__}: {error.cause})") from error
-        except RayError as error:
-            raise BandError("retrieval", f"was lost ({type(error).__name__})", "render again") from error
+        asked = self._librarian.retrieve.remote(pack(heard.token), pack(wish))
+        found, _ = wait_for(asked, "retrieval", LOOKING_S, if_lost="render again")
         continuations: tuple[Continuation, ...] = unpack(found, tuple)
         return self._keep(continuations)
 

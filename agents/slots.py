@@ -1,4 +1,4 @@
-"""Where players sit: what a seat asks of a node, what a stage offers, the actor and whoever replaces it."""
+"""What an actor of a band asks of a node, what it gets, and the slot that one actor fills after another."""
 
 from __future__ import annotations
 
@@ -12,61 +12,65 @@ import ray
 from ray.util.placement_group import PlacementGroup
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
-from agents.names import NAMESPACE
+from agents.environment import NAMESPACE
 from ensemble.config import FollowerSettings
 
 LIGHT_CPUS = 0.1
+"""Cores that Ray counts for an actor that is mostly waiting."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlotRequest:
-    """Who wants a seat: the parts of one instrument actor, or nobody (conductor, retrieval), and what it is called.
-
-    node_id: where it has to sit, if anywhere: whoever reads files that lie there.
-    """
+    """One actor that is to be placed."""
 
     who: str
+    """Its name: the parts that it plays, "conductor" or "retrieval"."""
     followers: tuple[FollowerSettings, ...] = ()
+    """The parts that it plays; none for conductor and retrieval."""
     node_id: str = ""
+    """The node that it must run on because files lie there; empty if any will do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
-    """One node of the cluster: what it has in all, and its kind of machine (see `presence.fingerprint_digest`)."""
+    """One node of the cluster."""
 
     node_id: str
     host: str
     num_cpus: float
+    """In all, used or free."""
     num_gpus: float
+    """In all, used or free."""
     fingerprint: str
+    """Its kind of machine (see `node_check.fingerprint_digest`); empty if it does not answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlacementPlan:
-    """Who sits how.
-
-    bundles: what every wish gets of a node, as Ray counts it (`CPU`, `GPU`). on_cpu: wishes that asked for a GPU and
-    get none. strategy: PACK or SPREAD, or empty where no group is formed. node_ids: that may be used; empty for all.
-    """
+    """What every requested actor gets, and where."""
 
     bundles: tuple[dict[str, float], ...]
+    """For each request, in order: what it gets of a node, as Ray counts it (`CPU`, `GPU`)."""
     on_cpu: frozenset[str] = frozenset()
+    """Names of requests for a GPU that get none."""
     strategy: str = ""
+    """PACK or SPREAD; empty where no placement group is formed."""
     node_ids: tuple[str, ...] = ()
+    """The nodes that may be used; empty for all."""
 
 
-Stager = Callable[[Sequence[SlotRequest], Sequence[Node], float], PlacementPlan]
-"""From wishes, the nodes, and the GPUs that nobody holds, to a stage; see `cluster.stage`."""
+Planner = Callable[[Sequence[SlotRequest], Sequence[Node], float], PlacementPlan]
+"""From requests, nodes and the GPUs that are free to a plan; see `cluster.planner`."""
 
 
-def anywhere(wishes: Sequence[SlotRequest], _nodes: Sequence[Node], _free_gpus: float) -> PlacementPlan:
-    """A tenth of a core for each seat and the GPU shares that are asked for, wherever Ray finds them."""
-    return PlacementPlan(bundles=tuple(light(wish) for wish in wishes))
+def anywhere(requests: Sequence[SlotRequest], _nodes: Sequence[Node], _free_gpus: float) -> PlacementPlan:
+    """A tenth of a core for each actor and the GPU shares that are asked for, on whatever node Ray chooses."""
+    return PlacementPlan(bundles=tuple(light(request) for request in requests))
 
 
-def light(wish: SlotRequest) -> dict[str, float]:
+def light(request: SlotRequest) -> dict[str, float]:
     """A tenth of a core, and the GPU share of the most demanding part."""
-    shares = [one.gpu for one in wish.followers if one.device == "cuda"]
+    shares = [one.gpu for one in request.followers if one.device == "cuda"]
     return {"CPU": LIGHT_CPUS} | ({"GPU": max(shares)} if shares else {})
 
 
@@ -75,19 +79,11 @@ class ActorSlot:
 
     Args:
         kind: the actor class.
-        name: how the seat is called, for people.
-        actor_name: how Ray knows the actor.
-        settings: what makes an actor of its kind play what it should.
+        name: of the slot, for people.
+        actor_name: the actor's name in Ray.
+        settings: arguments of the actor's constructor.
         bundle: what it gets of a node.
-        plain_settings: the same without a GPU.
-
-    Attributes:
-        actor: who sits there now.
-        lives: how many sat there before.
-        pids: of the processes that answered from here.
-        replayed_life: of the last loss that a block was played again for.
-        in_a_row: losses since it last answered.
-        waiting_since: when the present one was asked for, until it answers.
+        plain_settings: arguments for an actor that plays the same without a GPU.
     """
 
     def __init__(
@@ -101,57 +97,66 @@ class ActorSlot:
     ) -> None:
         self.name = name
         self.bundle = bundle
+        self.actor: Any = None
+        """The present one."""
         self.lives = 0
+        """How many actors were lost here."""
         self.pids: set[int] = set()
+        """Of every process that answered from here."""
         self.in_a_row = 0
+        """Losses since the last answer."""
         self.replayed_life = -1
+        """`lives` at the last loss that a block was played again for."""
         self.node_id = ""
+        """Where the last answer came from."""
         self.waiting_since: float | None = None
+        """When the present actor was asked for; None once it has answered."""
         self.is_degraded = False
+        """Whether it plays without the GPU that was asked for."""
+        self.is_lent = False
+        """Whether the present actor is one that `ensemble up` keeps."""
         self._kind = kind
         self._actor_name = actor_name
         self._settings = settings
         self._plain_settings = plain_settings
-        self._place: PlacementGroupSchedulingStrategy | None = None
-        self.actor: Any = None
-        self.is_lent = False
+        self._where: PlacementGroupSchedulingStrategy | None = None
 
     @property
     def actor_id(self) -> str:
-        """Of who sits there now, as Ray's errors tell it."""
+        """Of the present actor, as Ray's errors tell it."""
         return str(self.actor._actor_id.hex()) if hasattr(self.actor, "_actor_id") else ""  # noqa: SLF001  the only way
 
-    def sit(self, group: PlacementGroup | None, index: int, *, warm_name: str = "") -> None:
-        """Take the first player: one that is kept warm under that name, or a new one in its bundle of the group."""
+    def fill(self, group: PlacementGroup | None, index: int, *, warm_name: str = "") -> None:
+        """Take the first actor: a warm one of that name, or a new one in its bundle of the group."""
         if group is not None:
-            self._place = PlacementGroupSchedulingStrategy(group, placement_group_bundle_index=index)
+            self._where = PlacementGroupSchedulingStrategy(group, placement_group_bundle_index=index)
         with contextlib.suppress(ValueError):
             if warm_name:
                 self.actor = ray.get_actor(warm_name, namespace=NAMESPACE)
                 self.is_lent = True
                 return
-        self._call_in()
+        self._start()
 
     def replace(self, *, on_cpu: bool = False) -> None:
-        """Let another take the place; without its GPU, and outside of the group, if so told."""
-        self.leave()
+        """Start another actor instead of the present one; on_cpu: without a GPU, outside of the group."""
+        self.release()
         self.lives += 1
         self.is_lent = False
         if on_cpu:
             self.is_degraded = True
-            self._settings, self.bundle, self._place = self._plain_settings, {"CPU": LIGHT_CPUS}, None
-        self._call_in()
+            self._settings, self.bundle, self._where = self._plain_settings, {"CPU": LIGHT_CPUS}, None
+        self._start()
 
-    def leave(self) -> None:
-        """Send the player home, unless it is kept warm."""
+    def release(self) -> None:
+        """End the actor, unless it is kept warm."""
         if not self.is_lent:
             with contextlib.suppress(Exception):  # it is gone already, or cannot be reached
                 ray.kill(self.actor)
 
-    def _call_in(self) -> None:
+    def _start(self) -> None:
         self.waiting_since = time.monotonic()
         name = f"{self._actor_name}.{self.lives}" if self.lives else self._actor_name
-        where = {} if self._place is None else {"scheduling_strategy": self._place}
+        where = {} if self._where is None else {"scheduling_strategy": self._where}
         self.actor = self._kind.options(
             name=name, namespace=NAMESPACE, max_restarts=0, max_task_retries=0,
             num_cpus=self.bundle.get("CPU", 0.0), num_gpus=self.bundle.get("GPU", 0.0), **where,

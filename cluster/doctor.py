@@ -51,13 +51,13 @@ def _package(name: str) -> Finding:
 
 
 def _ours() -> Finding:
-    from agents.node_check import check_packages
+    from agents.node_check import HOME, check_packages
 
     try:
         check_packages()
     except EnsembleError as error:
         return Finding("ensemble, agents, cluster", "missing", str(error))
-    return Finding("ensemble, agents, cluster", "ok", str(Path(__file__).resolve().parents[1]))
+    return Finding("ensemble, agents, cluster", "ok", str(HOME))
 
 
 def _torch() -> Finding:

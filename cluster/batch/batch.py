@@ -8,17 +8,19 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agents.renderer import Rendered, Renderer, Task, clear_desk, render_task
 from cluster.batch.leaders import LeaderEntry, leaders_of
-from cluster.batch.pool import CLOSING_S, Pool
 from cluster.batch.root import BatchRoot
 from cluster.batch.survey import RenderJob, RenderOutcome, finished, survey
 from ensemble.errors import AudioError, EnsembleError, OutputError
 from ensemble.output.remote import is_url, shown
 from ensemble.rendering.request import RenderRequest
 from ensemble.retrieve.settings import RetrieveSettings
+
+if TYPE_CHECKING:
+    from agents.pool import ActorPool
 
 BY_VALUE_BYTES = 32 << 20
 """A leader's file up to this size (two minutes of 24-bit stereo) travels with the call; others are read on the node."""
@@ -161,7 +163,7 @@ def run_batch(
     count = lost = 0
     with contextlib.ExitStack() as opened:
         mark = opened.enter_context(batch.root.open())
-        pool: Pool[RenderJob] | None = None
+        pool: ActorPool[RenderJob] | None = None
         if not batch.jobs or workers == 0:
             ended = _here(batch.jobs, block_frames)
         else:
@@ -197,9 +199,11 @@ def _here(jobs: Sequence[RenderJob], block_frames: int) -> Iterator[tuple[Render
 @contextlib.contextmanager
 def _pool(
     batch: Batch, mark: str, workers: int | None, block_frames: int, leader_s: float, on_note: Callable[[str], None]
-) -> Iterator[Pool[RenderJob]]:
+) -> Iterator[ActorPool[RenderJob]]:
     """Lend a pool of renderers, and one who owns the store where somebody goes on."""
     import ray
+
+    from agents.pool import CLOSING_S, ActorPool
 
     if batch.root.is_of_this_process:
         raise OutputError(batch.root.what, "is of this process alone", "add --local, or name what every node reaches")
@@ -209,14 +213,13 @@ def _pool(
     librarian = None if asked is None else _librarian(asked.retrieve)
     rates = tuple(sorted({job.order.sample_rate for job in batch.jobs}))
     make = partial(seat_renderer, rates=rates, mark=mark, librarian=librarian)
-    pool = Pool(
-        make, count, ask=partial(_ask, block_frames=block_frames), on_lost=_clear_after, on_note=on_note,
-        deadline_s=leader_s,
-    )  # fmt: skip
     try:
-        yield pool
+        with ActorPool(
+            make, count, ask=partial(_ask, block_frames=block_frames), deadline_s=leader_s, on_lost=_clear_after,
+            on_note=on_note,
+        ) as pool:  # fmt: skip
+            yield pool
     finally:
-        pool.close()
         if librarian is not None:
             ray.wait([librarian.close.remote()], timeout=CLOSING_S)  # it lets go of the store, if it still can
             ray.kill(librarian)
@@ -246,7 +249,7 @@ def _librarian(settings: RetrieveSettings) -> Any:
 def _named(name: str) -> dict[str, str]:
     import uuid
 
-    from agents.names import NAMESPACE
+    from agents.environment import NAMESPACE
 
     return {"name": f"{name}-{uuid.uuid4().hex[:8]}", "namespace": NAMESPACE}
 

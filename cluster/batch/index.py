@@ -1,4 +1,4 @@
-"""Indexing on a Ray: a pool of describers, and one keeper that takes in what they found, in batches."""
+"""Indexing on a Ray: a pool of describers, and one actor that writes what they found into the library, in batches."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from cluster.sessions.local import local_ray
-from ensemble.errors import BandError, DeadlineError, EnsembleError
+from ensemble.errors import EnsembleError
 from ensemble.retrieve.index_local import AUDIO
 from ensemble.retrieve.library.indexer import Indexer, IndexJob, IndexOutcome, IndexReport
 from ensemble.retrieve.library.ledger import Ledger
@@ -18,11 +18,14 @@ from ensemble.retrieve.library.opening import LibraryPlace
 from ensemble.retrieve.library.sources import Sources
 from ensemble.threads import num_cores
 
-ANSWER_S = 300.0
-"""How long the keeper may take for a batch."""
-SEATING_S = 120.0
+WRITE_S = 300.0
+"""What the library's writer may take for a batch."""
+OPEN_S = 120.0
+"""What it may take to open or close the library."""
+FILE_S = 3600.0
+"""What one recording may take."""
 AHEAD = 2
-"""Files that wait for each describer, so that none of them does."""
+"""Files that each describer holds, so that it need not wait for the next one."""
 
 
 def index_on_ray(
@@ -43,20 +46,19 @@ def index_on_ray(
     jobs = jobs or num_cores()
     on_progress("start Ray", 0, 1)
     with local_ray(num_cpus=jobs + 1):
-        keeper = KeeperSeat(place)
+        library = RemoteLibrary(place)
         try:
-            pool = IndexPool(jobs)
             indexer = Indexer[Any](
-                keeper, Ledger(place.folder).entries, copies=place.folder / AUDIO if copies else None,
+                library, Ledger(place.folder).entries, copies=place.folder / AUDIO if copies else None,
                 on_progress=on_progress,
             )  # fmt: skip
-            return indexer.run(sources, pool.describe_all)
+            return indexer.run(sources, lambda files: describe_all(files, jobs))
         finally:
-            keeper.close()
+            library.close()
 
 
-class KeeperSeat:
-    """The keeper, as an indexer's shelf: descriptions go from the pool to it, never through here.
+class RemoteLibrary:
+    """A library whose writer is an actor. Descriptions go from the describers to it, never through this process.
 
     Raises:
         StoreBusyError: another process has the library open.
@@ -66,112 +68,68 @@ class KeeperSeat:
     def __init__(self, place: LibraryPlace) -> None:
         import ray
 
-        from agents.names import NAMESPACE
+        from agents.environment import NAMESPACE
         from agents.retrieval import LibraryWriter
 
         kind: Any = ray.remote(LibraryWriter).options(
-            num_cpus=0.1, max_restarts=-1, max_task_retries=-1, name=f"keeper-{os.getpid()}", namespace=NAMESPACE
+            num_cpus=0.1, max_restarts=-1, max_task_retries=-1, name=f"writer-{os.getpid()}", namespace=NAMESPACE
         )
-        self.actor: Any = kind.remote(place.uri, str(place.folder))
-        answer(self.actor.ready.remote(), "the keeper", SEATING_S)
+        self._actor: Any = kind.remote(place.uri, str(place.folder))
+        self._answer(self._actor.ready.remote(), OPEN_S)
 
     def add(self, recordings: Sequence[tuple[Any, LedgerEntry]]) -> int:
         """Take recordings in; the number of rows."""
         entries = [asdict(entry) for _, entry in recordings]
-        rows: int = answer(self.actor.add.remote(entries, *(ref for ref, _ in recordings)), "the keeper", ANSWER_S)
+        rows: int = self._answer(self._actor.add.remote(entries, *(ref for ref, _ in recordings)))
         return rows
 
     def remove(self, recordings: Sequence[str]) -> int:
         """Forget recordings; the number of rows."""
-        rows: int = answer(self.actor.remove.remote(list(recordings)), "the keeper", ANSWER_S)
+        rows: int = self._answer(self._actor.remove.remote(list(recordings)))
         return rows
 
     def restate(self, entry: LedgerEntry) -> None:
         """A known recording has moved, or is called otherwise."""
-        answer(self.actor.restate.remote(asdict(entry)), "the keeper", ANSWER_S)
+        self._answer(self._actor.restate.remote(asdict(entry)))
 
     def close(self) -> None:
         """Let another process open the library."""
         import ray
 
         try:
-            answer(self.actor.close.remote(), "the keeper", SEATING_S)
+            self._answer(self._actor.close.remote(), OPEN_S)
         finally:
-            ray.kill(self.actor)
+            ray.kill(self._actor)
+
+    def _answer(self, ref: Any, deadline_s: float = WRITE_S) -> Any:
+        from agents.ray_errors import wait_for
+
+        return wait_for(ref, "the library's writer", deadline_s, if_lost="run it again: what was taken in stays")
 
 
-class IndexPool:
-    """Describers, kept busy."""
-
-    def __init__(self, jobs: int) -> None:
-        import ray
-
-        from agents.describer import Describer
-
-        kind: Any = ray.remote(Describer).options(num_cpus=1, max_restarts=-1, max_task_retries=1)
-        self._seats: list[Any] = [kind.remote(number) for number in range(jobs)]
-
-    def describe_all(self, jobs: Iterable[IndexJob]) -> Iterator[IndexOutcome[Any]]:
-        """Describe files in any order. One whose describer dies twice over it is passed over."""
-        waiting: dict[Any, tuple[IndexJob, Any, int]] = {}
-        load = dict.fromkeys(range(len(self._seats)), 0)
-        for job in jobs:
-            if len(waiting) >= AHEAD * len(self._seats):
-                yield self._next(waiting, load)
-            seat = min(load, key=lambda number: load[number])
-            load[seat] += 1
-            source = job.source
-            summary, described = (
-                self._seats[seat]
-                .describe.options(num_returns=2)
-                .remote(str(source.path), source.title, source.licence, job.sha256)
-            )
-            waiting[summary] = job, described, seat
-        while waiting:
-            yield self._next(waiting, load)
-
-    def _next(self, waiting: dict[Any, tuple[IndexJob, Any, int]], load: dict[int, int]) -> IndexOutcome[Any]:
-        """Whichever is described first."""
-        import ray
-        from ray.exceptions import RayError
-
-        ready: list[Any] = []
-        while not ready:  # Ray lets no signal through while it waits: look up every quarter of a second
-            ready, _ = ray.wait(list(waiting), num_returns=1, timeout=0.25)
-        job, described, seat = waiting.pop(ready[0])
-        load[seat] -= 1
-        try:
-            summary = ray.get(ready[0])
-        except RayError as error:
-            return IndexOutcome(job=job, reason=f"could not be described ({type(error).__name__})")
-        return IndexOutcome(
-            job=job, reason=summary.reason, described=described if summary.num_chunks else None,
-            duration_s=summary.duration_s, num_chunks=summary.num_chunks,
-        )  # fmt: skip
-
-
-def answer(ref: Any, who: str, deadline_s: float) -> Any:
-    """Wait for an actor's answer.
-
-    Raises:
-        DeadlineError: it did not come in time.
-        EnsembleError: what went wrong there.
-    """
-    import time
-
+def describe_all(files: Iterable[IndexJob], jobs: int) -> Iterator[IndexOutcome[Any]]:
+    """Describe files by so many actors, in any order; a file that nobody can describe is passed over."""
     import ray
-    from ray.exceptions import RayError, RayTaskError
 
-    until = time.monotonic() + deadline_s
-    while not ray.wait([ref], timeout=0.25)[0]:
-        if time.monotonic() > until:
-            raise DeadlineError(who, f"did not answer within {deadline_s:g} s", "see `ensemble status`")
-    try:
-        return ray.get(ref)
-    except RayTaskError as error:
-        if isinstance(error.cause, EnsembleError):
-            raise error.cause from None
-        raise BandError(who, f"failed ({type(error.cause).__name__}: {error.cause})") from error
-    except RayError as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise BandError(who, f"was lost ({reason})", "run it again: what was taken in stays") from error
+    from agents.describer import Describer
+    from agents.pool import ActorPool
+
+    kind: Any = ray.remote(Describer).options(num_cpus=1)
+    described: dict[str, Any] = {}
+
+    def ask(actor: Any, job: IndexJob) -> Any:
+        arguments = str(job.source.path), job.source.title, job.source.licence, job.sha256
+        summary, described[job.sha256] = actor.describe.options(num_returns=2).remote(*arguments)
+        return summary
+
+    with ActorPool[IndexJob](kind.remote, jobs, ask=ask, deadline_s=FILE_S, ahead=AHEAD) as pool:
+        for job, summary in pool.run(files):
+            message = described.pop(job.sha256, None)
+            if isinstance(summary, EnsembleError):
+                reason = f"could not be described ({summary.what} {summary.problem})"
+                yield IndexOutcome(job=job, reason=reason)
+                continue
+            yield IndexOutcome(
+                job=job, reason=summary.reason, described=message if summary.num_chunks else None,
+                duration_s=summary.duration_s, num_chunks=summary.num_chunks,
+            )  # fmt: skip

@@ -63,11 +63,11 @@ def seating(monitor: Monitor, where: PlacementOptions, *, dashboard: bool = Fals
         monitor.stage("seat the band")
         from agents import RayBand
         from agents.node_check import fingerprint_digest
-        from cluster.stage import Strategy, stager
+        from cluster.planner import Strategy, planner
 
         strategy = Strategy.SPREAD if where.spread else Strategy.PACK
-        seats = stager(strategy=strategy, mixed_devices=where.mixed_devices, fingerprint=fingerprint_digest())
-        return RayBand(plan, actors=where.actors, stager=seats)
+        seats = planner(strategy=strategy, mixed_devices=where.mixed_devices, fingerprint=fingerprint_digest())
+        return RayBand(plan, actors=where.actors, planner=seats)
 
     return seat
 

@@ -9,8 +9,7 @@ import socket
 import sys
 from collections.abc import Iterator
 
-from agents.environment import on_loopback, prepare_environment
-from agents.names import NAMESPACE
+from agents.environment import NAMESPACE, on_loopback, prepare_environment
 from ensemble.errors import BandError
 
 ANSWER_S = 5.0

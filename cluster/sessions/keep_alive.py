@@ -19,6 +19,7 @@ import psutil
 from platformdirs import user_state_path
 
 from agents.environment import ENVIRONMENT, prepare_environment
+from agents.node_check import HOME
 from cluster.sessions.attach import answers, joined_ray
 from cluster.sessions.local import object_store_bytes
 from ensemble.config import BandSettings
@@ -104,10 +105,9 @@ def _start(num_cpus: int | None) -> Kept:
         f"--object-store-memory={object_store_bytes()}", "--disable-usage-stats",
         *([] if num_cpus is None else [f"--num-cpus={num_cpus}"]),
     ]  # fmt: skip
-    home = str(Path(__file__).resolve().parents[2])
     environment = os.environ | ENVIRONMENT | HEALTH | {
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # see agents.environment.on_loopback
-        "PYTHONPATH": os.pathsep.join(filter(None, [home, os.environ.get("PYTHONPATH")])),
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(HOME), os.environ.get("PYTHONPATH")])),
         "TMPDIR": str(folder),  # what its processes leave goes with it
         "PATH": os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", "")]),
     }  # fmt: skip

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import psutil
 
-from agents.environment import on_loopback, prepare_environment
-from agents.names import NAMESPACE
+from agents.environment import NAMESPACE, on_loopback, prepare_environment
+from agents.node_check import HOME
 from ensemble.errors import BandError
 
 LONGEST_FOLDER = 40
@@ -110,8 +110,7 @@ def _signals_kept() -> Iterator[Callable[[], None]]:
 def _same_code() -> Iterator[None]:
     """Let the workers that start inside the block load the packages from where this process did."""
     before = os.environ.get("PYTHONPATH")
-    home = str(Path(__file__).resolve().parents[2])
-    os.environ["PYTHONPATH"] = os.pathsep.join([home, before] if before else [home])
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(HOME), before]))
     try:
         yield
     finally:

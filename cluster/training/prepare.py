@@ -9,13 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from ensemble.data.takes import RecordedPart, Skip
-from ensemble.errors import AudioError, BandError, DeadlineError, EnsembleError
+from ensemble.errors import AudioError, DeadlineError, EnsembleError
 from ensemble.train.prepare import PrepareWork, prepare_take
 
-TRIES = 3
-"""How often a take is given out whose worker dies on it."""
-STALLED_S = 900.0
-"""Without any take being finished: half an hour of sound takes a minute."""
+TAKE_S = 900.0
+"""What one take may take: half an hour of sound takes a minute."""
 Finished = tuple[RecordedPart, float | Skip]
 """A take, and its seconds of sound or why it has none."""
 OnProgress = Callable[[int, int, float], None]
@@ -52,7 +50,7 @@ def prepare(work: PrepareWork, *, jobs: int = 0, on_progress: OnProgress | None 
     Raises:
         OutputError: a shard cannot be written; what is finished is kept.
         BandError: a worker failed for a reason that is not in the take.
-        DeadlineError: nothing was finished for `STALLED_S`.
+        DeadlineError: a take took more than `TAKE_S`.
     """
     began = time.monotonic()
     skips: list[Skip] = []
@@ -80,54 +78,27 @@ def _here(work: PrepareWork) -> Iterator[Finished]:
 
 
 def _by_actors(work: PrepareWork, count: int) -> Iterator[Finished]:
-    """Every actor has one take at a time, and gets the next when it has answered."""
     import ray
 
+    from agents.pool import ActorPool, JobLostError
     from agents.preparer import Preparer
 
-    seat = ray.remote(Preparer).options(num_cpus=1, max_restarts=-1, max_task_retries=TRIES - 1)
-    actors: list[Any] = [seat.remote(work.sample_rate, str(work.cache.resolve())) for _ in range(count)]
-    idle, waiting = list(actors), list(reversed(work.new))
-    asked: dict[Any, tuple[Any, RecordedPart]] = {}
-    heard_of = time.monotonic()
-    try:
-        while waiting or asked:
-            while idle and waiting:
-                actor, take = idle.pop(), waiting.pop()
-                asked[actor.prepare.remote(take)] = actor, take
-            ready, _ = ray.wait(list(asked), timeout=0.25)  # Ray lets no signal through while it waits
-            for ref in ready:
-                actor, take = asked.pop(ref)
-                idle.append(actor)
-                heard_of = time.monotonic()
-                yield take, _answer(ref, take)
-            if time.monotonic() - heard_of > STALLED_S:
-                names = ", ".join(f"{take.piece}/{take.part}" for _, take in asked.values())
-                raise DeadlineError(names, f"nothing was finished for {STALLED_S:g} s", "look at `ensemble status`")
-    finally:
-        for actor in actors:
-            ray.kill(actor)
-
-
-def _answer(ref: Any, take: RecordedPart) -> float | Skip:
-    """Seconds of sound, or why this take has none."""
-    import ray
-    from ray.exceptions import OutOfMemoryError, RayActorError, RayError, RayTaskError
-
-    try:
-        seconds: float = ray.get(ref)
-        return seconds
-    except RayTaskError as error:
-        if isinstance(error.cause, AudioError):
-            return _skip(error.cause)
-        if isinstance(error.cause, EnsembleError):
-            raise error.cause from None
-        raise BandError(str(take.audio), f"failed ({type(error.cause).__name__}: {error.cause})") from error
-    except (RayActorError, OutOfMemoryError):
-        return Skip(path=take.audio or Path(take.piece), reason=f"its worker died on it {TRIES} times")
-    except RayError as error:
-        lines = str(error).strip().splitlines() or [type(error).__name__]
-        raise BandError("Ray", f"was lost ({lines[0]})", "prepare again: what is finished is kept") from error
+    kind: Any = ray.remote(Preparer).options(num_cpus=1)
+    with ActorPool[RecordedPart](
+        lambda number: kind.remote(number, work.sample_rate, str(work.cache.resolve())), count,
+        ask=lambda actor, take: actor.prepare.remote(take), deadline_s=TAKE_S,
+    ) as pool:  # fmt: skip
+        for take, answer in pool.run(work.new):
+            if isinstance(answer, AudioError):
+                yield take, _skip(answer)
+            elif isinstance(answer, JobLostError):
+                yield take, Skip(path=take.audio or Path(take.piece), reason=f"{answer.what} {answer.problem}")
+            elif isinstance(answer, DeadlineError):
+                raise DeadlineError(f"{take.piece}/{take.part}", answer.problem, "look at `ensemble status`")
+            elif isinstance(answer, EnsembleError):
+                raise answer
+            else:
+                yield take, answer
 
 
 def _skip(error: AudioError) -> Skip:

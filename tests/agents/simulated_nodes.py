@@ -20,14 +20,14 @@ prepare_environment()
 import ray  # noqa: E402
 from ray.cluster_utils import Cluster  # noqa: E402
 
+from agents.environment import NAMESPACE  # noqa: E402
 from agents.meters import Meters  # noqa: E402
-from agents.names import NAMESPACE  # noqa: E402
 from agents.node_check import Stamp, fingerprint_digest, stamped  # noqa: E402
 from agents.placement import Placement, nodes  # noqa: E402
 from agents.recovery import Rules  # noqa: E402
 from agents.slots import ActorSlot, SlotRequest  # noqa: E402
 from agents.supervision import Supervisor  # noqa: E402
-from cluster.stage import Strategy, stager  # noqa: E402
+from cluster.planner import Strategy, planner  # noqa: E402
 from ensemble.config import FollowerSettings  # noqa: E402
 from ensemble.errors import BandError  # noqa: E402
 from ensemble.wire import pack  # noqa: E402
@@ -50,7 +50,7 @@ class Player:
         return pack(self._device), stamp
 
 
-def wishes(count: int, gpu: float) -> list[SlotRequest]:
+def requests(count: int, gpu: float) -> list[SlotRequest]:
     return [
         SlotRequest(
             who=f"v{at}",
@@ -60,18 +60,18 @@ def wishes(count: int, gpu: float) -> list[SlotRequest]:
     ]
 
 
-def seated(count: int, gpu: float, seating_s: float = 20.0) -> tuple[Placement, list[ActorSlot]]:
-    wanted = wishes(count, gpu)
-    stage = stager(strategy=Strategy.PACK, fingerprint=fingerprint_digest())
-    hall = Placement(wanted, stage, uuid.uuid4().hex[:8], seating_s)
+def placed(count: int, gpu: float, place_s: float = 20.0) -> tuple[Placement, list[ActorSlot]]:
+    wanted = requests(count, gpu)
+    plan = planner(strategy=Strategy.PACK, fingerprint=fingerprint_digest())
+    placement = Placement(wanted, plan, uuid.uuid4().hex[:8], place_s)
     kind = ray.remote(Player)
-    return hall, [hall.seat(kind, wish, ("cuda",), ("cpu",)) for wish in wanted]
+    return placement, [placement.place(kind, request, ("cuda",), ("cpu",)) for request in wanted]
 
 
-def everyone_plays(supervisor: Supervisor, seats: list[ActorSlot]) -> list[str]:
+def everyone_plays(supervisor: Supervisor, slots: list[ActorSlot]) -> list[str]:
     from ensemble.wire import unpack
 
-    answers = [supervisor.ask(seat, seat.name, "play", (str,))[0] for seat in seats]
+    answers = [supervisor.ask(slot, slot.name, "play", (str,))[0] for slot in slots]
     supervisor.settle([one.call for one in answers], 60.0)
     return [unpack(one.call.values[0], str) for one in answers if one.call.values is not None]
 
@@ -79,7 +79,7 @@ def everyone_plays(supervisor: Supervisor, seats: list[ActorSlot]) -> list[str]:
 def refused(*asked: Any) -> dict[str, Any]:
     began = time.monotonic()
     try:
-        seated(*asked)[0].close()
+        placed(*asked)[0].close()
     except BandError as error:
         return {"said": str(error), "after_s": time.monotonic() - began}
     return {"said": "", "after_s": 0.0}
@@ -96,22 +96,24 @@ def main() -> dict[str, Any]:
             ray.init(address=cluster.address, namespace=NAMESPACE, log_to_driver=False, logging_level="ERROR")
             cluster.wait_for_nodes()
             told["nodes"] = [one.num_gpus for one in nodes()]
-            hall, seats = seated(8, 0.25)
-            supervisor = Supervisor(hall, Rules(gpu_s=1.0), Meters("test", {seat.name: "violin" for seat in seats}))
-            told["before"] = everyone_plays(supervisor, seats)
+            placement, slots = placed(8, 0.25)
+            supervisor = Supervisor(
+                placement, Rules(gpu_s=1.0), Meters("test", {slot.name: "violin" for slot in slots})
+            )
+            told["before"] = everyone_plays(supervisor, slots)
             told["exact_before"] = supervisor.tally().exact
-            told["places"] = sorted(seat.node_id for seat in seats)
-            on_lost = [seat.name for seat in seats if seat.node_id == lost.node_id]
+            told["places"] = sorted(slot.node_id for slot in slots)
+            on_lost = [slot.name for slot in slots if slot.node_id == lost.node_id]
             told["too_many"] = refused(1, 0.25)
             cluster.remove_node(lost, allow_graceful=False)
             time.sleep(3.0)  # a process outlives its node for a moment, and would still answer
-            told["after"] = everyone_plays(supervisor, seats)
+            told["after"] = everyone_plays(supervisor, slots)
             tally = supervisor.tally()
             told |= {
                 "on_lost": on_lost, "exact_after": tally.exact, "restarts": tally.restarts,
                 "incidents": [one.model_dump() for one in tally.incidents],
             }  # fmt: skip
-            hall.close()
+            placement.close()
             told["two_gpus"] = refused(1, 2.0)
             groups = ray.util.placement_group_table().values()
             told["groups_left"] = sum(group["state"] != "REMOVED" for group in groups)

@@ -307,15 +307,15 @@ def test_a_player_that_hangs_is_named_when_its_deadline_is_over(local_ray: None,
 
 
 @pytest.mark.ray
-def test_a_seat_that_the_cluster_does_not_have_is_an_error_and_no_wait_for_ever(
+def test_a_place_that_the_cluster_does_not_have_is_an_error_and_no_wait_for_ever(
     local_ray: None, short_leader: AudioClip
 ) -> None:
     plan = plan_for(short_leader, load_band("rock"))
-    with pytest.raises(BandError, match=r"the band: .*drums.* found no seat within 2 s"):
+    with pytest.raises(BandError, match=r"the band: .*drums.* could not be placed within 2 s"):
         RayBand(
             plan,
-            stager=lambda wishes, _nodes, _gpus: PlacementPlan(bundles=({"CPU": 99.0},) * len(wishes)),
-            seating_s=2.0,
+            planner=lambda requests, _nodes, _gpus: PlacementPlan(bundles=({"CPU": 99.0},) * len(requests)),
+            place_s=2.0,
         )
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from agents.recovery import Action, Cause, Loss, Rules, decide
 
-RULES = Rules(losses=3, gpu_s=10.0, seat_s=60.0)
+RULES = Rules(losses=3, gpu_s=10.0, place_s=60.0)
 
 
 @pytest.mark.parametrize(
@@ -20,10 +20,10 @@ RULES = Rules(losses=3, gpu_s=10.0, seat_s=60.0)
         (Loss(cause=Cause.UNREACHABLE, is_lent=True), Action.RESTART),
         (Loss(cause=Cause.UNREACHABLE, in_a_row=3), Action.GIVE_UP),
         (Loss(cause=Cause.ANSWER), Action.ASK_AGAIN),
-        (Loss(cause=Cause.UNSEATED, waited_s=9.0, holds_gpu=True), Action.WAIT),
-        (Loss(cause=Cause.UNSEATED, waited_s=11.0, holds_gpu=True), Action.DEGRADE),
-        (Loss(cause=Cause.UNSEATED, waited_s=11.0), Action.WAIT),
-        (Loss(cause=Cause.UNSEATED, waited_s=61.0), Action.GIVE_UP),
+        (Loss(cause=Cause.UNPLACED, waited_s=9.0, holds_gpu=True), Action.WAIT),
+        (Loss(cause=Cause.UNPLACED, waited_s=11.0, holds_gpu=True), Action.DEGRADE),
+        (Loss(cause=Cause.UNPLACED, waited_s=11.0), Action.WAIT),
+        (Loss(cause=Cause.UNPLACED, waited_s=61.0), Action.GIVE_UP),
     ],
 )
 def test_every_loss_has_one_answer(loss: Loss, action: Action) -> None:
@@ -33,5 +33,5 @@ def test_every_loss_has_one_answer(loss: Loss, action: Action) -> None:
 def test_nobody_is_replaced_for_ever() -> None:
     """Whatever goes wrong, and however often: after so many losses in a row, or so long, it ends."""
     for cause in Cause:
-        worst = Loss(cause=cause, in_a_row=RULES.losses, waited_s=RULES.seat_s + 1.0)
+        worst = Loss(cause=cause, in_a_row=RULES.losses, waited_s=RULES.place_s + 1.0)
         assert decide(worst, RULES) is Action.GIVE_UP

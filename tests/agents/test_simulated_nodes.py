@@ -43,7 +43,7 @@ def test_those_of_a_lost_node_play_on_without_a_gpu_and_the_render_says_so(told:
     assert not told["exact_after"]
     degraded = {one["who"] for one in told["incidents"] if one["action"] == "degrade"}
     assert degraded == set(told["on_lost"])
-    assert {one["cause"] for one in told["incidents"]} <= {"died", "unseated", "unreachable"}
+    assert {one["cause"] for one in told["incidents"]} <= {"died", "unplaced", "unreachable"}
 
 
 def test_what_no_node_has_is_said_at_once_and_nothing_stays_reserved(told: dict[str, Any]) -> None:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from itertools import count, islice
 from pathlib import Path
 
+from agents.pool import ActorPool
 from agents.renderer import Task
 from cluster.batch.batch import LEADER_S, seat_renderer
-from cluster.batch.pool import Pool
 from ensemble.audio.files import write_clip
 from ensemble.errors import EnsembleError
 from ensemble.rendering.request import RenderRequest
@@ -50,20 +49,12 @@ def _tasks(source: Path, folder: Path) -> Iterator[Task]:
         yield Task(str(source), size_bytes, str(folder / str(number)), order, force=False, block_frames=100)
 
 
-@contextmanager
-def _pool(workers: int) -> Iterator[Pool[Task]]:
+def _pool(workers: int) -> ActorPool[Task]:
     make = partial(seat_renderer, rates=(RATE,))
-    pool: Pool[Task] = Pool(
-        make, workers, ask=lambda actor, task: actor.render.remote(task), on_lost=lambda *_: None,
-        on_note=lambda _: None, deadline_s=LEADER_S,
-    )  # fmt: skip
-    try:
-        yield pool
-    finally:
-        pool.close()
+    return ActorPool(make, workers, ask=lambda actor, task: actor.render.remote(task), deadline_s=LEADER_S)
 
 
-def _run_all(pool: Pool[Task], tasks: Iterator[Task], number: int) -> None:
+def _run_all(pool: ActorPool[Task], tasks: Iterator[Task], number: int) -> None:
     for _, answer in pool.run(list(islice(tasks, number))):
         if isinstance(answer, EnsembleError):
             raise answer

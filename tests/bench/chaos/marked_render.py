@@ -79,11 +79,11 @@ def _render(wanted: Wanted, tell: Any) -> dict[str, Any]:
         def seat(plan: RenderPlan) -> Any:
             from agents import RayBand
             from agents.node_check import fingerprint_digest
-            from cluster.stage import stager
+            from cluster.planner import planner
             from ensemble.play.warm import compile_kernels
 
             compile_kernels()
-            band = RayBand(plan, stager=stager(fingerprint=fingerprint_digest()))
+            band = RayBand(plan, planner=planner(fingerprint=fingerprint_digest()))
             tell(stage="seated", seats=_seats() if wanted.get("look", True) else [])
             return band
 

@@ -1,4 +1,4 @@
-"""Who sits where: nodes with logical GPUs, eight instruments, a lost node, a group that cannot be placed."""
+"""Which actor runs where: nodes with logical GPUs, eight instruments, a lost node, a group that cannot be placed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.slots import Node, SlotRequest
-from cluster.stage import Strategy, cost, plan_stage, stager
+from cluster.planner import Strategy, cost, plan_placement, planner
 from ensemble.config import FollowerSettings
 from ensemble.errors import BandError
 
@@ -18,7 +18,7 @@ def line(name: str, *, device: str = "cpu", gpu: float = 0.25, voice: str = "vio
     )
 
 
-def wishes(count: int, **asked: object) -> list[SlotRequest]:
+def requests(count: int, **asked: object) -> list[SlotRequest]:
     return [
         SlotRequest(who="conductor"),
         *(SlotRequest(who=f"v{number}", followers=(line(f"v{number}", **asked),)) for number in range(count)),  # type: ignore[arg-type]
@@ -33,28 +33,28 @@ def nodes(*gpus: float, kinds: str = "") -> list[Node]:
 
 
 def test_eight_voices_share_two_gpus_on_three_nodes() -> None:
-    hall = nodes(0, 1, 1)
-    stage = plan_stage(wishes(8, device="cuda"), hall, hall, 2.0, Strategy.SPREAD)
-    assert [bundle.get("GPU") for bundle in stage.bundles] == [None] + [0.25] * 8
-    assert (stage.strategy, stage.on_cpu, stage.node_ids) == ("SPREAD", frozenset(), ())
+    there = nodes(0, 1, 1)
+    plan = plan_placement(requests(8, device="cuda"), there, there, 2.0, Strategy.SPREAD)
+    assert [bundle.get("GPU") for bundle in plan.bundles] == [None] + [0.25] * 8
+    assert (plan.strategy, plan.on_cpu, plan.node_ids) == ("SPREAD", frozenset(), ())
 
 
 def test_with_one_of_them_lost_four_play_on_cpus() -> None:
-    hall = nodes(0, 1)
-    stage = plan_stage(wishes(8, device="cuda"), hall, hall, 1.0, Strategy.PACK)
-    assert stage.on_cpu == {"v4", "v5", "v6", "v7"}
-    assert sum(bundle.get("GPU", 0.0) for bundle in stage.bundles) == 1.0
+    there = nodes(0, 1)
+    plan = plan_placement(requests(8, device="cuda"), there, there, 1.0, Strategy.PACK)
+    assert plan.on_cpu == {"v4", "v5", "v6", "v7"}
+    assert sum(bundle.get("GPU", 0.0) for bundle in plan.bundles) == 1.0
 
 
 def test_what_others_hold_is_not_given_twice() -> None:
-    hall = nodes(1)
-    assert plan_stage(wishes(4, device="cuda"), hall, hall, 0.5, Strategy.PACK).on_cpu == {"v2", "v3"}
+    there = nodes(1)
+    assert plan_placement(requests(4, device="cuda"), there, there, 0.5, Strategy.PACK).on_cpu == {"v2", "v3"}
 
 
 def test_a_share_is_of_one_device() -> None:
     """Three times 0.6 is less than two devices have, and does not fit into them."""
-    hall = nodes(2)
-    assert plan_stage(wishes(3, device="cuda", gpu=0.6), hall, hall, 2.0, Strategy.PACK).on_cpu == {"v2"}
+    there = nodes(2)
+    assert plan_placement(requests(3, device="cuda", gpu=0.6), there, there, 2.0, Strategy.PACK).on_cpu == {"v2"}
 
 
 @pytest.mark.parametrize(
@@ -65,34 +65,34 @@ def test_a_share_is_of_one_device() -> None:
     ],
 )
 def test_what_no_node_has_is_said_at_once(gpus: tuple[float, ...], share: float, said: str) -> None:
-    hall = nodes(*gpus)
+    there = nodes(*gpus)
     with pytest.raises(BandError, match=said):
-        plan_stage(wishes(1, device="cuda", gpu=share), hall, hall, sum(gpus), Strategy.PACK)
+        plan_placement(requests(1, device="cuda", gpu=share), there, there, sum(gpus), Strategy.PACK)
 
 
 def test_another_kind_of_machine_stays_out_unless_it_is_asked_in() -> None:
-    hall = nodes(0, 0, 0, kinds="aba")
-    assert stager(fingerprint="a")(wishes(2), hall, 0.0).node_ids == ("n0", "n2")
-    assert stager(fingerprint="a", mixed_devices=True)(wishes(2), hall, 0.0).node_ids == ()
+    there = nodes(0, 0, 0, kinds="aba")
+    assert planner(fingerprint="a")(requests(2), there, 0.0).node_ids == ("n0", "n2")
+    assert planner(fingerprint="a", mixed_devices=True)(requests(2), there, 0.0).node_ids == ()
     with pytest.raises(BandError, match=r"no node of this machine's kind \(h0, h1, h2: .*--mixed-devices"):
-        stager(fingerprint="c")(wishes(2), hall, 0.0)
+        planner(fingerprint="c")(requests(2), there, 0.0)
 
 
 def test_a_node_without_the_package_is_left_out_and_named_when_it_is_the_only_one() -> None:
-    hall = [*nodes(0), Node(node_id="x", host="bare", num_cpus=64.0, num_gpus=8.0, fingerprint="")]
-    assert stager(fingerprint="a", mixed_devices=True)(wishes(1), hall, 8.0).node_ids == ("n0",)
+    there = [*nodes(0), Node(node_id="x", host="bare", num_cpus=64.0, num_gpus=8.0, fingerprint="")]
+    assert planner(fingerprint="a", mixed_devices=True)(requests(1), there, 8.0).node_ids == ("n0",)
     with pytest.raises(BandError, match=r"no node can load this package \(bare\)"):
-        stager(fingerprint="a")(wishes(1), hall[1:], 0.0)
+        planner(fingerprint="a")(requests(1), there[1:], 0.0)
 
 
 def test_a_seat_asks_for_what_its_parts_cost() -> None:
     pad = FollowerSettings(name="pad", instrument="nylon_guitar", role="pad", voices=6, voice="nylon_guitar")
     assert cost(pad) == pytest.approx(6 * cost(line("one")))
-    hall = nodes(0)
-    light, heavy = plan_stage(
+    there = nodes(0)
+    light, heavy = plan_placement(
         [SlotRequest(who="one", followers=(line("one"),)), SlotRequest(who="all", followers=(pad,) * 20)],
-        hall,
-        hall,
+        there,
+        there,
         0,
         Strategy.PACK,
     ).bundles
@@ -102,14 +102,14 @@ def test_a_seat_asks_for_what_its_parts_cost() -> None:
 
 @given(st.integers(1, 32), st.lists(st.sampled_from([0, 1, 2, 4]), min_size=1, max_size=6), st.floats(0.05, 1.0))
 def test_no_stage_promises_what_is_not_there(count: int, gpus: list[int], share: float) -> None:
-    hall = nodes(*gpus)
+    there = nodes(*gpus)
     try:
-        stage = plan_stage(wishes(count, device="cuda", gpu=share), hall, hall, float(sum(gpus)), Strategy.PACK)
+        plan = plan_placement(requests(count, device="cuda", gpu=share), there, there, float(sum(gpus)), Strategy.PACK)
     except BandError:
         assert not sum(gpus)
         return
-    assert len(stage.bundles) == count + 1
-    assert sum(bundle.get("GPU", 0.0) for bundle in stage.bundles) <= sum(gpus) + 1e-6
-    assert all(0 < bundle["CPU"] <= 4.0 for bundle in stage.bundles)
-    seated = {wish.who for wish, bundle in zip(wishes(count), stage.bundles, strict=True) if "GPU" in bundle}
-    assert seated | stage.on_cpu | {"conductor"} == {"conductor", *(f"v{at}" for at in range(count))}
+    assert len(plan.bundles) == count + 1
+    assert sum(bundle.get("GPU", 0.0) for bundle in plan.bundles) <= sum(gpus) + 1e-6
+    assert all(0 < bundle["CPU"] <= 4.0 for bundle in plan.bundles)
+    seated = {wish.who for wish, bundle in zip(requests(count), plan.bundles, strict=True) if "GPU" in bundle}
+    assert seated | plan.on_cpu | {"conductor"} == {"conductor", *(f"v{at}" for at in range(count))}
