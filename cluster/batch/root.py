@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import secrets
 import socket
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ import psutil
 from cluster.batch.leaders import BATCH, check_name
 from ensemble.audio.files import printable
 from ensemble.errors import OutputError, VerifyError
+from ensemble.files.replace import write_whole
 from ensemble.manifest import MANIFEST, Manifest
 from ensemble.output.publish import refused
 from ensemble.output.remote import RemoteFolder, located, shown
@@ -161,13 +161,9 @@ class BatchRoot:
         if isinstance(self._place, RemoteFolder):
             self._place.write(BATCH, content)
             return
-        aside = self._place / f"{_MARK}{writer()}-json"
         try:
-            aside.write_bytes(content)
-            os.replace(aside, self._place / BATCH)  # noqa: PTH105  a link in its place is replaced, not followed
+            write_whole(self._place / BATCH, content)  # a link in its place is replaced, not followed
         except OSError as error:
-            with contextlib.suppress(OSError):
-                aside.unlink()
             raise refused(self.what, error) from error
 
     def _has_manifest(self) -> bool:

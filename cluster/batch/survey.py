@@ -14,6 +14,7 @@ from cluster.batch.root import BatchRoot
 from ensemble.audio.files import printable
 from ensemble.config import load_band
 from ensemble.errors import AudioError, BandError, ConfigError, EnsembleError, OutputError
+from ensemble.files.digest import file_digest
 from ensemble.manifest import Manifest
 from ensemble.output.publish import refused
 from ensemble.output.remote import is_url, shown
@@ -113,8 +114,7 @@ def _as_it_lies(job: RenderJob, manifest: Manifest) -> Rendered:
 def _difference(job: RenderJob, earlier: Manifest) -> str:
     with fetched(job.leader) as path:
         try:
-            with path.open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            digest = file_digest(path)
         except OSError as error:
             raise AudioError(shown(job.leader), f"cannot be opened ({error.strerror})", "check it") from error
         return job.order.difference(earlier, digest, is_score=is_score(path))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,6 +12,7 @@ import typer
 from cluster.cli.json_output import AsJson, print_json
 from cluster.cli.placement_options import Actors, Address, Local, MixedDevices, PlacementOptions, Spread, seating
 from ensemble.errors import ConfigError, OutputError
+from ensemble.files.replace import write_whole
 
 if TYPE_CHECKING:
     from ensemble.listen.overrides import Overrides
@@ -190,7 +190,10 @@ def listen(
             clip = read_clip(leader)
             heard, duration_s = Listener().listen(clip), clip.duration_s
     if out is not None:
-        _write_whole(out, json.dumps(account(heard), allow_nan=False) + "\n")
+        try:
+            write_whole(out, json.dumps(account(heard), allow_nan=False).encode() + b"\n")
+        except OSError as error:
+            raise OutputError(str(out), f"cannot be written ({error.strerror})", "name another file") from error
     if as_json:
         print_json(account(heard))
     else:
@@ -252,14 +255,3 @@ def _pace(block_frames: int) -> Pace:
     from ensemble.perform import Pace
 
     return Pace(block_frames=block_frames)
-
-
-def _write_whole(path: Path, text: str) -> None:
-    """Write a file, whole or not at all."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        aside.write_text(text, encoding="utf-8")
-        aside.replace(path)
-    except OSError as error:
-        aside.unlink(missing_ok=True)
-        raise OutputError(str(path), f"cannot be written ({error.strerror})", "name another file") from error

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
+
+from ensemble.files.digest import file_digest
 
 SOUNDS = Path(__file__).parent / "sounds"
 CATALOGUE = "catalogue.json"
@@ -40,4 +41,4 @@ def corpus_paths() -> tuple[Path, ...]:
 
 def corpus_digest() -> str:
     """sha256 over the pieces' contents and what is said of them: another corpus has another."""
-    return hashlib.sha256((SOUNDS / CATALOGUE).read_bytes()).hexdigest()
+    return file_digest(SOUNDS / CATALOGUE)

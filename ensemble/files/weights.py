@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from safetensors.numpy import load, save
 
 from ensemble.config import Settings, first_complaint, weights_in
 from ensemble.errors import EnsembleError
+from ensemble.files.replace import replacing, write_through
 from ensemble.types.music import FloatArray
 
 Shapes = dict[str, tuple[int, ...]]
@@ -131,7 +131,10 @@ class Format(Generic[C]):
         content = save(stored)
         card = weights.card.model_copy(update={"weights_sha256": hashlib.sha256(content).hexdigest()})
         try:
-            _write_together({path: content, path.with_suffix(".json"): card.model_dump_json(indent=2).encode() + b"\n"})
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with replacing(path) as new, replacing(path.with_suffix(".json")) as new_card:
+                write_through(new, content)
+                write_through(new_card, card.model_dump_json(indent=2).encode() + b"\n")
         except OSError as full:
             raise self.error(
                 str(path), f"cannot be written ({full.strerror})", "make room there, or name another place"
@@ -184,24 +187,3 @@ class Format(Generic[C]):
         except ValidationError as wrong:
             place, problem = first_complaint(wrong)
             raise self.error(str(path), f"{place}: {problem}", cure) from wrong
-
-
-def _write_together(files: dict[Path, bytes]) -> None:
-    """Replace all these files; a pair of which only one could be is told by the digest on the card.
-
-    Raises:
-        OSError: they cannot be written; what was there is unharmed.
-    """
-    asides = {file: file.with_name(file.name + ".part") for file in files}
-    try:
-        for file, content in files.items():
-            file.parent.mkdir(parents=True, exist_ok=True)
-            asides[file].write_bytes(content)
-            with asides[file].open("rb") as aside_file:
-                os.fsync(aside_file.fileno())
-        for file in files:
-            os.replace(asides[file], file)  # noqa: PTH105  atomic: a full disk leaves what was there
-    except OSError:
-        for aside in asides.values():
-            aside.unlink(missing_ok=True)
-        raise

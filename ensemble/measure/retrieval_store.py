@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from ensemble.audio.files import read_clip, write_clip
+from ensemble.files.digest import recording_digest
 from ensemble.listen.listener import Listener, at_analysis_rate
 from ensemble.measure.retrieval_songs import RATE_HZ, Song
 from ensemble.retrieve.library.exact import ExactStore
 from ensemble.retrieve.library.library import rows_of
-from ensemble.retrieve.library.sources import sha256_of
 from ensemble.retrieve.search.describe import describe
 from ensemble.types.described import Described, IndexedRecording
 from ensemble.types.music import AudioClip, FloatArray
@@ -42,7 +42,7 @@ class SecondTakes:
         clip = at_analysis_rate(read_clip(path))
         heard = Listener().listen(clip)
         recording = IndexedRecording(
-            sha256=sha256_of(path), path=str(path), title=song.order.title, licence="CC0-1.0",
+            sha256=recording_digest(path), path=str(path), title=song.order.title, licence="CC0-1.0",
             duration_s=clip.duration_s,
         )  # fmt: skip
         described = describe(clip, recording, heard)

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ensemble.errors import EnsembleError, OutputError
+from ensemble.files.replace import replacing
 from ensemble.machine import fingerprint
 from ensemble.manifest import TakeReceipt
 from ensemble.plan import RenderPlan
@@ -83,9 +84,8 @@ class Checkpoint:
         stretch = _stretch(takes)
         self._append(_BLOCK, (stretch, dynamics))
         states = pack((stop_frame, num_samples, conducting, playing))
-        aside = self._folder / f"{stretch}.new"
-        aside.write_bytes(states)
-        aside.replace(self._folder / f"{stretch}.states")
+        with replacing(self._folder / f"{stretch}.states") as aside:
+            aside.write_bytes(states)
 
     def note_take(self, name: str, receipt: TakeReceipt) -> None:
         """A take is finished."""

@@ -10,6 +10,7 @@ import numpy as np
 import soundfile
 
 from ensemble.clock import FRAME_RATE_HZ
+from ensemble.files.digest import file_digest
 from ensemble.manifest import FileReceipt
 from ensemble.types.music import Dynamics, Heard
 
@@ -39,14 +40,10 @@ def write_dynamics(path: Path, heard: Heard, dynamics: Dynamics) -> None:
 
 def file_receipt(path: Path) -> FileReceipt:
     """Hash a file, and where it is sound, its decoded samples."""
-    file_hash = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(1 << 20):
-            file_hash.update(chunk)
     if path.suffix != ".wav":
-        return FileReceipt(sha256=file_hash.hexdigest())
+        return FileReceipt(sha256=file_digest(path))
     samples_hash = hashlib.sha256()
     with soundfile.SoundFile(path) as sound:
         for samples in sound.blocks(blocksize=1 << 18, dtype="int32", always_2d=True):
             samples_hash.update(samples.tobytes())
-    return FileReceipt(sha256=file_hash.hexdigest(), samples_sha256=samples_hash.hexdigest())
+    return FileReceipt(sha256=file_digest(path), samples_sha256=samples_hash.hexdigest())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -16,6 +15,7 @@ from ensemble.audio.recording import opened
 from ensemble.audio.sound import KeptSound, Sound
 from ensemble.clock import hop_samples
 from ensemble.errors import AudioError, DataError, VerifyError
+from ensemble.files.digest import file_digest
 from ensemble.listen.listener import at_analysis_rate
 from ensemble.plan import MAX_EXTEND_S, ContinuationPlan, RenderPlan
 from ensemble.scores.score import is_score, kept_name, read_score
@@ -182,7 +182,6 @@ def _whole(pieces: Iterable[FloatArray], sample_rate: int) -> Iterator[FloatArra
 
 def _sha256(path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return file_digest(path)
     except (OSError, ValueError):
         return ""  # what is wrong with it is said in full when it is read

@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ensemble.errors import EnsembleError, StoreBusyError, StoreError
+from ensemble.files.digest import recording_digest
 from ensemble.retrieve.index_local import describe_file
 from ensemble.retrieve.library.indexer import IndexJob
 from ensemble.retrieve.library.ledger import Ledger
 from ensemble.retrieve.library.ledger_log import LedgerEntry
 from ensemble.retrieve.library.library import Comparison, Library, OnProgress
 from ensemble.retrieve.library.opening import LibraryPlace, nothing_known, open_library
-from ensemble.retrieve.library.sources import Skipped, Source, sha256_of
+from ensemble.retrieve.library.sources import Skipped, Source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,7 +179,7 @@ def _describe_again(library: Library, on_progress: OnProgress | None) -> tuple[i
         recording = entry.recording
         path = Path(recording.path)
         try:
-            if sha256_of(path) != recording.sha256:
+            if recording_digest(path) != recording.sha256:
                 reason = "has changed since it was indexed"
             else:
                 source = Source(path=path, title=recording.title, licence=recording.licence)

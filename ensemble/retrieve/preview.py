@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from ensemble.audio.files import read_clip
+from ensemble.files.digest import recording_digest
 from ensemble.listen.listener import Listener, at_analysis_rate
 from ensemble.retrieve.default_library import open_filled
 from ensemble.retrieve.join.exit_point import find_exit
 from ensemble.retrieve.library.library import OnProgress
-from ensemble.retrieve.library.sources import sha256_of
 from ensemble.retrieve.search.context import context_of_leader
 from ensemble.retrieve.search.search import Found, Search
 from ensemble.retrieve.settings import RetrieveSettings
@@ -41,7 +41,7 @@ def what_could_follow(
     clip = at_analysis_rate(read_clip(leader))
     heard = Listener().listen(clip)
     at_s = find_exit(heard, clip.duration_s).at_s
-    context = context_of_leader(heard, clip, at_s, recording_sha256=sha256_of(leader))
+    context = context_of_leader(heard, clip, at_s, recording_sha256=recording_digest(leader))
     with open_filled(settings, on_progress) as library:
         on_progress("search", 0, 1)
         search = Search(library.known_rows(), library.described, settings)

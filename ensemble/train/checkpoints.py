@@ -18,8 +18,8 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from ensemble.errors import VoiceError
+from ensemble.files.replace import write_output
 from ensemble.train.pace import RunState
-from ensemble.train.writing import write_atomically
 
 CHECKPOINT = "checkpoint.safetensors"
 _CURE = "train into another folder"
@@ -48,7 +48,7 @@ def save_run(
         tensors |= {f"{kind}/{name}": moments[kind].detach() for kind in _MOMENTS if kind in moments}
     on_host = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
     facts = {"state": json.dumps(asdict(state)), "fingerprint": json.dumps(fingerprint, sort_keys=True)}
-    write_atomically(path, save(on_host, metadata=facts))
+    write_output(path, save(on_host, metadata=facts))
 
 
 def read_state(path: Path) -> RunState:

@@ -7,8 +7,8 @@ import io
 from collections.abc import Sequence
 from pathlib import Path
 
+from ensemble.files.replace import write_output
 from ensemble.train.pace import Row
-from ensemble.train.writing import write_atomically
 
 
 def write_curve(folder: Path, rows: Sequence[Row]) -> None:
@@ -23,8 +23,8 @@ def write_curve(folder: Path, rows: Sequence[Row]) -> None:
     writer = csv.DictWriter(table, fieldnames=list(rows[-1]), restval="", extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
     writer.writerows({name: f"{value:.6g}" for name, value in row.items()} for row in rows)
-    write_atomically(folder / "curve.csv", table.getvalue().encode())
-    write_atomically(folder / "curve.png", _picture(rows))
+    write_output(folder / "curve.csv", table.getvalue().encode())
+    write_output(folder / "curve.png", _picture(rows))
 
 
 def _picture(rows: Sequence[Row]) -> bytes:

@@ -20,9 +20,10 @@ from safetensors.numpy import save
 
 from ensemble.data.takes import RecordedPart, Skip
 from ensemble.errors import AudioError
+from ensemble.files.digest import recording_digest
+from ensemble.files.replace import write_output
 from ensemble.train.player.analysis import ANALYSIS_VERSION, Analysis
 from ensemble.train.recordings import Curves, TrainingRecording, read_recording
-from ensemble.train.writing import write_atomically
 
 SHARD_VERSION = 1
 _CURVES = ("f0_hz", "loudness_db", "is_voiced")
@@ -51,8 +52,8 @@ def shard_path(cache_folder: Path, take: RecordedPart, sample_rate: int) -> Path
     if take.audio is None:
         raise AudioError(f"{take.piece}/{take.part}", "has no sound")
     facts = (
-        SHARD_VERSION, ANALYSIS_VERSION, sample_rate, _version("soxr"), _sha256(take.audio),
-        _sha256(take.labels) if take.labels else f"swift-f0 {_version('swift-f0')}",
+        SHARD_VERSION, ANALYSIS_VERSION, sample_rate, _version("soxr"), recording_digest(take.audio),
+        recording_digest(take.labels) if take.labels else f"swift-f0 {_version('swift-f0')}",
     )  # fmt: skip
     name = hashlib.sha256(":".join(map(str, facts)).encode()).hexdigest()
     return cache_folder / name[:2] / f"{name}.safetensors"
@@ -67,7 +68,7 @@ def keep_shard(path: Path, recording: TrainingRecording, analysis: Analysis) -> 
     tensors = {name: np.ascontiguousarray(getattr(recording, name)) for name in _CURVES}
     tensors |= {name: np.ascontiguousarray(getattr(analysis, name)) for name in _ANALYSIS}
     content = save(tensors, metadata={"sha256": _digest(tensors)})  # one entry: of several the order is not settled
-    write_atomically(path, content, "make room, then prepare again: what is finished is kept")
+    write_output(path, content, "make room, then prepare again: what is finished is kept")
 
 
 def find_shard(path: Path) -> Shard | None:
@@ -115,14 +116,6 @@ def _digest(tensors: dict[str, np.ndarray]) -> str:
         digest.update(f"{name} {tensor.dtype} {tensor.shape}".encode())
         digest.update(np.ascontiguousarray(tensor).data)
     return digest.hexdigest()
-
-
-def _sha256(path: Path) -> str:
-    try:
-        with path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError as error:
-        raise AudioError(str(path), f"cannot be read ({error.strerror})", "check its permissions") from error
 
 
 @cache

@@ -10,11 +10,11 @@ import pytest
 import torch
 
 from ensemble.errors import OutputError, VoiceError
+from ensemble.files.replace import write_output
 from ensemble.play.seeded import seeded_voice
 from ensemble.play.voice_file import VoiceWeights, load_voice, save_voice
 from ensemble.train.checkpoints import load_run, save_run
 from ensemble.train.pace import RunState
-from ensemble.train.writing import write_atomically
 
 FINGERPRINT = {"instrument": "violin", "seed": "0"}
 
@@ -74,10 +74,10 @@ def test_what_is_no_checkpoint_is_refused(tmp_path, content):
 
 
 def test_a_full_disk_leaves_the_last_file(tmp_path, monkeypatch):
-    write_atomically(tmp_path / "file", b"the last good one")
+    write_output(tmp_path / "file", b"the last good one")
     monkeypatch.setattr("os.fsync", full_disk(tmp_path))
     with pytest.raises(OutputError, match="No space left"):
-        write_atomically(tmp_path / "file", b"the next one")
+        write_output(tmp_path / "file", b"the next one")
     assert (tmp_path / "file").read_bytes() == b"the last good one"
     assert len(list(tmp_path.iterdir())) == 1
 
@@ -86,13 +86,7 @@ def test_a_full_disk_leaves_the_last_voice(tmp_path, monkeypatch):
     path = tmp_path / "voice.safetensors"
     first = seeded_voice(1, "flute")
     save_voice(path, first)
-    real = Path.write_bytes
-
-    def cut_short(self, content):
-        real(self, content[: len(content) // 2])
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(Path, "write_bytes", cut_short)
+    monkeypatch.setattr("os.fsync", full_disk(tmp_path))
     with pytest.raises(VoiceError, match="No space left"):
         save_voice(path, seeded_voice(2, "flute"))
     monkeypatch.undo()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from ensemble.data.compose.piece import LENGTH_S, STYLES
 from ensemble.data.compose.track import ComposeRequest, digest, make_track, track_name
 from ensemble.data.takes import split_of
 from ensemble.errors import DataError
+from ensemble.files.replace import write_whole
 from ensemble.threads import one_thread
 
 SOUNDING_DB = -60.0
@@ -164,9 +164,7 @@ def freeze_splits(out: Path) -> dict[str, dict[str, str]]:
         if before != found:
             raise DataError(str(track.parent), "has changed since splits.json froze it", "compose into another folder")
         splits[split_of(name)][name] = found
-    draft = path.with_suffix(".json.partial")
-    draft.write_text(json.dumps(splits, indent=1) + "\n", encoding="utf-8")
-    os.replace(draft, path)  # noqa: PTH105
+    write_whole(path, json.dumps(splits, indent=1).encode() + b"\n")
     return splits
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import soxr
 from ensemble.audio.files import printable, read_clip
 from ensemble.audio.stretch import stretch
 from ensemble.errors import AudioError, RetrieveError
+from ensemble.files.digest import file_digest
 from ensemble.types.described import IndexedRecording
 from ensemble.types.music import AudioClip, FloatArray
 
@@ -53,8 +53,7 @@ def check_unchanged(recording: IndexedRecording) -> None:
     """
     path = Path(recording.path)
     try:
-        with path.open("rb") as stream:
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        digest = file_digest(path)
     except FileNotFoundError as error:
         raise RetrieveError(printable(path), "has moved since it was indexed", "index it where it is now") from error
     except (OSError, ValueError) as error:

@@ -5,7 +5,6 @@ Who describes is given: this process (`ensemble.retrieve.index_local`) or many (
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
 from collections import defaultdict
@@ -16,9 +15,11 @@ from typing import Generic, Protocol, TypeVar
 
 from ensemble.audio.files import printable
 from ensemble.errors import AudioError
+from ensemble.files.digest import recording_digest
+from ensemble.files.replace import replacing
 from ensemble.retrieve.library.ledger_log import LedgerEntry, writing
 from ensemble.retrieve.library.library import OnProgress
-from ensemble.retrieve.library.sources import Skipped, Source, Sources, sha256_of
+from ensemble.retrieve.library.sources import Skipped, Source, Sources
 from ensemble.types.described import IndexedRecording
 
 BATCH_CHUNKS = 2_000
@@ -149,7 +150,7 @@ class Indexer(Generic[T]):
                 if known and (known.size_bytes, known.mtime_ns) == (status.st_size, status.st_mtime_ns):
                     self._keep(known, source)
                     continue
-                sha256 = sha256_of(source.path)
+                sha256 = recording_digest(source.path)
             except (OSError, AudioError) as error:
                 self._refuse(source, getattr(error, "problem", None) or f"cannot be read ({error})")
                 continue
@@ -231,12 +232,8 @@ def copied(entry: LedgerEntry, folder: Path) -> LedgerEntry:
     target = folder / f"{entry.recording.sha256}{source.suffix.lower()}"
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        aside = target.with_name(f".{target.name}.{os.getpid()}")
-        try:
+        with replacing(target) as aside:
             shutil.copyfile(source, aside)
-            aside.replace(target)
-        finally:
-            aside.unlink(missing_ok=True)
         status = target.stat()
     return replace(
         entry, recording=replace(entry.recording, path=str(target)), is_copied=True,

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import IO
 
 from ensemble.errors import StoreBusyError, StoreError, WireError
-from ensemble.retrieve.library.ledger_log import LedgerEntry, LedgerLog, write_whole, writing
+from ensemble.files.replace import write_whole
+from ensemble.retrieve.library.ledger_log import LedgerEntry, LedgerLog, writing
 from ensemble.types.described import DESCRIPTORS_VERSION, Described
 from ensemble.wire import pack, unpack
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ensemble.errors import StoreError
+from ensemble.files.replace import write_whole
 from ensemble.types.described import IndexedRecording
 
 LEDGER_VERSION = 1
@@ -124,20 +125,6 @@ def writing(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise StoreError(str(folder), f"cannot be written ({error.strerror})", "make room, or name another") from error
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file, whole or not at all; on return it is on the disk."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with aside.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        aside.replace(path)
-    except OSError:
-        aside.unlink(missing_ok=True)
-        raise
 
 
 def _line(document: dict[str, Any]) -> bytes:

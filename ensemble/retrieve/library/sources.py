@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-
-from ensemble.audio.files import printable
-from ensemble.errors import AudioError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,17 +29,3 @@ class Sources:
 
     files: tuple[Source, ...]
     skipped: tuple[Skipped, ...]
-
-
-def sha256_of(path: Path) -> str:
-    """Hash a file's content.
-
-    Raises:
-        AudioError: it cannot be read.
-    """
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise AudioError(printable(path), f"cannot be read ({reason})", "check its permissions") from error

@@ -19,10 +19,10 @@ from torch.utils.data import DataLoader, Dataset
 from ensemble.conduct.arranger_features import KINDS, STRIKE
 from ensemble.conduct.arranger_file import ArrangerCard, save_arranger
 from ensemble.errors import DataError, OutputError
+from ensemble.files.replace import write_output
 from ensemble.train.arranger.material import Lesson
 from ensemble.train.arranger.network import ArrangerNet
 from ensemble.train.arranger.settings import TrainArrangerSettings
-from ensemble.train.writing import write_atomically
 
 ARRANGER = "arranger.safetensors"
 NOT_ASKED = -100
@@ -150,7 +150,7 @@ class _Keeper(pl.Callback):
             card = self.card.model_copy(update={"metrics": metrics, "training_minutes": round(minutes, 2)})
             save_arranger(self.out / ARRANGER, network.weights(card))
         self._rows.append(f"{step},{minutes:.3f},{action:.5f},{tone:.5f}")
-        write_atomically(self.out / "curve.csv", ("\n".join(self._rows) + "\n").encode(), "make room, then train again")
+        write_output(self.out / "curve.csv", ("\n".join(self._rows) + "\n").encode(), "make room, then train again")
         return f"step {step}  held out: actions {action:.3f} nats, tones {tone:.3f} nats"
 
 

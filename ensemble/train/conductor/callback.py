@@ -9,12 +9,12 @@ from typing import Any
 import lightning.pytorch as pl
 
 from ensemble.conduct.conductor_file import ConductorCard, save_conductor
+from ensemble.files.replace import write_output
 from ensemble.train.checkpoints import CHECKPOINT, load_run, save_run
 from ensemble.train.conductor.crops import ConductorCrop
 from ensemble.train.conductor.task import ConductorTask, done_share
 from ensemble.train.pace import Row, note_audit
 from ensemble.train.player.callback import OnProgress, Team
-from ensemble.train.writing import write_atomically
 
 CONDUCTOR = "conductor.safetensors"
 
@@ -93,7 +93,7 @@ class ConductorFitCallback(pl.Callback):
                 card = self.card.model_copy(update={"training_minutes": minutes, "metrics": tried})
                 save_conductor(self.out / CONDUCTOR, task.network.weights(card))
             lines = [",".join(row), *(",".join(f"{value:.6g}" for value in one.values()) for one in state.rows)]
-            write_atomically(self.out / "curve.csv", ("\n".join(lines) + "\n").encode())
+            write_output(self.out / "curve.csv", ("\n".join(lines) + "\n").encode())
         if self.team.on_audit is not None:
             self.team.on_audit(row)
 

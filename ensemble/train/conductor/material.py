@@ -19,6 +19,8 @@ from ensemble.data.compose.labels import read_labels
 from ensemble.data.readers import recognise
 from ensemble.data.takes import RecordedPart, Split
 from ensemble.errors import AudioError, DataError, WireError
+from ensemble.files.digest import file_digest
+from ensemble.files.replace import write_output
 from ensemble.listen.loudness import loudness_db
 from ensemble.types.instruments import CATALOGUE
 from ensemble.types.music import DRUM_CLASSES, SILENCE_DB, AudioClip, FloatArray, Heard
@@ -211,15 +213,14 @@ def at_conductor_rate(level_db: FloatArray) -> FloatArray:
 def _heard(clip: AudioClip, audio: Path, cache: Path) -> Heard:
     """Listen, or find what was heard in the same file before."""
     from ensemble.listen.listener import LISTENING_VERSION, Listener
-    from ensemble.train.writing import write_atomically
     from ensemble.wire import pack, unpack
 
-    kept = cache / f"{hashlib.sha256(audio.read_bytes()).hexdigest()[:24]}-{LISTENING_VERSION}.heard"
+    kept = cache / f"{file_digest(audio)[:24]}-{LISTENING_VERSION}.heard"
     try:
         return unpack(kept.read_bytes(), Heard)
     except (OSError, WireError):  # not heard yet, or by another release
         heard = Listener().listen(clip)
-        write_atomically(kept, pack(heard))
+        write_output(kept, pack(heard))
         return heard
 
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from ensemble.audio.spectra import power_spectra
 from ensemble.clock import hop_samples
+from ensemble.files.replace import replacing
 from ensemble.play.controls import NUM_HARMONICS
 from ensemble.play.noise import BAND_HZ, NUM_BANDS, WHITE_POWER
 from ensemble.train.gradients import fast_kernel
@@ -154,7 +155,6 @@ def cached_analysis(recording: TrainingRecording, folder: Path) -> Analysis:
         pass
     analysis = analyse(recording)
     folder.mkdir(parents=True, exist_ok=True)
-    aside = path.with_suffix(".part.npz")
-    np.savez(aside, harmonics=analysis.harmonics, noise=analysis.noise, is_known=analysis.is_known)
-    aside.replace(path)
+    with replacing(path) as aside, aside.open("wb") as file:
+        np.savez(file, harmonics=analysis.harmonics, noise=analysis.noise, is_known=analysis.is_known)
     return analysis

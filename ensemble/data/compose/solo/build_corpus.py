@@ -7,7 +7,6 @@ Run by hand; the result is committed. The same versions of these programs give t
 
 from __future__ import annotations
 
-import hashlib
 import json
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from ensemble.corpus.catalogue import CATALOGUE, LICENCE, SOUNDS
 from ensemble.data.compose.fluidsynth import RENDER_RATE_HZ, check_renderer
 from ensemble.data.compose.solo import SoloOrder, play_take, write_solo
 from ensemble.data.compose.solo.programme import programme
+from ensemble.files.digest import file_digest
 from ensemble.types.music import FloatArray
 
 QUALITY = "4"
@@ -44,7 +44,7 @@ def build(folder: Path) -> None:
             {
                 "file": path.name, "title": order.title, "licence": LICENCE, "instrument": order.instrument,
                 "key": order.key, "metre": order.metre, "tempo_bpm": order.tempo_bpm, "duration_s": seconds,
-                "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+                "sha256": file_digest(path),
             }
         )  # fmt: skip
     (folder / CATALOGUE).write_text(json.dumps(entries, indent=1) + "\n", encoding="utf-8")
