@@ -142,7 +142,7 @@ def test_the_ports_of_a_cluster_and_what_they_tell_a_stranger(
 ) -> None:
     """A known answer: a Ray that opens more, or asks less, is noticed."""
     watched = scene.start({"leader": str(leader), "out": str(tmp_path / "out"), "holds": [100]})
-    worker = scene.busiest(watched.seats())
+    worker = scene.busiest(watched.actors())
     watched.until("play", 100)
     found = {}
     for host in (scene.room["head"], worker):

@@ -91,7 +91,7 @@ def disturbed(scene: Any, name: str, wanted: Wanted, usual_s: float, expected: d
             row["said"] = str(error)
             return row
     if event.is_before_playing:
-        row["stall_s"] = round(watched.since("seated", happened), 3)
+        row["stall_s"] = round(watched.since("loaded", happened), 3)
     return row
 
 

@@ -26,18 +26,20 @@ DOWN_S = 2.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """Something that happens to a render.
-
-    happen: does it, and returns what there is to say. around: what holds before and after, if anything. on: where the
-    render runs, where there are hosts. wanted: what else of the render. needs_hosts: whether one machine will not do.
-    """
+    """Something that happens to a render."""
 
     happen: Callable[[Any, Watched], str]
+    """Does it, on a scene and to a render, and returns what there is to say."""
     around: Callable[[Any], contextlib.AbstractContextManager[None]] = lambda _scene: contextlib.nullcontext()
+    """What holds on the scene while the render runs."""
     on: str = "head"
+    """The host that the render is started on, where there are hosts."""
     wanted: Wanted = field(default_factory=Wanted)
+    """What the render is asked beside its leader and folder."""
     needs_hosts: bool = False
+    """Whether one machine will not do."""
     is_before_playing: bool = False
+    """Whether it happens before the first block, so that the time to the next stage counts."""
 
 
 def actor_killed_loading(scene: Scene, watched: Watched) -> str:
@@ -65,7 +67,7 @@ def conductor_killed_playing(scene: Scene, watched: Watched) -> str:
 
 def actor_killed_between_blocks(scene: Scene, watched: Watched) -> str:
     """An instrument's process dies while nobody asks anything of it: the driver holds after a block."""
-    victim = _seat(watched, "bass")
+    victim = _actor(watched, "bass")
     watched.until("play", MOMENT)
     time.sleep(PAUSE_S)  # what was in flight is answered
     scene.signal(victim, signal.SIGKILL)
@@ -75,34 +77,34 @@ def actor_killed_between_blocks(scene: Scene, watched: Watched) -> str:
 
 def host_killed(scene: HostScene, watched: Watched) -> str:
     """All processes of the busiest worker die."""
-    victim, seats = _busiest(scene, watched)
+    victim, num_actors = _busiest(scene, watched)
     victim.kill()
-    return f"{seats} seats on it"
+    return f"{num_actors} actors on it"
 
 
 def host_frozen(scene: HostScene, watched: Watched) -> str:
     """The busiest worker answers nothing until it has been given up, and then is back."""
-    victim, seats = _busiest(scene, watched)
+    victim, num_actors = _busiest(scene, watched)
     victim.freeze()
     time.sleep(FROZEN_S)
     victim.thaw()
-    return f"{seats} seats on it, back after {FROZEN_S:g} s"
+    return f"{num_actors} actors on it, back after {FROZEN_S:g} s"
 
 
 def network_cut_1s(scene: HostScene, watched: Watched) -> str:
     """The busiest worker's cable is out for a second."""
-    victim, seats = _busiest(scene, watched)
+    victim, num_actors = _busiest(scene, watched)
     victim.cut()
     time.sleep(1.0)
     victim.heal()
-    return f"{seats} seats behind it"
+    return f"{num_actors} actors behind it"
 
 
 def network_cut(scene: HostScene, watched: Watched) -> str:
     """The busiest worker's cable is out for good."""
-    victim, seats = _busiest(scene, watched)
+    victim, num_actors = _busiest(scene, watched)
     victim.cut()
-    return f"{seats} seats behind it"
+    return f"{num_actors} actors behind it"
 
 
 def gcs_restarted(scene: HostScene, watched: Watched) -> str:
@@ -116,7 +118,7 @@ def gcs_restarted(scene: HostScene, watched: Watched) -> str:
 
 
 def head_restarted(scene: HostScene, watched: Watched) -> str:
-    """The head's host dies and is started again, control plane and all; the render's driver sits on a worker."""
+    """The head's host dies and is started again, control plane and all; the render's driver runs on a worker."""
     scene.need_redis()
     watched.until("play", MOMENT)
     head = scene.ray.head
@@ -130,7 +132,7 @@ def head_restarted(scene: HostScene, watched: Watched) -> str:
 def actor_killed_after_head_restart(scene: HostScene, watched: Watched) -> str:
     """The head's host dies and comes back while the render holds; then an instrument dies, which needs the head."""
     scene.need_redis()
-    victim = _seat(watched, "bass")
+    victim = _actor(watched, "bass")
     watched.until("play", MOMENT)
     scene.ray.head.kill()
     scene.ray.head.restart()
@@ -174,7 +176,7 @@ EVENTS: dict[str, Event] = {
 
 
 def _killed_playing(scene: Scene, watched: Watched, who: str) -> str:
-    victim = _seat(watched, who)
+    victim = _actor(watched, who)
     watched.until("play", MOMENT)
     scene.signal(victim, signal.SIGSTOP)
     time.sleep(PAUSE_S)
@@ -182,19 +184,19 @@ def _killed_playing(scene: Scene, watched: Watched, who: str) -> str:
     return f"stopped {PAUSE_S:g} s before"
 
 
-def _seat(watched: Watched, name: str) -> dict[str, Any]:
-    for seat in watched.seats():
-        if name in str(seat["name"]).split(", "):
-            return seat
-    raise BandError("chaos", f"nobody is seated as {name}")
+def _actor(watched: Watched, name: str) -> dict[str, Any]:
+    for actor in watched.actors():
+        if name in str(actor["name"]).split(", "):
+            return actor
+    raise BandError("chaos", f"no actor plays {name}")
 
 
 def _busiest(scene: HostScene, watched: Watched) -> Any:
-    seats = watched.seats()
-    victim = scene.busiest(seats)
+    actors = watched.actors()
+    victim = scene.busiest(actors)
     watched.until("play", MOMENT)
     scene.hurt.add(victim.name)
-    return victim, sum(seat["host"] == victim.name for seat in seats)
+    return victim, sum(actor["host"] == victim.name for actor in actors)
 
 
 def _title(process: psutil.Process) -> str:

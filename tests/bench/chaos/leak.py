@@ -1,4 +1,4 @@
-"""Many renders on one Ray, in each of which somebody is killed at random: is anything left, does the memory grow?"""
+"""Many renders on one Ray, in each of which an actor is killed at random: is anything left, does the memory grow?"""
 
 from __future__ import annotations
 
@@ -20,28 +20,32 @@ from ensemble.errors import BandError
 from tests.bench.chaos.leftovers import leftovers
 
 WARM_SHARE = 0.3
-"""Of the renders, that come before memory is watched: pools fill, caches warm."""
+"""The share of the renders that come before memory is watched: pools fill, caches warm."""
 SETTLE_S = 10.0
+"""What is still there so long after the last render counts as left."""
 MAX_SLOPE_MIB = 1.0
-"""A render; what Ray notes of every actor that ever was is far below."""
+"""The growth per render that counts as a leak; what Ray notes of every actor that ever was is far below."""
 BLOCK_FRAMES = 20
 _SEED = 6
 
 
 class Leak(TypedDict):
-    """What was left when all renders were done, by name; and how the memory went.
-
-    kills: players that were killed. equal: renders that had the first one's hashes. slopes_mib: by process, growth of
-    its own memory per render after warming up (a line through all, robust to single ones: Theil and Sen).
-    """
+    """What came of many renders."""
 
     renders: int
+    """How many there were."""
     kills: int
+    """Actors that were killed."""
     equal: int
+    """Renders that had the first one's hashes."""
     left: list[str]
+    """Actors, placement groups, processes and files that were still there when all renders were done."""
     slopes_mib: dict[str, float]
+    """By process: growth of its own memory per render after warming up, by a line through all (Theil and Sen)."""
     stall_s: float
+    """The longest time between two delivered blocks."""
     replayed: int
+    """The most blocks that any one part worked on again in a render."""
 
 
 def leak(leader: Path, folder: Path, renders: int) -> Leak:
@@ -69,14 +73,14 @@ def leak(leader: Path, folder: Path, renders: int) -> Leak:
     with contextlib.redirect_stdout(io.StringIO()), local_ray(num_cpus=2):
         bare = _actors() | _groups()
         for _ in range(renders):
-            assassin = Assassin(chance)
+            killer = RandomKill(chance)
             with tempfile.TemporaryDirectory(prefix="ensemble-leak-") as place:
                 made = render(
                     leader, Path(place) / "out", seat=RayBand, pace=Pace(block_frames=BLOCK_FRAMES),
-                    on_progress=assassin,
+                    on_progress=killer,
                 )  # fmt: skip
-            kills += assassin.kills
-            stall_s = max(stall_s, assassin.stall_s)
+            kills += killer.kills
+            stall_s = max(stall_s, killer.stall_s)
             replayed = max(replayed, *made.execution.replays.values(), 0)
             hashes.append({name: file.sha256 for name, file in made.takes["take-00"].files.items()})
             memory.append(_memory_mib())
@@ -90,8 +94,8 @@ def leak(leader: Path, folder: Path, renders: int) -> Leak:
     )  # fmt: skip
 
 
-class Assassin:
-    """Follows a render, and kills one of its players at a block drawn by lot."""
+class RandomKill:
+    """Follows a render, and kills one of its actors at a block drawn by lot."""
 
     def __init__(self, chance: random.Random) -> None:
         self._chance = chance
@@ -115,7 +119,7 @@ class Assassin:
 
 
 def _players() -> Iterator[psutil.Process]:
-    """The processes in which somebody of the band sits."""
+    """The processes of instruments and the conductor."""
     for process in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.Error):
             title = " ".join(process.cmdline())
@@ -127,7 +131,7 @@ def _actors() -> set[str]:
     import ray
 
     names: Any = ray.util.list_named_actors(all_namespaces=True)
-    return {f"actor {one['name']}" for one in names} | {f"process of a player {one.pid}" for one in _players()}
+    return {f"actor {one['name']}" for one in names} | {f"actor's process {one.pid}" for one in _players()}
 
 
 def _groups() -> set[str]:

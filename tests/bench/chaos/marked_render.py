@@ -20,29 +20,37 @@ if TYPE_CHECKING:
     from ensemble.plan import Extension, RenderPlan
 
 ANSWER_S = 30.0
-SEATING_S = 90.0
+JOINING_S = 90.0
 BLOCK_FRAMES = 20
 
 
 class Wanted(TypedDict, total=False):
-    """What to render. Of absent keys the render's own defaults hold.
-
-    address: a Ray to join; a local one is started where it is empty. nodes: to wait for. holds: numbers of frames
-    after whose delivery the render waits for a line on standard input. look: whether to ask where everybody sits.
-    """
+    """What to render. Of absent keys the render's own defaults hold."""
 
     leader: str
+    """The recording to follow."""
     out: str
+    """The folder to fill."""
     band: str
+    """Its name."""
     address: str
+    """The Ray to join; a local one is started where it is empty."""
     nodes: int
+    """How many nodes of it to wait for."""
     block_frames: int
+    """The length of a block."""
     holds: list[int]
+    """Numbers of frames after whose delivery the render waits for a line on standard input."""
     look: bool
-    uri: str
-    ledger: str
+    """Whether to ask every actor for its host and pid."""
     extend_s: float
+    """How much longer than the leader to play, once."""
+    uri: str
+    """The store of recordings to ask for what comes next."""
+    ledger: str
+    """The folder that describes the recordings in that store."""
     resume: bool
+    """Whether to go on with what an earlier render left in the folder."""
 
 
 def main() -> None:
@@ -84,7 +92,7 @@ def _render(wanted: Wanted, tell: Any) -> dict[str, Any]:
 
             compile_kernels()
             band = RayBand(plan, planner=planner(fingerprint=fingerprint_digest()))
-            tell(stage="seated", seats=_seats() if wanted.get("look", True) else [])
+            tell(stage="loaded", actors=_actors() if wanted.get("look", True) else [])
             return band
 
         pace = Pace(block_frames=wanted.get("block_frames", BLOCK_FRAMES))
@@ -108,17 +116,17 @@ def _ray(wanted: Wanted) -> Iterator[None]:
     with joined_ray(address) if address else local_ray(num_cpus=2):
         import ray
 
-        until = time.monotonic() + SEATING_S
+        until = time.monotonic() + JOINING_S
         nodes: Any = ray.nodes  # Ray does not say what it is
         while sum(node["Alive"] for node in nodes()) < wanted.get("nodes", 1):
             if time.monotonic() > until:
-                raise BandError("Ray", f"has fewer than {wanted.get('nodes')} nodes after {SEATING_S:g} s")
+                raise BandError("Ray", f"has fewer than {wanted.get('nodes')} nodes after {JOINING_S:g} s")
             time.sleep(0.1)
         yield
 
 
-def _seats() -> list[dict[str, Any]]:
-    """Who sits where: name, host, pid."""
+def _actors() -> list[dict[str, Any]]:
+    """Each actor's name, host and pid."""
     import ray
 
     actors: list[Any] = [ray.get_actor(name) for name in sorted(ray.util.list_named_actors())]

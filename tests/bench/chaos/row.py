@@ -8,25 +8,26 @@ from tests.bench.chaos.watched import Watched, hashes
 
 
 class Row(TypedDict):
-    """One event.
-
-    stall_s: the longest time between two delivered blocks; of an event before the first, from it to the next stage.
-    usual_s: the same of an undisturbed render. blocks_replayed: the most that any one part worked on again.
-    hashes_equal: every file's, to the undisturbed render's; None where it could not be finished and need not be.
-    said: what else there is to say, or how it failed. is_good: it came out as it must.
-    """
+    """One event, as it is printed."""
 
     event: str
+    """Its name."""
     stall_s: float | None
+    """The longest time between two delivered blocks; of an event before the first, from it to the next stage."""
     usual_s: float
+    """The same of an undisturbed render."""
     blocks_replayed: int | None
+    """The most that any one part worked on again."""
     hashes_equal: bool | None
+    """Whether every file is the undisturbed render's; None where the render could not be finished and need not be."""
     said: str
+    """What else there is to say, or how it failed."""
     is_good: bool
+    """Whether it came out as it must."""
 
 
 def fresh(event: str, usual_s: float) -> Row:
-    """Of an event that nothing is known of yet."""
+    """The row of an event that nothing is known of yet."""
     return Row(
         event=event, stall_s=None, usual_s=round(usual_s, 3), blocks_replayed=None, hashes_equal=None, said="",
         is_good=False,

@@ -31,8 +31,8 @@ class Scene(Protocol):
     def start(self, wanted: Wanted, on: str = "") -> Watched:
         """Start a render."""
 
-    def signal(self, seat: dict[str, Any], what: int) -> None:
-        """Send a seat's process a signal."""
+    def signal(self, actor: dict[str, Any], what: int) -> None:
+        """Send an actor's process a signal."""
 
     def processes(self) -> list[psutil.Process]:
         """Everything that runs for the render."""
@@ -50,9 +50,9 @@ class LocalScene:
         self._drivers.append(psutil.Process(watched.process.pid))
         return watched
 
-    def signal(self, seat: dict[str, Any], what: int) -> None:
-        """Send a seat's process a signal."""
-        os.kill(seat["pid"], what)
+    def signal(self, actor: dict[str, Any], what: int) -> None:
+        """Send an actor's process a signal."""
+        os.kill(actor["pid"], what)
 
     def processes(self) -> list[psutil.Process]:
         """Everything that runs for the render."""
@@ -94,19 +94,19 @@ class HostScene:
 
         return Watched(starter, {"address": self.ray.address, "nodes": 1 + len(WORKERS), **wanted})
 
-    def signal(self, seat: dict[str, Any], what: int) -> None:
-        """Send a seat's process a signal."""
-        self.room[seat["host"]].run(["kill", f"-{signal.Signals(what).value}", str(seat["pid"])])
+    def signal(self, actor: dict[str, Any], what: int) -> None:
+        """Send an actor's process a signal."""
+        self.room[actor["host"]].run(["kill", f"-{signal.Signals(what).value}", str(actor["pid"])])
 
     def processes(self) -> list[psutil.Process]:
         """Everything that runs on the workers."""
         return [process for name in WORKERS for process in self.room[name].processes()]
 
-    def busiest(self, seats: list[dict[str, Any]]) -> Host:
-        """The worker on which most seats are."""
-        (name, _), *_ = Counter(seat["host"] for seat in seats).most_common(1)
+    def busiest(self, actors: list[dict[str, Any]]) -> Host:
+        """The worker on which most actors are."""
+        (name, _), *_ = Counter(actor["host"] for actor in actors).most_common(1)
         if name not in WORKERS:
-            raise BandError("chaos", f"most seats are on {name}, which is not to be lost")
+            raise BandError("chaos", f"most actors are on {name}, which is not to be lost")
         return self.room[name]
 
     def need_redis(self) -> None:

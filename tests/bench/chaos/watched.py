@@ -77,10 +77,10 @@ class Watched:
         """Release it where it holds."""
         self._say("")
 
-    def seats(self) -> list[dict[str, Any]]:
-        """Who sits where; waits for it."""
-        seats: list[dict[str, Any]] = self.until("seated")["seats"]
-        return seats
+    def actors(self) -> list[dict[str, Any]]:
+        """Each actor's name, host and pid; waits until they have loaded."""
+        actors: list[dict[str, Any]] = self.until("loaded")["actors"]
+        return actors
 
     def end(self) -> dict[str, Any]:
         """The manifest; waits for it."""
