@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 
 from ensemble.data.compose import fluidsynth
+from ensemble.data.compose.orchestra import SOLOISTS
 from ensemble.data.compose.piece import chance
-from ensemble.data.compose.solo import SoloOrder, SoloTake, play_take, write_solo
-from ensemble.data.compose.solo.orchestra import SOLOISTS
-from ensemble.data.compose.tempo import TICKS_PER_QUARTER, TempoMap
+from ensemble.data.compose.solo import SoloOrder, SoloTake, play_take
+from ensemble.data.compose.tempo import TICKS_PER_QUARTER
 from ensemble.types.music import AudioClip
 
 RATE_HZ = fluidsynth.RENDER_RATE_HZ
@@ -52,23 +52,24 @@ _METRES = ("4/4", "4/4", "3/4", "6/8")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Song:
-    """One song in two takes; other_take is `semitones` higher and `tempo_ratio` times as fast."""
+    """One song in two takes."""
 
     number: int
     order: SoloOrder
+    """The first take as it was asked for."""
     take: SoloTake
+    """What leaders are cut from."""
     other_take: SoloTake
+    """What goes into the store."""
     semitones: int
+    """How much higher the other take is."""
     tempo_ratio: float
+    """How many times as fast it is."""
 
     def other_s(self, at_s: float) -> float:
         """Where in the other take the moment `at_s` of the first one lies."""
-        return float(self.other_take.tempo.seconds(quarters_at(self.take.tempo, at_s)))
-
-
-def quarters_at(tempo: TempoMap, at_s: float) -> float:
-    """Seconds of a take to quarters of its score."""
-    return float(tempo.ticks(at_s)) / TICKS_PER_QUARTER
+        ticks = self.take.tempo.ticks(at_s, TICKS_PER_QUARTER)
+        return float(self.other_take.tempo.seconds(ticks / TICKS_PER_QUARTER))
 
 
 def other_soundfont(given: Path | None) -> Path | None:
@@ -99,15 +100,13 @@ def make_songs(num_songs: int, seed: int, other: Path | None) -> Iterator[Song]:
         rng = chance("takes", seed, number)
         semitones = int(rng.choice([step for step in range(-MAX_SEMITONES, MAX_SEMITONES + 1) if step]))
         tempo_ratio = float(rng.uniform(1 - MAX_TEMPO_OFF, 1 + MAX_TEMPO_OFF))
-        solo = write_solo(order)
-        program = None if other else solo.soloist.other_program
+        first = play_take(order, 0, soundfont)
+        second = play_take(
+            order, 1, other or soundfont, semitones=semitones, tempo_ratio=tempo_ratio, is_relative=other is None
+        )
         yield Song(
-            number=number, order=order, take=play_take(solo, 0, soundfont), semitones=semitones,
-            tempo_ratio=tempo_ratio,
-            other_take=play_take(
-                solo, 1, other or soundfont, semitones=semitones, tempo_ratio=tempo_ratio, program=program
-            ),
-        )  # fmt: skip
+            number=number, order=order, take=first, other_take=second, semitones=semitones, tempo_ratio=tempo_ratio
+        )
 
 
 def draw_order(number: int, seed: int) -> SoloOrder:

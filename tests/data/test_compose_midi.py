@@ -9,6 +9,8 @@ import pytest
 from ensemble.data.compose import midi
 from ensemble.data.compose.performance import ComposedPerformance, perform, velocity_db
 from ensemble.data.compose.piece import Piece, draw_piece
+from ensemble.data.compose.tempo import TICKS_PER_QUARTER
+from ensemble.files.midi import save_midi
 
 
 def seconds(path: Path) -> list[tuple[float, mido.Message]]:
@@ -20,15 +22,19 @@ def seconds(path: Path) -> list[tuple[float, mido.Message]]:
     return found
 
 
+def save(path: Path, piece: Piece, performance: ComposedPerformance) -> None:
+    tracks = [midi.tempo_track(piece.metre, piece.tempo), midi.player_track(performance, piece.tempo)]
+    save_midi(path, tracks, TICKS_PER_QUARTER)
+
+
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[Piece, ComposedPerformance, Path]]:
     folder = tmp_path_factory.mktemp("midi")
     piece = draw_piece(2, 4, "house", (10.0, 12.0))
     found = []
-    for index, seat in enumerate(piece.seats):
-        performance, path = perform(piece, seat), folder / f"{index}.mid"
-        track = midi.player_track(performance, piece.tempo, midi.DRUM_CHANNEL if seat.player.is_drums else 0)
-        midi.save(path, midi.conductor_track(piece.metre, piece.tempo), track)
+    for index, part in enumerate(piece.parts):
+        performance, path = perform(piece, part), folder / f"{index}.mid"
+        save(path, piece, performance)
         found.append((piece, performance, path))
     return found
 
@@ -46,7 +52,7 @@ def test_volume_expression_and_velocity_together_give_the_asked_level(
     written: list[tuple[Piece, ComposedPerformance, Path]],
 ) -> None:
     for piece, performance, path in written:
-        if performance.seat.player.is_drums:
+        if performance.part.player.is_drums:
             continue
         volume, expression, velocity, misses = 100, 127, 127, []
         notes = {round(note.onset_s, 4): note for note in performance.notes}
@@ -67,7 +73,7 @@ def test_volume_expression_and_velocity_together_give_the_asked_level(
 
 def test_bends_follow_the_pitch_curve(written: list[tuple[Piece, ComposedPerformance, Path]]) -> None:
     for piece, performance, path in written:
-        if performance.seat.player.is_drums:
+        if performance.part.player.is_drums:
             continue
         times = [(at, m.pitch) for at, m in seconds(path) if m.type == "pitchwheel"]
         frame = np.arange(piece.num_frames) / 100 + 0.003
@@ -87,7 +93,7 @@ def test_the_release_is_shortened_as_the_soundfont_standard_says() -> None:
 
 def test_softer_notes_close_the_filter_further(written: list[tuple[Piece, ComposedPerformance, Path]]) -> None:
     for _, performance, _ in written:
-        if performance.seat.player.is_drums:
+        if performance.part.player.is_drums:
             continue
         loudest = np.array([note.loudest_db for note in performance.notes])
         cents = np.array([note.filter_cents for note in performance.notes])
@@ -99,9 +105,8 @@ def test_the_same_piece_gives_the_same_bytes(
     written: list[tuple[Piece, ComposedPerformance, Path]], tmp_path: Path
 ) -> None:
     piece = draw_piece(2, 4, "house", (10.0, 12.0))
-    performance = perform(piece, piece.seats[1])
+    performance = perform(piece, piece.parts[1])
     again = tmp_path / "again.mid"
-    track = midi.player_track(performance, piece.tempo, 0)
-    midi.save(again, midi.conductor_track(piece.metre, piece.tempo), track)
+    save(again, piece, performance)
     assert again.read_bytes() == written[1][2].read_bytes()
     assert again.read_bytes() != written[0][2].read_bytes()

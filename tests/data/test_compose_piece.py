@@ -21,8 +21,8 @@ def pieces(request: pytest.FixtureRequest) -> list[Piece]:
 def test_a_piece_is_the_same_again_and_needs_no_other() -> None:
     once, again = draw_piece(5, 7, "house"), draw_piece(5, 7, "house")
     np.testing.assert_array_equal(once.dynamics_db, again.dynamics_db)
-    np.testing.assert_array_equal(once.tempo.tempos_us, again.tempo.tempos_us)
-    assert (once.bar_chords, once.seats, once.sections) == (again.bar_chords, again.seats, again.sections)
+    np.testing.assert_array_equal(once.tempo.quarter_s, again.tempo.quarter_s)
+    assert (once.bar_chords, once.parts, once.sections) == (again.bar_chords, again.parts, again.sections)
 
 
 @pytest.mark.parametrize("other", [(6, 7, "house"), (5, 8, "house"), (5, 7, "other")])
@@ -68,13 +68,13 @@ def test_sections_cover_the_piece_without_a_hole(pieces: list[Piece]) -> None:
 
 def test_a_part_follows_the_shared_dynamics_with_its_own_lag_and_gain(pieces: list[Piece]) -> None:
     piece = pieces[0]
-    for seat in piece.seats:
-        lag_frames = round(seat.lag_beats * 60 / piece.tempo_bpm * 100)
+    for part in piece.parts:
+        lag_frames = round(part.lag_beats * 60 / piece.tempo_bpm * 100)
         inside = np.arange(300, piece.num_frames - 300)
-        followed = seat.gain * piece.dynamics_db[inside - lag_frames]
-        np.testing.assert_allclose(piece.level_db(seat)[inside], followed, atol=1.3)  # half a frame's movement
-        assert 0.85 <= seat.gain <= 1.1
-        assert -0.5 <= seat.lag_beats <= 1.0
+        followed = part.gain * piece.dynamics_db[inside - lag_frames]
+        np.testing.assert_allclose(piece.level_db(part)[inside], followed, atol=1.3)  # half a frame's movement
+        assert 0.85 <= part.gain <= 1.1
+        assert -0.5 <= part.lag_beats <= 1.0
 
 
 def test_stacked_thirds_on_c_major_have_their_names() -> None:
@@ -87,11 +87,11 @@ def test_stacked_thirds_on_c_major_have_their_names() -> None:
 def test_tempo_wanders_within_eight_percent_and_ticks_go_there_and_back(name: str) -> None:
     metre = METRES[name]
     tempo = draw_tempo(np.random.default_rng(1), metre, 96.0, 80, 0.08)
-    bpm = 60e6 / (tempo.tempos_us * metre.beat_quarters)
+    bpm = 60 / (tempo.quarter_s * metre.beat_quarters)
     assert np.abs(bpm / 96 - 1).max() <= 0.0801
     assert np.ptp(bpm) > 96 * 0.05
     quarters = np.linspace(0, 90 * metre.beat_quarters, 500)  # the last ten beats lie beyond the map
-    back = tempo.ticks(tempo.seconds(quarters)) / TICKS_PER_QUARTER
+    back = tempo.ticks(tempo.seconds(quarters), TICKS_PER_QUARTER) / TICKS_PER_QUARTER
     np.testing.assert_allclose(back, quarters, atol=0.51 / TICKS_PER_QUARTER)
 
 

@@ -90,9 +90,9 @@ def test_the_played_pitch_is_found_though_another_was_asked(note_hz: float) -> N
     asked = round(69 + 12 * np.log2(note_hz / 440))
     off_cents = 1200 * np.log2(note_hz / 440) - 100 * (asked - 69)
     note = PlayedNote(onset_s=0.5, stop_s=2.5, midi=asked, velocity=90, loudest_db=0.0)
-    seat = PlayerTraits(player=ORCHESTRA[0], role="tune", lag_beats=0.0, gain=1.0, detune_cents=0.0)
+    part = PlayerTraits(player=ORCHESTRA[0], role="tune", lag_beats=0.0, gain=1.0, detune_cents=0.0)
     performance = ComposedPerformance(
-        seat=seat, notes=(note,), bend_cents=np.full(300, off_cents), level_db=np.zeros(300)
+        part=part, notes=(note,), bend_cents=np.full(300, off_cents), level_db=np.zeros(300)
     )  # fmt: skip
     found = played_f0_hz(performance, wave.astype(np.float32), RATE)
     voiced = np.arange(50, 250)

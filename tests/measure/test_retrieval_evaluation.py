@@ -11,7 +11,7 @@ from ensemble.errors import DataError
 from ensemble.measure import retrieval
 from ensemble.measure.bootstrap import interval
 from ensemble.measure.ranking import recall_at, reciprocal_ranks
-from ensemble.measure.retrieval_songs import draw_order, leaders_of, make_songs, other_soundfont, quarters_at
+from ensemble.measure.retrieval_songs import draw_order, leaders_of, make_songs, other_soundfont
 from ensemble.measure.retrieval_store import mean_chroma
 
 
@@ -94,7 +94,7 @@ def test_both_takes_sound_the_same_bar_where_the_map_says() -> None:
     assert abs(song.tempo_ratio - 1) <= 0.05
     bar_s = float(song.take.tempo.seconds(4 * 3.0))
     there_s = song.other_s(bar_s)
-    assert quarters_at(song.other_take.tempo, there_s) == pytest.approx(quarters_at(song.take.tempo, bar_s), abs=2e-3)
+    assert song.other_take.tempo.ticks(there_s, 960) == pytest.approx(song.take.tempo.ticks(bar_s, 960), abs=2)
     assert there_s == pytest.approx(bar_s / song.tempo_ratio, rel=0.04)
     (first, second, third) = leaders_of(song, 3)
     assert first[0] < second[0] < third[0]

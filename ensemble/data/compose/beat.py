@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
-from ensemble.data.compose.piece import Piece, Section
+from ensemble.data.compose.piece import Piece, ScoreNote, Section
 from ensemble.types.music import DrumClass
 
 KEYS: dict[DrumClass, tuple[int, ...]] = {
@@ -15,35 +14,24 @@ KEYS: dict[DrumClass, tuple[int, ...]] = {
     "tom": (50, 48, 47, 45, 43, 41),
 }  # fmt: skip
 """General MIDI percussion; toms from high to low."""
-
-
+DRUM_OF: dict[int, DrumClass] = {key: drum for drum, keys in KEYS.items() for key in keys}
 Strike = Callable[[int, int, DrumClass, float, int], None]
 """Bar, step in the bar, drum, accent in dB, which of the drum's keys."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WrittenHit:
-    """A stroke: when (quarters), on what, on which key, how much above or below the dynamics (dB)."""
-
-    onset_quarters: float
-    drum: DrumClass
-    key: int
-    accent_db: float
-
-
-def write_beat(piece: Piece) -> tuple[WrittenHit, ...]:
-    """Write the kit's part: strokes in rising time, at most one per drum at a time."""
+def write_beat(piece: Piece) -> tuple[ScoreNote, ...]:
+    """Write the kit's part: strokes in rising time, at most one per drum at a time; each key is a voice."""
     rng = piece.rng("beat")
-    hits: list[WrittenHit] = []
+    notes: list[ScoreNote] = []
     for index, section in enumerate(piece.sections):
-        if index and rng.random() < 0.08 and hits:
+        if index and rng.random() < 0.08 and notes:
             continue  # the drummer rests
-        hits += _section(rng, piece, section)
-    unique = {(round(hit.onset_quarters, 6), hit.drum): hit for hit in hits}
-    return tuple(sorted(unique.values(), key=lambda hit: (hit.onset_quarters, hit.key)))
+        notes += _section(rng, piece, section)
+    unique = {(round(note.onset_quarters, 6), DRUM_OF[note.pitch_midi]): note for note in notes}
+    return tuple(sorted(unique.values(), key=lambda note: (note.onset_quarters, note.pitch_midi)))
 
 
-def _section(rng: np.random.Generator, piece: Piece, section: Section) -> list[WrittenHit]:
+def _section(rng: np.random.Generator, piece: Piece, section: Section) -> list[ScoreNote]:
     beats, beat = piece.metre.beats_per_bar, piece.metre.beat_quarters
     steps = _steps_per_beat(piece, section)
     total = beats * steps
@@ -57,12 +45,14 @@ def _section(rng: np.random.Generator, piece: Piece, section: Section) -> list[W
     opened = int(rng.integers(1, total)) if rng.random() < 0.7 else -1
     sparse = 1 if section.density > 0.3 else steps
     fill_from = total - steps * int(rng.integers(1, 3)) if rng.random() < 0.8 else total
-    hits = []
+    notes = []
 
     def strike(bar: int, step: int, drum: DrumClass, accent_db: float, which: int = 0) -> None:
-        onset = bar * piece.metre.bar_quarters + step * beat / steps
+        onset, key = bar * piece.metre.bar_quarters + step * beat / steps, KEYS[drum][which]
         accent_db += float(rng.normal(0, 1.0))
-        hits.append(WrittenHit(onset_quarters=onset, drum=drum, key=KEYS[drum][which], accent_db=accent_db))
+        notes.append(
+            ScoreNote(onset_quarters=onset, length_quarters=0.0, pitch_midi=key, accent_db=accent_db, voice=key)
+        )
 
     for bar in range(section.first_bar, section.last_bar):
         is_last = bar == section.last_bar - 1
@@ -82,7 +72,7 @@ def _section(rng: np.random.Generator, piece: Piece, section: Section) -> list[W
                 strike(bar, step, "open_hat", -1.0)
             elif step % sparse == 0 and rng.random() < 0.95:
                 strike(bar, step, cymbal, -2.0 if step % steps == 0 else -5.0)
-    return hits
+    return notes
 
 
 def _fill(rng: np.random.Generator, strike: Strike, bar: int, step: int, progress: float) -> None:

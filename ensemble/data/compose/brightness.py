@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,11 +10,12 @@ from pathlib import Path
 import mido
 import numpy as np
 import scipy.ndimage
+import scipy.stats
 import soundfile
 from numpy.typing import NDArray
 
 from ensemble.audio.spectra import bin_frequencies_hz, power_spectra
-from ensemble.clock import FRAME_RATE_HZ
+from ensemble.clock import FRAME_RATE_HZ, hop_samples
 from ensemble.data.compose import fluidsynth
 from ensemble.data.compose.labels import read_labels
 from ensemble.data.compose.midi import FILTER_CUTOFF
@@ -31,26 +31,29 @@ QUIETEST_DB = -70.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColourRow:
-    """One instrument: how many percent its spectral centroid rises per dB of loudness, at equal pitch.
-
-    before: with the filter's control taken out and without the tilt. correlation: of the two at equal pitch.
-    """
+    """How much the spectral centroid of one instrument rises with its loudness, at equal pitch."""
 
     instrument: str
     minutes: float
+    """Sound that was looked at."""
     before_percent_per_db: float
+    """With the filter's control taken out and without the tilt."""
     before_correlation: float
     after_percent_per_db: float
+    """As it was composed."""
     after_correlation: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Colour:
-    """Frames inside notes.  pitch_midi, loudness_db, log_centroid [frames]"""
+    """What was measured in frames inside notes."""
 
     pitch_midi: NDArray[np.int64]
+    """[frames]"""
     loudness_db: NDArray[np.float64]
+    """[frames]"""
     log_centroid: NDArray[np.float64]
+    """Of the centroid in Hz.  [frames]"""
 
 
 def colour_of(samples: FloatArray, sample_rate: int, f0_hz: FloatArray) -> Colour:
@@ -62,15 +65,13 @@ def colour_of(samples: FloatArray, sample_rate: int, f0_hz: FloatArray) -> Colou
         f0_hz: [frames] at 100 Hz, 0 where silent.
     """
     midi = np.rint(69 + 12 * np.log2(np.maximum(f0_hz, 1.0) / 440)).astype(np.int64) * (f0_hz > 0)
-    edges = np.flatnonzero(np.diff(midi, prepend=-1, append=-1))
-    inside = np.ones(len(f0_hz) + 1, dtype=bool)
-    inside[edges] = False
-    inside = scipy.ndimage.binary_erosion(inside, iterations=EDGE_FRAMES, border_value=1)[: len(f0_hz)]
+    is_steady = np.diff(midi, prepend=-1) == 0
+    inside = scipy.ndimage.binary_erosion(is_steady, iterations=EDGE_FRAMES, border_value=0)
     loudness = loudness_db(samples, sample_rate, len(f0_hz))
     window_samples = 2 * round(WINDOW_S * sample_rate / 2)
     frequency_hz = bin_frequencies_hz(window_samples, sample_rate)
     centroid = np.ones(len(f0_hz))
-    for at, power in power_spectra(samples, len(f0_hz), sample_rate // FRAME_RATE_HZ, window_samples):
+    for at, power in power_spectra(samples, len(f0_hz), hop_samples(sample_rate), window_samples):
         centroid[at] = (power * frequency_hz).sum(axis=1) / (power.sum(axis=1, dtype=np.float64) + 1e-20)
     kept = inside & (midi > 0) & (loudness > QUIETEST_DB) & (centroid > 20)
     return Colour(
@@ -80,20 +81,19 @@ def colour_of(samples: FloatArray, sample_rate: int, f0_hz: FloatArray) -> Colou
 
 def slope(colours: list[Colour]) -> tuple[float, float]:
     """Percent of centroid per dB and the correlation, over all frames, each pitch against its own mean."""
-    if not colours or not sum(len(colour.pitch_midi) for colour in colours):
-        return float("nan"), float("nan")
     midi = np.concatenate([colour.pitch_midi for colour in colours])
+    if len(midi) < 2:
+        return float("nan"), float("nan")
+    count = np.maximum(np.bincount(midi), 1)
     loud, bright = (
-        _without_mean(np.concatenate([getattr(colour, name) for colour in colours]), midi)
-        for name in ("loudness_db", "log_centroid")
+        values - (np.bincount(midi, values) / count)[midi]
+        for values in (
+            np.concatenate([colour.loudness_db for colour in colours]),
+            np.concatenate([colour.log_centroid for colour in colours]),
+        )
     )
-    both, loud_square, bright_square = ((x * y).sum() for x, y in ((loud, bright), (loud, loud), (bright, bright)))
-    return float(100 * np.expm1(both / loud_square)), float(both / np.sqrt(loud_square * bright_square))
-
-
-def _without_mean(values: NDArray[np.float64], group: NDArray[np.int64]) -> NDArray[np.float64]:
-    sums, counts = np.bincount(group, values), np.maximum(np.bincount(group), 1)
-    return np.asarray(values - (sums / counts)[group])
+    line = scipy.stats.linregress(loud, bright)
+    return float(100 * np.expm1(line.slope)), float(line.rvalue)
 
 
 def colour_table(root: Path, soundfont: Path | None = None, max_tracks: int = 6) -> tuple[ColourRow, ...]:
@@ -108,29 +108,24 @@ def colour_table(root: Path, soundfont: Path | None = None, max_tracks: int = 6)
         DataError: no composed tracks, or FluidSynth or the soundfont is missing.
     """
     chosen = fluidsynth.check_renderer(soundfont)
-    before: dict[str, list[Colour]] = {}
-    after: dict[str, list[Colour]] = {}
+    found: dict[str, tuple[list[Colour], list[Colour]]] = {}
     for track, stem, instrument in _pitched_stems(root, max_tracks):
         f0_hz = read_labels(track / "labels" / f"{stem}.npz")["f0_hz"]
         samples, sample_rate = soundfile.read(track / "stems" / f"{stem}.wav", dtype="float32")
-        bare = _bare(track / "MIDI" / f"{stem}.mid", chosen, len(samples), sample_rate)
+        bare = fluidsynth.render(_without_filter(track / "MIDI" / f"{stem}.mid"), chosen, len(samples), sample_rate)
         bare *= np.float32(np.sqrt(np.square(samples).mean() / np.square(bare).mean()))
-        after.setdefault(instrument, []).append(colour_of(samples, sample_rate, f0_hz))
-        before.setdefault(instrument, []).append(colour_of(bare, sample_rate, f0_hz))
+        for colours, sound in zip(found.setdefault(instrument, ([], [])), (bare, samples), strict=True):
+            colours.append(colour_of(sound, sample_rate, f0_hz))
     rows = []
-    for instrument, colours in sorted(after.items()):
-        (was, was_tight), (now, now_tight) = slope(before[instrument]), slope(colours)
-        minutes = sum(len(colour.pitch_midi) for colour in colours) / FRAME_RATE_HZ / 60
+    for instrument, (before, after) in sorted(found.items()):
+        (was, was_tight), (now, now_tight) = slope(before), slope(after)
         rows.append(
             ColourRow(
-                instrument=instrument,
-                minutes=minutes,
-                before_percent_per_db=was,
-                before_correlation=was_tight,
-                after_percent_per_db=now,
+                instrument=instrument, minutes=sum(len(one.pitch_midi) for one in after) / FRAME_RATE_HZ / 60,
+                before_percent_per_db=was, before_correlation=was_tight, after_percent_per_db=now,
                 after_correlation=now_tight,
             )
-        )
+        )  # fmt: skip
     return tuple(rows)
 
 
@@ -155,17 +150,14 @@ def _pitched_stems(root: Path, max_tracks: int) -> Iterator[tuple[Path, str, str
                 yield path.parent, part["stem"], part["instrument"]
 
 
-def _bare(path: Path, soundfont: Path, num_samples: int, sample_rate: int) -> FloatArray:
-    """The stem as the soundfont alone would sound it: the filter's control is taken out of the MIDI."""
-    document = mido.MidiFile(str(path))
-    for track in document.tracks:
+def _without_filter(path: Path) -> list[mido.MidiTrack]:
+    """A stem's MIDI tracks as the soundfont alone would sound it: the filter's control is taken out."""
+    tracks: list[mido.MidiTrack] = mido.MidiFile(str(path)).tracks
+    for track in tracks:
         is_filter = False
         for message in track:
             if message.type == "control_change" and message.control == 98:
                 is_filter = message.value == FILTER_CUTOFF
             if is_filter and message.type == "control_change" and message.control in (38, 6):
                 message.value = 64 if message.control == 6 else 0  # 8192: no change
-    with tempfile.TemporaryDirectory(prefix="ensemble-") as folder:
-        copy = Path(folder) / "bare.mid"
-        document.save(str(copy))
-        return fluidsynth.render(copy, soundfont, Path(folder) / "bare.wav", num_samples, sample_rate)
+    return tracks

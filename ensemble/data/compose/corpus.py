@@ -77,17 +77,17 @@ def compose(
     """
     _check_arguments(num_tracks, style, sample_rate, jobs, length_s)
     chosen = check_renderer(soundfont)
-    order = ComposeRequest(seed=seed, style=style, sample_rate=sample_rate, soundfont=chosen, length_s=length_s)
+    request = ComposeRequest(seed=seed, style=style, sample_rate=sample_rate, soundfont=chosen, length_s=length_s)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DataError(str(out), f"the folder cannot be made ({error.strerror})", "choose another place") from error
     numbers = range(1, num_tracks + 1)
-    kept = [number for number in numbers if _is_finished(out / track_name(number), order.stamp(number))]
+    kept = [number for number in numbers if _is_finished(out / track_name(number), request.stamp(number))]
     missing = [number for number in numbers if number not in kept]
     done = len(kept)
     with one_thread(), ThreadPoolExecutor(max_workers=jobs) as pool:
-        waiting = [pool.submit(_make, out, number, order) for number in missing]
+        waiting = [pool.submit(_make, out, number, request) for number in missing]
         try:
             for finished in as_completed(waiting):
                 finished.result()
@@ -107,9 +107,9 @@ def compose(
     )
 
 
-def _make(out: Path, number: int, order: ComposeRequest) -> None:
+def _make(out: Path, number: int, request: ComposeRequest) -> None:
     try:
-        make_track(out, number, order)
+        make_track(out, number, request)
     except (OSError, soundfile.LibsndfileError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         cure = "make room and start again: finished tracks are kept"
@@ -132,7 +132,7 @@ def _is_finished(track: Path, stamp: dict[str, object]) -> bool:
     """Whether the track is there, whole.
 
     Raises:
-        DataError: it is there, but composed from another order.
+        DataError: it is there, but composed from another request.
     """
     if not track.exists():
         return False

@@ -5,13 +5,18 @@ from __future__ import annotations
 import functools
 import shutil
 import subprocess
+import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
+import mido
 import numpy as np
 import soundfile
 import soxr
 
+from ensemble.data.compose.tempo import TICKS_PER_QUARTER
 from ensemble.errors import DataError
+from ensemble.files.midi import save_midi
 from ensemble.types.music import FloatArray
 
 SOUNDFONT = Path("/usr/share/sounds/sf2/FluidR3_GM.sf2")
@@ -21,6 +26,12 @@ LATENCY_SAMPLES = 96
 """An event sounds one block of 64 samples late, and up to one more; what is left is at most 0.8 ms either way."""
 TIMEOUT_S = 300.0
 _INSTALL = "on Debian or Ubuntu: apt install fluidsynth fluid-soundfont-gm; or give another soundfont"
+_OPTIONS = (
+    "-niq", "-R0", "-C0", "-g", "0.6", "-r", str(RENDER_RATE_HZ), "-O", "float", "-T", "wav",
+    "-o", "synth.dynamic-sample-loading=1", "-o", "synth.cpu-cores=1",
+    "-o", "synth.default-soundfont=",
+)  # fmt: skip
+"""No reverb, no chorus, and silence where the soundfont will not load, not another soundfont's sound."""
 
 
 def check_renderer(soundfont: Path | None) -> Path:
@@ -49,15 +60,14 @@ def version() -> str:
     return words[words.index("version") + 1] if "version" in words[:-1] else "unknown"
 
 
-def render(midi: Path, soundfont: Path, scratch: Path, num_samples: int, sample_rate: int) -> FloatArray:
-    """Play a MIDI file, without reverb or chorus.
+def render(tracks: Iterable[mido.MidiTrack], soundfont: Path, num_samples: int, sample_rate: int) -> FloatArray:
+    """Play MIDI, without reverb or chorus.
 
     Only the left channel is kept: a stereo sample is two detuned recordings, and their mean would beat.
 
     Args:
-        midi: the file.
+        tracks: tempos and notes, in ticks of `TICKS_PER_QUARTER`.
         soundfont: SF2 or SF3.
-        scratch: a WAV that is written and removed.
         num_samples: of the result, at `sample_rate`; cut, or filled with silence.
         sample_rate: in Hz.
 
@@ -65,29 +75,25 @@ def render(midi: Path, soundfont: Path, scratch: Path, num_samples: int, sample_
         [num_samples]
 
     Raises:
-        DataError: the program failed, took longer than `TIMEOUT_S`, or wrote nothing.
+        DataError: the program failed, took longer than `TIMEOUT_S`, or rendered silence.
     """
-    options = ["-niq", "-R0", "-C0", "-g", "0.6", "-r", str(RENDER_RATE_HZ), "-O", "float", "-T", "wav"]
-    settings = ["-o", "synth.dynamic-sample-loading=1", "-o", "synth.cpu-cores=1"]
-    command = ["fluidsynth", *options, *settings, "-F", str(scratch), str(soundfont), str(midi)]
-    try:
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=TIMEOUT_S, check=False)
-    except subprocess.TimeoutExpired as error:
-        raise DataError(str(midi), f"FluidSynth did not finish in {TIMEOUT_S:.0f} s", "try again") from error
-    told = done.stderr.decode(errors="replace").strip().splitlines()
-    failures = [line for line in told if "error" in line.lower() or "fail" in line.lower()]
-    if (
-        done.returncode != 0 or failures or not scratch.is_file()
-    ):  # it plays a default soundfont where one will not load
-        reason = (failures or told or ["no message"])[0]
-        raise DataError(str(midi), f"FluidSynth could not render it ({reason})", f"check {soundfont}")
-    samples, _ = soundfile.read(scratch, dtype="float32", always_2d=True)
-    scratch.unlink()
-    left = np.ascontiguousarray(samples[LATENCY_SAMPLES:, 0])
+    with tempfile.TemporaryDirectory(prefix="ensemble-") as folder:
+        midi, wav = Path(folder) / "notes.mid", Path(folder) / "sound.wav"
+        save_midi(midi, tracks, TICKS_PER_QUARTER)
+        command = ["fluidsynth", *_OPTIONS, "-F", str(wav), str(soundfont), str(midi)]
+        try:
+            done = subprocess.run(
+                command, stdin=subprocess.DEVNULL, capture_output=True, timeout=TIMEOUT_S, check=False
+            )
+        except subprocess.TimeoutExpired as error:
+            raise DataError("FluidSynth", f"did not finish in {TIMEOUT_S:.0f} s", "try again") from error
+        sound = soundfile.read(wav, dtype="float32", always_2d=True)[0] if wav.is_file() else np.zeros((0, 2))
+    if done.returncode != 0 or not np.abs(sound).max(initial=0.0) > 0:
+        reason = (done.stderr.decode(errors="replace").strip().splitlines() or ["silence"])[0]
+        raise DataError(str(soundfont), f"FluidSynth could not render with it ({reason})", "give another soundfont")
+    left = np.ascontiguousarray(sound[LATENCY_SAMPLES:, 0])
     if sample_rate != RENDER_RATE_HZ:
         left = soxr.resample(left, RENDER_RATE_HZ, sample_rate, quality="HQ")
-    if not np.abs(left).max(initial=0.0) > 0:
-        raise DataError(str(midi), "FluidSynth rendered silence", f"check that {soundfont} is a General MIDI soundfont")
     result = np.zeros(num_samples, dtype=np.float32)
     result[: min(num_samples, len(left))] = left[:num_samples]
     return result

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ensemble.data.compose.beat import DRUM_OF
 from ensemble.data.compose.performance import ComposedPerformance
 from ensemble.data.compose.piece import Piece
 from ensemble.listen.loudness import loudness_db
@@ -31,24 +32,24 @@ def label_arrays(
         gain and lag) [frames] float32; note_onset_s, note_stop_s [notes] float64; note_midi, note_velocity [notes];
         gain, lag_beats, lag_s; and for drums hit_time_s, hit_class (fixed-width text), hit_velocity (1..127) [hits].
     """
-    seat, notes = performance.seat, performance.notes
+    part, notes = performance.part, performance.notes
     arrays: dict[str, np.ndarray] = {
         "f0_hz": f0_hz.astype(np.float32),
         "f0_intended_hz": performance.intended_f0_hz.astype(np.float32),
         "loudness_db": loudness_db(samples, sample_rate, piece.num_frames),
         "dynamics_curve": piece.dynamics_db.astype(np.float32),
-        "dynamics_own": piece.level_db(seat).astype(np.float32),
+        "dynamics_own": piece.level_db(part).astype(np.float32),
         "note_onset_s": np.array([note.onset_s for note in notes], dtype=np.float64),
         "note_stop_s": np.array([note.stop_s for note in notes], dtype=np.float64),
         "note_midi": np.array([note.midi for note in notes], dtype=np.int16),
         "note_velocity": np.array([note.velocity for note in notes], dtype=np.int16),
-        "gain": np.array(seat.gain),
-        "lag_beats": np.array(seat.lag_beats),
-        "lag_s": np.array(seat.lag_beats * 60 / piece.tempo_bpm),
+        "gain": np.array(part.gain),
+        "lag_beats": np.array(part.lag_beats),
+        "lag_s": np.array(part.lag_beats * 60 / piece.tempo_bpm),
     }
-    if seat.player.is_drums:
+    if part.player.is_drums:
         arrays["hit_time_s"] = arrays["note_onset_s"]
-        arrays["hit_class"] = np.array([str(note.drum) for note in notes], dtype=CLASS_DTYPE)
+        arrays["hit_class"] = np.array([DRUM_OF[note.midi] for note in notes], dtype=CLASS_DTYPE)
         arrays["hit_velocity"] = arrays["note_velocity"]
     return arrays
 

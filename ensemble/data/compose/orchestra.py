@@ -1,8 +1,8 @@
-"""Who plays in a track, and what the sampled instruments need to sound played: the facts the composer adds."""
+"""Who plays: the instruments of the composer, and what the sampled ones need to sound played."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,32 +11,40 @@ from ensemble.types.instruments import CATALOGUE, InstrumentSpec
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrchestraPlayer:
-    """One instrument of the composer's orchestra.
+    """One instrument of the composer."""
 
-    instrument: a name from the catalogue. label, family_label: what Slakh's metadata calls it and its family.
-    release_cents: shortening of the soundfont's release, in timecents (-1200 halves it). filter_cents: how far the
-    low-pass closes for a note 30 dB below the loudest. attack_skip_samples: how much of the sample's slow attack a
-    slurred or fast note leaves out. tilt_db_per_octave: how much a note gains per octave above its fundamental for each
-    dB of loudness above neutral_db, and loses below it (calibrated so that the centroid rises by 3 to 5 % per dB).
-    vibrato_share, scoop_share: of its notes. fastest_s: the shortest note that it is given.
-    """
-
-    instrument: str
-    label: str
-    family_label: str
+    spec: InstrumentSpec
+    """Its range, program of General MIDI and family."""
+    label: str = ""
+    """What Slakh's metadata calls it."""
+    family_label: str = ""
+    """What Slakh's metadata calls its family."""
     release_cents: int = -3600
+    """Shortening of the soundfont's release, in timecents: -1200 halves it."""
     filter_cents: int = -2400
+    """How far the low-pass closes for a note 30 dB below the loudest."""
     attack_skip_samples: int = 0
+    """How much of the sample's slow attack a slurred or fast note leaves out."""
     tilt_db_per_octave: float = 0.25
+    """Gain per octave above the fundamental for each dB of loudness above `neutral_db`; the spectral centroid then
+    rises by 3 to 5 % per dB."""
     neutral_db: float = -38.0
+    """The loudness at which the tilt changes nothing."""
     vibrato_share: float = 0.0
+    """Of its long notes, those with vibrato."""
     scoop_share: float = 0.0
+    """Of its notes, those that begin below their pitch."""
     fastest_s: float = 0.09
+    """The shortest note that it is given."""
+    tune_midi: tuple[int, int] | None = None
+    """Where its melodies lie when it plays alone; None where it never does."""
+    other_program: int = 0
+    """Its nearest relative in General MIDI: plays a second take where there is no second soundfont."""
 
     @property
-    def spec(self) -> InstrumentSpec:
-        """The catalogue's entry: range, program, family."""
-        return CATALOGUE[self.instrument]
+    def instrument(self) -> str:
+        """Its name."""
+        return self.spec.name
 
     @property
     def is_drums(self) -> bool:
@@ -46,29 +54,67 @@ class OrchestraPlayer:
     @property
     def is_plucked(self) -> bool:
         """Whether a note's level is decided at its onset."""
-        return self.spec.family == "plucked"
+        return self.spec.family in ("plucked", "keyed")
+
+
+def _bowed(name: str, tilt: float, fastest_s: float, tune_midi: tuple[int, int] | None, other: int) -> OrchestraPlayer:
+    return OrchestraPlayer(
+        spec=CATALOGUE[name], label=name.capitalize(), family_label="Strings", release_cents=-4800,
+        attack_skip_samples=5000, tilt_db_per_octave=tilt, vibrato_share=0.5, scoop_share=0.3, fastest_s=fastest_s,
+        tune_midi=tune_midi, other_program=other,
+    )  # fmt: skip
 
 
 ORCHESTRA: tuple[OrchestraPlayer, ...] = (
-    OrchestraPlayer(instrument="violin", label="Violin", family_label="Strings", release_cents=-4800,
-           attack_skip_samples=5000, tilt_db_per_octave=0.38, vibrato_share=0.5, scoop_share=0.3, fastest_s=0.1),
-    OrchestraPlayer(instrument="viola", label="Viola", family_label="Strings", release_cents=-4800,
-           attack_skip_samples=5000, tilt_db_per_octave=0.42, vibrato_share=0.5, scoop_share=0.3, fastest_s=0.1),
-    OrchestraPlayer(instrument="cello", label="Cello", family_label="Strings", release_cents=-4800,
-           attack_skip_samples=5000, tilt_db_per_octave=0.36, vibrato_share=0.5, scoop_share=0.3, fastest_s=0.11),
-    OrchestraPlayer(instrument="flute", label="Flute", family_label="Pipe", attack_skip_samples=4000,
-           tilt_db_per_octave=0.95, neutral_db=-39.0, vibrato_share=0.4, scoop_share=0.2, fastest_s=0.085),
-    OrchestraPlayer(instrument="clarinet", label="Clarinet", family_label="Reed", attack_skip_samples=1200,
-           tilt_db_per_octave=0.2, neutral_db=-31.0, vibrato_share=0.15, scoop_share=0.3, fastest_s=0.085),
-    OrchestraPlayer(instrument="trumpet", label="Trumpet", family_label="Brass", tilt_db_per_octave=0.3,
-           vibrato_share=0.4, scoop_share=0.3, fastest_s=0.085),
-    OrchestraPlayer(instrument="nylon_guitar", label="Acoustic Guitar (nylon)", family_label="Guitar",
-           release_cents=-7200, tilt_db_per_octave=0.45, neutral_db=-43.0, scoop_share=0.06, vibrato_share=0.15,
-           fastest_s=0.1),
-    OrchestraPlayer(instrument="electric_bass", label="Electric Bass (finger)", family_label="Bass",
-           tilt_db_per_octave=0.85, neutral_db=-46.0, scoop_share=0.08, fastest_s=0.13),
-    OrchestraPlayer(instrument="drums", label="Drums", family_label="Drums"),
+    _bowed("violin", 0.38, 0.1, (60, 86), 41),
+    _bowed("viola", 0.42, 0.1, None, 40),
+    _bowed("cello", 0.36, 0.11, (43, 67), 41),
+    OrchestraPlayer(
+        spec=CATALOGUE["flute"], label="Flute", family_label="Pipe", attack_skip_samples=4000, tilt_db_per_octave=0.95,
+        neutral_db=-39.0, vibrato_share=0.4, scoop_share=0.2, fastest_s=0.085, tune_midi=(64, 88), other_program=74,
+    ),
+    OrchestraPlayer(
+        spec=CATALOGUE["clarinet"], label="Clarinet", family_label="Reed", attack_skip_samples=1200,
+        tilt_db_per_octave=0.2, neutral_db=-31.0, vibrato_share=0.15, scoop_share=0.3, fastest_s=0.085,
+        tune_midi=(55, 82), other_program=68,
+    ),
+    OrchestraPlayer(
+        spec=CATALOGUE["trumpet"], label="Trumpet", family_label="Brass", tilt_db_per_octave=0.3, vibrato_share=0.4,
+        scoop_share=0.3, fastest_s=0.085, tune_midi=(58, 80), other_program=57,
+    ),
+    OrchestraPlayer(
+        spec=CATALOGUE["nylon_guitar"], label="Acoustic Guitar (nylon)", family_label="Guitar", release_cents=-7200,
+        tilt_db_per_octave=0.45, neutral_db=-43.0, scoop_share=0.06, vibrato_share=0.15, fastest_s=0.1,
+        tune_midi=(62, 80), other_program=25,
+    ),
+    OrchestraPlayer(
+        spec=CATALOGUE["electric_bass"], label="Electric Bass (finger)", family_label="Bass", tilt_db_per_octave=0.85,
+        neutral_db=-46.0, scoop_share=0.08, fastest_s=0.13, tune_midi=(31, 52), other_program=34,
+    ),
+    OrchestraPlayer(spec=CATALOGUE["drums"], label="Drums", family_label="Drums"),
 )  # fmt: skip
+"""Those of the training sets; their order decides who plays in which track."""
+
+
+def _alone(like: str, name: str, program: int, other: int, tune_midi: tuple[int, int]) -> OrchestraPlayer:
+    spec = replace(CATALOGUE[like], name=name, program=program)
+    return OrchestraPlayer(spec=spec, tune_midi=tune_midi, other_program=other)
+
+
+SOLOISTS: dict[str, OrchestraPlayer] = {
+    player.instrument: player
+    for player in (
+        ORCHESTRA[6],
+        _alone("nylon_guitar", "steel_guitar", 25, 24, (62, 79)),
+        _alone("electric_guitar", "jazz_guitar", 26, 24, (60, 79)),
+        _alone("electric_guitar", "electric_guitar", 27, 26, (60, 79)),
+        _alone("piano", "piano", 0, 1, (62, 84)),
+        *(player for player in ORCHESTRA[:6] if player.tune_midi),
+        _alone("tenor_sax", "saxophone", 65, 66, (55, 77)),
+        ORCHESTRA[7],
+    )
+}
+"""Those that play alone, by name; their order decides which one a song is drawn for."""
 TRACKS_PER_ROUND = 3
 """Within a round of three tracks every instrument plays in exactly two, so all get equal shares."""
 
@@ -82,7 +128,6 @@ def players_of(seed: int, number: int) -> tuple[OrchestraPlayer, ...]:
     """
     turn, place = divmod(number - 1, TRACKS_PER_ROUND)
     order = np.random.default_rng([seed, turn, 9]).permutation(len(ORCHESTRA))
-    thirds = np.split(order, TRACKS_PER_ROUND)
-    absent = set(thirds[place].tolist())
+    absent = np.split(order, TRACKS_PER_ROUND)[place]
     present = [player for index, player in enumerate(ORCHESTRA) if index not in absent]
     return tuple(sorted(present, key=lambda player: (player.is_drums, -player.spec.range_midi[0])))

@@ -1,4 +1,4 @@
-"""A piece: key, loop, tempo, sections, the dynamics everyone shares, and who plays what in it."""
+"""A piece: key, chords, tempo, sections, the dynamics everyone shares, and who plays what in it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from ensemble.clock import FRAME_RATE_HZ
 from ensemble.data.compose.harmony import MODES, ComposedChord, draw_loop
 from ensemble.data.compose.orchestra import OrchestraPlayer, players_of
-from ensemble.data.compose.tempo import METRES, Metre, TempoMap, draw_tempo
+from ensemble.data.compose.tempo import METRES, Metre, draw_tempo
+from ensemble.types.tempo_map import TempoMap
 
 STYLES = ("house", "other")
 LENGTH_S = (45.0, 75.0)
@@ -20,52 +21,86 @@ TAIL_S = 1.5
 LEVELS_DB = (-27.0, -21.5, -16.0, -11.0, -6.0, -1.0)
 """pp, p, mp, mf, f, ff, against the loudest that the sampled instruments play."""
 WANDER = 0.08
+"""How far the tempo leans forward and back, at most."""
 _METRE_NAMES = {"house": ("4/4", "4/4", "4/4", "3/4", "3/4", "6/8"), "other": ("4/4", "5/4", "6/8", "3/4")}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreNote:
+    """A note of the score."""
+
+    onset_quarters: float
+    """From the start of the piece."""
+    length_quarters: float
+    """For how long it sounds, where nothing cuts it short."""
+    pitch_midi: int
+    """For drums, the key of General MIDI percussion."""
+    accent_db: float = 0.0
+    """Level against the dynamics."""
+    voice: int = 0
+    """What sounds one note at a time: a guitar's string, a drum, a line; its next note ends this one."""
+    is_legato: bool = False
+    """Whether it follows the one before without a new attack, where they touch."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
-    """Bars [first_bar, last_bar) with a level to start from and one to reach, and how busy the parts are (0..1)."""
+    """Some bars that belong together."""
 
     first_bar: int
     last_bar: int
+    """The first bar that no longer belongs to it."""
     start_db: float
+    """Level to start from."""
     stop_db: float
-    density: float
+    """Level to reach."""
+    density: float = 0.5
+    """How busy the parts are, 0..1."""
+    letter: str = ""
+    """Phrases of one letter are alike."""
+    texture: str = ""
+    """What goes on under the tune."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlayerTraits:
-    """One player's lasting traits in a piece.
-
-    lag_beats: how late it follows the shared dynamics (early where negative). gain: by how much it multiplies them, in
-    dB. detune_cents: its tuning. role: tune, bass or inner.
-    """
+    """One player's lasting traits in a piece."""
 
     player: OrchestraPlayer
     role: str
-    lag_beats: float
-    gain: float
-    detune_cents: float
+    """tune, bass, inner, drums; or solo, who plays alone."""
+    lag_beats: float = 0.0
+    """How late it follows the shared dynamics; early where negative."""
+    gain: float = 1.0
+    """By how much it multiplies them, in dB."""
+    detune_cents: float = 0.0
+    """Its tuning."""
+    rings: bool = False
+    """Whether its notes die away as the soundfont has it; else they end at once, so that labels are true."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Piece:
-    """All that the parts of a piece share.  bar_chords [bars]; dynamics_db [frames]: the shared curve, 0 is loudest."""
+    """All that the parts of a piece share."""
 
-    seed: int
-    number: int
+    name: tuple[str | int, ...]
+    """What its chance depends on."""
     style: str
     metre: Metre
     tempo_bpm: float
+    """Beats a minute, on average."""
     tonic: int
+    """Pitch class of the key, from C."""
     mode: str
     loop: tuple[ComposedChord, ...]
+    """The chords that come round."""
     bar_chords: tuple[ComposedChord, ...]
+    """The chord of every bar."""
     sections: tuple[Section, ...]
     tempo: TempoMap
     dynamics_db: NDArray[np.float64]
-    seats: tuple[PlayerTraits, ...]
+    """The shared curve, 0 is loudest.  [frames]"""
+    parts: tuple[PlayerTraits, ...]
 
     @property
     def num_frames(self) -> int:
@@ -73,19 +108,23 @@ class Piece:
         return len(self.dynamics_db)
 
     @property
-    def stop_s(self) -> float:
-        """When the last bar ends."""
-        return float(self.tempo.seconds(len(self.bar_chords) * self.metre.bar_quarters))
+    def stop_quarters(self) -> float:
+        """Where the last bar ends."""
+        return len(self.bar_chords) * self.metre.bar_quarters
+
+    def chord_at(self, quarters: float) -> ComposedChord:
+        """The chord of a moment."""
+        return self.bar_chords[min(int(quarters / self.metre.bar_quarters + 1e-6), len(self.bar_chords) - 1)]
 
     def rng(self, *purpose: str | int) -> np.random.Generator:
-        """Chance for one purpose: another purpose, piece or seed gives other numbers, order of use does not."""
-        return chance(self.seed, self.style, self.number, *purpose)
+        """Chance for one purpose: another purpose or piece gives other numbers, order of use does not."""
+        return chance(*self.name, *purpose)
 
-    def level_db(self, seat: PlayerTraits) -> NDArray[np.float64]:
+    def level_db(self, part: PlayerTraits) -> NDArray[np.float64]:
         """What one player makes of the shared dynamics.  [frames]"""
-        lag_s = seat.lag_beats * 60 / self.tempo_bpm
+        lag_s = part.lag_beats * 60 / self.tempo_bpm
         frame = np.arange(self.num_frames)
-        return np.asarray(seat.gain * np.interp(frame - lag_s * FRAME_RATE_HZ, frame, self.dynamics_db))
+        return np.asarray(part.gain * np.interp(frame - lag_s * FRAME_RATE_HZ, frame, self.dynamics_db))
 
 
 def chance(*purpose: str | int) -> np.random.Generator:
@@ -103,9 +142,9 @@ def draw_piece(seed: int, number: int, style: str, length_s: tuple[float, float]
         style: one of `STYLES`.
         length_s: shortest and longest.
     """
-    rng = chance(seed, style, number, "piece")
-    names = _METRE_NAMES[style]
-    metre = METRES[names[rng.integers(len(names))]]
+    name = (seed, style, number)
+    rng = chance(*name, "piece")
+    metre = METRES[_METRE_NAMES[style][rng.integers(len(_METRE_NAMES[style]))]]
     slowest, fastest = (60.0, 170.0) if metre.beat_quarters == 1.0 else (50.0, 110.0)
     tempo_bpm = float(np.exp(rng.uniform(np.log(slowest), np.log(fastest))))
     bar_s = metre.beats_per_bar * 60 / tempo_bpm
@@ -117,46 +156,48 @@ def draw_piece(seed: int, number: int, style: str, length_s: tuple[float, float]
     wander = rng.uniform(0, WANDER) if rng.random() < 0.7 else 0.0
     tempo = draw_tempo(rng, metre, tempo_bpm, num_bars * metre.beats_per_bar, wander)
     sections = _draw_sections(rng, num_bars, bars_per_chord)
-    bar_s_at = tempo.seconds(np.arange(num_bars + 1, dtype=np.float64) * metre.bar_quarters)
-    num_frames = int(np.ceil((bar_s_at[-1] + TAIL_S) * FRAME_RATE_HZ))
     return Piece(
-        seed=seed, number=number, style=style, metre=metre, tempo_bpm=tempo_bpm, tonic=tonic, mode=mode, loop=loop,
+        name=name, style=style, metre=metre, tempo_bpm=tempo_bpm, tonic=tonic, mode=mode, loop=loop,
         bar_chords=tuple(loop[bar // bars_per_chord % len(loop)] for bar in range(num_bars)),
-        sections=sections, tempo=tempo, dynamics_db=_dynamics_db(rng, sections, bar_s_at, num_frames),
-        seats=_draw_seats(rng, players_of(seed, number)),
+        sections=sections, tempo=tempo, dynamics_db=draw_dynamics(rng, sections, metre, tempo, TAIL_S),
+        parts=_draw_parts(rng, players_of(seed, number)),
     )  # fmt: skip
 
 
 def _draw_sections(rng: np.random.Generator, num_bars: int, bars_per_chord: int) -> tuple[Section, ...]:
     """Cut the bars into sections of about eight seconds; the softest and the loudest level always occur."""
     num_sections = int(np.clip(num_bars // (4 * bars_per_chord), 2, 7))
-    edges = np.rint(np.linspace(0, num_bars, num_sections + 1)).astype(int)
+    edges = np.rint(np.linspace(0, num_bars, num_sections + 1)).astype(int).tolist()
     middle = rng.choice(LEVELS_DB, max(num_sections - 2, 0))
-    targets = rng.permutation(np.concatenate([[LEVELS_DB[0], LEVELS_DB[-1]], middle]))[:num_sections]
+    targets = rng.permutation(np.concatenate([[LEVELS_DB[0], LEVELS_DB[-1]], middle])).tolist()
     sections = []
-    before_db = float(targets[0])
-    for index in range(num_sections):
-        target_db = float(targets[index])
-        is_sudden = rng.random() < 0.35
-        sections.append(
-            Section(
-                first_bar=int(edges[index]),
-                last_bar=int(edges[index + 1]),
-                start_db=target_db if is_sudden else before_db,
-                stop_db=target_db,
-                density=float(rng.uniform(0.15, 1)),
-            )
-        )
+    before_db = targets[0]
+    for first, last, target_db in zip(edges, edges[1:], targets, strict=False):
+        start_db = target_db if rng.random() < 0.35 else before_db
+        density = float(rng.uniform(0.15, 1))
+        sections.append(Section(first_bar=first, last_bar=last, start_db=start_db, stop_db=target_db, density=density))
         before_db = target_db
     return tuple(sections)
 
 
-def _dynamics_db(
-    rng: np.random.Generator, sections: tuple[Section, ...], bar_s: NDArray[np.float64], num_frames: int
+def draw_dynamics(
+    rng: np.random.Generator, sections: tuple[Section, ...], metre: Metre, tempo: TempoMap, tail_s: float
 ) -> NDArray[np.float64]:
-    """The shared curve: each section moves to its level and stays, phrases breathe by 2 dB, corners are rounded."""
-    time_s = np.arange(num_frames) / FRAME_RATE_HZ
-    curve = np.full(num_frames, sections[-1].stop_db)
+    """The shared curve: each section moves to its level and stays, phrases breathe by 2 dB, corners are rounded.
+
+    Args:
+        rng: chance.
+        sections: without gaps, from bar 0.
+        metre: of the piece.
+        tempo: of the piece.
+        tail_s: what follows the last bar.
+
+    Returns:
+        [frames], at most 0.
+    """
+    bar_s = tempo.seconds(np.arange(sections[-1].last_bar + 1) * metre.bar_quarters)
+    time_s = np.arange(int(np.ceil((bar_s[-1] + tail_s) * FRAME_RATE_HZ))) / FRAME_RATE_HZ
+    curve = np.full(len(time_s), sections[-1].stop_db)
     for section in sections:
         start_s, stop_s = bar_s[section.first_bar], bar_s[section.last_bar]
         inside = (time_s >= start_s) & (time_s < stop_s)
@@ -169,20 +210,18 @@ def _dynamics_db(
     return np.minimum(np.convolve(padded, kernel / kernel.sum(), mode="valid"), 0.0)
 
 
-def _draw_seats(rng: np.random.Generator, players: tuple[OrchestraPlayer, ...]) -> tuple[PlayerTraits, ...]:
+def _draw_parts(rng: np.random.Generator, players: tuple[OrchestraPlayer, ...]) -> tuple[PlayerTraits, ...]:
     """Traits of every player; the lowest carries the bass, one of the others the tune."""
-    pitched = [player for player in players if not player.is_drums]
-    tune = int(rng.integers(len(pitched) - 1))
-    seats = []
+    num_pitched = sum(not player.is_drums for player in players)
+    tune = int(rng.integers(num_pitched - 1))
+    parts = []
     for index, player in enumerate(players):
-        role = "bass" if index == len(pitched) - 1 else "tune" if index == tune else "inner"
-        seats.append(
+        role = "bass" if index == num_pitched - 1 else "tune" if index == tune else "inner"
+        parts.append(
             PlayerTraits(
-                player=player,
-                role="drums" if player.is_drums else role,
-                lag_beats=float(rng.uniform(-0.5, 1.0)),
+                player=player, role="drums" if player.is_drums else role, lag_beats=float(rng.uniform(-0.5, 1.0)),
                 gain=float(rng.uniform(0.85, 1.1)),
                 detune_cents=0.0 if player.is_drums else float(np.clip(rng.normal(0, 4), -10, 10)),
             )
-        )
-    return tuple(seats)
+        )  # fmt: skip
+    return tuple(parts)

@@ -7,11 +7,31 @@ import numpy as np
 from ensemble.data.compose.piece import Piece
 from ensemble.data.compose.tempo import Metre
 
-_CELLS: dict[float, tuple[tuple[float, ...], ...]] = {
-    1.0: ((1.0,), (0.5, 0.5), (0.75, 0.25), (0.5, 0.25, 0.25), (1 / 3, 1 / 3, 1 / 3), (0.25, 0.25, 0.25, 0.25)),
-    1.5: ((1.5,), (1.0, 0.5), (0.5, 0.5, 0.5), (0.75, 0.25, 0.5), (0.5, 0.25, 0.25, 0.5), (0.25,) * 6),
-}
-"""Ways to fill a beat of so many quarters, calm ones first."""
+_BARS: dict[str, tuple[tuple[float, ...], ...]] = {
+    "4/4": (
+        (2, 1, 1), (1, 1, 2), (1.5, 0.5, 1, 1), (1, 1, 1, 1), (1, 0.5, 0.5, 1.5, 0.5), (0.5, 0.5, 1, 1, 1),
+        (1.5, 0.5, 1.5, 0.5), (0.5, 0.5, 0.5, 0.5, 1, 1), (1, 0.5, 0.5, 0.5, 0.5, 1), (0.5,) * 8,
+    ),
+    "3/4": (
+        (2, 1), (1, 2), (1.5, 0.5, 1), (1, 1, 1), (1, 0.5, 0.5, 1), (0.5, 0.5, 1, 1), (1, 1, 0.5, 0.5), (0.5,) * 6,
+    ),
+    "6/8": (
+        (1.5, 1.5), (1, 0.5, 1.5), (1.5, 1, 0.5), (1, 0.5, 1, 0.5), (1.5, 0.5, 0.5, 0.5), (0.5, 0.5, 0.5, 1, 0.5),
+        (0.5,) * 6,
+    ),
+    "5/4": (
+        (3, 2), (2, 1, 2), (1.5, 1.5, 1, 1), (1, 1, 1, 2), (1.5, 0.5, 1, 1, 1), (1, 0.5, 0.5, 1, 1, 1),
+        (0.5, 0.5, 0.5, 0.5, 1, 1, 1),
+    ),
+}  # fmt: skip
+"""Ways to fill a bar, in quarters, calm ones first."""
+
+
+def draw_bar(rng: np.random.Generator, metre: Metre, busyness: float) -> tuple[float, ...]:
+    """The lengths of a bar's notes, in quarters; busyness: 0 long notes, 1 eighths."""
+    ways = _BARS[str(metre)]
+    place = busyness * (len(ways) - 1) + rng.normal(0, 1.2)
+    return tuple(float(length) for length in ways[int(np.clip(round(place), 0, len(ways) - 1))])
 
 
 def fastest_division(piece: Piece, fastest_s: float, rng: np.random.Generator) -> float:
@@ -23,16 +43,6 @@ def fastest_division(piece: Piece, fastest_s: float, rng: np.random.Generator) -
     return piece.metre.beat_quarters / way
 
 
-def spans(rng: np.random.Generator, start: float, stop: float, length: float) -> list[tuple[float, float]]:
-    """Long notes of `length` (some of twice that), end to end."""
-    notes, at = [], start
-    while at < stop - 1e-6:
-        lasts = min(length * (2 if rng.random() < 0.15 else 1), stop - at)
-        notes.append((at, lasts))
-        at += lasts
-    return notes
-
-
 def even(
     rng: np.random.Generator, start: float, stop: float, division: float, beat: float, *, rests: float, holds: float
 ) -> list[tuple[float, float]]:
@@ -40,39 +50,32 @@ def even(
     notes: list[tuple[float, float]] = []
     at = start
     while at < stop - 1e-6:
-        chance, lasts = rng.random(), beat
-        if chance < rests:
-            pass
-        elif chance < rests + holds:
+        drawn, lasts = rng.random(), min(beat, stop - at)
+        if rests <= drawn < rests + holds:
             lasts = min(beat * int(rng.integers(1, 3)), stop - at)
             notes.append((at, lasts))
-        else:
-            count = max(round(beat / division), 1)
-            notes += [(at + step * beat / count, beat / count) for step in range(count)]
+        elif drawn >= rests:
+            count = max(round(lasts / division), 1)
+            notes += [(at + step * lasts / count, lasts / count) for step in range(count)]
         at += lasts
     return notes
 
 
-def felt(
+def sung(
     rng: np.random.Generator, metre: Metre, start: float, stop: float, density: float, shortest: float
 ) -> list[tuple[float, float]]:
-    """Beat by beat from a vocabulary: the denser, the busier the cells, the fewer the ties and rests."""
-    cells = [cell for cell in _CELLS[metre.beat_quarters] if min(cell) >= shortest - 1e-6]
-    centre = density * (len(cells) - 1)
-    weights = np.exp(-0.5 * np.square((np.arange(len(cells)) - centre) / 1.2))
+    """Bar by bar from a vocabulary: the denser, the busier; here twice as fast, there held over, seldom a rest."""
     notes: list[tuple[float, float]] = []
     at = start
     while at < stop - 1e-6:
-        chance = rng.random()
-        if chance < 0.06:  # a rest
-            at += metre.beat_quarters
-            continue
-        cell = cells[int(rng.choice(len(cells), p=weights / weights.sum()))]
-        is_tied = bool(notes) and rng.random() < 0.45 * (1 - density) and abs(sum(notes[-1]) - at) < 1e-6
-        for index, length in enumerate(cell):
-            if is_tied and index == 0:
-                notes[-1] = (notes[-1][0], notes[-1][1] + length)
-            else:
+        bar = draw_bar(rng, metre, density)
+        if min(bar) / 2 >= shortest - 1e-6 and rng.random() < 0.6 * density:
+            bar = tuple(length / 2 for length in bar) * 2
+        is_held_over = bool(notes) and rng.random() < 0.5 * (1 - density)
+        for index, length in enumerate(bar):
+            if index == 0 and is_held_over:
+                notes[-1] = (notes[-1][0], at + length - notes[-1][0])
+            elif rng.random() >= 0.06:
                 notes.append((at, length))
             at += length
     return notes

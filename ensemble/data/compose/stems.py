@@ -8,7 +8,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from ensemble.clock import FRAME_RATE_HZ
+from ensemble.clock import hop_samples
 from ensemble.types.music import FloatArray
 
 LEVEL_DB = -23.0
@@ -23,7 +23,7 @@ Steps = NDArray[np.int32]
 
 def active_rms_db(samples: FloatArray, sample_rate: int) -> float:
     """RMS over the 10 ms blocks that sound, in dB; -inf for silence."""
-    hop = sample_rate // FRAME_RATE_HZ
+    hop = hop_samples(sample_rate)
     blocks = samples[: len(samples) // hop * hop].reshape(-1, hop)
     power = np.square(blocks, dtype=np.float32).mean(axis=1, dtype=np.float64)
     active = power[power > power.max(initial=0.0) * 10 ** (-ACTIVE_RANGE_DB / 10)]
@@ -32,14 +32,12 @@ def active_rms_db(samples: FloatArray, sample_rate: int) -> float:
 
 def levelled(samples: FloatArray, sample_rate: int) -> FloatArray:
     """Bring a stem to `LEVEL_DB`."""
-    gain = 10 ** ((LEVEL_DB - active_rms_db(samples, sample_rate)) / 20)
-    return samples * np.float32(gain)
+    return samples * np.float32(10 ** ((LEVEL_DB - active_rms_db(samples, sample_rate)) / 20))
 
 
 def headroom_gain(stems: list[FloatArray]) -> float:
     """The gain, at most 1, that keeps the sum of all stems and every stem under `CEILING`."""
-    mix = np.sum(stems, axis=0)
-    peak = max(float(np.abs(signal).max()) for signal in (mix, *stems))
+    peak = max(float(np.abs(signal).max()) for signal in (np.sum(stems, axis=0), *stems))
     return min(1.0, CEILING / peak) if peak > 0 else 1.0
 
 

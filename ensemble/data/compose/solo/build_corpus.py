@@ -17,7 +17,7 @@ import soundfile
 
 from ensemble.corpus.catalogue import CATALOGUE, LICENCE, SOUNDS
 from ensemble.data.compose.fluidsynth import RENDER_RATE_HZ, check_renderer
-from ensemble.data.compose.solo import SoloOrder, play_take, write_solo
+from ensemble.data.compose.solo import SoloOrder, play_take
 from ensemble.data.compose.solo.programme import programme
 from ensemble.files.digest import file_digest
 from ensemble.types.music import FloatArray
@@ -36,7 +36,7 @@ def build(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     entries = []
     for number, order in enumerate(programme(), 1):
-        samples = play_take(write_solo(order), 0, soundfont).samples
+        samples = play_take(order, 0, soundfont).samples
         path = folder / f"{number:02d}-{order.title.lower().replace(' ', '-')}.ogg"
         _encode(samples, path, order)
         seconds = round(len(samples) / RENDER_RATE_HZ, 3)

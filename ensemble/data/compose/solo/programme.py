@@ -6,7 +6,7 @@ leader in any key finds a guitar at most a semitone away.
 
 from __future__ import annotations
 
-from ensemble.data.compose.solo.order import SoloOrder
+from ensemble.data.compose.solo.outline import SoloOrder
 
 SEED = 5
 LENGTH_S = 44.0

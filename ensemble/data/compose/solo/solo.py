@@ -2,88 +2,54 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 
-from ensemble.data.compose.solo.orchestra import SOLOISTS, Soloist
-from ensemble.data.compose.solo.order import BARS_PER_PHRASE, SoloOrder, TuneOutline, outline_of
-from ensemble.data.compose.solo.textures import (
-    TUNE_VOICE,
-    SoloNote,
-    answers,
-    write_bass,
-    write_guitar,
-    write_left_hand,
-)
+from ensemble.data.compose.piece import Piece, ScoreNote
+from ensemble.data.compose.solo.outline import BARS_PER_PHRASE
+from ensemble.data.compose.solo.textures import answers, write_bass, write_guitar, write_left_hand
 from ensemble.data.compose.solo.tune import write_tune
 
 TUNELESS = ("arpeggio", "strum")
 """Textures that stand alone: the chords are the music."""
-BUSYNESS = {
-    "calm": 0.15,
-    "picking": 0.35,
-    "block": 0.5,
-    "broken": 0.45,
-    "song": 0.35,
-    "dance": 0.7,
-    "funk": 0.75,
-    "lament": 0.15,
-}
 DETACHED = 0.6
 """Of its written length a note sounds so much where the style is dry."""
 CLEARANCE = 2
 """Semitones between a tune and what lies under it."""
-_TUNE_DB = {True: 0.5, False: 0.0}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Solo:
-    """A piece for one player: its outline, who plays, and the notes in the order of their onsets."""
-
-    outline: TuneOutline
-    soloist: Soloist
-    notes: tuple[SoloNote, ...]
-
-
-def write_solo(order: SoloOrder) -> Solo:
-    """Write a piece; the same order gives the same notes."""
-    outline, soloist = outline_of(order), SOLOISTS[order.instrument]
-    under: list[SoloNote] = []
-    if order.instrument == "electric_bass":
-        under = write_bass(outline, soloist.tune_midi[0])
-    elif order.instrument.endswith("guitar"):
-        under = write_guitar(outline)
-    elif order.instrument == "piano":
-        under = write_left_hand(outline)
-    tune = [] if order.instrument == "electric_bass" else _tune(outline, soloist, is_alone=not under)
-    notes = sorted([*_below(under, tune), *tune], key=lambda note: (note.onset_quarters, note.voice, note.pitch_midi))
-    return Solo(outline=outline, soloist=soloist, notes=tuple(notes))
+def write_solo(piece: Piece) -> tuple[ScoreNote, ...]:
+    """The notes of a piece for one player, in the order of their onsets; the same piece gives the same notes."""
+    player = piece.parts[0].player
+    low, high = player.tune_midi or player.spec.range_midi
+    under, tune = [], []
+    if player.instrument == "electric_bass":
+        under = write_bass(piece, low)
+    else:
+        if player.instrument.endswith("guitar"):
+            under = write_guitar(piece)
+        elif player.instrument == "piano":
+            under = write_left_hand(piece)
+        tune = _tune(piece, low, high, 0.0 if under else 0.5)
+    notes = [_rung_out(piece, note) for note in (*_below(under, tune), *tune)]
+    return tuple(sorted(notes, key=lambda note: (note.onset_quarters, note.voice, note.pitch_midi)))
 
 
-def _tune(outline: TuneOutline, soloist: Soloist, *, is_alone: bool) -> list[SoloNote]:
+def _tune(piece: Piece, low: int, high: int, level_db: float) -> list[ScoreNote]:
     """The melody, left out where a texture stands alone."""
-    textures = outline.order.textures
-    busyness = sum(BUSYNESS.get(texture, 0.35) for texture in textures) / len(textures)
-    phrase_quarters = BARS_PER_PHRASE * outline.metre.bar_quarters
     notes = []
-    for note in write_tune(outline, *soloist.tune_midi, busyness):
-        texture = outline.texture[outline.letters[int(note.onset_quarters / phrase_quarters)]]
-        is_turn = texture != "funk" or answers(int(note.onset_quarters / outline.metre.bar_quarters))
-        if texture not in TUNELESS and is_turn:
-            notes.append(
-                SoloNote(
-                    onset_quarters=note.onset_quarters,
-                    length_quarters=note.length_quarters * (DETACHED if texture == "funk" else 1.0),
-                    pitch_midi=note.pitch_midi,
-                    accent_db=_TUNE_DB[is_alone] + (1.0 if note.length_quarters >= 1.0 else -0.5),
-                    voice=TUNE_VOICE,
-                )
-            )
+    for note in write_tune(piece, low, high):
+        bar = int(note.onset_quarters / piece.metre.bar_quarters)
+        texture = piece.sections[bar // BARS_PER_PHRASE].texture
+        if texture not in TUNELESS and (texture != "funk" or answers(bar)):
+            accent_db = level_db + (1.0 if note.length_quarters >= 1.0 else -0.5)
+            length = note.length_quarters * (DETACHED if texture == "funk" else 1.0)
+            notes.append(replace(note, length_quarters=length, accent_db=accent_db))
     return notes
 
 
-def _below(under: list[SoloNote], tune: list[SoloNote]) -> list[SoloNote]:
+def _below(under: list[ScoreNote], tune: list[ScoreNote]) -> list[ScoreNote]:
     """What leaves the tune on top: nothing is struck near or above a note of it that sounds."""
     if not tune:
         return under
@@ -95,3 +61,10 @@ def _below(under: list[SoloNote], tune: list[SoloNote]) -> list[SoloNote]:
         if not is_sung or note.pitch_midi < sung.pitch_midi - CLEARANCE:
             kept.append(note)
     return kept
+
+
+def _rung_out(piece: Piece, note: ScoreNote) -> ScoreNote:
+    """The note; with a bar more where it is the last of its string and strings ring."""
+    is_last = note.onset_quarters + note.length_quarters > piece.stop_quarters - 0.05
+    longer = piece.metre.bar_quarters if is_last and piece.parts[0].rings else 0.0
+    return replace(note, length_quarters=note.length_quarters + longer)

@@ -7,17 +7,13 @@ one up over the high ones, X and x are high strings struck and damped at once. `
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from ensemble.data.compose.harmony import ComposedChord
+from ensemble.data.compose.piece import Piece, ScoreNote, Section
 from ensemble.data.compose.solo.fretboard import next_shape
-from ensemble.data.compose.solo.order import BARS_PER_PHRASE, TuneOutline
 
 EIGHTH = 0.5
-TUNE_VOICE = 7
-"""Voices 0 to 5 are the strings."""
 PATTERNS: dict[str, dict[str, tuple[str, ...]]] = {
     "arpeggio": {
         "4/4": ("B3213123", "B321b232", "B4321234", "B312b312"), "3/4": ("B32132", "B23123", "B31323"),
@@ -41,45 +37,8 @@ PATTERNS: dict[str, dict[str, tuple[str, ...]]] = {
     },
 }  # fmt: skip
 DAMPED_QUARTERS = {"x": 0.1, "X": 0.22}
-_STRUM_SPREAD_QUARTERS = 0.008
-"""From one string to the next, per stroke down; the pick is faster coming up."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SoloNote:
-    """A note of the score: in quarters from the start; accent_db against the dynamics; voice: what rings on what."""
-
-    onset_quarters: float
-    length_quarters: float
-    pitch_midi: int
-    accent_db: float
-    voice: int
-
-
-def pattern_of(outline: TuneOutline, letter: str, kind: str) -> str:
-    """The pattern that phrases of a letter share."""
-    ways = PATTERNS[kind][str(outline.metre)]
-    return ways[int(outline.order.rng("pattern", letter, kind).integers(len(ways)))]
-
-
-def write_guitar(outline: TuneOutline) -> list[SoloNote]:
-    """Chord shapes and what the right hand does with them, to the last chord, which rings."""
-    notes: list[SoloNote] = []
-    shape: tuple[int | None, ...] | None = None
-    bar_quarters = outline.metre.bar_quarters
-    for bar, chord in enumerate(outline.chords):
-        letter = outline.letters[bar // BARS_PER_PHRASE]
-        kind = outline.texture[letter]
-        shape = next_shape(chord, shape)
-        pattern = pattern_of(outline, letter, kind if kind in PATTERNS else "calm")
-        is_last = bar == outline.num_bars - 1
-        if kind == "funk" and answers(bar) and not is_last:
-            continue
-        if is_last:
-            pattern = "D" + "-" * (len(pattern) - 1)
-        chance = outline.order.rng("hand", letter, bar % BARS_PER_PHRASE)
-        notes += _bar(chance, shape, pattern, bar * bar_quarters, bar_quarters)
-    return notes
+_SPREAD_QUARTERS = {"D": 0.008, "d": 0.008, "U": 0.0056, "X": 0.004, "x": 0.004}
+"""From one string to the next; the pick is faster coming up."""
 
 
 def answers(bar: int) -> bool:
@@ -87,98 +46,97 @@ def answers(bar: int) -> bool:
     return bar % 2 == 1
 
 
-def _bar(
-    rng: np.random.Generator, shape: tuple[int | None, ...], pattern: str, start: float, bar_quarters: float
-) -> list[SoloNote]:
-    strings = [string for string, pitch in enumerate(shape) if pitch is not None]
-    notes: list[SoloNote] = []
-
-    def pluck(string: int, onset: float, accent_db: float, length: float) -> None:
-        pitch = shape[string]
-        assert pitch is not None  # noqa: S101 - only sounding strings are chosen
-        notes.append(
-            SoloNote(onset_quarters=onset, length_quarters=length, pitch_midi=pitch, accent_db=accent_db, voice=string)
-        )
-
-    for step, sign in enumerate(pattern):
-        onset = start + step * bar_quarters / len(pattern)
-        left = start + bar_quarters - onset
-        on_bar = 1.5 if step == 0 else 0.0
-        if sign == "B":
-            pluck(strings[0], onset, -1.0 + on_bar, left)
-        elif sign == "b":
-            pluck(strings[min(1 + int(rng.random() < 0.3), len(strings) - 1)], onset, -3.0, left)
-        elif sign.isdigit():
-            pluck(strings[-int(sign)] if int(sign) <= len(strings) else strings[0], onset, -4.5, left)
-        elif sign in "Dd":
-            swept = strings if sign == "D" else strings[len(strings) // 3 :]
-            for place, string in enumerate(swept):
-                accent_db = (on_bar if sign == "D" else -4.0) - 2.0 - 0.3 * place
-                pluck(string, onset + place * _STRUM_SPREAD_QUARTERS, accent_db, left)
-        elif sign in DAMPED_QUARTERS:
-            for place, string in enumerate(strings[-3:]):
-                pluck(string, onset + 0.5 * place * _STRUM_SPREAD_QUARTERS, -2.0 * (sign == "x"), DAMPED_QUARTERS[sign])
-        elif sign == "U":
-            for place, string in enumerate(reversed(strings[-4:])):
-                pluck(string, onset + 0.7 * place * _STRUM_SPREAD_QUARTERS, -4.5 - 0.5 * place, left)
+def write_guitar(piece: Piece) -> list[ScoreNote]:
+    """Chord shapes and what the right hand does with them, to the last chord, which rings; a string is a voice."""
+    notes: list[ScoreNote] = []
+    shape: tuple[int | None, ...] | None = None
+    for bar, section, chord in _bars(piece):
+        shape = next_shape(chord, shape)
+        kind = section.texture if section.texture in PATTERNS else "calm"
+        ways = PATTERNS[kind][str(piece.metre)]
+        pattern = ways[int(piece.rng("pattern", section.letter, kind).integers(len(ways)))]
+        if bar == len(piece.bar_chords) - 1:
+            pattern = "D" + "-" * (len(pattern) - 1)
+        elif kind == "funk" and answers(bar):
+            continue
+        rng = piece.rng("hand", section.letter, bar - section.first_bar)
+        start, bar_quarters = bar * piece.metre.bar_quarters, piece.metre.bar_quarters
+        strings = [string for string, pitch in enumerate(shape) if pitch is not None]
+        for step, sign in enumerate(pattern):
+            at = step * bar_quarters / len(pattern)
+            length = DAMPED_QUARTERS.get(sign, bar_quarters - at)
+            for place, (string, accent_db) in enumerate(_struck(rng, strings, sign, 1.5 if step == 0 else 0.0)):
+                onset = start + at + place * _SPREAD_QUARTERS.get(sign, 0.0)
+                notes.append(_note(onset, length, shape[string] or 0, accent_db, string))
     return notes
 
 
-def write_left_hand(outline: TuneOutline) -> list[SoloNote]:
+def _struck(rng: np.random.Generator, strings: list[int], sign: str, on_bar_db: float) -> list[tuple[int, float]]:
+    """The strings that a sign stands for, in the order of the stroke, and each one's accent in dB."""
+    if sign == "B":
+        return [(strings[0], on_bar_db - 1.0)]
+    if sign == "b":
+        return [(strings[1 + int(rng.random() < 0.3)], -3.0)]
+    if sign.isdigit():
+        return [(strings[-int(sign)], -4.5)]
+    if sign in "Dd":
+        swept, first_db = (strings, on_bar_db - 2.0) if sign == "D" else (strings[len(strings) // 3 :], -6.0)
+        return [(string, first_db - 0.3 * place) for place, string in enumerate(swept)]
+    if sign == "U":
+        return [(string, -4.5 - 0.5 * place) for place, string in enumerate(reversed(strings[-4:]))]
+    return [(string, -2.0 * (sign == "x")) for string in strings[-3:]] if sign in DAMPED_QUARTERS else []
+
+
+def write_left_hand(piece: Piece) -> list[ScoreNote]:
     """A pianist's left hand: a low root, then the chord broken above it, or blocks where the texture is `block`."""
-    notes: list[SoloNote] = []
-    bar_quarters = outline.metre.bar_quarters
-    for bar, chord in enumerate(outline.chords):
-        letter = outline.letters[bar // BARS_PER_PHRASE]
-        start, root = bar * bar_quarters, 36 + chord.root if chord.root >= 4 else 48 + chord.root
-        upper = _close_position(chord, root + 7)
-        if bar == outline.num_bars - 1:
-            steps: list[tuple[float, int]] = [(0.0, pitch) for pitch in (root, *upper)]
-        elif outline.texture[letter] == "block":
-            beats = np.arange(0.0, bar_quarters - 1e-6, outline.metre.beat_quarters)[1:]
-            steps = [(0.0, root), *((float(beat), pitch) for beat in beats for pitch in upper)]
+    notes: list[ScoreNote] = []
+    bar_quarters = piece.metre.bar_quarters
+    for bar, section, chord in _bars(piece):
+        root = 36 + chord.root if chord.root >= 4 else 48 + chord.root
+        low, middle, high = sorted(root + 7 + (tone - root - 7) % 12 for tone in chord.pitch_classes[:3])
+        if bar == len(piece.bar_chords) - 1:
+            steps: list[tuple[float, int]] = [(0.0, pitch) for pitch in (root, low, middle, high)]
+        elif section.texture == "block":
+            beats = np.arange(0.0, bar_quarters - 1e-6, piece.metre.beat_quarters).tolist()[1:]
+            steps = [(0.0, root), *((beat, pitch) for beat in beats for pitch in (low, middle, high))]
         else:
-            turn = (root, upper[0], upper[1], upper[2], upper[1], upper[2], upper[0], upper[1], upper[2], upper[1])
+            turn = (root, low, middle, high, middle, high, low, middle, high, middle)
             steps = [(step * EIGHTH, turn[step]) for step in range(round(bar_quarters / EIGHTH))]
-        notes += [
-            SoloNote(
-                onset_quarters=start + onset, length_quarters=bar_quarters - onset, pitch_midi=pitch,
-                accent_db=-3.0 if onset == 0.0 else -6.0, voice=index % 6,
-            )
-            for index, (onset, pitch) in enumerate(steps)
-        ]  # fmt: skip
+        for index, (at, pitch) in enumerate(steps):
+            accent_db = -3.0 if at == 0.0 else -6.0
+            notes.append(_note(bar * bar_quarters + at, bar_quarters - at, pitch, accent_db, index % 6))
     return notes
 
 
-def _close_position(chord: ComposedChord, above: int) -> tuple[int, int, int]:
-    first, second, third = sorted(above + (pitch_class - above) % 12 for pitch_class in chord.pitch_classes[:3])
-    return first, second, third
-
-
-def write_bass(outline: TuneOutline, low: int) -> list[SoloNote]:
+def write_bass(piece: Piece, low: int) -> list[ScoreNote]:
     """A bass line: the root where the bar begins, chord notes on beats and eighths, a step towards the next root."""
-    notes: list[SoloNote] = []
-    bar_quarters, beat = outline.metre.bar_quarters, outline.metre.beat_quarters
-    for bar, chord in enumerate(outline.chords):
-        letter = outline.letters[bar // BARS_PER_PHRASE]
-        rng = outline.order.rng("bass", letter, bar % BARS_PER_PHRASE)
-        root = low + (chord.root - low) % 12
-        after = outline.chords[min(bar + 1, outline.num_bars - 1)]
-        next_root = low + (after.root - low) % 12
-        is_busy = outline.texture[letter] == "running"
-        length = EIGHTH if is_busy else beat
-        onsets = np.arange(0.0, bar_quarters - 1e-6, length) if bar < outline.num_bars - 1 else np.zeros(1)
-        for index, onset in enumerate(onsets.tolist()):
+    notes: list[ScoreNote] = []
+    bar_quarters, last = piece.metre.bar_quarters, len(piece.bar_chords) - 1
+    for bar, section, chord in _bars(piece):
+        rng = piece.rng("bass", section.letter, bar - section.first_bar)
+        root, next_root = (low + (one.root - low) % 12 for one in (chord, piece.bar_chords[min(bar + 1, last)]))
+        is_busy = section.texture == "running"
+        length = EIGHTH if is_busy else piece.metre.beat_quarters
+        onsets = np.arange(0.0, bar_quarters - 1e-6, length).tolist() if bar < last else [0.0]
+        for index, at in enumerate(onsets):
             pitch = root + (0 if index == 0 else int(rng.choice([0, 12, *chord.intervals[1:3]])))
             if index and index == len(onsets) - 1:
                 pitch = next_root + (1 if rng.random() < 0.3 else -2 if next_root - 2 >= low else 2)
             is_rest = index and rng.random() < (0.15 if is_busy else 0.1)
             if not is_rest:
-                held = bar_quarters if len(onsets) == 1 else 0.92 * length
-                notes.append(
-                    SoloNote(
-                        onset_quarters=bar * bar_quarters + onset, length_quarters=held, pitch_midi=pitch,
-                        accent_db=0.0 if index == 0 else -2.5, voice=0,
-                    )
-                )  # fmt: skip
+                held = 0.92 * length if bar < last else bar_quarters
+                notes.append(_note(bar * bar_quarters + at, held, pitch, -2.5 if index else 0.0, 0))
     return notes
+
+
+def _bars(piece: Piece) -> list[tuple[int, Section, ComposedChord]]:
+    """Every bar with its number, its phrase and its chord."""
+    return [
+        (bar, section, piece.bar_chords[bar])
+        for section in piece.sections
+        for bar in range(section.first_bar, section.last_bar)
+    ]
+
+
+def _note(onset: float, length: float, pitch: int, accent_db: float, voice: int) -> ScoreNote:
+    return ScoreNote(onset_quarters=onset, length_quarters=length, pitch_midi=pitch, accent_db=accent_db, voice=voice)
