@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,12 +9,14 @@ import typer
 
 from cluster.cli.json_output import AsJson, print_json
 from cluster.cli.player import HeldOut
+from cluster.cli.train_options import Config, MaxMinutes, MaxSteps, Resume, command_line, teller
 from ensemble.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from cluster.cli.progress import Monitor
+    from ensemble.train.pace import Row
 
 Folder = Annotated[
     Path, typer.Option("--data", help="Multitrack MIDI: a folder of .mid files, or a set of Slakh's layout.")
@@ -25,12 +25,13 @@ Folder = Annotated[
 
 def train_arranger(
     data: Folder,
-    out: Annotated[Path, typer.Option("--out", "-o", help="The run's folder: arranger, learning curve.")] = Path(
-        "arranger-run"
-    ),
-    config: Annotated[Path | None, typer.Option(help="A YAML file; the shipped settings if absent.")] = None,
-    max_minutes: Annotated[float | None, typer.Option(min=0.01, help="Of CPU time.")] = None,
-    max_steps: Annotated[int | None, typer.Option(min=1, help="Of the optimiser.")] = None,
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="The run's folder: arranger, checkpoint, learning curve.")
+    ] = Path("arranger-run"),
+    config: Config = None,
+    max_minutes: MaxMinutes = None,
+    max_steps: MaxSteps = None,
+    resume: Resume = False,
     as_json: AsJson = False,
 ) -> None:
     """Train an arranger on multitrack MIDI: every pitched part leads once, and the others answer it."""
@@ -40,28 +41,25 @@ def train_arranger(
         monitor.stage("load")
         from ensemble.conduct.arranger_file import load_arranger
         from ensemble.config import read_settings
-        from ensemble.train.arranger.fit import check_empty, fit_arranger
+        from ensemble.train.arranger.fit import WEIGHTS, fit_arranger
         from ensemble.train.arranger.material import gather_lessons, licence_of, midi_files
         from ensemble.train.arranger.settings import TrainArrangerSettings
+        from ensemble.train.trainer import check_folder
 
         given = {"max_minutes": max_minutes, "max_steps": max_steps}
         settings = read_settings(TrainArrangerSettings, config, "train_arranger.yaml", given)
 
-        check_empty(out)
+        check_folder(out, settings, resume=resume)
         files = midi_files(data)
         taught, held_out = (
             gather_lessons([one for one in files if one[2] == split], most, _reading(monitor), monitor.say)
             for split, most in (("train", settings.most_lessons), ("valid", settings.most_held_out))
         )
-
-        def tell(done: float, said: str) -> None:
-            monitor.progress("training the arranger", round(1000 * done), 1000)
-            monitor.say(said)
-
-        path = fit_arranger(
+        fit_arranger(
             settings, taught, held_out, out, origin=data.absolute().name, licence=licence_of(data),
-            command=shlex.join(["ensemble", *sys.argv[1:]]), on_progress=tell,
+            command=command_line(), resume=resume, on_step=teller(monitor, "the arranger", _line),
         )  # fmt: skip
+        path = out / WEIGHTS
         card = load_arranger(path).card
     if as_json:
         print_json({"arranger": str(path), "minutes": card.training_minutes} | card.metrics)
@@ -109,6 +107,10 @@ def evaluate_arranger(
         typer.echo(f"{name:<18}{means}  {' to '.join(map(_number, apart)) if apart else '-'}")
     outside = {who: figures[who]["range_violations"] for who in ("learned", "rules")}
     typer.echo(f"notes out of range: {outside['learned']} learned, {outside['rules']} by rules")
+
+
+def _line(row: Row) -> str:
+    return f"held out: actions {row['action_nats']:.3f} nats, tones {row['tone_nats']:.3f} nats"
 
 
 def _number(value: float | None) -> str:

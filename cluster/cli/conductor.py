@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import io
-import shlex
-import sys
-from contextlib import redirect_stdout
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cluster.cli.json_output import AsJson, print_json
 from cluster.cli.player import HeldOut
+from cluster.cli.train_options import Config, MaxMinutes, MaxSteps, Resume, Workers, command_line, start_workers, teller
+
+if TYPE_CHECKING:
+    from ensemble.train.pace import Row
 
 Sets = Annotated[list[Path], typer.Option("--data", help="A set with several parts per piece; may be given again.")]
 Heard = Annotated[Path | None, typer.Option(help="Where what was heard is kept, to be heard once only.")]
@@ -24,12 +24,12 @@ def train_conductor(
     out: Annotated[
         Path, typer.Option("--out", "-o", help="The run's folder: conductor, checkpoint, learning curve.")
     ] = Path("conductor-run"),
-    config: Annotated[Path | None, typer.Option(help="A YAML file; the shipped settings if absent.")] = None,
+    config: Config = None,
     heard: Heard = None,
-    max_minutes: Annotated[float | None, typer.Option(min=0.01, help="Of CPU time, in this run altogether.")] = None,
-    max_steps: Annotated[int | None, typer.Option(min=1, help="Of the optimiser.")] = None,
-    workers: Annotated[int, typer.Option(min=0, help="Ray Train workers; 0 trains in this process.")] = 0,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the folder's checkpoint.")] = False,
+    max_minutes: MaxMinutes = None,
+    max_steps: MaxSteps = None,
+    workers: Workers = 0,
+    resume: Resume = False,
     as_json: AsJson = False,
 ) -> None:
     """Train a conductor: any pitched part leads, the others follow; the best one so far lies in the run's folder."""
@@ -43,17 +43,11 @@ def train_conductor(
 
         given = {"max_minutes": max_minutes, "max_steps": max_steps}
         settings = read_settings(TrainConductorSettings, config, "train_conductor.yaml", given)
-
-        if workers:
-            from cluster.sessions.local import local_ray
-
-            monitor.enter_context(redirect_stdout(io.StringIO()))  # Ray's own words about lost workers
-            monitor.stage("start Ray")
-            monitor.enter_context(local_ray(num_cpus=workers + 1))
+        start_workers(monitor, workers)
         result, card = run(
-            settings, data, out, num_workers=workers, resume=resume, command=shlex.join(["ensemble", *sys.argv[1:]]),
-            heard=heard, on_heard=lambda done, total: monitor.progress("listen", done, total),
-            on_progress=_teller(monitor), on_loss=monitor.say,
+            settings, data, out, num_workers=workers, resume=resume, command=command_line(), heard=heard,
+            on_heard=lambda done, total: monitor.progress("listen", done, total),
+            on_step=teller(monitor, "the conductor", _line), on_loss=monitor.say,
         )  # fmt: skip
     if as_json:
         print_json(asdict(result) | {"out": str(out), "margin_db": card.margin_db})
@@ -98,18 +92,6 @@ def evaluate_conductor(
         show_conducting(figures)
 
 
-def _teller(monitor: Any) -> Any:
-    """Progress in tenths of a percent, and a line for every try on the held-out pieces."""
-    told = 0
-
-    def tell(state: Any, done: float) -> None:
-        nonlocal told
-        monitor.progress("training the conductor", round(1000 * min(done, 1.0)), 1000)
-        if len(state.rows) > told:
-            told, row = len(state.rows), state.rows[-1]
-            monitor.say(
-                f"{row['minutes']:6.1f} min  step {row['step']:.0f}  held out {row['held_out']:.3f}  "
-                f"error {row['error_db']:.2f} dB  inside the interval {row['coverage']:.2f}"
-            )
-
-    return tell
+def _line(row: Row) -> str:
+    inside = f"inside the interval {row['coverage']:.2f}"
+    return f"held out {row['held_out']:.3f}  error {row['error_db']:.2f} dB  {inside}"

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from cluster.cli.json_output import AsJson, print_json
+from cluster.cli.train_options import command_line
 
 Samples = Annotated[
     Path, typer.Option("--samples", help="The samples folder of Debian's sonic-pi-samples, unpacked or installed.")
@@ -34,7 +33,7 @@ def train_kit(
 
         monitor.stage("fitting drums")
         fit_kit(
-            samples, out, command=shlex.join(["ensemble", *sys.argv[1:]]),
+            samples, out, command=command_line(),
             on_drum=lambda drum, number: monitor.progress(f"fitting {drum}", number, len(DRUM_CLASSES)),
         )  # fmt: skip
         monitor.stage("measuring")

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import io
 import json
-import shlex
-import sys
-from contextlib import redirect_stdout
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from cluster.cli.train_options import Config, MaxMinutes, MaxSteps, Resume, Workers, command_line, start_workers, teller
+
+if TYPE_CHECKING:
+    from ensemble.train.pace import Row
 
 train = typer.Typer(name="train", help="Train a voice on a data set.", no_args_is_help=True)
 evaluate = typer.Typer(name="evaluate", help="Measure what was trained, beside its baselines.", no_args_is_help=True)
@@ -39,13 +40,13 @@ class AnySplit(StrEnum):
 def train_player(
     data: Data,
     out: Annotated[Path, typer.Option("--out", "-o", help="The run's folder: voice, checkpoint, learning curve.")],
-    config: Annotated[Path | None, typer.Option(help="A YAML file; the shipped settings if absent.")] = None,
+    config: Config = None,
     instrument: Annotated[str | None, typer.Option(help="Which; the settings' own if absent.")] = None,
-    max_minutes: Annotated[float | None, typer.Option(min=0.01, help="Of CPU time, in this run altogether.")] = None,
-    max_steps: Annotated[int | None, typer.Option(min=1, help="Of the optimiser.")] = None,
-    workers: Annotated[int, typer.Option(min=0, help="Ray Train workers; 0 trains in this process.")] = 0,
+    max_minutes: MaxMinutes = None,
+    max_steps: MaxSteps = None,
+    workers: Workers = 0,
     prepared: Annotated[Path | None, typer.Option(help="The --out of `data prepare`, if it was given one.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the folder's checkpoint.")] = False,
+    resume: Resume = False,
     as_json: AsJson = False,
 ) -> None:
     """Train one instrument's voice; the best one so far always lies in the run's folder."""
@@ -59,17 +60,11 @@ def train_player(
 
         given = {"instrument": instrument, "max_minutes": max_minutes, "max_steps": max_steps}
         settings = read_settings(TrainPlayerSettings, config, "train_player.yaml", given)
-
-        if workers:
-            from cluster.sessions.local import local_ray
-
-            monitor.enter_context(redirect_stdout(io.StringIO()))  # Ray's own words about lost workers
-            monitor.stage("start Ray")
-            monitor.enter_context(local_ray(num_cpus=workers + 1))
+        start_workers(monitor, workers)
         monitor.stage(f"training {settings.instrument}")
         result = run(
-            settings, data, out, num_workers=workers, resume=resume, command=shlex.join(["ensemble", *sys.argv[1:]]),
-            prepared=prepared, on_progress=_teller(monitor, settings.instrument), on_loss=monitor.say,
+            settings, data, out, num_workers=workers, resume=resume, command=command_line(), prepared=prepared,
+            on_step=teller(monitor, settings.instrument, _line), on_loss=monitor.say,
         )  # fmt: skip
     if as_json:
         typer.echo(json.dumps(asdict(result) | {"out": str(out)}, indent=2, allow_nan=False))
@@ -81,21 +76,12 @@ def train_player(
         typer.echo(f"best held-out distance {best}\nvoice: {out / 'voice.safetensors'}")
 
 
-def _teller(monitor: Any, instrument: str) -> Any:
-    """Progress in tenths of a percent, and a line for every audit."""
-    told = 0
-
-    def tell(state: Any, done: float) -> None:
-        nonlocal told
-        monitor.progress(f"training {instrument}", round(1000 * min(done, 1.0)), 1000)
-        if len(state.rows) > told:
-            told, row = len(state.rows), state.rows[-1]
-            monitor.say(
-                f"{row['minutes']:6.1f} min  step {row['step']:.0f}  {state.stage}  held out {row['held_out']:.3f}  "
-                f"loudness error {row['loudness_error_db']:.2f} dB  noisiness error {row['hnr_error_db']:.1f} dB"
-            )
-
-    return tell
+def _line(row: Row) -> str:
+    stage = "regression" if row["stage"] == 1 else "spectral"
+    return (
+        f"{stage}  held out {row['held_out']:.3f}  loudness error {row['loudness_error_db']:.2f} dB  "
+        f"noisiness error {row['hnr_error_db']:.1f} dB"
+    )
 
 
 @evaluate.command("player")

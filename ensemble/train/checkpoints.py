@@ -1,6 +1,7 @@
-"""A run on disk: weights, the optimiser's moments and the run's state in one safetensors file. Nothing in it can run.
+"""A run on disk: Lightning's checkpoint as one safetensors file. Nothing in it can run.
 
-It is written beside the last one and then takes its place, so that a full disk or a killed process leaves a whole one.
+Tensors lie under numbers; everything else is JSON in the file's metadata, with `{"tensor": number}` where a tensor was.
+A file replaces the last one whole, so that a full disk or a killed process leaves the last one.
 """
 
 from __future__ import annotations
@@ -8,56 +9,67 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
+from lightning.pytorch.plugins.io import CheckpointIO
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
-from torch import Tensor, nn
+from torch import Tensor
 
 from ensemble.errors import VoiceError
 from ensemble.files.replace import write_output
-from ensemble.train.pace import RunState
+from ensemble.train.pace import FitState
 
 CHECKPOINT = "checkpoint.safetensors"
+FACTS = "FitCallback"
+"""Under which name of Lightning's `callbacks` the state and the fingerprint of a run stand."""
 _CURE = "train into another folder"
-_MOMENTS = ("exp_avg", "exp_avg_sq", "step")
 
 
-def save_run(
-    path: Path, network: nn.Module, optimizer: torch.optim.Optimizer, state: RunState, fingerprint: dict[str, str]
-) -> None:
-    """Write a checkpoint.
+class SafetensorsIO(CheckpointIO):
+    """Writes and reads Lightning's checkpoints without pickle."""
 
-    Args:
-        path: of the file.
-        network: its parameters.
-        optimizer: Adam over those parameters.
-        state: of the run.
-        fingerprint: settings that a run must share with the one that goes on from here.
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        """Write a checkpoint.
 
-    Raises:
-        OutputError: it cannot be written; the last one is unharmed.
-    """
-    tensors: dict[str, Tensor] = {}
-    for name, parameter in network.named_parameters():
-        tensors[f"weights/{name}"] = parameter.detach()
-        moments = optimizer.state.get(parameter, {})
-        tensors |= {f"{kind}/{name}": moments[kind].detach() for kind in _MOMENTS if kind in moments}
-    on_host = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
-    facts = {"state": json.dumps(asdict(state)), "fingerprint": json.dumps(fingerprint, sort_keys=True)}
-    write_output(path, save(on_host, metadata=facts))
+        Raises:
+            OutputError: it cannot be written; the last one is unharmed.
+        """
+        del storage_options
+        tensors: dict[str, Tensor] = {}
+
+        def put_aside(tensor: Tensor) -> dict[str, str]:
+            name = str(len(tensors))
+            tensors[name] = tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
+            return {"tensor": name}
+
+        text = json.dumps(checkpoint, default=put_aside)
+        write_output(Path(path), save(tensors, metadata={"checkpoint": text}))
+
+    def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: bool | None = None) -> dict[str, Any]:
+        """Read a checkpoint; its tensors are on the CPU.
+
+        Raises:
+            VoiceError: the file is missing, cut short or of another kind.
+        """
+        del map_location, weights_only
+        with _opened(Path(path)) as kept:
+            return _document(Path(path), kept, kept.get_tensor)
+
+    def remove_checkpoint(self, path: Any) -> None:
+        """Lightning asks for this where it keeps several."""
+        Path(path).unlink(missing_ok=True)
 
 
-def read_state(path: Path) -> RunState:
+def read_state(path: Path) -> FitState:
     """How far a run has come.
 
     Raises:
         VoiceError: the file is missing, cut short or of another kind.
     """
-    return _read_facts(path)[0]
+    return FitState(**_read_facts(path)["state"])
 
 
 def check_run(path: Path, fingerprint: dict[str, str]) -> None:
@@ -65,60 +77,38 @@ def check_run(path: Path, fingerprint: dict[str, str]) -> None:
 
     Args:
         path: of the checkpoint.
-        fingerprint: what the run that wants to go on is made of, or a part of it. What an older checkpoint does not
-            tell is not asked.
+        fingerprint: what the run that wants to go on is made of, or a part of it. What the checkpoint does not tell is
+            not compared.
 
     Raises:
         VoiceError: the file is missing, cut short or of another kind, or its run was another; names all that differs.
     """
-    _compare(path, _read_facts(path)[1], fingerprint)
-
-
-def load_run(path: Path, network: nn.Module, optimizer: torch.optim.Optimizer, fingerprint: dict[str, str]) -> RunState:
-    """Go on from a checkpoint: fills the network and the optimiser.
-
-    Raises:
-        VoiceError: the file is missing, cut short, of another kind, or of a run with other settings.
-    """
-    state, theirs, tensors = _read(path)
-    _compare(path, theirs, fingerprint)
-    with torch.no_grad():
-        for name, parameter in network.named_parameters():
-            stored = tensors.get(f"weights/{name}")
-            if stored is None or stored.shape != parameter.shape:
-                raise VoiceError(str(path), f"lacks the tensor {name}", _CURE)
-            parameter.copy_(stored)
-            moments = {kind: tensors[f"{kind}/{name}"] for kind in _MOMENTS if f"{kind}/{name}" in tensors}
-            if moments:
-                optimizer.state[parameter] = {
-                    kind: moment if kind == "step" else moment.to(parameter.device) for kind, moment in moments.items()
-                }
-    return state
-
-
-def _compare(path: Path, theirs: dict[str, str], ours: dict[str, str]) -> None:
-    differs = sorted(name for name in ours.keys() & theirs if ours[name] != theirs[name])
+    theirs = _read_facts(path)["fingerprint"]
+    differs = sorted(name for name in fingerprint.keys() & theirs if fingerprint[name] != theirs[name])
     if differs:
-        changes = ", ".join(f"{name} {theirs[name]}, not {ours[name]}" for name in differs)
+        changes = ", ".join(f"{name} {theirs[name]}, not {fingerprint[name]}" for name in differs)
         cure = "train into another folder, or with the same data and settings"
         raise VoiceError(str(path), f"was made with {changes}", cure)
 
 
-def _read(path: Path) -> tuple[RunState, dict[str, str], dict[str, Tensor]]:
-    """The state, the fingerprint and the tensors of a checkpoint."""
+def _read_facts(path: Path) -> dict[str, Any]:
+    """The state and the fingerprint of a run."""
     with _opened(path) as kept:
-        tensors = {name: kept.get_tensor(name) for name in kept.keys()}  # noqa: SIM118  it is not a mapping
-    return *_read_facts(path), tensors
+        facts: dict[str, Any] = _document(path, kept, str)["callbacks"][FACTS]
+    return facts
 
 
-def _read_facts(path: Path) -> tuple[RunState, dict[str, str]]:
-    """The state and the fingerprint of a checkpoint."""
-    with _opened(path) as kept:
-        facts = kept.metadata() or {}
-    try:
-        return RunState(**json.loads(facts["state"])), json.loads(facts["fingerprint"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise VoiceError(str(path), "lacks the state of its run", _CURE) from error
+def _document(path: Path, kept: Any, tensor_of: Any) -> dict[str, Any]:
+    def put_back(found: dict[str, Any]) -> Any:
+        if found.keys() == {"tensor"}:
+            return tensor_of(found["tensor"])
+        return {int(name) if name.isdecimal() else name: value for name, value in found.items()}
+
+    facts = kept.metadata() or {}
+    if "checkpoint" not in facts:
+        raise VoiceError(str(path), "is the checkpoint of another release", _CURE)
+    document: dict[str, Any] = json.loads(facts["checkpoint"], object_hook=put_back)
+    return document
 
 
 @contextmanager

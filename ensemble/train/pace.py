@@ -1,61 +1,67 @@
-"""How far a run has come, and what follows from it: the stage, the learning rate, when to stop. Plain arithmetic."""
+"""How far a run has come, and the learning rate that follows from it. Plain arithmetic."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
 
-from ensemble.train.player.settings import TrainPlayerSettings
+from ensemble.train.settings import FitSettings
 
-Stage = Literal["regression", "spectral"]
 Row = dict[str, float]
+"""One audit: `step`, `minutes`, `train`, `rate`, `held_out`, and what else the task measures."""
 
 
 @dataclass(slots=True)
-class RunState:
-    """Everything about a run that is not a tensor; it is kept in every checkpoint.
-
-    step: optimiser steps done. seconds: of computing. stage_start: the step at which this stage began. stale: audits
-    since the best one. rows: the learning curve. reason: why it ended, where it has.
-    """
+class FitState:
+    """Everything about a run that is not a tensor; every checkpoint holds it."""
 
     step: int = 0
+    """Optimiser steps done."""
     seconds: float = 0.0
-    stage: Stage = "spectral"
-    stage_start: int = 0
-    best_loss: float = math.inf
-    best_step: int = 0
-    stale: int = 0
-    rows: list[Row] = field(default_factory=list)
-    reason: str = ""
-
-
-def progress(state: RunState, settings: TrainPlayerSettings) -> float:
+    """Of computing."""
+    done: float = 0.0
     """0 at the start, 1 where steps or minutes are used up."""
-    return max(state.step / settings.max_steps, state.seconds / 60.0 / settings.max_minutes)
+    is_warming_up: bool = False
+    """Whether an easier loss is minimised first; audits without improvement do not count meanwhile."""
+    stage_start: int = 0
+    """The step at which the loss last changed."""
+    best_loss: float = math.inf
+    """The smallest held-out loss of all audits."""
+    best_step: int = 0
+    """The step of that audit."""
+    rows: list[Row] = field(default_factory=list)
+    """The learning curve."""
+    reason: str = ""
+    """Why the run ended, where it has."""
+
+    def count(self, step: int, seconds: float, settings: FitSettings) -> None:
+        """Note how far the run has come."""
+        self.step, self.seconds = step, seconds
+        self.done = max(step / settings.max_steps, seconds / 60.0 / settings.max_minutes)
+
+    def add_audit(self, row: Row) -> bool:
+        """Add an audit to the curve; whether it is the best so far."""
+        self.rows.append(row)
+        is_best = row["held_out"] < self.best_loss
+        if is_best:
+            self.best_loss, self.best_step = row["held_out"], self.step
+        return is_best
 
 
-def stage_at(done: float, settings: TrainPlayerSettings) -> Stage:
-    """Which stage a run is in after a share `done` of it."""
-    is_early = settings.loss == "multi_scale" and done < settings.regression_share
-    return "regression" if is_early else "spectral"
+OnStep = Callable[[FitState], None]
+"""Called with the state of a run after every step and every audit."""
 
 
-def learning_rate(state: RunState, done: float, settings: TrainPlayerSettings) -> float:
-    """Rises over some steps at the start of each stage; in the last stage it falls along a cosine to 0."""
-    rise = min(1.0, (state.step - state.stage_start + 1) / max(settings.rise_steps, 1))
-    share = settings.regression_share if settings.loss == "multi_scale" else 0.0
-    late = 0.0 if state.stage == "regression" or share >= 1.0 else (min(done, 1.0) - share) / (1.0 - share)
-    return settings.learning_rate * rise * 0.5 * (1.0 + math.cos(math.pi * max(late, 0.0)))
+def annealing(state: FitState, rise_steps: int, warmup_share: float = 0.0) -> float:
+    """Factor of a learning rate: rises over some steps whenever the loss changes, falls along a cosine to 0 at the end.
 
-
-def note_audit(state: RunState, row: Row) -> bool:
-    """Enter an audit into the curve; whether it is the best so far."""
-    state.rows.append(row)
-    is_best = row["held_out"] < state.best_loss
-    if is_best:
-        state.best_loss, state.best_step, state.stale = row["held_out"], state.step, 0
-    elif state.stage == "spectral":
-        state.stale += 1
-    return is_best
+    Args:
+        state: of the run.
+        rise_steps: over which it rises to 1.
+        warmup_share: of the run, after which it falls.
+    """
+    rise = min(1.0, (state.step - state.stage_start + 1) / max(rise_steps, 1))
+    is_early = state.is_warming_up or warmup_share >= 1.0
+    late = 0.0 if is_early else (min(state.done, 1.0) - warmup_share) / (1.0 - warmup_share)
+    return rise * 0.5 * (1.0 + math.cos(math.pi * max(late, 0.0)))

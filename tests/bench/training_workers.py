@@ -96,12 +96,12 @@ class _Steps:
         from torch.nn.parallel import DistributedDataParallel
 
         from ensemble.play.seeded import seeded_voice
-        from ensemble.train.pace import RunState
         from ensemble.train.player.settings import TrainPlayerSettings
         from ensemble.train.player.task import PlayerTask
 
         settings = TrainPlayerSettings()
-        task = PlayerTask(settings, seeded_voice(0, settings.instrument, settings.size), RunState(stage="spectral"))
+        task = PlayerTask(settings, seeded_voice(0, settings.instrument, settings.size))
+        task.state.is_warming_up = False
         self._batch = _batch(settings.batch_size, settings.crop_frames, settings.warmup_frames)
 
         class Loss(torch.nn.Module):
@@ -151,9 +151,7 @@ def _batch(size: int, num_frames: int, warmup_frames: int) -> Any:
         f0_hz=np.geomspace(220.0, 880.0, length, dtype=np.float32), loudness_db=np.full(length, -20.0, np.float32),
         is_voiced=np.ones(length, np.bool_), licence="none",
     )  # fmt: skip
-    crops = SynthDataset(
-        [recording], [analyse(recording)], crop_frames=num_frames, warmup_frames=warmup_frames, num_items=size
-    )
+    crops = SynthDataset([recording], [analyse(recording)], crop_frames=num_frames, warmup_frames=warmup_frames)
     return default_collate([crops[item] for item in range(size)])
 
 

@@ -8,30 +8,30 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save
 
 from ensemble.errors import OutputError, VoiceError
 from ensemble.files.replace import write_output
 from ensemble.play.seeded import seeded_voice
 from ensemble.play.voice_file import VoiceWeights, load_voice, save_voice
-from ensemble.train.checkpoints import load_run, save_run
-from ensemble.train.pace import RunState
+from ensemble.train.checkpoints import SafetensorsIO, check_run, read_state
+from ensemble.train.pace import FitState
 
-FINGERPRINT = {"instrument": "violin", "seed": "0"}
+FACTS = {"state": {"step": 5, "rows": [{"held_out": 0.25}], "best_loss": 0.25}, "fingerprint": {"seed": "0"}}
 
 
-def taught(seed: int, steps: int) -> tuple[torch.nn.Module, torch.optim.Optimizer]:
+def checkpoint(seed: int) -> dict[str, object]:
+    """What Lightning hands over: names of three kinds, numbers as keys, tensors at any depth."""
     torch.manual_seed(seed)
     network = torch.nn.Linear(3, 2)
     optimizer = torch.optim.Adam(network.parameters(), 0.1)
-    teach(network, optimizer, range(steps))
-    return network, optimizer
-
-
-def teach(network, optimizer, steps) -> None:
-    for step in steps:
-        optimizer.zero_grad()
-        (network(torch.full((1, 3), float(step))) ** 2).sum().backward()
-        optimizer.step()
+    network(torch.ones(1, 3)).sum().backward()
+    optimizer.step()
+    return {
+        "state_dict": network.state_dict(),
+        "optimizer_states": [optimizer.state_dict()],
+        "callbacks": {"FitCallback": FACTS, "EarlyStopping": {"best_score": torch.tensor(torch.inf)}},
+    }
 
 
 def full_disk(path: Path):
@@ -43,34 +43,42 @@ def full_disk(path: Path):
     return write
 
 
-def test_a_run_goes_on_exactly_where_it_stood(tmp_path):
-    network, optimizer = taught(0, 5)
-    state = RunState(step=5, seconds=3.5, stage="regression", rows=[{"step": 5.0, "held_out": 0.25}], best_loss=0.25)
-    save_run(tmp_path / "run", network, optimizer, state, FINGERPRINT)
-    teach(network, optimizer, range(5, 9))
+def test_a_checkpoint_comes_back_as_it_was(tmp_path):
+    written = checkpoint(0)
+    SafetensorsIO().save_checkpoint(written, tmp_path / "run")
+    read = SafetensorsIO().load_checkpoint(tmp_path / "run")
+    assert read["callbacks"]["EarlyStopping"]["best_score"] == torch.inf
+    (ours,), (theirs,) = read["optimizer_states"], written["optimizer_states"]
+    assert ours["state"].keys() == theirs["state"].keys() == {0, 1}
+    for name, moment in theirs["state"][0].items():
+        assert torch.equal(ours["state"][0][name], moment)
+    for name, tensor in written["state_dict"].items():
+        assert torch.equal(read["state_dict"][name], tensor)
+    assert read_state(tmp_path / "run") == FitState(step=5, rows=[{"held_out": 0.25}], best_loss=0.25)
 
-    other, its_optimizer = taught(1, 0)
-    assert load_run(tmp_path / "run", other, its_optimizer, FINGERPRINT) == state
-    teach(other, its_optimizer, range(5, 9))
-    for ours, theirs in zip(other.parameters(), network.parameters(), strict=True):
-        np.testing.assert_array_equal(ours.detach(), theirs.detach())
 
-
-def test_a_run_of_another_voice_is_refused(tmp_path):
-    network, optimizer = taught(0, 1)
-    save_run(tmp_path / "run", network, optimizer, RunState(), FINGERPRINT)
-    with pytest.raises(VoiceError, match="instrument violin, not cello"):
-        load_run(tmp_path / "run", network, optimizer, FINGERPRINT | {"instrument": "cello"})
+def test_a_run_with_other_settings_is_refused(tmp_path):
+    SafetensorsIO().save_checkpoint(checkpoint(0), tmp_path / "run")
+    check_run(tmp_path / "run", {"seed": "0", "not told then": "1"})
+    with pytest.raises(VoiceError, match="seed 0, not 1"):
+        check_run(tmp_path / "run", {"seed": "1"})
 
 
 @pytest.mark.parametrize("content", [b"", b"\x80\x04pickle", b"cut short"])
 def test_what_is_no_checkpoint_is_refused(tmp_path, content):
-    network, optimizer = taught(0, 1)
-    save_run(tmp_path / "run", network, optimizer, RunState(), FINGERPRINT)
+    SafetensorsIO().save_checkpoint(checkpoint(0), tmp_path / "run")
     whole = (tmp_path / "run").read_bytes()
     (tmp_path / "run").write_bytes(whole[: len(whole) // 2] if content == b"cut short" else content)
-    with pytest.raises(VoiceError, match="not a checkpoint"):
-        load_run(tmp_path / "run", network, optimizer, FINGERPRINT)
+    for read in (SafetensorsIO().load_checkpoint, read_state):
+        with pytest.raises(VoiceError, match="not a checkpoint"):
+            read(tmp_path / "run")
+
+
+def test_a_checkpoint_of_the_first_release_is_refused_in_one_line(tmp_path):
+    facts = {"state": '{"step": 5, "stage": "spectral"}', "fingerprint": "{}"}
+    (tmp_path / "run").write_bytes(save({"weights/norm.weight": torch.ones(3)}, metadata=facts))
+    with pytest.raises(VoiceError, match="is the checkpoint of another release; train into another folder"):
+        check_run(tmp_path / "run", {})
 
 
 def test_a_full_disk_leaves_the_last_file(tmp_path, monkeypatch):

@@ -1,44 +1,36 @@
-"""Stages, rates and the end of a run, as arithmetic."""
+"""Rates and the end of a run, as arithmetic."""
 
 from __future__ import annotations
 
 import pytest
 
-from ensemble.train.pace import RunState, learning_rate, note_audit, progress, stage_at
-from ensemble.train.player.settings import TrainPlayerSettings
-
-SETTINGS = TrainPlayerSettings(
-    max_steps=1000, max_minutes=10.0, regression_share=0.2, learning_rate=1e-3, rise_steps=10
-)
+from ensemble.train.pace import FitState, annealing
+from ensemble.train.settings import FitSettings
 
 
 def test_steps_or_minutes_whichever_is_further():
-    assert progress(RunState(step=500, seconds=60.0), SETTINGS) == 0.5
-    assert progress(RunState(step=100, seconds=450.0), SETTINGS) == 0.75
+    state, settings = FitState(), FitSettings(max_steps=1000, max_minutes=10.0)
+    state.count(500, 60.0, settings)
+    assert (state.step, state.seconds, state.done) == (500, 60.0, 0.5)
+    state.count(100, 450.0, settings)
+    assert state.done == 0.75
 
 
-def test_regression_comes_first_and_only_for_the_recipe_that_has_it():
-    assert [stage_at(done, SETTINGS) for done in (0.0, 0.19, 0.2, 1.0)] == ["regression"] * 2 + ["spectral"] * 2
-    assert stage_at(0.0, SETTINGS.model_copy(update={"loss": "mel_l1"})) == "spectral"
+def test_the_rate_rises_whenever_the_loss_changes_and_ends_at_nothing():
+    warming_up = FitState(step=4, done=0.004, is_warming_up=True)
+    assert annealing(warming_up, 10, 0.2) == pytest.approx(0.5)
+    begun = FitState(step=204, done=0.2, stage_start=200)
+    assert annealing(begun, 10, 0.2) == pytest.approx(0.5)
+    assert annealing(FitState(step=600, done=0.6, stage_start=200), 10, 0.2) == pytest.approx(0.5)
+    assert annealing(FitState(step=600, done=1.0, stage_start=200), 10, 0.2) == pytest.approx(0.0, abs=1e-12)
+    assert annealing(FitState(step=600, done=0.5), 10) == pytest.approx(0.5)
 
 
-def test_the_rate_rises_at_the_start_of_each_stage_and_ends_at_nothing():
-    regression = RunState(step=4, stage="regression")
-    assert learning_rate(regression, 0.004, SETTINGS) == pytest.approx(0.5e-3)
-    spectral = RunState(step=204, stage="spectral", stage_start=200)
-    assert learning_rate(spectral, 0.2, SETTINGS) == pytest.approx(0.5e-3)
-    late = RunState(step=600, stage="spectral", stage_start=200)
-    assert learning_rate(late, 0.6, SETTINGS) == pytest.approx(0.5e-3)
-    assert learning_rate(late, 1.0, SETTINGS) == pytest.approx(0.0, abs=1e-12)
-
-
-def test_only_the_last_stage_can_go_stale():
-    state = RunState(stage="regression")
-    assert note_audit(state, {"held_out": 1.0})
-    assert not note_audit(state, {"held_out": 2.0})
-    assert state.stale == 0
-    state.stage = "spectral"
-    assert not note_audit(state, {"held_out": 1.5})
-    assert state.stale == 1
-    assert note_audit(state, {"held_out": 0.5})
-    assert (state.stale, state.best_loss) == (0, 0.5)
+def test_the_best_audit_is_remembered():
+    state = FitState(step=10)
+    assert state.add_audit({"held_out": 1.0})
+    state.step = 20
+    assert not state.add_audit({"held_out": 1.5})
+    assert (state.best_loss, state.best_step) == (1.0, 10)
+    assert state.add_audit({"held_out": 0.5})
+    assert (state.best_loss, state.best_step, len(state.rows)) == (0.5, 20, 3)

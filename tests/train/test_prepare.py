@@ -16,7 +16,7 @@ import yaml
 from cluster.training.prepare import prepare
 from ensemble.errors import ConfigError, DataError, OutputError
 from ensemble.train.player.analysis import analyse
-from ensemble.train.player.fit import fit
+from ensemble.train.player.fit import fit_player as fit
 from ensemble.train.player.material import gather
 from ensemble.train.prepare import only_writer, survey
 from ensemble.train.prepared import find_shard

@@ -132,14 +132,12 @@ def stroke_grid(strokes: StrokeTimes, heard: Heard, num_frames: int) -> FloatArr
 
 
 class ConductorDataset(Dataset[ConductorCrop]):
-    """Crops drawn at random, by their number.
+    """Crops drawn at random, by their number, without end.
 
     Args:
         scenes: to draw from.
         card: instruments, roles and balance.
         settings: lengths and changes.
-        num_items: length of the data set.
-        first_item: number of the first crop: where an earlier run stopped.
         changes: whether crops are changed as the settings say.
     """
 
@@ -149,15 +147,9 @@ class ConductorDataset(Dataset[ConductorCrop]):
         card: ConductorCard,
         settings: TrainConductorSettings,
         *,
-        num_items: int,
-        first_item: int = 0,
         changes: bool = True,
     ) -> None:
-        self._scenes, self._card, self._settings = scenes, card, settings
-        self._num_items, self._first_item, self._changes = num_items, first_item, changes
-
-    def __len__(self) -> int:
-        return self._num_items
+        self._scenes, self._card, self._settings, self._changes = scenes, card, settings, changes
 
     def _change(self, rows: FloatArray, rng: np.random.Generator) -> None:
         """Another recording level, and less to go by.  [rows, frames], in place"""
@@ -172,7 +164,7 @@ class ConductorDataset(Dataset[ConductorCrop]):
     def __getitem__(self, item: int) -> ConductorCrop:
         settings, card = self._settings, self._card
         purpose = 0 if self._changes else 1
-        rng = np.random.Generator(np.random.Philox(key=[settings.seed, purpose], counter=self._first_item + item))
+        rng = np.random.Generator(np.random.Philox(key=[settings.seed, purpose], counter=item))
         scene = self._scenes[int(rng.integers(len(self._scenes)))]
         start = int(rng.integers(max(scene.num_frames - settings.crop_frames, 0) + 1))
         length = min(settings.crop_frames, scene.num_frames)

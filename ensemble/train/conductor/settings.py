@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from ensemble.config import Device, Settings
+from ensemble.train.settings import FitSettings
 
 
-class TrainConductorSettings(Settings):
+class TrainConductorSettings(FitSettings):
     """One conductor's training."""
 
     width: int = Field(default=64, ge=8, le=512, multiple_of=8)
@@ -15,11 +15,8 @@ class TrainConductorSettings(Settings):
     layers: int = Field(default=2, ge=1, le=8)
     window: int = Field(default=128, ge=8, le=1024)
     """Conductor frames (40 ms) that one layer looks back."""
-    seed: int = Field(default=0, ge=0)
-    device: Device = "auto"
     leaders_per_piece: int = Field(default=4, ge=1, le=16)
     """Parts of each piece that are listened to as leaders; each takes about two seconds per minute of music, once."""
-    batch_size: int = Field(default=8, ge=1)
     crop_frames: int = Field(default=224, ge=32)
     """Conductor frames of a crop."""
     warmup_frames: int = Field(default=32, ge=0)
@@ -27,19 +24,14 @@ class TrainConductorSettings(Settings):
     followers: int = Field(default=4, ge=1, le=16)
     """At most so many of a piece's other parts are followers in one crop, a random choice of them."""
     max_steps: int = Field(default=2_000, ge=1)
-    max_minutes: float = Field(default=30.0, gt=0)
-    """Of this process's CPU time (of the clock on a GPU); steps or minutes, whichever ends first."""
     learning_rate: float = Field(default=1.5e-3, gt=0)
     rise_steps: int = Field(default=50, ge=0)
+    """Over which the learning rate rises at the start."""
     weight_decay: float = Field(default=0.02, ge=0)
-    clip_norm: float = Field(default=1.0, gt=0)
     audit_steps: int = Field(default=150, ge=1)
-    """Between two tries on the held-out pieces."""
     audit_crops: int = Field(default=128, ge=1)
-    patience: int = Field(default=20, ge=1)
-    """Tries without improvement after which training ends."""
+    """Held-out crops that every audit tries."""
     checkpoint_minutes: float = Field(default=1.0, gt=0)
-    """Of the clock: what a lost process can cost."""
     gain_share: float = Field(default=0.15, ge=0, le=1)
     """Of the crops in which everybody is recorded louder or softer."""
     gain_db: float = Field(default=12.0, ge=0, le=40)

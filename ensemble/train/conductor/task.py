@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
-import lightning.pytorch as pl
 import torch
 from torch import Tensor, nn
 
@@ -13,7 +10,8 @@ from ensemble.conduct.conductor_network import UNIT_DB
 from ensemble.train.conductor.crops import ConductorCrop
 from ensemble.train.conductor.network import ConductorNet
 from ensemble.train.conductor.settings import TrainConductorSettings
-from ensemble.train.pace import RunState
+from ensemble.train.pace import annealing
+from ensemble.train.trainer import FitTask
 from ensemble.types.music import DRUM_CLASSES
 
 
@@ -42,20 +40,8 @@ def stroke_loss(answer: Tensor, batch: ConductorCrop) -> Tensor:
     return ((surprise + missed) * on_grid).sum() / (on_grid.sum() * len(DRUM_CLASSES)).clamp(min=1.0)
 
 
-class ConductorTask(pl.LightningModule):
-    """Teaches one network.
-
-    Args:
-        settings: of the run.
-        network: to start from.
-        state: how far the run has come; is kept up to date.
-    """
-
-    def __init__(self, settings: TrainConductorSettings, network: ConductorNet, state: RunState) -> None:
-        super().__init__()
-        self.settings = settings
-        self.state = state
-        self.network = network
+class ConductorTask(FitTask[TrainConductorSettings, ConductorNet]):
+    """Teaches one conductor."""
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Adam with decoupled decay; its rate is set before every step."""
@@ -64,15 +50,9 @@ class ConductorTask(pl.LightningModule):
             self.network.parameters(), settings.learning_rate, betas=(0.9, 0.98), weight_decay=settings.weight_decay
         )
 
-    def on_train_batch_start(self, batch: ConductorCrop, batch_idx: int) -> None:
-        """Set the learning rate: it rises over some steps, then falls along a cosine to 0."""
-        del batch, batch_idx
-        optimizer = self.optimizers()
-        assert isinstance(optimizer, torch.optim.Optimizer)  # noqa: S101  one optimiser: narrows the type
-        rise = min(1.0, (self.state.step + 1) / max(self.settings.rise_steps, 1))
-        fall = 0.5 * (1.0 + math.cos(math.pi * min(done_share(self.state, self.settings), 1.0)))
-        for group in optimizer.param_groups:
-            group["lr"] = self.settings.learning_rate * rise * fall
+    def rate(self) -> float:
+        """Rises over some steps, then falls along a cosine to 0."""
+        return self.settings.learning_rate * annealing(self.state, self.settings.rise_steps)
 
     def training_step(self, batch: ConductorCrop, batch_idx: int) -> Tensor:
         """The loss of one batch."""
@@ -89,20 +69,14 @@ class ConductorTask(pl.LightningModule):
             held_out: the quantiles' loss and the strokes'; error_db: of the median, mean over what is played;
             coverage: of the 80 % interval, before it is calibrated; strokes: their loss.
         """
-        moved = {name: tensor.to(self.device) for name, tensor in batch.items()}  # type: ignore[attr-defined]
-        levels, strokes = self.network(moved["rows"], moved["summed_up"], moved["seats"])
-        target, playing = moved["target"], moved["is_playing"]
+        levels, strokes = self.network(batch["rows"], batch["summed_up"], batch["seats"])
+        target, playing = batch["target"], batch["is_playing"]
         inside = (target >= levels[..., 0]) & (target <= levels[..., -1])
         count = playing.sum().clamp(min=1.0)
-        missed = float(stroke_loss(strokes, moved))  # type: ignore[arg-type]
+        missed = float(stroke_loss(strokes, batch))
         return {
             "held_out": float(pinball_loss(levels, target, playing)) + missed,
             "error_db": float(((levels[..., MEDIAN] - target).abs() * playing).sum() / count) * UNIT_DB,
             "coverage": float((inside * playing).sum() / count),
             "strokes": missed,
         }
-
-
-def done_share(state: RunState, settings: TrainConductorSettings) -> float:
-    """0 at the start, 1 where steps or minutes are used up."""
-    return max(state.step / settings.max_steps, state.seconds / 60.0 / settings.max_minutes)

@@ -7,15 +7,12 @@ vibrato nor the stereo samples' mixed phases get in the way.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from ensemble.audio.spectra import power_spectra
 from ensemble.clock import hop_samples
-from ensemble.files.replace import replacing
 from ensemble.play.controls import NUM_HARMONICS
 from ensemble.play.noise import BAND_HZ, NUM_BANDS, WHITE_POWER
 from ensemble.train.gradients import fast_kernel
@@ -34,13 +31,14 @@ VOICED_DB = -60.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Analysis:
-    """Of one recording, as float16: harmonics [frames, num_harmonics], amplitudes; noise [frames, bands], magnitudes;
-    is_known [frames], where a pitch sounded.
-    """
+    """Of one recording."""
 
     harmonics: np.ndarray
+    """Amplitudes, float16.  [frames, num_harmonics]"""
     noise: np.ndarray
+    """Magnitudes, float16.  [frames, bands]"""
     is_known: np.ndarray
+    """Where a pitch sounded.  [frames]"""
 
 
 def window_samples(f0_hz: FloatArray, sample_rate: int) -> int:
@@ -140,21 +138,3 @@ def harmonic_to_noise_db(analysis: Analysis, sample_rate: int) -> FloatArray:
     noise *= WHITE_POWER / (NUM_BANDS - 1)
     ratio: FloatArray = 10.0 * np.log10((harmonic + 1e-12) / (noise + 1e-12))
     return ratio
-
-
-def cached_analysis(recording: TrainingRecording, folder: Path) -> Analysis:
-    """The same, kept in a folder by the content it was made from; a file that does not fit is made again."""
-    name = hashlib.sha256(f"{ANALYSIS_VERSION}:{recording.digest}".encode()).hexdigest()[:32]
-    path = folder / f"{name}.npz"
-    try:
-        with np.load(path, allow_pickle=False) as kept:
-            analysis = Analysis(harmonics=kept["harmonics"], noise=kept["noise"], is_known=kept["is_known"])
-        if len(analysis.harmonics) == recording.num_frames:
-            return analysis
-    except (OSError, ValueError, KeyError, EOFError):
-        pass
-    analysis = analyse(recording)
-    folder.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as aside, aside.open("wb") as file:
-        np.savez(file, harmonics=analysis.harmonics, noise=analysis.noise, is_known=analysis.is_known)
-    return analysis

@@ -42,15 +42,13 @@ class PlayerCrop(TypedDict):
 
 
 class SynthDataset(Dataset[PlayerCrop]):
-    """Crops drawn at random, by their number, from all recordings in proportion to their length.
+    """Crops drawn at random, by their number and without end, from all recordings in proportion to their length.
 
     Args:
         recordings: all at one rate.
         analyses: of each.
         crop_frames: what is sounded.
         warmup_frames: what goes before; silence where the recording has not begun.
-        num_items: length of the data set.
-        first_item: number of the first crop: where an earlier run stopped.
         seed: of everything that is drawn.
         changes: how crops are augmented; None leaves them as they are.
 
@@ -65,8 +63,6 @@ class SynthDataset(Dataset[PlayerCrop]):
         *,
         crop_frames: int,
         warmup_frames: int,
-        num_items: int,
-        first_item: int = 0,
         seed: int = 0,
         changes: AugmentSettings | None = None,
     ) -> None:
@@ -77,20 +73,13 @@ class SynthDataset(Dataset[PlayerCrop]):
         self._analyses = [analyses[at] for at in long]
         self._starts = np.array([recordings[at].num_frames - crop_frames - 1 for at in long])
         self._crop_frames, self._warmup_frames = crop_frames, warmup_frames
-        self._num_items, self._first_item, self._seed = num_items, first_item, seed
-        self._changes = changes
+        self._seed, self._changes = seed, changes
         everything_db = np.concatenate([one.loudness_db for one in self._recordings])
         sounding_db = everything_db[everything_db > AUDIBLE_DB]
         self._loudest_db = float(np.percentile(sounding_db, 99)) if len(sounding_db) else 0.0
 
-    def __len__(self) -> int:
-        return self._num_items
-
     def __getitem__(self, item: int) -> PlayerCrop:
-        if not 0 <= item < self._num_items:
-            raise IndexError(item)
-        number = self._first_item + item
-        draw = np.random.Generator(np.random.Philox(key=np.array([self._seed, number], np.uint64)))
+        draw = np.random.Generator(np.random.Philox(key=np.array([self._seed, item], np.uint64)))
         which, start = self._place(draw)
         recording, analysis = self._recordings[which], self._analyses[which]
         hop, reach = hop_samples(recording.sample_rate), reach_samples(recording.sample_rate)

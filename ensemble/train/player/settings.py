@@ -6,8 +6,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from ensemble.config import Device, Settings
+from ensemble.config import Settings
 from ensemble.play.voice_file import Size
+from ensemble.train.settings import FitSettings
 
 Loss = Literal["multi_scale", "mel_l1"]
 
@@ -28,7 +29,7 @@ class AugmentSettings(Settings):
     """By how much at most."""
 
 
-class TrainPlayerSettings(Settings):
+class TrainPlayerSettings(FitSettings):
     """One voice's training."""
 
     instrument: str = "violin"
@@ -39,32 +40,20 @@ class TrainPlayerSettings(Settings):
     """multi_scale: analysed controls first, then spectra at six scales; mel_l1: the first recipe, mel spectrograms."""
     sample_rate: int = 48_000
     """Takes at another rate are resampled."""
-    seed: int = Field(default=0, ge=0)
-    device: Device = "auto"
-    batch_size: int = Field(default=8, ge=1)
     crop_frames: int = Field(default=100, ge=20)
     """Of 10 ms: what is sounded and compared."""
     warmup_frames: int = Field(default=50, ge=0)
     """Frames before the crop that only fill the network's memory."""
-    max_steps: int = Field(default=20_000, ge=1)
     max_minutes: float = Field(default=25.0, gt=0)
-    """Of this process's CPU time (of the clock on a GPU). Steps or minutes, whichever ends first; the learning rate
-    falls to nothing over them. Runs that end by steps are repeatable to the bit."""
     regression_share: float = Field(default=0.1, ge=0.0, le=1.0)
     """Of the run: stage one, on analysed controls; only for multi_scale."""
-    learning_rate: float = Field(default=2e-3, gt=0)
     rise_steps: int = Field(default=40, ge=0)
     """Over which the learning rate rises, at the start of either stage."""
-    clip_norm: float = Field(default=1.0, gt=0)
     linear_weight: float = Field(default=4.0, ge=0.0)
     """Of the linear against the logarithmic term."""
     longest_window: Literal[2048, 4096, 8192] = 2048
     """Of the spectral loss, in samples at 48 kHz: 8192 tells the partials of basses and cellos apart."""
-    audit_steps: int = Field(default=100, ge=1)
-    """Between listenings to held-out crops."""
     audit_crops: int = Field(default=16, ge=1)
+    """Held-out crops that every audit listens to."""
     patience: int = Field(default=60, ge=1)
-    """Listenings without improvement after which training ends."""
-    checkpoint_minutes: float = Field(default=2.0, gt=0)
-    """Of the clock: what a lost process can cost."""
     augment: AugmentSettings = AugmentSettings()

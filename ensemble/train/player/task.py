@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import lightning.pytorch as pl
 import numpy as np
 import torch
 from torch import Tensor
@@ -11,54 +10,51 @@ from ensemble.clock import hop_samples
 from ensemble.listen.loudness import loudness_db
 from ensemble.play.voice_file import VoiceWeights
 from ensemble.play.voice_network import NeuralSynthesizer
-from ensemble.train.pace import RunState, learning_rate, progress, stage_at
+from ensemble.train.pace import annealing
 from ensemble.train.player.analysis import analyse, harmonic_to_noise_db
 from ensemble.train.player.crops import AUDIBLE_DB, PlayerCrop
 from ensemble.train.player.losses import mel_l1_loss, multi_scale_distance, multi_scale_loss, regression_loss
 from ensemble.train.player.settings import TrainPlayerSettings
 from ensemble.train.recordings import TrainingRecording
 from ensemble.train.sounding import sound
+from ensemble.train.trainer import FitTask
 
 Controls = tuple[Tensor, Tensor, Tensor]
 
 
-class PlayerTask(pl.LightningModule):
-    """Teaches one network.
+class PlayerTask(FitTask[TrainPlayerSettings, NeuralSynthesizer]):
+    """Teaches one voice: first analysed controls, where the loss is multi_scale, then how it sounds.
 
     Args:
         settings: of the run.
         voice: the weights to start from.
-        state: how far the run has come; is kept up to date.
     """
 
-    def __init__(self, settings: TrainPlayerSettings, voice: VoiceWeights, state: RunState) -> None:
-        super().__init__()
-        self.settings = settings
-        self.state = state
-        self.network = NeuralSynthesizer.from_weights(voice)
+    def __init__(self, settings: TrainPlayerSettings, voice: VoiceWeights) -> None:
+        super().__init__(settings, NeuralSynthesizer.from_weights(voice))
+        self._regression_share = settings.regression_share if settings.loss == "multi_scale" else 0.0
+        self.state.is_warming_up = settings.loss == "multi_scale"
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Adam; its rate is set before every step."""
         return torch.optim.Adam(self.network.parameters(), self.settings.learning_rate, betas=(0.9, 0.99))
 
+    def rate(self) -> float:
+        """Rises at the start of either stage, and falls in the second."""
+        return self.settings.learning_rate * annealing(self.state, self.settings.rise_steps, self._regression_share)
+
     def on_train_batch_start(self, batch: PlayerCrop, batch_idx: int) -> None:
-        """Choose the stage and the learning rate."""
-        del batch, batch_idx
-        optimizer = self.optimizers()
-        assert isinstance(optimizer, torch.optim.Optimizer)  # noqa: S101  one optimiser: narrows the type
-        done = progress(self.state, self.settings)
-        stage = stage_at(done, self.settings)
-        if stage != self.state.stage:
-            self.state.stage, self.state.stage_start = stage, self.state.step
-            optimizer.state.clear()  # the two losses' gradients have nothing to do with each other's size
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(self.state, done, self.settings)
+        """Begin the second stage where it is time, and set the learning rate."""
+        if self.state.is_warming_up and self.state.done >= self._regression_share:
+            self.state.is_warming_up, self.state.stage_start = False, self.state.step
+            self.trainer.optimizers[0].state.clear()  # the gradients of the two losses differ in size
+        super().on_train_batch_start(batch, batch_idx)
 
     def training_step(self, batch: PlayerCrop, batch_idx: int) -> Tensor:
         """The loss of one batch in the stage of the moment."""
         del batch_idx
         controls = self.shape(batch)
-        if self.state.stage == "regression":
+        if self.state.is_warming_up:
             return regression_loss(controls, batch["harmonics"], batch["noise"], batch["is_known"])
         heard = self.sounded(controls, batch)
         with torch.autocast(self.device.type, enabled=False):
@@ -95,28 +91,30 @@ class PlayerTask(pl.LightningModule):
         """Listen to held-out crops.
 
         Returns:
-            held_out: the spectral distance as it is trained; loudness_error_db: median over sounding frames;
-            hnr_error_db: how far the harmonic-to-noise ratio's median is off. A voice that has lost its harmonics
-            has a fair distance and terrible errors.
+            stage: 1 or 2; held_out: the spectral distance as it is trained; loudness_error_db: median over sounding
+            frames; hnr_error_db: how far the harmonic-to-noise ratio's median is off. A voice that has lost its
+            harmonics has a fair distance and terrible errors.
         """
-        on_device: PlayerCrop = {name: tensor.to(self.device) for name, tensor in batch.items()}  # type: ignore[assignment, attr-defined]
-        heard = self.sounded(self.shape(on_device), on_device)
         rate = self.settings.sample_rate
-        distance = multi_scale_distance(heard, on_device["samples"], rate)
-        errors_db, ratios_db = [], []
+        with torch.autocast(self.device.type, enabled=False):
+            heard = self.sounded(self.shape(batch), batch)
+            distance = multi_scale_distance(heard, batch["samples"], rate)
+        made, truth = heard.float().cpu().numpy(), batch["samples"].cpu().numpy()
+        num_frames = truth.shape[1] // hop_samples(rate)
         lead = batch["f0_hz"].shape[1] - batch["is_known"].shape[1]
-        num_frames = batch["samples"].shape[1] // hop_samples(rate)
-        for item in range(len(heard)):
-            asked = batch["loudness_db"][item, lead:][:num_frames].numpy()
-            sounds = (heard[item].float().cpu().numpy(), batch["samples"][item].numpy())
+        f0_hz, asked_db = (batch[name].cpu().numpy()[:, lead:][:, :num_frames] for name in ("f0_hz", "loudness_db"))
+        known = batch["is_known"].cpu().numpy()[:, :num_frames] > 0
+        errors_db, ratios_db = [], []
+        for item in range(len(made)):
+            sounds = (made[item], truth[item])
             levels = [loudness_db(one, rate, num_frames) for one in sounds]
-            inside = (asked > AUDIBLE_DB) & (levels[1] > AUDIBLE_DB)
+            inside = (asked_db[item] > AUDIBLE_DB) & (levels[1] > AUDIBLE_DB)
             inside[:5], inside[-5:] = False, False  # windows that reach outside the crop
             errors_db.append(np.abs(levels[0] - levels[1])[inside])
-            f0_hz, known = batch["f0_hz"][item, lead:][:num_frames].numpy(), batch["is_known"][item][:num_frames]
-            ratios_db.append([_noisiness_db(one, f0_hz, asked, known.numpy() > 0, rate) for one in sounds])
+            ratios_db.append([_noisiness_db(one, f0_hz[item], asked_db[item], known[item], rate) for one in sounds])
         pairs = np.array([pair for pair in ratios_db if np.isfinite(pair).all()])
         return {
+            "stage": 1.0 if self.state.is_warming_up else 2.0,
             "held_out": float(self.settings.linear_weight * distance.linear + distance.logarithmic),
             "loudness_error_db": _median(np.concatenate(errors_db)),
             "hnr_error_db": _median(np.abs(pairs[:, 0] - pairs[:, 1])) if len(pairs) else 0.0,
@@ -127,14 +125,9 @@ def _noisiness_db(
     samples: np.ndarray, f0_hz: np.ndarray, asked_db: np.ndarray, known: np.ndarray, sample_rate: int
 ) -> float:
     recording = TrainingRecording(
-        name="",
-        samples=samples,
-        sample_rate=sample_rate,
-        f0_hz=f0_hz,
-        loudness_db=asked_db,
-        is_voiced=known,
+        name="", samples=samples, sample_rate=sample_rate, f0_hz=f0_hz, loudness_db=asked_db, is_voiced=known,
         licence="",
-    )
+    )  # fmt: skip
     ratios = harmonic_to_noise_db(analyse(recording), sample_rate)
     return float(np.median(ratios)) if len(ratios) else float("nan")
 

@@ -14,9 +14,10 @@ import pytest
 from ensemble.conduct.arranger import Arranger
 from ensemble.conduct.arranger_features import NUM_INPUTS, STRIKE
 from ensemble.conduct.arranger_file import load_arranger
-from ensemble.errors import DataError, OutputError
+from ensemble.errors import ConfigError, DataError
 from ensemble.measure.arranging import FIGURES, evaluate_arranger
-from ensemble.train.arranger.fit import NOT_ASKED, crop_of, fit_arranger
+from ensemble.train.arranger.crops import NOT_ASKED, crop_of
+from ensemble.train.arranger.fit import fit_arranger
 from ensemble.train.arranger.material import gather_lessons, lessons_of, midi_files, read_piece, read_pieces
 from ensemble.train.arranger.settings import TrainArrangerSettings
 
@@ -98,13 +99,13 @@ def test_crops_ask_for_the_tones_of_strokes_alone(songs: Path) -> None:
     assert piece is not None
     for lesson in lessons_of(piece):
         crop = crop_of(lesson, 100, 40)
-        assert crop.inputs.shape == (40, NUM_INPUTS)
-        assert (crop.actions[28:] == NOT_ASKED).all()
-        asked = crop.tones != NOT_ASKED
+        assert crop["inputs"].shape == (40, NUM_INPUTS)
+        assert (crop["actions"][28:] == NOT_ASKED).all()
+        asked = crop["tones"] != NOT_ASKED
         assert bool(asked.any()) == (lesson.kind != "chords")
-        assert (crop.actions[asked] == STRIKE).all()
+        assert (crop["actions"][asked] == STRIKE).all()
         if lesson.kind == "bass":
-            assert (crop.tones[asked] == 0).all()
+            assert (crop["tones"][asked] == 0).all()
 
 
 def test_of_many_files_each_gives_its_share_and_always_the_same(songs: Path) -> None:
@@ -122,19 +123,23 @@ def trained(songs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     settings = TrainArrangerSettings(hidden=24, max_steps=200, audit_steps=50, batch_size=8, crop_steps=48, dropout=0.0)
     out = tmp_path_factory.mktemp("run")
-    path = fit_arranger(settings, taught, held_out, out, origin="songs", licence="ours")
-    with pytest.raises(OutputError, match="holds an arranger already"):
+    fit_arranger(settings, taught, held_out, out, origin="songs", licence="ours")
+    with pytest.raises(ConfigError, match="holds a run already"):
         fit_arranger(settings, taught, held_out, out, origin="songs", licence="ours")
     with pytest.raises(DataError, match="must both hold pieces"):
         fit_arranger(settings, taught, [], out / "new", origin="songs", licence="ours")
-    return path
+    return out / "arranger.safetensors"
 
 
 def test_it_learns_what_everybody_did(trained: Path, songs: Path) -> None:
     weights = load_arranger(trained)
     assert weights.card.kinds == ("bass", "chords", "line")
     assert weights.card.metrics["action_nats"] < 0.15
-    assert (trained.parent / "curve.csv").read_text().startswith("step,minutes,action_nats,tone_nats\n50,")
+    assert (
+        (trained.parent / "curve.csv")
+        .read_text()
+        .startswith("step,minutes,train,rate,held_out,action_nats,tone_nats\n50,")
+    )
     unseen = list(read_pieces([one for one in midi_files(songs) if one[2] == "test"]))
     figures = evaluate_arranger(Arranger(weights), unseen)
     assert set(figures["difference"]) == set(FIGURES)
@@ -164,7 +169,11 @@ def test_the_command_line_trains_and_measures(songs: Path, tmp_path: Path) -> No
     assert "notes out of range: 0 learned, 0 by rules" in done.stdout
     again = ensemble("train", "arranger", "--data", songs, "--out", tmp_path / "run", "--max-steps", "20")
     assert again.returncode == 1
-    assert "holds an arranger already" in again.stderr
+    assert "holds a run already" in again.stderr
+    more = ("--max-steps", "22", "--resume", "--json")
+    done = ensemble("train", "arranger", "--data", songs, "--out", tmp_path / "run", *more)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "run" / "curve.csv").read_text().splitlines()[-1].startswith("22,")
 
 
 def test_bad_music_is_left_out_or_one_line(tmp_path: Path) -> None:

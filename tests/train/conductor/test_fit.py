@@ -60,7 +60,7 @@ def test_the_regression_finds_a_linear_rule_and_means_it_for_strangers():
     network = ConductorNet(card)
     regress(network, scenes, changed(gain_share=0.0))
     np.testing.assert_allclose(network.regression.weight[0], network.regression.weight[1:].mean(dim=0), atol=1e-5)
-    crop = ConductorDataset(scenes, card, SETTINGS, num_items=30, changes=False)
+    crop = ConductorDataset(scenes, card, SETTINGS, changes=False)
     errors, at_balance = [], []
     for item in range(30):
         one = crop[item]
@@ -74,11 +74,11 @@ def test_the_regression_finds_a_linear_rule_and_means_it_for_strangers():
 def test_training_lowers_the_held_out_loss_and_covers_what_it_should(tmp_path):
     rows: list[dict[str, float]] = []
 
-    def note(state, _done):
+    def note(state):
         rows[:] = state.rows
 
     settings = changed(max_steps=60, audit_steps=5, ridge=1e6)  # a regression that knows next to nothing
-    result = fit_conductor(settings, MATERIAL, tmp_path, on_progress=note)
+    result = fit_conductor(settings, MATERIAL, tmp_path, on_step=note)
     assert result.steps == 60
     assert rows[-1]["held_out"] < 0.75 * rows[0]["held_out"]
     path = tmp_path / "conductor.safetensors"
@@ -97,12 +97,12 @@ def test_a_run_that_was_broken_off_ends_where_an_unbroken_one_does(tmp_path):
     class PulledOut(BaseException):
         pass
 
-    def pull(state, _done):
+    def pull(state):
         if state.step == 9:
             raise PulledOut
 
     with pytest.raises(PulledOut):
-        fit_conductor(SETTINGS, MATERIAL, tmp_path / "broken", on_progress=pull)
+        fit_conductor(SETTINGS, MATERIAL, tmp_path / "broken", on_step=pull)
     with pytest.raises(ConfigError, match="--resume"):
         fit_conductor(SETTINGS, MATERIAL, tmp_path / "broken")
     with pytest.raises(VoiceError, match="window"):

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
 from ensemble.play.noise import filtered_noise, noise_key
 from ensemble.play.oscillator import harmonic_bank
-from ensemble.train.player.analysis import analyse, cached_analysis, harmonic_to_noise_db
+from ensemble.train.player.analysis import analyse, harmonic_to_noise_db
 from ensemble.train.recordings import TrainingRecording
 from tests.train.teacher import phrase
 
@@ -58,17 +56,3 @@ def test_a_rest_teaches_nothing_about_harmonics():
     assert found.is_known.any()
     assert not found.is_known[~recording.is_voiced].any()
     assert not found.harmonics[~found.is_known].any()
-
-
-def test_an_analysis_is_kept_by_content(tmp_path):
-    recording = phrase(1, num_frames=200)
-    first = cached_analysis(recording, tmp_path)
-    (kept,) = tmp_path.iterdir()
-    stamp = kept.stat().st_mtime_ns
-    again = cached_analysis(recording, tmp_path)
-    np.testing.assert_array_equal(first.harmonics, again.harmonics)
-    assert kept.stat().st_mtime_ns == stamp
-    cached_analysis(replace(recording, samples=recording.samples * np.float32(0.5)), tmp_path)
-    assert len(list(tmp_path.iterdir())) == 2
-    kept.write_bytes(b"half a file")
-    np.testing.assert_array_equal(cached_analysis(recording, tmp_path).noise, first.noise)

@@ -16,7 +16,7 @@ import torch
 
 from ensemble.errors import ConfigError, DataError, EnsembleError, VoiceError
 from ensemble.play.voice_file import load_voice
-from ensemble.train.player.fit import fit
+from ensemble.train.player.fit import fit_player as fit
 from ensemble.train.player.material import PlayerMaterial
 from ensemble.train.player.settings import TrainPlayerSettings
 from tests.train.teacher import phrase
@@ -59,12 +59,12 @@ def test_two_runs_are_one_run(tmp_path, material):
     class Enough(BaseException):
         pass
 
-    def stop_after_five(state, _done):
+    def stop_after_five(state):
         if state.step == 5:
             raise Enough
 
     with pytest.raises(Enough):
-        fit(SMALL, material, tmp_path / "cut", on_progress=stop_after_five)
+        fit(SMALL, material, tmp_path / "cut", on_step=stop_after_five)
     assert fit(SMALL, material, tmp_path / "cut", resume=True).steps == 8
     np.testing.assert_array_equal(weights(tmp_path / "whole"), weights(tmp_path / "cut"))
     curves = [(tmp_path / run / "curve.csv").read_text().splitlines() for run in ("whole", "cut")]
@@ -76,7 +76,7 @@ from pathlib import Path
 from tests.train.player.test_fit import SMALL, fit, phrase, PlayerMaterial
 material = PlayerMaterial(train=[phrase(1), phrase(2)], held_out=[phrase(3)])
 settings = SMALL.model_copy(update={{"max_steps": 100_000, "audit_steps": 1000}})
-fit(settings, material, Path({out!r}), on_progress=lambda state, done: print(state.step, flush=True))
+fit(settings, material, Path({out!r}), on_step=lambda state: print(state.step, flush=True))
 """
 
 
@@ -92,7 +92,7 @@ def test_a_killed_run_loses_one_interval_at_most(tmp_path, material):
         told = max([told, *(int(line) for line in process.stdout.read().split())])
     seen = []
     settings = SMALL.model_copy(update={"max_steps": told + 3})
-    result = fit(settings, material, tmp_path, resume=True, on_progress=lambda state, _: seen.append(state.step))
+    result = fit(settings, material, tmp_path, resume=True, on_step=lambda state: seen.append(state.step))
     assert seen[0] in {told, told + 1, told + 2}
     assert result.steps == told + 3
 
@@ -114,7 +114,7 @@ def test_a_full_disk_ends_the_run_in_one_sentence(tmp_path, material, monkeypatc
 def test_minutes_end_a_run(tmp_path, material):
     result = fit(SMALL.model_copy(update={"max_minutes": 1e-4}), material, tmp_path)
     assert result.steps == 1
-    assert "minutes" in result.reason
+    assert result.reason == "time limit reached"
 
 
 def test_a_run_that_no_longer_improves_ends(tmp_path, material):
@@ -148,6 +148,6 @@ def test_a_gpu_that_is_not_there_is_refused(tmp_path, material):
 def test_the_clock_of_a_run_is_cpu_time(tmp_path, material, monkeypatch):
     """Time asleep teaches nothing and costs nothing."""
     began = time.monotonic()
-    result = fit(SMALL, material, tmp_path, on_progress=lambda *_: time.sleep(0.2))
+    result = fit(SMALL, material, tmp_path, on_step=lambda _: time.sleep(0.2))
     assert time.monotonic() - began > 1.6
     assert result.minutes * 60 < time.monotonic() - began - 1.4

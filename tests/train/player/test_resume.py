@@ -10,7 +10,7 @@ import pytest
 
 from cluster.training.player import train_player
 from ensemble.errors import VoiceError
-from ensemble.train.player.fit import fit
+from ensemble.train.player.fit import fit_player as fit
 from ensemble.train.player.material import PlayerMaterial, gather
 from tests.train.player.test_fit import SMALL
 from tests.train.small_set import write_set
@@ -81,9 +81,9 @@ def test_a_checkpoint_that_tells_less_is_gone_on_from(out, begun):
     """Checkpoints were written before data was part of a run's fingerprint."""
     (length,) = struct.unpack("<Q", begun[:8])
     header = json.loads(begun[8 : 8 + length])
-    told = json.loads(header["__metadata__"]["fingerprint"])
-    del told["data"]
-    header["__metadata__"]["fingerprint"] = json.dumps(told)
+    told = json.loads(header["__metadata__"]["checkpoint"])
+    del told["callbacks"]["FitCallback"]["fingerprint"]["data"]
+    header["__metadata__"]["checkpoint"] = json.dumps(told)
     text = json.dumps(header).encode()
     (out / CHECKPOINT).write_bytes(struct.pack("<Q", len(text)) + text + begun[8 + length :])
     assert fit(SMALL.model_copy(update={"max_steps": 2}), material(train=(1,)), out, resume=True).steps == 2

@@ -1,0 +1,54 @@
+"""What `ensemble train player`, `conductor` and `arranger` have in common: options, workers, lines of progress."""
+
+from __future__ import annotations
+
+import io
+import shlex
+import sys
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from cluster.cli.progress import Monitor
+    from ensemble.train.pace import FitState, OnStep, Row
+
+Config = Annotated[Path | None, typer.Option("--config", help="A YAML file; the shipped settings if absent.")]
+MaxMinutes = Annotated[
+    float | None, typer.Option("--max-minutes", min=0.01, help="Of CPU time, in this run altogether.")
+]
+MaxSteps = Annotated[int | None, typer.Option("--max-steps", min=1, help="Of the optimiser.")]
+Workers = Annotated[int, typer.Option("--workers", min=0, help="Ray Train workers; 0 trains in this process.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on from the folder's checkpoint.")]
+
+
+def command_line() -> str:
+    """The command as typed, for a card."""
+    return shlex.join(["ensemble", *sys.argv[1:]])
+
+
+def start_workers(monitor: Monitor, workers: int) -> None:
+    """Start a Ray that ends with the command; nothing where no workers are asked for."""
+    if workers:
+        from cluster.sessions.local import local_ray
+
+        monitor.enter_context(redirect_stdout(io.StringIO()))  # Ray's own words about lost workers
+        monitor.stage("start Ray")
+        monitor.enter_context(local_ray(num_cpus=workers + 1))
+
+
+def teller(monitor: Monitor, what: str, line: Callable[[Row], str]) -> OnStep:
+    """Show a run's progress in tenths of a percent, and print a line for every audit."""
+    told = 0
+
+    def tell(state: FitState) -> None:
+        nonlocal told
+        monitor.progress(f"training {what}", round(1000 * min(state.done, 1.0)), 1000)
+        if len(state.rows) > told:
+            told, row = len(state.rows), state.rows[-1]
+            monitor.say(f"{row['minutes']:6.1f} min  step {row['step']:.0f}  {line(row)}")
+
+    return tell
