@@ -1,9 +1,9 @@
 """How much memory a command takes, with everything that it starts, at its worst moment.
 
 Conventions: bytes of main memory, every page counted once. A page that several processes map is shared out between them
-by the kernel (PSS), so that the sum over a family counts it once. Files in shared memory, such as Ray's object store,
-count with all their pages, also with those that nobody maps any more. The kernel's cache of ordinary files is not
-counted: it is free for the taking.
+by the kernel (PSS), so that the sum over all processes counts it once. Files in shared memory, such as Ray's object
+store, count with all their pages, also with those that no process maps any more. The kernel's cache of ordinary files
+is not counted: the kernel gives it up whenever memory is asked for.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ import psutil
 from ensemble.errors import DeadlineError
 
 INTERVAL_S = 0.15
+"""From one look at the memory to the next."""
 _SHARED_PLACES = ("/dev/shm/", "/memfd:")  # noqa: S108  where others keep theirs
 _GONE = (OSError, psutil.Error)
 """What reading about a process raises when it has just ended."""
@@ -32,14 +33,14 @@ _GONE = (OSError, psutil.Error)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Footprint:
-    """Memory of a family of processes at one moment.
-
-    at_s: since the command began. processes: bytes by name, without shared memory. shared: bytes of shared memory.
-    """
+    """Memory of a command's processes at one moment."""
 
     at_s: float
+    """Since the command began."""
     processes: dict[str, int]
+    """Bytes by name, without shared memory."""
     shared: int
+    """Bytes of shared memory."""
 
     @property
     def total(self) -> int:
@@ -49,13 +50,18 @@ class Footprint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryOfCommand:
-    """What a command took. course: the total in bytes over time, one pair (seconds, bytes) per look."""
+    """What a command took."""
 
     peak: Footprint
+    """The largest that was seen."""
     course: tuple[tuple[float, int], ...]
+    """The total over time: one pair (seconds, bytes) per look."""
     duration_s: float
+    """From its start to its end."""
     exit_status: int
+    """As the shell sees it."""
     output: str = field(repr=False)
+    """What it wrote to either stream."""
 
 
 def memory_of_command(
@@ -80,14 +86,14 @@ def memory_of_command(
     course: list[tuple[float, int]] = []
     peak = Footprint(at_s=0.0, processes={}, shared=0)
     with _started(command, folder) as (child, output):
-        family = _Family(child.pid)
+        processes = _Processes(child.pid)
         while child.poll() is None:
             at_s = time.monotonic() - began
             if at_s > timeout_s:
                 raise DeadlineError(command[0], f"did not end within {timeout_s:g} s", "give it more time")
-            now = family.footprint(at_s)
+            now = processes.footprint(at_s)
             if now.total > peak.total:  # pages that change hands while one process after the other is read count twice
-                now = min(now, family.footprint(at_s), key=lambda one: one.total)
+                now = min(now, processes.footprint(at_s), key=lambda one: one.total)
             course.append((at_s, now.total))
             peak = max(peak, now, key=lambda one: one.total)
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -115,15 +121,15 @@ def _started(command: Sequence[str], folder: Path | None) -> Iterator[tuple[subp
             child.wait()
 
 
-class _Family:
-    """A process and all its descendants. Who was seen once is followed on, also when the parent has ended."""
+class _Processes:
+    """A process and all its descendants. One that was seen once is followed on, also when its parent has ended."""
 
-    def __init__(self, eldest: int) -> None:
-        self._members = {eldest: psutil.Process(eldest)}
+    def __init__(self, first: int) -> None:
+        self._members = {first: psutil.Process(first)}
 
     def footprint(self, at_s: float) -> Footprint:
-        """What everybody who is alive takes now."""
-        self._meet()
+        """What all that are alive take now."""
+        self._update()
         processes: dict[str, int] = {}
         shared_files: dict[tuple[int, int], int] = {}
         mapped = 0
@@ -136,8 +142,8 @@ class _Family:
                 shared_files |= _shared_files(member.pid)
         return Footprint(at_s=at_s, processes=processes, shared=max(mapped, sum(shared_files.values())))
 
-    def _meet(self) -> None:
-        """Leave out who is gone, take in who is new: parents come before their children in order of birth."""
+    def _update(self) -> None:
+        """Drop those that have ended, add new children: parents come before their children in order of creation."""
         self._members = {pid: one for pid, one in self._members.items() if one.is_running()}
         with contextlib.suppress(*_GONE):
             for one in sorted(psutil.process_iter(["ppid", "create_time"]), key=lambda one: one.info["create_time"]):

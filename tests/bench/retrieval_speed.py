@@ -48,7 +48,7 @@ Answers = list[list[tuple[str, int]]]
 def bench_retrieval(
     crowd: Crowd, sizes: Sequence[int], *, uri: str = "", token: str = "", on_stage: Callable[[str], None]
 ) -> dict[str, Any]:
-    """Measure questions, filling and room.
+    """Measure questions, filling, and what a store takes on disk and in memory.
 
     Args:
         crowd: chunks without end.

@@ -145,9 +145,9 @@ def test_the_ports_of_a_cluster_and_what_they_tell_a_stranger(
     worker = scene.busiest(watched.actors())
     watched.until("play", 100)
     found = {}
-    for host in (scene.room["head"], worker):
+    for host in (scene.hosts["head"], worker):
         open_ports = {port for port in listening(host) if port.bound != "loopback"}
-        answers = answers_to_strangers(scene.room["store"], host, open_ports, scene.ray.environment)
+        answers = answers_to_strangers(scene.hosts["store"], host, open_ports, scene.ray.environment)
         found[host.name] = sorted((port.who, port.bound, *answers[port]) for port in open_ports)
     watched.go_on()
     row = fresh("strangers", 0.0)

@@ -43,8 +43,8 @@ def batch_host_killed(
         batch = _start(scene, leaders, folder / "killed", ["--address", scene.ray.address, "--actors", "4"])
         _await(batch, folder / "killed", DONE_BEFORE)
         victim = next(
-            scene.room[name] for name in WORKERS
-            if any("Renderer" in " ".join(process.cmdline()) for process in scene.room[name].processes())
+            scene.hosts[name] for name in WORKERS
+            if any("Renderer" in " ".join(process.cmdline()) for process in scene.hosts[name].processes())
         )  # fmt: skip
         victim.kill()
         scene.hurt.add(victim.name)
@@ -64,7 +64,7 @@ def batch_host_killed(
 def _start(scene: HostScene, leaders: Path, out: Path, how: list[str]) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "cluster", "render", str(leaders), "--out", str(out), *how, "--json"]
     pipe = subprocess.PIPE
-    return scene.room["head"].popen(command, env=scene.ray.environment, stdout=pipe, stderr=pipe, text=True)
+    return scene.hosts["head"].popen(command, env=scene.ray.environment, stdout=pipe, stderr=pipe, text=True)
 
 
 def _finish(batch: subprocess.Popen[str]) -> dict[str, Any]:

@@ -96,7 +96,7 @@ def disturbed(scene: Any, name: str, wanted: Wanted, usual_s: float, expected: d
 
 
 def leaked(folder: Path, renders: int) -> Row:
-    """Many renders on one Ray, each with somebody killed at random."""
+    """Many renders on one Ray, each with an actor killed at random."""
     from tests.bench.chaos.leak import is_good, leak
 
     found = leak(folder / LEADER, folder, renders)

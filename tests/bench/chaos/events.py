@@ -66,7 +66,7 @@ def conductor_killed_playing(scene: Scene, watched: Watched) -> str:
 
 
 def actor_killed_between_blocks(scene: Scene, watched: Watched) -> str:
-    """An instrument's process dies while nobody asks anything of it: the driver holds after a block."""
+    """An instrument's process dies between two calls: the driver holds after a block."""
     victim = _actor(watched, "bass")
     watched.until("play", MOMENT)
     time.sleep(PAUSE_S)  # what was in flight is answered

@@ -1,8 +1,8 @@
 """Several hosts on one machine: each has its own network, processes, mounts and name, and all hang on one switch.
 
-They are Linux namespaces without names, held by one process each that waits at the end of a pipe. When whoever made
-them ends, however it ends, the pipe closes, the kernel ends every process inside, and nothing is left to clear away;
-two rooms at the same time never meet. Needs root, util-linux and iproute2.
+They are Linux namespaces without names, held by one process each that waits at the end of a pipe. When the process that
+made them ends, however it ends, the pipe closes, the kernel ends every process inside, and nothing is left to clear
+away. Two sets of hosts at the same time do not see each other. Needs root, util-linux and iproute2.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ NETWORK = "10.77.0"
 MEMORY = "/dev/shm"  # noqa: S108  a file system of its own on every host
 """Where a host keeps what is its own: Ray's session, the object store, logs."""
 PATIENCE_S = 20.0
+"""How long one step of making or ending a host may take."""
 _NEEDS = ("unshare", "nsenter", "ip", "bash", "env", "mount")
 _SWITCH = "set -e; ip link add br0 type bridge; ip link set br0 up; echo ready; read -r _"
 _HOST = f"""set -e
@@ -35,7 +36,7 @@ hostname "$1"; ip link set lo up; echo ready; read -r _"""
 
 
 class Inside(subprocess.Popen[Any]):
-    """A command on a host. It has a keeper outside, which waits for it; signals arrive at the command."""
+    """A command on a host. This is the process outside that waits for it; signals go on to the command itself."""
 
     def send_signal(self, sig: int) -> None:
         """Send it a signal, unless it has ended."""
@@ -47,7 +48,17 @@ class Inside(subprocess.Popen[Any]):
 
 
 class Host:
-    """One host. address: in the room's network, as is everything it says of itself."""
+    """One host.
+
+    Args:
+        name: its host name.
+        number: the last byte of its address.
+        book: the lines of its /etc/hosts.
+        switch: the network that all hosts hang on.
+
+    Attributes:
+        address: in that network.
+    """
 
     def __init__(self, name: str, number: int, book: str, switch: Space) -> None:
         self.name = name
@@ -165,7 +176,7 @@ class Host:
 
 @contextlib.contextmanager
 def hosts(*names: str) -> Iterator[dict[str, Host]]:
-    """Lend hosts by name, and end them with all they run.
+    """Hosts by name; they end with the block, and all that runs on them.
 
     Raises:
         BandError: this machine does not let us make any; or one did not start.
@@ -173,13 +184,13 @@ def hosts(*names: str) -> Iterator[dict[str, Host]]:
     if missing := why_not():
         raise BandError("several hosts on this machine", missing, "run as root, with util-linux and iproute2")
     book = "127.0.0.1 localhost\\n" + "".join(f"{NETWORK}.{number} {name}\\n" for number, name in enumerate(names, 1))
-    with contextlib.ExitStack() as room:
+    with contextlib.ExitStack() as stack:
         switch = Space(["--net", "--pid"], _SWITCH)
-        room.callback(switch.end)
+        stack.callback(switch.end)
         made: dict[str, Host] = {}
         for number, name in enumerate(names, 1):
             made[name] = Host(name, number, book, switch)
-            room.callback(made[name].kill)
+            stack.callback(made[name].kill)
         yield made
 
 

@@ -57,7 +57,7 @@ def leak(leader: Path, folder: Path, renders: int) -> Leak:
         renders: how many times.
 
     Raises:
-        EnsembleError: a render failed, or nobody could be killed.
+        EnsembleError: a render failed, or no actor could be killed.
     """
     from agents import RayBand
     from cluster.sessions.local import local_ray
@@ -87,7 +87,7 @@ def leak(leader: Path, folder: Path, renders: int) -> Leak:
         left = _settled(lambda: (_actors() | _groups()) - bare)
     left |= leftovers(folder) - before
     if not kills:
-        raise BandError("leak", "killed nobody", "do more renders")
+        raise BandError("leak", "killed no actor", "do more renders")
     return Leak(
         renders=renders, kills=kills, equal=sum(one == hashes[0] for one in hashes), left=sorted(left),
         slopes_mib=_slopes(memory), stall_s=round(stall_s, 3), replayed=replayed,

@@ -15,7 +15,7 @@ import psutil
 
 @contextlib.contextmanager
 def own_folder() -> Iterator[Path]:
-    """Lend an empty folder that temporary files go to, of this process and of all that it starts inside the block.
+    """An empty folder for the temporary files of this process and of all that it starts inside the block.
 
     It stands in their environment as TMPDIR, by which `leftovers` knows them. Its name is short: the sockets of a Ray
     lie deep below it, and their paths end at 107 bytes.

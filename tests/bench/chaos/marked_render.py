@@ -56,7 +56,7 @@ class Wanted(TypedDict, total=False):
 def main() -> None:
     """Render, and tell."""
     said = os.fdopen(os.dup(1), "w", buffering=1)
-    os.dup2(2, 1)  # Ray, and whoever else prints, goes elsewhere
+    os.dup2(2, 1)  # what Ray and others print goes to standard error
     wanted: Wanted = json.loads(sys.stdin.readline())
 
     def tell(**mark: Any) -> None:

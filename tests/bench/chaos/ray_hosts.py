@@ -27,7 +27,7 @@ _GCS = "gcs_server"
 
 
 class RayHosts:
-    """The Ray of a room of hosts.
+    """A Ray over several hosts.
 
     Args:
         head: where the control plane runs; it schedules nothing of its own, so that what plays can be lost.

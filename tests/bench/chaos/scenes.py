@@ -67,19 +67,19 @@ class HostScene:
     """Three hosts with a Ray over them; a driver runs on the head unless told otherwise.
 
     Args:
-        room: the hosts by name.
+        by_name: the hosts; `head`, the workers, and `store` for what must not be lost.
         dashboard: whether the head serves one.
     """
 
-    def __init__(self, room: dict[str, Host], *, dashboard: bool = False) -> None:
-        self.room = room
+    def __init__(self, by_name: dict[str, Host], *, dashboard: bool = False) -> None:
+        self.hosts = by_name
         self.hurt: set[str] = set()
         self.filled = ""
         has_redis = shutil.which("redis-server") is not None
-        self.redis = Redis(room["store"]) if has_redis else None
-        self.ray = RayHosts(room["head"], self.redis)
+        self.redis = Redis(by_name["store"]) if has_redis else None
+        self.ray = RayHosts(by_name["head"], self.redis)
         self.ray.start_head(dashboard=dashboard)
-        joining = [threading.Thread(target=self.ray.join, args=(room[name],)) for name in WORKERS]
+        joining = [threading.Thread(target=self.ray.join, args=(by_name[name],)) for name in WORKERS]
         for one in joining:
             one.start()
         for one in joining:
@@ -90,24 +90,24 @@ class HostScene:
 
         def starter(command: list[str], complaints: IO[str]) -> subprocess.Popen[str]:
             pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": complaints}
-            return self.room[on].popen(command, env=self.ray.environment, text=True, **pipes)
+            return self.hosts[on].popen(command, env=self.ray.environment, text=True, **pipes)
 
         return Watched(starter, {"address": self.ray.address, "nodes": 1 + len(WORKERS), **wanted})
 
     def signal(self, actor: dict[str, Any], what: int) -> None:
         """Send an actor's process a signal."""
-        self.room[actor["host"]].run(["kill", f"-{signal.Signals(what).value}", str(actor["pid"])])
+        self.hosts[actor["host"]].run(["kill", f"-{signal.Signals(what).value}", str(actor["pid"])])
 
     def processes(self) -> list[psutil.Process]:
         """Everything that runs on the workers."""
-        return [process for name in WORKERS for process in self.room[name].processes()]
+        return [process for name in WORKERS for process in self.hosts[name].processes()]
 
     def busiest(self, actors: list[dict[str, Any]]) -> Host:
         """The worker on which most actors are."""
         (name, _), *_ = Counter(actor["host"] for actor in actors).most_common(1)
         if name not in WORKERS:
             raise BandError("chaos", f"most actors are on {name}, which is not to be lost")
-        return self.room[name]
+        return self.hosts[name]
 
     def need_redis(self) -> None:
         """Some events make no sense without.
@@ -135,20 +135,20 @@ class HostScene:
                 it.kill()
 
     def renew_hurt(self) -> None:
-        """Give the workers that something was done to a fresh start: it must not touch the next event."""
+        """Restart the workers that something was done to: it must not touch the next event."""
         for name in self.hurt:
-            self.room[name].kill()
-            self.room[name].restart()
-            self.ray.join(self.room[name])
+            self.hosts[name].kill()
+            self.hosts[name].restart()
+            self.ray.join(self.hosts[name])
         self.hurt.clear()
 
 
 @contextlib.contextmanager
 def host_scene() -> Iterator[HostScene]:
-    """Lend three hosts and a store.
+    """Three hosts with a Ray over them, and a fourth for a store; they end with the block.
 
     Raises:
         BandError: this machine cannot have any.
     """
-    with hosts("head", *WORKERS, "store") as room:
-        yield HostScene(room)
+    with hosts("head", *WORKERS, "store") as by_name:
+        yield HostScene(by_name)

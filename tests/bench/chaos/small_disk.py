@@ -17,7 +17,7 @@ _MOUNT = 'set -e; mount -t tmpfs -o size="$2" tmpfs "$1"; echo ready; read -r _'
 
 
 class SmallDisk:
-    """The disk.
+    """A file system of its own over one folder, seen only by the commands started on it.
 
     Args:
         path: an empty folder that it lies over.
@@ -33,7 +33,7 @@ class SmallDisk:
         return Inside([*self._way_in(), *command], **how)
 
     def grow(self, size: str) -> None:
-        """Make room.
+        """Make it larger.
 
         Raises:
             BandError: it cannot be.
@@ -44,7 +44,7 @@ class SmallDisk:
             raise BandError("the small disk", f"cannot grow ({done.stderr.strip()})")
 
     def end(self) -> None:
-        """Forget it, and end what runs on it."""
+        """End what runs on it, and the file system with it."""
         self._space.end()
 
     def _way_in(self) -> list[str]:
@@ -53,7 +53,7 @@ class SmallDisk:
 
 @contextlib.contextmanager
 def small_disk(path: Path, size: str) -> Iterator[SmallDisk]:
-    """Lend one.
+    """A small disk over a folder; it ends with the block.
 
     Raises:
         BandError: this machine does not let us make one.

@@ -39,7 +39,7 @@ class RetrievalServer:
 
     def __init__(self, scene: HostScene, folder: Path) -> None:
         self._scene = scene
-        self._host = scene.room["store"]
+        self._host = scene.hosts["store"]
         self._process = self._start()
         self.uri = f"http://{self._host.address}:{STORE_PORT}"
         self.ledger = str(folder / "ledger")
@@ -52,7 +52,7 @@ class RetrievalServer:
             sys.executable, "-m", "cluster", "index", "add", str(music), "--index", self.uri, "--ledger", self.ledger,
             "--local", "--licence", "CC0-1.0",
         ]  # fmt: skip
-        done = scene.room["head"].run(command, env=scene.ray.environment, timeout_s=300.0)
+        done = scene.hosts["head"].run(command, env=scene.ray.environment, timeout_s=300.0)
         if done.returncode:
             raise BandError("the retrieval server", f"could not be filled ({done.stderr.strip().splitlines()[-1:]})")
 
@@ -75,7 +75,7 @@ class RetrievalServer:
 
 @contextlib.contextmanager
 def retrieval_server(scene: HostScene, folder: Path) -> Iterator[RetrievalServer]:
-    """Lend one."""
+    """A filled server that ends with the block."""
     server = RetrievalServer(scene, folder)
     try:
         yield server
@@ -84,7 +84,7 @@ def retrieval_server(scene: HostScene, folder: Path) -> Iterator[RetrievalServer
 
 
 def driver_killed(scene: Scene, leader: str, folder: Path, usual_s: float, expected: dict[str, Any]) -> Iterator[Row]:
-    """The process that asks for all and keeps all dies; another one goes on with what it left."""
+    """The driver, which asks for every block and writes every file, dies; another one resumes what it left."""
     row = fresh("driver_killed", usual_s)
     wanted: Wanted = {"leader": leader, "out": str(folder)}
     try:
@@ -104,7 +104,7 @@ def driver_killed(scene: Scene, leader: str, folder: Path, usual_s: float, expec
 
 
 def full_disk(_scene: Scene, leader: str, folder: Path, usual_s: float, expected: dict[str, Any]) -> Iterator[Row]:
-    """The disk is full in mid-render, which ends with one line; when there is room again, another goes on."""
+    """The disk is full in mid-render, which ends with one line; when there is space again, another resumes it."""
     row = fresh("full_disk", usual_s)
     folder.mkdir()
     out = str(folder / "out")

@@ -21,12 +21,13 @@ RENDER_S = 240.0
 ENDING_S = 20.0
 PROGRAM = program("tests.bench.chaos.marked_render")
 Starter = Callable[[list[str], IO[str]], subprocess.Popen[str]]
-"""Starts a command with pipes; what it complains of goes into the file."""
+"""Starts a command with pipes; its standard error goes into the file."""
 Mark = dict[str, Any]
+"""One line of the render: `at` (seconds of the monotonic clock), `stage`, and what belongs to the stage."""
 
 
 def here(command: list[str], complaints: IO[str]) -> subprocess.Popen[str]:
-    """Start a render in this machine's own name."""
+    """Start a render on this machine itself."""
     pipe = subprocess.PIPE
     return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=complaints, text=True)
 
@@ -74,7 +75,7 @@ class Watched:
                 return mark
 
     def go_on(self) -> None:
-        """Release it where it holds."""
+        """Let it go on from where it waits."""
         self._say("")
 
     def actors(self) -> list[dict[str, Any]]:
@@ -95,7 +96,7 @@ class Watched:
         return line
 
     def close(self) -> None:
-        """End it, if it has not ended, and let go of it."""
+        """End it, if it has not ended, and close its pipes."""
         if self.marks and self.marks[-1]["stage"] in ("done", "failed"):
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(ENDING_S)
