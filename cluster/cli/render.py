@@ -179,7 +179,7 @@ def listen(
         monitor.stage("listen")
         from ensemble.audio.files import read_clip
         from ensemble.listen.listener import Listener
-        from ensemble.listen.to_json import account
+        from ensemble.listen.to_json import heard_as_json
         from ensemble.scores.score import is_score, read_score
         from ensemble.scores.symbolic import hear_melody
 
@@ -191,11 +191,11 @@ def listen(
             heard, duration_s = Listener().listen(clip), clip.duration_s
     if out is not None:
         try:
-            write_whole(out, json.dumps(account(heard), allow_nan=False).encode() + b"\n")
+            write_whole(out, json.dumps(heard_as_json(heard), allow_nan=False).encode() + b"\n")
         except OSError as error:
             raise OutputError(str(out), f"cannot be written ({error.strerror})", "name another file") from error
     if as_json:
-        print_json(account(heard))
+        print_json(heard_as_json(heard))
     else:
         show_heard(leader, duration_s, heard, out)
 

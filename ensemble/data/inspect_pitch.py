@@ -130,7 +130,9 @@ class Ear:
             phrase, num_sounding = samples[at.start * HOP : at.stop * HOP], int(sounds[at].sum())
             if num_sounding < MIN_SOUNDING_FRAMES or loudness[at].max() <= SILENCE_DB:
                 continue
-            evidence = diagnostics.weigh(phrase, ANALYSIS_RATE_HZ, pitch.f0_hz[at], loudness[at], clarity=1.0)
+            evidence = diagnostics.measure_evidence(
+                phrase, ANALYSIS_RATE_HZ, pitch.f0_hz[at], loudness[at], clarity=1.0
+            )
             self._num_judged += num_sounding
             self._num_polyphonic += num_sounding if evidence.is_polyphonic else 0
             tuning = (

@@ -1,4 +1,4 @@
-"""Where bars begin, and how long they are: where harmony turns, where chords change and where the leader leans.
+"""Where bars begin and how many beats they have, from harmony, chord changes and accents.
 
 Measured on 305 composed leaders of one voice whose beat was found, 96 of them in three: 54 % of those are heard in
 three, 3 % of the others are; with the metre right, the downbeat is right for 93 %.
@@ -15,15 +15,15 @@ Array = NDArray[np.float64]
 FEWEST_BEATS = 2
 MIN_BEATS_FOR_THREE = 15
 TRIPLE_ADVANTAGE = 0.06
-"""By so much more must bars recur after threes than after fours."""
+"""The recurrence after threes must exceed that after fours by this."""
 LONGEST_LAG = 23
 TURN_BEATS = 2
-"""On either side of a beat are compared: what sounds before it with what sounds from it on."""
+"""So many beats before a beat are compared with as many from it on."""
 TURN_WEIGHT, CHANGE_WEIGHT, ACCENT_WEIGHT = 1.0, 0.7, 0.3
 OPENING_WEIGHT = 0.4
-"""Most recordings begin on a downbeat: a tie goes to that."""
+"""For the first beat that is played: most recordings begin on a downbeat."""
 MIN_DEVIATION = 0.05
-"""What differs less from beat to beat is the same on all."""
+"""A standard deviation below this over all beats is no difference between them."""
 
 
 def find_bars(
@@ -39,9 +39,10 @@ def find_bars(
         beat_chroma: what sounds from each beat to the next.  [12, beats]
         changes: whether another chord begins with each beat.  [beats]
         beat_accents: onset strength at each beat.  [beats]
-        loop_beats: after how many beats the music comes round again: whole bars, so it may decide by itself.
+        loop_beats: after how many beats the music repeats; since that is whole bars, it may decide the metre alone.
         beats_per_bar: where it is known.
     """
+    # Whole recording: accents are relative to its strongest, and every bar has a say in the metre and the downbeat.
     if len(beat_accents) < FEWEST_BEATS:
         return beats_per_bar or 4, 0
     accents = beat_accents.astype(np.float64)
@@ -100,7 +101,7 @@ def _triple_advantage(weight: Array) -> float:
     """Autocorrelation of the weight at multiples of three, less that at multiples of four; of twelve at neither."""
     standard = (weight - weight.mean()) / max(float(weight.std()), 1e-9)
     num_beats = len(standard)
-    # Long lags rest on few products: at least a third of the recording stands below the line.
+    # Long lags have few products: never divided by less than a third of the beats.
     recurrence = np.array(
         [
             (standard[: num_beats - lag] * standard[lag:]).sum() / max(num_beats - lag, num_beats / 3)

@@ -1,6 +1,7 @@
 """Tempo and beats from the onset strength: a tempo prior, dynamic programming, an explicit half and double test.
 
-Beats cover the whole recording, rests included: a band needs its grid everywhere.
+Beats cover the whole recording, rests included: a band needs its grid everywhere. Everything here is decided from the
+whole recording: the unit of the accents, the candidates for the tempo, the path of the beats and the grid in rests.
 """
 
 from __future__ import annotations
@@ -24,27 +25,27 @@ TIGHTNESS = 80.0
 NUM_CANDIDATES = 5
 RECURRENCE_WEIGHT = 2.0
 STEADY_LOG = 0.05
-"""Mean deviation of a played beat from its period: steady players stay within a few percent."""
+"""Mean deviation of a played beat from its period, as a logarithm: steady players stay within a few percent."""
 LONG_NOTE_S = 0.6
 SHORT_NOTE_WEIGHT = 0.4
 SUPPORT = 0.5
-"""A beat at which the onset strength, in deviations, exceeds this stands on something that was played."""
+"""A beat was played where the accent, in standard deviations, exceeds this."""
 HEARD_LATE_S = 0.007
-"""By so much the onset strength of a plucked note peaks after it is heard to begin; of a click, less."""
+"""The onset strength of a plucked note peaks this long after it is heard to begin; that of a click sooner."""
 MIN_CLARITY = 0.25
 """Below this the beat is no more than a guess; see `Beats.clarity`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Beats:
-    """A beat grid. times_s [beats], rising, within the recording, at least two.
-
-    clarity: 0..1, how much of the onset strength recurs from beat to beat; `MIN_CLARITY` divides a pulse from none.
-    """
+    """A beat grid."""
 
     times_s: Array
+    """Seconds from the recording's start, rising, at least two.  [beats]"""
     tempo_bpm: float
+    """Beats a minute."""
     clarity: float
+    """How much of the onset strength recurs from beat to beat, 0..1; below `MIN_CLARITY` there is no pulse."""
 
 
 def track_beats(onset: FloatArray, duration_s: float, known_bpm: float | None = None) -> Beats:
@@ -92,9 +93,9 @@ def _accents(onset: FloatArray) -> Array:
 
 
 def _lengths(blurred: Array) -> Array:
-    """Weight of the nearest onset, by how long it is until the next: long notes carry the beat, short ones lead to it.
+    """Weight of the nearest onset: notes that last longer are more likely to stand on the beat.  [frames]
 
-    Without it swung and dotted rhythms are counted from the wrong note.
+    Without it the beats of swung and dotted rhythms are placed on the wrong notes.
     """
     is_peak = (blurred > 0.3 * blurred.std()) & (blurred == maximum_filter1d(blurred, 7))
     peaks = np.flatnonzero(is_peak)
@@ -113,7 +114,7 @@ def _recurrence(accents: Array) -> Array:
     size = 1 << (2 * len(centred) - 1).bit_length()
     spectrum = np.fft.rfft(centred, size)
     raw = np.fft.irfft(np.square(np.abs(spectrum)), size)[: len(centred)]
-    # Long lags rest on few products: at least half the recording stands below the line.
+    # Long lags have few products: never divided by less than half the frames.
     products = np.maximum(len(centred) - np.arange(len(centred)), len(centred) / 2)
     power = raw[0] / len(centred)
     return raw / products / power if power > 0 else np.zeros_like(raw)
@@ -133,7 +134,7 @@ def _candidates(accents: Array) -> list[tuple[float, float]]:
     longest = min(longest, len(accents) / 2.5)
     if longest <= shortest:
         return []
-    # Played time breathes: of each multiple the best within a frame counts.
+    # Tempo wavers: of each multiple the best within a frame counts.
     recurrence = maximum_filter1d(_recurrence(accents), 3)
     periods = np.geomspace(shortest, longest, 400)
     multiples = np.outer((1, 2, 3, 4), periods)

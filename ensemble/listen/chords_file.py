@@ -4,7 +4,7 @@
     1 Am            beats as they are heard, counted from 1; a file keeps to one of the two; or
     0.0 2.1 A:min   the three columns of a .lab file, in seconds
 
-`N` is no chord. What follows a `#` at the beginning of a line, or after a space, is a remark.
+`N` is no chord. A `#` at the beginning of a line or after a space begins a comment.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ensemble.listen.names import parse_chord
 from ensemble.listen.overrides import MAX_CHORDS, ChordAt
 
 _FORM = "write lines like `4.50 Am` (seconds) or `9 Am` (a beat)"
-_REMARK = re.compile(r"(^|\s)#.*")
+_COMMENT = re.compile(r"(^|\s)#.*")
 
 
 def read_chords(path: Path) -> tuple[ChordAt, ...]:
@@ -33,7 +33,7 @@ def read_chords(path: Path) -> tuple[ChordAt, ...]:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not a text file"
         raise ConfigError(str(path), f"cannot be read ({reason})", "give a text file of chords") from error
-    numbered = [(number, _REMARK.sub("", line).split()) for number, line in enumerate(text.splitlines(), 1)]
+    numbered = [(number, _COMMENT.sub("", line).split()) for number, line in enumerate(text.splitlines(), 1)]
     found = [(number, _read(words, f"{path}:{number}")) for number, words in numbered if words]
     if not found:
         raise ConfigError(str(path), "holds no chords", _FORM)

@@ -16,17 +16,20 @@ WINDOW_SAMPLES = 8192
 STRIDE_FRAMES = 4
 VIBRATO_FRAMES = 17
 LEAP_CENTS = 40.0
-"""From one frame to the next: the widest vibrato moves by 36."""
+"""A step from one frame to the next that is wider begins another note; the widest vibrato moves by 36."""
 MEDIAN_REACH = 8
-"""Spectra of 40 ms, and bins of 2 Hz, to either side: a stroke is shorter than that, a tone narrower."""
+"""So many spectra (40 ms apart) and bins (2 Hz) on either side: a drum stroke is shorter, a tone is narrower."""
 PEAK_RANGE = 10 ** (-45 / 10)
-"""A peak this far below the strongest of its frame is hiss."""
+"""A peak further below the strongest of its frame is noise."""
 MIN_TUNING_FOCUS = 0.25
-"""Length of the mean direction of all deviations: below it there is no common tuning (speech, glides)."""
+"""Length of the mean of all deviations as unit vectors: below it there is no common tuning (speech, glides)."""
 
 
 def centre_pitch(f0_hz: FloatArray) -> FloatArray:
-    """The pitch that a vibrato moves around: the mean over one period of it, inside each note.  [frames]"""
+    """The pitch that a vibrato moves around: the mean over one of its periods, inside each note.  [frames]
+
+    A frame depends on the `VIBRATO_FRAMES` // 2 frames after it.
+    """
     cents = 1200 * np.log2(np.maximum(f0_hz, 1.0).astype(np.float64))
     edges = np.flatnonzero(np.abs(np.diff(cents)) > LEAP_CENTS) + 1
     notes = np.split(cents, edges)
@@ -61,13 +64,14 @@ def tuning_of_peaks(samples: FloatArray, sample_rate: int, num_frames: int) -> f
         before, at, after = left[row, place], middle[row, place], right[row, place]
         offset = 0.5 * (before - after) / (before - 2 * at + after)
         frequencies.append((place + lowest + offset) * bin_hz)
-        weights.append(np.exp(at).astype(np.float64))  # by power: hiss has many peaks, all of them small
+        weights.append(np.exp(at).astype(np.float64))  # by power: noise has many peaks, all of them small
     return _common_deviation(np.concatenate(frequencies), np.concatenate(weights))
 
 
 def _common_deviation(frequency_hz: Array, weight: Array) -> float | None:
     if not weight.sum() > 0:
         return None
+    # Whole recording: one tuning for all of it.
     turn = 2j * np.pi * 12 * np.log2(frequency_hz / 440)
     direction = complex((weight * np.exp(turn)).sum() / weight.sum())
     if abs(direction) < MIN_TUNING_FOCUS:
@@ -78,6 +82,8 @@ def _common_deviation(frequency_hz: Array, weight: Array) -> float | None:
 
 def spectral_chroma(samples: FloatArray, sample_rate: int, num_frames: int, tuning_cents: float) -> FloatArray:
     """Amplitude of the spectrum's peaks by pitch class, strokes left out, on an absolute scale.  [12, frames]
+
+    A frame depends on about 0.6 s after it: half a window and `MEDIAN_REACH` spectra.
 
     Source: the part that lasts is told from strokes by medians along time and along frequency: Fitzgerald,
     Harmonic/Percussive Separation Using Median Filtering, DAFx 2010; here at the peaks alone.

@@ -1,4 +1,7 @@
-"""What there is to hear: one voice, several, or noise; and what could not be followed, said in one sentence each."""
+"""Whether one voice, several or noise is heard, and what the user is told of it.
+
+Everything is measured on the whole recording: levels are relative to its loudest frame, shares are of all its frames.
+"""
 
 from __future__ import annotations
 
@@ -28,33 +31,33 @@ MIN_SINGLE_VOICE = 0.85
 """Measured: one flute, double bass or made tone 1.00, a tune over a bass 0.77, chords below 0.7."""
 MAX_UNFOLLOWED = 0.15
 MIN_UNFOLLOWED_FRAMES = 50
-"""Half a second: less is the edges of notes."""
+"""Half a second; less occurs at the edges of notes."""
 MAX_GLIDING = 0.35
 """Measured: five synthetic speakers 0.51 to 0.91, tunes with a vibrato of up to 100 cents below 0.1."""
 GLIDE_CENTS_PER_FRAME = 3.0
 MIN_HELD_SHARE = 0.12
 FAINT_DB = -50.0
-"""A leader that never gets louder leaves little room above the level at which a band is silent."""
+"""The band follows a leader that never gets louder than this so quietly that it may not be heard."""
 HISS_BELOW_PEAK_DB, MIN_HISS_FRAMES, HISS_SPREAD_DB = 20.0, 30, 3.0
-"""Hiss has no pitch, lies so far below the loudest, goes on for so long, and fluctuates by so much."""
+"""Background noise has no pitch, lies so far below the loudest frame, lasts so long and varies by no more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """Measured on the whole recording; shares are 0..1 of its audible frames unless said otherwise.
-
-    voiced: frames with a pitch. unfollowed: frames without one that sound tonal all the same. gliding: of the held
-    pitch, what drifts faster than a note's. single_voice: of the power while a note is held, what lies on
-    harmonics of the followed pitch; None where that cannot be told. clarity: of the beat, 0..1. is_hiss: where nothing
-    but the recording's own noise is heard.  [frames]
-    """
+    """What tells one voice from several, from speech and from noise; shares are 0..1 of the audible frames."""
 
     voiced: float
+    """Share of frames with a pitch."""
     unfollowed: float
+    """Share of frames that sound tonal but have no pitch."""
     gliding: float
+    """Share of the held pitch that drifts faster than a note does."""
     single_voice: float | None
+    """Share of the power of held notes that lies on harmonics of the followed pitch; None if too little is held."""
     clarity: float
+    """How clear the beat is, 0..1."""
     is_hiss: NDArray[np.bool_]
+    """Where nothing but background noise is heard.  [frames]"""
 
     @property
     def is_noisy(self) -> bool:
@@ -63,20 +66,20 @@ class Evidence:
 
     @property
     def is_speech(self) -> bool:
-        """Whether there is a pitch, but it settles nowhere."""
+        """Whether there is a pitch that settles on no note."""
         return not self.is_noisy and self.gliding > MAX_GLIDING
 
     @property
     def is_polyphonic(self) -> bool:
-        """Whether there is more to hear than one voice."""
+        """Whether more than one voice is heard."""
         has_more = self.single_voice is not None and self.single_voice < MIN_SINGLE_VOICE
         return not self.is_noisy and not self.is_speech and (has_more or self.unfollowed > MAX_UNFOLLOWED)
 
 
-def weigh(
+def measure_evidence(
     samples: FloatArray, sample_rate: int, f0_hz: FloatArray, loudness_db: FloatArray, clarity: float
 ) -> Evidence:
-    """Collect the evidence.
+    """Measure a recording.
 
     Args:
         samples: [samples], mono.
@@ -101,7 +104,7 @@ def weigh(
 
 
 def _is_hiss(loudness_db: FloatArray, has_pitch: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Frames that are no louder than the noise that is heard alone for a third of a second somewhere.  [frames]"""
+    """Frames no louder than the noise that is heard alone somewhere for a third of a second.  [frames]"""
     may_be = ~has_pitch & (loudness_db < loudness_db.max() - HISS_BELOW_PEAK_DB) & (loudness_db > SILENCE_DB)
     if len(may_be) < MIN_HISS_FRAMES:
         return np.zeros_like(may_be)
@@ -137,7 +140,7 @@ def diagnose(evidence: Evidence, loudness_db: FloatArray) -> tuple[Diagnostic, .
 
 
 def _gliding(f0_hz: FloatArray) -> float:
-    """Share of the held pitch that drifts, once a vibrato is averaged out and leaps between notes are left out."""
+    """Share of the held pitch that drifts; vibrato is averaged out, leaps between notes are left out."""
     cents = 1200 * np.log2(np.maximum(f0_hz, 1.0).astype(np.float64))
     is_smooth = (f0_hz[1:] > 0) & (f0_hz[:-1] > 0) & (np.abs(np.diff(cents)) < LEAP_CENTS)
     if len(is_smooth) < VIBRATO_FRAMES:
@@ -145,7 +148,7 @@ def _gliding(f0_hz: FloatArray) -> float:
     # The difference of two means over a vibrato's period, one frame apart.
     drift = np.abs(cents[VIBRATO_FRAMES:] - cents[:-VIBRATO_FRAMES]) / VIBRATO_FRAMES
     unbroken = np.lib.stride_tricks.sliding_window_view(is_smooth, VIBRATO_FRAMES).all(axis=1)
-    enough = max(MIN_HELD_FRAMES, MIN_HELD_SHARE * int((f0_hz > 0).sum()))  # quick notes hold nothing
+    enough = max(MIN_HELD_FRAMES, MIN_HELD_SHARE * int((f0_hz > 0).sum()))  # quick notes are not held
     return float((drift[unbroken] > GLIDE_CENTS_PER_FRAME).mean()) if unbroken.sum() >= enough else 0.0
 
 
@@ -181,7 +184,7 @@ def _spectral_evidence(
         number_of = frequency_hz / f0_hz[at][chosen][:, None]
         away_hz = np.abs(number_of - np.maximum(np.rint(number_of), 1.0)) * f0_hz[at][chosen][:, None]
         near = away_hz <= half_width_hz + 0.006 * frequency_hz  # strings are a little inharmonic
-        amplitude = np.sqrt(total[chosen])  # a frame counts by it: one loud note shall not speak for all
+        amplitude = np.sqrt(total[chosen])  # the weight of a frame: by power one loud note would decide
         on_harmonics += float(((power[chosen] * near).sum(axis=1) / amplitude).sum())
         everything += float(amplitude.sum())
     return (on_harmonics / everything if held.sum() >= MIN_HELD_FRAMES else None), is_tonal

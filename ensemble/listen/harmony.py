@@ -19,7 +19,7 @@ PROFILES: dict[Mode, tuple[float, ...]] = {
 }
 """How well each degree fits a key. Source: Temperley, What's Key for Key?, Music Perception 17, 1999."""
 ENDING_WEIGHT = 0.08
-"""Tunes end on their tonic: worth this much correlation."""
+"""Correlation that a tonic among the last notes is worth, because tunes end on it."""
 TONE_WEIGHTS = (1.0, 0.85, 0.85, 0.6)
 QUALITY_COST: dict[Quality, float] = {"maj": 0.0, "min": 0.0, "dim": 0.35, "7": 0.25, "maj7": 0.4, "min7": 0.35}
 DEGREE_COST: dict[Mode, dict[tuple[int, str], float]] = {
@@ -28,13 +28,13 @@ DEGREE_COST: dict[Mode, dict[tuple[int, str], float]] = {
     "minor": {(0, "min"): 0.0, (7, "maj"): 0.15, (5, "min"): 0.15, (8, "maj"): 0.2, (3, "maj"): 0.2, (10, "maj"): 0.25,
               (7, "min"): 0.35, (2, "dim"): 0.45, (11, "dim"): 0.6},
 }  # fmt: skip
-"""By semitones above the tonic and triad: how far from home a chord is."""
+"""By semitones above the tonic and triad: how unusual a chord is in its key."""
 FOREIGN_COST = 0.9
 MISFIT_COST = 4.0
-"""Of a chord that has nothing in common with what sounds."""
+"""For a chord that shares no tone with what sounds."""
 NOTHING_SOUNDS_COST = 0.25
 NO_CHORD_COST = 1.6
-"""Of hearing no chord although something sounds."""
+"""For no chord although something sounds."""
 CHANGE_COST = {"downbeat": 0.45, "strong": 0.7, "weak": 1.15}
 FIFTH_FALL_BONUS = 0.12
 
@@ -42,7 +42,7 @@ CHORDS = (*(Chord(root=root, quality=quality) for quality in TONES for root in r
 
 
 def find_key(chroma: FloatArray, last_notes: FloatArray) -> Key:
-    """The key whose profile correlates best with how long each pitch class sounds.
+    """The key whose profile correlates best with how long each pitch class sounds in the whole recording.
 
     Args:
         chroma: duration (or energy) per pitch class over the whole recording.  [12]
@@ -69,7 +69,7 @@ def find_chords(
 ) -> tuple[Chord, ...]:
     """One chord per beat.
 
-    A chord pays for what does not fit it, for its distance from the key, and for coming on a weak beat; each is
+    A chord costs more the less it fits what sounds, the less usual it is in the key, and on a weak beat. Each is
     decided from the next `LOOK_AHEAD_BEATS` beats, so that a longer recording keeps the chords of a shorter one.
 
     Args:

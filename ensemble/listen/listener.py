@@ -1,4 +1,4 @@
-"""The first verb: a recording goes in, what the ensemble understood of it comes out."""
+"""Listening: from a recording to what the ensemble understands of it."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from ensemble.threads import one_thread
 from ensemble.types.music import SILENCE_DB, AudioClip, Frames, Heard
 
 LISTENING_VERSION = 3
-"""Counted up when the same recording is understood otherwise: what was kept of it is heard anew."""
+"""Counted up when the same recording is understood otherwise, so that results kept on disk are made anew."""
 CANCELLED = 0.05
-"""Where the mean of the channels keeps less than this share of their power, they cancel: the loudest is heard."""
+"""Where the mean of the channels keeps less than this share of their power, they cancel: the loudest is used."""
 
 
 class Listener:
@@ -41,8 +41,9 @@ class Listener:
         onset = onset_strength(samples, ANALYSIS_RATE_HZ, num_frames)
         pitch = track_pitch(samples, num_frames)
         beats = track_beats(onset, clip.duration_s)
-        evidence = diagnostics.weigh(samples, ANALYSIS_RATE_HZ, pitch.f0_hz, loudness, beats.clarity)
+        evidence = diagnostics.measure_evidence(samples, ANALYSIS_RATE_HZ, pitch.f0_hz, loudness, beats.clarity)
         follows_pitch = not (evidence.is_polyphonic or evidence.is_noisy)
+        # Whole recording: what is noise, what is too quiet to have a chroma, and the tuning.
         if not evidence.is_noisy:
             loudness[evidence.is_hiss] = SILENCE_DB
 
@@ -75,9 +76,9 @@ class Listener:
 
 
 def at_analysis_rate(sound: Sound) -> AudioClip:
-    """What of a sound is listened to: one channel at 16 kHz. Half an hour of it is small enough to be sent.
+    """A sound as it is listened to: one channel at 16 kHz. Half an hour of it is small enough to be sent.
 
-    Sound of whole control frames is heard the same way before and after.
+    Listening to the result, or to the sound itself if it lasts whole control frames, gives the same.
     """
     if isinstance(sound, AudioClip) and (sound.num_channels, sound.sample_rate) == (1, ANALYSIS_RATE_HZ):
         return sound
@@ -89,7 +90,7 @@ def at_analysis_rate(sound: Sound) -> AudioClip:
 
 
 def _loudest_where_they_cancel(sound: Sound) -> int | None:
-    """The channel to hear in place of the mean; None where the mean will do."""
+    """The loudest channel where the mean of all loses their power; None where it does not."""
     of_mean, of_channels = 0.0, np.zeros(sound.num_channels)
     for piece in sound.pieces():
         of_mean += float(np.square(mean_of_channels(piece), dtype=np.float64).sum())

@@ -1,4 +1,4 @@
-"""Keys and chords as people write them, read into what a band can play."""
+"""Names of keys and chords as people write them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When notes begin: spectral flux on log-mel bands that a vibrato does not set off."""
+"""When notes begin: spectral flux on log-mel bands, insensitive to vibrato."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ensemble.types.music import FloatArray
 WINDOW_SAMPLES = 512
 NUM_BANDS = 48
 RANGE_DB = 60.0
-"""Below the loudest band of the recording by more than this is background: nothing there is an onset."""
+"""Further below the loudest band of the whole recording is background, where nothing is an onset."""
 LAG_FRAMES = 2
 
 

@@ -1,4 +1,4 @@
-"""What the player says of the recording, in place of what was heard: a tempo, a metre, a key, chords."""
+"""What the user says of the recording in place of what was heard: a tempo, a metre, a key, chords."""
 
 from __future__ import annotations
 
@@ -25,11 +25,14 @@ MAX_CHORDS = 20_000
 
 
 class ChordAt(Settings):
-    """From here on this chord. at: seconds, or (unit `beat`) beats as they are heard, counted from 1."""
+    """A chord that holds from a moment on."""
 
     at: float = Field(ge=0.0, allow_inf_nan=False)
+    """Seconds, or beats as they are heard, counted from 1."""
     unit: Literal["s", "beat"] = "s"
+    """Which of the two."""
     chord: str
+    """As `parse_chord` reads it."""
 
     @field_validator("chord")
     @classmethod
@@ -38,7 +41,7 @@ class ChordAt(Settings):
 
 
 class Overrides(Settings):
-    """What stands in place of what is heard; what is None or empty is heard."""
+    """What replaces what is heard; what is None or empty stays as heard."""
 
     tempo_bpm: float | None = Field(default=None, ge=SLOWEST_BPM, le=FASTEST_BPM, allow_inf_nan=False)
     """Beats a minute; where they lie, and how the tempo wanders around this, is still heard."""
@@ -62,17 +65,16 @@ class Overrides(Settings):
 
     @property
     def is_empty(self) -> bool:
-        """Whether everything is heard."""
+        """Whether nothing is replaced."""
         return self == Overrides()
 
 
 def with_overrides(heard: Heard, overrides: Overrides) -> Heard:
-    """Put what the player says in place of what was heard, and understand the rest in its light.
+    """Replace what was heard by what the user says, and find anew what depends on it.
 
-    With a tempo, the beats that fit the recording best at that tempo are sought anew, and bars with them; with a metre,
-    the bars; with a key, the chords are heard in that key. What is not sought anew stays. Given chords hold from the
-    beat nearest to each, and what was heard stays before the first. The same input gives the same answer, in any
-    process.
+    A tempo: the beats that fit the recording best at that tempo are found, and the bars. A metre: the bars are found. A
+    key: the chords are found in that key. Given chords hold from the beat nearest to each; before the first, what was
+    heard stays. The same input gives the same result in any process.
     """
     if overrides.is_empty:
         return heard

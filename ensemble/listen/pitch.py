@@ -25,22 +25,24 @@ STEP_S = 0.016
 """swift-f0's own frame."""
 CONFIDENT = 0.5
 LOW_NOTE_HZ = 65.0
-"""Below it the second pass may answer; the first pass hears nothing below 47 Hz."""
+"""Below it the second pass may be used; the first hears nothing below 47 Hz."""
 SAME_NOTE_CENTS = 80.0
 PURE_WINDOW_SAMPLES = 2048
 SHORTEST_RUN = 3
 FLICKER_RUN = 7
-"""Steps: a run in another octave that is shorter than this (0.11 s), between two that agree, is a slip."""
+"""A run of fewer steps (0.11 s) in another octave, between two that agree, is an octave error."""
 BRIDGE = 3
-"""Steps: a hole in one and the same note that is no longer than this is filled."""
+"""A gap of no more steps inside one note is filled."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pitch:
-    """f0_hz [frames], 0 where unvoiced; confidence [frames], 0..1. At 100 Hz."""
+    """The fundamental at 100 Hz."""
 
     f0_hz: FloatArray
+    """0 where unvoiced.  [frames]"""
     confidence: FloatArray
+    """0..1.  [frames]"""
 
 
 @cache
@@ -61,10 +63,10 @@ def track_pitch(samples: FloatArray, num_frames: int) -> Pitch:
     joins are exact and memory is bounded. Declared as 32 kHz, the same audio is heard an octave up in half the time:
     that pass reaches down to 23.4 Hz.
     """
-    peak = max(float(samples.max(initial=0.0)), -float(samples.min(initial=0.0)))  # half an hour is large: no copies
+    # Whole recording: its peak sets the level that swift-f0 hears. Half an hour is large: no copies are made.
+    peak = max(float(samples.max(initial=0.0)), -float(samples.min(initial=0.0)))
     if peak == 0.0:
-        nothing = np.zeros(num_frames, dtype=np.float32)
-        return Pitch(f0_hz=nothing, confidence=nothing.copy())
+        return Pitch(f0_hz=np.zeros(num_frames, np.float32), confidence=np.zeros(num_frames, np.float32))
     time_s, pitch_hz, confidence = _tracker().follow(piece[0] for piece in _levelled(samples, peak))
     octave_up = resampled(_levelled(samples, peak), 2 * ANALYSIS_RATE_HZ, ANALYSIS_RATE_HZ)
     low_time_s, up_hz, up_confidence = _tracker().follow(piece[0] for piece in octave_up)
@@ -114,7 +116,7 @@ def _runs(midi: Array) -> list[tuple[int, int]]:
 
 
 def _settle(midi: Array) -> Array:
-    """Undo octave slips, drop blips, fill short holes inside a note.  [steps], NaN is unvoiced"""
+    """Undo octave errors, fill short gaps inside a note, drop very short runs.  [steps], NaN is unvoiced"""
     midi = midi.copy()
     runs = _runs(midi)
     for before, here, after in zip(runs, runs[1:], runs[2:], strict=False):

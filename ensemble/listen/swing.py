@@ -1,4 +1,4 @@
-"""Straight or swung: where between two beats the leader places what falls in the middle."""
+"""Straight or swung: where between two beats the leader places the off-beat."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from ensemble.clock import FRAME_RATE_HZ
 from ensemble.types.music import FloatArray
 
 STRAIGHT, HARDEST = 0.5, 0.72
-"""Shares of a beat; two thirds is a triplet's swing. Beyond lie dotted rhythms, which nobody swings."""
+"""Shares of a beat; 2/3 is the swing of triplets. Later off-beats are dotted rhythms, not swing."""
 EARLIEST = 0.42
 MIN_OFF_BEATS = 8
 MIN_SHARE = 0.15
-"""Of the beats must have something in the middle."""
+"""Share of the beats that must have an off-beat."""
 CLEARLY_LATE = 0.055
-"""A player who is a twentieth of a beat late is not swinging."""
+"""Off-beats that are late by less than this share of a beat are straight."""
 MAX_SPREAD = 0.06
-"""Half the distance between the quartiles: swing is a habit, not an accident."""
+"""Half the distance between the quartiles of the off-beats; more is chance, not swing."""
 MAX_QUARTERS = 0.35
-"""Onsets a quarter into the beat, against those in its middle: sixteenths are no swing."""
+"""Onsets a quarter into the beat per off-beat; more are sixteenths, not swing."""
 LEAST_ONSET = 0.15
 _QUARTER = (0.17, 0.31)
 
@@ -31,6 +31,7 @@ def find_swing(onset: FloatArray, beats_s: NDArray[np.float64]) -> float:
         onset: onset strength at 100 Hz.  [frames]
         beats_s: rising.  [beats]
     """
+    # Whole recording: its strong onsets set the threshold, and all its off-beats decide.
     inner = onset[1:-1]
     is_peak = (inner > onset[:-2]) & (inner >= onset[2:]) & (inner > max(LEAST_ONSET, 0.3 * _usual_peak(onset)))
     peaks_s = (np.flatnonzero(is_peak) + 1) / FRAME_RATE_HZ
@@ -49,5 +50,5 @@ def find_swing(onset: FloatArray, beats_s: NDArray[np.float64]) -> float:
 
 
 def _usual_peak(onset: FloatArray) -> float:
-    """A strong onset of this recording: of the strongest twentieth, the weakest."""
+    """The 95th percentile of the onset strength."""
     return float(np.percentile(onset, 95)) if len(onset) else 0.0

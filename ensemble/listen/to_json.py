@@ -10,8 +10,8 @@ from ensemble.clock import FRAME_RATE_HZ
 from ensemble.types.music import Heard
 
 
-def account(heard: Heard) -> dict[str, Any]:
-    """Everything heard, in plain lists; numbers are rounded to what can be trusted.
+def heard_as_json(heard: Heard) -> dict[str, Any]:
+    """Everything heard, in plain lists; numbers are rounded to a sensible accuracy.
 
     `frames` holds, 100 times a second, f0_hz (0 is unvoiced), loudness_db (A-weighted), confidence and onset, and
     `chroma` as twelve rows from C.

@@ -12,25 +12,29 @@ from ensemble.clock import FRAME_RATE_HZ
 from ensemble.listen.bars import find_bars, first_bar
 from ensemble.listen.chroma import centre_pitch, note_chroma
 from ensemble.listen.harmony import LOOK_AHEAD_BEATS, find_chords, find_key
-from ensemble.listen.repeats import lend_rounds, loop_beats
+from ensemble.listen.repeats import loop_beats, pool_rounds
 from ensemble.types.harmony import TONES, Chord, Key
 from ensemble.types.music import FloatArray, Frames
 
 INAUDIBLE_BELOW_PEAK_DB = 60.0
 NEIGHBOUR_WEIGHT = 0.35
-"""One voice sounds one tone of its chord at a time: the beats around lend theirs."""
+"""One voice sounds one tone of its chord at a time, so that the neighbouring beats count as well, by this share."""
 LAST_BEATS = 4
 SEVENTH_SHARE = 0.4
-"""Of the strongest tone of the triad below it: a seventh that sounds less is none."""
+"""A seventh counts if it sounds at least this share of the strongest tone of its triad."""
 
 
-class Meant(NamedTuple):
-    """What the leader means: its key, its bars (beats in each, index of the one that opens the first), its chords."""
+class Understanding(NamedTuple):
+    """The harmony and the bars of a recording."""
 
     key: Key
+    """One key for the whole recording."""
     beats_per_bar: int
+    """The metre."""
     first_downbeat: int
+    """Index of the beat that opens bar 1."""
     chords: tuple[Chord, ...]
+    """One chord per beat."""
 
 
 def understand(
@@ -42,17 +46,18 @@ def understand(
     key: Key | None = None,
     beats_per_bar: int | None = None,
     first_downbeat: int | None = None,
-) -> Meant:
+) -> Understanding:
     """Find key, bars and chords.
 
-    One voice is understood from its notes; several from the spectrum, and where the music comes round again, from all
-    rounds together. Both are whole-recording facts, like the key; given these, a chord depends on the next eight beats.
+    One voice is understood from its notes; several from the spectrum and, where the music repeats, from all rounds
+    together. Key, loop, metre and downbeat are found in the whole recording, and a frame counts relative to the loudest
+    one; given these, a chord depends on the next `LOOK_AHEAD_BEATS` beats, and on the last ones whether it is the end.
 
     Args:
         frames: what is heard.
         beats_s: rising.  [beats]
         tuning_cents: how far the leader lies above 440 Hz.
-        follows_pitch: whether the pitch tells all there is, or the spectrum must.
+        follows_pitch: whether the followed pitch tells the harmony; the spectrum does otherwise.
         key: where it is known.
         beats_per_bar: where it is known.
         first_downbeat: where it is known, and the metre with it.
@@ -62,9 +67,9 @@ def understand(
     beat_chroma = _per_beat(sounding, edges)
     key = key or find_key(beat_chroma.sum(axis=1), beat_chroma[:, -LAST_BEATS:].sum(axis=1))
     loop = None if follows_pitch else loop_beats(beat_chroma)
-    context = beat_chroma if loop is None else lend_rounds(beat_chroma, loop)
+    context = beat_chroma if loop is None else pool_rounds(beat_chroma, loop)
     if follows_pitch:
-        context = _with_neighbours(beat_chroma)
+        context = with_neighbours(beat_chroma)
     free = find_chords(context, key)  # before bars are known
     changes = np.array([before != after for before, after in pairwise((None, *free))])
     if beats_per_bar is None or first_downbeat is None:
@@ -72,11 +77,11 @@ def understand(
         beats_per_bar, phase = find_bars(beat_chroma, changes, accents, loop, beats_per_bar)
         first_downbeat = first_bar(frames, beats_s, beats_per_bar, phase)
     chords = find_chords(context, key, beats_per_bar, first_downbeat)
-    return Meant(key, beats_per_bar, first_downbeat, _at_rest(chords, key, beat_chroma))
+    return Understanding(key, beats_per_bar, first_downbeat, _at_rest(chords, key, beat_chroma))
 
 
 def _at_rest(chords: tuple[Chord, ...], key: Key, beat_chroma: FloatArray) -> tuple[Chord, ...]:
-    """Music comes to rest on its tonic's triad: a seventh in its last beats must be played there, as in a blues."""
+    """A tonic seventh in the last beats is kept only where its seventh sounds, as in a blues; music ends on a triad."""
     home = Chord(root=key.tonic, quality="7")
     last = range(max(len(chords) - LOOK_AHEAD_BEATS, 0), len(chords))
     sounding = [beat for beat in last if chords[beat].quality != "none"][-LAST_BEATS:]
@@ -108,9 +113,9 @@ def _accents(onset: FloatArray, beat_frames: NDArray[np.int64]) -> FloatArray:
     return np.array([onset[max(0, frame - 3) : frame + 4].max() for frame in beat_frames], dtype=np.float32)
 
 
-def _with_neighbours(beat_chroma: FloatArray) -> FloatArray:
+def with_neighbours(beat_chroma: FloatArray) -> FloatArray:
     """Each beat with a share of the beats before and after it.  [12, beats]"""
-    lent = np.zeros_like(beat_chroma)
-    lent[:, 1:] += beat_chroma[:, :-1]
-    lent[:, :-1] += beat_chroma[:, 1:]
-    return beat_chroma + np.float32(NEIGHBOUR_WEIGHT) * lent
+    pooled = np.zeros_like(beat_chroma)
+    pooled[:, 1:] += beat_chroma[:, :-1]
+    pooled[:, :-1] += beat_chroma[:, 1:]
+    return beat_chroma + np.float32(NEIGHBOUR_WEIGHT) * pooled

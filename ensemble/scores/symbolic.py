@@ -10,6 +10,7 @@ from ensemble import clock
 from ensemble.config import FollowerSettings
 from ensemble.listen.bars import first_bar
 from ensemble.listen.harmony import find_chords, find_key
+from ensemble.listen.understanding import with_neighbours
 from ensemble.play.player import make_player
 from ensemble.scores.melody import PLAIN_VELOCITY, Melody, MelodyNote
 from ensemble.scores.pulse import Pulse, edges_s, pulse_of
@@ -32,8 +33,6 @@ VIBRATO_HZ, VIBRATO_CENTS = 5.3, 12.0
 """Of the sound, around the written pitch. Measured: without any, pitch trackers hear a tenth of a bright steady tone an
 octave high; with it, none."""
 BLOCK_FRAMES = 1000
-NEIGHBOUR_WEIGHT = 0.35
-"""A line sounds one tone of its chord at a time: the beats around lend theirs."""
 LEADERS = ("flute", "violin", "clarinet", "viola", "tenor_sax", "cello", "double_bass")
 """Who may play a melody, from high to low."""
 
@@ -100,7 +99,7 @@ def _hear(melody: Melody) -> Heard:
         beats_per_bar=pulse.beats_per_bar,
         first_downbeat=first_bar(frames, pulse.times_s, pulse.beats_per_bar, pulse.first_downbeat),
         key=key,
-        chords=find_chords(_with_neighbours(beat_chroma), key, pulse.beats_per_bar, pulse.first_downbeat),
+        chords=find_chords(with_neighbours(beat_chroma), key, pulse.beats_per_bar, pulse.first_downbeat),
         tuning_cents=0.0,
         diagnostics=tuple(found),
     )
@@ -176,11 +175,3 @@ def _per_beat(frames: Frames, pulse: Pulse) -> FloatArray:
     spans = edges_s(pulse, frames.num_frames / clock.FRAME_RATE_HZ)
     edges = np.rint(np.array(spans) * clock.FRAME_RATE_HZ).astype(np.int64)
     return np.stack([frames.chroma[:, start:stop].sum(axis=1) for start, stop in edges], axis=1)
-
-
-def _with_neighbours(beat_chroma: FloatArray) -> FloatArray:
-    """Each beat with a share of the beats before and after it.  [12, beats]"""
-    lent = np.zeros_like(beat_chroma)
-    lent[:, 1:] += beat_chroma[:, :-1]
-    lent[:, :-1] += beat_chroma[:, 1:]
-    return beat_chroma + np.float32(NEIGHBOUR_WEIGHT) * lent

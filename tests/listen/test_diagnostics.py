@@ -12,7 +12,7 @@ import pytest
 from ensemble.listen.diagnostics import Evidence, diagnose
 from ensemble.listen.listener import Listener
 from ensemble.listen.overrides import Overrides, with_overrides
-from ensemble.listen.to_json import account
+from ensemble.listen.to_json import heard_as_json
 from ensemble.types import diagnostics
 from ensemble.types.diagnostics import Diagnostic, DiagnosticCode
 from ensemble.types.music import Heard
@@ -71,7 +71,7 @@ def test_nothing_depends_on_the_words(guitar_chords: Heard) -> None:
 
 
 def test_the_document_says_both(guitar_chords: Heard) -> None:
-    document = account(guitar_chords)
+    document = heard_as_json(guitar_chords)
     assert document["codes"] == ["several_notes"]
     assert document["warnings"] == ["Several notes sound at once, so chords are estimated; please check them."]
 

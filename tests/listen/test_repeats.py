@@ -7,7 +7,7 @@ import pytest
 
 from ensemble.listen.bars import find_bars
 from ensemble.listen.harmony import find_chords
-from ensemble.listen.repeats import lend_rounds, loop_beats
+from ensemble.listen.repeats import loop_beats, pool_rounds
 from ensemble.types.music import Key
 
 TRIADS = {"C": (0, 4, 7), "Am": (9, 0, 4), "F": (5, 9, 0), "G": (7, 11, 2), "Dm": (2, 5, 9)}
@@ -50,7 +50,7 @@ def test_all_rounds_together_tell_chords_that_one_round_hides():
     for seed in range(6):
         chroma = played(names, 4, 6, seed, 1.6)
         truth = [names[beat // 4 % 4] for beat in range(chroma.shape[1])]
-        for found, context in ((right, lend_rounds(chroma, 16)), (alone, chroma)):
+        for found, context in ((right, pool_rounds(chroma, 16)), (alone, chroma)):
             chords = [str(chord) for chord in find_chords(context, key, 4, 0)]
             found.append(np.mean([one == other for one, other in zip(chords, truth, strict=True)]))
     assert np.mean(right) > 0.9
@@ -60,8 +60,8 @@ def test_all_rounds_together_tell_chords_that_one_round_hides():
 def test_a_silent_beat_stays_silent_and_a_single_round_stays_itself():
     chroma = played(["C", "F"], 4, 4, 0, 0.0)
     chroma[:, 5] = 0
-    assert not lend_rounds(chroma, 8)[:, 5].any()
-    once = lend_rounds(chroma, 64)
+    assert not pool_rounds(chroma, 8)[:, 5].any()
+    once = pool_rounds(chroma, 64)
     np.testing.assert_allclose(once[:, 0], chroma[:, 0] / np.linalg.norm(chroma[:, 0]), rtol=1e-6)
 
 
