@@ -26,15 +26,24 @@ Status = Literal["rendered", "done already", "failed", "refused"]
 
 
 class RenderOutcome(NamedTuple):
-    """What became of one leader. reason: in one line, where it was not rendered."""
+    """What became of one leader."""
 
     name: str
+    """Of its folder."""
     leader: str
+    """Its path or URL."""
     status: Status
+    """What became of it."""
     reason: str = ""
+    """Why it was not rendered, in one line."""
     duration_s: float = 0.0
+    """Music that was rendered."""
     wall_s: float = 0.0
+    """Time that this took."""
     manifest_sha256: str = ""
+    """Of its manifest, once it is rendered."""
+    code: str = ""
+    """Of the error that kept it from being rendered; see `ensemble.errors`."""
 
 
 class RenderJob(NamedTuple):
@@ -55,7 +64,7 @@ class RenderJob(NamedTuple):
         if isinstance(answer, Rendered):
             return RenderOutcome(self.name, what, "rendered", "", *answer)
         error: EnsembleError = answer if isinstance(answer, EnsembleError) else BandError("its worker", "said nonsense")
-        return RenderOutcome(self.name, what, "failed", _reason(error, what))
+        return RenderOutcome(self.name, what, "failed", _reason(error, what), code=error.code)
 
 
 def survey(
@@ -81,11 +90,12 @@ def survey(
             earlier = root.earlier(entry.name)
             difference = _difference(job, earlier) if earlier is not None else ""
         except (OutputError, ConfigError) as error:
-            yield RenderOutcome(printable(entry.name), what, "refused", str(error))
+            yield RenderOutcome(printable(entry.name), what, "refused", str(error), code=error.code)
         except OSError as error:
-            yield RenderOutcome(entry.name, what, "refused", str(refused(f"{root.what}/{entry.name}", error)))
+            known = refused(f"{root.what}/{entry.name}", error)
+            yield RenderOutcome(entry.name, what, "refused", str(known), code=known.code)
         except EnsembleError as error:
-            yield RenderOutcome(entry.name, what, "failed", _reason(error, what))
+            yield RenderOutcome(entry.name, what, "failed", _reason(error, what), code=error.code)
         else:
             if earlier is None or (difference and force):
                 yield job

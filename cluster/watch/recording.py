@@ -44,7 +44,8 @@ def recording(log: Path | None, trace: Path | None, say: Say) -> Iterator[None]:
         yield
     except EnsembleError as error:
         is_over = True
-        events.emit("failed", level=logging.ERROR, error=" ".join(str(error).split()))
+        line = " ".join(str(error).split())
+        events.emit("failed", level=logging.ERROR, code=error.code, resumable=error.resumable, error=line)
         raise
     except BaseException as error:
         events.emit("ended early", level=logging.ERROR, error=type(error).__name__)

@@ -302,6 +302,7 @@ def test_the_command_renders_many_and_says_who_failed(leaders: Path, tmp_path: P
     again = CliRunner().invoke(app, ["render", str(tmp_path / "list.txt"), *options, "--json"])
     document = json.loads(again.stdout)
     assert [one["status"] for one in document["leaders"]] == ["done already", "failed"]
+    assert [one["code"] for one in document["leaders"]] == ["", "audio"]
 
 
 @pytest.mark.parametrize("content", [(), ("notes.txt", "cover.jpg")])

@@ -80,6 +80,7 @@ def test_a_render_that_fails_says_so_in_its_log(tmp_path: Path) -> None:
     last = json.loads((tmp_path / "log").read_text().splitlines()[-1])
     assert (last["event"], last["level"]) == ("failed", "error")
     assert "absent.wav" in last["error"]
+    assert (last["code"], last["resumable"]) == ("audio", False)
 
 
 @pytest.mark.parametrize("option", ["--log", "--trace"])
