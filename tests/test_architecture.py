@@ -83,7 +83,6 @@ EXCEPTIONS = {
     ("ensemble/perform.py", "ensemble.rendering.checkpoint"),
     ("ensemble/perform.py", "ensemble.rendering.leader"),
     ("ensemble/output/staging.py", "ensemble.rendering.checkpoint"),
-    ("ensemble/measure/cases.py", "ensemble.rendering.leader"),
     ("ensemble/train/pace.py", "ensemble.train.player.settings"),
     ("ensemble/train/prepare.py", "ensemble.train.player.analysis"),
     ("ensemble/train/prepared.py", "ensemble.train.player.analysis"),

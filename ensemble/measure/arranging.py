@@ -17,6 +17,7 @@ from ensemble.conduct.grid import Grid, grid_of
 from ensemble.conduct.parts import write_parts
 from ensemble.config import FollowerSettings
 from ensemble.measure.bootstrap import interval
+from ensemble.measure.f_measure import strokes_f1
 from ensemble.measure.harmony_fit import (
     TimedNote,
     chord_tone_ratio,
@@ -115,7 +116,7 @@ def _score(notes: Sequence[tuple[float, float, int]], true: WrittenPart, leading
     sounding = [TimedNote(start, stop, pitch) for start, stop, pitch in notes]
     tones = tones_of_notes(sounding, num_frames)
     figures = {
-        "onset_f1": _onset_f1(ours, theirs),
+        "onset_f1": strokes_f1(theirs.actions == STRIKE, ours.actions == STRIKE),
         "tone_match": _tone_match(ours, theirs),
         "density_error": abs(_density(ours) - _density(theirs)),
         "note_length_error": abs(_note_length(ours) - _note_length(theirs)),
@@ -124,12 +125,6 @@ def _score(notes: Sequence[tuple[float, float, int]], true: WrittenPart, leading
         "clash_rate": _or_nan(clash_rate(tones_of_leader(heard.frames, heard.tuning_cents), tones)),
     }
     return _Score(figures, range_violations(sounding, CATALOGUE[true.instrument].range_midi))
-
-
-def _onset_f1(ours: ArrangerLine, theirs: ArrangerLine) -> float:
-    mine, others = ours.actions == STRIKE, theirs.actions == STRIKE
-    total = int(mine.sum() + others.sum())
-    return 2 * int((mine & others).sum()) / total if total else float("nan")
 
 
 def _tone_match(ours: ArrangerLine, theirs: ArrangerLine) -> float:

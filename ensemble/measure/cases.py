@@ -6,86 +6,75 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import mido
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from ensemble.audio.files import printable
 from ensemble.audio.sound import KeptSound, Sound, gathered, mean_of_channels, resampled
 from ensemble.clock import FRAME_RATE_HZ
 from ensemble.config import FollowerSettings
-from ensemble.errors import AudioError, DataError
-from ensemble.listen.listener import Listener, at_analysis_rate
-from ensemble.listen.overrides import with_overrides
+from ensemble.errors import AudioError
+from ensemble.listen.listener import at_analysis_rate
 from ensemble.listen.pitch import ANALYSIS_RATE_HZ
-from ensemble.manifest import Manifest
 from ensemble.measure.harmony_fit import TimedNote, tones_of_chords, tones_of_leader, tones_of_notes
 from ensemble.measure.timing import onset_times
-from ensemble.rendering.leader import take_up
+from ensemble.scores.midi_melody import in_seconds, open_midi, track_notes
+from ensemble.scores.midi_time import USUAL_TEMPO, said_in, tempos_of
+from ensemble.scores.score_bytes import read_score_bytes
 from ensemble.types.music import PIECE_SAMPLES, AudioClip, Heard, Hits, Part, Role
 
 Array = NDArray[np.float64]
 Bools = NDArray[np.bool_]
-TAKE = "take-00"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeadPart:
-    """The leader. onsets_s: heard in the sound; tones, chords [12, frames]: what it sounds, and the heard harmony."""
+    """The leader as it is measured."""
 
     onsets_s: Array
+    """When notes begin, as heard in the sound."""
     tones: Bools
+    """Pitch classes that it sounds.  [12, frames]"""
     chords: Bools
+    """Pitch classes of the chords that were heard.  [12, frames]"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FollowPart:
-    """One follower. onsets_s: heard in its stem; notes: as delivered, none for drums."""
+    """One follower as it is measured."""
 
     name: str
     role: Role
     range_midi: tuple[int, int]
+    """Lowest and highest note of its instrument."""
     onsets_s: Array
+    """When notes begin, as heard in its stem."""
     notes: tuple[TimedNote, ...]
+    """As its MIDI file has them; none for drums."""
     tones: Bools
+    """Pitch classes of the notes.  [12, frames]"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenderCase:
-    """One leader, its band, and (where it comes from a multitrack recording) what the true others played, by role."""
+    """One leader and the band that followed it."""
 
     name: str
     duration_s: float
     leader: LeadPart
     band: tuple[FollowPart, ...]
     true_tones: dict[Role, Bools] = field(default_factory=dict)
+    """By role, what the other players of a multitrack recording truly sounded; empty where none are known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrueNotes:
-    """What a multitrack recording knows: the leader's notes, and those of everybody else by the role that is theirs."""
+    """The notes of a multitrack recording."""
 
     leader: tuple[TimedNote, ...] = ()
     others: dict[Role, tuple[TimedNote, ...]] = field(default_factory=dict)
-
-
-def case_of_render(folder: Path, true_notes: TrueNotes | None = None) -> RenderCase:
-    """Read a render as it was delivered; the leader is listened to once more.
-
-    Args:
-        folder: that `render` filled.
-        true_notes: what is known of the recording that the leader is taken from.
-
-    Raises:
-        VerifyError: it is no render, or its leader is another.
-        AudioError: a stem cannot be read.
-        DataError: a part cannot be read.
-    """
-    manifest = Manifest.read(folder / "manifest.json")
-    lead = take_up(folder, manifest.plan, manifest.source)
-    heard = with_overrides(lead.known or Listener().listen(at_analysis_rate(lead.clip)), manifest.plan.overrides)
-    band = band_of_take(folder / TAKE, manifest.plan.band.followers)
-    return case_of(manifest.source, lead.clip, heard, band, true_notes or TrueNotes())
+    """Of everybody else, by the role that is theirs."""
 
 
 def case_of(
@@ -186,25 +175,7 @@ def read_notes(path: Path) -> tuple[TimedNote, ...]:
     Raises:
         DataError: it cannot be read.
     """
-    try:
-        document = mido.MidiFile(path)
-    except OSError as error:
-        raise DataError(str(path), f"cannot be read ({error.strerror or error})") from error
-    except (EOFError, ValueError, KeyError, IndexError) as error:
-        raise DataError(str(path), "is no MIDI file") from error
-    now_s = 0.0
-    began: dict[tuple[int, int], float] = {}
-    notes: list[TimedNote] = []
-    for message in document:
-        now_s += message.time
-        if message.type not in ("note_on", "note_off") or message.channel == _DRUM_CHANNEL:
-            continue
-        voice = (message.channel, message.note)
-        if voice in began:  # a second note_on ends the first as well
-            notes.append(TimedNote(began.pop(voice), now_s, float(message.note)))
-        if message.type == "note_on" and message.velocity > 0:
-            began[voice] = now_s
-    return tuple(sorted(notes))
-
-
-_DRUM_CHANNEL = 9
+    document = open_midi(read_score_bytes(path), printable(path))
+    notes = [note for track in document.tracks for voice in track_notes(track)[0].values() for note in voice]
+    tempos = tempos_of(said_in(document), printable(path)) or [USUAL_TEMPO]
+    return tuple(sorted(TimedNote(*note) for note in in_seconds(notes, document, tempos)))

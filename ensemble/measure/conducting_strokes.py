@@ -20,6 +20,7 @@ from ensemble.conduct.grid import grid_of
 from ensemble.conduct.grooves import CYMBALS
 from ensemble.conduct.leader import listen_to
 from ensemble.measure.bootstrap import interval
+from ensemble.measure.f_measure import strokes_f1
 from ensemble.train.conductor.crops import LeaderScene
 from ensemble.types.music import DRUM_CLASSES, Heard
 
@@ -118,6 +119,5 @@ def _log_loss(true: Table, probability: Table) -> float:
 
 
 def _f1(true: Table, probability: Table) -> float:
-    foretold = probability >= LIKELY
-    hits = float((foretold * true).sum())
-    return round(2 * hits / max(float(foretold.sum() + true.sum()), 1.0), 4)
+    """0 where nothing is struck and nothing foretold."""
+    return round(float(np.nan_to_num(strokes_f1(true > 0, probability >= LIKELY))), 4)

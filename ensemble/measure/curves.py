@@ -5,13 +5,17 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ensemble.clock import CONDUCTOR_RATE_HZ
+from ensemble.measure.f_measure import events_f1
 from ensemble.types.music import FloatArray
 
 Curve = NDArray[np.float64]
 STEP_FRAMES = 12
 """Half a second of conductor frames: the stretches whose means are compared."""
 RISE_DB = 4.0
+"""What counts as a rise of the energy, from one half second to the next."""
 NEAR_FRAMES = 12
+"""Rises so near to each other are one; a rise found so near to a true one is right."""
 
 
 def slope_correlation(truth_db: FloatArray, answer_db: Curve, is_playing: NDArray[np.bool_]) -> float:
@@ -33,14 +37,7 @@ def rises_f1(truth_db: FloatArray, answer_db: Curve, is_playing: NDArray[np.bool
     true_rises, rises = (_rises(_changes(curve, is_playing)) for curve in (truth_db.astype(np.float64), answer_db))
     if not len(true_rises):
         return float("nan")
-    left = rises.tolist()
-    hits = 0
-    for place in true_rises.tolist():
-        near = [other for other in left if abs(other - place) <= NEAR_FRAMES]
-        if near:
-            left.remove(min(near, key=lambda other: abs(other - place)))
-            hits += 1
-    return 2 * hits / (len(true_rises) + len(rises))
+    return events_f1(true_rises / CONDUCTOR_RATE_HZ, rises / CONDUCTOR_RATE_HZ, (NEAR_FRAMES + 0.5) / CONDUCTOR_RATE_HZ)
 
 
 def _changes(curve_db: Curve, is_playing: NDArray[np.bool_]) -> Curve:

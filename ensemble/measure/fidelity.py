@@ -12,6 +12,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import mir_eval.melody
 import numpy as np
 import soundfile
 import soxr
@@ -152,9 +153,10 @@ def outlier_rate(sound: FloatArray, truth: TrainingRecording, tracker: Tracker, 
     rate = 16_000 >> min(octaves, 2)
     resampled = soxr.resample(samples, truth.sample_rate, rate, quality="HQ").astype(np.float32)
     tracked = tracker(resampled, rate, num_frames)
-    with np.errstate(divide="ignore"):
-        cents = 1200.0 * np.abs(np.log2(tracked[steady] / truth.f0_hz[:num_frames][steady]))
-    return float((~(cents <= OUTLIER_CENTS)).mean())
+    true_cents, cents = (mir_eval.melody.hz2cents(one[steady]) for one in (truth.f0_hz[:num_frames], tracked))
+    voiced = np.ones(len(true_cents))
+    right = mir_eval.melody.raw_pitch_accuracy(voiced, true_cents, voiced, cents, cent_tolerance=OUTLIER_CENTS)
+    return 1.0 - float(right)
 
 
 def swift_tracker(samples: FloatArray, sample_rate: int, num_frames: int) -> FloatArray:

@@ -14,16 +14,20 @@ from ensemble.audio.files import read_clip, write_clip
 from ensemble.data import slakh
 from ensemble.data.takes import RecordedPart
 from ensemble.errors import DataError
-from ensemble.measure.cases import RenderCase, TrueNotes, case_of_render, read_notes
+from ensemble.listen.listener import Listener, at_analysis_rate
+from ensemble.listen.overrides import with_overrides
+from ensemble.manifest import MANIFEST, Manifest
+from ensemble.measure.cases import RenderCase, TrueNotes, band_of_take, case_of, read_notes
 from ensemble.measure.following import as_document
 from ensemble.measure.harmony_fit import TimedNote
+from ensemble.rendering.leader import take_up
 from ensemble.rendering.render import render
 from ensemble.types.music import AudioClip
 
 RATE_HZ = 16_000
 """Of what is rendered to be measured: onsets and notes need no more."""
 VOICE = "naive"
-MANIFEST = "manifest.json"
+TAKE = "take-00"
 OnProgress = Callable[[str, int, int], None]
 
 
@@ -140,3 +144,22 @@ def _followed_track(takes: list[RecordedPart], band: str, max_s: float) -> Rende
 
 def _until(notes: Sequence[TimedNote], end_s: float) -> tuple[TimedNote, ...]:
     return tuple(note for note in notes if note.start_s < end_s)
+
+
+def case_of_render(folder: Path, true_notes: TrueNotes | None = None) -> RenderCase:
+    """Read a render as it was delivered; the leader is listened to once more.
+
+    Args:
+        folder: that `render` filled.
+        true_notes: what is known of the recording that the leader is taken from.
+
+    Raises:
+        VerifyError: it is no render, or its leader is another.
+        AudioError: a stem cannot be read.
+        DataError: a part cannot be read.
+    """
+    manifest = Manifest.read(folder / MANIFEST)
+    lead = take_up(folder, manifest.plan, manifest.source)
+    heard = with_overrides(lead.known or Listener().listen(at_analysis_rate(lead.clip)), manifest.plan.overrides)
+    band = band_of_take(folder / TAKE, manifest.plan.band.followers)
+    return case_of(manifest.source, lead.clip, heard, band, true_notes or TrueNotes())

@@ -5,19 +5,21 @@ from __future__ import annotations
 import io
 import struct
 from collections import defaultdict
+from collections.abc import Sequence
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import mido
+import numpy as np
 from mido.midifiles.meta import KeySignatureError
 
 from ensemble.audio.files import printable
 from ensemble.errors import DataError
 from ensemble.files.midi import DRUM_CHANNEL
 from ensemble.scores.melody import Melody, TempoMark, Tone, placed, refuse_endless, tempo_map
-from ensemble.scores.midi_time import DEFAULT_QUARTER_BPM, bars_of, key_of, metres_of, said_in, tempos_of
+from ensemble.scores.midi_time import USUAL_TEMPO, bars_of, key_of, metres_of, said_in, tempos_of
 from ensemble.scores.score_bytes import read_score_bytes
 from ensemble.scores.top_line import TickNote, top_line
 
@@ -98,7 +100,7 @@ def voices_of(document: Any, what: str, warnings: list[str]) -> list[MidiVoice]:
     """
     voices, num_empty, num_open = [], 0, 0
     for track in document.tracks:
-        notes, num_unreleased = _notes(track)
+        notes, num_unreleased = track_notes(track)
         num_open += num_unreleased
         name = " ".join(message.name for message in track if message.type == "track_name")
         name = " ".join("".join(sign if sign.isprintable() else " " for sign in name).split())[:40]
@@ -116,7 +118,7 @@ def voices_of(document: Any, what: str, warnings: list[str]) -> list[MidiVoice]:
     return voices
 
 
-def _notes(track: Any) -> tuple[dict[int, list[TickNote]], int]:
+def track_notes(track: Any) -> tuple[dict[int, list[TickNote]], int]:
     """The notes of a track by channel, without drums; and how many are never released.
 
     A note that is struck again while it sounds ends there.
@@ -137,6 +139,13 @@ def _notes(track: Any) -> tuple[dict[int, list[TickNote]], int]:
     for (channel, pitch), (start, velocity) in sounding.items():
         notes[channel].append(TickNote(start, now, pitch, velocity))
     return notes, len(sounding)
+
+
+def in_seconds(notes: Sequence[TickNote], document: Any, tempos: Sequence[TempoMark]) -> list[tuple[float, float, int]]:
+    """Start, stop and pitch of notes, by the tempos of their document."""
+    quarters = np.array([(note.start, note.stop) for note in notes]).reshape(-1, 2) / document.ticks_per_beat
+    edges_s = tempo_map(tempos).seconds(quarters).tolist()
+    return [(start_s, stop_s, note.pitch_midi) for note, (start_s, stop_s) in zip(notes, edges_s, strict=True)]
 
 
 def _choose(voices: list[MidiVoice], warnings: list[str]) -> MidiVoice:
@@ -161,7 +170,7 @@ def _melody(document: Any, tones: list[Tone], voice: MidiVoice, warnings: list[s
     """Add what the file says of tempo, metre and key."""
     said = said_in(document)
     tempos = tempos_of(said, what)
-    marks = tempos or [TempoMark(Fraction(0), DEFAULT_QUARTER_BPM)]
+    marks = tempos or [USUAL_TEMPO]
     length = tones[-1].onset + tones[-1].length
     refuse_endless(float(tempo_map(marks).seconds(float(length))), what)
     metres, pickup = metres_of(said)

@@ -10,7 +10,7 @@ from ensemble.errors import DataError
 from ensemble.scores.melody import FASTEST_QUARTER_BPM, STEPS, MetreMark, TempoMark
 from ensemble.types.music import Key
 
-DEFAULT_QUARTER_BPM = Fraction(120)
+USUAL_TEMPO = TempoMark(Fraction(0), Fraction(120))
 """Where the file names no tempo; the MIDI standard's own."""
 Said = list[tuple[Fraction, Any]]
 """Places in quarters, and mido's messages."""
@@ -42,7 +42,7 @@ def tempos_of(said: Said, what: str) -> list[TempoMark]:
             tempos[at] = TempoMark(at, Fraction(60_000_000, message.tempo))
     marks = list(tempos.values())
     if marks and marks[0].at > 0:  # until then the standard's own holds
-        marks.insert(0, TempoMark(Fraction(0), DEFAULT_QUARTER_BPM))
+        marks.insert(0, USUAL_TEMPO)
     return marks
 
 

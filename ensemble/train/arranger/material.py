@@ -26,8 +26,8 @@ from ensemble.data.programs import instrument_of_program, instrument_of_words
 from ensemble.data.takes import Split, split_of
 from ensemble.errors import DataError
 from ensemble.listen.harmony import find_chords, find_key
-from ensemble.scores.melody import Melody, tempo_map
-from ensemble.scores.midi_melody import MidiVoice, melody_of, open_midi, voices_of
+from ensemble.scores.melody import Melody
+from ensemble.scores.midi_melody import MidiVoice, in_seconds, melody_of, open_midi, voices_of
 from ensemble.scores.score_bytes import read_score_bytes
 from ensemble.scores.symbolic import hear_melody
 from ensemble.types.instruments import CATALOGUE
@@ -200,11 +200,7 @@ def _instrument(voice: MidiVoice) -> str | None:
 
 def _seconds(voice: MidiVoice, melody: Melody, document: Any) -> Notes:
     """A voice's notes in the time of its document."""
-    quarters = np.array([(note.start, note.stop) for note in voice.notes]) / document.ticks_per_beat
-    edges_s = tempo_map(melody.tempos).seconds(quarters).tolist()
-    return tuple(
-        (start_s, stop_s, note.pitch_midi) for note, (start_s, stop_s) in zip(voice.notes, edges_s, strict=True)
-    )
+    return tuple(in_seconds(voice.notes, document, melody.tempos))
 
 
 def _plays_chords(notes: Notes, instrument: str) -> bool:
