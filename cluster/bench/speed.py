@@ -41,23 +41,23 @@ def bench_synth() -> dict[str, float]:
         return {
             "harmonic_ratio_16k": _harmonic_ratio(16_000),
             "harmonic_ratio_48k": _harmonic_ratio(48_000),
-            "harmonic_snr_db": harmonic_snr_db(48_000),
+            "harmonic_snr_db": _harmonic_snr_db(48_000),
             "noise_ratio": _noise_ratio(48_000),
             "instrument_realtime_16k": _instrument_realtime(16_000),
             "instrument_realtime_48k": _instrument_realtime(48_000),
         }
 
 
-def harmonic_snr_db(sample_rate: int) -> float:
+def _harmonic_snr_db(sample_rate: int) -> float:
     """Signal to error of the compiled bank against float64, in the last second of a minute."""
     f0_hz, amplitudes = _melody(MINUTE_FRAMES + 1, sample_rate)
     late = MINUTE_FRAMES - FRAME_RATE_HZ
-    truth = float64_bank(f0_hz, amplitudes, sample_rate, late)
+    truth = _float64_bank(f0_hz, amplitudes, sample_rate, late)
     error = _compiled_bank(f0_hz, amplitudes, sample_rate)[-len(truth) :] - truth
     return float(10 * np.log10(np.square(truth).sum() / np.square(error).sum()))
 
 
-def float64_bank(
+def _float64_bank(
     f0_hz: FloatArray, amplitudes: FloatArray, sample_rate: int, first_interval: int
 ) -> NDArray[np.float64]:
     """The convention of `oscillator.add_harmonics`, evaluated directly; the phase is summed in extended precision.

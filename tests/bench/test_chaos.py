@@ -13,6 +13,7 @@ from ensemble.errors import BandError
 from tests.bench.chaos.chaos import chaos
 from tests.bench.chaos.leak import Leak, is_good
 from tests.bench.chaos.watched import Watched, hashes
+from tests.bench.checkout import ROOT
 
 
 def quiet(_stage: str) -> None:
@@ -75,3 +76,15 @@ def test_one_file_more_or_one_bit_less_is_another_render() -> None:
 def test_what_is_left_differs_or_grows_is_a_leak(change: Any, good: bool) -> None:
     found = Leak(renders=10, kills=10, equal=10, left=[], slopes_mib={"driver": 0.1}, stall_s=1.0, replayed=1)
     assert is_good(found | change) is good
+
+
+@pytest.mark.ray
+def test_a_player_killed_with_a_block_in_its_hands_changes_no_byte() -> None:
+    """The bench from the shell, as small as it gets."""
+    command = [sys.executable, "-m", "tests.bench.chaos", "--local", "--event", "actor_killed_playing", "--json"]
+    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=280)
+    assert said.returncode == 0, said.stderr + said.stdout
+    (row,) = json.loads(said.stdout)
+    assert row["hashes_equal"]
+    assert row["blocks_replayed"] == 1
+    assert "(bass died: restart)" in row["said"]

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.bench.checkout import ROOT
+
 ENTRIES = {
     "chaos": "chaos", "scale": "scale", "bench-retrieval": "retrieval", "bench-train": "training",
     "same-bytes": "same_bytes",

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+
+from tests.bench.checkout import ROOT
 
 
 @pytest.mark.ray
@@ -17,7 +18,7 @@ def test_every_promised_figure_is_there_and_sane() -> None:
     tiny = ("--instruments", "2", "--seconds", "4", "--rounds", "1", "--skip-memory")
     said = subprocess.run(
         [sys.executable, "-m", "tests.bench.scale", "--json", *tiny],
-        capture_output=True, text=True, check=False, timeout=540, cwd=Path(__file__).parents[2],
+        capture_output=True, text=True, check=False, timeout=540, cwd=ROOT,
     )  # fmt: skip
     assert said.returncode == 0, said.stderr
     figures = json.loads(said.stdout)
