@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from ensemble.audio.files import write_clip
 from ensemble.data.compose import stems
 from ensemble.data.compose.brightness import colour_of, slope
 from ensemble.data.compose.colour import tilted
@@ -15,6 +16,7 @@ from ensemble.data.compose.performance import ComposedPerformance, PlayedNote
 from ensemble.data.compose.piece import PlayerTraits
 from ensemble.data.compose.truth import played_f0_hz
 from ensemble.listen.loudness import loudness_db
+from ensemble.types.music import AudioClip
 
 RATE = 16_000
 F0_HZ = 400.0
@@ -114,11 +116,11 @@ def test_the_mix_is_the_exact_sum_and_files_hold_it(tmp_path: Path) -> None:
     assert gain < 1
     steps = [stems.quantised(part * np.float32(gain)) for part in parts]
     for index, stem in enumerate([*steps, stems.mixed(steps)]):
-        stems.write_wav(tmp_path / f"{index}.wav", stem, RATE)
+        write_clip(tmp_path / f"{index}.wav", AudioClip(samples=stem[None], sample_rate=RATE))
     read = [soundfile.read(tmp_path / f"{index}.wav", dtype="int32")[0] for index in range(6)]
     np.testing.assert_array_equal(np.sum(read[:5], axis=0, dtype=np.int64), read[5])
     assert np.abs(read[5] / 2**31).max() < 0.9
-    np.testing.assert_array_equal(stems.as_samples(steps[0]), soundfile.read(tmp_path / "0.wav", dtype="float32")[0])
+    np.testing.assert_array_equal(steps[0], soundfile.read(tmp_path / "0.wav", dtype="float32")[0])
 
 
 def test_equal_labels_give_equal_bytes_and_no_pickle(tmp_path: Path) -> None:

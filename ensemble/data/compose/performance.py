@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -114,6 +113,7 @@ def _play_voice(
     player, dynamics_db = part.player, piece.level_db(part)
     level_db, bend_cents = dynamics_db.copy(), np.full(piece.num_frames, part.detune_cents)
     notes: list[PlayedNote] = []
+    free_from = 0
     for note, onset_s, stop_s in zip(written, *_times(piece, written, player, jitter_s), strict=True):
         draft = PlayedNote(onset_s=onset_s, stop_s=stop_s, midi=note.pitch_midi, velocity=1, loudest_db=0.0)
         at = frames_of(draft, piece.num_frames)
@@ -124,7 +124,12 @@ def _play_voice(
         velocity = int(np.clip(round(127 * 10 ** (loudest_db / 40) + rng.normal(0, 4)), MIN_VELOCITY, 127))
         follows = bool(notes) and onset_s - notes[-1].stop_s < 0.03 and notes[-1].midi != note.pitch_midi
         is_slurred = follows and (note.is_legato or stop_s - onset_s < SLURRED_S)
-        level_db[at], bend_cents[at] = shaped_db, bend_cents[at] + _bend(at, player, is_slurred, rng)
+        level_db[at] = shaped_db
+        level_db[at.stop :] = shaped_db[-1]  # held to the next note, so that what still rings is not moved
+        bend_cents[at] += _bend(at, player, is_slurred, rng)
+        if at.start > free_from:  # a note begins between two frames and finds its bend already there
+            bend_cents[at.start - 1] = bend_cents[at.start]
+        free_from = at.stop
         closed = float(np.clip(-np.mean(shaped_db) / 30, 0, 1.2)) * player.filter_cents
         notes.append(
             replace(
@@ -132,8 +137,6 @@ def _play_voice(
                 filter_cents=50 * round(closed / 50),
             )
         )  # fmt: skip
-    _hold_towards_next(level_db, notes)
-    _be_ready(bend_cents, notes)
     return ComposedPerformance(part=part, notes=tuple(notes), bend_cents=bend_cents, level_db=level_db)
 
 
@@ -178,22 +181,3 @@ def _bend(at: slice, player: OrchestraPlayer, is_slurred: bool, rng: np.random.G
         grown = np.clip((time_s - delay_s) / ramp_s, 0, 1)
         cents += depth * grown * np.sin(2 * np.pi * rate_hz * time_s)
     return cents
-
-
-def _hold_towards_next(level_db: Curve, notes: list[PlayedNote]) -> None:
-    """Between notes keep the level that just was, so that a release is not moved; then be ready for the next onset."""
-    for before, after in itertools.pairwise(notes):
-        stop, start = frames_of(before, len(level_db)).stop, frames_of(after, len(level_db)).start
-        if start > stop > 0:
-            ready = max(start - 2, stop)
-            level_db[stop:ready] = level_db[stop - 1]
-            level_db[ready:start] = level_db[min(start, len(level_db) - 1)]
-
-
-def _be_ready(bend_cents: Curve, notes: list[PlayedNote]) -> None:
-    """A note begins between two frames: it finds its bend already there, where no other note still needs the wheel."""
-    free_from = 0
-    for at in (frames_of(note, len(bend_cents)) for note in notes):
-        if at.start > free_from:
-            bend_cents[at.start - 1] = bend_cents[at.start]
-        free_from = at.stop

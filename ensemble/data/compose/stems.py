@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
-import soundfile
-from numpy.typing import NDArray
 
+from ensemble.audio.files import PCM_STEPS
 from ensemble.clock import hop_samples
 from ensemble.types.music import FloatArray
 
@@ -17,8 +14,6 @@ ACTIVE_RANGE_DB = 50.0
 """A 10 ms block sounds when it is not further than this below the stem's loudest."""
 CEILING = 10 ** (-1.5 / 20)
 """Highest sample of the mix: leaves room for the peaks between samples."""
-FULL_SCALE = 2**23
-Steps = NDArray[np.int32]
 
 
 def active_rms_db(samples: FloatArray, sample_rate: int) -> float:
@@ -41,21 +36,11 @@ def headroom_gain(stems: list[FloatArray]) -> float:
     return min(1.0, CEILING / peak) if peak > 0 else 1.0
 
 
-def quantised(samples: FloatArray) -> Steps:
-    """The nearest whole 24-bit steps."""
-    return np.rint(samples.astype(np.float64) * FULL_SCALE).astype(np.int32)
+def quantised(samples: FloatArray) -> FloatArray:
+    """On the nearest whole 24-bit steps, which a file holds exactly."""
+    return (np.rint(samples.astype(np.float64) * PCM_STEPS) / PCM_STEPS).astype(np.float32)
 
 
-def mixed(stems: list[Steps]) -> Steps:
-    """The exact sum."""
-    return np.asarray(np.sum(stems, axis=0, dtype=np.int32))
-
-
-def as_samples(steps: Steps) -> FloatArray:
-    """What a reader of the file gets, exactly."""
-    return (steps / FULL_SCALE).astype(np.float32)
-
-
-def write_wav(path: Path, steps: Steps, sample_rate: int) -> None:
-    """A mono 24-bit WAV that holds exactly these steps."""
-    soundfile.write(path, steps * np.int32(2**8), sample_rate, subtype="PCM_24", format="WAV")
+def mixed(stems: list[FloatArray]) -> FloatArray:
+    """The exact sum of quantised stems that have headroom."""
+    return np.asarray(np.sum(stems, axis=0, dtype=np.float64).astype(np.float32))

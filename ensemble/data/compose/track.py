@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import yaml
 
+from ensemble.audio.files import write_clip
 from ensemble.clock import FRAME_RATE_HZ, hop_samples
 from ensemble.data.compose import fluidsynth, midi, stems
 from ensemble.data.compose.colour import tilted
@@ -22,7 +23,7 @@ from ensemble.data.compose.tempo import CLOCK, TICKS_PER_QUARTER
 from ensemble.data.compose.truth import played_f0_hz
 from ensemble.files.midi import save_midi
 from ensemble.mix.loudness import integrated_lufs
-from ensemble.types.music import FloatArray
+from ensemble.types.music import AudioClip, FloatArray
 
 GENERATOR_VERSION = 2
 """Counts up whenever the same seed gives other notes, sound or labels."""
@@ -92,14 +93,13 @@ def make_track(root: Path, number: int, request: ComposeRequest) -> Path:
         for performance, sound, f0_hz in zip(performances.values(), raw, pitches, strict=True)
     ]
     rest = stems.headroom_gain(coloured)
-    steps = [stems.quantised(sound * np.float32(rest)) for sound in coloured]
+    finished = [stems.quantised(sound * np.float32(rest)) for sound in coloured]
     loudness_lufs = []
-    for (name, performance), stem, f0_hz in zip(performances.items(), steps, pitches, strict=True):
-        stems.write_wav(draft / "stems" / f"{name}.wav", stem, rate)
-        samples = stems.as_samples(stem)
-        write_labels(draft / "labels" / f"{name}.npz", label_arrays(piece, performance, f0_hz, samples, rate))
-        loudness_lufs.append(integrated_lufs([samples[None]], rate))
-    stems.write_wav(draft / "mix.wav", stems.mixed(steps), rate)
+    for (name, performance), stem, f0_hz in zip(performances.items(), finished, pitches, strict=True):
+        _write_wav(draft / "stems" / f"{name}.wav", stem, rate)
+        write_labels(draft / "labels" / f"{name}.npz", label_arrays(piece, performance, f0_hz, stem, rate))
+        loudness_lufs.append(integrated_lufs([stem[None]], rate))
+    _write_wav(draft / "mix.wav", stems.mixed(finished), rate)
     _write_metadata(draft / "metadata.yaml", piece, request, loudness_lufs, room * rest)
     description = request.stamp(number) | {"fluidsynth": fluidsynth.version()} | _describe(piece)
     (draft / "composer.json").write_text(json.dumps(description, indent=1) + "\n", encoding="utf-8")
@@ -113,6 +113,10 @@ def digest(track: Path) -> str:
     for path in [track / "all_src.mid", *sorted(track.glob("MIDI/*.mid")), *sorted(track.glob("labels/*.npz"))]:
         total.update(path.relative_to(track).as_posix().encode() + b"\0" + path.read_bytes())
     return total.hexdigest()
+
+
+def _write_wav(path: Path, samples: FloatArray, sample_rate: int) -> None:
+    write_clip(path, AudioClip(samples=samples[None], sample_rate=sample_rate))
 
 
 def _write_midi(draft: Path, piece: Piece, performances: dict[str, ComposedPerformance]) -> None:
@@ -159,10 +163,7 @@ def _describe(piece: Piece) -> dict[str, Any]:
         "tonic": piece.tonic, "mode": piece.mode, "tempo_bpm": round(piece.tempo_bpm, 3), "metre": str(piece.metre),
         "duration_s": piece.num_frames / FRAME_RATE_HZ, "beats_s": np.round(piece.tempo.seconds(beats), 6).tolist(),
         "loop": [str(chord) for chord in piece.loop], "bar_chords": [str(chord) for chord in piece.bar_chords],
-        "sections": [
-            {"first_bar": one.first_bar, "last_bar": one.last_bar, "start_db": one.start_db, "stop_db": one.stop_db,
-             "density": round(one.density, 3)} for one in piece.sections
-        ],
+        "sections": [asdict(section) for section in piece.sections],
         "parts": [
             {"stem": f"S{index:02d}", "instrument": part.player.instrument, "role": part.role,
              "lag_beats": round(part.lag_beats, 4), "gain": round(part.gain, 4),
