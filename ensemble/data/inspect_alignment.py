@@ -15,6 +15,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
+from scipy.signal import find_peaks
 
 from ensemble.clock import FRAME_RATE_HZ
 from ensemble.types.music import FloatArray
@@ -48,7 +49,8 @@ def late_ms(part: FloatArray, reference: FloatArray) -> float | None:
     if num_onsets < MIN_ONSETS or num_frames < 4 * MAX_LAG_FRAMES:
         return None
     fit = _correlation(ours, theirs)
-    peaks = _peaks(fit)
+    peaks = find_peaks(fit, distance=APART_FRAMES)[0]
+    peaks = peaks[np.argsort(-fit[peaks], kind="stable")].tolist()  # best first
     if not peaks or fit[peaks[0]] < CHANCE / 10 / np.sqrt(num_onsets / 10):
         return None
     rivals = sorted((peak - MAX_LAG_FRAMES for peak in peaks if fit[peak] >= RIVAL_SHARE * fit[peaks[0]]), key=abs)
@@ -68,8 +70,7 @@ def _beginnings(onset: FloatArray) -> Array:
 
 def _count(onset: FloatArray) -> int:
     """How many notes begin."""
-    inner = onset[1:-1]
-    return int(((inner > onset[:-2]) & (inner >= onset[2:]) & (inner > STRENGTH_OF_ONSET)).sum())
+    return len(find_peaks(onset, height=STRENGTH_OF_ONSET)[0])
 
 
 def _correlation(part: Array, reference: Array) -> Array:
@@ -82,16 +83,6 @@ def _correlation(part: Array, reference: Array) -> Array:
         power = float(np.square(late).sum() * np.square(early).sum())
         fit[index] = float((late * early).sum()) / np.sqrt(power) if power > 0 else 0.0
     return fit
-
-
-def _peaks(fit: Array) -> list[int]:
-    """Where the fit is best, best first; each is the best within `APART_FRAMES`."""
-    peaks: list[int] = []
-    for index in np.argsort(-fit, kind="stable").tolist():
-        is_top = 0 < index < len(fit) - 1 and fit[index] >= max(fit[index - 1], fit[index + 1])
-        if is_top and all(abs(index - peak) >= APART_FRAMES for peak in peaks):
-            peaks.append(index)
-    return peaks
 
 
 def _refined(fit: Array, peak: int) -> float:

@@ -11,9 +11,9 @@ import mido
 import numpy as np
 import scipy.ndimage
 import scipy.stats
-import soundfile
 from numpy.typing import NDArray
 
+from ensemble.audio.files import read_clip
 from ensemble.audio.spectra import bin_frequencies_hz, power_spectra
 from ensemble.clock import FRAME_RATE_HZ, hop_samples
 from ensemble.data.compose import fluidsynth
@@ -44,29 +44,19 @@ class ColourRow:
     after_correlation: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Colour:
-    """What was measured in frames inside notes."""
-
-    pitch_midi: NDArray[np.int64]
-    """[frames]"""
-    loudness_db: NDArray[np.float64]
-    """[frames]"""
-    log_centroid: NDArray[np.float64]
-    """Of the centroid in Hz.  [frames]"""
-
-
-def colour_of(samples: FloatArray, sample_rate: int, f0_hz: FloatArray) -> Colour:
-    """Loudness and power-weighted spectral centroid of the frames well inside notes.
+def colour_of(samples: FloatArray, sample_rate: int, f0_hz: FloatArray) -> NDArray[np.float64]:
+    """What the frames well inside notes sound like.
 
     Args:
         samples: [samples], mono.
         sample_rate: in Hz.
         f0_hz: [frames] at 100 Hz, 0 where silent.
+
+    Returns:
+        The whole MIDI pitch, the loudness in dB and the log of the power-weighted spectral centroid.  [3, frames]
     """
-    midi = np.rint(69 + 12 * np.log2(np.maximum(f0_hz, 1.0) / 440)).astype(np.int64) * (f0_hz > 0)
-    is_steady = np.diff(midi, prepend=-1) == 0
-    inside = scipy.ndimage.binary_erosion(is_steady, iterations=EDGE_FRAMES, border_value=0)
+    midi = np.rint(69 + 12 * np.log2(np.maximum(f0_hz, 1.0) / 440)) * (f0_hz > 0)
+    inside = scipy.ndimage.binary_erosion(np.diff(midi, prepend=-1) == 0, iterations=EDGE_FRAMES)
     loudness = loudness_db(samples, sample_rate, len(f0_hz))
     window_samples = 2 * round(WINDOW_S * sample_rate / 2)
     frequency_hz = bin_frequencies_hz(window_samples, sample_rate)
@@ -74,24 +64,17 @@ def colour_of(samples: FloatArray, sample_rate: int, f0_hz: FloatArray) -> Colou
     for at, power in power_spectra(samples, len(f0_hz), hop_samples(sample_rate), window_samples):
         centroid[at] = (power * frequency_hz).sum(axis=1) / (power.sum(axis=1, dtype=np.float64) + 1e-20)
     kept = inside & (midi > 0) & (loudness > QUIETEST_DB) & (centroid > 20)
-    return Colour(
-        pitch_midi=midi[kept], loudness_db=loudness[kept].astype(np.float64), log_centroid=np.log(centroid[kept])
-    )
+    return np.stack([midi, loudness, np.log(np.maximum(centroid, 1.0))])[:, kept]
 
 
-def slope(colours: list[Colour]) -> tuple[float, float]:
+def slope(colours: list[NDArray[np.float64]]) -> tuple[float, float]:
     """Percent of centroid per dB and the correlation, over all frames, each pitch against its own mean."""
-    midi = np.concatenate([colour.pitch_midi for colour in colours])
-    if len(midi) < 2:
+    pitch, *values = np.concatenate(colours, axis=1)
+    if len(pitch) < 2:
         return float("nan"), float("nan")
+    midi = pitch.astype(np.int64)
     count = np.maximum(np.bincount(midi), 1)
-    loud, bright = (
-        values - (np.bincount(midi, values) / count)[midi]
-        for values in (
-            np.concatenate([colour.loudness_db for colour in colours]),
-            np.concatenate([colour.log_centroid for colour in colours]),
-        )
-    )
+    loud, bright = (value - (np.bincount(midi, value) / count)[midi] for value in values)
     line = scipy.stats.linregress(loud, bright)
     return float(100 * np.expm1(line.slope)), float(line.rvalue)
 
@@ -108,10 +91,11 @@ def colour_table(root: Path, soundfont: Path | None = None, max_tracks: int = 6)
         DataError: no composed tracks, or FluidSynth or the soundfont is missing.
     """
     chosen = fluidsynth.check_renderer(soundfont)
-    found: dict[str, tuple[list[Colour], list[Colour]]] = {}
+    found: dict[str, tuple[list[NDArray[np.float64]], list[NDArray[np.float64]]]] = {}
     for track, stem, instrument in _pitched_stems(root, max_tracks):
         f0_hz = read_labels(track / "labels" / f"{stem}.npz")["f0_hz"]
-        samples, sample_rate = soundfile.read(track / "stems" / f"{stem}.wav", dtype="float32")
+        clip = read_clip(track / "stems" / f"{stem}.wav")
+        samples, sample_rate = clip.samples[0], clip.sample_rate
         bare = fluidsynth.render(_without_filter(track / "MIDI" / f"{stem}.mid"), chosen, len(samples), sample_rate)
         bare *= np.float32(np.sqrt(np.square(samples).mean() / np.square(bare).mean()))
         for colours, sound in zip(found.setdefault(instrument, ([], [])), (bare, samples), strict=True):
@@ -121,7 +105,7 @@ def colour_table(root: Path, soundfont: Path | None = None, max_tracks: int = 6)
         (was, was_tight), (now, now_tight) = slope(before), slope(after)
         rows.append(
             ColourRow(
-                instrument=instrument, minutes=sum(len(one.pitch_midi) for one in after) / FRAME_RATE_HZ / 60,
+                instrument=instrument, minutes=sum(one.shape[1] for one in after) / FRAME_RATE_HZ / 60,
                 before_percent_per_db=was, before_correlation=was_tight, after_percent_per_db=now,
                 after_correlation=now_tight,
             )

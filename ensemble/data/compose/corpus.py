@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import soundfile
 
 from ensemble.clock import FRAME_RATE_HZ, SAMPLE_RATES_HZ
 from ensemble.data.compose.fluidsynth import check_renderer
@@ -17,7 +16,7 @@ from ensemble.data.compose.labels import read_labels
 from ensemble.data.compose.piece import LENGTH_S, STYLES
 from ensemble.data.compose.track import ComposeRequest, digest, make_track, track_name
 from ensemble.data.takes import split_of
-from ensemble.errors import DataError
+from ensemble.errors import AudioError, DataError
 from ensemble.files.replace import write_whole
 from ensemble.threads import one_thread
 
@@ -27,17 +26,17 @@ SOUNDING_DB = -60.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComposeReport:
-    """What a run did and what the folder now holds.
-
-    made, kept: tracks composed now, and found finished. minutes: sounding audio per instrument over all tracks asked
-    for. splits: tracks per split.
-    """
+    """What a run did and what the folder now holds."""
 
     root: Path
     made: tuple[str, ...]
+    """Tracks composed now."""
     kept: tuple[str, ...]
+    """Tracks that were finished before."""
     minutes: dict[str, float]
+    """How long each instrument sounds, over every finished track."""
     splits: dict[str, int]
+    """Tracks in each split."""
 
 
 def compose(
@@ -110,10 +109,10 @@ def compose(
 def _make(out: Path, number: int, request: ComposeRequest) -> None:
     try:
         make_track(out, number, request)
-    except (OSError, soundfile.LibsndfileError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
+    except (OSError, AudioError) as error:
+        problem = error.problem if isinstance(error, AudioError) else f"cannot be written ({error.strerror})"
         cure = "make room and start again: finished tracks are kept"
-        raise DataError(str(out / track_name(number)), f"cannot be written ({reason})", cure) from error
+        raise DataError(str(out / track_name(number)), problem, cure) from error
 
 
 def _check_arguments(num_tracks: int, style: str, sample_rate: int, jobs: int, length_s: tuple[float, float]) -> None:

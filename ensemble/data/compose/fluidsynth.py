@@ -11,11 +11,11 @@ from pathlib import Path
 
 import mido
 import numpy as np
-import soundfile
 import soxr
 
+from ensemble.audio.files import read_clip
 from ensemble.data.compose.tempo import TICKS_PER_QUARTER
-from ensemble.errors import DataError
+from ensemble.errors import AudioError, DataError
 from ensemble.files.midi import save_midi
 from ensemble.types.music import FloatArray
 
@@ -87,11 +87,12 @@ def render(tracks: Iterable[mido.MidiTrack], soundfont: Path, num_samples: int, 
             )
         except subprocess.TimeoutExpired as error:
             raise DataError("FluidSynth", f"did not finish in {TIMEOUT_S:.0f} s", "try again") from error
-        sound = soundfile.read(wav, dtype="float32", always_2d=True)[0] if wav.is_file() else np.zeros((0, 2))
-    if done.returncode != 0 or not np.abs(sound).max(initial=0.0) > 0:
-        reason = (done.stderr.decode(errors="replace").strip().splitlines() or ["silence"])[0]
-        raise DataError(str(soundfont), f"FluidSynth could not render with it ({reason})", "give another soundfont")
-    left = np.ascontiguousarray(sound[LATENCY_SAMPLES:, 0])
+        try:
+            left = read_clip(wav).samples[0, LATENCY_SAMPLES:]
+        except AudioError as error:  # it is silent, cut short or not there
+            reason = (done.stderr.decode(errors="replace").strip().splitlines() or [error.problem])[0]
+            problem = f"FluidSynth could not render with it ({reason})"
+            raise DataError(str(soundfont), problem, "give another soundfont") from error
     if sample_rate != RENDER_RATE_HZ:
         left = soxr.resample(left, RENDER_RATE_HZ, sample_rate, quality="HQ")
     result = np.zeros(num_samples, dtype=np.float32)

@@ -15,10 +15,6 @@ class OrchestraPlayer:
 
     spec: InstrumentSpec
     """Its range, program of General MIDI and family."""
-    label: str = ""
-    """What Slakh's metadata calls it."""
-    family_label: str = ""
-    """What Slakh's metadata calls its family."""
     release_cents: int = -3600
     """Shortening of the soundfont's release, in timecents: -1200 halves it."""
     filter_cents: int = -2400
@@ -47,6 +43,11 @@ class OrchestraPlayer:
         return self.spec.name
 
     @property
+    def label(self) -> str:
+        """What the data set's metadata calls it, such as `Nylon Guitar`."""
+        return self.spec.name.replace("_", " ").title()
+
+    @property
     def is_drums(self) -> bool:
         """Whether it is the kit."""
         return self.spec.family == "drums"
@@ -59,9 +60,8 @@ class OrchestraPlayer:
 
 def _bowed(name: str, tilt: float, fastest_s: float, tune_midi: tuple[int, int] | None, other: int) -> OrchestraPlayer:
     return OrchestraPlayer(
-        spec=CATALOGUE[name], label=name.capitalize(), family_label="Strings", release_cents=-4800,
-        attack_skip_samples=5000, tilt_db_per_octave=tilt, vibrato_share=0.5, scoop_share=0.3, fastest_s=fastest_s,
-        tune_midi=tune_midi, other_program=other,
+        spec=CATALOGUE[name], release_cents=-4800, attack_skip_samples=5000, tilt_db_per_octave=tilt, vibrato_share=0.5,
+        scoop_share=0.3, fastest_s=fastest_s, tune_midi=tune_midi, other_program=other,
     )  # fmt: skip
 
 
@@ -70,28 +70,26 @@ ORCHESTRA: tuple[OrchestraPlayer, ...] = (
     _bowed("viola", 0.42, 0.1, None, 40),
     _bowed("cello", 0.36, 0.11, (43, 67), 41),
     OrchestraPlayer(
-        spec=CATALOGUE["flute"], label="Flute", family_label="Pipe", attack_skip_samples=4000, tilt_db_per_octave=0.95,
-        neutral_db=-39.0, vibrato_share=0.4, scoop_share=0.2, fastest_s=0.085, tune_midi=(64, 88), other_program=74,
+        spec=CATALOGUE["flute"], attack_skip_samples=4000, tilt_db_per_octave=0.95, neutral_db=-39.0, vibrato_share=0.4,
+        scoop_share=0.2, fastest_s=0.085, tune_midi=(64, 88), other_program=74,
     ),
     OrchestraPlayer(
-        spec=CATALOGUE["clarinet"], label="Clarinet", family_label="Reed", attack_skip_samples=1200,
-        tilt_db_per_octave=0.2, neutral_db=-31.0, vibrato_share=0.15, scoop_share=0.3, fastest_s=0.085,
-        tune_midi=(55, 82), other_program=68,
+        spec=CATALOGUE["clarinet"], attack_skip_samples=1200, tilt_db_per_octave=0.2, neutral_db=-31.0,
+        vibrato_share=0.15, scoop_share=0.3, fastest_s=0.085, tune_midi=(55, 82), other_program=68,
     ),
     OrchestraPlayer(
-        spec=CATALOGUE["trumpet"], label="Trumpet", family_label="Brass", tilt_db_per_octave=0.3, vibrato_share=0.4,
-        scoop_share=0.3, fastest_s=0.085, tune_midi=(58, 80), other_program=57,
+        spec=CATALOGUE["trumpet"], tilt_db_per_octave=0.3, vibrato_share=0.4, scoop_share=0.3, fastest_s=0.085,
+        tune_midi=(58, 80), other_program=57,
     ),
     OrchestraPlayer(
-        spec=CATALOGUE["nylon_guitar"], label="Acoustic Guitar (nylon)", family_label="Guitar", release_cents=-7200,
-        tilt_db_per_octave=0.45, neutral_db=-43.0, scoop_share=0.06, vibrato_share=0.15, fastest_s=0.1,
-        tune_midi=(62, 80), other_program=25,
+        spec=CATALOGUE["nylon_guitar"], release_cents=-7200, tilt_db_per_octave=0.45, neutral_db=-43.0,
+        scoop_share=0.06, vibrato_share=0.15, fastest_s=0.1, tune_midi=(62, 80), other_program=25,
     ),
     OrchestraPlayer(
-        spec=CATALOGUE["electric_bass"], label="Electric Bass (finger)", family_label="Bass", tilt_db_per_octave=0.85,
-        neutral_db=-46.0, scoop_share=0.08, fastest_s=0.13, tune_midi=(31, 52), other_program=34,
+        spec=CATALOGUE["electric_bass"], tilt_db_per_octave=0.85, neutral_db=-46.0, scoop_share=0.08, fastest_s=0.13,
+        tune_midi=(31, 52), other_program=34,
     ),
-    OrchestraPlayer(spec=CATALOGUE["drums"], label="Drums", family_label="Drums"),
+    OrchestraPlayer(spec=CATALOGUE["drums"]),
 )  # fmt: skip
 """Those of the training sets; their order decides who plays in which track."""
 

@@ -144,7 +144,7 @@ def _write_metadata(path: Path, piece: Piece, request: ComposeRequest, loudness_
     for index, (part, lufs) in enumerate(zip(piece.parts, loudness_lufs, strict=True)):
         player = part.player
         entries[f"S{index:02d}"] = {
-            "audio_rendered": True, "inst_class": player.family_label, "integrated_loudness": lufs,
+            "audio_rendered": True, "inst_class": player.label, "integrated_loudness": lufs,
             "is_drum": player.is_drums, "midi_program_name": player.label, "midi_saved": True,
             "plugin_name": request.soundfont.name, "program_num": 128 if player.is_drums else player.spec.program,
         }  # fmt: skip

@@ -1,8 +1,11 @@
 """Make the corpus: `python -m ensemble.data.compose.solo.build_corpus`.
 
-Needs Debian's fluidsynth, fluid-soundfont-gm and ffmpeg.
+Needs Debian's fluidsynth, fluid-soundfont-gm and ffmpeg. Run by hand; the same versions of these programs give the same
+bytes. What is committed was made by this script's forerunner: the same notes, played and recorded a little differently.
 
-Run by hand; the result is committed. The same versions of these programs give the same bytes.
+The programme has solo pieces in every key, from 60 to 170 beats a minute, quiet to loud. Half of it is for guitars,
+since that is what most leaders play; keys that lie well on one come first there, so that a leader in any key finds a
+guitar at most a semitone away.
 """
 
 from __future__ import annotations
@@ -13,17 +16,63 @@ import sys
 import tempfile
 from pathlib import Path
 
-import soundfile
-
+from ensemble.audio.files import write_clip
 from ensemble.corpus.catalogue import CATALOGUE, LICENCE, SOUNDS
 from ensemble.data.compose.fluidsynth import RENDER_RATE_HZ, check_renderer
 from ensemble.data.compose.solo import SoloOrder, play_take
-from ensemble.data.compose.solo.programme import programme
 from ensemble.files.digest import file_digest
-from ensemble.types.music import FloatArray
+from ensemble.types.music import AudioClip, FloatArray
 
+SEED = 5
+LENGTH_S = 44.0
+_KEYS = ("C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
+_ROWS: tuple[tuple[str, str, str, str, float, float, str], ...] = (
+    ("Orchard Road", "nylon_guitar", "G major", "4/4", 96, -8, "picking calm arpeggio"),
+    ("Slow Ferry", "nylon_guitar", "E minor", "4/4", 72, -10, "arpeggio picking calm"),
+    ("Windowsill Waltz", "nylon_guitar", "D major", "3/4", 104, -8, "picking arpeggio"),
+    ("Lantern", "nylon_guitar", "A minor", "6/8", 60, -9, "arpeggio calm"),
+    ("Letter Home", "nylon_guitar", "C major", "4/4", 88, -9, "calm picking arpeggio"),
+    ("Five Stones", "nylon_guitar", "F# minor", "5/4", 132, -7, "arpeggio picking"),
+    ("Kitchen Light", "steel_guitar", "G major", "4/4", 120, -4, "strum picking strum"),
+    ("Tin Roof", "steel_guitar", "A major", "4/4", 144, -5, "picking strum"),
+    ("Gate Swing", "steel_guitar", "E major", "3/4", 156, -3, "strum arpeggio"),
+    ("North Platform", "steel_guitar", "B minor", "4/4", 108, -4, "strum arpeggio picking"),
+    ("Gravel", "steel_guitar", "D mixolydian", "4/4", 168, -2, "strum picking"),
+    ("Corner Shop", "electric_guitar", "G major", "4/4", 118, -4, "funk picking funk"),
+    ("Night Bus", "electric_guitar", "E minor", "4/4", 98, -5, "funk arpeggio"),
+    ("Overpass", "electric_guitar", "A dorian", "4/4", 134, -3, "picking funk strum"),
+    ("After Closing", "jazz_guitar", "Bb major", "4/4", 66, -8, "calm picking"),
+    ("Rain on Slate", "piano", "F major", "4/4", 76, -9, "broken block"),
+    ("Turning Leaves", "piano", "Ab major", "3/4", 126, -6, "block broken"),
+    ("Tide Table", "piano", "Db minor", "6/8", 64, -8, "broken block"),
+    ("Long Meadow", "violin", "Eb major", "4/4", 84, -6, "song lament"),
+    ("Market Day", "violin", "D dorian", "3/4", 138, -4, "dance song"),
+    ("Reeds", "flute", "F minor", "4/4", 114, -6, "song dance"),
+    ("Paper Boats", "flute", "B major", "6/8", 80, -7, "dance song"),
+    ("Cellar Stairs", "clarinet", "Db major", "4/4", 100, -7, "song dance lament"),
+    ("Last Tram", "saxophone", "C minor", "4/4", 92, -5, "song lament"),
+    ("Signal Hill", "trumpet", "G minor", "4/4", 128, -4, "dance song"),
+    ("Old Harbour", "cello", "F# major", "4/4", 63, -6, "lament song"),
+    ("Underfoot", "electric_bass", "E minor", "4/4", 100, -4, "walking running"),
+)
+"""Title, instrument, key, metre, tempo, level in dB, textures."""
 QUALITY = "4"
 """Of Vorbis: about 70 kbit/s for one instrument in mono. A seek in it gives the very samples of a whole reading."""
+
+
+def programme() -> tuple[SoloOrder, ...]:
+    """The pieces in the order of the corpus."""
+    orders = []
+    for title, instrument, key, metre, tempo_bpm, level_db, textures in _ROWS:
+        tonic, mode = key.split()
+        orders.append(
+            SoloOrder(
+                title=title, seed=SEED, instrument=instrument, textures=tuple(textures.split()),
+                tonic=_KEYS.index(tonic), mode=mode, metre=metre, tempo_bpm=tempo_bpm, length_s=LENGTH_S,
+                level_db=level_db,
+            )
+        )  # fmt: skip
+    return tuple(orders)
 
 
 def build(folder: Path) -> None:
@@ -55,7 +104,7 @@ def _encode(samples: FloatArray, path: Path, order: SoloOrder) -> None:
     exact = ("-fflags", "+bitexact", "-flags", "+bitexact")
     with tempfile.TemporaryDirectory(prefix="ensemble-") as name:
         wav = Path(name) / "piece.wav"
-        soundfile.write(wav, samples, RENDER_RATE_HZ, subtype="PCM_24")
+        write_clip(wav, AudioClip(samples=samples[None], sample_rate=RENDER_RATE_HZ))
         command = ("ffmpeg", "-y", "-loglevel", "error", "-i", str(wav), "-c:a", "libvorbis", "-q:a", QUALITY)
         subprocess.run([*command, "-map_metadata", "-1", *exact, *tags, str(path)], check=True)
 
