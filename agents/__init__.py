@@ -1,4 +1,4 @@
-"""The players: plain classes that Ray turns into actors, and the band that seats them.
+"""Plain classes that Ray turns into actors, and `RayBand`, which places and calls them.
 
 `from agents import RayBand` is the way in; Ray is imported only then.
 """
@@ -14,7 +14,7 @@ __all__ = ["RayBand"]
 
 
 def __getattr__(name: str) -> Any:
-    """Load Ray when it is asked for, in the environment that it should find."""
+    """Import Ray only when it is needed, after its environment is set."""
     if name == "RayBand":
         from agents.environment import prepare_environment
 

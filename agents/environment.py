@@ -16,20 +16,20 @@ NAMESPACE = "ensemble"
 ENVIRONMENT = {
     "RAY_AUTH_MODE": "token",
     "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_max_direct_call_object_size": "1000000",  # a block's answers come with the reply, and outlive who gave them
-    "RAY_worker_niceness": "0",  # players are what the user waits for; Ray's own +15 starves them on a busy machine
-    "RAY_preload_python_modules": "agents.instrument,agents.conductor",  # whoever is called in has read the score
-    "RAY_maximum_gcs_destroyed_actor_cached_count": "200",  # a Ray that stays does not remember everybody who left,
-    "RAY_task_events_max_num_task_in_gcs": "20000",  # nor every block that was ever played
+    "RAY_max_direct_call_object_size": "1000000",  # a block's answers come with the reply, and outlive their actor
+    "RAY_worker_niceness": "0",  # the user waits for the actors; Ray's own +15 starves them on a busy machine
+    "RAY_preload_python_modules": "agents.instrument,agents.conductor",  # a replacement starts with them imported
+    "RAY_maximum_gcs_destroyed_actor_cached_count": "200",  # a Ray that stays forgets the actors of old renders,
+    "RAY_task_events_max_num_task_in_gcs": "20000",  # and their blocks
     "RAY_metrics_report_interval_ms": "2000",  # what `status --watch` shows is at most so old
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # a seat without a GPU leaves CUDA_VISIBLE_DEVICES alone
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # an actor without a GPU leaves CUDA_VISIBLE_DEVICES alone
 }
 
 
 def prepare_environment() -> None:
-    """Ask for a token on every connection, and make one if there is none; what the operator set stays.
+    """Set what is not set, and ask for a token on every connection; one is made if there is none.
 
-    Does nothing once Ray is loaded: its own default for a local Ray is a token, too.
+    Does nothing once Ray is imported: its own default for a local Ray is a token, too.
     """
     if "ray" in sys.modules:
         return
@@ -42,10 +42,10 @@ def prepare_environment() -> None:
 
 @contextmanager
 def on_loopback() -> Iterator[None]:
-    """Let the Ray that is started or joined inside the block live on 127.0.0.1 alone.
+    """Keep the Ray that is started or joined inside the block on 127.0.0.1.
 
-    Ray 2.60 replaces a loopback address by the host's own, unless it believes to be where clusters are not supported;
-    then every server of its listens on loopback, and every client looks for it there.
+    Ray 2.60 replaces a loopback address by the host's own, except where it believes that clusters are not supported:
+    then all its servers listen on loopback, and its clients look for them there.
     """
     from ray._private import ray_constants
 

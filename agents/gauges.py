@@ -1,8 +1,8 @@
-"""The metrics of an actor's process, by their names; Prometheus sees each as `ray_<name>`.
+"""Metrics that actors export; Prometheus sees each as `ray_<name>`.
 
-Ray 2.60 adds the middle of its bucket to a histogram's sum, not the value: quantiles can be believed, means cannot.
-An actor's last seconds are lost when it is killed, and a render ends by killing everybody: what must add up is counted
-by the driver (`agents/meters.py`).
+Ray 2.60 adds the middle of its bucket to a histogram's sum, not the value: quantiles are right, means are not.
+An actor's last seconds are lost when it is killed, and a render ends by killing its actors: totals are counted by the
+driver (`agents/meters.py`).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ PLAYING = ("part", "instrument")
 
 
 class Metrics:
-    """What the players and the conductor export."""
+    """What the instruments and the conductor export."""
 
     def __init__(self) -> None:
         from ray.util.metrics import Gauge, Histogram
@@ -40,13 +40,13 @@ class Metrics:
         )
 
     def repeat(self, seat: str, resident: int, gpu: int) -> None:
-        """How much an actor holds, in bytes."""
+        """Set the gauges of an actor's memory, in bytes."""
         self.resident.set(resident, tags={"seat": seat})
         self.gpu.set(gpu, tags={"seat": seat})
 
 
 class RetrievalMetrics:
-    """What the librarian exports beside."""
+    """What the retrieval exports beside."""
 
     def __init__(self) -> None:
         from ray.util.metrics import Histogram
@@ -83,7 +83,7 @@ class RetrievalMetrics:
 
 
 def gpu_bytes() -> int:
-    """What torch reserves on GPUs in this process; torch is not loaded for the question."""
+    """Bytes that torch reserves on GPUs in this process; 0 where torch is not loaded."""
     torch = sys.modules.get("torch")
     if torch is None or not torch.cuda.is_initialized():
         return 0

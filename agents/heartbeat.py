@@ -1,4 +1,4 @@
-"""A gauge that is not set again is forgotten by Ray after two of its reports: somebody has to repeat it."""
+"""A thread that sets gauges again and again: Ray forgets one that was not set between two of its reports."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Heartbeat:
     """Calls a function every second, from now on until it is stopped or the process ends.
 
     Args:
-        beat: must be quick, and may be called from another thread.
+        beat: called in another thread; must be quick.
     """
 
     def __init__(self, beat: Callable[[], None]) -> None:
@@ -24,7 +24,7 @@ class Heartbeat:
         self._thread.start()
 
     def stop(self) -> None:
-        """Call no more; on return the last call is done."""
+        """Stop; the last call has ended on return."""
         self._is_over.set()
         self._thread.join(timeout=PERIOD_S)
 

@@ -1,4 +1,4 @@
-"""An actor's journal, a file among the logs of Ray that its dashboard lists: `ensemble-<seat>-<render>-<pid>.log`."""
+"""An actor's log among those of Ray, which its dashboard lists: `ensemble-<parts>-<render>-<pid>.log`."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ MAX_BYTES = 8 << 20
 
 
 def render_id() -> str | None:
-    """The render that this actor plays in, from the name that `RayBand` gave it; None of any other actor."""
+    """The id of the render that this actor belongs to, from its name; None of any other actor."""
     return _actor_name().rpartition("-")[2].partition(".")[0] or None
 
 
 def open_logbook(part: str) -> Path | None:
-    """Write this process's journal into Ray's folder of logs, from now on; where there is none, write nothing.
+    """Write this process's events into Ray's folder of logs from now on; nothing where there is no such folder.
 
     Args:
-        part: that lines are about, where they name no other.
+        part: of lines that name no other.
     """
     folder = _folder()
     if folder is None or any(isinstance(handler, RotatingFileHandler) for handler in events.LOGGER.handlers):
@@ -40,7 +40,7 @@ def open_logbook(part: str) -> Path | None:
 
 
 def _actor_name() -> str:
-    """As `RayBand` named it, `<part>-<render>`; empty where it has none."""
+    """`<parts>-<render>`, or `<parts>-<render>.<life>`; empty where the actor has no name."""
     import ray
 
     return ray.get_runtime_context().get_actor_name() or ""

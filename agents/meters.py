@@ -1,4 +1,4 @@
-"""What the driver of a render sees of its players: how long answers take, how many are due, who was replaced."""
+"""What the driver of a render measures of its actors: how long answers take, how many are due, what was replaced."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from ensemble import events
 from ensemble.clock import FRAME_RATE_HZ
 
 REASONS = ("process", "host")
-"""Of a restart: a process was lost; or the host under it."""
+"""Why an actor was replaced: its process was lost, or the host under it."""
 RETRIEVAL = "retrieval"
 
 
 def from_zero(counter: Any, tags: dict[str, str]) -> None:
-    """Let a counter exist before it counts: one that is born at 1 has no rate."""
+    """Export a counter before it counts: Prometheus sees no rate where the first value is 1."""
     counter._record(0.0, tags)  # noqa: SLF001  (`inc` refuses zero)
 
 
 class DriverMetrics:
-    """What a driver exports: whatever must add up, and be told of players that no longer can tell it."""
+    """What a driver exports: totals, and what a lost actor can no longer export itself."""
 
     def __init__(self) -> None:
         from ray.util.metrics import Counter, Gauge, Histogram
@@ -48,26 +48,28 @@ class DriverMetrics:
 
 
 class _Question(NamedTuple):
-    """One call that has no answer yet. where: of a block; None of any other question. at: in seconds since 1970."""
+    """One call that has no answer yet."""
 
     part: str
     where: events.Position | None
+    """Which block; None of any other call."""
     at: float
+    """In seconds since 1970."""
 
 
 class Meters:
-    """Measures one render from its driver's side: an answer has come when the driver takes it.
+    """Measures one render in its driver: an answer counts as come when the driver takes it.
 
     Args:
-        render: its id, in every line of the journal.
+        render: its id, in every line of the log.
         instruments: by part.
     """
 
     def __init__(self, render: str, instruments: Mapping[str, str]) -> None:
         self._render = render
         events.begin(render)
-        everyone = {"conductor": "conductor", RETRIEVAL: RETRIEVAL} | dict(instruments)
-        self._tags = {part: {"part": part, "instrument": instrument} for part, instrument in everyone.items()}
+        instruments_of = {"conductor": "conductor", RETRIEVAL: RETRIEVAL} | dict(instruments)
+        self._tags = {part: {"part": part, "instrument": instrument} for part, instrument in instruments_of.items()}
         self._metrics = DriverMetrics()
         self._lock = threading.Lock()
         self._due: dict[Hashable, _Question] = {}
@@ -80,7 +82,7 @@ class Meters:
         self._heartbeat = Heartbeat(self._repeat)
 
     def asked(self, call: Hashable, part: str, where: events.Position | None) -> None:
-        """A part was asked for a block, or for something else; or was asked again."""
+        """A call was sent, or sent again."""
         with self._lock:
             self._due[call] = _Question(part, where, time.time())
 
@@ -108,12 +110,12 @@ class Meters:
         )  # fmt: skip
 
     def restarted(self, part: str, reason: str) -> None:
-        """Somebody was replaced."""
+        """An actor was replaced."""
         self._metrics.restarts.inc(tags={"part": part, "reason": reason})
         events.emit("restarted", render=self._render, part=part, reason=reason)
 
     def close(self) -> None:
-        """Nobody is waited for any more."""
+        """The render is over: no answer is waited for any more."""
         self._heartbeat.stop()
         with self._lock:
             self._due.clear()

@@ -1,4 +1,4 @@
-"""The librarian's seat: the only owner of store and ledger while a Ray is up."""
+"""The two actors that may open a library: one answers what comes next, one writes what is indexed."""
 
 from __future__ import annotations
 
@@ -27,9 +27,10 @@ from ensemble.wire import pack, unpack
 
 
 class RetrievalAgent:
-    """Answers what comes next. Opened at the first question, so that what is wrong is an answer and not a death.
+    """Finds what comes next. It alone opens the store while it lives.
 
-    Every method may be called again after a death: reading changes nothing, and rows are keyed by content.
+    The library is opened at the first call and not in the constructor: Ray reports an error of a constructor as a dead
+    actor. Every method may be repeated: nothing is changed.
 
     Args:
         settings: `RetrieveSettings` as JSON.
@@ -39,7 +40,7 @@ class RetrievalAgent:
         self._settings = RetrieveSettings.model_validate_json(settings)
         self._opened = ExitStack()
         self._skipped: list[str] = []
-        self._status = Status("retrieval", _shelf(self._settings.uri))
+        self._status = Status("retrieval", _place_name(self._settings.uri))
         self._metrics = RetrievalMetrics()
 
     def __repr__(self) -> str:
@@ -59,7 +60,7 @@ class RetrievalAgent:
         """Open the library, and put back what the store has lost.
 
         Returns:
-            Recordings.
+            The number of recordings.
 
         Raises:
             StoreBusyError: another process has it open.
@@ -67,15 +68,15 @@ class RetrievalAgent:
         """
         return len(self._library.ledger)
 
-    def retrieve(self, heard: bytes, wish: bytes) -> tuple[bytes, Stamp]:
-        """Find what could come next, best first.
+    def retrieve(self, heard: bytes, query: bytes) -> tuple[bytes, Stamp]:
+        """Find what could come next, best first: a tuple of `Continuation` as a message, and a stamp.
 
         Raises:
             RetrieveError: nothing can follow.
             StoreError: the store cannot be asked.
         """
         with stamped() as stamp, one_thread():
-            chosen = self._retriever.continuations(unpack(heard, Heard), unpack(wish, ContinuationQuery))
+            chosen = self._retriever.continuations(unpack(heard, Heard), unpack(query, ContinuationQuery))
             found = pack(chosen)
         self._status.stage("retrieve", stamp["busy_s"])
         for continuation in chosen:
@@ -90,11 +91,11 @@ class RetrievalAgent:
         self._metrics.searched(found.num_scored, found.recall_proxy)
 
     def skipped(self) -> list[str]:
-        """What could not be used so far, one line each."""
+        """Recordings that could not be used so far, one line each."""
         return list(dict.fromkeys(self._skipped))
 
     def status(self) -> dict[str, object]:
-        """What it has done, and where it sits."""
+        """What it has done, and where it runs."""
         return self._status.describe()
 
     def close(self) -> None:
@@ -105,7 +106,7 @@ class RetrievalAgent:
 
 
 class LibraryWriter:
-    """Fills a library: the one writer beside many describers. Answers survive its death, and so may be asked again.
+    """Writes into a library what many describers found. Every method may be repeated: rows are keyed by content.
 
     Args:
         uri: of the store, a folder or an address.
@@ -114,10 +115,10 @@ class LibraryWriter:
 
     def __init__(self, uri: str, folder: str) -> None:
         self._place = LibraryPlace.of(uri, folder)
-        self._status = Status("keeper", _shelf(uri))
+        self._status = Status("library writer", _place_name(uri))
 
     def __repr__(self) -> str:
-        return f"Keeper({self._status.role})"
+        return f"LibraryWriter({self._status.role})"
 
     @cached_property
     def _library(self) -> Library:
@@ -131,7 +132,7 @@ class LibraryWriter:
         """Open the library, and put back what the store has lost.
 
         Returns:
-            Rows that it promises.
+            The number of rows that the ledger counts.
 
         Raises:
             StoreBusyError: another process has it open.
@@ -140,11 +141,11 @@ class LibraryWriter:
         return self._library.ledger.num_rows
 
     def add(self, entries: list[dict[str, Any]], *recordings: bytes) -> int:
-        """Take recordings in; the number of rows. On return they survive the death of this process."""
+        """Take recordings in; the number of rows. They are on the disk when it returns."""
         with stamped() as stamp:
             described = [unpack(recording, Described) for recording in recordings]
             rows = self._library.add(list(zip(described, map(entry_of, entries), strict=True)))
-        self._status.count("keeper", 0, stamp["busy_s"])
+        self._status.count("library writer", 0, stamp["busy_s"])
         return rows
 
     def remove(self, recordings: list[str]) -> int:
@@ -156,7 +157,7 @@ class LibraryWriter:
         self._library.restate(entry_of(entry))
 
     def status(self) -> dict[str, object]:
-        """What it has done, and where it sits."""
+        """What it has done, and where it runs."""
         return self._status.describe()
 
     def close(self) -> None:
@@ -165,8 +166,8 @@ class LibraryWriter:
         self.__dict__.pop("_library", None)
 
 
-def _shelf(uri: str) -> str:
-    """A store by a name that gives no secret away: a folder's last part, a server's host and port."""
+def _place_name(uri: str) -> str:
+    """A store's name without user or token: a folder's last part, or a server's host and port."""
     if not uri:
         return "the corpus in the box"
     address = urlsplit(uri)

@@ -1,4 +1,4 @@
-"""What an actor has done, for `ensemble status`, for the metrics of the Ray dashboard, and for its journal."""
+"""What an actor has done: for `ensemble status`, for its metrics and for its log."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from ensemble import events
 from ensemble.clock import FRAME_RATE_HZ
 
 RECENT_BLOCKS = 200
-"""Percentiles and the real-time factor are taken over so many."""
+"""Percentiles and the real-time factor are those of the last so many."""
 
 
 class Status:
-    """Counts blocks, frames and seconds of work; exports them as `ray_ensemble_*` metrics, and notes every block.
+    """Counts blocks, frames and seconds of work, exports them as metrics, and logs every block.
 
     Args:
-        name: of the seat: its parts, or what it is.
-        role: what it plays or does there, in words.
-        instruments: by part, of those who play.
+        name: the parts that the actor plays, or what it is.
+        role: what it does, in words.
+        instruments: by part.
     """
 
     def __init__(self, name: str, role: str, instruments: Mapping[str, str] | None = None) -> None:
@@ -45,7 +45,7 @@ class Status:
         events.emit("seated", part=name, role=role)
 
     def count(self, part: str, num_frames: int, busy_s: float, where: events.Position | None = None) -> None:
-        """One block more.
+        """Count a block.
 
         Args:
             part: whose.
@@ -62,13 +62,13 @@ class Status:
         events.emit("block", part=part, take=take, block=block, frames=num_frames, busy_s=round(busy_s, 6))
 
     def stage(self, name: str, busy_s: float) -> None:
-        """One piece of work that is no block: listening, writing the parts."""
+        """Count work that is no block: listening, arranging, retrieving."""
         self._busy_s += busy_s
         self._metrics.stage_seconds.observe(busy_s, tags={"stage": name})
         events.emit(name, part=self.name, busy_s=round(busy_s, 6))
 
     def describe(self) -> dict[str, object]:
-        """Everything a person asks: who, what, where, how much, how fast."""
+        """What `ensemble status` shows: who, what, where, how much, how fast."""
         recent = [block for blocks in list(self._recent.values()) for block in list(blocks)]
         busy = sorted(busy_s for _, busy_s in recent)
         return {
@@ -107,7 +107,7 @@ def _realtime_factor(blocks: Sequence[tuple[int, float]]) -> float | None:
 
 
 def _gpu() -> str | None:
-    """Which GPUs Ray gave to this actor."""
+    """The GPUs that Ray gave to this actor."""
     import ray
 
     given = ray.get_runtime_context().get_accelerator_ids().get("GPU", [])

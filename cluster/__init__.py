@@ -1,1 +1,1 @@
-"""The hall: starts Ray, seats the players, watches them, and speaks to the operator."""
+"""Starts or joins Ray, places the actors, watches them; the command line."""

@@ -21,7 +21,7 @@ PACKAGES = (
 
 
 class Finding(NamedTuple):
-    """One thing looked at."""
+    """One thing that was checked."""
 
     what: str
     verdict: Literal["ok", "note", "missing"]
@@ -29,7 +29,7 @@ class Finding(NamedTuple):
 
 
 def examine() -> list[Finding]:
-    """Look at everything a render needs."""
+    """Check everything that a render needs."""
     return [
         Finding("python", "ok", f"{sys.version.split()[0]} at {sys.executable}"),
         *(_package(name) for name in PACKAGES),
@@ -61,7 +61,7 @@ def _ours() -> Finding:
 
 
 def _torch() -> Finding:
-    """Loading torch takes seconds; its files tell enough unless a GPU driver is present."""
+    """Import torch, which takes seconds, only where a GPU driver is present."""
     if not (Path("/dev/nvidiactl").exists() or Path("/dev/dxg").exists()):
         return Finding("voices", "ok", "on the CPU (numba kernels); no NVIDIA device on this machine")
     import torch

@@ -8,7 +8,7 @@ import typer
 
 from cluster.cli.arranger import evaluate_arranger, train_arranger
 from cluster.cli.bench import bench
-from cluster.cli.cluster import hall
+from cluster.cli.cluster import cluster_commands
 from cluster.cli.conductor import evaluate_conductor, train_conductor
 from cluster.cli.data import data
 from cluster.cli.evaluate_render import evaluate_render
@@ -33,7 +33,7 @@ train.command("kit")(train_kit)
 evaluate.command("kit")(evaluate_kit)
 evaluate.command("render")(evaluate_render)
 app.add_typer(playing)
-app.add_typer(hall)
+app.add_typer(cluster_commands)
 app.add_typer(index)
 app.add_typer(data)
 app.add_typer(train)

@@ -1,4 +1,4 @@
-"""`ensemble up`, `down`, `submit` and `status`: a Ray that stays, what it is given, and who plays on it."""
+"""`ensemble up`, `down`, `submit` and `status`: a Ray that stays, jobs for it, and who plays on it."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from cluster.cli.json_output import AsJson, print_json
 from cluster.cli.render import playing
 from ensemble.errors import ConfigError
 
-hall = typer.Typer()
+cluster_commands = typer.Typer()
 
 
-@hall.command("up")
+@cluster_commands.command("up")
 def bring_up(
     band: Annotated[
-        list[str] | None, typer.Option(help="Keep this band warm (rock, quartet, a YAML file); rock if absent.")
+        list[str] | None, typer.Option(help="Band to keep ready: rock, quartet or a YAML file (default: rock).")
     ] = None,
-    num_cpus: Annotated[int | None, typer.Option(min=1, help="Cores to use; all if absent.")] = None,
+    num_cpus: Annotated[int | None, typer.Option(min=1, help="Cores to use (default: all).")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Keep a local Ray and a warm band between renders, with the dashboard on; `ensemble down` ends it."""
+    """Start a local Ray that stays, with a band ready and the dashboard on; `ensemble down` ends it."""
     from cluster.cli.progress import Monitor
     from cluster.sessions.keep_alive import up
     from ensemble.config import load_band
@@ -38,30 +38,30 @@ def bring_up(
     typer.echo(f"Ray dashboard: {ray.dashboard} (its token: ~/.ray/auth_token, or RAY_AUTH_TOKEN)")
 
 
-@hall.command("down")
+@cluster_commands.command("down")
 def bring_down(as_json: AsJson = False) -> None:
-    """End what `ensemble up` started."""
+    """Stop what `ensemble up` started."""
     from cluster.sessions.keep_alive import down
 
     was_there = down()
     if as_json:
         print_json({"was_up": was_there})
     else:
-        typer.echo("down" if was_there else "nothing was up")
+        typer.echo("down" if was_there else "no Ray was running")
 
 
-@hall.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@cluster_commands.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
 def submit(
     command: Annotated[list[str], typer.Argument(metavar="render ...", help="The render, as you would type it here.")],
     address: Annotated[
         str | None,
-        typer.Option(envvar="RAY_API_SERVER_ADDRESS", help="The cluster's dashboard; that of `ensemble up` if absent."),
+        typer.Option(envvar="RAY_API_SERVER_ADDRESS", help="The cluster's dashboard (default: that of `ensemble up`)."),
     ] = None,
-    fetch: Annotated[Path | None, typer.Option(metavar="DIR", help="Bring the result into this folder.")] = None,
-    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Follow the job until it is done.")] = True,
+    fetch: Annotated[Path | None, typer.Option(metavar="DIR", help="Copy the result into this folder.")] = None,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Follow the job to its end.")] = True,
     as_json: AsJson = False,
 ) -> None:
-    """Let a cluster render, as a Ray job: files of yours are sent along, the result is written where --out says."""
+    """Render on a cluster as a Ray job. Your files are sent along; the result is written to --out."""
     from cluster.sessions.jobs import control
     from cluster.sessions.jobs import fetch as bring
     from cluster.sessions.jobs import submit as send
@@ -86,16 +86,16 @@ def submit(
 
 
 def _quiet(_line: str) -> None:
-    """Say nothing: --json must stay JSON."""
+    """Print nothing: --json must stay JSON."""
 
 
-@hall.command()
+@cluster_commands.command()
 def status(
-    address: Annotated[str, typer.Option(help="The Ray to ask.", envvar="RAY_ADDRESS")] = "auto",
+    address: Annotated[str, typer.Option(help="Address of the Ray.", envvar="RAY_ADDRESS")] = "auto",
     watch: Annotated[bool, typer.Option("--watch", help="Refresh every second until Ctrl-C.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show who is playing on a Ray, where, and how fast."""
+    """Show which actors play on a Ray, where, and how fast."""
     from cluster.cli.status_view import show_status
     from cluster.watch.watching import watching
 

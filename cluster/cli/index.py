@@ -1,30 +1,31 @@
-"""`ensemble index ...`: fill a library of recordings, ask it, compare and mend it. Reads arguments, calls, prints."""
+"""`ensemble index ...`: fill, search, check and repair a library of recordings."""
 
 from __future__ import annotations
 
 import contextlib
 import io
-import json
-import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from cluster.cli.json_output import AsJson, print_json
 from ensemble.errors import StoreError
 
-index = typer.Typer(name="index", help="Fill and mend the store that continuations come from.", no_args_is_help=True)
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+index = typer.Typer(name="index", help="Fill and repair the store that continuations come from.", no_args_is_help=True)
 Index = Annotated[
     str, typer.Option("--index", "-i", metavar="DIR|URI", help="A folder, or a Milvus server (http://host:19530).")
 ]
 OptionalIndex = Annotated[
     str,
-    typer.Option("--index", "-i", metavar="DIR|URI", help="A folder, or a server; the corpus in the box if absent."),
+    typer.Option("--index", "-i", metavar="DIR|URI", help="A folder, or a server (default: the bundled corpus)."),
 ]
 LedgerFolder = Annotated[
-    str, typer.Option("--ledger", metavar="DIR", help="A server's descriptions; in the cache directory if absent.")
+    str,
+    typer.Option(
+        "--ledger", metavar="DIR", help="Folder of a server's descriptions (default: in the cache directory)."
+    ),
 ]
 
 
@@ -34,12 +35,14 @@ def add(
     index_at: Index,
     ledger: LedgerFolder = "",
     copy: Annotated[bool, typer.Option("--copy", help="Keep a copy of every recording beside the ledger.")] = False,
-    licence: Annotated[str | None, typer.Option(help="Of all of them; a data set's own if absent.")] = None,
-    jobs: Annotated[int | None, typer.Option(min=1, help="Describers on Ray; one for every core if absent.")] = None,
-    local: Annotated[bool, typer.Option("--local", help="Describe in this process, without Ray.")] = False,
+    licence: Annotated[
+        str | None, typer.Option(help="Licence of the recordings (default: the data set's own).")
+    ] = None,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Number of Ray workers (default: one per core).")] = None,
+    local: Annotated[bool, typer.Option("--local", help="Work in this process, without Ray.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Describe recordings and take them in; what is there already is kept, and a stopped run goes on."""
+    """Add recordings. What is there already is kept; run it again to continue after a stop."""
     from cluster.cli.index_view import show_report
     from cluster.cli.progress import Monitor
 
@@ -61,7 +64,7 @@ def add(
             monitor.enter_context(contextlib.redirect_stdout(io.StringIO()))
             report = index_on_ray(sources, place, jobs=jobs, copies=copy, on_progress=monitor.progress)
     if as_json:
-        _print_json(asdict(report) | {"index": place.uri, "times_realtime": round(report.times_realtime, 2)})
+        print_json(asdict(report) | {"index": place.uri, "times_realtime": round(report.times_realtime, 2)})
     else:
         show_report(place.uri, report)
     if not (report.added or report.kept or report.moved):
@@ -76,7 +79,7 @@ def remove(
     ledger: LedgerFolder = "",
     as_json: AsJson = False,
 ) -> None:
-    """Forget recordings, with all that was stored of them; the recordings themselves stay."""
+    """Remove recordings from the library; the files themselves stay."""
     from cluster.cli.progress import Monitor
 
     with Monitor(quiet=as_json) as monitor:
@@ -87,14 +90,14 @@ def remove(
         place = LibraryPlace.of(index_at, ledger)
         removed = remove_recordings(paths, place)
     if as_json:
-        _print_json(asdict(removed) | {"index": place.uri})
+        print_json(asdict(removed) | {"index": place.uri})
     else:
         typer.echo(f"{place.uri}: {removed.recordings} recordings removed, {removed.rows} rows")
 
 
 @index.command()
 def stats(index_at: OptionalIndex = "", ledger: LedgerFolder = "", as_json: AsJson = False) -> None:
-    """Count what the ledger promises and what the store holds, and look whether the recordings are still there."""
+    """Check the index for missing entries, and whether the recordings are still there."""
     from cluster.cli.index_view import show_stats
     from cluster.cli.progress import Monitor
 
@@ -104,14 +107,14 @@ def stats(index_at: OptionalIndex = "", ledger: LedgerFolder = "", as_json: AsJs
 
         found = library_stats(_place(index_at, ledger))
     if as_json:
-        _print_json(asdict(found) | {"is_whole": found.comparison.is_whole})
+        print_json(asdict(found) | {"is_whole": found.comparison.is_whole})
     else:
         show_stats(found)
 
 
 @index.command()
 def repair(index_at: OptionalIndex = "", ledger: LedgerFolder = "", as_json: AsJson = False) -> None:
-    """Put back what the store has lost and drop what is gone; make it anew where it is damaged or out of date."""
+    """Restore missing entries, drop those of lost files, rebuild the store if it is damaged or out of date."""
     from cluster.cli.index_view import show_repair
     from cluster.cli.progress import Monitor
 
@@ -122,21 +125,21 @@ def repair(index_at: OptionalIndex = "", ledger: LedgerFolder = "", as_json: AsJ
         place = _place(index_at, ledger)
         done = mend(place, monitor.progress)
     if as_json:
-        _print_json(asdict(done) | {"index": place.uri})
+        print_json(asdict(done) | {"index": place.uri})
     else:
         show_repair(place.uri, done)
 
 
 @index.command()
 def search(
-    leader: Annotated[Path, typer.Argument(help="The recording that stops.")],
+    leader: Annotated[Path, typer.Argument(help="The recording to continue.")],
     index_at: OptionalIndex = "",
     ledger: LedgerFolder = "",
-    top_k: Annotated[int, typer.Option(min=1, help="How many.")] = 10,
-    extend: Annotated[float, typer.Option(min=0.5, help="Seconds of music that they must have left.")] = 10.0,
+    top_k: Annotated[int, typer.Option(min=1, help="Number of candidates.")] = 10,
+    extend: Annotated[float, typer.Option(min=0.5, help="Seconds of music that a candidate must have left.")] = 10.0,
     as_json: AsJson = False,
 ) -> None:
-    """Rank what could come next, with everything that was measured at the join."""
+    """Rank what could come next, with every measure of the join."""
     from cluster.cli.index_view import show_candidates
     from cluster.cli.progress import Monitor
 
@@ -148,7 +151,7 @@ def search(
         settings = RetrieveSettings(uri=index_at, ledger=ledger)
         found = what_could_follow(leader, settings, top_k, min_remaining_s=extend, on_progress=monitor.progress)
     if as_json:
-        _print_json(asdict(found))
+        print_json(asdict(found))
     else:
         show_candidates(leader, found)
 
@@ -158,7 +161,3 @@ def _place(uri: str, ledger: str) -> Any:
     from ensemble.retrieve.library.opening import LibraryPlace
 
     return LibraryPlace.of(uri, ledger) if uri else indexed_corpus()
-
-
-def _print_json(document: object) -> None:
-    typer.echo(json.dumps(document, indent=2, allow_nan=False, default=os.fspath))

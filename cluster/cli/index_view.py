@@ -1,4 +1,4 @@
-"""What people see of a library: what came in, what it holds, what could follow."""
+"""What `ensemble index` prints: what was added, what the library holds, what could follow."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ensemble.types.continuation import Term
 
 SHOWN = 20
-"""Rows of what was skipped; the rest is counted, and stands in the JSON."""
+"""Skipped files that are listed; the rest is counted, and is in the JSON."""
 
 
 def show_report(uri: str, report: IndexReport) -> None:

@@ -1,4 +1,4 @@
-"""What every command that prints for programs shares."""
+"""The `--json` option, and what it prints."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who plays, where, how fast, as a table: once, or every second until Ctrl-C."""
+"""The table of `ensemble status`: printed once, or kept up to date until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _COLUMNS = {
     "music s": "music_s", "x real time": "realtime_factor", "p50 ms": "block_p50_ms", "p99 ms": "block_p99_ms",
     "queue": "queue", "MB": "resident_mb", "GPU MB": "gpu_mb",
 }  # fmt: skip
-"""Heading and fact of each."""
+"""The heading of each column, and the fact that it shows."""
 _ON_GPUS = ("GPU", "GPU MB")
 _FIRST_TO_GO = ("plays", "where", "p50 ms", "MB", "restarts")
-"""Where the terminal is too narrow for all; `--json` tells everything."""
+"""Columns that are left out, in this order, where the terminal is too narrow."""
 _TO_THE_LEFT = ("who", "plays", "where", "GPU", "state")
 _STATES = {"ALIVE": "green", "BUSY": "yellow", "RESTARTING": "red", "PENDING_CREATION": "yellow"}
 
@@ -31,8 +31,8 @@ def show_status(look: Callable[[], Sequence[dict[str, Any]]], *, watch: bool) ->
     """Print the table, or keep it up to date.
 
     Args:
-        look: gives the rows of now; see `cluster.watch.watching`.
-        watch: until Ctrl-C, or until the Ray that is watched has ended.
+        look: returns the rows of now; see `cluster.watch.watching`.
+        watch: go on until Ctrl-C, or until that Ray has ended.
     """
     if not watch:
         OUT.print(status_table(look()))
@@ -44,14 +44,14 @@ def show_status(look: Callable[[], Sequence[dict[str, Any]]], *, watch: bool) ->
 
 
 def status_table(rows: Sequence[dict[str, Any]], width: int | None = None) -> RenderableType:
-    """A table for every render, of as many columns as there is room for.
+    """A table for every render, with as many columns as there is room for.
 
     Args:
         rows: see `cluster.watch.watching`.
-        width: in characters; that of the terminal if absent, and any where there is none.
+        width: in characters; that of the terminal if absent, without limit if there is none.
     """
     if not rows:
-        return "nobody is playing"
+        return "no actor is playing"
     room = width or (OUT.width if OUT.is_terminal else None)
     renders = dict.fromkeys((str(row["ray"]), str(row["render"])) for row in rows)
     return Group(*(_fitting(*render, rows, room) for render in renders))
@@ -89,6 +89,6 @@ def _in_words(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _said(row: dict[str, Any], name: str) -> str | Text:
-    """A fact, or a dash where nobody told it."""
+    """A fact as text, or a dash where it is not known."""
     fact = row.get(name)
     return fact if isinstance(fact, Text) else "-" if fact is None else str(fact)

@@ -1,4 +1,4 @@
-"""Join a Ray that is running, for as long as it is needed, and leave it as it was."""
+"""Join a Ray that is running, and leave it running."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from agents.environment import NAMESPACE, on_loopback, prepare_environment
 from ensemble.errors import BandError
 
 ANSWER_S = 5.0
+"""How long a connection, or an actor's status, is waited for."""
 AUTO = "auto"
 CLIENT = "ray://"
 
@@ -53,7 +54,7 @@ def joined_ray(address: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _silence() -> Iterator[None]:
-    """Ray's own words about a token that it does not take come again and again, straight to the terminal."""
+    """Ray repeats that it refuses a token, straight to file descriptor 2: send that nowhere."""
     sys.stderr.flush()
     kept, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nothing, 2)
@@ -66,7 +67,7 @@ def _silence() -> Iterator[None]:
 
 
 def answers(place: str) -> bool:
-    """Whether anybody listens there: Ray itself would try an address for minutes."""
+    """Whether something listens there; Ray itself would try an address for minutes."""
     host, _, port = place.removeprefix(CLIENT).rpartition(":")
     try:
         socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWER_S).close()
@@ -98,13 +99,13 @@ def the_only_one() -> str:
 
 
 def is_loopback(place: str) -> bool:
-    """Whether an address is one of this machine alone."""
+    """Whether an address is on loopback."""
     return place.removeprefix(CLIENT).startswith(("127.", "localhost:", "[::1]:"))
 
 
 @contextlib.contextmanager
 def _not_from_the_environment() -> Iterator[None]:
-    """Ray prefers RAY_ADDRESS to what it is told."""
+    """Ray prefers RAY_ADDRESS to its argument: hide it."""
     was = os.environ.pop("RAY_ADDRESS", None)
     try:
         yield
@@ -114,7 +115,7 @@ def _not_from_the_environment() -> Iterator[None]:
 
 
 def _in_short(error: Exception) -> tuple[str, str]:
-    """What is wrong with a Ray that answers but cannot be joined; and the cure."""
+    """What is wrong with a Ray that answers but cannot be joined, and the cure."""
     said = " ".join(str(error).split()) or type(error).__name__
     if "ersion mismatch" in said or "different version" in said.lower():
         start = said.lower().find("version mismatch")

@@ -1,4 +1,4 @@
-"""A render as a Ray job: what it needs is sent along, its words are followed, what it made is fetched."""
+"""A render as a Ray job: its files are sent along, its output is followed, its result is fetched."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SENT = {
     "voice": "--voice",
     "arranger": "--arranger",
 }
-"""Arguments of `render` that may be files of this machine, and the options that they belong to."""
+"""Arguments of `render` that may be files of this machine, and their options."""
 FOLDER = "sent"
 NOT_FOUND = 127
 """A shell's exit status for a command that is not on PATH."""
@@ -37,17 +37,17 @@ def submit(
     """Let a cluster run `ensemble render`.
 
     Args:
-        words: of the command line, after `render`.
-        parameters: the same, as `render` reads them.
+        words: the command line after `render`.
+        parameters: the same, parsed.
         address: of the cluster's dashboard, `http://HOST:PORT`.
-        say: told every line that the job prints.
+        say: called with every line that the job prints.
         is_followed: stay until it is done.
 
     Returns:
         The job's id.
 
     Raises:
-        ConfigError: what it needs cannot be sent, or where it writes is nowhere that the cluster knows.
+        ConfigError: a file cannot be sent, or --out is not a place that the cluster knows.
         BandError: the cluster does not take it, or it failed.
     """
     check_out(str(parameters["out"]), address)
@@ -57,7 +57,7 @@ def submit(
     from ray.dashboard.modules.job import sdk
     from ray.job_submission import JobSubmissionClient
 
-    for name in ("ray", dashboard_sdk.__name__, sdk.__name__):  # which would tell of every package and connection
+    for name in ("ray", dashboard_sdk.__name__, sdk.__name__):  # they log every package and connection
         logging.getLogger(name).setLevel(logging.ERROR)
     with tempfile.TemporaryDirectory(prefix="ensemble-submit-") as folder:
         entrypoint = shlex.join(["ensemble", "render", *_sent_along(list(words), parameters, Path(folder))])
@@ -74,12 +74,12 @@ def submit(
 
 
 def control(verb: str, job: str, address: str) -> str:
-    """What to type to follow a job (`logs --follow`), or to stop it (`stop`)."""
+    """The command that follows a job (`logs --follow`) or stops it (`stop`)."""
     return f"RAY_AUTH_MODE=token ray job {verb} --address {address} {job}"
 
 
 def check_out(out: str, address: str) -> None:
-    """Make sure that a result can be found again: a URL, or a path that means the same on the cluster.
+    """Make sure that --out is a URL, or a path that means the same on the cluster.
 
     Raises:
         ConfigError: it is relative, and the cluster is not this machine.
@@ -90,12 +90,12 @@ def check_out(out: str, address: str) -> None:
 
 
 def check_leader(leader: str | None, address: str) -> None:
-    """Make sure that the leader can be found: a file of ours is sent along, anything else must be seen on the cluster.
+    """Make sure that the leader is a file to send along, or something that the cluster can read.
 
     Raises:
-        ConfigError: it is nothing that can be sent, and nothing that the cluster can see.
+        ConfigError: it is neither.
     """
-    if leader is None:  # the bundled one is everywhere
+    if leader is None:  # the bundled one is on every node
         return
     path = Path(leader)
     if "://" in leader or path.is_file() or (path.is_absolute() and (path.is_dir() or not _is_here(address))):
@@ -107,12 +107,12 @@ def check_leader(leader: str | None, address: str) -> None:
 
 
 def _is_here(address: str) -> bool:
-    """Whether a dashboard is this machine's."""
+    """Whether a dashboard is on this machine."""
     return urlsplit(address).hostname in ("127.0.0.1", "localhost", "::1")
 
 
 def fetch(out: str, into: Path) -> None:
-    """Bring a render here.
+    """Copy a finished render to this machine.
 
     Raises:
         OutputError: it is not there, or something lies here already.

@@ -1,4 +1,4 @@
-"""A Ray that stays between renders: started on loopback with its dashboard and a warm band, ended when told."""
+"""`ensemble up` and `down`: a Ray that stays between renders, on loopback, with its dashboard and a warm band."""
 
 from __future__ import annotations
 
@@ -30,27 +30,31 @@ ENDING_S = 5.0
 DASHBOARD_PORT = 8265
 LOOPBACK = "127.0.0.1"
 _CLIENT = "ray.util.client.server"
-"""A process of Ray's that does not tell its session's folder."""
+"""A process of Ray whose command line does not name its session folder."""
 HEALTH = {
     "RAY_health_check_initial_delay_ms": "0",
     "RAY_health_check_period_ms": "500",
     "RAY_health_check_timeout_ms": "1000",
     "RAY_health_check_failure_threshold": "3",
 }
-"""A host that is gone is noticed within seconds."""
+"""A lost host is noticed within seconds."""
 
 
 class Kept(NamedTuple):
-    """A Ray that was started by `up`. folder: its session's."""
+    """A Ray that was started by `up`."""
 
     address: str
+    """HOST:PORT."""
     dashboard: str
+    """A URL."""
     folder: str
+    """Of its session."""
     fresh: bool = False
+    """Whether this call started it."""
 
 
 def up(bands: Sequence[BandSettings], *, num_cpus: int | None = None) -> Kept:
-    """Start a Ray that stays, or take the one that was kept, and seat bands that stay with it.
+    """Start a Ray that stays, unless there is one, and on it the actors of these bands.
 
     Raises:
         BandError: it does not start.
@@ -58,7 +62,7 @@ def up(bands: Sequence[BandSettings], *, num_cpus: int | None = None) -> Kept:
     prepare_environment()
     known = kept()
     if known is None:
-        down()  # of one that answers no more, something may be left
+        down()  # one that no longer answers may have left processes
     ray = known or _start(num_cpus)
     try:
         with joined_ray(ray.address):
@@ -82,7 +86,7 @@ def kept() -> Kept | None:
 
 
 def down() -> bool:
-    """End what `up` started, with every process of it; whether there was anything to end."""
+    """End every process of what `up` started; whether there was one."""
     try:
         ray = Kept(**json.loads(_note().read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
@@ -134,7 +138,7 @@ def _start(num_cpus: int | None) -> Kept:
 
 
 def _has_raylet(folder: Path) -> bool:
-    """Whether the session in `folder` can seat anybody: where it cannot, joining it takes Ray a minute to fail."""
+    """Whether a raylet of the session in `folder` runs: without one, joining takes Ray a minute to fail."""
     raylets = (one for one in psutil.process_iter(["name", "cmdline"]) if one.info["name"] == "raylet")
     return any(str(folder) in word for raylet in raylets for word in raylet.info["cmdline"] or [])
 
@@ -171,5 +175,5 @@ def _free_port() -> int:
 
 
 def _note() -> Path:
-    """Where `up` notes what it started."""
+    """The file in which `up` notes what it started."""
     return user_state_path("ensemble") / "up.json"

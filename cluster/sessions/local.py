@@ -1,4 +1,4 @@
-"""A Ray for one render: started for us alone, on loopback, ended whatever happens."""
+"""A Ray for one command: started on loopback, ended whatever happens."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from agents.node_check import HOME
 from ensemble.errors import BandError
 
 LONGEST_FOLDER = 40
-"""Of a session that goes when its Ray goes: sockets lie deep below it, and their paths end at 107 bytes."""
+"""The longest path of a session folder in characters: sockets lie below it, and their paths end at 107 bytes."""
 _FOLDER = "ensemble-ray-"
 _AGENT = re.compile(r"^ray::\w+Agent$|/agent(/main)?\.py$")
-"""The title of an agent of Ray's, and the programme that it is before it has one."""
-POLITE = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""The title of an agent process of Ray, and its program before it has set one."""
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextlib.contextmanager
@@ -54,7 +54,7 @@ def local_ray(*, num_cpus: int | None = None, dashboard: bool = False) -> Iterat
         is_impatient = False
         try:
             try:
-                # Ray workers put the folder they start in first on the path: let there be nothing in it.
+                # Ray workers put the folder that they start in first on the path: start in an empty one.
                 with contextlib.chdir(empty), on_loopback(), _same_code():
                     context = ray.init(
                         address="local",
@@ -83,7 +83,7 @@ def local_ray(*, num_cpus: int | None = None, dashboard: bool = False) -> Iterat
 
 
 def _sweep() -> None:
-    """Remove the folders of those who were killed before they could."""
+    """Remove the session folders of processes that were killed before they could."""
     for folder in Path(tempfile.gettempdir()).glob(f"{_FOLDER}*-*"):
         pid = folder.name.removeprefix(_FOLDER).partition("-")[0]
         if pid.isdigit() and not psutil.pid_exists(int(pid)):
@@ -94,11 +94,11 @@ def _sweep() -> None:
 def _signals_kept() -> Iterator[Callable[[], None]]:
     """Lend a function that puts the caller's signal handlers back: Ray replaces them by its own as it starts."""
     is_main = threading.current_thread() is threading.main_thread()
-    handlers = {polite: signal.getsignal(polite) for polite in POLITE} if is_main else {}
+    handlers = {one: signal.getsignal(one) for one in SIGNALS} if is_main else {}
 
     def put_back() -> None:
-        for polite, handler in handlers.items():
-            signal.signal(polite, handler)
+        for one, handler in handlers.items():
+            signal.signal(one, handler)
 
     try:
         yield put_back
@@ -108,7 +108,7 @@ def _signals_kept() -> Iterator[Callable[[], None]]:
 
 @contextlib.contextmanager
 def _same_code() -> Iterator[None]:
-    """Let the workers that start inside the block load the packages from where this process did."""
+    """Let workers that start inside the block import the packages from where this process did."""
     before = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(HOME), before]))
     try:
@@ -121,20 +121,20 @@ def _same_code() -> Iterator[None]:
 
 
 def object_store_bytes() -> int:
-    """Room for a long leader, no more: a tenth of the memory, between 256 MiB and 2 GiB."""
+    """Size of Ray's object store: a tenth of the memory, between 256 MiB and 2 GiB; a long leader fits."""
     return int(min(max(psutil.virtual_memory().total // 10, 256 << 20), 2 << 30))
 
 
 def _end(started: set[psutil.Process], *, is_impatient: bool) -> None:
-    """Shut Ray down; what of its processes is still alive a moment later is killed. Nothing polite stops that.
+    """Shut Ray down, then kill what is left of its processes. Signals are ignored meanwhile.
 
-    Somebody impatient has pressed Ctrl-C: then the workers are not asked first, which takes Ray a second.
+    After Ctrl-C (`is_impatient`) workers are killed first: Ray would take a second to ask them.
     """
     import ray
 
     if threading.current_thread() is threading.main_thread():
-        for polite in POLITE:
-            signal.signal(polite, signal.SIG_IGN)
+        for one in SIGNALS:
+            signal.signal(one, signal.SIG_IGN)
     family = set(started)
     for process in started:
         with contextlib.suppress(psutil.NoSuchProcess):
@@ -148,12 +148,12 @@ def _end(started: set[psutil.Process], *, is_impatient: bool) -> None:
 
 
 def _holds_ray(process: psutil.Process) -> bool:
-    """Whether this process would die with it: it does with its raylet, and a raylet with any of its agents."""
+    """Whether our own process would die with it: it does with its raylet, and a raylet with any of its agents."""
     try:
         command = process.cmdline()
         return process.name() in ("raylet", "gcs_server") or any(map(_AGENT.search, command))
     except psutil.Error:
-        return True  # whoever is still there when Ray has been shut down is killed then
+        return True  # it is killed later, if it is still there
 
 
 def _kill(processes: Iterable[psutil.Process]) -> None:

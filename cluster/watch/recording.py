@@ -1,4 +1,4 @@
-"""A render written down on request: its journal as lines of JSON, its trace for a browser."""
+"""What `--log` and `--trace` write of a render: its events as lines of JSON, a trace for a browser."""
 
 from __future__ import annotations
 
@@ -20,22 +20,23 @@ Say = Callable[[str], None]
 
 @contextmanager
 def recording(log: Path | None, trace: Path | None, say: Say) -> Iterator[None]:
-    """Write down what happens inside the block. The Ray that plays must still be there when the block ends.
+    """Write down what happens inside the block. The Ray that plays must still run when the block ends.
 
     Args:
-        log: a file to add lines to, while they are said.
-        trace: a file to write when all is over, however it ends.
-        say: told what the trace lacks.
+        log: a file to append lines to as they come.
+        trace: a file to write at the end, however it ends.
+        say: told if the trace holds little.
 
     Raises:
         OutputError: a file cannot be written.
     """
-    keeper, is_over = _Keeper(), False
+    writer, is_over = _TraceEvents(), False
     handlers: list[logging.Handler] = [_lines(log)] if log else []
     if trace:
-        _touch(trace)
+        with _written(trace):  # known before the render
+            trace.touch()
         os.environ.setdefault("RAY_PROFILING", "1")  # for the Ray that is started in the block
-        handlers.append(keeper)
+        handlers.append(writer)
     for handler in handlers:
         events.LOGGER.addHandler(handler)
     if handlers:
@@ -59,14 +60,15 @@ def recording(log: Path | None, trace: Path | None, say: Say) -> Iterator[None]:
             events.LOGGER.removeHandler(handler)
             handler.close()
         if trace:
-            if not any(one.event == "answered" for one in keeper.noted):
+            if not any(one.event == "answered" for one in writer.noted):
                 say("no Ray actor played: the trace holds this process's stages and nothing else")
-            # Ray takes a second to tell its timeline: somebody who interrupts has no time for it.
-            _write(trace, trace_of(keeper.noted, ended_at, _timeline() if is_over else ()))
+            # Ray takes a second for its timeline: after Ctrl-C it is left out.
+            with _written(trace):
+                trace.write_text(trace_of(writer.noted, ended_at, _timeline() if is_over else ()), encoding="utf-8")
 
 
-class _Keeper(logging.Handler):
-    """Keeps every line."""
+class _TraceEvents(logging.Handler):
+    """Keeps every event for the trace."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -77,42 +79,34 @@ class _Keeper(logging.Handler):
 
 
 def _lines(path: Path) -> logging.Handler:
-    try:
+    with _written(path):
         handler = logging.FileHandler(path, encoding="utf-8")
-    except OSError as error:
-        raise OutputError(str(path), f"cannot be written ({error.strerror})", "name another file") from error
     handler.setFormatter(events.JsonLines())
     return handler
 
 
-def _touch(path: Path) -> None:
-    """Know before the render that its trace can be written."""
+@contextmanager
+def _written(path: Path) -> Iterator[None]:
+    """Report in our own words that a file cannot be written."""
     try:
-        path.touch()
-    except OSError as error:
-        raise OutputError(str(path), f"cannot be written ({error.strerror})", "name another file") from error
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
+        yield
     except OSError as error:
         raise OutputError(str(path), f"cannot be written ({error.strerror})", "name another file") from error
 
 
 def _timeline() -> list[dict[str, Any]]:
-    """What Ray tells of its calls; nothing where no Ray is, or it was started without RAY_PROFILING=1."""
+    """Ray's own record of its calls; empty without a Ray, or if it was started without RAY_PROFILING=1."""
     ray: Any = sys.modules.get("ray")
     if ray is None or not ray.is_initialized():
         return []
     told = logging.getLogger("ray._private.worker"), logging.getLogger("ray._private.state")
     levels = [logger.level for logger in told]
     for logger in told:
-        logger.setLevel(logging.ERROR)  # it announces its own future, and says when there is nothing
+        logger.setLevel(logging.ERROR)  # it warns of changes to come, and when there is nothing
     try:
         events: list[dict[str, Any]] = ray.timeline()
         return events
-    except (ray.exceptions.RayError, RuntimeError, OSError):  # the Ray is gone, which is what the render died of
+    except (ray.exceptions.RayError, RuntimeError, OSError):  # Ray is gone, which is why the render failed
         return []
     finally:
         for logger, level in zip(told, levels, strict=True):

@@ -1,4 +1,4 @@
-"""Read from Ray's own metrics what only a render's driver knows; no Prometheus is needed."""
+"""Read from Ray's metrics pages what only the driver of a render knows; no Prometheus is needed."""
 
 from __future__ import annotations
 

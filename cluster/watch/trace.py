@@ -1,4 +1,4 @@
-"""From a render's journal, and Ray's own timeline, to a trace that chrome://tracing and ui.perfetto.dev open."""
+"""From a render's events and Ray's timeline to a trace that chrome://tracing and ui.perfetto.dev open."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ Event = dict[str, Any]
 
 
 class Noted(NamedTuple):
-    """One line of the journal: when, in seconds since 1970; what; and its facts."""
+    """One event of the log."""
 
     at: float
+    """In seconds since 1970."""
     event: str
     facts: dict[str, Any]
 
 
 class Rows:
-    """Gives processes and rows of the trace numbers, and keeps their names."""
+    """Numbers the processes and rows of the trace, and keeps their names."""
 
     def __init__(self) -> None:
         self._processes: dict[str, int] = {}
@@ -27,7 +28,7 @@ class Rows:
         self.names: list[Event] = []
 
     def of(self, process: str, thread: str, shown: str = "") -> dict[str, int]:
-        """`pid` and `tid` of a row, which is shown under another name where one is given."""
+        """`pid` and `tid` of a row; `shown` is its title, if not `thread`."""
         if process not in self._processes:
             self._processes[process] = len(self._processes) + 1
             self._name("process_name", process, self._processes[process], 0)
@@ -45,9 +46,9 @@ def trace_of(noted: Sequence[Noted], ended_at: float, timeline: Iterable[Event] 
     """The trace, as JSON.
 
     Args:
-        noted: the journal, in order of time.
+        noted: the events, in order of time.
         ended_at: when the render was over, in seconds since 1970.
-        timeline: what `ray.timeline` tells; of it, the players of this render and its driver are kept.
+        timeline: of `ray.timeline`; the actors of this render are kept.
     """
     rows = Rows()
     events = [*_stages(noted, ended_at, rows), *_answers(noted, rows)]
@@ -56,7 +57,7 @@ def trace_of(noted: Sequence[Noted], ended_at: float, timeline: Iterable[Event] 
 
 
 def _stages(noted: Sequence[Noted], ended_at: float, rows: Rows) -> list[Event]:
-    """What the driver did, one thing after the other."""
+    """The driver's stages, one after the other."""
     stages = [one for one in noted if one.event == "stage"]
     ends = [*(one.at for one in stages[1:]), ended_at]
     return [
@@ -66,7 +67,7 @@ def _stages(noted: Sequence[Noted], ended_at: float, rows: Rows) -> list[Event]:
 
 
 def _answers(noted: Sequence[Noted], rows: Rows) -> list[Event]:
-    """What every player worked on, by its own clock; and how long the driver waited for it."""
+    """What every actor worked on, by its own clock, and how long the driver waited for it."""
     events: list[Event] = []
     number = itertools.count(1)
     for one in noted:
@@ -88,7 +89,7 @@ def _answers(noted: Sequence[Noted], rows: Rows) -> list[Event]:
 
 
 def _of_ray(timeline: Iterable[Event], renders: set[str], rows: Rows) -> list[Event]:
-    """Ray's account of the same calls: arguments unpacked, executed, stored. Rows are named as the actors are."""
+    """Ray's record of the same calls: arguments unpacked, executed, stored. Rows are named as the actors are."""
     told = list(timeline)
     names: dict[str, str] = {}
     for event in told:

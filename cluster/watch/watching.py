@@ -1,4 +1,4 @@
-"""Look at a Ray from outside: who plays there, where, how fast, and who was replaced."""
+"""Look at a Ray from outside: which actors play there, where, how fast, and how often they were replaced."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from cluster.watch.scraping import blocks_in_flight
 from ensemble.errors import BandError
 
 HEAVY_S = 1.0
-"""How long a busy player is waited for once others have answered: it may be in the middle of a block."""
+"""How long to wait for a busy actor once another has answered: it may be in the middle of a block."""
 
 
 @contextmanager
 def watching(address: str) -> Iterator[Callable[[], list[dict[str, Any]]]]:
-    """Lend a function that asks every player for its status, as often as it is called.
+    """Lend a function that asks every actor for its status, as often as it is called.
 
     Args:
         address: `HOST:PORT`, or `auto`: every Ray of this machine, the renders' own and others.
 
     Yields:
         The function. A row tells `name`, `role`, `render`, `ray`, `state` (ALIVE, RESTARTING, PENDING...; BUSY where a
-        player is in the middle of a long block), `restarts`, `queue` (blocks asked for and not answered, of the job it
-        plays for; from Ray's metrics, some seconds old) and, of those who answered, what `Status.describe` says.
+        actor is in the middle of a long block), `restarts`, `queue` (blocks of its render asked for and not answered;
+        from Ray's metrics, some seconds old) and, for those who answered, what `Status.describe` says.
 
     Raises:
         BandError: no Ray runs there, or it cannot be joined.
@@ -34,7 +34,7 @@ def watching(address: str) -> Iterator[Callable[[], list[dict[str, Any]]]]:
     prepare_environment()
     if address.startswith(CLIENT):
         raise BandError(
-            f"Ray at {address}", "tells no outsider who plays", "ask from a node of it: --address HOST:PORT"
+            f"Ray at {address}", "does not say from outside who plays", "ask from a node of it: --address HOST:PORT"
         )
 
     def places() -> list[str]:
@@ -71,14 +71,14 @@ def watching(address: str) -> Iterator[Callable[[], list[dict[str, Any]]]]:
 
 
 def _rows(place: str) -> list[dict[str, Any]]:
-    """Everybody who sits on this Ray, whether they answer or not."""
+    """One row for each actor on this Ray, whether it answers or not."""
     import ray
     from ray.exceptions import RayError
 
-    seats = _seats()
+    alive = _actors()
     waiting: dict[Any, str] = {}
-    for name in sorted(seats):
-        with contextlib.suppress(ValueError):  # it left meanwhile
+    for name in sorted(alive):
+        with contextlib.suppress(ValueError):  # it ended meanwhile
             waiting[ray.get_actor(name).status.remote()] = name
     ready, late = ray.wait(list(waiting), num_returns=1, timeout=ANSWER_S) if waiting else ([], [])
     if late:
@@ -90,15 +90,15 @@ def _rows(place: str) -> list[dict[str, Any]]:
             told[waiting[answer]] = ray.get(answer)
     nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
     due = blocks_in_flight((node["NodeManagerAddress"], node["MetricsExportPort"]) for node in nodes if node["Alive"])
-    return [_row(place, name, facts, told.get(name), due) for name, facts in sorted(seats.items())]
+    return [_row(place, name, facts, told.get(name), due) for name, facts in sorted(alive.items())]
 
 
 def _row(
     place: str, name: str, facts: dict[str, Any], told: dict[str, Any] | None, due: dict[tuple[str, str], float]
 ) -> dict[str, Any]:
-    seat, _, rest = name.rpartition("-")
+    who, _, rest = name.rpartition("-")
     render, _, life = rest.partition(".")
-    parts = seat.split("+")
+    parts = who.split("+")
     asked = [due[facts["JobID"], part] for part in parts if (facts["JobID"], part) in due]
     state = facts["State"] if told or facts["State"] != "ALIVE" else "BUSY"
     row = {
@@ -110,9 +110,9 @@ def _row(
     return row | {"pid": facts["Pid"], "queue": int(sum(asked)) if asked else None} | (told or {}) | {"ray": place}
 
 
-def _seats() -> dict[str, dict[str, Any]]:
-    """Ray's own account of the players that are not dead, by name."""
+def _actors() -> dict[str, dict[str, Any]]:
+    """Ray's own record of the actors that are not dead, by name."""
     from ray._private.state import actors
 
-    everyone: dict[str, dict[str, Any]] = actors()
-    return {facts["Name"]: facts for facts in everyone.values() if facts["Name"] and facts["State"] != "DEAD"}
+    records: dict[str, dict[str, Any]] = actors()
+    return {facts["Name"]: facts for facts in records.values() if facts["Name"] and facts["State"] != "DEAD"}

@@ -1,4 +1,4 @@
-"""The retrieval actor and the keeper: the same answer as in this process, and no acknowledged row lost to a kill."""
+"""The retrieval actor and the writer: the same answer as in this process, and no acknowledged row lost to a kill."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def test_a_library_that_is_not_there_is_an_answer_and_no_death(local_ray: None, 
 
 
 @pytest.fixture
-def keeper(local_ray: None, tmp_path: Path) -> Iterator[Any]:
+def writer(local_ray: None, tmp_path: Path) -> Iterator[Any]:
     import ray
 
     from agents.retrieval import LibraryWriter
@@ -143,20 +143,20 @@ def keeper(local_ray: None, tmp_path: Path) -> Iterator[Any]:
 
 
 @pytest.mark.ray
-def test_a_keeper_killed_again_and_again_loses_no_row_that_it_acknowledged(keeper: Any, tmp_path: Path) -> None:
+def test_a_writer_killed_again_and_again_loses_no_row_that_it_acknowledged(writer: Any, tmp_path: Path) -> None:
     import ray
 
     made = [described(f"recording {number}", 60) for number in range(24)]
     acknowledged = {}
     for number, one in enumerate(made):
-        adding = keeper.add.remote([asdict(entry_of(one))], pack(one))
+        adding = writer.add.remote([asdict(entry_of(one))], pack(one))
         if number in (5, 6, 17):
             time.sleep(0.02 * (number - 4))
             kill_holder(tmp_path / "kept" / "ledger.lock")
         acknowledged[one.recording.sha256] = ray.get(adding, timeout=120)
     assert set(acknowledged.values()) == {60}
-    os.kill(pid_of(keeper), signal.SIGKILL)
-    ray.kill(keeper)
+    os.kill(pid_of(writer), signal.SIGKILL)
+    ray.kill(writer)
     library = until_free(LibraryPlace.of(str(tmp_path / "kept")))
     try:
         library.mend()
@@ -168,7 +168,7 @@ def test_a_keeper_killed_again_and_again_loses_no_row_that_it_acknowledged(keepe
 
 
 def kill_holder(lock: Path) -> None:
-    """Kill the keeper that holds a lock, as the kernel says: it may be too busy to say so itself."""
+    """Kill the writer that holds a lock, as the kernel says: it may be too busy to say so itself."""
     until = time.monotonic() + 60
     holders: list[psutil.Process] = []
     while not holders and time.monotonic() < until:  # it may not have opened the library yet
@@ -191,14 +191,14 @@ def until_free(place: LibraryPlace) -> Any:
 
 
 @pytest.mark.ray
-def test_what_a_keeper_took_in_can_be_found_by_whoever_comes_next(keeper: Any, tmp_path: Path) -> None:
+def test_what_a_writer_took_in_is_found_by_the_next_one(writer: Any, tmp_path: Path) -> None:
     import ray
 
     one, two = described("one", 30), described("two", 20)
-    assert ray.get(keeper.add.remote([asdict(entry_of(x)) for x in (one, two)], pack(one), pack(two)), timeout=60) == 50
-    assert ray.get(keeper.remove.remote([one.recording.sha256, "0" * 64]), timeout=60) == 30
-    assert ray.get(keeper.ready.remote(), timeout=60) == 20
-    ray.get(keeper.close.remote(), timeout=60)
+    assert ray.get(writer.add.remote([asdict(entry_of(x)) for x in (one, two)], pack(one), pack(two)), timeout=60) == 50
+    assert ray.get(writer.remove.remote([one.recording.sha256, "0" * 64]), timeout=60) == 30
+    assert ray.get(writer.ready.remote(), timeout=60) == 20
+    ray.get(writer.close.remote(), timeout=60)
     library = open_library(LibraryPlace.of(str(tmp_path / "kept")))
     assert library.store.recordings() == {two.recording.sha256: 20}
     assert unpack(pack(library.described(two.recording.sha256)), type(two)).recording == two.recording

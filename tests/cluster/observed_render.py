@@ -51,8 +51,8 @@ def material(folder: Path) -> tuple[Path, Extension]:
 def main(folder: Path) -> None:
     compile_kernels()
     leader, extension = material(folder)
-    with ExitStack() as hall, recording(folder / "driver.log", folder / "trace.json", sys.stderr.write):
-        url = hall.enter_context(local_ray(num_cpus=2, dashboard=True))
+    with ExitStack() as opened, recording(folder / "driver.log", folder / "trace.json", sys.stderr.write):
+        url = opened.enter_context(local_ray(num_cpus=2, dashboard=True))
         import ray
         from ray._private import worker
 

@@ -150,7 +150,7 @@ def test_a_pool_on_ray_fills_the_same_library_though_its_keeper_is_killed(
 
 
 def kill_holder(lock: Path) -> bool:
-    """Kill the keeper that holds a lock; whether there was one."""
+    """Kill the writer that holds a lock; whether there was one."""
     if not lock.exists():
         return False
     inode = lock.stat().st_ino

@@ -54,7 +54,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     yield folder
     kept = json.loads((folder / "ensemble" / "up.json").read_text())
     assert ensemble(folder, "down").stdout == "down\n"
-    assert ensemble(folder, "down").stdout == "nothing was up\n"
+    assert ensemble(folder, "down").stdout == "no Ray was running\n"
     assert not Path(kept["folder"]).exists()
     words = (kept["folder"], kept["address"])
     left = [

@@ -55,4 +55,4 @@ def test_what_nobody_told_is_a_dash() -> None:
 
 
 def test_no_players_no_table() -> None:
-    assert status_table([]) == "nobody is playing"
+    assert status_table([]) == "no actor is playing"
