@@ -27,6 +27,8 @@ from ensemble.errors import BandError
 
 START_S = 120.0
 ENDING_S = 5.0
+MAX_ROUNDS = 5
+"""How often processes are looked for and ended: while it ends, Ray may start another worker."""
 DASHBOARD_PORT = 8265
 LOOPBACK = "127.0.0.1"
 _CLIENT = "ray.util.client.server"
@@ -145,26 +147,34 @@ def _has_raylet(folder: Path) -> bool:
 
 def _end(folder: Path, address: str) -> bool:
     """Kill every process of the session in `folder`, which answers at `address`, and remove it."""
+    was_there = False
+    for _ in range(MAX_ROUNDS):
+        alive: Iterable[psutil.Process] = _processes(folder, address)
+        if not alive:
+            break
+        was_there = True
+        for how in (psutil.Process.terminate, psutil.Process.kill):
+            for process in alive:
+                with contextlib.suppress(psutil.Error):
+                    how(process)
+            _, alive = psutil.wait_procs(alive, timeout=ENDING_S)
+    shutil.rmtree(folder, ignore_errors=True)
+    return was_there
+
+
+def _processes(folder: Path, address: str) -> set[psutil.Process]:
+    """The processes of a session, with their children; never this one or one that it runs in."""
     me = psutil.Process()
-    spared, mine = {me, *me.parents()}, me.uids().real
     family: set[psutil.Process] = set()
     for process in psutil.process_iter(["cmdline", "uids"]):
         words = process.info["cmdline"] or []
-        is_ours = any(str(folder) in word for word in words) or (
+        is_of_session = any(str(folder) in word for word in words) or (
             _CLIENT in words and any(address in word for word in words)
         )
-        if is_ours and process.info["uids"] and process.info["uids"].real == mine:
+        if is_of_session and process.info["uids"] and process.info["uids"].real == me.uids().real:
             with contextlib.suppress(psutil.Error):
                 family |= {process, *process.children(recursive=True)}
-    family -= spared
-    alive: Iterable[psutil.Process] = family
-    for how in (psutil.Process.terminate, psutil.Process.kill):
-        for process in alive:
-            with contextlib.suppress(psutil.Error):
-                how(process)
-        _, alive = psutil.wait_procs(alive, timeout=ENDING_S)
-    shutil.rmtree(folder, ignore_errors=True)
-    return bool(family)
+    return family - {me, *me.parents()}
 
 
 def _free_port() -> int:
