@@ -13,7 +13,7 @@ import ray
 from ray.exceptions import RayError
 
 from agents.ray_errors import LOOK_S, LostActor, translate
-from ensemble.errors import BandError, DeadlineError, EnsembleError
+from ensemble.errors import BandError, DeadlineError, EnsembleError, JobLostError
 
 J = TypeVar("J")
 TRIES = 3
@@ -22,10 +22,6 @@ START_S = 120.0
 """How long a worker may take to start before the pool believes that the cluster has no room for it."""
 CLOSING_S = 3.0
 """How long to wait for a killed worker to be gone."""
-
-
-class JobLostError(BandError):
-    """Every worker that was given this job died on it."""
 
 
 @dataclass(slots=True)

@@ -1,26 +1,7 @@
 """One error tree. Every message names the thing, what is wrong with it, and the next step; every error pickles.
 
-Programs go by the class, its `code` and `resumable`; the words are for people and decide nothing.
-
-| code | class | what went wrong |
-|---|---|---|
-| ensemble | EnsembleError | anything below |
-| audio | AudioError | a recording cannot be read, or is not something to follow |
-| config | ConfigError | a setting, a band file or an argument is wrong |
-| voice | VoiceError | a voice's weights or its card cannot be used |
-| conductor | ConductorError | a conductor's weights or its card cannot be used |
-| arranger | ArrangerError | an arranger's weights or its card cannot be used |
-| wire | WireError | bytes are not a message of this version |
-| output | OutputError | the output folder cannot be used |
-| deadline | DeadlineError | an actor did not answer in time |
-| band | BandError | the cluster has no room for a player, or has lost one |
-| workers_lost | WorkersLostError | training workers died, or failed for a reason that another attempt may not meet |
-| verify | VerifyError | a render could not be reproduced |
-| data | DataError | a data set, a score or a label file cannot be used |
-| retrieve | RetrieveError | nothing could be found that comes next |
-| store | StoreError | the store of recordings cannot be used |
-| store_version | StoreVersionError | it holds what another release made |
-| store_busy | StoreBusyError | another process has the store open |
+Programs go by the class, its `code` (which stays, whatever the class is called) and `resumable`; the words are for
+people and decide nothing.
 """
 
 from __future__ import annotations
@@ -43,6 +24,10 @@ class EnsembleError(Exception):
 
     code: ClassVar[str] = "ensemble"
 
+    def __init_subclass__(cls, *, code: str) -> None:
+        super().__init_subclass__()
+        cls.code = code
+
     def __init__(self, what: str, problem: str, cure: str = "") -> None:
         super().__init__(what, problem, cure)  # args and attributes rebuild the error on the other side of Ray
         self.what = what
@@ -60,97 +45,69 @@ class EnsembleError(Exception):
         return "; ".join(filter(None, [f"{self.what}: {self.problem}", self.cure, kept]))
 
 
-class AudioError(EnsembleError):
+class AudioError(EnsembleError, code="audio"):
     """A recording cannot be read, or is not something to follow."""
 
-    code = "audio"
 
-
-class ConfigError(EnsembleError):
+class ConfigError(EnsembleError, code="config"):
     """A setting, a band file or an argument is wrong."""
 
-    code = "config"
 
-
-class VoiceError(EnsembleError):
+class VoiceError(EnsembleError, code="voice"):
     """A voice's weights or its card cannot be used."""
 
-    code = "voice"
 
-
-class ConductorError(EnsembleError):
+class ConductorError(EnsembleError, code="conductor"):
     """A conductor's weights or its card cannot be used."""
 
-    code = "conductor"
 
-
-class ArrangerError(EnsembleError):
+class ArrangerError(EnsembleError, code="arranger"):
     """An arranger's weights or its card cannot be used."""
 
-    code = "arranger"
 
-
-class WireError(EnsembleError):
+class WireError(EnsembleError, code="wire"):
     """Bytes are not a message of this version."""
 
-    code = "wire"
 
-
-class OutputError(EnsembleError):
+class OutputError(EnsembleError, code="output"):
     """The output folder cannot be used."""
 
-    code = "output"
 
-
-class DeadlineError(EnsembleError):
+class DeadlineError(EnsembleError, code="deadline"):
     """An actor did not answer in time."""
 
-    code = "deadline"
 
-
-class BandError(EnsembleError):
+class BandError(EnsembleError, code="band"):
     """The cluster has no room for a player, or has lost one."""
 
-    code = "band"
+
+class JobLostError(BandError, code="job_lost"):
+    """Every worker that was given this job died on it."""
 
 
-class WorkersLostError(BandError):
+class WorkersLostError(BandError, code="workers_lost"):
     """Training workers died, or failed for a reason that another attempt may not meet."""
 
-    code = "workers_lost"
 
-
-class VerifyError(EnsembleError):
+class VerifyError(EnsembleError, code="verify"):
     """A render could not be reproduced."""
 
-    code = "verify"
 
-
-class DataError(EnsembleError):
+class DataError(EnsembleError, code="data"):
     """A data set, a score or a label file cannot be used."""
 
-    code = "data"
 
-
-class RetrieveError(EnsembleError):
+class RetrieveError(EnsembleError, code="retrieve"):
     """Nothing could be found that comes next."""
 
-    code = "retrieve"
 
-
-class StoreError(EnsembleError):
+class StoreError(EnsembleError, code="store"):
     """The store of recordings cannot be used."""
 
-    code = "store"
 
-
-class StoreVersionError(StoreError):
+class StoreVersionError(StoreError, code="store_version"):
     """It holds what another release made."""
 
-    code = "store_version"
 
-
-class StoreBusyError(StoreError):
+class StoreBusyError(StoreError, code="store_busy"):
     """Another process has the store open."""
-
-    code = "store_busy"

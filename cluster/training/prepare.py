@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ensemble.data.takes import RecordedPart, Skip
-from ensemble.errors import AudioError, DeadlineError, EnsembleError
+from ensemble.errors import AudioError, DeadlineError, EnsembleError, JobLostError
 from ensemble.train.prepare import PrepareWork, prepare_take
 
 TAKE_S = 900.0
@@ -80,7 +80,7 @@ def _here(work: PrepareWork) -> Iterator[Finished]:
 def _by_actors(work: PrepareWork, count: int) -> Iterator[Finished]:
     import ray
 
-    from agents.pool import ActorPool, JobLostError
+    from agents.pool import ActorPool
     from agents.preparer import Preparer
 
     kind: Any = ray.remote(Preparer).options(num_cpus=1)

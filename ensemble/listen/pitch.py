@@ -61,7 +61,7 @@ def track_pitch(samples: FloatArray, num_frames: int) -> Pitch:
 
     Source: swift-f0 0.3 (MIT). It works in windows of 30 s that overlap by more than its receptive field, so that
     joins are exact and memory is bounded. Declared as 32 kHz, the same audio is heard an octave up in half the time:
-    that pass reaches down to 23.4 Hz.
+    that pass reaches down to 23.4 Hz. A frame depends on the 0.16 s after it, or 0.32 s in that pass.
     """
     # Whole recording: its peak sets the level that swift-f0 hears. Half an hour is large: no copies are made.
     peak = max(float(samples.max(initial=0.0)), -float(samples.min(initial=0.0)))

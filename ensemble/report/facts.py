@@ -215,11 +215,3 @@ def hashes(manifest: Manifest) -> list[tuple[str, str, str]]:
             for name, receipt in sorted(take.files.items())
         ]
     return listed
-
-
-def verify_command(up: str) -> str:
-    """The command that renders again and compares every hash, to be typed in the page's folder.
-
-    up: relative path from the page's folder to the render's.
-    """
-    return f"ensemble verify {up or '.'}"

@@ -131,7 +131,7 @@ def _context(manifest: Manifest, take: Take, duration_s: float, up: str) -> dict
         "rows": [(name, facts.rows(up + name, given, order)) for name, given in shown],
         "stages": facts.stages(manifest),
         "hashes": facts.hashes(manifest),
-        "verify": facts.verify_command(up),
+        "verify": f"ensemble verify {up or '.'}",
         "duration_s": round(duration_s, 4),
         "clock": facts.clock(duration_s),
         "bar_labels": [(number, _percent(at, duration_s)) for number, at in enumerate(bar_starts, 1)],

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import ray
 
-from agents.pool import TRIES, ActorPool, JobLostError
-from ensemble.errors import AudioError, BandError, DeadlineError
+from agents.pool import TRIES, ActorPool
+from ensemble.errors import AudioError, BandError, DeadlineError, JobLostError
 
 pytestmark = pytest.mark.ray
 
