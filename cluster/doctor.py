@@ -16,7 +16,7 @@ from ensemble.errors import EnsembleError
 
 PACKAGES = (
     "ray", "torch", "torchaudio", "librosa", "numpy", "scipy", "numba", "pymilvus", "milvus-lite", "msgpack", "rich",
-    "soundfile", "soxr", "swift-f0", "pyloudnorm", "safetensors", "pydantic", "typer", "jinja2", "mido",
+    "soundfile", "soxr", "swift-f0", "pyloudnorm", "safetensors", "pydantic", "typer", "jinja2", "mido", "mir_eval",
 )  # fmt: skip
 
 

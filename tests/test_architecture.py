@@ -92,7 +92,6 @@ EXCEPTIONS = {
     ("ensemble/leaders/make_guitar.py", "soundfile"),
     ("ensemble/measure/cases.py", "soundfile"),
     ("ensemble/measure/fidelity.py", "soundfile"),
-    ("ensemble/measure/kit.py", "soundfile"),
     ("ensemble/mix/bus.py", "soundfile"),
     ("ensemble/mix/levels.py", "soundfile"),
     ("ensemble/rendering/exports.py", "soundfile"),

@@ -20,8 +20,7 @@ import torch
 from numpy.typing import NDArray
 
 from ensemble.audio.clicks import click_ratio
-from ensemble.audio.spectra import bin_frequencies_hz, power_spectra
-from ensemble.clock import FRAME_RATE_HZ, QUANTUM_FRAMES, hop_samples
+from ensemble.clock import FRAME_RATE_HZ, hop_samples, seams
 from ensemble.listen.loudness import loudness_db
 from ensemble.train.player.analysis import analyse, harmonic_to_noise_db
 from ensemble.train.player.losses import log_mel_distance, multi_scale_distance
@@ -86,18 +85,17 @@ def median_hnr_db(sound: FloatArray, truth: TrainingRecording) -> float:
 
 def brightness_slope(sound: FloatArray, truth: TrainingRecording) -> float:
     """Octaves of spectral centroid per dB of loudness, at equal pitch: a regression on loudness and pitch."""
-    rate, window = truth.sample_rate, 2048
-    frequency_hz = bin_frequencies_hz(window, rate).astype(np.float32)
-    centroid_hz = np.zeros(truth.num_frames, np.float32)
-    for at, power in power_spectra(sound, truth.num_frames, hop_samples(rate), window):
-        magnitude = np.sqrt(power)
-        centroid_hz[at] = (magnitude * frequency_hz).sum(axis=1) / np.maximum(magnitude.sum(axis=1), 1e-9)
+    import librosa
+
+    rate = truth.sample_rate
+    centroid_hz = librosa.feature.spectral_centroid(y=sound, sr=rate, n_fft=2048, hop_length=hop_samples(rate))[0]
+    centroid_hz = centroid_hz[: truth.num_frames]
     inside = truth.is_voiced & (truth.loudness_db > SOUNDING_DB + 20.0) & (centroid_hz > 0)
     if inside.sum() < FRAME_RATE_HZ:
         return float("nan")
     pitch, loudness = np.log2(truth.f0_hz[inside]), truth.loudness_db[inside]
     known = np.stack([loudness, pitch, np.ones_like(pitch)], axis=1).astype(np.float64)
-    solution = np.linalg.lstsq(known, np.log2(centroid_hz[inside].astype(np.float64)), rcond=None)[0]
+    solution = np.linalg.lstsq(known, np.log2(centroid_hz[inside]), rcond=None)[0]
     return float(solution[0])
 
 
@@ -121,13 +119,12 @@ def loudest_silence_db(sound: FloatArray, sample_rate: int, is_silent: NDArray[n
 
 
 def worst_click(sound: FloatArray, sample_rate: int) -> float:
-    """The click ratio at the joins of the quanta that the sound was made in; see `measure.clicks`."""
+    """The click ratio at the joins of the quanta that the sound was made in; see `audio.clicks`."""
     file = io.BytesIO()
     soundfile.write(file, sound, sample_rate, format="WAV", subtype="FLOAT")
     file.seek(0)
-    quantum = QUANTUM_FRAMES * hop_samples(sample_rate)
     with soundfile.SoundFile(file) as opened:
-        return click_ratio(opened, range(quantum, len(sound), quantum)) or 0.0
+        return click_ratio(opened, seams(len(sound) // hop_samples(sample_rate), sample_rate)) or 0.0
 
 
 def steady_frames(truth: TrainingRecording) -> NDArray[np.bool_]:

@@ -8,18 +8,16 @@ under the recording's own envelope (its RMS under a Hann window of 5 ms) and sil
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import scipy.signal
-import soundfile
 import torch
 from numpy.typing import NDArray
 
-from ensemble.audio.clicks import click_ratio
-from ensemble.clock import FRAME_RATE_HZ, seams
+from ensemble.clock import FRAME_RATE_HZ
+from ensemble.measure.fidelity import worst_click
 from ensemble.play.fitted_kit import FittedKit
 from ensemble.play.kit_file import load_kit, save_kit
 from ensemble.play.noise import noise_key
@@ -133,7 +131,7 @@ def cleanliness(kit: DrumKit, sample_rate: int = MADE_AT_HZ) -> dict[str, float]
 
     Returns:
         onset_error_ms: the largest distance of an onset as heard from where it was asked for, every drum at four
-        velocities; click_ratio: the worst join of a bar without strokes near its joins (see `measure.clicks`); peak: of
+        velocities; click_ratio: the worst join of a bar without strokes near its joins (see `audio.clicks`); peak: of
         all drums struck at once, as hard as can be; offset_db: the largest mean of a stroke against its RMS; end_db:
         the largest last sample of a stroke against its peak.
     """
@@ -168,11 +166,7 @@ def _worst_join(kit: DrumKit, sample_rate: int) -> float:
     drums: tuple[DrumClass, ...] = ("kick", "closed_hat", "snare", "open_hat", "tom", "ride", "crash")
     bar = tuple(Hit(time_s=0.1 + 0.2 * i, drum=drums[i % 7], velocity=0.9, index=i) for i in range(21))
     num_frames = 5 * FRAME_RATE_HZ
-    file = io.BytesIO()
-    soundfile.write(file, _played(kit, bar, num_frames, sample_rate), sample_rate, format="WAV", subtype="FLOAT")
-    file.seek(0)
-    with soundfile.SoundFile(file) as opened:
-        return click_ratio(opened, seams(num_frames, sample_rate)) or 0.0
+    return worst_click(_played(kit, bar, num_frames, sample_rate), sample_rate)
 
 
 def _played(kit: DrumKit, hits: tuple[Hit, ...], num_frames: int, sample_rate: int) -> FloatArray:
