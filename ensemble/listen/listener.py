@@ -60,15 +60,15 @@ class Listener:
             onset=onset,
             chroma=spectral / np.maximum(spectral.max(axis=0, keepdims=True), np.float32(1e-9)),
         )
-        meant = understand(frames, beats.times_s, tuning_cents, follows_pitch=follows_pitch)
+        found = understand(frames, beats.times_s, tuning_cents, follows_pitch=follows_pitch)
         return Heard(
             frames=frames,
             beats_s=beats.times_s,
             tempo_bpm=beats.tempo_bpm,
-            beats_per_bar=meant.beats_per_bar,
-            first_downbeat=meant.first_downbeat,
-            key=meant.key,
-            chords=meant.chords,
+            beats_per_bar=found.beats_per_bar,
+            first_downbeat=found.first_downbeat,
+            key=found.key,
+            chords=found.chords,
             tuning_cents=tuning_cents,
             diagnostics=diagnostics.diagnose(evidence, loudness),
             swing=find_swing(onset, beats.times_s) if beats.clarity >= MIN_CLARITY else STRAIGHT,

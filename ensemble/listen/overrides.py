@@ -12,12 +12,12 @@ from pydantic import Field, field_validator, model_validator
 
 from ensemble.clock import FRAME_RATE_HZ
 from ensemble.config import Settings
-from ensemble.listen.beats import Beats, track_beats
+from ensemble.listen.beats import track_beats
 from ensemble.listen.names import parse_chord, parse_key
 from ensemble.listen.swing import find_swing
 from ensemble.listen.understanding import understand
 from ensemble.threads import one_thread
-from ensemble.types.harmony import Chord
+from ensemble.types.harmony import NO_CHORD, Chord
 from ensemble.types.music import Heard
 
 SLOWEST_BPM, FASTEST_BPM = 20.0, 400.0
@@ -83,34 +83,23 @@ def with_overrides(heard: Heard, overrides: Overrides) -> Heard:
 
 
 def _with_overrides(heard: Heard, overrides: Overrides) -> Heard:
-    beats = Beats(times_s=heard.beats_s, tempo_bpm=heard.tempo_bpm, clarity=1.0)
-    key, chords = heard.key, heard.chords
-    beats_per_bar = overrides.beats_per_bar
-    if overrides.tempo_bpm is None and beats_per_bar is None:
-        beats_per_bar = heard.beats_per_bar
-    is_same_grid = overrides.tempo_bpm is None and beats_per_bar == heard.beats_per_bar
-    bars = (heard.beats_per_bar, heard.first_downbeat)
+    keeps_bars = overrides.tempo_bpm is None and overrides.beats_per_bar in (None, heard.beats_per_bar)
     if overrides.tempo_bpm is not None:
-        duration_s = heard.frames.num_frames / FRAME_RATE_HZ
-        beats = track_beats(heard.frames.onset, duration_s, overrides.tempo_bpm)
-    if overrides.key is not None:
-        key = parse_key(overrides.key)
-    if overrides != Overrides(chords=overrides.chords):
-        meant = understand(
-            heard.frames, beats.times_s, heard.tuning_cents, follows_pitch=heard.follows_pitch, key=key,
-            beats_per_bar=beats_per_bar, first_downbeat=heard.first_downbeat if is_same_grid else None,
+        onset = heard.frames.onset
+        beats = track_beats(onset, heard.frames.num_frames / FRAME_RATE_HZ, overrides.tempo_bpm)
+        heard = replace(
+            heard, beats_s=beats.times_s, tempo_bpm=beats.tempo_bpm, swing=find_swing(onset, beats.times_s),
+            chords=(NO_CHORD,) * len(beats.times_s),
         )  # fmt: skip
-        chords, bars = meant.chords, (meant.beats_per_bar, meant.first_downbeat)
-    return replace(
-        heard,
-        beats_s=beats.times_s,
-        tempo_bpm=beats.tempo_bpm,
-        beats_per_bar=bars[0],
-        first_downbeat=bars[1],
-        key=key,
-        chords=_written_over(chords, beats.times_s, overrides.chords),
-        swing=heard.swing if overrides.tempo_bpm is None else find_swing(heard.frames.onset, beats.times_s),
-    )
+    if overrides != Overrides(chords=overrides.chords):
+        found = understand(
+            heard.frames, heard.beats_s, heard.tuning_cents, follows_pitch=heard.follows_pitch,
+            key=heard.key if overrides.key is None else parse_key(overrides.key),
+            beats_per_bar=heard.beats_per_bar if keeps_bars else overrides.beats_per_bar,
+            first_downbeat=heard.first_downbeat if keeps_bars else None,
+        )  # fmt: skip
+        heard = replace(heard, **found._asdict())
+    return replace(heard, chords=_written_over(heard.chords, heard.beats_s, overrides.chords))
 
 
 def _written_over(

@@ -1,8 +1,8 @@
-"""Music that comes round again: the length of its loop, and what one round can lend the others.
+"""Music that repeats: how long its loop is, and the evidence of all its rounds together.
 
-One round of a loop is played in many ways over the same chords, so the rounds together tell a chord better than any of
-them. Measured on 16 composed pieces of several voices: the share of time with the right triad rises from 0.64 to 0.84
-where the loop is known, and to 0.80 where it has to be found. One voice alone says too little to find it.
+The rounds of a loop are played differently over the same chords, so that together they show a chord better than each
+alone. Measured on 16 composed pieces of several voices: the share of time with the right triad rises from 0.64 to 0.84
+where the loop is known, and to 0.80 where it has to be found. A single voice shows too little of the harmony for that.
 """
 
 from __future__ import annotations

@@ -82,14 +82,14 @@ def understand(
 
 def _at_rest(chords: tuple[Chord, ...], key: Key, beat_chroma: FloatArray) -> tuple[Chord, ...]:
     """A tonic seventh in the last beats is kept only where its seventh sounds, as in a blues; music ends on a triad."""
-    home = Chord(root=key.tonic, quality="7")
+    tonic_seventh = Chord(root=key.tonic, quality="7")
     last = range(max(len(chords) - LOOK_AHEAD_BEATS, 0), len(chords))
     sounding = [beat for beat in last if chords[beat].quality != "none"][-LAST_BEATS:]
     tones = beat_chroma[[(key.tonic + step) % 12 for step in TONES["7"]]][:, sounding].sum(axis=1)
     if not sounding or tones[-1] >= SEVENTH_SHARE * tones[:-1].max():
         return chords
     triad = Chord(root=key.tonic, quality="maj")
-    return tuple(triad if beat in sounding and chord == home else chord for beat, chord in enumerate(chords))
+    return tuple(triad if beat in sounding and chord == tonic_seventh else chord for beat, chord in enumerate(chords))
 
 
 def _notes(frames: Frames, tuning_cents: float) -> FloatArray:
