@@ -22,9 +22,10 @@ from ensemble.band import Promise, Tally
 from ensemble.clock import Block
 from ensemble.config import BandSettings, FollowerSettings
 from ensemble.errors import BandError, DeadlineError
+from ensemble.listen.overrides import Overrides
 from ensemble.plan import RenderPlan
 from ensemble.types.continuation import Continuation, ContinuationQuery
-from ensemble.types.music import AudioClip, ConductorState, Heard, Hits, Part, PlayerState, Score, Stem
+from ensemble.types.music import Arrangement, AudioClip, ConductorState, Heard, PlayerState, Score, Stem
 from ensemble.wire import pack, unpack
 
 T = TypeVar("T")
@@ -64,18 +65,20 @@ class RayBand:
         rules: Rules | None = None,
         place_s: float = 120.0,
     ) -> None:
-        self._voicing = (plan.sample_rate, plan.seed)
+        asked = plan.request
+        self._voicing = (asked.sample_rate, asked.seed)
         total: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
-        tables = _tables(plan.band.followers, actors or max(4, int(ACTORS_PER_CORE * total.get("CPU", 1.0))))
+        tables = _tables(asked.band.followers, actors or max(4, int(ACTORS_PER_CORE * total.get("CPU", 1.0))))
         requests = [
             SlotRequest(who="conductor"),
             *(SlotRequest(who=_called(table), followers=tuple(table)) for table in tables),
         ]
-        looks_up = plan.extension.retrieve if plan.extension is not None and not plan.continuations else None
+        extension = asked.extension if plan.must_retrieve else None
+        looks_up = extension.retrieve if extension is not None else None
         if looks_up is not None:
             requests.append(SlotRequest(who="retrieval", node_id="" if "://" in looks_up.uri else home()))
         performance = uuid.uuid4().hex[:8]
-        self._meters = Meters(performance, {one.name: one.instrument for one in plan.band.followers})
+        self._meters = Meters(performance, {one.name: one.instrument for one in asked.band.followers})
         try:
             self._placement = Placement(requests, planner, performance, place_s)
         except BaseException:
@@ -84,12 +87,12 @@ class RayBand:
         self._supervisor = Supervisor(self._placement, rules or Rules(), self._meters)
         self.actors = len(requests)
         try:
-            desk = conductor_spec(plan.band, plan.weights_sha256)
-            self._conductor = self._placement.place(ConductorActor, requests[0], desk, desk)
+            spec = conductor_spec(asked.band, asked.weights_sha256)
+            self._conductor = self._placement.place(ConductorActor, requests[0], spec, spec)
             self._players: dict[str, ActorSlot] = {}
             for table, request in zip(tables, requests[1:], strict=False):
-                stands = [instrument_spec(one, plan.weights_sha256) for one in (table, [_plain(one) for one in table])]
-                slot = self._placement.place(InstrumentActor, request, *stands)
+                specs = [instrument_spec(one, asked.weights_sha256) for one in (table, [_plain(one) for one in table])]
+                slot = self._placement.place(InstrumentActor, request, *specs)
                 self._players |= {follower.name: slot for follower in table}
             self._retrieval: ActorSlot | None = None
             if looks_up is not None:
@@ -100,35 +103,28 @@ class RayBand:
             self.close()
             raise
 
-    def listen(self, leader: AudioClip) -> Promise[Heard]:
-        """Hear the whole leader."""
-        (heard,) = self._ask(self._conductor, "conductor", "listen", (Heard,), ray.put(pack(leader)))
+    def listen(self, leader: AudioClip, overrides: Overrides) -> Promise[Heard]:
+        """Hear the whole leader, with what its player said in place of what is heard."""
+        asked = (ray.put(pack(leader)), overrides.model_dump_json())
+        (heard,) = self._ask(self._conductor, "conductor", "listen", (Heard,), *asked)
         return heard
 
     def hold(self, value: T) -> Promise[T]:
         """Take what is known already, instead of asking for it."""
         return Promise(Answer(Known(pack(value), type(value)), 0), "driver")
 
-    def arrange(self, heard: Promise[Heard], num_frames: int) -> Promise[tuple[Part | Hits, ...]]:
-        """Write what every follower plays."""
-        (parts,) = self._ask(
-            self._conductor, "conductor", "arrange", (tuple,), self._seed, heard.token.name, heard.token, num_frames
-        )
-        return parts
-
-    def retrieve(self, heard: Promise[Heard], wish: ContinuationQuery) -> Promise[tuple[Continuation, ...]]:
+    def retrieve(self, heard: Promise[Heard], query: ContinuationQuery) -> Promise[tuple[Continuation, ...]]:
         """Find what could come next, best first."""
         if self._retrieval is None:
             raise ValueError("the plan asks for no extension")
-        (found,) = self._ask(self._retrieval, "retrieval", "retrieve", (tuple,), heard.token, ray.put(pack(wish)))
+        (found,) = self._ask(self._retrieval, "retrieval", "retrieve", (tuple,), heard.token, ray.put(pack(query)))
         return found
 
-    def fork(self, leaders: Sequence[tuple[Promise[Heard], int]]) -> Promise[int]:
-        """Up to which frame leaders, and performances of so many frames, are conducted and played alike."""
-        named = [(heard.token.name, length) for heard, length in leaders]
-        heards = [heard.token for heard, _ in leaders]
-        (frame,) = self._ask(self._conductor, "conductor", "fork", (int,), self._seed, named, *heards)
-        return frame
+    def arrange(self, heard: Promise[Heard], num_frames: int) -> Promise[Arrangement]:
+        """Write what every follower plays along with a leader."""
+        asked = (self._seed, heard.token, num_frames)
+        (arrangement,) = self._ask(self._conductor, "conductor", "arrange", (Arrangement,), *asked)
+        return arrangement
 
     def start_conducting(self) -> Promise[ConductorState]:
         """The conductor's state before the first block."""
@@ -136,11 +132,12 @@ class RayBand:
         return state
 
     def conduct(
-        self, heard: Promise[Heard], num_frames: int, block: Block, state: Promise[ConductorState]
+        self, arrangement: Promise[Arrangement], block: Block, state: Promise[ConductorState]
     ) -> tuple[Promise[Score], Promise[ConductorState]]:
         """Predict one block's dynamics and cue everyone: the reference to the one answer goes to all players."""
         span = (block.start_frame, block.stop_frame, block.is_last)
-        asked = (self._seed, heard.token.name, heard.token, num_frames, span, state.token, events.position_now())
+        digest = arrangement.token.name
+        asked = (self._seed, digest, arrangement.token, span, state.token, events.position_now())
         score, after = self._ask(self._conductor, "conductor", "conduct", (Score, ConductorState), *asked)
         return score, after
 

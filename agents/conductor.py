@@ -1,22 +1,29 @@
-"""The conductor's seat: hears the leader, writes the parts, and broadcasts every block's cues."""
+"""The conductor in an actor: hears the leader, writes the arrangement, and broadcasts every block's cues."""
 
 from __future__ import annotations
+
+from typing import TypeVar
 
 from agents.node_check import Stamp, check_packages, stamped
 from agents.status import Status
 from ensemble.clock import Block
-from ensemble.conduct.conductor import MAX_PERFORMANCES, Conductor
+from ensemble.conduct.conductor import Conductor
 from ensemble.conduct.models import models_sha256
 from ensemble.config import BandSettings
 from ensemble.errors import ArrangerError, ConductorError
 from ensemble.events import Position
 from ensemble.listen.listener import Listener
+from ensemble.listen.overrides import Overrides
 from ensemble.threads import one_thread
-from ensemble.types.music import AudioClip, ConductorState, Heard
+from ensemble.types.music import Arrangement, AudioClip, ConductorState, Heard
 from ensemble.wire import pack, unpack
 
+K = TypeVar("K")
+V = TypeVar("V")
 MAX_SEEDS = 4
-"""That one desk keeps a conductor for."""
+"""That one actor keeps a conductor for."""
+MAX_ARRANGEMENTS = 4
+"""That are kept unpacked. Blocks of one take come one after another: a few are enough, and none is missed."""
 
 
 class ConductorAgent:
@@ -31,8 +38,8 @@ class ConductorAgent:
         self._settings = BandSettings.model_validate_json(band)
         self._weights_sha256 = weights_sha256
         self._listener = Listener()
-        self._heard: dict[str, Heard] = {}
-        self._desks: dict[int, Conductor] = {}
+        self._arrangements: dict[str, Arrangement] = {}
+        self._conductors: dict[int, Conductor] = {}
         model = self._settings.conductor.rpartition("/")[2]
         self._status = Status("conductor", f"{self._settings.name}, {model}", {"conductor": "conductor"})
 
@@ -48,53 +55,54 @@ class ConductorAgent:
         """
         with stamped() as stamp:
             check_packages()
-            self._conducting(seed)
+            self._conductor(seed)
         return pack(None), stamp
 
-    def listen(self, leader: bytes) -> tuple[bytes, Stamp]:
-        """Hear the whole leader."""
-        with stamped() as stamp, one_thread():
-            heard = pack(self._listener.listen(unpack(leader, AudioClip)))
+    def listen(self, leader: bytes, overrides: str) -> tuple[bytes, Stamp]:
+        """Hear the whole leader; `overrides` is JSON."""
+        with stamped() as stamp:
+            said = Overrides.model_validate_json(overrides)
+            heard = pack(self._listener.listen(unpack(leader, AudioClip), said))
         self._status.stage("listen", stamp["busy_s"])
         return heard, stamp
 
-    def arrange(self, seed: int, name: str, heard: bytes, num_frames: int) -> tuple[bytes, Stamp]:
-        """Write what every follower plays."""
+    def arrange(self, seed: int, heard: bytes, num_frames: int) -> tuple[bytes, Stamp]:
+        """Write what every follower plays along with a leader."""
         with stamped() as stamp, one_thread():
-            parts = pack(self._conducting(seed).parts(self._opened(name, heard), num_frames))
+            arrangement = pack(self._conductor(seed).arrange(unpack(heard, Heard), num_frames))
         self._status.stage("arrange", stamp["busy_s"])
-        return parts, stamp
-
-    def fork(self, seed: int, named: list[tuple[str, int]], *heards: bytes) -> tuple[bytes, Stamp]:
-        """Up to which frame these leaders, and performances of so many frames, are played alike."""
-        with stamped() as stamp, one_thread():
-            leaders = [(self._opened(name, heard), length) for heard, (name, length) in zip(heards, named, strict=True)]
-            frame = pack(self._conducting(seed).fork(leaders))
-        return frame, stamp
+        return arrangement, stamp
 
     def start(self, seed: int) -> tuple[bytes, Stamp]:
         """The state before the first block, and a stamp."""
         with stamped() as stamp:
-            state = pack(self._conducting(seed).start())
+            state = pack(self._conductor(seed).start())
         return state, stamp
 
     def conduct(
         self,
         seed: int,
-        name: str,
-        heard: bytes,
-        num_frames: int,
+        digest: str,
+        arrangement: bytes,
         block: tuple[int, int, bool],
         state: bytes,
         where: Position | None = None,
     ) -> tuple[bytes, bytes, Stamp]:
-        """One block's score, the state after it, and a stamp. `where` is for the journal alone."""
+        """One block's score, the state after it, and a stamp.
+
+        Args:
+            seed: of the render.
+            digest: of the arrangement: equal digests are equal messages.
+            arrangement: as `arrange` wrote it; read only where this digest is not known here yet.
+            block: start_frame, stop_frame, is_last.
+            state: as the last block, or `start`, gave it.
+            where: for the log alone.
+        """
         start_frame, stop_frame, is_last = block
         span = Block(start_frame=start_frame, stop_frame=stop_frame, is_last=is_last)
         with stamped() as stamp, one_thread():
-            score, after = self._conducting(seed).conduct(
-                self._opened(name, heard), num_frames, span, unpack(state, ConductorState)
-            )
+            opened = self._opened(digest, arrangement)
+            score, after = self._conductor(seed).conduct(opened, span, unpack(state, ConductorState))
             answer = pack(score), pack(after)
         self._status.count("conductor", span.num_frames, stamp["busy_s"], where)
         return *answer, stamp
@@ -103,24 +111,28 @@ class ConductorAgent:
         """How much it has done, and where it sits."""
         return self._status.describe()
 
-    def _conducting(self, seed: int) -> Conductor:
-        """Loaded at the first call: what is wrong is an answer, and not a death."""
-        if seed not in self._desks:
+    def _conductor(self, seed: int) -> Conductor:
+        """Loaded at the first call: what is wrong with the weights is raised there, and does not kill the actor."""
+        if seed not in self._conductors:
             changed = models_sha256(self._settings).items() ^ self._weights_sha256.items()
             if changed:
-                office = min(office for office, _ in changed)
-                kind = ArrangerError if office == "arranger" else ConductorError
-                what = getattr(self._settings, office)
+                model = min(model for model, _ in changed)
+                kind = ArrangerError if model == "arranger" else ConductorError
+                what = getattr(self._settings, model)
                 raise kind(what, "is another file on this node", "install one release everywhere")
-            while len(self._desks) >= MAX_SEEDS:
-                del self._desks[next(iter(self._desks))]
-            self._desks[seed] = Conductor(self._settings, seed)
-        return self._desks[seed]
+            keep_latest(self._conductors, MAX_SEEDS)
+            self._conductors[seed] = Conductor(self._settings, seed)
+        return self._conductors[seed]
 
-    def _opened(self, name: str, heard: bytes) -> Heard:
-        """Unpack a message once, not once per block: the same name is the same message."""
-        if name not in self._heard:
-            if len(self._heard) == MAX_PERFORMANCES:
-                del self._heard[next(iter(self._heard))]
-            self._heard[name] = unpack(heard, Heard)
-        return self._heard[name]
+    def _opened(self, digest: str, message: bytes) -> Arrangement:
+        """Unpack an arrangement once, not once per block. Where it is not kept, it is only unpacked again."""
+        if digest not in self._arrangements:
+            keep_latest(self._arrangements, MAX_ARRANGEMENTS)
+            self._arrangements[digest] = unpack(message, Arrangement)
+        return self._arrangements[digest]
+
+
+def keep_latest(kept: dict[K, V], limit: int) -> None:
+    """Make room for one more: drop what was added first."""
+    while len(kept) >= limit:
+        del kept[next(iter(kept))]

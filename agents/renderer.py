@@ -19,14 +19,16 @@ from agents.node_check import check_packages
 from agents.status import Status
 from ensemble.band import LocalBand, Promise
 from ensemble.errors import AudioError, EnsembleError, OutputError, VoiceError
+from ensemble.events import Events
 from ensemble.manifest import MANIFEST
 from ensemble.output.remote import is_url, located
 from ensemble.output.staging import clear_after, holds_only_partials, writer
-from ensemble.perform import LOOKING_S, Pace
-from ensemble.plan import RenderPlan
+from ensemble.perform import RETRIEVE_S, Pace
+from ensemble.plan import RenderPlan, RenderRequest
 from ensemble.play.warm import compile_kernels
-from ensemble.rendering.render import fulfil
-from ensemble.rendering.request import RenderRequest
+from ensemble.rendering.render import render_request
+from ensemble.rendering.request import weights_of
+from ensemble.rendering.session import BandFactory
 from ensemble.threads import one_thread
 from ensemble.types.continuation import Continuation, ContinuationQuery
 from ensemble.types.music import Heard
@@ -36,17 +38,20 @@ _DESK = "ensemble-batch-"
 
 
 class Task(NamedTuple):
-    """One leader, and what is made of it. leader: an absolute path or a URL; size_bytes: where it is a path.
-
-    out: the folder or URL to fill. order: `Order` as JSON.
-    """
+    """One leader, and what is made of it."""
 
     leader: str
+    """An absolute path, or a URL."""
     size_bytes: int
+    """Where it is a path."""
     out: str
-    order: str
+    """The folder or URL to fill."""
+    request: str
+    """`RenderRequest` as JSON."""
     force: bool
+    """Whether another render there is replaced."""
     block_frames: int
+    """How the work is cut up; never changes the sound."""
 
 
 class Rendered(NamedTuple):
@@ -120,23 +125,23 @@ class Renderer:
         return self._status.describe()
 
 
-def render_task(task: Task, leader: str | Path, seat: Any = LocalBand) -> Rendered:
+def render_task(task: Task, leader: str | Path, band_factory: BandFactory = LocalBand) -> Rendered:
     """Do one task in this process.
 
     Raises:
         EnsembleError: see `ensemble.rendering.render.render`; VoiceError where this node has other voices.
     """
     began = time.monotonic()
-    order = RenderRequest.model_validate_json(task.order)
-    if order.weights_here() != order.weights_sha256:
-        raise VoiceError(order.band.name, f"has other voices on {socket.gethostname()}", "give every node the same")
+    request = RenderRequest.model_validate_json(task.request)
+    if weights_of(request.band) != request.weights_sha256:
+        raise VoiceError(request.band.name, f"has other voices on {socket.gethostname()}", "give every node the same")
     place = located(task.out)
     begins_again = isinstance(place, Path) and holds_only_partials(place)  # of a batch that was broken off
     try:
         with one_thread():
-            manifest = fulfil(
-                order, leader, task.out, force=task.force or begins_again, seat=seat,
-                pace=Pace(block_frames=task.block_frames),
+            manifest = render_request(
+                request, leader, task.out, force=task.force or begins_again, band_factory=band_factory,
+                pace=Pace(block_frames=task.block_frames), events=Events(),
             )  # fmt: skip
     except EnsembleError as error:
         if isinstance(place, Path):
@@ -154,14 +159,14 @@ class _Consulting(LocalBand):
         super().__init__(plan)
         self._librarian = librarian
 
-    def retrieve(self, heard: Promise[Heard], wish: ContinuationQuery) -> Promise[tuple[Continuation, ...]]:
+    def retrieve(self, heard: Promise[Heard], query: ContinuationQuery) -> Promise[tuple[Continuation, ...]]:
         """Find what could come next, best first."""
         if self._librarian is None:
-            return super().retrieve(heard, wish)
+            return super().retrieve(heard, query)
         from agents.ray_errors import wait_for
 
-        asked = self._librarian.retrieve.remote(pack(heard.token), pack(wish))
-        found, _ = wait_for(asked, "retrieval", LOOKING_S, if_lost="render again")
+        asked = self._librarian.retrieve.remote(pack(heard.token), pack(query))
+        found, _ = wait_for(asked, "retrieval", RETRIEVE_S, if_lost="render again")
         continuations: tuple[Continuation, ...] = unpack(found, tuple)
         return self._keep(continuations)
 

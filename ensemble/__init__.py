@@ -8,7 +8,7 @@ plays in this process. On Ray:
     from agents import RayBand
     from cluster.sessions.local import local_ray
     with local_ray():
-        render("leader.wav", "out", seat=RayBand)
+        render("leader.wav", "out", band_factory=RayBand)
 """
 
 from __future__ import annotations

@@ -11,12 +11,13 @@ from typing import Any, Generic, Protocol, TypeVar, cast
 from ensemble.clock import Block
 from ensemble.conduct.conductor import Conductor
 from ensemble.listen.listener import Listener
+from ensemble.listen.overrides import Overrides
 from ensemble.manifest import Incident
 from ensemble.plan import RenderPlan
 from ensemble.play.player import make_player
 from ensemble.threads import one_thread
 from ensemble.types.continuation import Continuation, ContinuationQuery
-from ensemble.types.music import AudioClip, ConductorState, Heard, Hits, Part, PlayerState, Score, Stem
+from ensemble.types.music import Arrangement, AudioClip, ConductorState, Heard, PlayerState, Score, Stem
 from ensemble.wire import pack
 
 T = TypeVar("T")
@@ -24,26 +25,28 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Promise(Generic[T]):
-    """A value that a band holds or will hold; only `Band.collect` of the same band opens it.
-
-    token: the band's own business. who: the worker that was asked.
-    """
+    """A value that a band holds or will hold; only `Band.collect` of the same band opens it."""
 
     token: Any
+    """What the band knows it by."""
     who: str
+    """The worker that was asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tally:
-    """What the work cost. busy_s: seconds of work by worker; restarts: workers that were lost and replaced; replays:
-    blocks that a part, or the conductor, worked on again after a loss; incidents: the losses, in order.
-    """
+    """What the work cost."""
 
     busy_s: dict[str, float] = field(default_factory=dict)
+    """Seconds of work, by worker."""
     restarts: int = 0
+    """Workers that were lost and replaced."""
     replays: dict[str, int] = field(default_factory=dict)
+    """Blocks that were worked on again after a loss, by part (and `conductor`)."""
     incidents: tuple[Incident, ...] = ()
+    """The losses, in order."""
     exact: bool = True
+    """Whether everybody worked on one kind of machine, so that equal bytes are promised."""
 
 
 class Band(Protocol):
@@ -52,26 +55,23 @@ class Band(Protocol):
     kind: str
     actors: int
 
-    def listen(self, leader: AudioClip) -> Promise[Heard]:
-        """Hear the whole leader."""
+    def listen(self, leader: AudioClip, overrides: Overrides) -> Promise[Heard]:
+        """Hear the whole leader, with what its player said in place of what is heard."""
 
     def hold(self, value: T) -> Promise[T]:
         """Take what is known already, instead of asking for it."""
 
-    def retrieve(self, heard: Promise[Heard], wish: ContinuationQuery) -> Promise[tuple[Continuation, ...]]:
+    def retrieve(self, heard: Promise[Heard], query: ContinuationQuery) -> Promise[tuple[Continuation, ...]]:
         """Find what could come next, best first."""
 
-    def arrange(self, heard: Promise[Heard], num_frames: int) -> Promise[tuple[Part | Hits, ...]]:
-        """Write what every follower plays."""
-
-    def fork(self, leaders: Sequence[tuple[Promise[Heard], int]]) -> Promise[int]:
-        """Up to which frame leaders, and performances of so many frames, are conducted and played alike."""
+    def arrange(self, heard: Promise[Heard], num_frames: int) -> Promise[Arrangement]:
+        """Write what every follower plays along with a leader, in a performance of so many frames."""
 
     def start_conducting(self) -> Promise[ConductorState]:
         """The conductor's state before the first block."""
 
     def conduct(
-        self, heard: Promise[Heard], num_frames: int, block: Block, state: Promise[ConductorState]
+        self, arrangement: Promise[Arrangement], block: Block, state: Promise[ConductorState]
     ) -> tuple[Promise[Score], Promise[ConductorState]]:
         """Predict one block's dynamics and cue everyone: one message, read by every player."""
 
@@ -101,7 +101,7 @@ class Band(Protocol):
         """What the work cost so far."""
 
     def close(self) -> None:
-        """Send everyone home."""
+        """Release the workers."""
 
 
 class LocalBand:
@@ -112,47 +112,45 @@ class LocalBand:
 
     def __init__(self, plan: RenderPlan) -> None:
         self._listener = Listener()
-        self._extension = plan.extension
-        self._conductor = Conductor(plan.band, plan.seed)
+        request = plan.request
+        self._extension = request.extension
+        self._conductor = Conductor(request.band, request.seed)
         self._players = {
-            follower.name: make_player(follower, plan.sample_rate, plan.seed) for follower in plan.band.followers
+            follower.name: make_player(follower, request.sample_rate, request.seed)
+            for follower in request.band.followers
         }
         self._busy_s: dict[str, float] = defaultdict(float)
 
-    def listen(self, leader: AudioClip) -> Promise[Heard]:
-        """Hear the whole leader."""
-        return self._keep(self._timed("listener", self._listener.listen, leader))
+    def listen(self, leader: AudioClip, overrides: Overrides) -> Promise[Heard]:
+        """Hear the whole leader, with what its player said in place of what is heard."""
+        return self._keep(self._timed("listener", self._listener.listen, leader, overrides))
 
     def hold(self, value: T) -> Promise[T]:
         """Take what is known already, instead of asking for it."""
         return self._keep(value)
 
-    def arrange(self, heard: Promise[Heard], num_frames: int) -> Promise[tuple[Part | Hits, ...]]:
-        """Write what every follower plays."""
-        return self._keep(self._timed("conductor", self._conductor.parts, heard.token, num_frames))
-
-    def retrieve(self, heard: Promise[Heard], wish: ContinuationQuery) -> Promise[tuple[Continuation, ...]]:
+    def retrieve(self, heard: Promise[Heard], query: ContinuationQuery) -> Promise[tuple[Continuation, ...]]:
         """Find what could come next, best first."""
         from ensemble.retrieve.default_library import open_retriever
 
         if self._extension is None:
             raise ValueError("the plan asks for no extension")
         with open_retriever(self._extension.retrieve) as retriever:
-            return self._keep(self._timed("retriever", retriever.continuations, heard.token, wish))
+            return self._keep(self._timed("retriever", retriever.continuations, heard.token, query))
 
-    def fork(self, leaders: Sequence[tuple[Promise[Heard], int]]) -> Promise[int]:
-        """Up to which frame leaders, and performances of so many frames, are conducted and played alike."""
-        return self._keep(self._conductor.fork([(heard.token, num_frames) for heard, num_frames in leaders]))
+    def arrange(self, heard: Promise[Heard], num_frames: int) -> Promise[Arrangement]:
+        """Write what every follower plays along with a leader, in a performance of so many frames."""
+        return self._keep(self._timed("conductor", self._conductor.arrange, heard.token, num_frames))
 
     def start_conducting(self) -> Promise[ConductorState]:
         """The conductor's state before the first block."""
         return self._keep(self._conductor.start())
 
     def conduct(
-        self, heard: Promise[Heard], num_frames: int, block: Block, state: Promise[ConductorState]
+        self, arrangement: Promise[Arrangement], block: Block, state: Promise[ConductorState]
     ) -> tuple[Promise[Score], Promise[ConductorState]]:
         """Predict one block's dynamics and cue everyone."""
-        score, after = self._timed("conductor", self._conductor.conduct, heard.token, num_frames, block, state.token)
+        score, after = self._timed("conductor", self._conductor.conduct, arrangement.token, block, state.token)
         return self._keep(score), self._keep(after)
 
     def start_playing(self, part: str) -> Promise[PlayerState]:
@@ -180,7 +178,7 @@ class LocalBand:
         return Tally(busy_s=dict(self._busy_s))
 
     def close(self) -> None:
-        """Nobody to send home."""
+        """Nothing to release."""
 
     def _keep(self, value: T) -> Promise[T]:
         return Promise(value, self.kind)

@@ -1,7 +1,8 @@
-"""What happens, in lines that say of which render, take, part and block. Silent until somebody listens.
+"""What happens: `Events` tells the caller how far a run is, `emit` writes lines of a log.
 
-`note` says something, `JsonLines` writes it as one JSON document a line. Names and numbers only: no settings, no
-environment, and what looks like one of the environment's secrets is struck out.
+A line says of which render, take, part and block. Nothing is written until a handler is added to `LOGGER`; `JsonLines`
+formats one JSON document a line. Lines hold names and numbers only: no settings, no environment, and what looks like
+one of the environment's secrets is struck out.
 """
 
 from __future__ import annotations
@@ -9,10 +10,29 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import NamedTuple
+
+OnProgress = Callable[[str, int, int], None]
+"""Told what is being done, how much of it is done, and how much there is to do."""
+
+
+def unheard(*_told: object) -> None:
+    """Told something that nobody asked for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Events:
+    """Who is told what, while something long runs."""
+
+    progress: OnProgress = unheard
+    take_ready: Callable[[Path], None] = unheard
+    """Told the folder of each take that can be heard before the rest is done."""
+
 
 LOGGER = logging.getLogger("ensemble.events")
 LOGGER.addHandler(logging.NullHandler())
@@ -23,10 +43,12 @@ WHERE = ("render", "take", "part", "block")
 
 
 class Position(NamedTuple):
-    """One block in the music. take: or takes joined by `+` that share it. block: the control frame it begins with."""
+    """One block in the music."""
 
     take: str
+    """Or the takes that share it, joined by `+`."""
     block: int
+    """The control frame that it begins with."""
     num_frames: int
 
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
 from ensemble.config import Settings, first_complaint
 from ensemble.errors import VerifyError
-from ensemble.plan import RenderPlan
+from ensemble.files.receipts import FileReceipt, StemFacts
+from ensemble.plan import RenderPlan, RenderRequest
 
 MANIFEST = "manifest.json"
-MANIFEST_VERSION = 1
+MANIFEST_VERSION = 2
+"""2: the plan contains the request, which 0.1.0 wrote out beside the leader's hashes."""
 
 
 class HeardSummary(Settings):
@@ -30,40 +33,27 @@ class HeardSummary(Settings):
     """The same as codes (`ensemble.types.diagnostics`), in the same order; none from release 0.1.0."""
 
 
-class FileReceipt(Settings):
-    """One written file. sha256 is of the file; samples_sha256, where it is sound, of its decoded samples."""
-
-    sha256: str
-    samples_sha256: str | None = None
-
-
-class StemFacts(Settings):
-    """Measured facts of one stem or mix. click_ratio: largest second difference at a block join over the local 99.9th
-    percentile (1 or less is as smooth as the sound itself); None where the file has no joins inside.
-    """
-
-    peak_dbfs: float
-    true_peak_dbtp: float
-    loudness_lufs: float | None
-    click_ratio: float | None = None
-    clipped_samples: int = 0
-
-
 class TakeReceipt(Settings):
-    """One take: its files by path inside the take's folder, and the measured facts by stem (`mix` is the mix)."""
+    """One take."""
 
     files: dict[str, FileReceipt]
+    """By path inside the take's folder."""
     facts: dict[str, StemFacts]
+    """By stem; `mix` is the mix."""
     mix_gain_db: float
 
 
 class Incident(Settings):
-    """One loss during a render: who, what happened, what was done about it, and when (seconds from the seating)."""
+    """One loss during a render."""
 
     who: str
+    """The parts that the lost actor played, or `conductor`."""
     cause: str
+    """What happened; see `agents.recovery.Cause`."""
     action: str
+    """What was done about it; see `agents.recovery.Action`."""
     at_s: float
+    """Seconds after the band was ready."""
 
 
 class Execution(Settings):
@@ -103,7 +93,7 @@ class Manifest(Settings):
     execution: Execution
     fingerprint: dict[str, str]
     exact: bool = True
-    """Whether every player sat on this fingerprint."""
+    """Whether every player ran on this fingerprint."""
 
     def write(self, path: Path) -> None:
         """Write as JSON."""
@@ -135,10 +125,22 @@ class Manifest(Settings):
         except (ValueError, RecursionError) as error:
             raise VerifyError(what, "is not JSON", "render again") from error
         found = document.get("version") if isinstance(document, dict) else None
-        if found != MANIFEST_VERSION:
-            raise VerifyError(what, f"is of manifest version {found}", f"this release reads {MANIFEST_VERSION}")
+        if found == 1:
+            document = _from_version_1(document)
+        elif found != MANIFEST_VERSION:
+            raise VerifyError(what, f"is of manifest version {found}", f"this release reads 1 and {MANIFEST_VERSION}")
         try:
             return Manifest.model_validate(document)
         except ValidationError as error:
             place, problem = first_complaint(error)
             raise VerifyError(what, f"{place}: {problem}", "render again") from error
+
+
+def _from_version_1(document: dict[str, Any]) -> dict[str, Any]:
+    """A manifest of 0.1.0, as this release writes it."""
+    plan = document.get("plan")
+    if not isinstance(plan, dict):
+        return document
+    asked = {name: plan[name] for name in RenderRequest.model_fields if name in plan}
+    rest = {name: value for name, value in plan.items() if name not in asked}
+    return document | {"version": MANIFEST_VERSION, "plan": rest | {"request": asked}}

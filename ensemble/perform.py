@@ -8,53 +8,48 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, Protocol
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from ensemble import clock, events
+from ensemble import clock
 from ensemble.band import Band, Promise
+from ensemble.conduct.fork import fork_frame
+from ensemble.events import Events, set_position
+from ensemble.listen.extended import heard_on
 from ensemble.listen.listener import at_analysis_rate
-from ensemble.listen.overrides import with_overrides
+from ensemble.listen.overrides import Overrides, with_overrides
 from ensemble.plan import RenderPlan
-from ensemble.rendering.checkpoint import ResumeState
-from ensemble.rendering.leader import Lead
-from ensemble.takes import AS_GIVEN, ExtendedLead, Take, heard_on
-from ensemble.types.continuation import Continuation, ContinuationQuery
-from ensemble.types.music import AudioClip, ConductorState, Dynamics, Heard, Hits, Part, PlayerState, Score, Stem
+from ensemble.takes import AS_GIVEN, Lead, ResumeState, Take, extend, segment_name
+from ensemble.types.continuation import ContinuationQuery
+from ensemble.types.music import Arrangement, AudioClip, ConductorState, Dynamics, Heard, PlayerState, Score, Stem
 
-Stage = Literal["listen", "retrieve", "arrange", "play"]
-OnProgress = Callable[[Stage, int, int], None]
 TAIL_S = 12.0
-"""Of the leader, that a retriever gets as it is kept: what it joins to, and all that it may cut off."""
-LOOKING_S = 600.0
-"""The store may have to be filled first."""
+"""Of the leader, that a retriever gets at the rate of the render: what it joins to, and all that it may cut off."""
+RETRIEVE_S = 600.0
+"""What a search may take beyond other answers: the store may have to be filled first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """How a performance is paced; it changes the speed and never the sound.
-
-    block_frames: control frames per block. in_flight: blocks asked for before the oldest is waited for.
-    deadline_s: how long any one answer may take.
-    """
+    """How a performance is paced; it changes the speed and never the sound."""
 
     block_frames: int = 50
+    """Control frames per block."""
     in_flight: int = 2
+    """Blocks asked for before the oldest is waited for."""
     deadline_s: float = 120.0
+    """How long any one answer may take."""
 
 
 class Recorder(Protocol):
-    """Keeps a performance as it happens."""
+    """Keeps a performance as it happens. Nothing is ever asked of it."""
 
-    def extend(self, continuations: Sequence[Continuation]) -> tuple[ExtendedLead, ...]:
-        """Keep the leaders that go on; what the band follows is what their files hold."""
-
-    def standing(self, takes: Sequence[str]) -> ResumeState | None:
-        """How far these takes were played together before, where a render is taken up again."""
+    def begin(self, plan: RenderPlan, arrangements: Mapping[str, Arrangement]) -> None:
+        """The plan, now that it is known how the leader goes on, and what will be played in each take."""
 
     def stem(self, takes: Sequence[str], stem: Stem) -> None:
         """Every stem of every block, in order of time, then of the plan's followers; of all takes that share it."""
@@ -62,7 +57,7 @@ class Recorder(Protocol):
     def acknowledge(
         self, takes: Sequence[str], dynamics: Dynamics, conducting: bytes, playing: dict[str, bytes]
     ) -> None:
-        """All stems of a block were given: what was predicted for it, and where everybody stands then, as messages."""
+        """All stems of a block were given: its dynamics, and every state after it as a message."""
 
     def finish(self, take: Take) -> None:
         """The take's last stem was given; the next take may still be playing."""
@@ -70,81 +65,58 @@ class Recorder(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Performance:
-    """What came of it. takes: the leader as given first. shared_frames: that all takes begin with."""
+    """What came of a plan."""
 
+    plan: RenderPlan
+    """As it was asked for, with the continuations that were found."""
     takes: tuple[Take, ...]
+    """The leader as given first."""
     shared_frames: int
+    """That all takes begin with."""
     seconds: dict[str, float]
+    """Wall time per stage."""
 
 
 def perform(
-    band: Band, lead: Lead, plan: RenderPlan, pace: Pace, recorder: Recorder, on_progress: OnProgress
+    band: Band,
+    lead: Lead,
+    plan: RenderPlan,
+    *,
+    recorder: Recorder,
+    pace: Pace | None = None,
+    events: Events | None = None,
+    reached: Mapping[str, ResumeState] | None = None,
 ) -> Performance:
     """Play one plan with one band.
 
     Args:
         band: who does the work, in this process or on a cluster.
         lead: the recording to follow, at the plan's rate; where it plays from a score, what there is to hear in it;
-            and where it was extended before, how it went on.
+            and where it was extended before, how it goes on.
         plan: everything that decides the bytes.
+        recorder: receives every stem.
         pace: how the work is cut up.
-        recorder: receives the leaders that go on, and every stem.
-        on_progress: told the stage and how much of it is done (done, total).
+        events: told the stage (listen, retrieve, arrange, play) and how much of it is done.
+        reached: where an earlier process stopped, by segment; see `segment_name`.
 
     Raises:
         EnsembleError: an input is refused, or somebody could not answer.
+        OSError: the disk is full.
     """
-    seconds: dict[str, float] = {}
-    with _timed(seconds, "listen"):
-        on_progress("listen", 0, 1)
-        clip = at_analysis_rate(lead.clip)
-        asked = band.listen(clip) if lead.known is None else band.hold(lead.known)
-        (heard,) = band.collect([asked], _long(lead.clip.duration_s, pace))
-        if not plan.overrides.is_empty:
-            heard = with_overrides(heard, plan.overrides)
-            asked = band.hold(heard)
-    extended = lead.extended
-    if plan.extension is not None and not extended:
-        with _timed(seconds, "retrieve"):
-            on_progress("retrieve", 0, 1)
-            (found,) = band.collect([band.retrieve(asked, _wish(lead, clip, plan))], pace.deadline_s + LOOKING_S)
-            extended = recorder.extend(found)
-    del clip  # half an hour is large
-    with _timed(seconds, "listen"):
-        windows = [band.listen(one.window) for one in extended]
-        heards = [heard]
-        long_s = _long(sum((one.window.duration_s for one in extended), lead.clip.duration_s), pace)
-        found_on = band.collect(windows, long_s)
-        for one, window in zip(extended, found_on, strict=True):
-            heards.append(heard_on(heard, one, window))
-    with _timed(seconds, "arrange"):
-        on_progress("arrange", 0, 1)
-        samples = [lead.clip.num_samples, *(one.num_samples for one in extended)]
-        named = zip([AS_GIVEN, *(one.name for one in extended)], heards, samples, strict=True)
-        leading = [
-            _Leading(name, asked if value is heard else band.hold(value), value, _num_frames(length, plan))
-            for name, value, length in named
-        ]
-        long_s = _long(sum(one.num_frames for one in leading) / clock.FRAME_RATE_HZ, pace)
-        written = band.collect([band.arrange(one.heard, one.num_frames) for one in leading], long_s)
-        fork = band.fork([(one.heard, one.num_frames) for one in leading])
-        (shared_frames,) = band.collect([fork], long_s)
-    with _timed(seconds, "play"):
-        takes = _play(band, leading, written, shared_frames, plan, pace, recorder, on_progress)
-    return Performance(takes=takes, shared_frames=shared_frames, seconds=seconds)
+    return _Performing(band, lead, plan, recorder, pace or Pace(), events or Events(), reached or {}).run()
 
 
-class _Leading(NamedTuple):
-    """Whom one take follows."""
+class _Following(NamedTuple):
+    """What one take follows, and what is played along with it."""
 
     name: str
-    heard: Promise[Heard]
-    value: Heard
-    num_frames: int
+    heard: Heard
+    asked: Promise[Arrangement]
+    arrangement: Arrangement
 
 
 class _States(NamedTuple):
-    """Where everybody stands: a value, so that it can be forked."""
+    """Every state between two blocks: a value, so that it can be forked."""
 
     conducting: Promise[ConductorState]
     playing: dict[str, Promise[PlayerState]]
@@ -160,80 +132,178 @@ class _Asked(NamedTuple):
     after: _States
 
 
-def _play(
-    band: Band,
-    leading: Sequence[_Leading],
-    written: Sequence[tuple[Part | Hits, ...]],
-    shared_frames: int,
-    plan: RenderPlan,
-    pace: Pace,
-    recorder: Recorder,
-    on_progress: OnProgress,
-) -> tuple[Take, ...]:
-    """Conduct once per block, let everyone play at once, hand the stems on in order; the first take ends first."""
-    names = [follower.name for follower in plan.band.followers]
-    everyone = tuple(one.name for one in leading)
-    predicted: dict[str, list[Dynamics]] = {name: [] for name in everyone}
-    reached = dict.fromkeys(everyone, 0)
-    takes: list[Take] = []
-    waiting: deque[_Asked] = deque()
-    common = shared_frames if len(leading) > 1 else 0
-    total = common + sum(one.num_frames - common for one in leading)
-    done = 0
+class _Performing:
+    """One call of `perform`."""
 
-    def deliver_oldest() -> None:
-        asked = waiting.popleft()
-        dynamics = band.collect([asked.score], pace.deadline_s)[0].dynamics
-        for stem in band.collect(asked.stems, pace.deadline_s):
-            recorder.stem(asked.takes, stem)
-        after: list[Promise[Any]] = [asked.after.conducting, *asked.after.playing.values()]
-        conducting, *playing = band.messages(after, pace.deadline_s)
-        recorder.acknowledge(asked.takes, dynamics, conducting, dict(zip(names, playing, strict=True)))
-        count(asked.takes, [dynamics], asked.block.num_frames)
+    def __init__(
+        self, band: Band, lead: Lead, plan: RenderPlan, recorder: Recorder, pace: Pace, events: Events,
+        reached: Mapping[str, ResumeState],
+    ) -> None:  # fmt: skip
+        self._band, self._lead, self._plan, self._recorder = band, lead, plan, recorder
+        self._pace, self._events, self._reached = pace, events, reached
+        self._parts = [follower.name for follower in plan.request.band.followers]
+        self._seconds: dict[str, float] = {}
+        self._following: Sequence[_Following] = ()
+        self._waiting: deque[_Asked] = deque()
+        self._predicted: dict[str, list[Dynamics]] = {}
+        self._delivered: dict[str, int] = {}
+        self._done = self._total = 0
+        self._takes: list[Take] = []
 
-    def count(shared_by: tuple[str, ...], dynamics: Sequence[Dynamics], num_frames: int) -> None:
-        nonlocal done
-        for take in shared_by:
-            predicted[take] += dynamics
-            reached[take] += num_frames
-        done += num_frames
-        on_progress("play", done, total)
-        while len(takes) < len(leading) and reached[everyone[len(takes)]] == leading[len(takes)].num_frames:
-            finish(leading[len(takes)], written[len(takes)])
+    def run(self) -> Performance:
+        """Every stage in turn."""
+        with self._stage("listen"):
+            clip = at_analysis_rate(self._lead.clip)
+            heard = self._listen(clip)
+            (value,) = self._band.collect([heard], self._deadline_s(self._lead.clip.duration_s))
+        if self._plan.must_retrieve and not self._lead.extended:
+            with self._stage("retrieve"):
+                self._retrieve(heard, clip)
+        del clip  # half an hour is large
+        with self._stage("listen"):
+            heards = [(AS_GIVEN, heard, value), *self._listen_on(value)]
+        with self._stage("arrange"):
+            following = self._arrange(heards)
+            arrangements = {one.name: one.arrangement for one in following}
+            shared_frames = fork_frame([*arrangements.values()])
+        self._recorder.begin(self._plan, arrangements)
+        with self._stage("play"):
+            self._play(following, shared_frames)
+        return Performance(
+            plan=self._plan, takes=tuple(self._takes), shared_frames=shared_frames, seconds=self._seconds
+        )
 
-    def deliver_all() -> None:
-        while waiting:
-            deliver_oldest()
+    def _listen(self, clip: AudioClip) -> Promise[Heard]:
+        overrides = self._plan.request.overrides
+        if self._lead.known is None:
+            return self._band.listen(clip, overrides)
+        return self._band.hold(with_overrides(self._lead.known, overrides))
 
-    def finish(one: _Leading, parts: tuple[Part | Hits, ...]) -> None:
-        dynamics = _joined(predicted[one.name])
-        take = Take(name=one.name, heard=one.value, parts=parts, dynamics=dynamics, num_frames=one.num_frames)
-        takes.append(take)
-        recorder.finish(take)
+    def _retrieve(self, heard: Promise[Heard], clip: AudioClip) -> None:
+        """Find how the leader goes on, keep each way as its take's leader, and write it into the plan."""
+        found = self._band.retrieve(heard, self._query(clip))
+        (continuations,) = self._band.collect([found], self._pace.deadline_s + RETRIEVE_S)
+        extended = [extend(self._lead, number, one) for number, one in enumerate(continuations, 1)]
+        self._lead = replace(self._lead, extended=tuple(lead for lead, _ in extended))
+        self._plan = self._plan.model_copy(update={"continuations": tuple(planned for _, planned in extended)})
 
-    def go_on(one: _Leading, shared_by: tuple[str, ...], states: _States, start: int, stop: int) -> _States:
-        if start < stop and (kept := recorder.standing(shared_by)):
-            deliver_all()
-            count(shared_by, kept.dynamics, kept.stop_frame - start)
-            start = kept.stop_frame
-            states = _States(band.hold(kept.conducting), {name: band.hold(kept.playing[name]) for name in names})
-        for block in clock.blocks(one.num_frames, pace.block_frames, start, stop):
-            events.set_position(shared_by, block.start_frame, block.num_frames)
-            score, conducting = band.conduct(one.heard, one.num_frames, block, states.conducting)
-            played = {name: band.play(name, score, states.playing[name]) for name in names}
+    def _query(self, clip: AudioClip) -> ContinuationQuery:
+        extension, whole = self._plan.request.extension, self._lead.clip
+        if extension is None:
+            raise ValueError("the plan asks for no extension")
+        start = max(0, whole.num_samples - round(TAIL_S * whole.sample_rate))
+        return ContinuationQuery(
+            leader=clip,
+            tail=whole.span(start, whole.num_samples),
+            tail_start_sample=start,
+            extend_s=extension.extend_s,
+            top_k=extension.top_k,
+            source_sha256=self._lead.source_sha256,
+        )
+
+    def _listen_on(self, heard: Heard) -> Iterator[tuple[str, Promise[Heard], Heard]]:
+        """What is heard of every leader that goes on."""
+        extended = self._lead.extended
+        windows = [self._band.listen(one.window, Overrides()) for one in extended]
+        deadline_s = self._deadline_s(sum((one.window.duration_s for one in extended), self._lead.clip.duration_s))
+        for one, window in zip(extended, self._band.collect(windows, deadline_s), strict=True):
+            value = heard_on(
+                heard, window, one.beats_s, begin_frame=one.begin_frame, window_start_frame=one.window_start_frame
+            )
+            yield one.name, self._band.hold(value), value
+
+    def _arrange(self, heards: Sequence[tuple[str, Promise[Heard], Heard]]) -> list[_Following]:
+        """Write the parts of every take, up to where its leader and its tail end."""
+        request = self._plan.request
+        num_samples = [self._lead.clip.num_samples, *(one.num_samples for one in self._lead.extended)]
+        tail_frames = round(request.tail_s * clock.FRAME_RATE_HZ)
+        num_frames = [clock.frames_for(length, request.sample_rate) + tail_frames for length in num_samples]
+        asked = [self._band.arrange(heard, frames) for (_, heard, _), frames in zip(heards, num_frames, strict=True)]
+        written = self._band.collect(asked, self._deadline_s(sum(num_frames) / clock.FRAME_RATE_HZ))
+        return [
+            _Following(name, value, promise, arrangement)
+            for (name, _, value), promise, arrangement in zip(heards, asked, written, strict=True)
+        ]
+
+    def _play(self, following: Sequence[_Following], shared_frames: int) -> None:
+        """Play what all takes share, fork, and play the rest of each; the first take ends first."""
+        everyone = tuple(one.name for one in following)
+        common = shared_frames if len(following) > 1 else 0
+        self._following = following
+        self._predicted, self._delivered = {name: [] for name in everyone}, dict.fromkeys(everyone, 0)
+        self._total = common + sum(_settled_frames(one) - common for one in following)
+        start = _States(self._band.start_conducting(), {name: self._band.start_playing(name) for name in self._parts})
+        forked = self._play_segment(following[0], everyone, start, 0, common)
+        for one in following:
+            self._play_segment(one, (one.name,), forked, common, _settled_frames(one))
+        set_position()
+        self._deliver_all()
+
+    def _play_segment(self, one: _Following, takes: tuple[str, ...], states: _States, start: int, stop: int) -> _States:
+        """Conduct once per block and let everyone play at once; stems are handed on in order."""
+        if start < stop and (kept := self._reached.get(segment_name(takes))):
+            self._deliver_all()
+            self._count(takes, kept.dynamics, kept.stop_frame - start)
+            start, hold = kept.stop_frame, self._band.hold
+            states = _States(hold(kept.conducting), {name: hold(kept.playing[name]) for name in self._parts})
+        for block in clock.blocks(one.arrangement.num_frames, self._pace.block_frames, start, stop):
+            set_position(takes, block.start_frame, block.num_frames)
+            score, conducting = self._band.conduct(one.asked, block, states.conducting)
+            played = {name: self._band.play(name, score, states.playing[name]) for name in self._parts}
             states = _States(conducting, {name: after for name, (_, after) in played.items()})
-            waiting.append(_Asked(shared_by, block, score, [stem for stem, _ in played.values()], states))
-            if len(waiting) >= pace.in_flight:
-                deliver_oldest()
+            self._waiting.append(_Asked(takes, block, score, [stem for stem, _ in played.values()], states))
+            if len(self._waiting) >= self._pace.in_flight:
+                self._deliver_oldest()
         return states
 
-    start = _States(band.start_conducting(), {name: band.start_playing(name) for name in names})
-    forked = go_on(leading[0], everyone, start, 0, common)
-    for one in leading:
-        go_on(one, (one.name,), forked, common, one.num_frames)
-    events.set_position()
-    deliver_all()
-    return tuple(takes)
+    def _deliver_all(self) -> None:
+        while self._waiting:
+            self._deliver_oldest()
+
+    def _deliver_oldest(self) -> None:
+        asked = self._waiting.popleft()
+        dynamics = self._band.collect([asked.score], self._pace.deadline_s)[0].dynamics
+        for stem in self._band.collect(asked.stems, self._pace.deadline_s):
+            self._recorder.stem(asked.takes, stem)
+        after: list[Promise[Any]] = [asked.after.conducting, *asked.after.playing.values()]
+        conducting, *playing = self._band.messages(after, self._pace.deadline_s)
+        self._recorder.acknowledge(asked.takes, dynamics, conducting, dict(zip(self._parts, playing, strict=True)))
+        self._count(asked.takes, [dynamics], asked.block.num_frames)
+
+    def _count(self, takes: tuple[str, ...], dynamics: Sequence[Dynamics], num_frames: int) -> None:
+        """So many frames of these takes are delivered: finish every take that is whole, in order."""
+        for name in takes:
+            self._predicted[name] += dynamics
+            self._delivered[name] += num_frames
+        self._done += num_frames
+        self._events.progress("play", self._done, self._total)
+        while len(self._takes) < len(self._following):
+            one = self._following[len(self._takes)]
+            if self._delivered[one.name] < _settled_frames(one):
+                break
+            whole = _joined(self._predicted[one.name])
+            take = Take(name=one.name, heard=one.heard, arrangement=one.arrangement, dynamics=whole)
+            self._takes.append(take)
+            self._recorder.finish(take)
+
+    def _deadline_s(self, duration_s: float) -> float:
+        """Of a stage that works on so much music at once."""
+        return self._pace.deadline_s + 2.0 * duration_s
+
+    @contextmanager
+    def _stage(self, stage: str) -> Iterator[None]:
+        if stage != "play":
+            self._events.progress(stage, 0, 1)
+        began = time.perf_counter()
+        yield
+        self._seconds[stage] = self._seconds.get(stage, 0.0) + time.perf_counter() - began
+
+
+def _settled_frames(one: _Following) -> int:
+    """Up to here nothing of a take can change any more: its whole length, once its leader has ended."""
+    if one.heard.provisional_frames:
+        return min(one.heard.final_frames, one.arrangement.committed_frames)
+    return one.arrangement.committed_frames
 
 
 def _joined(blocks: Sequence[Dynamics]) -> Dynamics:
@@ -244,34 +314,3 @@ def _joined(blocks: Sequence[Dynamics]) -> Dynamics:
         low_db=np.concatenate([block.low_db for block in blocks], axis=1),
         high_db=np.concatenate([block.high_db for block in blocks], axis=1),
     )
-
-
-def _wish(lead: Lead, clip: AudioClip, plan: RenderPlan) -> ContinuationQuery:
-    if plan.extension is None:
-        raise ValueError("no extension is planned")
-    start = max(0, lead.clip.num_samples - round(TAIL_S * plan.sample_rate))
-    return ContinuationQuery(
-        leader=clip,
-        tail=lead.clip.span(start, lead.clip.num_samples),
-        tail_start_sample=start,
-        extend_s=plan.extension.extend_s,
-        top_k=plan.extension.top_k,
-        source_sha256=lead.source_sha256,
-    )
-
-
-def _num_frames(num_samples: int, plan: RenderPlan) -> int:
-    """Of a whole take: the leader's, and the band's ringing after its end."""
-    return clock.frames_for(num_samples, plan.sample_rate) + round(plan.tail_s * clock.FRAME_RATE_HZ)
-
-
-def _long(duration_s: float, pace: Pace) -> float:
-    """The deadline of a stage that works on so much music at once."""
-    return pace.deadline_s + 2.0 * duration_s
-
-
-@contextmanager
-def _timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
-    began = time.perf_counter()
-    yield
-    seconds[stage] = seconds.get(stage, 0.0) + time.perf_counter() - began

@@ -30,6 +30,7 @@ _TYPE_OF: dict[str, type] = {
     "Part": music.Part,
     "Hit": music.Hit,
     "Hits": music.Hits,
+    "Arrangement": music.Arrangement,
     "Dynamics": music.Dynamics,
     "Cue": music.Cue,
     "Score": music.Score,

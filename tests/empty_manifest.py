@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from ensemble.config import load_band
-from ensemble.manifest import Execution, FileReceipt, HeardSummary, Manifest
-from ensemble.plan import RenderPlan
+from ensemble.files.receipts import FileReceipt
+from ensemble.manifest import Execution, HeardSummary, Manifest
+from ensemble.plan import RenderPlan, RenderRequest
 
 
 def manifest(source: str) -> Manifest:
     """A whole manifest of nothing in particular; `source` tells one from another."""
+    plan = RenderPlan(request=RenderRequest(band=load_band("rock")), leader_sha256="0")
     return Manifest(
-        ensemble_version="0", plan=RenderPlan(leader_sha256="0", band=load_band("rock")), source=source,
+        ensemble_version="0", plan=plan, source=source,
         source_sha256="0", leader=FileReceipt(sha256="0"), takes={}, fingerprint={},
         heard=HeardSummary(
             tempo_bpm=100, beats_per_bar=4, num_beats=0, key="C major", tuning_cents=0, chords=(), warnings=()

@@ -79,10 +79,6 @@ KEPT_TO = {
 """The rooms that may import a library, folders with all that lies below them."""
 
 EXCEPTIONS = {
-    ("ensemble/mix/levels.py", "ensemble.manifest"),
-    ("ensemble/perform.py", "ensemble.rendering.checkpoint"),
-    ("ensemble/perform.py", "ensemble.rendering.leader"),
-    ("ensemble/output/staging.py", "ensemble.rendering.checkpoint"),
     ("ensemble/train/pace.py", "ensemble.train.player.settings"),
     ("ensemble/train/prepare.py", "ensemble.train.player.analysis"),
     ("ensemble/train/prepared.py", "ensemble.train.player.analysis"),
@@ -93,10 +89,6 @@ EXCEPTIONS = {
     ("ensemble/measure/cases.py", "soundfile"),
     ("ensemble/measure/fidelity.py", "soundfile"),
     ("ensemble/mix/bus.py", "soundfile"),
-    ("ensemble/mix/levels.py", "soundfile"),
-    ("ensemble/rendering/exports.py", "soundfile"),
-    ("ensemble/rendering/stem_writer.py", "soundfile"),
-    ("ensemble/rendering/verify.py", "soundfile"),
     ("ensemble/retrieve/join/material.py", "soundfile"),
     ("ensemble/train/kit/hits.py", "soundfile"),
 }

@@ -16,7 +16,8 @@ from cluster.batch.root import BatchRoot
 from cluster.batch.survey import RenderJob, RenderOutcome, finished, survey
 from ensemble.errors import AudioError, EnsembleError, OutputError
 from ensemble.output.remote import is_url, shown
-from ensemble.rendering.request import RenderRequest
+from ensemble.plan import RenderRequest
+from ensemble.rendering.request import request_for
 from ensemble.retrieve.settings import RetrieveSettings
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ def render_batch(
     entries = [one if isinstance(one, LeaderEntry) else None for one in leaders]
     others = iter(leaders_of([one for one in leaders if not isinstance(one, LeaderEntry)]))
     known = tuple(next(others) if one is None else one for one in entries)
-    batch = look_through(known, out, settings or RenderRequest.of(), force=force, on_outcome=on_outcome)
+    batch = look_through(known, out, settings or request_for(), force=force, on_outcome=on_outcome)
     return run_batch(
         batch, workers=workers, block_frames=block_frames, leader_s=leader_s, on_outcome=on_outcome, on_note=on_note
     )  # fmt: skip
@@ -209,9 +210,9 @@ def _pool(
         raise OutputError(batch.root.what, "is of this process alone", "add --local, or name what every node reaches")
     total: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
     count = min(workers or max(1, int(total.get("CPU", 1.0))), len(batch.jobs))
-    asked = next((job.order.extension for job in batch.jobs if job.order.extension is not None), None)
+    asked = next((job.request.extension for job in batch.jobs if job.request.extension is not None), None)
     librarian = None if asked is None else _librarian(asked.retrieve)
-    rates = tuple(sorted({job.order.sample_rate for job in batch.jobs}))
+    rates = tuple(sorted({job.request.sample_rate for job in batch.jobs}))
     make = partial(seat_renderer, rates=rates, mark=mark, librarian=librarian)
     try:
         with ActorPool(
@@ -266,7 +267,7 @@ def _ask(actor: Any, job: RenderJob, *, block_frames: int) -> Any:
 
 
 def _task(job: RenderJob, block_frames: int) -> Task:
-    return Task(job.leader, job.size_bytes, job.out, job.order.model_dump_json(), job.force, block_frames)
+    return Task(job.leader, job.size_bytes, job.out, job.request.model_dump_json(), job.force, block_frames)
 
 
 def _clear_after(who: str, job: RenderJob) -> Rendered | None:

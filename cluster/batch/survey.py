@@ -19,7 +19,8 @@ from ensemble.manifest import Manifest
 from ensemble.output.publish import refused
 from ensemble.output.remote import is_url, shown
 from ensemble.output.transfer import fetched
-from ensemble.rendering.request import RenderRequest
+from ensemble.plan import RenderRequest
+from ensemble.rendering.request import difference, request_for
 from ensemble.scores.score import is_score
 
 Status = Literal["rendered", "done already", "failed", "refused"]
@@ -54,7 +55,7 @@ class RenderJob(NamedTuple):
     leader: str
     size_bytes: int
     out: str
-    order: RenderRequest
+    request: RenderRequest
     force: bool
     root: BatchRoot
 
@@ -75,20 +76,20 @@ def survey(
     Yields:
         In the order of the entries: a job, or what is known already.
     """
-    order_of = cache(lambda band, seed: _order(settings, band, seed))
+    request_of = cache(lambda band, seed: _request(settings, band, seed))
     for number, entry in enumerate(entries):
         what = shown(str(entry.leader))
         if entry.refusal:
             yield RenderOutcome(printable(entry.name), what, "refused", entry.refusal)
             continue
         try:
-            order = order_of(entry.band, entry.seed)
+            request = request_of(entry.band, entry.seed)
             size_bytes = _size_bytes(entry.leader)
             job = RenderJob(
-                number, entry.name, str(entry.leader), size_bytes, root.target(entry.name), order, force, root
+                number, entry.name, str(entry.leader), size_bytes, root.target(entry.name), request, force, root
             )
             earlier = root.earlier(entry.name)
-            difference = _difference(job, earlier) if earlier is not None else ""
+            differs = _difference(job, earlier) if earlier is not None else ""
         except (OutputError, ConfigError) as error:
             yield RenderOutcome(printable(entry.name), what, "refused", str(error), code=error.code)
         except OSError as error:
@@ -97,10 +98,10 @@ def survey(
         except EnsembleError as error:
             yield RenderOutcome(entry.name, what, "failed", _reason(error, what), code=error.code)
         else:
-            if earlier is None or (difference and force):
+            if earlier is None or (differs and force):
                 yield job
-            elif difference:
-                reason = f"{shown(job.out)}: holds a render of {difference}; add --force to replace it"
+            elif differs:
+                reason = f"{shown(job.out)}: holds a render of {differs}; add --force to replace it"
                 yield RenderOutcome(entry.name, what, "refused", reason)
             else:
                 duration_s, _, digest = _as_it_lies(job, earlier)
@@ -127,7 +128,7 @@ def _difference(job: RenderJob, earlier: Manifest) -> str:
             digest = file_digest(path)
         except OSError as error:
             raise AudioError(shown(job.leader), f"cannot be opened ({error.strerror})", "check it") from error
-        return job.order.difference(earlier, digest, is_score=is_score(path))
+        return difference(job.request, earlier, digest, is_score=is_score(path))
 
 
 def _size_bytes(leader: str | Path) -> int:
@@ -142,11 +143,11 @@ def _size_bytes(leader: str | Path) -> int:
         raise AudioError(printable(leader), f"cannot be opened ({reason})", "check the path") from error
 
 
-def _order(settings: RenderRequest, band: str | None, seed: int | None) -> RenderRequest:
+def _request(settings: RenderRequest, band: str | None, seed: int | None) -> RenderRequest:
     asked = settings if seed is None else settings.model_copy(update={"seed": seed})
     if band is None:
         return asked
-    fresh = RenderRequest.of(load_band(band), seed=asked.seed, sample_rate=asked.sample_rate)
+    fresh = request_for(load_band(band), seed=asked.seed, sample_rate=asked.sample_rate)
     return asked.model_copy(update={"band": fresh.band, "weights_sha256": fresh.weights_sha256})
 
 

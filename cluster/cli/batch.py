@@ -32,7 +32,7 @@ def render_many(
         place: a folder, or a list.
         out: where to.
         band: of those who name no other.
-        asked: the rest of `Order.of`.
+        asked: the other arguments of `request_for`.
         how: where, dashboard, block_frames.
         force: replace other renders that lie there.
         as_json: print the summary for programs.
@@ -45,14 +45,14 @@ def render_many(
         monitor.say("looking for leaders")
         from cluster.batch.batch import look_through
         from cluster.batch.leaders import read_leaders
-        from ensemble.rendering.request import RenderRequest
+        from ensemble.rendering.request import request_for
 
         roster = read_leaders(place)
         if roster.passed_over:
             monitor.say(f"passed over: {_few(roster.passed_over)}")
         monitor.expect(len(roster.entries))
-        order = RenderRequest.of(band, **asked)
-        batch = look_through(roster.entries, out, order, force=force, on_outcome=monitor.outcome)
+        request = request_for(band, **asked)
+        batch = look_through(roster.entries, out, request, force=force, on_outcome=monitor.outcome)
         summary = _run(batch, monitor, how)
     if as_json:
         print_json(summary.document())
@@ -82,7 +82,7 @@ def _prepare(batch: Batch, monitor: BatchMonitor) -> None:
     if not kernels_are_cached():
         monitor.say("compiling the synthesis kernels for this machine, once")
         compile_kernels()
-    if any(job.order.extension is not None and not job.order.extension.retrieve.uri for job in batch.jobs):
+    if any(job.request.extension is not None and not job.request.extension.retrieve.uri for job in batch.jobs):
         from ensemble.retrieve.default_library import open_filled
         from ensemble.retrieve.settings import RetrieveSettings
 

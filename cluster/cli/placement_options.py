@@ -13,7 +13,7 @@ from ensemble.errors import BandError, ConfigError
 
 if TYPE_CHECKING:
     from cluster.cli.progress import Monitor
-    from ensemble.rendering.render import BandFactory
+    from ensemble.rendering.session import BandFactory
 
 Say = Callable[[str], None]
 Local = Annotated[bool, typer.Option("--local", help="Play in this process, without Ray.")]
@@ -53,7 +53,8 @@ def seating(monitor: Monitor, where: PlacementOptions, *, dashboard: bool = Fals
         if not kernels_are_cached():
             monitor.say("compiling the synthesis kernels for this machine, once")
         compile_kernels()
-        if plan.extension is not None and not plan.continuations and not plan.extension.retrieve.uri:
+        extension = plan.request.extension
+        if extension is not None and plan.must_retrieve and not extension.retrieve.uri:
             _fill_the_box(monitor)
         if where.local:
             from ensemble.band import LocalBand

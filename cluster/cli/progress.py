@@ -111,7 +111,8 @@ def show_render(out: str, manifest: Manifest) -> None:
         missing = continuation.hops[-1].score.terms.get("missing_s")
         shorter = f", {missing.value:.1f} s shorter than asked" if missing is not None else ""
         OUT.print(f"{take_name_of(number)} goes on with {hops}: scored {continuation.total:.2f} of 1{shorter}")
-    if manifest.plan.extension is not None and len(manifest.plan.continuations) < manifest.plan.extension.top_k:
+    extension = manifest.plan.request.extension
+    if extension is not None and len(manifest.plan.continuations) < extension.top_k:
         OUT.print(Text(f"only {len(manifest.plan.continuations)} ways of going on were found", style="yellow"))
     where = "in this process" if execution.band_kind == "local" else f"by {execution.actors} Ray actors"
     restarts = f", {execution.restarts} restarted" if execution.restarts else ""

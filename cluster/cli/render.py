@@ -111,24 +111,26 @@ def render(
 
     with Monitor(quiet=as_json) as monitor, recording(log, trace, monitor.say):
         monitor.stage("load")
-        from ensemble.rendering.render import render as produce
-        from ensemble.rendering.render import resume as go_on
+        from ensemble.events import Events
+        from ensemble.rendering.render import render as render_one
+        from ensemble.rendering.render import resume as resume_one
 
-        seat, pace = seating(monitor, where, dashboard=dashboard), _pace(block_frames)
+        band_factory, pace = seating(monitor, where, dashboard=dashboard), _pace(block_frames)
         overrides = _overrides(tempo, beats_per_bar, key, chords)
         extension = _extension(extend, top_k, index, retrieval)
 
-        def can_be_heard(take: Path) -> None:
+        def take_ready(take: Path) -> None:
             monitor.say(f"{take / 'mix.wav'} can be heard")
 
+        told = Events(progress=monitor.progress, take_ready=take_ready)
         if resume is not None:
             out = str(resume)
-            manifest = go_on(out, seat=seat, pace=pace, on_progress=monitor.progress, on_take=can_be_heard)
+            manifest = resume_one(out, band_factory=band_factory, pace=pace, events=told)
         else:
-            manifest = produce(
+            manifest = render_one(
                 leader, out, band=band, seed=seed, sample_rate=int(rate.value), voice=voice, arranger=arranger,
-                force=force, seat=seat, pace=pace, overrides=overrides, extension=extension,
-                on_progress=monitor.progress, on_take=can_be_heard,
+                force=force, band_factory=band_factory, pace=pace, overrides=overrides, extension=extension,
+                events=told,
             )  # fmt: skip
     if as_json:
         report = f"{out.rstrip('/')}/report.html"
@@ -151,11 +153,13 @@ def verify(
 
     with Monitor(quiet=as_json) as monitor:
         monitor.stage("load")
+        from ensemble.events import Events
         from ensemble.output.transfer import fetched_render
         from ensemble.rendering.verify import verify as compare
 
-        seat = seating(monitor, PlacementOptions(local=local, address=address, actors=actors))
-        result = compare(monitor.enter_context(fetched_render(folder)), seat, _pace(block_frames), monitor.progress)
+        band_factory = seating(monitor, PlacementOptions(local=local, address=address, actors=actors))
+        kept = monitor.enter_context(fetched_render(folder))
+        result = compare(kept, band_factory, _pace(block_frames), Events(progress=monitor.progress))
     if as_json:
         from dataclasses import asdict
 

@@ -13,6 +13,8 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from ensemble.types.music import PIECE_SAMPLES
+
 REACH_SAMPLES = 2
 SURROUND_S = 0.05
 PERCENTILE = 99.9
@@ -21,30 +23,56 @@ ROUNDING = 2.0**-22
 
 
 def click_ratio(file: soundfile.SoundFile, join_samples: Sequence[int] | range) -> float | None:
-    """The worst join of a file.
+    """The worst join of a file, open for reading at its beginning; see `JoinMeter`."""
+    meter = JoinMeter(file.samplerate, join_samples)
+    for piece in file.blocks(PIECE_SAMPLES, dtype="float64", always_2d=True):
+        meter.hear(piece)
+    return meter.worst()
 
-    Other joins nearby are left out of the surroundings too, so that clicks do not hide each other.
+
+class JoinMeter:
+    """Hears a signal piece by piece, and keeps the worst of its joins; the pieces' lengths do not change the reading.
+
+    Other joins nearby are left out of a join's surroundings too, so that clicks do not hide each other.
 
     Args:
-        file: open for reading, seekable; it is left at an unspecified place.
-        join_samples: the first sample after every join; those at the very ends of the file are passed over.
-
-    Returns:
-        The largest ratio over the joins; None where there are no joins, or only silence around them.
+        sample_rate: in Hz.
+        join_samples: the first sample after every join, rising; those at the very ends of the signal are passed over.
     """
-    surround = round(SURROUND_S * file.samplerate)
-    joins = np.unique(np.asarray(join_samples, dtype=np.int64))
-    joins = joins[(joins > REACH_SAMPLES + 1) & (joins < file.frames - REACH_SAMPLES - 1)]
-    worst: float | None = None
-    for join in joins:
-        start = max(int(join) - surround - 1, 0)
-        file.seek(start)
-        sound = file.read(int(join) + surround + 2 - start, dtype="float64", always_2d=True)
-        near = joins[np.searchsorted(joins, start) : np.searchsorted(joins, start + len(sound), side="right")]
-        ratio = _ratio(sound, int(join) - start, near - start)
-        if ratio is not None:
-            worst = max(worst or 0.0, ratio)
-    return worst
+
+    def __init__(self, sample_rate: int, join_samples: Sequence[int] | range) -> None:
+        self._surround = round(SURROUND_S * sample_rate)
+        joins = np.unique(np.asarray(join_samples, dtype=np.int64))
+        self._joins = joins[joins > REACH_SAMPLES + 1]
+        self._next = 0
+        self._kept: NDArray[np.float64] = np.zeros((0, 0))
+        self._kept_from = 0
+        self._worst: float | None = None
+
+    def hear(self, samples: NDArray[np.float64]) -> None:
+        """Listen to the next piece.  [samples, channels]"""
+        self._kept = np.concatenate([self._kept, samples]) if len(self._kept) else samples
+        self._judge(self._kept_from + len(self._kept) - self._surround - 2)
+
+    def worst(self) -> float | None:
+        """The largest ratio over the joins, now that the signal has ended; None without joins, or in silence."""
+        self._judge(self._kept_from + len(self._kept) - REACH_SAMPLES - 2)
+        return self._worst
+
+    def _judge(self, last_join: int) -> None:
+        """Judge every join up to `last_join`, and let go of what no later one needs."""
+        while self._next < len(self._joins) and (join := int(self._joins[self._next])) <= last_join:
+            start = max(join - self._surround - 1, 0)
+            stop = join + self._surround + 2
+            sound = self._kept[start - self._kept_from : stop - self._kept_from]
+            near = self._joins[np.searchsorted(self._joins, start) : np.searchsorted(self._joins, start + len(sound))]
+            ratio = _ratio(sound, join - start, near - start)
+            if ratio is not None:
+                self._worst = max(self._worst or 0.0, ratio)
+            self._next += 1
+        upcoming = int(self._joins[self._next]) if self._next < len(self._joins) else self._kept_from + len(self._kept)
+        needed_from = min(max(upcoming - self._surround - 1, self._kept_from), self._kept_from + len(self._kept))
+        self._kept, self._kept_from = self._kept[needed_from - self._kept_from :], needed_from
 
 
 def _ratio(sound: NDArray[np.float64], join: int, all_joins: NDArray[np.int64]) -> float | None:

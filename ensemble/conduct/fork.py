@@ -1,48 +1,38 @@
-"""How long several performances of one beginning are the same: until there they are conducted and played once."""
+"""How long several arrangements of one beginning are the same: until there they are conducted and played once."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Protocol
 
 import numpy as np
 
 from ensemble.clock import FRAME_RATE_HZ, FRAMES_PER_CONDUCTOR_FRAME, QUANTUM_FRAMES
-from ensemble.types.music import FloatArray, Hits, Part
+from ensemble.types.music import Arrangement, FloatArray, Hits, Part
 
 
-class Comparable(Protocol):
-    """Everything that decides what is played, frame by frame; what looks ahead has the future in its own frames."""
+def fork_frame(arrangements: Sequence[Arrangement]) -> int:
+    """The last quantum boundary up to which all arrangements are conducted and played alike.
 
-    parts: tuple[Part | Hits, ...]
-    features: FloatArray
-    leader_db: FloatArray
-    num_frames: int
-
-
-def fork_frame(performances: Sequence[Comparable]) -> int:
-    """The last quantum boundary up to which all of them are the same.
-
-    Nobody has to say how far ahead they look: what they wrote is compared. Strokes belong to the frame that they are
-    played in.
+    No stage has to declare its look-ahead: what was written is compared, and what looks ahead has the future in its own
+    frames. A stroke belongs to the frame that it is played in.
 
     Args:
-        performances: by the same band, of leaders that begin alike.
+        arrangements: for the same band, of leaders that begin alike.
 
     Returns:
         A control frame, a multiple of `QUANTUM_FRAMES`; 0 where nothing is shared, the whole length for only one.
     """
-    first = min(performance.num_frames for performance in performances)
-    for one, other in pairwise(performances):
+    first = min(arrangement.num_frames for arrangement in arrangements)
+    for one, other in pairwise(arrangements):
         first = min(first, _first_difference(one.leader_db, other.leader_db))
         first = min(first, _first_difference(one.features, other.features) * FRAMES_PER_CONDUCTOR_FRAME)
         for part, twin in zip(one.parts, other.parts, strict=True):
             first = min(first, _first_played_differently(part, twin))
-    if len(performances) == 1:
+    if len(arrangements) == 1:
         return first
     # The last frame of the shortest is where its tails are flushed: that is never shared.
-    return min(first, min(one.num_frames for one in performances) - 1) // QUANTUM_FRAMES * QUANTUM_FRAMES
+    return min(first, min(one.num_frames for one in arrangements) - 1) // QUANTUM_FRAMES * QUANTUM_FRAMES
 
 
 def _first_played_differently(part: Part | Hits, twin: Part | Hits) -> int:

@@ -10,6 +10,7 @@ from ensemble.listen import chroma, diagnostics
 from ensemble.listen.beats import MIN_CLARITY, track_beats
 from ensemble.listen.loudness import loudness_db
 from ensemble.listen.onsets import onset_strength
+from ensemble.listen.overrides import Overrides, with_overrides
 from ensemble.listen.pitch import ANALYSIS_RATE_HZ, track_pitch
 from ensemble.listen.swing import STRAIGHT, find_swing
 from ensemble.listen.understanding import INAUDIBLE_BELOW_PEAK_DB, understand
@@ -18,6 +19,7 @@ from ensemble.types.music import SILENCE_DB, AudioClip, Frames, Heard
 
 LISTENING_VERSION = 3
 """Counted up when the same recording is understood otherwise, so that results kept on disk are made anew."""
+NO_OVERRIDES = Overrides()
 CANCELLED = 0.05
 """Where the mean of the channels keeps less than this share of their power, they cancel: the loudest is used."""
 
@@ -25,14 +27,17 @@ CANCELLED = 0.05
 class Listener:
     """Hears a leader. Holds nothing: the same clip is heard the same way in any process, on any number of threads."""
 
-    def listen(self, clip: AudioClip) -> Heard:
+    def listen(self, clip: AudioClip, overrides: Overrides = NO_OVERRIDES) -> Heard:
         """Follow pitch, loudness, onsets, beats and harmony.
 
-        Frame i describes the sound around i / 100 s; there are as many as cover the clip. A clip at any rate and with
-        any number of channels is heard; half a second is enough.
+        Frame i describes the sound around i / 100 s; there are as many as cover the clip.
+
+        Args:
+            clip: at any rate, with any number of channels; half a second is enough.
+            overrides: what the player says of it, in place of what is heard.
         """
         with one_thread():
-            return self._listen(clip)
+            return with_overrides(self._listen(clip), overrides)
 
     def _listen(self, clip: AudioClip) -> Heard:
         num_frames = -(-clip.num_samples * FRAME_RATE_HZ // clip.sample_rate)

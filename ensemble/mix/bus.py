@@ -11,26 +11,27 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from ensemble.audio.disk import disk_errors
+from ensemble.audio.wav_writer import PCM_STEPS
 from ensemble.config import MixSettings
 from ensemble.errors import AudioError
+from ensemble.files.receipts import WrittenSound
 from ensemble.mix.gain import CENTRE
 from ensemble.mix.limiter import Limiter
-from ensemble.mix.loudness import LoudnessMeter, integrated_lufs
+from ensemble.mix.loudness import integrated_lufs
+from ensemble.mix.sound_writer import SoundWriter
 
 CHUNK_SAMPLES = 65_536
 MAX_GAIN_DB = 30.0
 TOLERANCE_LU = 0.5
 """How far the limiter may pull the mix below its target before more gain is given."""
 MAX_RETRIES = 2
-PCM_STEPS = 2**23
 
 Chunk = NDArray[np.float64]
 
 
 def mix_files(
     leader: Path, stems: Sequence[Path], out: Path, settings: MixSettings, gain_db: float | None = None
-) -> float:
+) -> tuple[WrittenSound, float]:
     """Mix a leader and the stems that accompany it into a 24-bit stereo WAV.
 
     Runs in chunks aligned to sample 0, in memory that does not depend on the duration. The order of the stems does
@@ -44,24 +45,23 @@ def mix_files(
         gain_db: of the bus, where another mix decided it; the loudness is then whatever it comes to.
 
     Returns:
-        The gain of the bus in dB: what brings the loudness to its target, `MAX_GAIN_DB` at most; 0 when nothing is
-        loud enough to be measured.
+        The mix, as it was measured while it was written; and the gain of the bus in dB: what brings the loudness to
+        its target, `MAX_GAIN_DB` at most; 0 when nothing is loud enough to be measured.
 
     Raises:
         AudioError: a file cannot be read, or has another rate or number of channels; or `out` cannot be written.
         OSError: the disk is full.
     """
     if gain_db is not None:
-        _write(leader, stems, out, settings, gain_db)
-        return gain_db
+        return _write(leader, stems, out, settings, gain_db)[0], gain_db
     gain_db = _first_gain_db(leader, stems, settings)
     for retries_left in reversed(range(MAX_RETRIES + 1)):
-        loudness_lufs = _write(leader, stems, out, settings, gain_db)
+        written, loudness_lufs = _write(leader, stems, out, settings, gain_db)
         missing_lu = settings.target_lufs - loudness_lufs
         if not retries_left or not TOLERANCE_LU < missing_lu < math.inf or gain_db == MAX_GAIN_DB:
             break
         gain_db = min(gain_db + missing_lu, MAX_GAIN_DB)
-    return gain_db
+    return written, gain_db
 
 
 def _first_gain_db(leader: Path, stems: Sequence[Path], settings: MixSettings) -> float:
@@ -71,34 +71,35 @@ def _first_gain_db(leader: Path, stems: Sequence[Path], settings: MixSettings) -
     return 0.0 if math.isinf(loudness_lufs) else min(settings.target_lufs - loudness_lufs, MAX_GAIN_DB)
 
 
-def _write(leader: Path, stems: Sequence[Path], out: Path, settings: MixSettings, gain_db: float) -> float:
-    """Write the mix at one gain; the loudness it came to."""
+def _write(
+    leader: Path, stems: Sequence[Path], out: Path, settings: MixSettings, gain_db: float
+) -> tuple[WrittenSound, float]:
+    """Write the mix at one gain; what was written, and its exact loudness."""
     gain = 10 ** (gain_db / 20)
     with ExitStack() as files:
         bus = _Bus(leader, stems, settings, files)
         limiter = Limiter(settings.ceiling_dbtp, bus.sample_rate)
-        meter = LoudnessMeter(bus.sample_rate)
-        sink = files.enter_context(_opened(out, "w", bus.sample_rate))
+        try:
+            mix = SoundWriter(out, bus.sample_rate, bus.num_samples)
+        except (FileNotFoundError, PermissionError) as error:
+            raise AudioError(str(out), "cannot be written", "is the render's folder complete and writable?") from error
+        files.callback(mix.abandon)
 
         def put(limited: Chunk) -> None:
-            steps = np.clip(np.rint(limited * PCM_STEPS), -PCM_STEPS, PCM_STEPS - 1).astype(np.int32)
-            sink.write(np.ascontiguousarray(steps.T) * np.int32(2**8))  # 24 bits in the upper part of 32
-            meter.hear(steps / PCM_STEPS)
+            mix.write(np.clip(np.rint(limited.T * PCM_STEPS), -PCM_STEPS, PCM_STEPS - 1).astype(np.int32))
 
-        with disk_errors(out):
-            for chunk in bus.chunks():
-                put(limiter.push(chunk * gain))
-            put(limiter.flush())
-            sink.close()
-        return meter.lufs()
+        for chunk in bus.chunks():
+            put(limiter.push(chunk * gain))
+        put(limiter.flush())
+        return mix.close(), mix.loudness_lufs
 
 
 class _Bus:
     """The open files of one pass."""
 
     def __init__(self, leader: Path, stems: Sequence[Path], settings: MixSettings, files: ExitStack) -> None:
-        self._leader = files.enter_context(_opened(leader, "r"))
-        self._stems = [files.enter_context(_opened(stem, "r")) for stem in stems]
+        self._leader = files.enter_context(_opened(leader))
+        self._stems = [files.enter_context(_opened(stem)) for stem in stems]
         self._leader_gain = CENTRE * 10 ** (settings.leader_gain_db / 20)
         self.sample_rate = int(self._leader.samplerate)
         if self._leader.channels > 2:
@@ -108,11 +109,12 @@ class _Bus:
                 found = f"has {stem.channels} channels at {stem.samplerate} Hz"
                 raise AudioError(str(path), found, f"a stem of this mix has 2 at {self.sample_rate}")
 
+        self.num_samples = max(int(file.frames) for file in (self._leader, *self._stems))
+
     def chunks(self) -> Iterator[Chunk]:
         """The sum, piece by piece, as long as the longest file.  [2, samples]"""
-        num_samples = max(file.frames for file in (self._leader, *self._stems))
-        for start in range(0, num_samples, CHUNK_SAMPLES):
-            length = min(CHUNK_SAMPLES, num_samples - start)
+        for start in range(0, self.num_samples, CHUNK_SAMPLES):
+            length = min(CHUNK_SAMPLES, self.num_samples - start)
             total = np.zeros((length, 2))
             for stem in self._stems:
                 sound = stem.read(length, dtype="float64", always_2d=True)
@@ -122,11 +124,8 @@ class _Bus:
             yield np.ascontiguousarray(total.T)
 
 
-def _opened(path: Path, mode: str, sample_rate: int = 0) -> soundfile.SoundFile:
+def _opened(path: Path) -> soundfile.SoundFile:
     try:
-        if mode == "r":
-            return soundfile.SoundFile(path)
-        return soundfile.SoundFile(path, "w", sample_rate, 2, "PCM_24", format="WAV")
+        return soundfile.SoundFile(path)
     except (OSError, soundfile.LibsndfileError) as error:
-        verb = "read" if mode == "r" else "written"
-        raise AudioError(str(path), f"cannot be {verb}", "is the render's folder complete and writable?") from error
+        raise AudioError(str(path), "cannot be read", "is the render's folder complete?") from error

@@ -1,17 +1,15 @@
-"""Levels of a written file, read as a stream: peaks, loudness, clipping, and the joins between its blocks."""
+"""Levels of sound while it is written: peaks, loudness, clipping, and the joins between its blocks."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
-import soundfile
+from numpy.typing import NDArray
 
-from ensemble.audio.clicks import click_ratio
-from ensemble.errors import AudioError
-from ensemble.manifest import StemFacts
+from ensemble.audio.clicks import JoinMeter
+from ensemble.files.receipts import StemFacts
 from ensemble.mix.loudness import LoudnessMeter
 from ensemble.mix.true_peak import HALF_TAPS, TruePeak, decibels
 from ensemble.types.music import SILENCE_DB
@@ -21,45 +19,69 @@ FULL_SCALE = 1.0 - 2.0**-23
 """The largest sample that 24 bits can hold."""
 
 
-def stem_facts(path: Path, join_samples: Sequence[int] | range = ()) -> StemFacts:
-    """Measure one stem or mix.
+class LevelMeter:
+    """Measures one stem or mix, piece by piece; the pieces' lengths do not change the reading.
 
     Args:
-        path: a sound file.
-        join_samples: the first sample after every join of two blocks; none for a file that was written whole.
-
-    Returns:
-        Peak (dBFS) and true peak (dBTP), both `SILENCE_DB` for silence; integrated loudness (LUFS, ITU-R BS.1770-4),
-        None when nothing passes the gate; the number of samples at full scale; the worst join.
-
-    Raises:
-        AudioError: the file cannot be read.
+        sample_rate: in Hz.
+        num_channels: of the sound.
+        join_samples: the first sample after every join of two blocks; none for sound that was made whole.
     """
-    try:
-        with soundfile.SoundFile(path) as file:
-            meter = LoudnessMeter(file.samplerate)
-            true_peak = TruePeak(file.channels)
-            peak, highest, num_clipped = 0.0, 0.0, 0
-            for piece in file.blocks(CHUNK_SAMPLES, dtype="float64", always_2d=True):
-                chunk = np.ascontiguousarray(piece.T)
-                magnitude = np.abs(chunk)
-                peak = max(peak, float(magnitude.max(initial=0.0)))
-                num_clipped += int((magnitude >= FULL_SCALE).sum())
-                highest = max(highest, float(true_peak.push(chunk).max(initial=0.0)))
-                meter.hear(chunk)
-            tail = true_peak.push(np.zeros((file.channels, 2 * HALF_TAPS)))
-            highest = max(highest, float(tail.max(initial=0.0)))
-            worst_join = click_ratio(file, join_samples)
-    except (OSError, soundfile.LibsndfileError) as error:
-        raise AudioError(str(path), "cannot be read", "render again") from error
-    loudness_lufs = meter.lufs()
-    return StemFacts(
-        peak_dbfs=_shown(decibels(peak)),
-        true_peak_dbtp=_shown(decibels(highest)),
-        loudness_lufs=None if math.isinf(loudness_lufs) else round(loudness_lufs, 3),
-        click_ratio=None if worst_join is None else round(worst_join, 4),
-        clipped_samples=num_clipped,
-    )
+
+    def __init__(self, sample_rate: int, num_channels: int, join_samples: Sequence[int] | range = ()) -> None:
+        self._loudness = LoudnessMeter(sample_rate)
+        self._true_peak = TruePeak(num_channels)
+        self._joins = JoinMeter(sample_rate, join_samples)
+        self._num_channels = num_channels
+        self._waiting: list[NDArray[np.float64]] = []
+        self._num_waiting = 0
+        self._peak = self._highest = 0.0
+        self._num_clipped = 0
+
+    def hear(self, samples: NDArray[np.float64]) -> None:
+        """Listen to the next piece.  [samples, channels]"""
+        self._waiting.append(samples)
+        self._num_waiting += len(samples)
+        if self._num_waiting >= CHUNK_SAMPLES:
+            whole = np.concatenate(self._waiting)
+            stop = len(whole) // CHUNK_SAMPLES * CHUNK_SAMPLES
+            for start in range(0, stop, CHUNK_SAMPLES):
+                self._measure(whole[start : start + CHUNK_SAMPLES])
+            self._waiting, self._num_waiting = [whole[stop:]], len(whole) - stop
+
+    @property
+    def loudness_lufs(self) -> float:
+        """The integrated loudness, after `facts`; -inf when nothing passed the gate."""
+        return self._loudness.lufs()
+
+    def facts(self) -> StemFacts:
+        """What was measured, now that the sound has ended.
+
+        Returns:
+            Peak (dBFS) and true peak (dBTP), both `SILENCE_DB` for silence; integrated loudness (LUFS, ITU-R
+            BS.1770-4), None when nothing passes the gate; the number of samples at full scale; the worst join.
+        """
+        if self._num_waiting:
+            self._measure(np.concatenate(self._waiting))
+        tail = self._true_peak.push(np.zeros((self._num_channels, 2 * HALF_TAPS)))
+        highest = max(self._highest, float(tail.max(initial=0.0)))
+        loudness_lufs, worst_join = self._loudness.lufs(), self._joins.worst()
+        return StemFacts(
+            peak_dbfs=_shown(decibels(self._peak)),
+            true_peak_dbtp=_shown(decibels(highest)),
+            loudness_lufs=None if math.isinf(loudness_lufs) else round(loudness_lufs, 3),
+            click_ratio=None if worst_join is None else round(worst_join, 4),
+            clipped_samples=self._num_clipped,
+        )
+
+    def _measure(self, samples: NDArray[np.float64]) -> None:
+        chunk = np.ascontiguousarray(samples.T)
+        magnitude = np.abs(chunk)
+        self._peak = max(self._peak, float(magnitude.max(initial=0.0)))
+        self._num_clipped += int((magnitude >= FULL_SCALE).sum())
+        self._highest = max(self._highest, float(self._true_peak.push(chunk).max(initial=0.0)))
+        self._loudness.hear(chunk)
+        self._joins.hear(samples)
 
 
 def _shown(level_db: float) -> float:

@@ -35,12 +35,12 @@ class Publisher:
 
     Attributes:
         path: of the folder to write into.
-        tape_path: of the folder beside it, where the tape lies.
+        checkpoint_path: of the folder around it, where the checkpoint lies.
     """
 
     def __init__(self, aside: Path, out: Path, *, replaces: bool) -> None:
         self.path = aside / NEW
-        self.tape_path = aside
+        self.checkpoint_path = aside
         self._given = aside / GIVEN
         self._out = out
         self._replaces = replaces
@@ -71,7 +71,7 @@ class Publisher:
 def publishing(out: Path, *, force: bool) -> Iterator[Publisher]:
     """Lend a folder to write into; on success its content moves into `out`, on failure `out` is as it was.
 
-    Where a render has blocks on its tape, and ends because the disk is full or a cluster is lost, what it has played
+    Where a render has played blocks, and ends because the disk is full or a cluster is lost, what it has played
     stays in a partial folder: `taken_over` goes on from there.
 
     Args:

@@ -13,10 +13,12 @@ from pathlib import Path
 import psutil
 
 from ensemble.errors import OutputError
-from ensemble.rendering.checkpoint import CHECKPOINT
 
 _OURS = re.compile(r"manifest\.json|leader\.(wav|krn|mid)|report\.html|report-audio|take-\d\d")
 PARTIAL = ".partial-"
+CHECKPOINT, STATES_SUFFIX = "checkpoint", ".states"
+OLD_CHECKPOINT = "tape"
+"""As 0.1.0 called its checkpoint."""
 NEW, OLD, GIVEN = "new", "old", "given"
 """Inside a partial folder: what is being written, what it replaces, and the names of what was given out already."""
 WRITING: set[Path] = set()
@@ -59,8 +61,9 @@ def put_in_order(aside: Path, out: Path) -> None:
 
 
 def is_resumable(aside: Path) -> bool:
-    """Whether a partial folder holds a tape with a block on it."""
-    return (aside / CHECKPOINT).is_file() and any(aside.glob("*.states"))
+    """Whether a partial folder holds a checkpoint with a block in it, of this release or an earlier one."""
+    is_begun = (aside / CHECKPOINT).is_file() or (aside / OLD_CHECKPOINT).is_file()
+    return is_begun and any(aside.glob(f"*{STATES_SUFFIX}"))
 
 
 def check_writer(partial: Path, out: Path) -> None:

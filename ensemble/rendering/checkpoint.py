@@ -1,55 +1,49 @@
-"""The tape of a render: what has been played and acknowledged, so that another process can go on from there.
+"""The checkpoint of a render: what has been played and acknowledged, so that another process can go on from there.
 
-One file holds messages, each with its length and checksum: the plan, the plan again once it is known how the leader
-goes on, the dynamics of every block, and the receipt of every finished take. A torn last message is as good as none.
-Where everybody stands after the last block of each stretch lies in a file of its own, replaced whole.
+One file holds messages (see `wire`), each with its length and checksum: the plan, the plan again once it is known how
+the leader goes on, the dynamics of every block, and the receipt of every finished take. A torn last message is as good
+as none. The states after the last block of each segment lie in a file of their own, replaced whole.
 
-A stretch is what some takes share: their common beginning, then the rest of each.
+A segment is what some takes share: their common beginning, then the rest of each.
 """
 
 from __future__ import annotations
 
 import errno
-import json
 import os
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
+
+from pydantic import ValidationError
 
 from ensemble.errors import EnsembleError, OutputError
 from ensemble.files.replace import replacing
 from ensemble.machine import fingerprint
 from ensemble.manifest import TakeReceipt
+from ensemble.output.staging import CHECKPOINT, OLD_CHECKPOINT, STATES_SUFFIX
 from ensemble.plan import RenderPlan
+from ensemble.takes import ResumeState, segment_name
 from ensemble.types.music import ConductorState, Dynamics, PlayerState
 from ensemble.wire import pack, unpack
 
-CHECKPOINT = "tape"
 _HEAD_BYTES = 8
-_PLAN, _BLOCK, _TAKE = "plan", "block", "take"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResumeState:
-    """Where everybody stands in a stretch: up to `stop_frame` all is played, kept and acknowledged.
-
-    num_samples: that every stem has by then, by part; a player keeps some frames back until it knows what follows.
-    """
-
-    stop_frame: int
-    num_samples: dict[str, int]
-    dynamics: tuple[Dynamics, ...]
-    conducting: ConductorState
-    playing: dict[str, PlayerState]
 
 
 class Checkpoint:
     """Written as a render goes, read by whoever takes over.
 
     Args:
-        folder: where the tape and the standings lie.
+        folder: where it lies, empty or as an earlier process left it.
+
+    Attributes:
+        plan: what is rendered; None where nothing was written yet.
+        source: the name of the leader's file.
+        source_sha256: of that file.
+        is_of_this_machine: whether everything in it was played on this fingerprint.
+        takes: the receipts of the finished takes.
+        is_resumed: whether an earlier process had played a block.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -61,106 +55,104 @@ class Checkpoint:
         self.source_sha256 = ""
         self.is_of_this_machine = True
         self.takes: dict[str, TakeReceipt] = {}
-        self._states = {path.stem: path.read_bytes() for path in folder.glob("*.states")}
         for message in _messages(folder / CHECKPOINT):
-            kind, *value = unpack(message, tuple)
-            self._recall(str(kind), value)
+            self._read(unpack(message, dict))
+        self.is_resumed = bool(self._dynamics)
 
-    @property
-    def has_blocks(self) -> bool:
-        """Whether there is anything to go on from."""
-        return self.plan is not None and bool(self._dynamics)
+    def reached(self) -> dict[str, ResumeState]:
+        """Where the earlier process stopped, by segment."""
+        states = {path.stem: path.read_bytes() for path in self._folder.glob(f"*{STATES_SUFFIX}")}
+        return {name: self._resume_state(name, unpack(message, dict)) for name, message in states.items()}
 
-    def note_plan(self, plan: RenderPlan, source: str, source_sha256: str) -> None:
-        """What is rendered, from which file. Raises OSError where the disk is full, like all that write."""
+    def write_plan(self, plan: RenderPlan, source: str, source_sha256: str) -> None:
+        """Keep what is rendered, from which file. Raises OSError where the disk is full, like all that write."""
         self.plan, self.source, self.source_sha256 = plan, source, source_sha256
-        self._append(_PLAN, (plan.model_dump_json(), source, source_sha256, json.dumps(fingerprint())))
-
-    def note_block(
-        self, takes: Sequence[str], stop_frame: int, dynamics: Dynamics, conducting: bytes,
-        playing: dict[str, bytes], num_samples: dict[str, int],
-    ) -> None:  # fmt: skip
-        """A block of a stretch is played and its stems are kept; the states are messages, and stay unopened."""
-        stretch = _stretch(takes)
-        self._append(_BLOCK, (stretch, dynamics))
-        states = pack((stop_frame, num_samples, conducting, playing))
-        with replacing(self._folder / f"{stretch}.states") as aside:
-            aside.write_bytes(states)
-
-    def note_take(self, name: str, receipt: TakeReceipt) -> None:
-        """A take is finished."""
-        self.takes[name] = receipt
-        self._append(_TAKE, (name, receipt.model_dump_json()))
-
-    def standing(self, takes: Sequence[str]) -> ResumeState | None:
-        """Where an earlier process left a stretch; None where it had not begun.
-
-        Raises:
-            WireError: it is not a standing of this release.
-        """
-        stretch = _stretch(takes)
-        if stretch not in self._states:
-            return None
-        stop_frame, num_samples, conducting, playing = unpack(self._states[stretch], tuple)
-        dynamics = tuple(one for one in self._dynamics[stretch] if one.start_frame < stop_frame)
-        return ResumeState(
-            stop_frame=stop_frame, num_samples=num_samples, dynamics=dynamics,
-            conducting=unpack(conducting, ConductorState),
-            playing={name: unpack(state, PlayerState) for name, state in playing.items()},
+        self._append(
+            kind="plan", plan=plan.model_dump(mode="json"), source=source, source_sha256=source_sha256,
+            fingerprint=fingerprint(),
         )  # fmt: skip
 
+    def write_block(
+        self, takes: Sequence[str], dynamics: Dynamics, conducting: bytes, playing: dict[str, bytes],
+        num_samples: dict[str, int],
+    ) -> None:  # fmt: skip
+        """A block of a segment is played and its stems are written; the states are messages, and stay unopened."""
+        segment = segment_name(takes)
+        self._append(kind="block", segment=segment, dynamics=dynamics)
+        states = {
+            "stop_frame": dynamics.start_frame + dynamics.num_frames, "num_samples": num_samples,
+            "conducting": conducting, "playing": playing,
+        }  # fmt: skip
+        with replacing(self._folder / f"{segment}{STATES_SUFFIX}") as aside:
+            aside.write_bytes(pack(states))
+
+    def write_take(self, name: str, receipt: TakeReceipt) -> None:
+        """A take is finished."""
+        self.takes[name] = receipt
+        self._append(kind="take", name=name, receipt=receipt.model_dump(mode="json"))
+
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         if self._file is not None:
             self._file.close()
             self._file = None
 
-    def _append(self, kind: str, value: tuple[object, ...]) -> None:
+    def _append(self, **message: object) -> None:
         if self._file is None:
-            whole = sum(_HEAD_BYTES + len(message) for message in _messages(self._folder / CHECKPOINT))
+            whole = sum(_HEAD_BYTES + len(data) for data in _messages(self._folder / CHECKPOINT))
             self._file = (self._folder / CHECKPOINT).open("ab", buffering=0)
             os.ftruncate(self._file.fileno(), whole)  # what was torn
-        message = pack((kind, *value))
-        head = len(message).to_bytes(4, "big") + zlib.crc32(message).to_bytes(4, "big")
-        if self._file.write(head + message) != len(head) + len(message):
+        data = pack(message)
+        head = len(data).to_bytes(4, "big") + zlib.crc32(data).to_bytes(4, "big")
+        if self._file.write(head + data) != len(head) + len(data):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._folder / CHECKPOINT))
 
-    def _recall(self, kind: str, value: list[object]) -> None:
-        if kind == _PLAN:
-            self.plan = RenderPlan.model_validate_json(str(value[0]))
-            self.source, self.source_sha256 = str(value[1]), str(value[2])
-            self.is_of_this_machine = json.loads(str(value[3])) == fingerprint()
-        elif kind == _BLOCK and isinstance(value[1], Dynamics):
-            stretch = str(value[0])
-            known = self._dynamics.setdefault(stretch, [])
-            while known and known[-1].start_frame >= value[1].start_frame:
-                known.pop()  # it was played again by another process
-            known.append(value[1])
-        elif kind == _TAKE:
-            self.takes[str(value[0])] = TakeReceipt.model_validate_json(str(value[1]))
+    def _read(self, message: dict[str, Any]) -> None:
+        match message["kind"]:
+            case "plan":
+                self.plan = RenderPlan.model_validate(message["plan"])
+                self.source, self.source_sha256 = message["source"], message["source_sha256"]
+                self.is_of_this_machine = message["fingerprint"] == fingerprint()
+            case "block":
+                dynamics = message["dynamics"]
+                known = self._dynamics.setdefault(message["segment"], [])
+                while known and known[-1].start_frame >= dynamics.start_frame:
+                    known.pop()  # it was played again by another process
+                known.append(dynamics)
+            case "take":
+                self.takes[message["name"]] = TakeReceipt.model_validate(message["receipt"])
+
+    def _resume_state(self, segment: str, states: dict[str, Any]) -> ResumeState:
+        stop_frame = states["stop_frame"]
+        return ResumeState(
+            stop_frame=stop_frame,
+            num_samples=states["num_samples"],
+            dynamics=tuple(one for one in self._dynamics.get(segment, ()) if one.start_frame < stop_frame),
+            conducting=unpack(states["conducting"], ConductorState),
+            playing={name: unpack(state, PlayerState) for name, state in states["playing"].items()},
+        )
 
 
 def read_checkpoint(folder: Path) -> Checkpoint:
-    """The tape of a render that was broken off.
+    """The checkpoint of a render that was broken off.
 
     Raises:
-        OutputError: it was broken off before its first block, or the tape is not one of this release.
+        OutputError: it was broken off before its first block, or by another release.
     """
+    again = "render again with --force"
+    if (folder / OLD_CHECKPOINT).is_file():
+        raise OutputError(str(folder), "holds a checkpoint of release 0.1.0", again)
     try:
-        tape = Checkpoint(folder)
-    except (EnsembleError, ValueError, IndexError) as error:
-        raise OutputError(str(folder), "holds a tape of another release", "render again with --force") from error
-    if not tape.has_blocks:
-        raise OutputError(str(folder), "was broken off before its first block", "render again with --force")
-    return tape
-
-
-def _stretch(takes: Sequence[str]) -> str:
-    return takes[0] if len(takes) == 1 else "shared"
+        checkpoint = Checkpoint(folder)
+    except (EnsembleError, ValidationError, KeyError, AttributeError) as error:
+        raise OutputError(str(folder), "holds a checkpoint of another release", again) from error
+    if not checkpoint.is_resumed:
+        raise OutputError(str(folder), "was broken off before its first block", again)
+    return checkpoint
 
 
 def _messages(path: Path) -> Iterator[bytes]:
-    """Every whole message of a tape, up to the first that is torn."""
+    """Every whole message of a file, up to the first that is torn."""
     try:
         data = path.read_bytes()
     except FileNotFoundError:

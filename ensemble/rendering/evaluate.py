@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from ensemble.audio.files import read_clip, write_clip
 from ensemble.data import slakh
 from ensemble.data.takes import RecordedPart
 from ensemble.errors import DataError
+from ensemble.events import OnProgress, unheard
 from ensemble.listen.listener import Listener, at_analysis_rate
 from ensemble.listen.overrides import with_overrides
 from ensemble.manifest import MANIFEST, Manifest
@@ -22,13 +23,12 @@ from ensemble.measure.following import as_document
 from ensemble.measure.harmony_fit import TimedNote
 from ensemble.rendering.leader import take_up
 from ensemble.rendering.render import render
+from ensemble.takes import AS_GIVEN
 from ensemble.types.music import AudioClip
 
 RATE_HZ = 16_000
 """Of what is rendered to be measured: onsets and notes need no more."""
 VOICE = "naive"
-TAKE = "take-00"
-OnProgress = Callable[[str, int, int], None]
 
 
 def evaluate_render(
@@ -38,7 +38,7 @@ def evaluate_render(
     data: Path | None = None,
     max_tracks: int = 6,
     max_s: float = 30.0,
-    on_progress: OnProgress = lambda _what, _done, _all: None,
+    on_progress: OnProgress = unheard,
 ) -> dict[str, Any]:
     """Measure how a band follows.
 
@@ -71,6 +71,26 @@ def evaluate_render(
     if not cases:
         raise DataError("evaluate render", "has nothing to measure", "name renders or recordings, or --data SET")
     return as_document(_distinct(cases))
+
+
+def case_of_render(folder: Path, true_notes: TrueNotes | None = None) -> RenderCase:
+    """Read a render as it was delivered; the leader is listened to once more.
+
+    Args:
+        folder: that `render` filled.
+        true_notes: what is known of the recording that the leader is taken from.
+
+    Raises:
+        VerifyError: it is no render, or its leader is another.
+        AudioError: a stem cannot be read.
+        DataError: a part cannot be read.
+    """
+    manifest = Manifest.read(folder / "manifest.json")
+    lead = take_up(folder, manifest.plan, manifest.source)
+    request = manifest.plan.request
+    heard = with_overrides(lead.known or Listener().listen(at_analysis_rate(lead.clip)), request.overrides)
+    band = band_of_take(folder / AS_GIVEN, request.band.followers)
+    return case_of(manifest.source, lead.clip, heard, band, true_notes or TrueNotes())
 
 
 def _followed(source: Path, band: str, true_notes: TrueNotes | None = None) -> RenderCase:
@@ -144,22 +164,3 @@ def _followed_track(takes: list[RecordedPart], band: str, max_s: float) -> Rende
 
 def _until(notes: Sequence[TimedNote], end_s: float) -> tuple[TimedNote, ...]:
     return tuple(note for note in notes if note.start_s < end_s)
-
-
-def case_of_render(folder: Path, true_notes: TrueNotes | None = None) -> RenderCase:
-    """Read a render as it was delivered; the leader is listened to once more.
-
-    Args:
-        folder: that `render` filled.
-        true_notes: what is known of the recording that the leader is taken from.
-
-    Raises:
-        VerifyError: it is no render, or its leader is another.
-        AudioError: a stem cannot be read.
-        DataError: a part cannot be read.
-    """
-    manifest = Manifest.read(folder / MANIFEST)
-    lead = take_up(folder, manifest.plan, manifest.source)
-    heard = with_overrides(lead.known or Listener().listen(at_analysis_rate(lead.clip)), manifest.plan.overrides)
-    band = band_of_take(folder / TAKE, manifest.plan.band.followers)
-    return case_of(manifest.source, lead.clip, heard, band, true_notes or TrueNotes())

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 from pathlib import Path
 
 import numpy as np
-import soundfile
 
+from ensemble.audio.compare import samples_sha256
 from ensemble.clock import FRAME_RATE_HZ
 from ensemble.files.digest import file_digest
-from ensemble.manifest import FileReceipt
+from ensemble.files.receipts import FileReceipt
 from ensemble.types.music import Dynamics, Heard
 
 _ROWS = 4096
@@ -40,10 +39,5 @@ def write_dynamics(path: Path, heard: Heard, dynamics: Dynamics) -> None:
 
 def file_receipt(path: Path) -> FileReceipt:
     """Hash a file, and where it is sound, its decoded samples."""
-    if path.suffix != ".wav":
-        return FileReceipt(sha256=file_digest(path))
-    samples_hash = hashlib.sha256()
-    with soundfile.SoundFile(path) as sound:
-        for samples in sound.blocks(blocksize=1 << 18, dtype="int32", always_2d=True):
-            samples_hash.update(samples.tobytes())
-    return FileReceipt(sha256=file_digest(path), samples_sha256=samples_hash.hexdigest())
+    samples = samples_sha256(path) if path.suffix == ".wav" else None
+    return FileReceipt(sha256=file_digest(path), samples_sha256=samples)

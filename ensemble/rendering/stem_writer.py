@@ -1,111 +1,100 @@
-"""The stems of a take on disk: appended block by block, and taken up where another process left them."""
+"""The stems of one take: written block by block, and restored where an earlier process left them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import soundfile
-from numpy.typing import NDArray
 
-from ensemble.audio.disk import disk_errors
+from ensemble import clock
+from ensemble.audio.wav_writer import HEADER_BYTES, SAMPLE_BYTES, Steps, steps_of
 from ensemble.config import FollowerSettings
 from ensemble.errors import OutputError
+from ensemble.files.receipts import WrittenSound
 from ensemble.mix.gain import place
+from ensemble.mix.sound_writer import CHANNELS, SoundWriter
 from ensemble.types.music import Stem
 
-CHANNELS, SAMPLE_BYTES = 2, 3
-_HEADER_BYTES = 4096
 _AT_ONCE = 1 << 18
 
 
-class StemFiles:
+class StemWriter:
     """The stems of one take, 24-bit stereo, after gain and pan.
 
     Args:
-        folder: made if absent; what an earlier process wrote in it stays aside until it is taken up.
+        folder: made if absent; what an earlier process wrote in it is set aside until it is restored.
         followers: who plays.
         sample_rate: in Hz.
+        num_frames: control frames of the take: that long every stem will be.
+
+    Raises:
+        OSError: the disk is full (so do all methods that write).
     """
 
-    def __init__(self, folder: Path, followers: Sequence[FollowerSettings], sample_rate: int) -> None:
+    def __init__(self, folder: Path, followers: Sequence[FollowerSettings], sample_rate: int, num_frames: int) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._followers = {follower.name: follower for follower in followers}
         self.paths = {name: folder / f"{name}.wav" for name in self._followers}
         self._earlier = {name: path.with_suffix(".earlier") for name, path in self.paths.items()}
-        self._files: dict[str, soundfile.SoundFile] = {}
+        num_samples, joins = num_frames * clock.hop_samples(sample_rate), clock.seams(num_frames, sample_rate)
+        self._files: dict[str, SoundWriter] = {}
         for name, path in self.paths.items():
             if _size(path) > _size(self._earlier[name]):
                 path.rename(self._earlier[name])
-            with disk_errors(path):
-                self._files[name] = soundfile.SoundFile(path, "w", sample_rate, CHANNELS, "PCM_24", format="WAV")
+            self._files[name] = SoundWriter(path, sample_rate, num_samples, joins)
 
     @property
     def num_samples(self) -> dict[str, int]:
         """Written so far, by part."""
-        return {name: file.tell() for name, file in self._files.items()}
+        return {name: file.num_samples for name, file in self._files.items()}
 
-    def take_up(self, num_samples: dict[str, int]) -> None:
-        """Go on after so many samples of each part, as an earlier process wrote them.
+    def restore(self, num_samples: Mapping[str, int]) -> None:
+        """Begin with so many samples of each part, as an earlier process wrote them.
 
         Raises:
-            OSError: the disk is full.
             OutputError: they are not there.
         """
         for name, file in self._files.items():
-            missing = num_samples[name] - file.tell()
-            for samples in _read(self._earlier[name], file.tell(), missing):
-                with disk_errors(self.paths[name]):
-                    file.write(samples)
-                missing -= len(samples)
-            if missing > 0:
-                raise OutputError(
-                    str(self._earlier[name]), "is shorter than the tape says", "render again with --force"
-                )
+            for steps in _read(self._earlier[name], num_samples[name]):
+                file.write(steps)
+            if file.num_samples < num_samples[name]:
+                earlier = str(self._earlier[name])
+                raise OutputError(earlier, "is shorter than the checkpoint says", "render again with --force")
 
     def append(self, stem: Stem) -> None:
-        """Write what one player sounded.
-
-        Raises:
-            OSError: the disk is full.
-        """
+        """Write what one player sounded."""
         follower = self._followers[stem.part]
-        placed = place(stem.clip.samples[0], follower.gain_db, follower.pan)
-        with disk_errors(self.paths[stem.part]):
-            self._files[stem.part].write(placed.T)
+        self._files[stem.part].write(steps_of(place(stem.clip.samples[0], follower.gain_db, follower.pan)))
 
-    def close(self) -> None:
-        """Finish every file.
-
-        Raises:
-            OSError: the disk is full.
-        """
-        for name, file in self._files.items():
-            with disk_errors(self.paths[name]):
-                file.close()
-
-    def forget_earlier(self) -> None:
-        """All of it has been taken up."""
+    def close(self) -> dict[str, WrittenSound]:
+        """End every file; their receipts and levels, by part."""
+        written = {name: file.close() for name, file in self._files.items()}
         for path in self._earlier.values():
             path.unlink(missing_ok=True)
+        return written
+
+    def abandon(self) -> None:
+        """Close every file as it is."""
+        for file in self._files.values():
+            file.abandon()
 
 
 def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else -1
 
 
-def _read(path: Path, start: int, num_samples: int) -> Iterator[NDArray[np.int32]]:
-    """Samples of a file whose header was never finished.  int32 [samples, channels], 24 bits at the top"""
+def _read(path: Path, num_samples: int) -> Iterator[Steps]:
+    """The first samples of a file that was broken off, as many as there are of them."""
+    frame_bytes = CHANNELS * SAMPLE_BYTES
     with path.open("rb") as file:
-        header = file.read(_HEADER_BYTES)
-        file.seek(header.index(b"data") + 8 + start * CHANNELS * SAMPLE_BYTES)
+        file.seek(HEADER_BYTES)
         while num_samples > 0:
-            raw = file.read(min(num_samples, _AT_ONCE) * CHANNELS * SAMPLE_BYTES)
-            whole = len(raw) // (CHANNELS * SAMPLE_BYTES)
+            raw = file.read(min(num_samples, _AT_ONCE) * frame_bytes)
+            whole = len(raw) // frame_bytes
             if not whole:
                 return
             wide = np.zeros((whole * CHANNELS, 4), np.uint8)
-            wide[:, 1:] = np.frombuffer(raw, np.uint8, whole * CHANNELS * SAMPLE_BYTES).reshape(-1, SAMPLE_BYTES)
-            yield wide.view("<i4").reshape(whole, CHANNELS)
+            wide[:, 1:] = np.frombuffer(raw, np.uint8, whole * frame_bytes).reshape(-1, SAMPLE_BYTES)
+            yield wide.view("<i4").reshape(whole, CHANNELS) >> 8
             num_samples -= whole

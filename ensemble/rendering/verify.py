@@ -6,17 +6,19 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-import numpy as np
-import soundfile
-
+from ensemble.audio.compare import difference_db
 from ensemble.errors import VerifyError
+from ensemble.events import Events
+from ensemble.files.receipts import FileReceipt
 from ensemble.machine import fingerprint
-from ensemble.manifest import FileReceipt, Manifest
+from ensemble.manifest import Manifest
 from ensemble.perform import Pace
+from ensemble.rendering.checkpoint import Checkpoint
 from ensemble.rendering.exports import file_receipt
-from ensemble.rendering.leader import LEADER, take_up
-from ensemble.rendering.recorder import OnProgress
-from ensemble.rendering.render import BandFactory, check_weights, produce
+from ensemble.rendering.leader import take_up
+from ensemble.rendering.request import check_weights
+from ensemble.rendering.session import BandFactory, RenderSession
+from ensemble.takes import LEADER
 
 TOLERANCE_DB = -90.0
 """On another kind of machine the bytes may differ; the sound may not, by more than this."""
@@ -24,24 +26,26 @@ TOLERANCE_DB = -90.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileCheck:
-    """One file: whether the folder still holds what the manifest says, and whether playing again gave the same.
-
-    difference_db: of sound whose hashes differ, the largest difference of the samples against full scale.
-    """
+    """One file of a render."""
 
     name: str
     intact: bool
+    """Whether the folder still holds what the manifest says."""
     reproduced: bool
+    """Whether playing again gave the same."""
     difference_db: float | None = None
+    """Of sound whose hashes differ: the largest difference of the samples against full scale."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verification:
-    """What came of it. same_machine: whether the fingerprint is the manifest's own, so that bytes must be equal."""
+    """What came of playing a manifest again."""
 
     checks: tuple[FileCheck, ...]
     same_machine: bool
+    """Whether the fingerprint is the manifest's own, so that bytes must be equal."""
     changed: tuple[str, ...]
+    """What of the fingerprint is not."""
 
     @property
     def is_good(self) -> bool:
@@ -52,7 +56,7 @@ class Verification:
         return not self.same_machine and check.difference_db is not None and check.difference_db <= TOLERANCE_DB
 
 
-def verify(folder: Path, seat: BandFactory, pace: Pace, on_progress: OnProgress) -> Verification:
+def verify(folder: Path, band_factory: BandFactory, pace: Pace, events: Events | None = None) -> Verification:
     """Play the manifest in `folder` again, elsewhere, and compare.
 
     Raises:
@@ -61,7 +65,7 @@ def verify(folder: Path, seat: BandFactory, pace: Pace, on_progress: OnProgress)
     """
     manifest = Manifest.read(folder / "manifest.json")
     check_weights(manifest.plan)
-    if manifest.plan.extension is not None and not manifest.plan.continuations:  # never search where a stranger says
+    if manifest.plan.must_retrieve:  # a stranger's manifest must not make us open a store
         raise VerifyError(str(folder / "manifest.json"), "does not say how the leader goes on", "render again")
     expected = {f"{take}/{name}": was for take, kept in manifest.takes.items() for name, was in kept.files.items()}
     if not expected or not all(stays_inside(name) for name in expected):
@@ -72,12 +76,18 @@ def verify(folder: Path, seat: BandFactory, pace: Pace, on_progress: OnProgress)
     here = fingerprint()
     changed = tuple(sorted(name for name in here if here[name] != manifest.fingerprint.get(name)))
     with tempfile.TemporaryDirectory(prefix="ensemble-verify-") as name:
-        again = Path(name)
+        again = Path(name) / "again"
+        again.mkdir()
         for kept in [LEADER, *(f"{one.name}/{LEADER}" for one in lead.extended)]:
             (again / kept).parent.mkdir(exist_ok=True)
             (again / kept).symlink_to((folder / kept).resolve())
-        made = produce(lead, manifest.plan, again, seat, pace, on_progress)
-        found = {f"{take}/{name}": now for take, given in made.takes.items() for name, now in given.files.items()}
+        session = RenderSession(
+            folder=again, checkpoint=Checkpoint(Path(name)), band_factory=band_factory, pace=pace,
+            events=events or Events(),
+        )  # fmt: skip
+        played, _ = session.run(lead, manifest.plan)
+        session.checkpoint.close()
+        found = {f"{take}/{name}": now for take, given in played.takes.items() for name, now in given.files.items()}
         checks = [_check(name, folder, again, expected[name], found.get(name)) for name in sorted(expected)]
     return Verification(checks=tuple(checks), same_machine=not changed, changed=changed)
 
@@ -92,15 +102,5 @@ def _check(name: str, kept: Path, again: Path, was: FileReceipt, now: FileReceip
     intact = (kept / name).is_file() and file_receipt(kept / name) == was
     difference = None
     if intact and now not in (None, was) and name.endswith(".wav"):
-        difference = _difference_db(kept / name, again / name)
+        difference = difference_db(kept / name, again / name)
     return FileCheck(name=name, intact=intact, reproduced=now == was, difference_db=difference)
-
-
-def _difference_db(kept: Path, again: Path) -> float:
-    with soundfile.SoundFile(kept) as first, soundfile.SoundFile(again) as second:
-        if first.frames != second.frames:
-            return 0.0
-        worst = 0.0
-        for one, other in zip(first.blocks(1 << 18), second.blocks(1 << 18), strict=True):
-            worst = max(worst, float(np.abs(one - other).max(initial=0.0)))
-    return 20.0 * float(np.log10(max(worst, 1e-12)))

@@ -71,7 +71,7 @@ def list_takes(manifest: Manifest, takes: tuple[Take, ...], here: str, addresses
     return [
         TakeEntry(
             name=take.name,
-            duration=facts.clock(take.num_frames / FRAME_RATE_HZ),
+            duration=facts.clock(take.arrangement.num_frames / FRAME_RATE_HZ),
             total="" if plan is None else facts.number(plan.total, 2),
             page=addresses[take.name],
             sources=() if plan is None else tuple(dict.fromkeys((h.title, h.licence, h.path) for h in plan.hops)),

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from ensemble.manifest import Manifest, StemFacts, TakeReceipt
+from ensemble.files.receipts import StemFacts
+from ensemble.manifest import Manifest, TakeReceipt
 from ensemble.types.music import Heard
 
 MAX_CLICK_RATIO = 1.5
@@ -106,7 +107,7 @@ def headline(manifest: Manifest, heard: Heard, duration_s: float) -> list[Fact]:
         Fact(name="Metre", value=f"{heard.beats_per_bar} beats a bar"),
         Fact(name="Key", value=chord_name(str(heard.key).split()[0]) + " " + heard.key.mode),
         Fact(name="Tuning", value=tuning, note=f"{number(cents, 0, signed=True)} cents" if cents else "as written"),
-        Fact(name="Rate", value=f"{manifest.plan.sample_rate / 1000:g} kHz", note="24 bit"),
+        Fact(name="Rate", value=f"{manifest.plan.request.sample_rate / 1000:g} kHz", note="24 bit"),
     ]
 
 
@@ -149,7 +150,7 @@ def checks(manifest: Manifest, take: TakeReceipt) -> list[Fact]:
 
     The first take alone is brought to the target loudness; the others use its gain, so what all share sounds alike.
     """
-    mix, settings = take.facts["mix"], manifest.plan.band.mix
+    mix, settings = take.facts["mix"], manifest.plan.request.band.mix
     found: list[Fact] = []
     if mix.loudness_lufs is not None and take is manifest.takes[min(manifest.takes)]:
         is_near = abs(mix.loudness_lufs - settings.target_lufs) <= LOUDNESS_TOLERANCE_LU

@@ -81,7 +81,7 @@ def _write_page(
             shutil.rmtree(place / SOUND_FOLDER, ignore_errors=True)
             if not is_inside:
                 Path(shutil.copytree(draft, place / SOUND_FOLDER)).chmod(0o755)
-        drawn = tracks.draw(listed, envelopes, take.heard, take.parts, take.dynamics, duration_s)
+        drawn = tracks.draw(listed, envelopes, take.heard, take.arrangement.parts, take.dynamics, duration_s)
         context = (
             _context(manifest, take, duration_s, listing["up"])
             | listing
@@ -101,10 +101,10 @@ def _write_page(
 def _followed(listed: Sequence[tracks.TrackFile], manifest: Manifest, take: Take) -> list[facts.Fact]:
     """How closely the band followed: onsets as they sound in the stems, notes as they were written."""
     wavs = {item.name: item.wav for item in listed}
-    written = {part.name: part for part in take.parts}
+    written = {part.name: part for part in take.arrangement.parts}
     band = [
         follow_part(as_listened_to(wavs[follower.name]), follower, notes_of(written.get(follower.name)))
-        for follower in manifest.plan.band.followers
+        for follower in manifest.plan.request.band.followers
     ]
     return following_facts(lead_part(as_listened_to(wavs["leader"]), take.heard), band)
 
@@ -119,11 +119,11 @@ def _context(manifest: Manifest, take: Take, duration_s: float, up: str) -> dict
     chords = [facts.chord_name(str(chord)) for chord in heard.chords]
     entry = facts.entry(heard)
     changes = [index for index in range(entry, len(chords)) if index == entry or chords[index] != chords[index - 1]]
-    order = ["mix", *(follower.name for follower in manifest.plan.band.followers)]
+    order = ["mix", *(follower.name for follower in manifest.plan.request.band.followers)]
     return {
         "manifest": manifest,
         "take": take.name,
-        "band": manifest.plan.band,
+        "band": manifest.plan.request.band,
         "headline": facts.headline(manifest, heard, duration_s),
         "notices": facts.notices(manifest, heard),
         "bars": facts.bars(heard),

@@ -77,7 +77,7 @@ class Track:
 
 def sounds(folder: Path, take_name: str, manifest: Manifest) -> list[TrackFile]:
     """The mix, the leader, and every follower in the order of the band."""
-    take, band = manifest.takes[take_name], manifest.plan.band
+    take, band = manifest.takes[take_name], manifest.plan.request.band
     bus_db = take.mix_gain_db
     leader_db = bus_db + band.mix.leader_gain_db + CENTRE_DB
     source = "as written" if manifest.plan.score_sha256 else "as recorded"

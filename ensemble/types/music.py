@@ -222,6 +222,28 @@ class Hits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Arrangement:
+    """What a band plays along with one leader, and what conducting needs of that leader."""
+
+    parts: tuple[Part | Hits, ...]
+    """One for each follower, in the band's order."""
+    features: FloatArray
+    """What the dynamics model reads of the leader, in whole quanta.  [rows, conductor frames]"""
+    leader_db: FloatArray
+    """The leader's loudness, `SILENCE_DB` after its end.  [num_frames]"""
+    num_frames: int
+    """Control frames of the performance: the leader and the tail after it."""
+    committed_frames: int
+    """Up to here nothing will change, however the leader goes on: all frames, once the leader has ended."""
+
+    def __post_init__(self) -> None:
+        check_array(self.features, (None, None), "features")
+        check_array(self.leader_db, (self.num_frames,), "leader_db")
+        if not 0 <= self.committed_frames <= self.num_frames:
+            raise ValueError(f"{self.committed_frames} of {self.num_frames} frames cannot be committed")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Dynamics:
     """Predicted loudness of every follower from `start_frame` on, and the band that should hold 80 % of the truth.
 
@@ -238,6 +260,11 @@ class Dynamics:
         check_array(self.loudness_db, (len(self.parts), None), "loudness_db")
         check_array(self.low_db, self.loudness_db.shape, "low_db")
         check_array(self.high_db, self.loudness_db.shape, "high_db")
+
+    @property
+    def num_frames(self) -> int:
+        """Control frames."""
+        return int(self.loudness_db.shape[1])
 
     def row(self, part: str) -> FloatArray:
         """The loudness of one follower.  [frames]"""

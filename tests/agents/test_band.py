@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,14 +21,14 @@ from ensemble.band import Band, LocalBand
 from ensemble.conduct.models import models_sha256
 from ensemble.config import BandSettings, FollowerSettings, load_band
 from ensemble.errors import ArrangerError, BandError, ConductorError, DeadlineError, VoiceError, WireError
+from ensemble.events import Events
 from ensemble.leaders import leader_path
 from ensemble.perform import Pace, Performance, perform
-from ensemble.plan import RenderPlan
+from ensemble.plan import RenderPlan, RenderRequest
 from ensemble.play.voice_file import VOICE
-from ensemble.rendering.leader import Lead, extend
-from ensemble.takes import ExtendedLead, Take
+from ensemble.takes import Lead, Take, extend
 from ensemble.types.continuation import Continuation, Hop, SeamScore
-from ensemble.types.music import AudioClip, Heard, Stem
+from ensemble.types.music import Arrangement, AudioClip, Heard, Stem
 
 BLOCKS = (1, 7, 100, 999)
 
@@ -36,13 +36,19 @@ BLOCKS = (1, 7, 100, 999)
 def plan_for(leader: AudioClip, band: BandSettings) -> RenderPlan:
     digests = {one.name: VOICE.sha256_of(one.voice) for one in band.followers if Path(one.voice).suffix == ""}
     digests |= models_sha256(band)
-    return RenderPlan(
-        leader_sha256=leader.digest, sample_rate=leader.sample_rate, seed=5, band=band, tail_s=0.5,
+    request = RenderRequest(
+        sample_rate=leader.sample_rate, seed=5, band=band, tail_s=0.5,
         weights_sha256={name: digest for name, digest in digests.items() if digest},
     )  # fmt: skip
+    return RenderPlan(request=request, leader_sha256=leader.digest)
 
 
-class Tape:
+def asking(plan: RenderPlan, **changes: Any) -> RenderPlan:
+    """The same plan, for something else."""
+    return plan.model_copy(update={"request": plan.request.model_copy(update=changes)})
+
+
+class Hashing:
     """Hashes what every part sounds in every take, and insists that nothing is missing."""
 
     def __init__(self, num_followers: int) -> None:
@@ -51,11 +57,9 @@ class Tape:
         self._expected: dict[tuple[str, str], int] = {}
         self.blocks = 0
 
-    def extend(self, continuations: Sequence[Continuation]) -> tuple[ExtendedLead, ...]:
-        raise AssertionError(f"nobody asked for {len(continuations)} continuations")
-
-    def standing(self, takes: Sequence[str]) -> None:
-        """Nothing was played before."""
+    def begin(self, plan: RenderPlan, arrangements: Mapping[str, Arrangement]) -> None:
+        self._num_frames = {name: arrangement.num_frames for name, arrangement in arrangements.items()}
+        assert len(plan.request.band.followers) == self._num_followers
 
     def acknowledge(self, takes: Sequence[str], dynamics: Any, conducting: Any, playing: dict[str, Any]) -> None:
         assert set(playing) == set(dynamics.parts)
@@ -70,7 +74,7 @@ class Tape:
 
     def finish(self, take: Take) -> None:
         lengths = {length for (name, _), length in self._expected.items() if name == take.name}
-        assert lengths == {take.num_frames * 160}
+        assert lengths == {self._num_frames[take.name] * 160}
 
     def hashes(self) -> dict[str, dict[str, str]]:
         by_take: dict[str, dict[str, str]] = {}
@@ -82,12 +86,12 @@ class Tape:
 
 def play(
     band: Band, lead: Lead, plan: RenderPlan, block_frames: int, on_block: Callable[[int], None] = lambda _: None
-) -> tuple[Tape, Performance]:
+) -> tuple[Hashing, Performance]:
     """Play everything."""
-    tape = Tape(len(plan.band.followers))
+    sink = Hashing(len(plan.request.band.followers))
     pace = Pace(block_frames=block_frames, deadline_s=60.0)
-    done = perform(band, lead, plan, pace, tape, lambda stage, at, _: on_block(at) if stage == "play" else None)
-    return tape, done
+    told = Events(progress=lambda stage, at, _: on_block(at) if stage == "play" else None)
+    return sink, perform(band, lead, plan, recorder=sink, pace=pace, events=told)
 
 
 def hashes(
@@ -136,7 +140,7 @@ def test_the_block_size_never_changes_a_byte(
 def test_another_seed_gives_other_bytes(
     voiced_plan: RenderPlan, short_leader: AudioClip, reference: dict[str, str]
 ) -> None:
-    other = voiced_plan.model_copy(update={"seed": 6})
+    other = asking(voiced_plan, seed=6)
     assert hashes(LocalBand(other), short_leader, other, 100) != reference
 
 
@@ -162,8 +166,7 @@ def going_on(tmp_path_factory: pytest.TempPathFactory) -> Lead:
     """Twelve seconds of the bundled guitar, and two ways of going on: four seconds of it from elsewhere, transposed."""
     guitar = prepare_leader(read_clip(leader_path()), 16_000).samples
     clip = AudioClip(samples=np.ascontiguousarray(guitar[:, : 12 * 16_000]), sample_rate=16_000)
-    lead = Lead(clip=clip)
-    folder = tmp_path_factory.mktemp("going-on")
+    lead = Lead(clip=clip, folder=tmp_path_factory.mktemp("going-on"))
     begin = round(11.5 * 16_000)
     clips = [guitar[:, start * 16_000 :][:, : 4 * 16_000] for start in (3, 7)]
     score = SeamScore(relevance=1.0, seam=1.0, total=1.0, terms={})
@@ -181,13 +184,13 @@ def going_on(tmp_path_factory: pytest.TempPathFactory) -> Lead:
         )
         for clip in clips
     ]
-    return replace(lead, extended=tuple(extend(lead, number, one, folder) for number, one in enumerate(found, 1)))
+    return replace(lead, extended=tuple(extend(lead, number, one)[0] for number, one in enumerate(found, 1)))
 
 
 def test_takes_share_their_beginning_and_no_byte_changes(going_on: Lead) -> None:
     plan = plan_for(going_on.clip, ORCHESTRA.with_voice("seeded"))
-    tape, done = play(LocalBand(plan), going_on, plan, 100)
-    together = tape.hashes()
+    sink, done = play(LocalBand(plan), going_on, plan, 100)
+    together = sink.hashes()
     assert [take.name for take in done.takes] == ["take-00", "take-01", "take-02"]
     assert together["take-01"] != together["take-02"]
     assert done.shared_frames >= 400
@@ -202,28 +205,28 @@ def test_takes_share_their_beginning_and_no_byte_changes(going_on: Lead) -> None
 
 def test_what_is_shared_is_played_once(going_on: Lead) -> None:
     plan = plan_for(going_on.clip, load_band("rock").with_voice("naive"))
-    tape, done = play(LocalBand(plan), going_on, plan, 20)
-    tails = [take.num_frames - done.shared_frames for take in done.takes]
+    sink, done = play(LocalBand(plan), going_on, plan, 20)
+    tails = [take.arrangement.num_frames - done.shared_frames for take in done.takes]
     blocks = [done.shared_frames // 20, *(-(-tail // 20) for tail in tails)]
-    assert tape.blocks == 3 * sum(blocks)
+    assert sink.blocks == 3 * sum(blocks)
 
 
 def test_a_take_is_what_it_would_be_without_forks(going_on: Lead) -> None:
     """Played straight through, from its own first frame."""
     plan = plan_for(going_on.clip, ORCHESTRA.with_voice("seeded"))
     band = LocalBand(plan)
-    tape, done = play(band, going_on, plan, 100)
+    sink, done = play(band, going_on, plan, 100)
     take = done.takes[1]
-    heard = band.hold(take.heard)
-    tapes: dict[str, Any] = {}
+    arrangement = band.hold(take.arrangement)
+    alone: dict[str, Any] = {}
     for part in (follower.name for follower in ORCHESTRA.followers):
         sounded, conducting, state = hashlib.sha256(), band.start_conducting(), band.start_playing(part)
-        for block in clock.blocks(take.num_frames, 333):
-            score, conducting = band.conduct(heard, take.num_frames, block, conducting)
+        for block in clock.blocks(take.arrangement.num_frames, 333):
+            score, conducting = band.conduct(arrangement, block, conducting)
             stem, state = band.play(part, score, state)
             sounded.update(stem.token.clip.samples.tobytes())
-        tapes[part] = sounded.hexdigest()
-    assert tapes == tape.hashes()[take.name]
+        alone[part] = sounded.hexdigest()
+    assert alone == sink.hashes()[take.name]
 
 
 @pytest.mark.ray
@@ -336,18 +339,18 @@ def test_a_voice_that_cannot_be_used_is_named_and_nobody_waits(
     band = load_band("quartet").with_voice(voice)
     strings = dict.fromkeys(("violin", "viola", "cello"), VOICE.sha256_of(voice))
     digests = models_sha256(band) | strings
-    plan = plan_for(short_leader, band).model_copy(update={"weights_sha256": digests})
+    plan = asking(plan_for(short_leader, band), weights_sha256=digests)
     with pytest.raises(VoiceError, match=r"voice\.json: cannot be read"):
         RayBand(plan)
     with pytest.raises(VoiceError, match="is another file on this node"):
-        RayBand(plan.model_copy(update={"weights_sha256": digests | dict.fromkeys(strings, "0" * 64)}))
+        RayBand(asking(plan, weights_sha256=digests | dict.fromkeys(strings, "0" * 64)))
     naive = plan_for(short_leader, load_band("quartet").with_voice("naive"))
     with pytest.raises(ConductorError, match="is another file on this node"):
-        RayBand(naive.model_copy(update={"weights_sha256": {}}))
+        RayBand(asking(naive, weights_sha256={}))
     arranged = naive.band.model_copy(update={"arranger": "learned"})
     weights = naive.weights_sha256 | {"arranger": "0" * 64}
     with pytest.raises(ArrangerError, match="learned: is another file on this node"):
-        RayBand(naive.model_copy(update={"band": arranged, "weights_sha256": weights}))
+        RayBand(asking(naive, band=arranged, weights_sha256=weights))
 
 
 @pytest.mark.ray

@@ -14,7 +14,7 @@ from agents.renderer import Task
 from cluster.batch.batch import LEADER_S, seat_renderer
 from ensemble.audio.files import write_clip
 from ensemble.errors import EnsembleError
-from ensemble.rendering.request import RenderRequest
+from ensemble.rendering.request import request_for
 from tests.bench.block_times import RATE, leader
 
 LEADERS_EACH = 2
@@ -44,7 +44,7 @@ def batch_speedup(leader_s: float, turns: int = 2, num_workers: int = 2) -> floa
 
 def _tasks(source: Path, folder: Path) -> Iterator[Task]:
     """The same leader for ever, each time into a folder of its own."""
-    order, size_bytes = RenderRequest.of().model_dump_json(), source.stat().st_size
+    order, size_bytes = request_for().model_dump_json(), source.stat().st_size
     for number in count():
         yield Task(str(source), size_bytes, str(folder / str(number)), order, force=False, block_frames=100)
 

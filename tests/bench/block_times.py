@@ -14,12 +14,13 @@ from ensemble.band import Band
 from ensemble.clock import FRAME_RATE_HZ, QUANTUM_FRAMES
 from ensemble.conduct.conductor_file import CONDUCTOR
 from ensemble.config import BandSettings, FollowerSettings
+from ensemble.events import Events
 from ensemble.leaders import leader_path
 from ensemble.listen.listener import Listener, at_analysis_rate
 from ensemble.perform import Pace, perform
-from ensemble.plan import RenderPlan
+from ensemble.plan import RenderPlan, RenderRequest
 from ensemble.play.voice_file import VOICE
-from ensemble.rendering.leader import Lead
+from ensemble.takes import Lead
 from ensemble.threads import one_thread
 from ensemble.types.music import AudioClip
 
@@ -56,9 +57,8 @@ def plan_for(lead: Lead, num_instruments: int) -> RenderPlan:
     digests = {one.name: VOICE.sha256_of(one.voice) for one in band.followers}
     digests["conductor"] = CONDUCTOR.sha256_of(band.conductor)
     weights = {name: digest for name, digest in digests.items() if digest}
-    return RenderPlan(
-        leader_sha256=lead.clip.digest, sample_rate=RATE, seed=0, band=band, tail_s=0.0, weights_sha256=weights
-    )
+    request = RenderRequest(sample_rate=RATE, seed=0, band=band, tail_s=0.0, weights_sha256=weights)
+    return RenderPlan(request=request, leader_sha256=lead.clip.digest)
 
 
 class Played(NamedTuple):
@@ -78,12 +78,8 @@ class Played(NamedTuple):
 class _KeepsNothing:
     """A recorder that forgets whatever it is given."""
 
-    def extend(self, continuations: Sequence[Any]) -> tuple[Any, ...]:
-        """The bench's plans have no continuations."""
-        return ()
-
-    def standing(self, takes: Sequence[str]) -> None:
-        """Nothing was played before."""
+    def begin(self, plan: RenderPlan, arrangements: Any) -> None:
+        """Nothing is kept of it."""
 
     def stem(self, takes: Sequence[str], stem: Any) -> None:
         """Forget it."""
@@ -106,7 +102,7 @@ def play(band: Band, lead: Lead, plan: RenderPlan, *, in_flight: int) -> Played:
 
     anyone: Any = watched  # a proxy has the verbs, but not the type
     pace = Pace(block_frames=QUANTUM_FRAMES, in_flight=in_flight)
-    done = perform(anyone, lead, plan, pace, _KeepsNothing(), note)
+    done = perform(anyone, lead, plan, recorder=_KeepsNothing(), pace=pace, events=Events(progress=note))
     return Played(latency_s=np.array(delivered_s) - np.array(watched.asked_s), wall_s=done.seconds["play"])
 
 

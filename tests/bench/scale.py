@@ -21,7 +21,7 @@ from cluster.sessions.local import local_ray
 from ensemble.audio.files import write_clip
 from ensemble.band import LocalBand
 from ensemble.errors import BandError
-from ensemble.rendering.leader import Lead
+from ensemble.takes import Lead
 from ensemble.threads import num_cores
 from tests.bench.batch_speed import batch_speedup
 from tests.bench.block_times import leader, percentiles_ms, plan_for, play

@@ -20,6 +20,7 @@ from cluster.sessions.local import local_ray
 from cluster.watch.recording import recording
 from ensemble import render
 from ensemble.audio.files import prepare_leader, read_clip, write_clip
+from ensemble.events import Events
 from ensemble.leaders import leader_path
 from ensemble.plan import Extension, RenderPlan
 from ensemble.play.warm import compile_kernels
@@ -75,7 +76,14 @@ def main(folder: Path) -> None:
                 told.add("playing")
                 say(stage="playing", killed="bass")
 
-        render(leader, folder / "out", sample_rate=RATE, seat=seat, extension=extension, on_progress=on_progress)
+        render(
+            leader,
+            folder / "out",
+            sample_rate=RATE,
+            band_factory=seat,
+            extension=extension,
+            events=Events(progress=on_progress),
+        )
         say(stage="done")
 
 

@@ -21,8 +21,9 @@ from ensemble.audio.files import write_clip
 from ensemble.config import BandSettings, FollowerSettings
 from ensemble.errors import ConfigError, EnsembleError, OutputError
 from ensemble.manifest import Manifest
+from ensemble.plan import RenderRequest
 from ensemble.rendering.render import render
-from ensemble.rendering.request import RenderRequest
+from ensemble.rendering.request import request_for
 from ensemble.types.music import AudioClip
 
 DUO = BandSettings(
@@ -32,7 +33,7 @@ DUO = BandSettings(
         FollowerSettings(name="kit", instrument="drums", role="drums"),
     ),
 )
-ORDER = RenderRequest.of(DUO, sample_rate=16_000, seed=2)
+ORDER = request_for(DUO, sample_rate=16_000, seed=2)
 KERN = "**kern\n*M4/4\n*MM120\n4c\n4e\n4g\n4cc\n=\n4b\n4g\n4e\n4c\n==\n*-\n"
 
 
@@ -218,7 +219,7 @@ def test_a_list_gives_everybody_a_band_and_a_seed(leaders: Path, tmp_path: Path)
     assert "'jazz' is unknown" in reasons(summary)["two"]
     assert "gone.wav: there is no such file" in reasons(summary)["gone"]
     plan = Manifest.read(tmp_path / "out" / "one" / "manifest.json").plan
-    assert (plan.band.name, plan.seed, plan.sample_rate) == ("solo", 9, 16_000)
+    assert (plan.request.band.name, plan.request.seed, plan.request.sample_rate) == ("solo", 9, 16_000)
 
 
 def test_a_batch_goes_to_a_url_and_is_found_there(leaders: Path, rendered: tuple[Path, BatchSummary]) -> None:

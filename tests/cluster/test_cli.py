@@ -101,7 +101,7 @@ def test_another_seed_changes_the_stems(rendered: Path, short_leader_file: Path,
     assert done.returncode == 0, done.stderr
     stems = "take-00/stems/rhythm.wav"
     assert (tmp_path / "out" / stems).read_bytes() != (rendered / stems).read_bytes()
-    assert json.loads(done.stdout)["manifest"]["plan"]["seed"] == 0
+    assert json.loads(done.stdout)["manifest"]["plan"]["request"]["seed"] == 0
 
 
 def make_bad_inputs(folder: Path, good: Path) -> dict[str, tuple[Path, str]]:

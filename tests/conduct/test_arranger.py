@@ -258,7 +258,7 @@ def test_silence_noise_and_no_chords_are_survived(learned: Arranger) -> None:
 def test_a_band_names_its_arranger(learned: Arranger) -> None:
     heard = heard_of(bars=6)
     band = BandSettings(name="four", followers=BAND, arranger="learned")
-    parts = Conductor(band, seed=3).parts(heard, heard.frames.num_frames)
+    parts = Conductor(band, seed=3).arrange(heard, heard.frames.num_frames).parts
     assert [of(part).notes for part in parts] == [part.notes for part in written(heard, learned).values()]
     with pytest.raises(ArrangerError, match="say one of rules, learned"):
         Conductor(band.model_copy(update={"arranger": "cole-porter"}), seed=3)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +11,8 @@ from ensemble.clock import Block, blocks
 from ensemble.conduct.conductor import Conductor
 from ensemble.conduct.dynamics import FEATURES, LeaderGain, leader_features, to_control_rate
 from ensemble.config import BandSettings, FollowerSettings
-from ensemble.types.music import ConductorState, Heard, Score
+from ensemble.types.music import Arrangement, ConductorState, Heard, Score
+from ensemble.wire import pack, unpack
 from tests.conduct.handmade_leader import cut, heard_of
 
 BAND = BandSettings(
@@ -28,9 +29,10 @@ TAIL = 103
 
 def conducted(heard: Heard, block_frames: int, conductor: Conductor | None = None) -> list[Score]:
     conductor = conductor or Conductor(BAND, seed=4)
+    arrangement = conductor.arrange(heard, heard.frames.num_frames + TAIL)
     state, scores = conductor.start(), []
-    for block in blocks(heard.frames.num_frames + TAIL, block_frames):
-        score, state = conductor.conduct(heard, heard.frames.num_frames + TAIL, block, state)
+    for block in blocks(arrangement.num_frames, block_frames):
+        score, state = conductor.conduct(arrangement, block, state)
         scores.append(score)
     return scores
 
@@ -64,26 +66,25 @@ def test_conducting_in_blocks_equals_conducting_whole(block_frames):
 
 def test_a_conductor_that_starts_again_goes_on_with_the_same_bytes():
     heard = heard_of(bars=4)
-    num_frames = heard.frames.num_frames + TAIL
     expected = conducted(heard, 70)
+    arrangement = pack(Conductor(BAND, seed=4).arrange(heard, heard.frames.num_frames + TAIL))
     state, scores = Conductor(BAND, seed=4).start(), []
-    for block in blocks(num_frames, 70):
-        fresh = Conductor(BAND, seed=4)  # remembers nothing; the leader is a copy, too
-        copied: tuple[Heard, ConductorState] = pickle.loads(pickle.dumps((heard, state)))  # noqa: S301 - our own bytes
-        score, state = fresh.conduct(copied[0], num_frames, block, copied[1])
+    for block in blocks(heard.frames.num_frames + TAIL, 70):
+        fresh = Conductor(BAND, seed=4)  # knows nothing of before
+        copied = unpack(pack(state), ConductorState)
+        score, state = fresh.conduct(unpack(arrangement, Arrangement), block, copied)
         scores.append(score)
     assert joined(scores) == joined(expected)
 
 
 def test_a_state_can_be_played_twice():
     heard = heard_of(bars=4)
-    conductor, num_frames = Conductor(BAND, seed=4), heard.frames.num_frames + TAIL
-    _, state = conductor.conduct(
-        heard, num_frames, Block(start_frame=0, stop_frame=133, is_last=False), conductor.start()
-    )
+    conductor = Conductor(BAND, seed=4)
+    arrangement = conductor.arrange(heard, heard.frames.num_frames + TAIL)
+    _, state = conductor.conduct(arrangement, Block(start_frame=0, stop_frame=133, is_last=False), conductor.start())
     block = Block(start_frame=133, stop_frame=300, is_last=False)
-    first, _ = conductor.conduct(heard, num_frames, block, state)
-    again, _ = conductor.conduct(heard, num_frames, block, state)
+    first, _ = conductor.conduct(arrangement, block, state)
+    again, _ = conductor.conduct(arrangement, block, state)
     assert first.dynamics.loudness_db.tobytes() == again.dynamics.loudness_db.tobytes()
 
 
@@ -96,8 +97,17 @@ def test_one_conductor_serves_another_leader_next():
 
 def test_a_block_out_of_turn_is_refused():
     heard, conductor = heard_of(bars=2), Conductor(BAND, seed=4)
+    arrangement = conductor.arrange(heard, 500)
     with pytest.raises(ValueError, match="does not go on from frame 0"):
-        conductor.conduct(heard, 500, Block(start_frame=20, stop_frame=40, is_last=False), conductor.start())
+        conductor.conduct(arrangement, Block(start_frame=20, stop_frame=40, is_last=False), conductor.start())
+
+
+def test_what_is_not_committed_is_not_conducted():
+    conductor = Conductor(BAND, seed=4)
+    arrangement = replace(conductor.arrange(heard_of(bars=2), 500), committed_frames=200)
+    _, state = conductor.conduct(arrangement, Block(start_frame=0, stop_frame=200, is_last=False), conductor.start())
+    with pytest.raises(ValueError, match="does not go on from frame 200 of 200"):
+        conductor.conduct(arrangement, Block(start_frame=200, stop_frame=220, is_last=False), state)
 
 
 def test_a_transformed_line_has_the_leaders_own_pitch_and_loudness():

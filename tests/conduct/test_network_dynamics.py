@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from dataclasses import replace
 
 import numpy as np
@@ -18,7 +17,7 @@ from ensemble.conduct.learned import FURTHEST_DB, LearnedDynamics
 from ensemble.config import BandSettings, FollowerSettings, load_band, shipped_conductors
 from ensemble.errors import ConductorError
 from ensemble.listen.listener import Listener
-from ensemble.types.music import DRUM_CLASSES, AudioClip, ConductorState, Dynamics, Heard
+from ensemble.types.music import DRUM_CLASSES, Arrangement, AudioClip, ConductorState, Dynamics, Heard
 from ensemble.wire import pack, unpack
 from tests.conduct.handmade_leader import heard_of
 from tests.conduct.small_conductor import small_conductor
@@ -38,13 +37,14 @@ def band(tmp_path_factory) -> BandSettings:
 
 
 def conducted(band: BandSettings, heard: Heard, block_frames: int, *, afresh: bool = False) -> list[Dynamics]:
-    conductor, num_frames = Conductor(band, seed=4), heard.frames.num_frames + 90
+    conductor = Conductor(band, seed=4)
+    arrangement = conductor.arrange(heard, heard.frames.num_frames + 90)
     state, found = conductor.start(), []
-    for block in blocks(num_frames, block_frames):
+    for block in blocks(arrangement.num_frames, block_frames):
         if afresh:  # another process goes on with what was on the wire
             conductor = Conductor(band, seed=4)
-            heard, state = pickle.loads(pickle.dumps(heard)), unpack(pack(state), ConductorState)  # noqa: S301
-        score, state = conductor.conduct(heard, num_frames, block, state)
+            arrangement, state = unpack(pack(arrangement), Arrangement), unpack(pack(state), ConductorState)
+        score, state = conductor.conduct(arrangement, block, state)
         found.append(score.dynamics)
     return found
 
@@ -159,7 +159,7 @@ def test_a_band_s_drums_strike_what_its_conductor_is_sure_of():
     band = BandSettings(name="test", followers=(drums,), conductor="leader-gain")
 
     def snares(model: DynamicsModel) -> int:
-        (part,) = Conductor(band, seed=0, model=model).parts(heard, heard.frames.num_frames)
+        (part,) = Conductor(band, seed=0, model=model).arrange(heard, heard.frames.num_frames).parts
         return sum(hit.drum == "snare" for hit in part.hits)
 
     assert snares(LearnedDynamics(sure, band.followers)) >= 50

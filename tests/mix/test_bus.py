@@ -56,7 +56,7 @@ def expected_sum(leader: Path, stems: list[Path], leader_gain_db: float = 0.0) -
 def test_the_mix_is_the_sum_of_the_decoded_files_times_the_gain(band, tmp_path):
     leader, stems = band
     settings = MixSettings(target_lufs=-20.0, leader_gain_db=-2.5)
-    gain_db = mix_files(leader, stems, tmp_path / "mix.wav", settings)
+    _, gain_db = mix_files(leader, stems, tmp_path / "mix.wav", settings)
     mix = decoded(tmp_path / "mix.wav")
     np.testing.assert_allclose(mix, expected_sum(leader, stems, -2.5) * 10 ** (gain_db / 20), atol=2**-24 + 1e-12)
     assert integrated_lufs([mix], RATE) == pytest.approx(-20.0, abs=0.01)
@@ -98,10 +98,10 @@ def test_bursts_are_limited_and_the_loudness_is_made_up(band, tmp_path):
 
 def test_silence_is_left_alone_and_a_whisper_is_not_raised_without_end(tmp_path):
     silent = write(tmp_path / "silent.wav", np.zeros((2, RATE)))
-    assert mix_files(silent, [silent], tmp_path / "mix.wav", MixSettings()) == 0.0
+    assert mix_files(silent, [silent], tmp_path / "mix.wav", MixSettings())[1] == 0.0
     assert not decoded(tmp_path / "mix.wav").any()
     whisper = write(tmp_path / "whisper.wav", tone(440, 0.003, 2.0)[None])
-    assert mix_files(whisper, [], tmp_path / "mix.wav", MixSettings()) == MAX_GAIN_DB
+    assert mix_files(whisper, [], tmp_path / "mix.wav", MixSettings())[1] == MAX_GAIN_DB
 
 
 def test_refuses_what_is_not_of_this_mix(band, tmp_path):

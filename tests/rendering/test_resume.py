@@ -15,7 +15,8 @@ import soundfile
 from ensemble.band import LocalBand
 from ensemble.corpus import corpus_paths
 from ensemble.errors import BandError, OutputError
-from ensemble.manifest import FileReceipt, Manifest
+from ensemble.files.receipts import FileReceipt
+from ensemble.manifest import Manifest
 from ensemble.perform import Pace
 from ensemble.plan import Extension
 from ensemble.rendering.checkpoint import CHECKPOINT, Checkpoint
@@ -59,7 +60,14 @@ def undisturbed(short_leader_file: Path, tmp_path_factory: pytest.TempPathFactor
 
 def broken(leader: Path, out: Path, blocks: int, error: BaseException, **settings: Any) -> None:
     with pytest.raises(type(error)):
-        render(leader, out, sample_rate=16_000, pace=PACE, seat=lambda plan: Fragile(plan, blocks, error), **settings)
+        render(
+            leader,
+            out,
+            sample_rate=16_000,
+            pace=PACE,
+            band_factory=lambda plan: Fragile(plan, blocks, error),
+            **settings,
+        )
 
 
 @contextmanager
@@ -84,17 +92,17 @@ def test_whenever_a_process_is_killed_another_ends_with_the_same_bytes(
     assert sorted(path.name for path in out.iterdir()) == ["leader.wav", "manifest.json", "report.html", "take-00"]
 
 
-def test_killed_twice_and_with_a_torn_tape(
+def test_killed_twice_and_with_a_torn_checkpoint(
     short_leader_file: Path, tmp_path: Path, undisturbed: Manifest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "out"
     with nobody_clears_up(monkeypatch):
         broken(short_leader_file, out, 6, Killed())
-        (tape,) = out.glob(f".partial-*/{CHECKPOINT}")
-        with tape.open("ab") as file:
+        (checkpoint,) = out.glob(f".partial-*/{CHECKPOINT}")
+        with checkpoint.open("ab") as file:
             file.write(b"\x00\x00\x10\x00half a mess")
         with pytest.raises(Killed):
-            resume(out, pace=PACE, seat=lambda plan: Fragile(plan, 5, Killed()))
+            resume(out, pace=PACE, band_factory=lambda plan: Fragile(plan, 5, Killed()))
     assert files_of(resume(out, pace=PACE)) == files_of(undisturbed)
 
 
@@ -104,7 +112,7 @@ def test_what_a_lost_cluster_left_is_kept_and_the_error_says_how_to_go_on(
     out = tmp_path / "out"
     lost = BandError("bass", "was lost 5 times in a row (why)", "see its log, and render again")
     with pytest.raises(BandError, match=rf"what was played is kept: `ensemble render --resume {out}` goes on"):
-        render(short_leader_file, out, sample_rate=16_000, pace=PACE, seat=lambda plan: Fragile(plan, 8, lost))
+        render(short_leader_file, out, sample_rate=16_000, pace=PACE, band_factory=lambda plan: Fragile(plan, 8, lost))
     with pytest.raises(OutputError, match=r"holds a render that was broken off; .*--resume"):
         render(short_leader_file, out, sample_rate=16_000, pace=PACE)
     assert files_of(resume(out, pace=PACE)) == files_of(undisturbed)
@@ -123,7 +131,7 @@ def test_a_voice_that_has_changed_meanwhile_is_refused(
 ) -> None:
     out = tmp_path / "out"
     broken(short_leader_file, out, 5, BandError("bass", "was lost"))
-    monkeypatch.setattr("ensemble.rendering.render.weights_of", lambda _band: {"bass": "another"})
+    monkeypatch.setattr("ensemble.rendering.request.weights_of", lambda _band: {"bass": "another"})
     with pytest.raises(Exception, match="is not the voice that 'bass' played"):
         resume(out)
     monkeypatch.undo()
@@ -159,7 +167,7 @@ def test_a_resumed_render_that_is_interrupted_keeps_everything(
     out = tmp_path / "out"
     broken(short_leader_file, out, 6, BandError("bass", "was lost"))
     with pytest.raises(Killed):
-        resume(out, pace=Pace(block_frames=7), seat=lambda plan: Fragile(plan, 9, Killed()))
+        resume(out, pace=Pace(block_frames=7), band_factory=lambda plan: Fragile(plan, 9, Killed()))
     assert files_of(resume(out, pace=PACE)) == files_of(undisturbed)
 
 
@@ -172,11 +180,11 @@ def test_a_block_that_was_noted_without_its_states_is_not_told_twice(
         (partial,) = out.glob(".partial-*")
         before = (partial / "take-00.states").read_bytes()
         with pytest.raises(Killed):
-            resume(out, pace=PACE, seat=lambda plan: Fragile(plan, 1, Killed()))
+            resume(out, pace=PACE, band_factory=lambda plan: Fragile(plan, 1, Killed()))
         (partial,) = out.glob(".partial-*")
         (partial / "take-00.states").write_bytes(before)  # as if the last write had failed
         with pytest.raises(Killed):
-            resume(out, pace=PACE, seat=lambda plan: Fragile(plan, 4, Killed()))
+            resume(out, pace=PACE, band_factory=lambda plan: Fragile(plan, 4, Killed()))
     assert files_of(resume(out, pace=PACE)) == files_of(undisturbed)
 
 
@@ -232,11 +240,13 @@ def test_kill_minus_nine_in_the_real_command(short_leader_file: Path, tmp_path: 
     script = (
         "import os, signal, sys\n"
         "from ensemble.perform import Pace\n"
+        "from ensemble.events import Events\n"
         "from ensemble.rendering.render import render\n"
         "def look(stage, done, total):\n"
         "    if stage == 'play' and done >= 160:\n"
         "        os.kill(os.getpid(), signal.SIGKILL)\n"
-        "render(sys.argv[1], sys.argv[2], sample_rate=16000, pace=Pace(block_frames=20), on_progress=look)\n"
+        "pace, told = Pace(block_frames=20), Events(progress=look)\n"
+        "render(sys.argv[1], sys.argv[2], sample_rate=16000, pace=pace, events=told)\n"
     )
     command: Sequence[str] = [sys.executable, "-c", script, str(short_leader_file), str(out)]
     done = subprocess.run(command, cwd=Path(__file__).parents[2], check=False, timeout=120)
@@ -246,18 +256,18 @@ def test_kill_minus_nine_in_the_real_command(short_leader_file: Path, tmp_path: 
     assert files_of(Manifest.read(out / "manifest.json")) == files_of(undisturbed)
 
 
-def test_a_tape_tells_only_what_was_noted_whole(tmp_path: Path, undisturbed: Manifest) -> None:
-    tape = Checkpoint(tmp_path)
-    tape.note_plan(undisturbed.plan, "leader.wav", "abc")
+def test_a_checkpoint_tells_only_what_was_written_whole(tmp_path: Path, undisturbed: Manifest) -> None:
+    checkpoint = Checkpoint(tmp_path)
+    checkpoint.write_plan(undisturbed.plan, "leader.wav", "abc")
     receipt = undisturbed.takes["take-00"]
-    tape.note_take("take-00", receipt)
-    tape.close()
+    checkpoint.write_take("take-00", receipt)
+    checkpoint.close()
     whole = (tmp_path / CHECKPOINT).read_bytes()
     for length in (0, 7, 8, len(whole) // 2, len(whole) - 1, len(whole)):
         (tmp_path / CHECKPOINT).write_bytes(whole[:length])
         read = Checkpoint(tmp_path)
         assert read.takes == ({"take-00": receipt} if length == len(whole) else {})
-        read.note_take("take-01", receipt)
+        read.write_take("take-01", receipt)
         read.close()
         assert "take-01" in Checkpoint(tmp_path).takes
     assert [path.name for path in tmp_path.iterdir()] == [CHECKPOINT]

@@ -15,13 +15,14 @@ import soundfile
 
 from ensemble.config import load_band
 from ensemble.errors import OutputError
-from ensemble.manifest import Execution, FileReceipt, HeardSummary, Manifest, StemFacts, TakeReceipt
-from ensemble.plan import RenderPlan
+from ensemble.files.receipts import FileReceipt, StemFacts
+from ensemble.manifest import Execution, HeardSummary, Manifest, TakeReceipt
+from ensemble.plan import RenderPlan, RenderRequest
 from ensemble.report import facts, pictures, write_report
 from ensemble.takes import Take
 from ensemble.types.diagnostics import Diagnostic
 from ensemble.types.harmony import NO_CHORD
-from ensemble.types.music import Chord, Dynamics, Frames, Heard, Hit, Hits, Key, Note, Part
+from ensemble.types.music import Arrangement, Chord, Dynamics, Frames, Heard, Hit, Hits, Key, Note, Part
 
 RATE = 16_000
 SECONDS = 4.0
@@ -79,7 +80,7 @@ def render(folder: Path, heard: Heard) -> dict[str, Any]:
     written = (a_part("bass", 110), a_part("rhythm", 330), Hits(name="drums", hits=hits, num_frames=FRAMES))
     manifest = Manifest(
         ensemble_version="0.1.0",
-        plan=RenderPlan(leader_sha256="ef" * 32, sample_rate=RATE, band=band, seed=7),
+        plan=RenderPlan(request=RenderRequest(sample_rate=RATE, band=band, seed=7), leader_sha256="ef" * 32),
         source=EVIL,
         source_sha256="01" * 32,
         heard=HeardSummary(
@@ -108,11 +109,16 @@ def render(folder: Path, heard: Heard) -> dict[str, Any]:
             Take(
                 name="take-00",
                 heard=heard,
-                parts=written,
+                arrangement=Arrangement(
+                    parts=written,
+                    features=np.zeros((1, 0), np.float32),
+                    leader_db=loudness[0],
+                    num_frames=FRAMES,
+                    committed_frames=FRAMES,
+                ),
                 dynamics=Dynamics(
                     start_frame=0, parts=FOLLOWERS, loudness_db=loudness, low_db=loudness - 3, high_db=loudness + 3
                 ),
-                num_frames=FRAMES,
             )
         ],
     }
@@ -225,10 +231,11 @@ def test_how_it_followed_is_measured_on_the_parts_and_needs_no_midi(render):
     """A bass on Bb against a leader on A clashes all the time; the part says so, and there is no MIDI file."""
     assert not list(render["folder"].rglob("*.mid"))
     wrong = Note(start_frame=0, stop_frame=FRAMES, pitch_midi=46.0, velocity=90)
-    for notes, clashes in (((wrong,), True), (render["takes"][0].parts[0].notes, False)):
-        (take,) = render["takes"]
-        bass = replace(take.parts[0], notes=notes)
-        page = page_of(write_report(**(render | {"takes": [replace(take, parts=(bass, *take.parts[1:]))]})))
+    (take,) = render["takes"]
+    parts = take.arrangement.parts
+    for notes, clashes in (((wrong,), True), (parts[0].notes, False)):
+        arrangement = replace(take.arrangement, parts=(replace(parts[0], notes=notes), *parts[1:]))
+        page = page_of(write_report(**(render | {"takes": [replace(take, arrangement=arrangement)]})))
         said = re.search(r"bass Too few shared onsets to measure .*?(\d+) semitone clashes", page.text("main"))
         assert said is not None
         assert (int(said[1]) > 0) is clashes
@@ -261,7 +268,8 @@ def test_a_leader_without_beats_pitch_or_followers_heard_still_has_a_page(render
         tuning_cents=0.0,
     )  # fmt: skip
     nobody = Hits(name="drums", hits=(), num_frames=FRAMES)
-    render["takes"] = [replace(render["takes"][0], heard=silent, parts=(nobody,))]
+    arrangement = replace(render["takes"][0].arrangement, parts=(nobody,))
+    render["takes"] = [replace(render["takes"][0], heard=silent, arrangement=arrangement)]
     page = page_of(write_report(**render))
     assert len(page.all("audio")) == 5
     assert "440 Hz" in page.text("dl")

@@ -28,7 +28,7 @@ ENSEMBLE = str(Path(sys.executable).parent / "ensemble")
 
 
 def again(folder: Path) -> bool:
-    return verify(folder, LocalBand, Pace(block_frames=37), lambda *_: None).is_good
+    return verify(folder, LocalBand, Pace(block_frames=37)).is_good
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +102,7 @@ def test_another_render_over_it_leaves_no_score_behind(rendered: Path, short_lea
 def test_a_ray_band_plays_the_same_bytes(local_ray: None, rendered: Path) -> None:
     from agents import RayBand
 
-    assert verify(rendered, RayBand, Pace(), lambda *_: None).is_good
+    assert verify(rendered, RayBand, Pace()).is_good
 
 
 def test_a_leader_that_is_known_is_not_listened_to(rendered: Path) -> None:

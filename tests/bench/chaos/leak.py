@@ -61,6 +61,7 @@ def leak(leader: Path, folder: Path, renders: int) -> Leak:
     """
     from agents import RayBand
     from cluster.sessions.local import local_ray
+    from ensemble.events import Events
     from ensemble.perform import Pace
     from ensemble.rendering.render import render
 
@@ -76,8 +77,8 @@ def leak(leader: Path, folder: Path, renders: int) -> Leak:
             killer = RandomKill(chance)
             with tempfile.TemporaryDirectory(prefix="ensemble-leak-") as place:
                 made = render(
-                    leader, Path(place) / "out", seat=RayBand, pace=Pace(block_frames=BLOCK_FRAMES),
-                    on_progress=killer,
+                    leader, Path(place) / "out", band_factory=RayBand, pace=Pace(block_frames=BLOCK_FRAMES),
+                    events=Events(progress=killer),
                 )  # fmt: skip
             kills += killer.kills
             stall_s = max(stall_s, killer.stall_s)

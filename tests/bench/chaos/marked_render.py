@@ -71,6 +71,7 @@ def main() -> None:
 
 
 def _render(wanted: Wanted, tell: Any) -> dict[str, Any]:
+    from ensemble.events import Events
     from ensemble.perform import Pace
     from ensemble.rendering.render import render, resume
 
@@ -84,7 +85,7 @@ def _render(wanted: Wanted, tell: Any) -> dict[str, Any]:
     with _ray(wanted):
         tell(stage="joined", pid=os.getpid())
 
-        def seat(plan: RenderPlan) -> Any:
+        def band_factory(plan: RenderPlan) -> Any:
             from agents import RayBand
             from agents.node_check import fingerprint_digest
             from cluster.planner import planner
@@ -95,13 +96,14 @@ def _render(wanted: Wanted, tell: Any) -> dict[str, Any]:
             tell(stage="loaded", actors=_actors() if wanted.get("look", True) else [])
             return band
 
+        told = Events(progress=on_progress)
         pace = Pace(block_frames=wanted.get("block_frames", BLOCK_FRAMES))
         if wanted.get("resume", False):
-            made = resume(wanted["out"], seat=seat, pace=pace, on_progress=on_progress)
+            made = resume(wanted["out"], band_factory=band_factory, pace=pace, events=told)
         else:
             made = render(
-                wanted.get("leader"), wanted["out"], band=wanted.get("band", "rock"), seat=seat, pace=pace,
-                extension=_extension(wanted), on_progress=on_progress,
+                wanted.get("leader"), wanted["out"], band=wanted.get("band", "rock"), band_factory=band_factory,
+                pace=pace, extension=_extension(wanted), events=told,
             )  # fmt: skip
     return made.model_dump(mode="json")
 

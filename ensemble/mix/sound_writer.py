@@ -1,0 +1,57 @@
+"""A stereo WAV file that is hashed and measured while it is written, so that nothing has to be read again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ensemble.audio.wav_writer import PCM_STEPS, Steps, WavWriter
+from ensemble.files.receipts import FileReceipt, WrittenSound
+from ensemble.mix.levels import LevelMeter
+
+CHANNELS = 2
+
+
+class SoundWriter:
+    """Writes one stem or mix.
+
+    Args:
+        path: of the file, replaced if it is there.
+        sample_rate: in Hz.
+        num_samples: that will be written.
+        join_samples: where blocks join; see `LevelMeter`.
+
+    Raises:
+        OSError: the file cannot be written, or (by any method) the disk is full.
+    """
+
+    def __init__(
+        self, path: Path, sample_rate: int, num_samples: int, join_samples: Sequence[int] | range = ()
+    ) -> None:
+        self._file = WavWriter(path, sample_rate, CHANNELS, num_samples)
+        self._meter = LevelMeter(sample_rate, CHANNELS, join_samples)
+
+    @property
+    def num_samples(self) -> int:
+        """Written so far."""
+        return self._file.num_samples
+
+    @property
+    def loudness_lufs(self) -> float:
+        """Of the whole, after `close`; -inf when nothing is loud enough to be measured."""
+        return self._meter.loudness_lufs
+
+    def write(self, steps: Steps) -> None:
+        """Append sound."""
+        self._file.write(steps)
+        self._meter.hear(steps / PCM_STEPS)
+
+    def close(self) -> WrittenSound:
+        """End the file: its receipt, and its levels."""
+        sha256, samples_sha256 = self._file.close()
+        receipt = FileReceipt(sha256=sha256, samples_sha256=samples_sha256)
+        return WrittenSound(receipt=receipt, facts=self._meter.facts())
+
+    def abandon(self) -> None:
+        """Close the file as it is."""
+        self._file.abandon()

@@ -1,0 +1,107 @@
+"""One render on its way: `RenderSession` carries folder, checkpoint, pace and events from the plan to the manifest."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ensemble import clock
+from ensemble.band import Band, LocalBand
+from ensemble.events import Events
+from ensemble.machine import ensemble_version, fingerprint
+from ensemble.manifest import Execution, HeardSummary, Manifest
+from ensemble.perform import Pace, Performance, perform
+from ensemble.plan import RenderPlan
+from ensemble.rendering.checkpoint import Checkpoint
+from ensemble.rendering.exports import file_receipt
+from ensemble.rendering.recorder import TakeRecorder
+from ensemble.takes import LEADER, Lead
+from ensemble.types.music import Heard
+
+BandFactory = Callable[[RenderPlan], Band]
+"""Makes the band of a plan: `LocalBand` in this process, or one on a cluster."""
+
+
+def _nobody(_take: str) -> None:
+    """No take is published before the rest."""
+
+
+@dataclass(kw_only=True)
+class RenderSession:
+    """Plays one plan into one folder."""
+
+    folder: Path
+    """To fill: the leader lies in it, a folder for each take comes beside it."""
+    checkpoint: Checkpoint
+    """Of this render, with what an earlier process left in it; names the leader's file."""
+    band_factory: BandFactory = LocalBand
+    pace: Pace = field(default_factory=Pace)
+    events: Events = field(default_factory=Events)
+    on_take: Callable[[str], None] = _nobody
+    """Told the name of each take when all its files are there."""
+    began_s: float = field(default_factory=time.perf_counter)
+    """When the render was asked for."""
+
+    def run(self, lead: Lead, plan: RenderPlan) -> tuple[Manifest, Performance]:
+        """Play a plan: stems, mix, MIDI and dynamics of every take. The same bytes for the same plan.
+
+        Raises:
+            EnsembleError: an input is refused, or a player could not be placed or answered too late.
+            OSError: the disk is full.
+        """
+        self.events.progress("seat", 0, 1)
+        placing_s = time.perf_counter()
+        band = self.band_factory(plan)
+        placing_s = time.perf_counter() - placing_s
+        reached = self.checkpoint.reached()
+        try:
+            with TakeRecorder(plan, self.folder, self.checkpoint, reached, self.events, self.on_take) as recorder:
+                performance = perform(
+                    band, lead, plan, recorder=recorder, pace=self.pace, events=self.events, reached=reached
+                )
+            tally = band.tally()
+        finally:
+            band.close()
+        seconds = {"seat": placing_s} | performance.seconds | recorder.seconds
+        seconds["play"] -= sum(recorder.seconds.values())  # takes are mixed while the next ones play
+        self.events.progress("report", 0, 1)
+        manifest = Manifest(
+            ensemble_version=ensemble_version(),
+            plan=performance.plan,
+            source=self.checkpoint.source,
+            source_sha256=lead.source_sha256,
+            heard=_summary(performance.takes[0].heard),
+            leader=file_receipt(self.folder / LEADER),
+            takes=recorder.takes,
+            execution=Execution(
+                band_kind=band.kind,
+                block_frames=self.pace.block_frames,
+                actors=band.actors,
+                restarts=tally.restarts,
+                replays=tally.replays,
+                incidents=tally.incidents,
+                is_resumed=self.checkpoint.is_resumed,
+                duration_s=max(take.arrangement.num_frames for take in performance.takes) / clock.FRAME_RATE_HZ,
+                seconds=seconds | {"total": time.perf_counter() - self.began_s},
+                busy_s=tally.busy_s,
+                shared_s=performance.shared_frames / clock.FRAME_RATE_HZ,
+            ),
+            fingerprint=fingerprint(),
+            exact=tally.exact and self.checkpoint.is_of_this_machine,
+        )
+        return manifest, performance
+
+
+def _summary(heard: Heard) -> HeardSummary:
+    return HeardSummary(
+        tempo_bpm=round(heard.tempo_bpm, 2),
+        beats_per_bar=heard.beats_per_bar,
+        num_beats=len(heard.beats_s),
+        key=str(heard.key),
+        tuning_cents=round(heard.tuning_cents, 1),
+        chords=tuple(str(chord) for chord in heard.chords),
+        warnings=tuple(found.text for found in heard.diagnostics),
+        codes=tuple(found.code for found in heard.diagnostics),
+    )
