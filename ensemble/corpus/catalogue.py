@@ -1,4 +1,4 @@
-"""What is in the box: the corpus's files and what its catalogue says of them."""
+"""The shipped corpus: its sound files and what the catalogue says of them."""
 
 from __future__ import annotations
 
@@ -15,17 +15,20 @@ LICENCE = "CC0-1.0"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CorpusPiece:
-    """One piece: where its file lies (absolute), and what the catalogue says of it."""
+    """One piece, as the catalogue describes it."""
 
     path: Path
+    """Where its file lies, absolute."""
     title: str
     licence: str
     instrument: str
     key: str
+    """Such as `C# minor`."""
     metre: str
     tempo_bpm: float
     duration_s: float
     sha256: str
+    """Of the file."""
 
 
 def corpus_pieces() -> tuple[CorpusPiece, ...]:

@@ -16,64 +16,70 @@ DoubtKind = Literal["misaligned", "clipped", "tuning", "polyphonic", "unpitched"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SoundFacts:
-    """What one sound file is like. Shares are 0..1; None where it was not measured or cannot be told.
-
-    duration_s; sounding_s: of it above `inspect_sound.SOUNDING_DBFS`. peak_dbfs; loudness_lufs (ITU-R BS.1770-4).
-    clipped_runs: runs of equal samples at full scale. Of the sounding time that was heard for pitch (heard_s): voiced,
-    the share with a pitch; pitch_confidence, its tracker's mean confidence; polyphony, the share in which more
-    than one note sounds; tuning_cents, against equal temperament at 440 Hz, -50..50.
-    """
+    """What one sound file is like. Shares are 0..1; None where it was not measured or cannot be told."""
 
     duration_s: float
     sounding_s: float
+    """How much of it is louder than `inspect_pitch.SOUNDING_DBFS`."""
     sample_rate: int
     num_channels: int
     peak_dbfs: float
     loudness_lufs: float | None
+    """By ITU-R BS.1770-4."""
     clipped_runs: int
+    """Runs of equal samples at full scale."""
     heard_s: float = 0.0
+    """Sounding time in which pitch was looked for; the shares below are of this time."""
     voiced: float | None = None
+    """The share with a pitch."""
     pitch_confidence: float | None = None
+    """The pitch tracker's mean confidence."""
     polyphony: float | None = None
+    """The share in which more than one note sounds."""
     tuning_cents: float | None = None
+    """Against equal temperament at 440 Hz, -50..50."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TakeFacts:
-    """A take that can be used. late_to_mix_ms, late_to_others_ms: how late its notes begin; None if that is open."""
+    """A take that can be used."""
 
     take: RecordedPart
     sound: SoundFacts
     late_to_mix_ms: float | None = None
+    """How late its notes begin against the mix; None where that cannot be told."""
     late_to_others_ms: float | None = None
+    """The same against the sum of the piece's other takes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doubt:
-    """Something to look at before training: which take, what kind, in one sentence."""
+    """A reason to look at a take before training."""
 
     piece: str
     part: str
     kind: DoubtKind
     sentence: str
+    """The same for people, with its figures."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inspection:
-    """A data set, looked through.
-
-    takes: what can be used, by piece and part. written: takes without sound (scores). skips: what was passed over, by
-    the reader or because its sound cannot be used. doubts: what can be used, and should be looked at.
-    max_seconds_per_take: how much of each take was heard for pitch; None is all of it.
-    """
+    """A data set, looked through."""
 
     dataset: str
+    """The reader's name."""
     root: Path
     takes: tuple[TakeFacts, ...]
+    """What can be used, by piece and part."""
     written: tuple[RecordedPart, ...]
+    """Takes without sound: scores."""
     skips: tuple[Skip, ...]
+    """What was passed over, by the reader or because its sound cannot be used."""
     doubts: tuple[Doubt, ...]
+    """What can be used, and should be looked at."""
     max_seconds_per_take: float | None
+    """How much of each take was heard for pitch; None is all of it."""
 
     @property
     def is_usable(self) -> bool:

@@ -16,35 +16,41 @@ _HELD_OUT: dict[int, Split] = {8: "valid", 9: "test"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordedPart:
-    """One recorded (or written) part.
-
-    dataset: the reader's name. piece, part: unique within the data set, together. label: what the data set calls the
-    instrument; instrument: the catalogue's name for it, None where nothing fits. split: the data set's own, or by hash
-    of the piece, never by part. licence: of the recording; may_ship: whether what is learned from it may be shipped.
-    audio, mix: sound files; notes: MIDI, kern or note list; f0: a pitch track; labels: our composer's true curves.
-    """
+    """One recorded (or written) part of a piece."""
 
     dataset: str
+    """The reader's name."""
     piece: str
     part: str
+    """Unique within the piece."""
     label: str
+    """What the data set calls the instrument."""
     instrument: str | None
+    """The catalogue's name for it; None where nothing fits."""
     split: Split
+    """The data set's own, or by hash of the piece; never by part."""
     licence: str
+    """Of the recording."""
     may_ship: bool
+    """Whether what is learned from it may be shipped."""
     audio: Path | None = None
     mix: Path | None = None
+    """The sound of the whole piece."""
     notes: Path | None = None
+    """MIDI, kern or a list of notes."""
     f0: Path | None = None
+    """A pitch track."""
     labels: Path | None = None
+    """The true curves that our composer writes; see `compose.labels`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Skip:
-    """Something that was passed over, and why, in one sentence."""
+    """Something that was passed over."""
 
     path: Path
     reason: str
+    """Why, for people."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +58,7 @@ class Dataset:
     """What a reader found."""
 
     name: str
+    """The reader's."""
     root: Path
     takes: tuple[RecordedPart, ...]
     skips: tuple[Skip, ...]

@@ -1,18 +1,17 @@
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from ensemble.data.compose.fluidsynth import SOUNDFONT
 from ensemble.errors import DataError
 from ensemble.measure import retrieval
 from ensemble.measure.bootstrap import interval
 from ensemble.measure.ranking import recall_at, reciprocal_ranks
 from ensemble.measure.retrieval_songs import draw_order, leaders_of, make_songs, other_soundfont
 from ensemble.measure.retrieval_store import mean_chroma
+from tests.data.composed import needs_renderer
 
 
 def test_reciprocal_ranks_of_hand_counted_ranks() -> None:
@@ -80,13 +79,7 @@ def test_a_soundfont_that_is_none_is_refused(tmp_path: Path) -> None:
         other_soundfont(path)
 
 
-needs_fluidsynth = pytest.mark.skipif(
-    shutil.which("fluidsynth") is None or not SOUNDFONT.is_file(),
-    reason="SKIPPED LOUDLY: no fluidsynth, or no fluid-soundfont-gm: retrieval is not measured",
-)
-
-
-@needs_fluidsynth
+@needs_renderer
 def test_both_takes_sound_the_same_bar_where_the_map_says() -> None:
     """A moment of one take, mapped to the other, lies at the same loud onset: both are quiet before it."""
     (song,) = make_songs(1, 5, None)
@@ -102,7 +95,7 @@ def test_both_takes_sound_the_same_bar_where_the_map_says() -> None:
     assert len(song.take.samples) / 48_000 - third[0] - third[1].duration_s >= 6.0
 
 
-@needs_fluidsynth
+@needs_renderer
 def test_what_truly_follows_is_found_far_above_chance(monkeypatch: pytest.MonkeyPatch) -> None:
     from ensemble.measure import retrieval_questions
 
