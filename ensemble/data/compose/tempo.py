@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -11,8 +11,7 @@ from ensemble.types.tempo_map import TempoMap
 TICKS_PER_QUARTER = 960
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Metre:
+class Metre(NamedTuple):
     """A time signature: numerator / denominator."""
 
     numerator: int
@@ -35,10 +34,7 @@ class Metre:
 
 
 METRES: dict[str, Metre] = {
-    "4/4": Metre(numerator=4, denominator=4, beat_quarters=1.0),
-    "3/4": Metre(numerator=3, denominator=4, beat_quarters=1.0),
-    "6/8": Metre(numerator=6, denominator=8, beat_quarters=1.5),
-    "5/4": Metre(numerator=5, denominator=4, beat_quarters=1.0),
+    str(metre): metre for metre in (Metre(4, 4, 1.0), Metre(3, 4, 1.0), Metre(6, 8, 1.5), Metre(5, 4, 1.0))
 }
 
 

@@ -35,7 +35,7 @@ def shapes(chord: ComposedChord) -> tuple[tuple[int | None, ...], ...]:
                 pitches = tuple(o + f for o, f in zip(STRINGS_MIDI[bass:], choice, strict=True))
                 if _is_held_by_four_fingers(choice) and needed <= {pitch % 12 for pitch in pitches}:
                     shape = (None,) * bass + pitches
-                    found.setdefault(shape, position + 0.4 * bass + 0.2 * _doubled(pitches))
+                    found.setdefault(shape, position + 0.4 * bass + 0.2 * (len(pitches) - len(set(pitches))))
     return tuple(sorted(found, key=lambda shape: (found[shape], tuple(pitch or 0 for pitch in shape))))
 
 
@@ -60,7 +60,3 @@ def _is_held_by_four_fingers(frets: tuple[int, ...]) -> bool:
         return not pressed
     barred = pressed.count(min(pressed)) if 0 not in frets else 1
     return len(pressed) - barred + 1 <= 4
-
-
-def _doubled(pitches: tuple[int, ...]) -> int:
-    return len(pitches) - len(set(pitches))

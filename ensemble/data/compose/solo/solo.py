@@ -7,14 +7,9 @@ from dataclasses import replace
 import numpy as np
 
 from ensemble.data.compose.piece import Piece, ScoreNote
-from ensemble.data.compose.solo.outline import BARS_PER_PHRASE
-from ensemble.data.compose.solo.textures import answers, write_bass, write_guitar, write_left_hand
+from ensemble.data.compose.solo.textures import write_bass, write_guitar, write_left_hand
 from ensemble.data.compose.solo.tune import write_tune
 
-TUNELESS = ("arpeggio", "strum")
-"""Textures that stand alone: the chords are the music."""
-DETACHED = 0.6
-"""Of its written length a note sounds so much where the style is dry."""
 CLEARANCE = 2
 """Semitones between a tune and what lies under it."""
 
@@ -31,22 +26,9 @@ def write_solo(piece: Piece) -> tuple[ScoreNote, ...]:
             under = write_guitar(piece)
         elif player.instrument == "piano":
             under = write_left_hand(piece)
-        tune = _tune(piece, low, high, 0.0 if under else 0.5)
+        tune = write_tune(piece, low, high, level_db=0.0 if under else 0.5)
     notes = [_rung_out(piece, note) for note in (*_below(under, tune), *tune)]
     return tuple(sorted(notes, key=lambda note: (note.onset_quarters, note.voice, note.pitch_midi)))
-
-
-def _tune(piece: Piece, low: int, high: int, level_db: float) -> list[ScoreNote]:
-    """The melody, left out where a texture stands alone."""
-    notes = []
-    for note in write_tune(piece, low, high):
-        bar = int(note.onset_quarters / piece.metre.bar_quarters)
-        texture = piece.sections[bar // BARS_PER_PHRASE].texture
-        if texture not in TUNELESS and (texture != "funk" or answers(bar)):
-            accent_db = level_db + (1.0 if note.length_quarters >= 1.0 else -0.5)
-            length = note.length_quarters * (DETACHED if texture == "funk" else 1.0)
-            notes.append(replace(note, length_quarters=length, accent_db=accent_db))
-    return notes
 
 
 def _below(under: list[ScoreNote], tune: list[ScoreNote]) -> list[ScoreNote]:

@@ -10,18 +10,26 @@ from ensemble.data.compose.harmony import scale_pitches
 from ensemble.data.compose.pen import Pen
 from ensemble.data.compose.piece import Piece, ScoreNote, Section
 from ensemble.data.compose.rhythm import draw_bar
+from ensemble.data.compose.solo.textures import answers
 
 TUNE_VOICE = 7
 """Voices 0 to 5 are the strings under it."""
+TUNELESS = ("arpeggio", "strum")
+"""Textures that stand alone: the chords are the music."""
+DETACHED = 0.6
+"""Of its written length a note sounds so much where the style is dry."""
 
 
-def write_tune(piece: Piece, low: int, high: int) -> list[ScoreNote]:
+def write_tune(piece: Piece, low: int, high: int, level_db: float) -> list[ScoreNote]:
     """A melody over the whole piece: phrases of one letter share theirs, their later turns vary it.
+
+    It is left out where a texture stands alone, and where chords and tune take turns and it is the chords'.
 
     Args:
         piece: its sections are the phrases.
         low: lowest pitch, MIDI.
         high: highest.
+        level_db: against the dynamics.
 
     Returns:
         Notes in order.
@@ -34,7 +42,15 @@ def write_tune(piece: Piece, low: int, high: int) -> list[ScoreNote]:
             phrase = _varied(piece, turn, start, known[section.letter])
         else:
             phrase = known[section.letter] = _phrase(piece, section, low, high)
-        notes += [replace(note, onset_quarters=start + note.onset_quarters) for note in phrase]
+        if section.texture in TUNELESS:
+            continue
+        for note in phrase:
+            onset, length = start + note.onset_quarters, note.length_quarters
+            if section.texture == "funk" and not answers(int(onset / piece.metre.bar_quarters)):
+                continue
+            accent_db = level_db + (1.0 if length >= 1.0 else -0.5)
+            held = length * (DETACHED if section.texture == "funk" else 1.0)
+            notes.append(replace(note, onset_quarters=onset, length_quarters=held, accent_db=accent_db))
     return notes
 
 
