@@ -240,10 +240,10 @@ def test_actors_play_every_take_alike(local_ray: None, going_on: Lead) -> None:
         band.close()
 
 
-def pid_of(seat: Any) -> int:
+def pid_of(slot: Any) -> int:
     import ray
 
-    status: dict[str, Any] = ray.get(seat.actor.status.remote(), timeout=30)
+    status: dict[str, Any] = ray.get(slot.actor.status.remote(), timeout=30)
     return int(status["pid"])
 
 

@@ -31,7 +31,7 @@ RATE = 16_000
 _ALIVE = {"max_restarts": -1, "max_task_retries": -1, "num_cpus": 0.1}
 
 
-def seat(kind: type, *settings: str) -> Any:
+def started(kind: type, *settings: str) -> Any:
     import ray
 
     actor_class: Any = ray.remote(kind).options(**_ALIVE)
@@ -71,8 +71,8 @@ def question(whole: AudioClip) -> tuple[Heard, ContinuationQuery]:
     start = 5 * RATE
     tail = AudioClip(samples=np.ascontiguousarray(leader.samples[:, start:]), sample_rate=RATE)
     listened = at_analysis_rate(leader)
-    wish = ContinuationQuery(leader=listened, tail=tail, tail_start_sample=start, extend_s=4.0, top_k=2)
-    return Listener().listen(listened), wish
+    query = ContinuationQuery(leader=listened, tail=tail, tail_start_sample=start, extend_s=4.0, top_k=2)
+    return Listener().listen(listened), query
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +92,7 @@ def test_the_actor_gives_the_same_bytes_alone_killed_while_it_searches_and_after
 
     from agents.retrieval import RetrievalAgent
 
-    actor = seat(RetrievalAgent, settings.model_dump_json())
+    actor = started(RetrievalAgent, settings.model_dump_json())
     asked = [pack(part) for part in question]
     try:
         assert ray.get(actor.ready.remote(), timeout=120) == 2
@@ -120,7 +120,7 @@ def test_a_library_that_is_not_there_is_an_answer_and_no_death(local_ray: None, 
 
     from agents.retrieval import RetrievalAgent
 
-    actor = seat(RetrievalAgent, RetrieveSettings(uri=str(tmp_path / "absent")).model_dump_json())
+    actor = started(RetrievalAgent, RetrieveSettings(uri=str(tmp_path / "absent")).model_dump_json())
     try:
         with pytest.raises(RayTaskError) as refused:
             ray.get(actor.ready.remote(), timeout=120)
@@ -137,7 +137,7 @@ def writer(local_ray: None, tmp_path: Path) -> Iterator[Any]:
 
     from agents.retrieval import LibraryWriter
 
-    actor = seat(LibraryWriter, str(tmp_path / "kept"), str(tmp_path / "kept"))
+    actor = started(LibraryWriter, str(tmp_path / "kept"), str(tmp_path / "kept"))
     yield actor
     ray.kill(actor)
 

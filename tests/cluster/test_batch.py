@@ -224,15 +224,15 @@ def test_a_list_gives_everybody_a_band_and_a_seed(leaders: Path, tmp_path: Path)
 
 def test_a_batch_goes_to_a_url_and_is_found_there(leaders: Path, rendered: tuple[Path, BatchSummary]) -> None:
     store = MemoryFileSystem()
-    summary = batch(leaders, "memory://hall/out")
+    summary = batch(leaders, "memory://store/out")
     assert statuses(summary) == statuses(rendered[1])
     kept = files(rendered[0] / "guitar")
-    assert {name: store.cat_file(f"/hall/out/guitar/{name}") for name in kept} == kept
-    assert json.loads(store.cat_file("/hall/out/batch.json")) == summary.document()
-    assert statuses(batch(leaders, "memory://hall/out"))["guitar"] == "done already"
-    store.rm_file("/hall/out/guitar/take-00/mix.wav")
-    assert "without its take-00/mix.wav" in reasons(batch(leaders, "memory://hall/out"))["guitar"]
-    store.rm("/hall", recursive=True)
+    assert {name: store.cat_file(f"/store/out/guitar/{name}") for name in kept} == kept
+    assert json.loads(store.cat_file("/store/out/batch.json")) == summary.document()
+    assert statuses(batch(leaders, "memory://store/out"))["guitar"] == "done already"
+    store.rm_file("/store/out/guitar/take-00/mix.wav")
+    assert "without its take-00/mix.wav" in reasons(batch(leaders, "memory://store/out"))["guitar"]
+    store.rm("/store", recursive=True)
 
 
 @pytest.mark.parametrize(("kind", "problem"), [("file", "is a file"), ("render", "holds a single render")])

@@ -94,7 +94,7 @@ def test_a_large_leader_is_read_where_it_lies(
 @pytest.mark.ray
 def test_a_place_of_this_process_is_refused_on_ray(local_ray: None, leaders: list[Path]) -> None:
     with pytest.raises(OutputError, match="is of this process alone; add --local"):
-        render_batch(leaders, "memory://hall/out", settings=ORDER)
+        render_batch(leaders, "memory://store/out", settings=ORDER)
 
 
 def test_a_node_without_the_output_folder_is_refused(tmp_path: Path) -> None:

@@ -111,5 +111,5 @@ def test_no_stage_promises_what_is_not_there(count: int, gpus: list[int], share:
     assert len(plan.bundles) == count + 1
     assert sum(bundle.get("GPU", 0.0) for bundle in plan.bundles) <= sum(gpus) + 1e-6
     assert all(0 < bundle["CPU"] <= 4.0 for bundle in plan.bundles)
-    seated = {wish.who for wish, bundle in zip(requests(count), plan.bundles, strict=True) if "GPU" in bundle}
-    assert seated | plan.on_cpu | {"conductor"} == {"conductor", *(f"v{at}" for at in range(count))}
+    placed = {request.who for request, bundle in zip(requests(count), plan.bundles, strict=True) if "GPU" in bundle}
+    assert placed | plan.on_cpu | {"conductor"} == {"conductor", *(f"v{at}" for at in range(count))}
