@@ -117,7 +117,7 @@ class Recording:
         filled = 0
         with self._sound() as sound:
             while filled < self.num_samples:
-                piece = self._next(sound, filled)
+                piece = self._read(sound, filled, min(PIECE_SAMPLES, self.num_samples - filled))
                 if not piece.shape[1]:
                     break
                 np.maximum(highest, piece.max(axis=1), out=highest)
@@ -131,8 +131,23 @@ class Recording:
         _check_duration(filled / self.sample_rate, self._what, self._max_duration_s)
         _check_sound(highest, lowest, self._what)
 
-    def _next(self, sound: Any, filled: int) -> FloatArray:
-        wanted, at_s = min(PIECE_SAMPLES, self.num_samples - filled), filled / self.sample_rate
+    def span(self, start: int, stop: int) -> FloatArray:
+        """From one sample to before another; fewer where the recording ends.  [channels, samples]
+
+        Raises:
+            AudioError: it is damaged there.
+        """
+        start = min(start, self.num_samples)
+        with self._sound() as sound:
+            if sound.seekable():
+                sound.seek(start)
+            else:
+                self._read(sound, 0, start)
+            return self._read(sound, start, min(stop, self.num_samples) - start)
+
+    def _read(self, sound: Any, start: int, wanted: int) -> FloatArray:
+        """So many samples from where `sound` stands, which is at sample `start`."""
+        at_s = start / self.sample_rate
         try:
             piece = sound.read(wanted, dtype="float32", always_2d=True)
         except soundfile.LibsndfileError as error:

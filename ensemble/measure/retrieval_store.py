@@ -48,7 +48,7 @@ class SecondTakes:
         described = describe(clip, recording, heard)
         self._described[recording.sha256] = described
         self._of_song[song.number] = recording.sha256
-        self.store.add(list(rows_of(described)))
+        self.store.add(rows_of(described))
         for chunk, start_s in enumerate(described.start_s.tolist()):
             self._spots.append((recording.sha256, chunk))
             self._head_chroma.append(mean_chroma(heard.frames.chroma, start_s, start_s + HEAD_S))

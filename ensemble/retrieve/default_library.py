@@ -17,7 +17,7 @@ from pathlib import Path
 from ensemble.corpus.catalogue import corpus_digest, corpus_pieces
 from ensemble.errors import StoreBusyError, StoreError
 from ensemble.retrieve.index_local import index_sources
-from ensemble.retrieve.library.ledger import MANIFEST, Ledger
+from ensemble.retrieve.library.ledger import LEDGER_FILE, Ledger
 from ensemble.retrieve.library.library import Library, OnProgress
 from ensemble.retrieve.library.opening import LibraryPlace, cache_folder, nothing_known, open_library
 from ensemble.retrieve.library.sources import Source, Sources
@@ -59,13 +59,10 @@ def open_filled(settings: RetrieveSettings, on_progress: OnProgress | None = Non
     place = LibraryPlace.of(settings.uri, settings.ledger) if settings.uri else indexed_corpus(on_progress=on_progress)
     if not Ledger(place.folder).entries:  # nothing is made where there is nothing
         raise nothing_known(place)
-    library = open_library(place, is_writer=not place.is_server)
-    try:
+    with open_library(place, is_writer=not place.is_server) as library:
         if library.store.count() != library.ledger.num_rows:
             library.mend(on_progress)
         yield library
-    finally:
-        library.close()
 
 
 def corpus_index_dir(cache: Path) -> Path:
@@ -128,7 +125,7 @@ def _copy_ledger(source: Path, target: Path) -> None:
     aside = target.with_name(f".{target.name}")
     shutil.rmtree(aside, ignore_errors=True)
     shutil.copytree(source / "described", aside / "described")
-    shutil.copyfile(source / MANIFEST, aside / MANIFEST)
+    shutil.copyfile(source / LEDGER_FILE, aside / LEDGER_FILE)
     aside.rename(target)
 
 

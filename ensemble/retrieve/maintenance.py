@@ -1,4 +1,4 @@
-"""Keeping a library in order: what it holds, what it has lost, what is to go."""
+"""Maintenance of a library: say what it holds, remove recordings, repair it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ensemble.errors import EnsembleError, StoreBusyError, StoreError
 from ensemble.files.digest import recording_digest
 from ensemble.retrieve.index_local import describe_file
 from ensemble.retrieve.library.indexer import IndexJob
-from ensemble.retrieve.library.ledger import Ledger
+from ensemble.retrieve.library.ledger import LEDGER_FILE, Ledger
 from ensemble.retrieve.library.ledger_log import LedgerEntry
 from ensemble.retrieve.library.library import Comparison, Library, OnProgress
 from ensemble.retrieve.library.opening import LibraryPlace, nothing_known, open_library
@@ -20,20 +20,24 @@ from ensemble.retrieve.library.sources import Skipped, Source
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LibraryStats:
-    """What a library holds.
-
-    minutes: of music. licences: recordings by licence. unplayable: recordings whose file is gone or has changed.
-    described_bytes: of the descriptions on the disk.
-    """
+    """What a library holds."""
 
     uri: str
+    """Of the store."""
     ledger: str
+    """The ledger's folder."""
     recordings: int
+    """Number of recordings."""
     minutes: float
+    """Of music."""
     licences: dict[str, int]
+    """Number of recordings by licence, the most frequent first."""
     comparison: Comparison
+    """How the store differs from the ledger."""
     unplayable: tuple[Skipped, ...]
+    """Recordings whose file is gone or has changed."""
     described_bytes: int
+    """Size of the descriptions on the disk."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +45,25 @@ class Removed:
     """What was removed."""
 
     recordings: int
+    """Number of recordings."""
     rows: int
+    """Number of rows in the store."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repair:
+    """What a repair did."""
+
+    before: Comparison
+    """How the store differed from the ledger."""
+    is_rebuilt: bool
+    """Whether the store could not be used and was made again."""
+    described: int
+    """Recordings that were described again."""
+    adopted: int
+    """Descriptions that the ledger's log did not list, and lists now."""
+    given_up: tuple[Skipped, ...]
+    """Recordings that were removed: neither the description nor the file is left."""
 
 
 def library_stats(place: LibraryPlace) -> LibraryStats:
@@ -52,26 +74,22 @@ def library_stats(place: LibraryPlace) -> LibraryStats:
         StoreError: it cannot be used, or there is none.
     """
     check_there_is_one(place)
-    library = open_library(place, is_writer=not place.is_server)
-    try:
-        entries = library.ledger.entries
-        unplayable = [
-            Skipped(path=entry.recording.path, reason=problem)
-            for entry in entries.values()
-            if (problem := problem_with_file(entry))
-        ]
+    with open_library(place, is_writer=not place.is_server) as library:
+        entries = library.ledger.entries.values()
         return LibraryStats(
             uri=place.uri,
             ledger=str(place.folder),
             recordings=len(entries),
-            minutes=round(sum(entry.recording.duration_s for entry in entries.values()) / 60, 2),
-            licences=dict(Counter(entry.recording.licence for entry in entries.values()).most_common()),
+            minutes=round(sum(entry.recording.duration_s for entry in entries) / 60, 2),
+            licences=dict(Counter(entry.recording.licence for entry in entries).most_common()),
             comparison=library.compare(),
-            unplayable=tuple(unplayable),
+            unplayable=tuple(
+                Skipped(path=entry.recording.path, reason=problem)
+                for entry in entries
+                if (problem := problem_with_file(entry))
+            ),
             described_bytes=sum(path.stat().st_size for path in place.folder.glob("described/??/*")),
         )
-    finally:
-        library.close()
 
 
 def remove_recordings(paths: Iterable[Path], place: LibraryPlace) -> Removed:
@@ -82,44 +100,25 @@ def remove_recordings(paths: Iterable[Path], place: LibraryPlace) -> Removed:
         StoreError: it cannot be used, or a path was never added.
     """
     check_there_is_one(place)
-    library = open_library(place)
-    try:
-        doomed: dict[str, None] = {}
+    with open_library(place) as library:
+        chosen: dict[str, None] = {}
         for path in paths:
             entries = library.ledger.entries.items()
             below = [sha256 for sha256, entry in entries if Path(entry.recording.path).is_relative_to(path.absolute())]
             if not below:
                 raise StoreError(str(path), "nothing of it is in the library", "see `ensemble index stats`")
-            doomed.update(dict.fromkeys(below))
-        return Removed(recordings=len(doomed), rows=library.remove(list(doomed)))
-    finally:
-        library.close()
+            chosen.update(dict.fromkeys(below))
+        return Removed(recordings=len(chosen), rows=library.remove(list(chosen)))
 
 
 def check_there_is_one(place: LibraryPlace) -> None:
-    """Refuse to open what is not there: opening would make it.
+    """Refuse to open a library that does not exist: opening would create it.
 
     Raises:
         StoreError: nothing was ever indexed at this place, or its server cannot be reached.
     """
-    if not (place.folder / "ledger.jsonl").exists() and not (place.folder / "described").exists():
+    if not (place.folder / LEDGER_FILE).exists() and not (place.folder / "described").exists():
         raise nothing_known(place)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Repair:
-    """What a repair did.
-
-    before: how ledger and store stood to each other. is_rebuilt: the store could not be used, and was made anew.
-    described: recordings described again; adopted: descriptions that had no line in the manifest; given_up: recordings
-    that were dropped, since neither description nor file is left.
-    """
-
-    before: Comparison
-    is_rebuilt: bool
-    described: int
-    adopted: int
-    given_up: tuple[Skipped, ...]
 
 
 def repair(place: LibraryPlace, on_progress: OnProgress | None = None) -> Repair:
@@ -132,22 +131,20 @@ def repair(place: LibraryPlace, on_progress: OnProgress | None = None) -> Repair
     check_there_is_one(place)
     is_rebuilt = False
     try:
-        library = open_library(place, is_mending=True)
+        opened = open_library(place, is_mending=True)
     except StoreBusyError:
         raise
     except StoreError:
-        library, is_rebuilt = open_library(place, is_mending=True, is_fresh=True), True
-    try:
+        opened, is_rebuilt = open_library(place, is_mending=True, is_fresh=True), True
+    with opened as library:
         adopted = _adopt(library.ledger)
         described, given_up = _describe_again(library, on_progress)
         before = library.mend(on_progress)
-    finally:
-        library.close()
     return Repair(before=before, is_rebuilt=is_rebuilt, described=described, adopted=adopted, given_up=given_up)
 
 
 def _adopt(ledger: Ledger) -> int:
-    """Take up descriptions whose line was lost, or was never written."""
+    """List the descriptions whose line in the log was lost, or was never written; returns how many."""
     adopted = 0
     for sha256 in set(ledger.on_disk()) - set(ledger.entries) - ledger.removed:
         described = ledger.load(sha256)
@@ -177,18 +174,14 @@ def _describe_again(library: Library, on_progress: OnProgress | None) -> tuple[i
         if on_progress:
             on_progress("describe again", done, len(lost))
         recording = entry.recording
-        path = Path(recording.path)
+        source = Source(path=Path(recording.path), title=recording.title, licence=recording.licence)
+        job = IndexJob(source=source, sha256=recording.sha256, size_bytes=entry.size_bytes, mtime_ns=entry.mtime_ns)
         try:
-            if recording_digest(path) != recording.sha256:
-                reason = "has changed since it was indexed"
-            else:
-                source = Source(path=path, title=recording.title, licence=recording.licence)
-                job = IndexJob(
-                    source=source, sha256=recording.sha256, size_bytes=entry.size_bytes, mtime_ns=entry.mtime_ns
-                )
+            if recording_digest(source.path) == recording.sha256:
                 described = describe_file(job)
                 library.ledger.add(described, replace(entry, num_chunks=described.num_chunks))
                 continue
+            reason = "has changed since it was indexed"
         except EnsembleError as error:
             reason = error.problem
         library.remove([recording.sha256])
@@ -197,7 +190,7 @@ def _describe_again(library: Library, on_progress: OnProgress | None) -> tuple[i
 
 
 def problem_with_file(entry: LedgerEntry) -> str | None:
-    """Why a recording's file cannot be played from any more, by its name, size and time; None where it can."""
+    """Why a recording's file can no longer be played from, by its name, size and time; None where it can."""
     try:
         status = Path(entry.recording.path).stat()
     except OSError as error:

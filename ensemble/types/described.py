@@ -1,4 +1,4 @@
-"""What is kept of a recording that could come next: chunks that begin at beats, and numbers that describe them."""
+"""The description of a recording that could come next: chunks that begin at beats, and what is measured of them."""
 
 from __future__ import annotations
 
@@ -11,41 +11,51 @@ from numpy.typing import NDArray
 from ensemble.types.arrays import FloatArray, check_array
 
 DESCRIPTORS_VERSION = 1
-"""Of what `describe` computes: a store or a description of another version is made again."""
+"""Raised whenever `describe` computes something else: stores and descriptions of other versions are made again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexedRecording:
-    """A file that continuations may come from; `sha256` is of its content, `path` is absolute."""
+    """A file that continuations may come from."""
 
     sha256: str
+    """Of its content."""
     path: str
+    """Absolute."""
     title: str
+    """What it is called in reports."""
     licence: str
+    """What may be done with it."""
     duration_s: float
+    """Its length."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Described:
-    """One recording's description: everything that search and exact scoring need, without opening the file.
-
-    start_s [chunks]: where chunks begin, at beats where there are any, rising. level_db, low_db [chunks]: A-weighted
-    loudness and level of the bass band at the chunk's beginning. remaining_s [chunks]: music from there to the end.
-    vectors [chunks, dimensions]: what is stored for the inner product. tempo_bpm: 0 where there is no beat. beats_s
-    [beats]. details: arrays by name for exact scoring.
-    """
+    """One recording's description: everything that search and exact scoring need, without opening the file."""
 
     version: int
+    """`DESCRIPTORS_VERSION` when it was made."""
     recording: IndexedRecording
+    """The file."""
     tempo_bpm: float
+    """0 where there is no beat."""
     tuning_cents: float
+    """Distance from 440 Hz."""
     beats_s: NDArray[np.float64]
+    """Beats, rising; empty where there are none.  [beats]"""
     start_s: NDArray[np.float64]
+    """Where chunks begin, at beats where there are any, rising.  [chunks]"""
     level_db: FloatArray
+    """A-weighted loudness at each chunk's beginning.  [chunks]"""
     low_db: FloatArray
+    """Level of the bass band there.  [chunks]"""
     remaining_s: FloatArray
+    """From each chunk to the recording's end.  [chunks]"""
     vectors: FloatArray
+    """What a store keeps for the inner product.  [chunks, dimensions]"""
     details: dict[str, np.ndarray]
+    """Arrays for exact scoring, by name."""
 
     def __post_init__(self) -> None:
         check_array(self.start_s, (None,), "start_s", np.float64)
@@ -55,11 +65,11 @@ class Described:
 
     @property
     def num_chunks(self) -> int:
-        """Chunks."""
+        """Number of chunks."""
         return len(self.start_s)
 
 
 def chunk_id(recording_sha256: str, chunk: int) -> int:
-    """The key of a chunk in every store: 63 bits of a hash of its recording's content and its number."""
+    """The id of a chunk in every store: 63 bits of a hash of its recording's content and its number."""
     digest = hashlib.sha256(f"{recording_sha256}:{chunk}:{DESCRIPTORS_VERSION}".encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1

@@ -19,7 +19,8 @@ from ensemble.audio.files import prepare_leader, read_clip, write_clip
 from ensemble.errors import StoreBusyError, StoreError
 from ensemble.listen.listener import Listener, at_analysis_rate
 from ensemble.retrieve.default_library import open_retriever
-from ensemble.retrieve.index_local import index_recordings
+from ensemble.retrieve.find_sources import find_sources
+from ensemble.retrieve.index_local import index_sources
 from ensemble.retrieve.library.opening import LibraryPlace, open_library
 from ensemble.retrieve.settings import RetrieveSettings
 from ensemble.types.continuation import Continuation, ContinuationQuery
@@ -59,7 +60,9 @@ def settings(whole: AudioClip, tmp_path_factory: pytest.TempPathFactory) -> Retr
     write_clip(folder / "guitar.wav", whole)
     quieter = AudioClip(samples=np.ascontiguousarray(whole.samples[:, 3 * RATE :] * np.float32(0.9)), sample_rate=RATE)
     write_clip(folder / "later.wav", quieter)
-    report = index_recordings([folder / "guitar.wav", folder / "later.wav"], LibraryPlace.of(str(folder / "index")))
+    report = index_sources(
+        find_sources([folder / "guitar.wav", folder / "later.wav"]), LibraryPlace.of(str(folder / "index"))
+    )
     assert report.added == 2
     assert report.chunks > 20
     return RetrieveSettings(uri=str(folder / "index"))

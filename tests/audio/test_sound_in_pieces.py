@@ -189,3 +189,13 @@ def test_bands_rise_alike_in_chunks_and_at_once(num_frames: int, lag: int) -> No
     neighbours = np.pad(level_db, ((0, 0), (1, 1)), mode="edge")
     before[lag:] = np.maximum(np.maximum(neighbours[:, :-2], level_db), neighbours[:, 2:])[:-lag]
     np.testing.assert_array_equal(band_rise_db(level, 60.0, lag), np.maximum(level_db - before, 0.0).mean(axis=1))
+
+
+@pytest.mark.parametrize("form", ["wav", "flac", "ogg"])
+def test_a_span_of_a_recording_holds_the_samples_of_a_whole_reading(tmp_path: Path, form: str) -> None:
+    path = tmp_path / f"music.{form}"
+    soundfile.write(path, music(2, 3.0).samples.T, RATE)
+    whole = read_clip(path).samples
+    with opened(path) as recording:
+        for start, stop in ((0, 100), (48_001, 90_000), (140_000, 10 * RATE), (9 * RATE, 10 * RATE)):
+            np.testing.assert_array_equal(recording.span(start, stop), whole[:, start:stop])

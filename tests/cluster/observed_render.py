@@ -24,7 +24,8 @@ from ensemble.events import Events
 from ensemble.leaders import leader_path
 from ensemble.plan import Extension, RenderPlan
 from ensemble.play.warm import compile_kernels
-from ensemble.retrieve.index_local import index_recordings
+from ensemble.retrieve.find_sources import find_sources
+from ensemble.retrieve.index_local import index_sources
 from ensemble.retrieve.library.opening import LibraryPlace
 from ensemble.retrieve.settings import RetrieveSettings
 from ensemble.types.music import AudioClip
@@ -45,7 +46,7 @@ def material(folder: Path) -> tuple[Path, Extension]:
     write_clip(
         folder / "leader.wav", AudioClip(samples=np.ascontiguousarray(whole.samples[:, : 7 * RATE]), sample_rate=RATE)
     )
-    index_recordings([folder / "whole.wav"], LibraryPlace.of(str(folder / "index")))
+    index_sources(find_sources([folder / "whole.wav"]), LibraryPlace.of(str(folder / "index")))
     return folder / "leader.wav", Extension(extend_s=3.0, top_k=1, retrieve=RetrieveSettings(uri=str(folder / "index")))
 
 

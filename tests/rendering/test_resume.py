@@ -21,7 +21,8 @@ from ensemble.perform import Pace
 from ensemble.plan import Extension
 from ensemble.rendering.checkpoint import CHECKPOINT, Checkpoint
 from ensemble.rendering.render import render, resume
-from ensemble.retrieve.index_local import index_recordings
+from ensemble.retrieve.find_sources import find_sources
+from ensemble.retrieve.index_local import index_sources
 from ensemble.retrieve.library.opening import LibraryPlace
 from ensemble.retrieve.settings import RetrieveSettings
 
@@ -148,7 +149,7 @@ def test_takes_that_go_on_are_finished_by_another_process(tmp_path: Path, monkey
     samples, rate = soundfile.read(corpus_paths()[3], frames=6 * 48_000)
     soundfile.write(leader, samples, rate)
     settings = RetrieveSettings(uri=str(tmp_path / "store"))
-    index_recordings([music], LibraryPlace.of(settings.uri, settings.ledger), licence="CC0-1.0")
+    index_sources(find_sources([music], "CC0-1.0"), LibraryPlace.of(settings.uri, settings.ledger))
     extension = Extension(extend_s=3.0, top_k=2, retrieve=settings)
     whole = render(leader, tmp_path / "whole", sample_rate=16_000, pace=PACE, extension=extension)
     assert len(whole.takes) == 3

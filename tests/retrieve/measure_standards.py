@@ -15,7 +15,7 @@ import numpy as np
 from ensemble.audio.files import read_clip
 from ensemble.listen.listener import Listener, at_analysis_rate
 from ensemble.retrieve.search.feature_layout import LOWEST_DB, SEAM_S
-from ensemble.retrieve.search.outline import RunningMeans, SpectralOutline, outline
+from ensemble.retrieve.search.outline import RunningMeans, SpectralOutline, spectral_outline
 
 STEP_S, STRETCH_S = 0.5, 2.0
 
@@ -54,7 +54,7 @@ def main() -> None:
     outlines = []
     for path in map(Path, sys.argv[1:]):
         clip = at_analysis_rate(read_clip(path))
-        outlines.append(outline(clip, Listener().listen(clip)))
+        outlines.append(spectral_outline(clip, Listener().listen(clip)))
     for key, values in measure(outlines).items():
         sys.stdout.write(f"{key} {np.round(values, 3).tolist()}\n")
 

@@ -46,7 +46,7 @@ def entry_of(one: Described, path: Path | None = None) -> LedgerEntry:
 
 
 def rows(name: str, num_chunks: int, *, dimensions: int = DIMENSIONS) -> list[StoreRow]:
-    return list(rows_of(described(name, num_chunks, dimensions=dimensions)))
+    return rows_of(described(name, num_chunks, dimensions=dimensions))
 
 
 def questions(count: int, *, dimensions: int = DIMENSIONS, seed: int = 7) -> np.ndarray:

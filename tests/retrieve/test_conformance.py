@@ -20,9 +20,7 @@ WHERES = (
     StoreFilter(),
     StoreFilter(min_level_db=-33.3333333333, max_level_db=-20.1),
     StoreFilter(min_remaining_s=12.0),
-    StoreFilter(tempo_bpm=((60.0, 100.0), (140.0, 180.0))),
-    StoreFilter(exclude_recordings=(rows("one", 1)[0].recording, 'no "such" \\ recording')),
-    StoreFilter(min_level_db=-40.0, min_remaining_s=3.0, tempo_bpm=((1.0, 999.0),), exclude_recordings=("x",)),
+    StoreFilter(min_level_db=-40.0, min_remaining_s=3.0),
     StoreFilter(min_level_db=100.0),
 )
 

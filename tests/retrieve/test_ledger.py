@@ -14,7 +14,7 @@ from ensemble.errors import DataError, StoreBusyError, StoreError
 from ensemble.retrieve.find_sources import find_sources
 from ensemble.retrieve.library.exact import ExactStore
 from ensemble.retrieve.library.indexer import Indexer, IndexJob, IndexOutcome, IndexReport, recording_of
-from ensemble.retrieve.library.ledger import MANIFEST, Ledger
+from ensemble.retrieve.library.ledger import LEDGER_FILE, Ledger
 from ensemble.retrieve.library.library import Library
 from ensemble.types.described import Described
 from tests.retrieve.shelves import described, entry_of
@@ -176,14 +176,14 @@ def test_a_line_torn_off_by_death_was_never_promised(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path, is_writer=True)
     ledger.add(one, entry_of(one))
     ledger.close()
-    with (tmp_path / MANIFEST).open("ab") as file:
+    with (tmp_path / LEDGER_FILE).open("ab") as file:
         file.write(b'{"add": {"recording": {"sha')
     ledger = Ledger(tmp_path, is_writer=True)
     assert list(ledger) == [one.recording.sha256]
     ledger.add(two, entry_of(two))
     ledger.close()
     assert len(Ledger(tmp_path)) == 2
-    assert all(json.loads(line) for line in (tmp_path / MANIFEST).read_text().splitlines())
+    assert all(json.loads(line) for line in (tmp_path / LEDGER_FILE).read_text().splitlines())
 
 
 def test_damage_is_named_with_its_line_and_its_cure(tmp_path: Path) -> None:
@@ -191,9 +191,11 @@ def test_damage_is_named_with_its_line_and_its_cure(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path, is_writer=True)
     ledger.add(one, entry_of(one))
     ledger.close()
-    path = tmp_path / MANIFEST
+    path = tmp_path / LEDGER_FILE
     path.write_bytes(path.read_bytes().replace(b'{"add"', b'{"odd"'))
-    with pytest.raises(StoreError, match=rf"{MANIFEST}:2: is damaged; run `ensemble index repair --index {tmp_path}`"):
+    with pytest.raises(
+        StoreError, match=rf"{LEDGER_FILE}:2: is damaged; run `ensemble index repair --index {tmp_path}`"
+    ):
         Ledger(tmp_path)
     path.write_text('{"ledger": 99}\n')
     with pytest.raises(StoreError, match="of version 99, this release reads 1"):

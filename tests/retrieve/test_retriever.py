@@ -8,6 +8,7 @@ import pytest
 
 from ensemble.audio.attacks import attack_near
 from ensemble.errors import RetrieveError
+from ensemble.retrieve.join.material import UnusableReason
 from ensemble.retrieve.library.exact import ExactStore
 from ensemble.retrieve.retriever import Retriever
 from ensemble.retrieve.settings import RetrieveSettings
@@ -208,9 +209,13 @@ def test_a_file_that_cannot_be_trusted_is_passed_over_with_a_reason(shelf, asked
     assert how == "damaged" or reason in skipped[0]
 
 
-def test_where_nothing_can_be_used_the_reasons_are_counted(shelf, asked, tmp_path):
-    with pytest.raises(RetrieveError, match=r"1 has moved since it was indexed") as refusal:
-        retriever(spoil(shelf.only("same-tune"), "moved", tmp_path)).continuations(*asked)
+@pytest.mark.parametrize(
+    ("how", "reason"),
+    [("moved", UnusableReason.MOVED), ("changed", UnusableReason.CHANGED), ("damaged", UnusableReason.DAMAGED)],
+)
+def test_where_nothing_can_be_used_the_reasons_are_counted(shelf, asked, tmp_path, how, reason):
+    with pytest.raises(RetrieveError, match=rf"scored: .*1 {reason}[,)]") as refusal:
+        retriever(spoil(shelf.only("same-tune"), how, tmp_path)).continuations(*asked)
     assert "ensemble index add" in str(refusal.value)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from ensemble.audio.seams import click_ratio
 from ensemble.retrieve.join.material import JoinMaterial
-from ensemble.retrieve.join.seam import join, nature_of, terms_of
+from ensemble.retrieve.join.seam import join, own_transitions, terms_of
 from tests.retrieve.tunes import note, tune
 
 RATE = 48_000
@@ -124,8 +124,8 @@ def test_the_channels_are_joined_alike():
 
 def test_every_measure_becomes_a_term_and_an_ordinary_join_is_ordinary():
     leader = sounding(tunes(2))
-    nature = nature_of(leader, RATE, [beat * BEAT for beat in range(12)], FADE_S)
-    terms = terms_of(join(leader, 8 * BEAT, material(tunes(9), 4 * BEAT), FADE_S), RATE, nature)
+    own = own_transitions(leader, RATE, [beat * BEAT for beat in range(12)], FADE_S)
+    terms = terms_of(join(leader, 8 * BEAT, material(tunes(9), 4 * BEAT), FADE_S), RATE, own)
     assert {name: term.unit for name, term in terms.items()} == {
         "click_ratio": "ratio",
         "attack_click_ratio": "ratio",

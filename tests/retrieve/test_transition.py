@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ensemble.retrieve.search import feature_layout, pulse, relevance, tempo, transition
+from ensemble.retrieve.search import feature_layout, pulse, relevance, transition
 from ensemble.retrieve.search.outline import NUM_CEPSTRA, SpectralOutline
 from tests.retrieve.two_takes import BRIGHT, PLAIN, RATE, note, plain, play, take_of
 
@@ -136,11 +136,11 @@ def test_a_recordings_own_transitions_lie_around_their_own_median() -> None:
 
 
 def test_a_candidate_is_bent_to_the_tempo_it_takes_over() -> None:
-    needed = tempo.needed_ratios(120.0, np.array([120.0, 116.0, 61.0, 236.0, 90.0, 0.0]))
+    needed = pulse.needed_ratios(120.0, np.array([120.0, 116.0, 61.0, 236.0, 90.0, 0.0]))
     np.testing.assert_allclose(needed, [1.0, 120 / 116, 60 / 61, 240 / 236, 120 / 90, 1.0])
-    played = tempo.played_ratios(needed, 0.08)
+    played = pulse.played_ratios(needed, 0.08)
     np.testing.assert_allclose(played, [1.0, 120 / 116, 60 / 61, 240 / 236, 1.0, 1.0])
-    assert tempo.played_ratios(np.array([1.005]), 0.08)[0] == 1.0
+    assert pulse.played_ratios(np.array([1.005]), 0.08)[0] == 1.0
 
 
 def test_the_pulse_goes_on_past_the_last_beat() -> None:

@@ -75,7 +75,7 @@ class Shelf:
     def store(self, order: Sequence[str] | None = None) -> ExactStore:
         store = ExactStore()
         for sha256 in order or self.known:
-            store.add(list(rows_of(self.known[sha256])))
+            store.add(rows_of(self.known[sha256]))
         return store
 
     def titled(self, title: str) -> Described:

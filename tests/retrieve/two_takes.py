@@ -10,9 +10,9 @@ import numpy as np
 
 from ensemble.listen.listener import Listener
 from ensemble.retrieve.library.exact import ExactStore
-from ensemble.retrieve.library.store import StoreRow
+from ensemble.retrieve.library.library import rows_of
 from ensemble.retrieve.search.describe import describe
-from ensemble.types.described import Described, IndexedRecording, chunk_id
+from ensemble.types.described import Described, IndexedRecording
 from ensemble.types.music import AudioClip, Heard
 
 RATE = 16_000
@@ -81,22 +81,6 @@ def other(piece: int) -> Take:
     """Three semitones up, 4 % faster, another instrument."""
     samples = play(piece, tempo_bpm=120 * 1.04, semitones=3, harmonics=BRIGHT)
     return take_of(samples, f"other {piece}", 0.5 / 1.04)
-
-
-def rows_of(described: Described) -> list[StoreRow]:
-    return [
-        StoreRow(
-            id=chunk_id(described.recording.sha256, chunk),
-            vector=described.vectors[chunk],
-            recording=described.recording.sha256,
-            chunk=chunk,
-            level_db=float(described.level_db[chunk]),
-            low_db=float(described.low_db[chunk]),
-            tempo_bpm=described.tempo_bpm,
-            remaining_s=float(described.remaining_s[chunk]),
-        )
-        for chunk in range(described.num_chunks)
-    ]
 
 
 def store_of(*all_described: Described) -> ExactStore:

@@ -1,4 +1,4 @@
-"""Several stretches of recordings in a row: beam search over what may follow what, never worse than greedy. Pure."""
+"""Beam search for a chain of stretches of recordings that fills a length at the least cost."""
 
 from __future__ import annotations
 
@@ -7,27 +7,28 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 MISSING_COST_PER_S = 1.0
-"""Of sound that was asked for and is not there: one more hop is nearly always better than a second of nothing."""
+"""Cost of a second that is asked for and not filled: one more hop is nearly always better."""
 REMAINING_COST_PER_S = 0.05
-"""What a second still to be filled is expected to cost, where half-built chains of different lengths are compared."""
+"""Expected cost of a second still to be filled, by which unfinished chains of different lengths are compared."""
 MAX_STEPS = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One stretch of one recording, and what it costs to enter it from what came before.
-
-    start_s, stop_s: of the recording, in its own time; it is left at `stop_s` if another stretch follows. lasts_s: how
-    long it sounds until then; rings_s: how long it would sound if nothing followed. cost: 0 or more, 0 is a perfect
-    join to something perfectly relevant; going on inside the recording costs nothing.
-    """
+    """One stretch of one recording, and the cost of joining it to what came before."""
 
     recording: str
+    """sha256 of the recording."""
     start_s: float
+    """Where it begins, in the recording's time."""
     stop_s: float
+    """Where it is left if another stretch follows, in the recording's time."""
     lasts_s: float
+    """How long it sounds until then."""
     rings_s: float
+    """How long it sounds if nothing follows."""
     cost: float
+    """0 is a perfect join to something perfectly relevant; larger is worse."""
 
 
 S = TypeVar("S", bound=Step)
@@ -36,11 +37,14 @@ Follow = Callable[[S], Sequence[S]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chain(Generic[S]):
-    """Stretches in the order of playing, how long they sound together, and what they cost for the length wanted."""
+    """Stretches played one after the other."""
 
     steps: tuple[S, ...]
+    """In the order of playing."""
     lasts_s: float
+    """How long they sound together."""
     cost: float
+    """Of all steps, and of what is missing of the length that was asked for."""
 
 
 def best_chain(first: Sequence[S], follow: Follow[S], wanted_s: float, width: int) -> Chain[S] | None:
@@ -51,9 +55,9 @@ def best_chain(first: Sequence[S], follow: Follow[S], wanted_s: float, width: in
 
     Args:
         first: stretches that may come first.
-        follow: stretches that may follow one, each with the cost of that join.
+        follow: returns the stretches that may follow one, each with the cost of that join.
         wanted_s: how long the chain should sound.
-        width: how many half-built chains are kept, 1 or more.
+        width: how many unfinished chains are kept, 1 or more.
 
     Returns:
         Never costlier than always taking the cheapest next stretch; None where nothing may come first.
@@ -65,12 +69,12 @@ def best_chain(first: Sequence[S], follow: Follow[S], wanted_s: float, width: in
 
 
 def _rank(chain: Chain[S]) -> tuple[float, int, list[tuple[float, str, float]]]:
-    """By cost; of equals the shortest, then by what is in it, so that the order of the candidates decides nothing."""
+    """Sort key: cost, then length, then the steps themselves, so that the order of the candidates decides nothing."""
     return chain.cost, len(chain.steps), [(step.cost, step.recording, step.start_s) for step in chain.steps]
 
 
 def _chain(steps: tuple[S, ...], wanted_s: float) -> Chain[S]:
-    """Price a chain that ends with its last step."""
+    """A chain that ends with its last step, and its cost."""
     lasts_s = sum(step.lasts_s for step in steps[:-1]) + steps[-1].rings_s
     missing_s = max(0.0, wanted_s - lasts_s)
     cost = sum(step.cost for step in steps) + MISSING_COST_PER_S * missing_s
@@ -86,14 +90,14 @@ def _is_new(step: S, steps: tuple[S, ...]) -> bool:
 
 
 def _next(steps: tuple[S, ...], follow: Follow[S]) -> list[S]:
-    """What may come after a chain; nothing that stands still, or the search might never end."""
+    """Stretches that may come next; none of length 0, or the search might never end."""
     return [step for step in follow(steps[-1]) if step.lasts_s > 0.0 and _is_new(step, steps)]
 
 
 def _beam(first: Sequence[S], follow: Follow[S], wanted_s: float, width: int) -> list[Chain[S]]:
-    """Every chain that the beam touched, ended there."""
+    """Every chain that the search reached, as if it ended there."""
 
-    def promise(steps: tuple[S, ...]) -> tuple[float, list[tuple[str, float]]]:
+    def estimate(steps: tuple[S, ...]) -> tuple[float, list[tuple[str, float]]]:
         filled_s = sum(step.lasts_s for step in steps)
         expected = REMAINING_COST_PER_S * max(0.0, wanted_s - filled_s)
         return sum(step.cost for step in steps) + expected, [(step.recording, step.start_s) for step in steps]
@@ -104,7 +108,7 @@ def _beam(first: Sequence[S], follow: Follow[S], wanted_s: float, width: int) ->
         ended = [_chain(steps, wanted_s) for steps in growing]
         found += ended
         open_ends = [chain.steps for chain in ended if chain.lasts_s < wanted_s]
-        kept = sorted(open_ends, key=promise)[:width]
+        kept = sorted(open_ends, key=estimate)[:width]
         cheapest = min(chain.cost for chain in found)
         growing = [
             (*steps, step)

@@ -1,4 +1,4 @@
-"""Where one recording is left for another: at its last beat that still sounds, so that little of it is lost. Pure."""
+"""The exit point: where one recording is left for another, at the last beat at which it still sounds."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from ensemble.types.music import Heard
 
 LOOK_BACK_S = 8.0
 DIED_AWAY_DB = 20.0
-"""Below what the last seconds sounded like: a note that has faded by this much is over."""
+"""Sound this far below the level of the last seconds has died away."""
 INAUDIBLE_DB = -60.0
 BEFORE_BEAT_S = 0.1
 LONGEST_LOSS_BEATS = 1.25
-"""Where the last beat lies further back, the grid has a hole: better off the beat than so much lost."""
+"""If the last beat lies further back than this, the exit point is the end of the sound instead, off the beat."""
 EARLIEST_S = 0.3
 BREAK_S = 4.0
 """A silence of this length inside a recording is where its music ends."""
@@ -30,11 +30,14 @@ EXIT_BEATS = (1, 5)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExitPoint:
-    """Where a leader is left: when, whether that is a beat, and how much of its sound is given up."""
+    """Where a leader is left."""
 
     at_s: float
+    """Seconds from its beginning."""
     is_beat: bool
+    """Whether that is a beat."""
     lost_s: float
+    """How much of its sound is dropped."""
 
 
 def find_exit(heard: Heard, duration_s: float) -> ExitPoint:
@@ -52,7 +55,7 @@ def find_exit(heard: Heard, duration_s: float) -> ExitPoint:
     if end_s == 0.0:
         raise RetrieveError("the leader", "is silent, there is nothing to go on from", "record it again")
     end_s = min(end_s, duration_s)
-    if pulse.has_beat(heard.frames.onset, heard.beats_s):
+    if len(pulse.played_beats_s(heard)):
         beats_s = _sounding(heard.beats_s, loudness_db, FRAME_RATE_HZ, end_s, threshold_db)
         period_s = float(pulse.period_around(heard.beats_s, np.array([end_s]))[0])
         if len(beats_s) and end_s - beats_s[-1] <= LONGEST_LOSS_BEATS * period_s:
@@ -63,16 +66,16 @@ def find_exit(heard: Heard, duration_s: float) -> ExitPoint:
 def exits_s(described: Described, chunk: int) -> tuple[float, ...]:
     """Where a recording that was entered at a chunk may be left, latest first, in its own time; at least one.
 
-    As long as it goes on well it is not left: not before its last beats, or those before it falls silent.
+    It is not left before its last beats, or the last ones before it falls silent.
     """
-    start_s, end_s = float(described.start_s[chunk]), goes_well_until_s(described, chunk)
+    start_s, end_s = float(described.start_s[chunk]), music_ends_s(described, chunk)
     beats_s = described.beats_s[(described.beats_s > start_s) & (described.beats_s <= end_s)]
     exits = [float(beats_s[-number]) for number in EXIT_BEATS if number <= len(beats_s)]
     return tuple(exits) or (end_s,)
 
 
-def goes_well_until_s(described: Described, chunk: int) -> float:
-    """Where the music that begins at a chunk ends, or falls silent for a while, in the recording's time."""
+def music_ends_s(described: Described, chunk: int) -> float:
+    """Where the music that begins at a chunk ends or pauses for `BREAK_S`, in the recording's time."""
     start_s = float(described.start_s[chunk])
     level_db = described.details["level_db"][round(start_s * outline.RATE_HZ) :]
     break_frames = round(BREAK_S * outline.RATE_HZ)
@@ -86,7 +89,7 @@ def goes_well_until_s(described: Described, chunk: int) -> float:
 
 
 def _music_end(level_db: FloatArray, rate_hz: int) -> tuple[float, float]:
-    """When a sound has died away, 0 where it never began; and the level that divides music from its echo."""
+    """When a sound has died away, 0 where there is none; and the level below which it counts as having died away."""
     sounding = np.flatnonzero(level_db > INAUDIBLE_DB)
     if not len(sounding):
         return 0.0, INAUDIBLE_DB
@@ -98,7 +101,7 @@ def _music_end(level_db: FloatArray, rate_hz: int) -> tuple[float, float]:
 
 
 def _usual_db(level_db: FloatArray) -> float:
-    """The level of what sounds."""
+    """The upper quartile of the level of what sounds."""
     audible = level_db[level_db > INAUDIBLE_DB]
     return float(np.percentile(audible, 75)) if len(audible) else INAUDIBLE_DB
 

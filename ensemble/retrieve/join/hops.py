@@ -1,13 +1,14 @@
-"""What may follow what: the store's candidates as steps of a chain, each asked for once."""
+"""Which stretch of which recording may follow which: candidates of the store as steps for the beam search."""
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from ensemble.retrieve.join.beam_search import Step
-from ensemble.retrieve.join.exit_point import exits_s, goes_well_until_s
+from ensemble.retrieve.join.exit_point import exits_s, music_ends_s
 from ensemble.retrieve.search.context import JoinContext, context_of_recording
 from ensemble.retrieve.search.diversity import MIN_APART_S
 from ensemble.retrieve.search.gather import Pair
@@ -18,12 +19,13 @@ from ensemble.retrieve.settings import RetrieveSettings
 from ensemble.types.described import Described
 
 SHORTEST_HOP_S = 4.0
-"""A stretch that is left again sooner is a scrap; only a shorter wish asks for less."""
+"""The least music that a candidate must have left, unless the whole continuation is shorter."""
 FOLLOWERS = 8
-"""How many candidates are weighed where one recording is left for another."""
+"""How many candidates are considered where one recording is left for another."""
 WORST_TOTAL = 1e-3
-"""A score of 0 would cost infinitely much; nothing that bad is worth telling apart."""
+"""A score of 0 would cost infinitely much: worse scores count as this."""
 Spot = tuple[str, int, int]
+"""Recording, chunk, and semitones of transposition."""
 OnFound = Callable[[Found], None]
 
 
@@ -32,19 +34,22 @@ class HopStep(Step):
     """A candidate as a step."""
 
     candidate: Candidate
+    """Where it begins, and how it is played."""
 
     @property
     def spot(self) -> Spot:
-        """Which chunk of which recording it begins with, and how far that is transposed."""
+        """Where it begins, and how far it is transposed."""
         return self.recording, self.candidate.chunk, self.candidate.semitones
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
-    """What turned out not to be usable: recordings, and joins from one spot (None is the leader) to another."""
+    """What turned out to be unusable."""
 
     recordings: frozenset[str] = frozenset()
+    """Recordings whose file cannot be played."""
     joins: frozenset[tuple[Spot | None, Spot]] = frozenset()
+    """Joins that click: from where (None is the leader) to where."""
 
     def allows(self, before: HopStep | None, step: HopStep) -> bool:
         """Whether a step may follow another, or the leader."""
@@ -52,14 +57,14 @@ class Refused:
 
 
 class Hops:
-    """The graph of what may follow what, unfolded only where somebody goes.
+    """The graph of which step may follow which; the store is searched only for steps that the beam search reaches.
 
     Args:
-        search: asks the store.
-        described: a recording's description by its sha256.
-        settings: the weights, and how far a recording may be transposed and its tempo bent.
+        search: searches the store.
+        described: returns a recording's description by its sha256.
+        settings: the weights, and how far a recording may be transposed and its tempo changed.
         leader: what everything that follows is to be relevant to.
-        on_found: told what every search gave.
+        on_found: told what every search found.
     """
 
     def __init__(
@@ -75,32 +80,32 @@ class Hops:
         self._known: dict[tuple[str, float], tuple[Candidate, ...]] = {}
         self._steps_after: dict[tuple[Spot, float], tuple[HopStep, ...]] = {}
         self.num_scored = 0
-        self.vetoed: dict[str, int] = {}
+        self.vetoed = Counter[str]()
 
     def after_leader(self, wanted_s: float, limit: int) -> tuple[HopStep, ...]:
-        """What may follow the leader: what lasts long enough, and what may be followed in turn, best first."""
+        """Steps that may follow the leader, best first: those that last long enough, and shorter ones."""
         steps: dict[tuple[Spot, float], HopStep] = {}
         for min_remaining_s in sorted({wanted_s, min(wanted_s, SHORTEST_HOP_S)}, reverse=True):
-            for candidate in self._ask(self._leader, limit, min_remaining_s):
+            for candidate in self._searched(self._leader, limit, min_remaining_s):
                 for step in self._steps(candidate):
                     steps.setdefault((step.spot, step.stop_s), step)
         return tuple(sorted(steps.values(), key=lambda step: (step.cost, step.recording, step.start_s, -step.stop_s)))
 
     def after(self, step: HopStep) -> Sequence[HopStep]:
-        """What may follow a step where it is left: relevant to the leader, and joined well to the step as it sounds."""
+        """Steps that may follow a step where it is left: relevant to the leader, and well joined to it as played."""
         key = (step.spot, step.stop_s)
         if key not in self._steps_after:
-            found = [self._as_it_sounds(candidate, step) for candidate in self._candidates_after(step)]
-            allowed = [candidate for candidate in found if self._is_within_reach(candidate)]
-            self._steps_after[key] = tuple(one for each in self._weighed(allowed) for one in self._steps(each))
+            found = [self._as_played(candidate, step) for candidate in self._candidates_after(step)]
+            allowed = [candidate for candidate in found if self._is_playable(candidate)]
+            self._steps_after[key] = tuple(one for each in self._with_relevance(allowed) for one in self._steps(each))
         return self._steps_after[key]
 
     def _candidates_after(self, step: HopStep) -> tuple[Candidate, ...]:
-        """What may follow the recording itself, at its own pitch and tempo; where it goes on anyhow is no hop."""
+        """What may follow the recording at its own pitch and tempo, but for the recording's own going on from there."""
         key = (step.recording, step.stop_s)
         if key not in self._known:
             context = context_of_recording(self._described(step.recording), step.stop_s)
-            found = self._ask(context, FOLLOWERS, SHORTEST_HOP_S)
+            found = self._searched(context, FOLLOWERS, SHORTEST_HOP_S)
             self._known[key] = tuple(
                 candidate
                 for candidate in found
@@ -109,20 +114,20 @@ class Hops:
         return self._known[key]
 
     @staticmethod
-    def _as_it_sounds(candidate: Candidate, step: HopStep) -> Candidate:
-        """What follows a transposed recording is transposed with it, and so is its tempo bent."""
+    def _as_played(candidate: Candidate, step: HopStep) -> Candidate:
+        """Transpose what follows as the recording before it is transposed, and change its tempo alike."""
         return replace(
             candidate,
             semitones=candidate.semitones + step.candidate.semitones,
             tempo_ratio=candidate.tempo_ratio * step.candidate.tempo_ratio,
         )
 
-    def _is_within_reach(self, candidate: Candidate) -> bool:
-        bent = abs(candidate.tempo_ratio - 1.0) <= self._settings.max_stretch + 1e-9
-        return bent and abs(candidate.semitones) <= self._settings.max_semitones
+    def _is_playable(self, candidate: Candidate) -> bool:
+        in_tempo = abs(candidate.tempo_ratio - 1.0) <= self._settings.max_stretch + 1e-9
+        return in_tempo and abs(candidate.semitones) <= self._settings.max_semitones
 
-    def _weighed(self, candidates: list[Candidate]) -> list[Candidate]:
-        """The same with their relevance to the leader, so that a long chain does not wander off from it."""
+    def _with_relevance(self, candidates: list[Candidate]) -> list[Candidate]:
+        """Score relevance against the leader instead of the step before, so that a long chain stays close to it."""
         if not candidates:
             return []
         pairs = [
@@ -131,25 +136,24 @@ class Hops:
         ]
         relevance = measure(self._leader, pairs, self._settings).relevance
         alpha, _ = shares(self._settings)
-        weighed = []
+        scored = []
         for candidate, relevant in zip(candidates, relevance.tolist(), strict=True):
             total = candidate.score.total + alpha * (relevant - candidate.score.relevance)
             score = replace(candidate.score, relevance=relevant, total=total)
-            weighed.append(replace(candidate, score=score))
-        return weighed
+            scored.append(replace(candidate, score=score))
+        return scored
 
-    def _ask(self, context: JoinContext, limit: int, min_remaining_s: float) -> tuple[Candidate, ...]:
+    def _searched(self, context: JoinContext, limit: int, min_remaining_s: float) -> tuple[Candidate, ...]:
         found = self._search.candidates(context, limit, min_remaining_s=min_remaining_s)
         self._on_found(found)
         self.num_scored += found.num_scored
-        for reason, count in found.vetoed.items():
-            self.vetoed[reason] = self.vetoed.get(reason, 0) + count
+        self.vetoed.update(found.vetoed)
         return found.candidates
 
     def _steps(self, candidate: Candidate) -> list[HopStep]:
         """One step per place where the recording may be left."""
         described = self._described(candidate.recording.sha256)
-        rings_s = (goes_well_until_s(described, candidate.chunk) - candidate.start_s) / candidate.tempo_ratio
+        rings_s = (music_ends_s(described, candidate.chunk) - candidate.start_s) / candidate.tempo_ratio
         return [
             HopStep(
                 recording=candidate.recording.sha256,

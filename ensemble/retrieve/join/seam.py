@@ -1,4 +1,4 @@
-"""One seam: two sounds brought onto one beat, level and phase, and faded into each other just before the next note."""
+"""One seam: two sounds are aligned in beat, level and phase, and cross-faded just before the next note."""
 
 from __future__ import annotations
 
@@ -49,22 +49,24 @@ UNITS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Joined:
-    """Two sounds in one, and what the seam between them measures.
-
-    sound [channels, samples]: as it was up to sample `start`, the new sound from `stop` on. gain: of the new sound, as
-    a factor. late_samples: how far alignment moved the new sound's join past where it was asked for, earlier where
-    negative. attack_click_ratio: of the new sound, at the same place in its own recording, its attack included.
-    attack_ms: where the new sound's next attack lies, from where the beat was asked for; None where nothing is struck.
-    """
+    """Two sounds joined, and what the seam between them measures."""
 
     sound: FloatArray
+    """The old sound up to sample `start`, the cross-fade, and the new sound from `stop` on.  [channels, samples]"""
     start: int
+    """First sample of the cross-fade."""
     stop: int
+    """First sample of the new sound alone."""
     gain: float
+    """Factor that the new sound was multiplied by."""
     late_samples: int
+    """How far alignment moved the new sound's join past where it was asked for; negative is earlier."""
     facts: SeamFacts
+    """Measured on the joined sound."""
     attack_click_ratio: float
+    """Click ratio of the new sound at the same place in its own recording, its attack included."""
     attack_ms: float | None
+    """From where the beat was asked for to the new sound's next attack; None where no note begins."""
 
     @property
     def clicks(self) -> bool:
@@ -73,35 +75,37 @@ class Joined:
 
     @property
     def excess(self) -> float:
-        """By how much its click ratio lies above the higher of the two."""
+        """How far its click ratio lies above the higher of the two."""
         return self.facts.click_ratio - max(SMOOTH, self.attack_click_ratio)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Nature:
-    """What a recording's own transitions measure, and where its attacks lie around its beats, in ms."""
+class OwnTransitions:
+    """What a recording's own transitions measure at its beats: what a seam is compared with."""
 
-    transitions: tuple[SeamFacts, ...]
+    facts: tuple[SeamFacts, ...]
+    """As if each beat were a seam."""
     attacks_ms: tuple[float, ...]
+    """From each beat to the note that begins there."""
 
 
-def nature_of(sound: FloatArray, sample_rate: int, at_samples: list[int], fade_s: float) -> Nature:
-    """Measure a recording's own transitions at its beats, for seams of that length."""
-    return Nature(
-        transitions=natural_transitions(sound, sample_rate, at_samples, round(fade_s * sample_rate)),
+def own_transitions(sound: FloatArray, sample_rate: int, at_samples: list[int], fade_s: float) -> OwnTransitions:
+    """Measure a recording's own transitions at its beats, for seams of length `fade_s`."""
+    return OwnTransitions(
+        facts=natural_transitions(sound, sample_rate, at_samples, round(fade_s * sample_rate)),
         attacks_ms=attacks_ms(sound, sample_rate, at_samples),
     )
 
 
 def attacks_ms(sound: FloatArray, sample_rate: int, at_samples: list[int]) -> tuple[float, ...]:
-    """Where a sound strikes its notes, from its beats; beats on which nothing is struck are passed over."""
+    """How long after each beat a note begins, negative before it; beats without one are left out."""
     attacks = [attack_near(sound, at, sample_rate, ATTACK_REACH_S) for at in at_samples]
     pairs = zip(attacks, at_samples, strict=True)
     return tuple(1000 * (struck - at) / sample_rate for struck, at in pairs if struck is not None)
 
 
-def habit_ms(attacks: tuple[float, ...]) -> float:
-    """How early or late a recording's notes lie on the beats that were heard in it; 0 where there is no habit.
+def usual_attack_ms(attacks: tuple[float, ...]) -> float:
+    """The median of `attacks_ms`; 0 where they are few or spread too far.
 
     Soft attacks are heard later than hard ones: joined beat on beat, two recordings need not be in time.
     """
@@ -111,23 +115,23 @@ def habit_ms(attacks: tuple[float, ...]) -> float:
     return middle if median(abs(attack - middle) for attack in attacks) <= MAX_SPREAD_MS else 0.0
 
 
-def in_time_with(material: JoinMaterial, beat_samples: list[int], nature: Nature) -> JoinMaterial:
-    """The material with its join moved to where its notes fall on the beat as the leader's do."""
+def in_time_with(material: JoinMaterial, beat_samples: list[int], own: OwnTransitions) -> JoinMaterial:
+    """Move the material's join so that its notes lie around the beat as the leader's do."""
     theirs = attacks_ms(material.samples, material.sample_rate, beat_samples)
-    if min(len(theirs), len(nature.attacks_ms)) < MIN_ATTACKS:
+    if min(len(theirs), len(own.attacks_ms)) < MIN_ATTACKS:
         return material
-    moved = round((habit_ms(theirs) - habit_ms(nature.attacks_ms)) * material.sample_rate / 1000)
+    moved = round((usual_attack_ms(theirs) - usual_attack_ms(own.attacks_ms)) * material.sample_rate / 1000)
     return replace(material, at_sample=max(material.at_sample + moved, 0))
 
 
 def join(sound: FloatArray, at_sample: int, material: JoinMaterial, fade_s: float) -> Joined:
     """Let a new sound take over at a sample of what has sounded so far.
 
-    The fade ends where either sound strikes its next note, at the latest at the beat: the attack is the new sound's
-    alone, and it hides the seam. Before that the new sound is what its own recording held before its beat.
+    The cross-fade ends where the next note of either sound begins, at the latest at the beat: the attack is the new
+    sound's alone, and it hides the seam. Before that the new sound is what its own recording held before its beat.
 
     Args:
-        sound: [channels, samples]; what lies beyond the join is given up.
+        sound: [channels, samples]; what lies beyond the join is dropped.
         at_sample: the beat, or the moment, at which the new sound takes over.
         material: the new sound, at the same rate and with as many channels.
         fade_s: length of the cross-fade; another of `OTHER_FADES_S` only where that one clicks.
@@ -144,7 +148,7 @@ def _joined(sound: FloatArray, at_sample: int, material: JoinMaterial, fade_s: f
     rate = material.sample_rate
     early_out, early_in = _earliness(sound, at_sample, rate), _earliness(material.samples, material.at_sample, rate)
     later = _late(sound, at_sample - max(early_out, early_in), material, at_sample)
-    # Moved, the new sound strikes elsewhere: the fade makes way for it.
+    # Alignment moves the new sound's note too: the fade must end before it.
     stop = at_sample - max(early_out, early_in - later, 0)
     start = max(stop - round(fade_s * rate), 1)
     gain = _gain(sound[:, :stop], material)
@@ -163,9 +167,9 @@ def _joined(sound: FloatArray, at_sample: int, material: JoinMaterial, fade_s: f
     )
 
 
-def terms_of(joined: Joined, sample_rate: int, nature: Nature) -> dict[str, Term]:
+def terms_of(joined: Joined, sample_rate: int, own: OwnTransitions) -> dict[str, Term]:
     """What was measured on the joined sound, each with its percentile among the leader's own transitions."""
-    placed = percentiles(joined.facts, nature.transitions)
+    placed = percentiles(joined.facts, own.facts)
     terms = {
         name: Term(value=float(value), unit=unit, percentile=placed[field.name])
         for field in fields(SeamFacts)
@@ -173,10 +177,10 @@ def terms_of(joined: Joined, sample_rate: int, nature: Nature) -> dict[str, Term
         if (value := getattr(joined.facts, field.name)) is not None
     }
     terms["attack_click_ratio"] = Term(value=joined.attack_click_ratio, unit="ratio")
-    habit = habit_ms(nature.attacks_ms)
+    usual_ms = usual_attack_ms(own.attacks_ms)
     moved_ms = 1000 * joined.late_samples / sample_rate
-    phase_ms = moved_ms if joined.attack_ms is None else joined.attack_ms - habit
-    spread = np.abs(np.array(nature.attacks_ms) - habit)
+    phase_ms = moved_ms if joined.attack_ms is None else joined.attack_ms - usual_ms
+    spread = np.abs(np.array(own.attacks_ms) - usual_ms)
     among = (
         float(100 * ((spread < abs(phase_ms)).mean() + 0.5 * (spread == abs(phase_ms)).mean())) if len(spread) else None
     )
@@ -185,13 +189,13 @@ def terms_of(joined: Joined, sample_rate: int, nature: Nature) -> dict[str, Term
 
 
 def _earliness(sound: FloatArray, at_sample: int, sample_rate: int) -> int:
-    """How many samples before its beat a sound strikes the beat's note; 0 where it does so on it, or later, or not."""
+    """How many samples before its beat the beat's note begins; 0 where it begins on it or later, or there is none."""
     struck = attack_near(sound, at_sample, sample_rate, ATTACK_REACH_S)
     return 0 if struck is None else max(at_sample - struck + round(GUARD_S * sample_rate), 0)
 
 
 def _late(sound: FloatArray, stop: int, material: JoinMaterial, at_sample: int) -> int:
-    """How many samples later the new sound fits best, before the note is struck."""
+    """How many samples later the new sound's phase fits best, compared just before the note begins."""
     reach, window = (round(length_s * material.sample_rate) for length_s in (ALIGN_REACH_S, ALIGN_WINDOW_S))
     window = min(window, stop)
     outgoing = sound[:, stop - window : stop].mean(axis=0)
@@ -210,10 +214,10 @@ def _from(material: JoinMaterial, first: int) -> FloatArray:
 
 
 def _gain(before: FloatArray, material: JoinMaterial) -> float:
-    """What brings the new sound to the level of the old, within `MAX_GAIN_DB`, and never beyond full scale.
+    """The factor that brings the new sound to the level of the old, within `MAX_GAIN_DB`, never beyond full scale.
 
     What sounded before the join is compared with what the new sound's own recording held before it: the same place in
-    the music. Where it held nothing, with what it begins with.
+    the music. Where it held nothing, with its beginning.
     """
     span = round(LEVEL_S * material.sample_rate)
     at = material.at_sample

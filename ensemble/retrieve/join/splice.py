@@ -1,4 +1,4 @@
-"""A chain of stretches becomes sound: the leader's tail, then hop after hop, each joined where the last one is left."""
+"""Plays a chain of hops: the leader's tail, then hop after hop, each joined where the one before it is left."""
 
 from __future__ import annotations
 
@@ -8,55 +8,43 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ensemble.audio.files import PCM_STEPS
-from ensemble.errors import EnsembleError
 from ensemble.retrieve.join.beam_search import Chain
 from ensemble.retrieve.join.hops import HopStep
-from ensemble.retrieve.join.material import JoinMaterial, Shape, check_unchanged, read_material
-from ensemble.retrieve.join.seam import Joined, Nature, in_time_with, join, terms_of
+from ensemble.retrieve.join.material import (
+    JoinMaterial,
+    UnusableError,
+    UnusableReason,
+    check_unchanged,
+    read_material,
+)
+from ensemble.retrieve.join.seam import Joined, OwnTransitions, in_time_with, join, terms_of
 from ensemble.types.continuation import Continuation, Hop, Term
 from ensemble.types.described import Described
 from ensemble.types.music import AudioClip, FloatArray
 
 FADE_OUT_S = 0.05
-HABIT_BEATS = 16
-"""So many beats tell where on them a recording's notes fall."""
+TIMING_BEATS = 16
+"""This many beats tell where on them a recording's notes are struck."""
 MISSING_S = 0.02
-"""Less than this short of what was asked for is not worth a word."""
-
-
-class UnusableError(Exception):
-    """One step of a chain cannot be played; it never leaves the retriever.
-
-    Args:
-        what: the recording or the join concerned.
-        problem: what is wrong with it; the same words for everything that is counted together.
-        number: of the step.
-        is_recording: its whole recording is out, not this join only.
-        detail: what was measured here, for the message alone.
-    """
-
-    def __init__(self, what: str, problem: str, number: int, *, is_recording: bool, detail: str = "") -> None:
-        super().__init__(f"{what}: {problem}" + (f" ({detail})" if detail else ""))
-        self.what = what
-        self.problem = problem
-        self.number = number
-        self.is_recording = is_recording
+"""Sound that falls short of what was asked for by less than this is not reported."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tail:
-    """What the leader leaves behind.
-
-    sound [channels, samples]: its last seconds, from absolute sample `start_sample` on. at_sample: absolute, where it
-    is left. stop_sample: absolute, where the extended leader shall end. nature: of its own transitions.
-    """
+    """The end of the leader, which the first hop is joined to. Samples are counted from the leader's beginning."""
 
     sound: FloatArray
+    """Its last seconds.  [channels, samples]"""
     sample_rate: int
+    """In Hz."""
     start_sample: int
+    """Where `sound` begins."""
     at_sample: int
+    """Where the leader is left."""
     stop_sample: int
-    nature: Nature
+    """Where the extended leader shall end."""
+    own: OwnTransitions
+    """What the leader's own transitions measure."""
 
 
 def splice(chain: Chain[HopStep], tail: Tail, described: Callable[[str], Described], fade_s: float) -> Continuation:
@@ -65,7 +53,7 @@ def splice(chain: Chain[HopStep], tail: Tail, described: Callable[[str], Describ
     Args:
         chain: what to play.
         tail: what it follows.
-        described: a recording's description by its sha256.
+        described: returns a recording's description by its sha256.
         fade_s: length of every cross-fade.
 
     Raises:
@@ -78,8 +66,12 @@ def splice(chain: Chain[HopStep], tail: Tail, described: Callable[[str], Describ
     stop = tail.stop_sample - tail.start_sample
     for number, step in enumerate(chain.steps):
         lasts_s = step.rings_s if number == len(chain.steps) - 1 else step.lasts_s
-        material = _material(step, number, described(step.recording), min((stop - at) / rate, lasts_s), tail)
-        joined = _joined(step, number, sound, at, material, fade_s)
+        try:
+            material = _material(step, described(step.recording), min((stop - at) / rate, lasts_s), tail)
+            joined = _joined(step, sound, at, material, fade_s)
+        except UnusableError as error:
+            error.number = number
+            raise
         begin = begin or joined.start
         begins = at + joined.late_samples
         at = min(begins + round(lasts_s * rate), stop, joined.sound.shape[1])
@@ -101,41 +93,39 @@ def splice(chain: Chain[HopStep], tail: Tail, described: Callable[[str], Describ
     )
 
 
-def _material(step: HopStep, number: int, described: Described, lasts_s: float, tail: Tail) -> JoinMaterial:
-    """The sound of one step, its notes on the beat as the leader's are, or why there is none."""
-    recording, candidate = step.candidate.recording, step.candidate
-    shape = Shape(
+def _material(step: HopStep, described: Described, lasts_s: float, tail: Tail) -> JoinMaterial:
+    """The sound of one step, its notes on the beat as the leader's are."""
+    candidate = step.candidate
+    check_unchanged(candidate.recording)
+    material = read_material(
+        candidate.recording,
+        step.start_s,
+        lasts_s,
         sample_rate=tail.sample_rate,
         num_channels=len(tail.sound),
         semitones=candidate.semitones,
         tempo_ratio=candidate.tempo_ratio,
     )
-    try:
-        check_unchanged(recording)
-        material = read_material(recording, step.start_s, lasts_s, shape)
-    except EnsembleError as error:
-        raise UnusableError(error.what, error.problem, number, is_recording=True) from error
     first = int(np.searchsorted(described.beats_s, step.start_s - 1e-6))
-    away_s = (described.beats_s[first : first + HABIT_BEATS] - step.start_s) / candidate.tempo_ratio
+    away_s = (described.beats_s[first : first + TIMING_BEATS] - step.start_s) / candidate.tempo_ratio
     beats = [material.at_sample + round(away * tail.sample_rate) for away in away_s.tolist() if away < lasts_s]
-    return in_time_with(material, beats, tail.nature)
+    return in_time_with(material, beats, tail.own)
 
 
-def _joined(step: HopStep, number: int, sound: FloatArray, at: int, material: JoinMaterial, fade_s: float) -> Joined:
-    """Join one step to what has sounded so far, or say why it cannot be."""
+def _joined(step: HopStep, sound: FloatArray, at: int, material: JoinMaterial, fade_s: float) -> Joined:
+    """Join one step to what has sounded so far."""
     joined = join(sound, at, material, fade_s)
     if joined.clicks:
-        ratios = (
-            f"{joined.facts.click_ratio:.1f} times its surroundings, its own attack {joined.attack_click_ratio:.1f}"
-        )
+        own = joined.attack_click_ratio
+        ratios = f"{joined.facts.click_ratio:.1f} times its surroundings, its own attack {own:.1f}"
         what = f"{step.candidate.recording.title} from {step.start_s:.1f} s"
-        raise UnusableError(what, "clicks at the seam", number, is_recording=False, detail=ratios)
+        raise UnusableError(what, UnusableReason.CLICKS, ratios)
     return joined
 
 
 def _hop(step: HopStep, joined: Joined, num_samples: int, tail: Tail) -> Hop:
     recording, candidate, rate = step.candidate.recording, step.candidate, tail.sample_rate
-    terms = {**candidate.score.terms, **terms_of(joined, rate, tail.nature)}
+    terms = {**candidate.score.terms, **terms_of(joined, rate, tail.own)}
     return Hop(
         path=recording.path,
         recording_sha256=recording.sha256,
@@ -154,7 +144,7 @@ def _hop(step: HopStep, joined: Joined, num_samples: int, tail: Tail) -> Hop:
 
 
 def _beats_s(step: HopStep, described: Described, at: int, end: int, tail: Tail) -> np.ndarray:
-    """The recording's beats in seconds of the extended leader, from the join to where the stretch ends."""
+    """The recording's beats from the join to where the hop ends, in seconds of the extended leader."""
     beats_s = described.beats_s[described.beats_s >= step.start_s - 1e-6]
     begins_s = (tail.start_sample + at) / tail.sample_rate
     moved_s = begins_s + (beats_s - step.start_s) / step.candidate.tempo_ratio
@@ -163,7 +153,7 @@ def _beats_s(step: HopStep, described: Described, at: int, end: int, tail: Tail)
 
 
 def _ended(samples: FloatArray, sample_rate: int) -> FloatArray:
-    """Faded out, and on 24-bit steps: a file written from it holds exactly these samples."""
+    """Faded out, and rounded to 24 bits: a file written from it holds exactly these samples."""
     fade = min(round(FADE_OUT_S * sample_rate), samples.shape[1])
     samples = samples.copy()
     samples[:, samples.shape[1] - fade :] *= np.cos(np.linspace(0.0, np.pi / 2, fade)).astype(np.float32) ** 2

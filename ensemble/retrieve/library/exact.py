@@ -1,7 +1,8 @@
-"""A store in memory that compares with every row: the reference other engines are held to."""
+"""A store in memory that compares every row: the reference that other engines are tested against."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,16 +11,14 @@ from ensemble.errors import StoreError
 from ensemble.retrieve.library.store import Match, StoreFilter, StoreRow
 from ensemble.types.arrays import FloatArray
 
-_COLUMNS = ("level_db", "low_db", "tempo_bpm", "remaining_s")
-
 
 class ExactStore:
-    """Every vector in one matrix, every question one product with it. Nothing outlives the process."""
+    """All vectors in one matrix; a search is one product with it. Nothing outlives the process."""
 
     def __init__(self) -> None:
         self._rows: dict[int, StoreRow] = {}
-        self._matrix: FloatArray | None = None
         self._columns: dict[str, np.ndarray] = {}
+        """The rows by column, built at the first search after a change."""
 
     def add(self, rows: Sequence[StoreRow]) -> None:
         """Insert or replace rows.
@@ -27,95 +26,70 @@ class ExactStore:
         Raises:
             StoreError: a vector has another length than those before it, or holds NaN or infinity.
         """
-        known = next(iter(self._rows.values()), None) or (rows[0] if rows else None)
+        shape = next(iter([*self._rows.values(), *rows])).vector.shape if rows else ()
         for row in rows:
-            problem = None
-            if known is not None and row.vector.shape != known.vector.shape:
-                problem = f"a vector of shape {row.vector.shape} among {known.vector.shape}"
-            elif not np.isfinite(row.vector).all():
-                problem = "a vector that is not finite"
-            if problem:
+            if row.vector.shape != shape or not np.isfinite(row.vector).all():
+                problem = f"its vector is not {shape[0]} finite numbers"
                 raise StoreError(f"chunk {row.chunk} of {row.recording}", problem, "describe it again")
         self._rows.update((row.id, row) for row in rows)
-        self._matrix = None
+        self._columns.clear()
 
     def remove(self, recordings: Sequence[str]) -> int:
-        """Delete every row of these recordings; how many there were."""
-        doomed = [row.id for row in self._rows.values() if row.recording in set(recordings)]
-        for key in doomed:
+        """Delete every row of these recordings; returns how many there were."""
+        removed = [row.id for row in self._rows.values() if row.recording in set(recordings)]
+        for key in removed:
             del self._rows[key]
-        self._matrix = None
-        return len(doomed)
+        self._columns.clear()
+        return len(removed)
 
-    def search(self, questions: FloatArray, limit: int, where: StoreFilter) -> list[list[Match]]:
-        """The nearest rows by inner product, best first, for each question; equal scores by rising id.
+    def search(self, queries: FloatArray, limit: int, where: StoreFilter) -> list[list[Match]]:
+        """Find the rows with the largest inner product, best first, for each query; equal scores by rising id.
 
         Args:
-            questions: [questions, dimensions].
-            limit: of rows per question.
-            where: which rows may answer.
+            queries: [queries, dimensions].
+            limit: rows per query.
+            where: which rows may be returned.
         """
-        if not self._rows:
-            return [[] for _ in questions]
-        matrix = self._table()
-        allowed = np.flatnonzero(self._allowed(where))
-        ids, scores = self._columns["id"][allowed], questions @ matrix[allowed].T
         rows = list(self._rows.values())
+        if not rows:
+            return [[] for _ in queries]
+        if not self._columns:
+            names = ("vector", "id", "level_db", "remaining_s")
+            self._columns = {name: np.stack([getattr(row, name) for row in rows]) for name in names}
+        allowed = np.flatnonzero(self._allowed(where))
+        ids, scores = self._columns["id"][allowed], queries @ self._columns["vector"][allowed].T
         answers = []
         for row_scores in scores:
-            best = _best(row_scores, ids, limit)
-            found = [(rows[allowed[place]], float(row_scores[place])) for place in best]
+            found = [(rows[allowed[place]], float(row_scores[place])) for place in _best(row_scores, ids, limit)]
             answers.append([Match(row.id, row.recording, row.chunk, score) for row, score in found])
         return answers
 
     def count(self) -> int:
-        """Rows."""
+        """Number of rows."""
         return len(self._rows)
 
     def recordings(self) -> dict[str, int]:
-        """Rows by recording."""
-        counts: dict[str, int] = {}
-        for row in self._rows.values():
-            counts[row.recording] = counts.get(row.recording, 0) + 1
-        return counts
+        """Number of rows by recording."""
+        return dict(Counter(row.recording for row in self._rows.values()))
 
     def close(self) -> None:
         """Forget everything."""
         self._rows.clear()
-        self._matrix = None
-
-    def _table(self) -> FloatArray:
-        if self._matrix is None:
-            rows = self._rows.values()
-            self._matrix = np.stack([row.vector for row in rows])
-            self._columns = {name: np.array([getattr(row, name) for row in rows]) for name in (*_COLUMNS, "id")}
-            self._columns["recording"] = np.array([row.recording for row in rows])
-        return self._matrix
+        self._columns.clear()
 
     def _allowed(self, where: StoreFilter) -> np.ndarray:
-        column = self._columns
-        allowed = np.ones(len(self._rows), dtype=np.bool_)
-        if where.min_level_db is not None:
-            allowed &= column["level_db"] >= where.min_level_db
-        if where.max_level_db is not None:
-            allowed &= column["level_db"] <= where.max_level_db
-        if where.min_remaining_s is not None:
-            allowed &= column["remaining_s"] >= where.min_remaining_s
-        if where.tempo_bpm:
-            tempo = column["tempo_bpm"][:, None]
-            low, high = np.array(where.tempo_bpm).T
-            allowed &= ((tempo >= low) & (tempo <= high)).any(axis=1)
-        if where.exclude_recordings:
-            allowed &= ~np.isin(column["recording"], where.exclude_recordings)
+        level_db, remaining_s = self._columns["level_db"], self._columns["remaining_s"]
+        lowest_db = -np.inf if where.min_level_db is None else where.min_level_db
+        highest_db = np.inf if where.max_level_db is None else where.max_level_db
+        least_s = -np.inf if where.min_remaining_s is None else where.min_remaining_s
+        allowed: np.ndarray = (level_db >= lowest_db) & (level_db <= highest_db) & (remaining_s >= least_s)
         return allowed
 
 
 def _best(scores: FloatArray, ids: np.ndarray, limit: int) -> np.ndarray:
     """Places of the highest scores, best first, equal ones by rising id."""
-    if limit < len(scores):
-        lowest = np.partition(scores, len(scores) - limit)[len(scores) - limit]
-        places = np.flatnonzero(scores >= lowest)
-    else:
-        places = np.arange(len(scores))
+    places = np.arange(len(scores))
+    if limit < len(scores):  # sort only those that can be among the best
+        places = np.flatnonzero(scores >= np.partition(scores, -limit)[-limit])
     best: np.ndarray = places[np.lexsort((ids[places], -scores[places]))][:limit]
     return best

@@ -1,6 +1,7 @@
-"""What an indexing run does with what it finds: keep, describe, take in, replace. Hears nothing itself.
+"""An indexing run: which files are known already, which are to be described, which recordings replace others.
 
-Who describes is given: this process (`ensemble.retrieve.index_local`) or many (`cluster.batch.index`).
+Describing is left to a function that is given: in this process (`ensemble.retrieve.index_local`) or in many
+(`cluster.batch.index`).
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from ensemble.types.described import IndexedRecording
 
 BATCH_CHUNKS = 2_000
 BATCH_S = 5.0
-"""Descriptions wait at most so long, and for so many chunks, until they are taken in together."""
+"""Descriptions are added together once they have this many chunks or the last batch is this long ago."""
 
 T = TypeVar("T")
 T_contra = TypeVar("T_contra", contravariant=True)
@@ -32,57 +33,67 @@ T_contra = TypeVar("T_contra", contravariant=True)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexJob:
-    """A file whose content is new."""
+    """A file whose content is new to the library."""
 
     source: Source
+    """The file."""
     sha256: str
+    """Of its content."""
     size_bytes: int
+    """Its size."""
     mtime_ns: int
+    """Its time of change."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexOutcome(Generic[T]):
-    """What came of a job: a description, or the reason why there is none.
-
-    described: the description, or whatever stands for it where it is taken in.
-    """
+    """What came of a job: a description, or the reason why there is none."""
 
     job: IndexJob
+    """The job."""
     reason: str = ""
+    """Why there is no description."""
     described: T | None = None
+    """The description, or a reference to it that the library accepts."""
     duration_s: float = 0.0
+    """Length of the recording."""
     num_chunks: int = 0
+    """Number of chunks in the description."""
 
 
-class Shelf(Protocol[T_contra]):
-    """Where descriptions are taken in; `Library` is one."""
+class IndexTarget(Protocol[T_contra]):
+    """Where descriptions are added: a `Library` in this process, or an actor that owns one."""
 
     def add(self, recordings: Sequence[tuple[T_contra, LedgerEntry]]) -> int:
-        """Take recordings in; the number of rows."""
+        """Add recordings; returns the number of rows."""
 
     def remove(self, recordings: Sequence[str]) -> int:
-        """Forget recordings; the number of rows."""
+        """Forget recordings; returns the number of rows."""
 
     def restate(self, entry: LedgerEntry) -> None:
-        """A known recording has moved, or is called otherwise."""
+        """Note that a known recording has moved, or has another title or licence."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexReport:
-    """What an indexing run did.
-
-    added: recordings described and taken in; kept: known already; moved: known already, found at another path;
-    replaced: whose file had other content before. chunks and music_s: of what was added.
-    """
+    """What an indexing run did."""
 
     added: int
+    """Recordings described and added."""
     kept: int
+    """Recordings known before."""
     moved: int
+    """Recordings known before, found at another path."""
     replaced: int
+    """Recordings whose file has other content now."""
     skipped: tuple[Skipped, ...]
+    """What was not indexed."""
     chunks: int
+    """Chunks of the added recordings."""
     music_s: float
+    """Length of the added recordings together."""
     wall_s: float
+    """How long the run took."""
 
     @property
     def times_realtime(self) -> float:
@@ -94,17 +105,17 @@ class Indexer(Generic[T]):
     """One run.
 
     Args:
-        shelf: takes descriptions in.
+        target: where descriptions are added.
         known: what is there already, by sha256.
-        copies: the folder that recordings are copied into; they are referred to where they lie if absent.
+        copies: the folder that recordings are copied into; if absent, the library refers to the files where they lie.
         on_progress: told how many files are done.
     """
 
     def __init__(
-        self, shelf: Shelf[T], known: Mapping[str, LedgerEntry], *, copies: Path | None = None,
+        self, target: IndexTarget[T], known: Mapping[str, LedgerEntry], *, copies: Path | None = None,
         on_progress: OnProgress | None = None,
     ) -> None:  # fmt: skip
-        self._shelf, self._copies = shelf, copies
+        self._target, self._copies = target, copies
         self._tell = on_progress or (lambda _what, _done, _total: None)
         self._known = dict(known)
         self._at = {entry.recording.path: sha256 for sha256, entry in known.items()}
@@ -117,7 +128,7 @@ class Indexer(Generic[T]):
     def run(
         self, sources: Sources, describe_all: Callable[[Iterable[IndexJob]], Iterator[IndexOutcome[T]]]
     ) -> IndexReport:
-        """Take in what is new. Stopped or killed at any moment, the next run goes on from there.
+        """Add what is new. If the process is stopped or killed, the next run continues from there.
 
         Args:
             sources: what was found.
@@ -142,7 +153,7 @@ class Indexer(Generic[T]):
         return sum(self._count[name] for name in ("added", "kept", "moved", "refused"))
 
     def _new(self, files: Sequence[Source]) -> Iterator[IndexJob]:
-        """The files whose content is not known; the others are dealt with on the way."""
+        """The files whose content is not known; those that are known are counted, and noted if they have moved."""
         for source in files:
             try:
                 status = source.path.stat()
@@ -158,7 +169,7 @@ class Indexer(Generic[T]):
             if sha256 in self._known:
                 self._recognise(self._known[sha256], job)
             else:
-                self._known[sha256] = _entry(job, 0.0, 0)  # a second file of this content is no news
+                self._known[sha256] = _entry(job, 0.0, 0)  # a second file of this content is not described again
                 yield job
 
     def _keep(self, known: LedgerEntry, source: Source) -> None:
@@ -167,7 +178,7 @@ class Indexer(Generic[T]):
             self._restate(replace(known, recording=replace(known.recording, licence=source.licence)))
 
     def _recognise(self, known: LedgerEntry, job: IndexJob) -> None:
-        """Content that is known, in a file that is not: it was moved, touched, or lies there twice."""
+        """Known content in a file that is not known: it was moved, was touched, or there are two such files."""
         path = known.recording.path
         if path == str(job.source.path) or (known.num_chunks and not known.is_copied and not Path(path).exists()):
             self._count["kept" if path == str(job.source.path) else "moved"] += 1
@@ -176,7 +187,7 @@ class Indexer(Generic[T]):
             self._count["kept"] += 1
 
     def _settle(self, outcome: IndexOutcome[T]) -> None:
-        """Take in one description, or note why there is none."""
+        """Keep one description for the next batch, or note why there is none."""
         job = outcome.job
         if outcome.described is None or not outcome.num_chunks:
             del self._known[job.sha256]
@@ -187,7 +198,7 @@ class Indexer(Generic[T]):
             entry = copied(entry, self._copies)
         before = self._at.get(str(job.source.path))
         if before is not None and self._known[before].recording.path == str(job.source.path):
-            self._shelf.remove([before])
+            self._target.remove([before])
             del self._known[before]
             self._count["replaced"] += 1
         self._known[job.sha256] = entry
@@ -201,12 +212,12 @@ class Indexer(Generic[T]):
 
     def _flush(self) -> None:
         if self._waiting:
-            self._shelf.add(self._waiting)
+            self._target.add(self._waiting)
             self._waiting = []
         self._flushed_s = time.monotonic()
 
     def _restate(self, entry: LedgerEntry) -> None:
-        self._shelf.restate(entry)
+        self._target.restate(entry)
         self._known[entry.recording.sha256] = entry
 
     def _refuse(self, source: Source, reason: str) -> None:

@@ -1,11 +1,11 @@
 """The ledger: what is known of every recording, in plain files, so that a store can always be made again from it.
 
     described/ab/abcd....msgpack    one recording's description, a message of `ensemble.wire`
-    ledger.jsonl                    the manifest, and with it the number of rows that the store should have
+    ledger.jsonl                    the log of recordings, with the number of rows that the store should have of each
     audio/abcd....flac              the recordings themselves, where they were copied
 
-A description is written before its line in the manifest, and the line before the store's rows: whoever is killed in
-between has done nothing that mending does not see.
+A description is written before its line in the log, and the line before the store's rows: a process killed in between
+leaves nothing that `Library.mend` or `repair` does not find.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ensemble.types.described import DESCRIPTORS_VERSION, Described
 from ensemble.wire import pack, unpack
 
 CACHE_BYTES = 256 << 20
-MANIFEST = "ledger.jsonl"
+LEDGER_FILE = "ledger.jsonl"
 
 
 class Ledger(Mapping[str, Described]):
@@ -33,8 +33,8 @@ class Ledger(Mapping[str, Described]):
     Args:
         folder: made if absent.
         is_writer: hold the right to change it until `close`; there is one writer, and any number of readers.
-        is_mending: pass over damage in the manifest.
-        cache_bytes: of descriptions kept in memory, the least recently used go first.
+        is_mending: skip damaged lines of the log.
+        cache_bytes: size of the descriptions kept in memory; the least recently used is dropped first.
 
     Raises:
         StoreBusyError: another process is changing it.
@@ -49,7 +49,7 @@ class Ledger(Mapping[str, Described]):
         self._cache_bytes = cache_bytes
         self._lock = _locked(folder) if is_writer else None
         try:
-            self._manifest = LedgerLog(folder / MANIFEST, is_mending=is_mending)
+            self._log = LedgerLog(folder / LEDGER_FILE, is_mending=is_mending)
         except BaseException:
             self.close()
             raise
@@ -57,16 +57,16 @@ class Ledger(Mapping[str, Described]):
     @property
     def entries(self) -> Mapping[str, LedgerEntry]:
         """Every recording, by sha256."""
-        return self._manifest.entries
+        return self._log.entries
 
     @property
     def removed(self) -> frozenset[str]:
-        """The recordings that were in it once."""
-        return frozenset(self._manifest.removed)
+        """The recordings that were removed from it."""
+        return frozenset(self._log.removed)
 
     @property
     def num_rows(self) -> int:
-        """Rows that the store should have."""
+        """Number of rows that the store should have."""
         return sum(entry.num_chunks for entry in self.entries.values())
 
     def __len__(self) -> int:
@@ -98,7 +98,7 @@ class Ledger(Mapping[str, Described]):
         return described
 
     def load(self, sha256: str) -> Described | None:
-        """What a description's file holds, in the manifest or not; None where it is gone, damaged or out of date."""
+        """What a description's file holds, listed in the log or not; None where it is gone, damaged or out of date."""
         try:
             described = unpack(self._path(sha256).read_bytes(), Described)
         except (OSError, WireError):
@@ -107,12 +107,12 @@ class Ledger(Mapping[str, Described]):
         return described if is_it else None
 
     def on_disk(self) -> list[str]:
-        """The sha256 of every description that lies in the folder, in the manifest or not."""
+        """The sha256 of every description in the folder, listed in the log or not."""
         return sorted(path.stem for path in self.folder.glob("described/??/*.msgpack"))
 
     def refresh(self) -> None:
-        """Read the manifest again: another process may have added to it."""
-        self._manifest = LedgerLog(self.folder / MANIFEST)
+        """Read the log again: another process may have added to it."""
+        self._log = LedgerLog(self.folder / LEDGER_FILE)
 
     def add(self, described: Described, entry: LedgerEntry) -> None:
         """Keep a description: on return it and its line are on the disk.
@@ -127,14 +127,14 @@ class Ledger(Mapping[str, Described]):
         self.restate(entry)
 
     def restate(self, entry: LedgerEntry) -> None:
-        """A recording whose description is there already is new in the manifest, has moved, or is called otherwise."""
-        self._manifest.add(entry)
+        """Write an entry into the log, of a recording whose description is there already."""
+        self._log.add(entry)
         self._cache.pop(entry.recording.sha256, None)
 
     def remove(self, recordings: Iterable[str]) -> None:
         """Forget recordings, and delete what was copied of them."""
         for sha256 in recordings:
-            entry = self._manifest.remove(sha256)
+            entry = self._log.remove(sha256)
             self._cache.pop(sha256, None)
             with writing(self.folder):
                 self._path(sha256).unlink(missing_ok=True)
@@ -142,7 +142,7 @@ class Ledger(Mapping[str, Described]):
                     Path(entry.recording.path).unlink(missing_ok=True)
 
     def close(self) -> None:
-        """Let others change it."""
+        """Release the right to change it."""
         if self._lock:
             self._lock.close()
             self._lock = None
@@ -158,7 +158,7 @@ class Ledger(Mapping[str, Described]):
 
 
 def _locked(folder: Path) -> IO[str]:
-    """The right to change a folder, for as long as the file is open."""
+    """Take the right to change a folder; it is held as long as the returned file is open."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = (folder / "ledger.lock").open("w")

@@ -1,4 +1,4 @@
-"""The manifest of a ledger: one line for every recording added, moved or removed; what was torn off is seen."""
+"""The log of a ledger: a line of JSON for every recording added, moved or removed. A torn last line is ignored."""
 
 from __future__ import annotations
 
@@ -16,35 +16,36 @@ from ensemble.types.described import IndexedRecording
 
 LEDGER_VERSION = 1
 _SPARE_LINES = 1_000
-"""A manifest with so many more lines than recordings is written anew."""
+"""A log with this many more lines than recordings is rewritten without the outdated ones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerEntry:
-    """One recording in the ledger.
-
-    num_chunks: rows in the store. size_bytes, mtime_ns: of its file when it was described; one that still has both is
-    taken to be the same. is_copied: whether its path lies in the ledger's own folder.
-    """
+    """One recording in the ledger."""
 
     recording: IndexedRecording
+    """Its file."""
     num_chunks: int
+    """Number of rows in the store."""
     size_bytes: int
+    """Size of the file when it was described."""
     mtime_ns: int
+    """Its time of change then; a file that still has this size and time is taken to be the same."""
     is_copied: bool = False
+    """Whether the file is a copy in the ledger's own folder."""
 
 
 def entry_of(document: dict[str, Any]) -> LedgerEntry:
-    """The entry that `dataclasses.asdict` made a document of."""
+    """The inverse of `dataclasses.asdict`."""
     return LedgerEntry(**document | {"recording": IndexedRecording(**document["recording"])})
 
 
 class LedgerLog:
-    """Which recordings there are. `entries` by sha256; `removed`: what was there once.
+    """Which recordings there are (`entries`, by sha256), and which were removed (`removed`).
 
     Args:
         path: of the file; need not exist.
-        is_mending: pass over lines that are damaged.
+        is_mending: skip damaged lines.
 
     Raises:
         StoreError: it cannot be read, is damaged, or is of another version.
@@ -67,17 +68,17 @@ class LedgerLog:
                 if not is_mending:
                     cure = f"run `ensemble index repair --index {path.parent}`"
                     raise StoreError(f"{path}:{number}", "is damaged", cure) from error
-        torn = lines[-1] != b""  # its writer was killed: what the line said was never promised
-        self._is_untidy = torn or is_mending or len(lines) > len(self.entries) + _SPARE_LINES
+        torn = lines[-1] != b""  # its writer was killed before it acknowledged the line
+        self._is_outdated = torn or is_mending or len(lines) > len(self.entries) + _SPARE_LINES
 
     def add(self, entry: LedgerEntry) -> None:
-        """Write down a recording, new or changed."""
+        """Append a recording, new or changed."""
         self._append({"add": asdict(entry)})
         self.entries[entry.recording.sha256] = entry
         self.removed.discard(entry.recording.sha256)
 
     def remove(self, sha256: str) -> LedgerEntry:
-        """Strike a recording out."""
+        """Append that a recording was removed."""
         self._append({"remove": sha256})
         self.removed.add(sha256)
         return self.entries.pop(sha256)
@@ -98,25 +99,25 @@ class LedgerLog:
 
     def _append(self, line: dict[str, Any]) -> None:
         with writing(self.path.parent):
-            if self._is_untidy or not self.path.exists():
-                self._tidy()
+            if self._is_outdated or not self.path.exists():
+                self._rewrite()
             with self.path.open("ab") as file:
                 file.write(_line(line))
                 file.flush()
                 os.fsync(file.fileno())
 
-    def _tidy(self) -> None:
-        """Write it anew from what is known."""
+    def _rewrite(self) -> None:
+        """Write the whole log again, one line for each recording."""
         lines: list[dict[str, Any]] = [{"ledger": LEDGER_VERSION}]
         lines += [{"remove": sha256} for sha256 in sorted(self.removed)]
         lines += [{"add": asdict(entry)} for entry in self.entries.values()]
         write_whole(self.path, b"".join(map(_line, lines)))
-        self._is_untidy = False
+        self._is_outdated = False
 
 
 @contextlib.contextmanager
 def writing(folder: Path) -> Iterator[None]:
-    """Turn what the system says while a folder is written into our words.
+    """Turn an error of the operating system while a folder is written into a `StoreError`.
 
     Raises:
         StoreError: the disk is full, or the folder may not be written.

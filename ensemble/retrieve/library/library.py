@@ -1,9 +1,10 @@
-"""A library: the store that finds and the ledger that knows, kept in step."""
+"""A library: the vector store that is searched, and the ledger that describes its recordings, kept in step."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 from ensemble.retrieve.library.ledger import Ledger
 from ensemble.retrieve.library.ledger_log import LedgerEntry
@@ -12,21 +13,23 @@ from ensemble.types.arrays import FloatArray
 from ensemble.types.described import Described, chunk_id
 
 OnProgress = Callable[[str, int, int], None]
+"""Called with what is being done, how much of it is done, and how much there is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """How ledger and store stand to each other.
-
-    missing: recordings of which the store has fewer or more rows than it should; stray: recordings whose rows nobody
-    asked for, that are to go; foreign: rows of recordings that this ledger never knew, on a store that others use too.
-    """
+    """How the store differs from what the ledger says it should hold."""
 
     ledger_rows: int
+    """Rows that the ledger promises."""
     store_rows: int
+    """Rows that the store holds."""
     missing: tuple[str, ...]
+    """Recordings of which the store has fewer or more rows than it should."""
     stray: tuple[str, ...]
+    """Recordings whose rows should not be there; mending deletes them."""
     foreign: tuple[str, ...]
+    """Recordings that this ledger never knew, on a server that others use too; mending leaves them."""
 
     @property
     def is_whole(self) -> bool:
@@ -35,7 +38,7 @@ class Comparison:
 
 
 class Library:
-    """Recordings that continuations may come from.
+    """Recordings that continuations may come from. Closed by `close`, or at the end of a `with`.
 
     Args:
         store: of the chunks' vectors.
@@ -46,8 +49,14 @@ class Library:
     def __init__(self, store: Store, ledger: Ledger, *, is_shared: bool = False) -> None:
         self.store, self.ledger, self._is_shared = store, ledger, is_shared
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def add(self, recordings: Sequence[tuple[Described, LedgerEntry]]) -> int:
-        """Take recordings in: on return they are known, found, and survive the death of this process.
+        """Add recordings: once this returns they can be found and survive the end of the process.
 
         Returns:
             Rows added.
@@ -59,12 +68,12 @@ class Library:
         return len(rows)
 
     def remove(self, recordings: Sequence[str]) -> int:
-        """Forget recordings; how many rows went. Killed half way, mending goes on from there."""
+        """Forget recordings; returns how many rows went. If the process dies half way, `mend` finishes it."""
         self.ledger.remove(recordings)
         return self.store.remove(recordings)
 
     def restate(self, entry: LedgerEntry) -> None:
-        """A known recording has moved, or is called otherwise."""
+        """Note that a known recording has moved, or has another title or licence."""
         self.ledger.restate(entry)
 
     def described(self, sha256: str) -> Described:
@@ -76,7 +85,7 @@ class Library:
         return self.ledger[sha256]
 
     def known_rows(self) -> Store:
-        """The store, as far as the ledger knows it."""
+        """The store; of a shared one, only the rows of recordings that the ledger knows."""
         return KnownRows(self.store, self.ledger) if self._is_shared else self.store
 
     def compare(self) -> Comparison:
@@ -94,7 +103,7 @@ class Library:
         )
 
     def mend(self, on_progress: OnProgress | None = None) -> Comparison:
-        """Put back what the store lacks and drop what it should not have; the comparison is from before.
+        """Add what the store lacks and delete what it should not have; returns the comparison from before.
 
         Raises:
             StoreError: a description is needed that is gone or damaged, or the store cannot be written.
@@ -106,48 +115,48 @@ class Library:
                 on_progress("repair", done, len(before.missing))
             described = self.ledger[sha256]
             self.store.remove([sha256])
-            self.store.add(list(rows_of(described)))
+            self.store.add(rows_of(described))
         return before
 
     def close(self) -> None:
-        """Let go of both."""
+        """Close the store and the ledger."""
         self.store.close()
         self.ledger.close()
 
 
 class KnownRows:
-    """A store that others use too, seen from one ledger: what that does not know does not answer.
+    """A shared store as one ledger sees it: rows of recordings that the ledger does not know are left out.
 
     Args:
         store: of any number of ledgers.
-        ledger: this one; read again when an answer is new to it.
+        ledger: this one; read again when a search returns a recording that is new to it.
     """
 
     def __init__(self, store: Store, ledger: Ledger) -> None:
         self._store, self._ledger = store, ledger
         self.add, self.remove, self.close = store.add, store.remove, store.close
 
-    def search(self, questions: FloatArray, limit: int, where: StoreFilter) -> list[list[Match]]:
-        """The nearest rows by inner product, of recordings that are known."""
-        answers = self._store.search(questions, limit, where)
+    def search(self, queries: FloatArray, limit: int, where: StoreFilter) -> list[list[Match]]:
+        """Find the rows with the largest inner product, of recordings that are known."""
+        answers = self._store.search(queries, limit, where)
         if not all(match.recording in self._ledger for matches in answers for match in matches):
             self._ledger.refresh()
         return [[match for match in matches if match.recording in self._ledger] for matches in answers]
 
     def count(self) -> int:
-        """Rows."""
+        """Number of rows."""
         return sum(self.recordings().values())
 
     def recordings(self) -> dict[str, int]:
-        """Rows by recording."""
+        """Number of rows by recording."""
         return {sha256: rows for sha256, rows in self._store.recordings().items() if sha256 in self._ledger}
 
 
-def rows_of(described: Described) -> Iterator[StoreRow]:
-    """What a store keeps of a recording."""
+def rows_of(described: Described) -> list[StoreRow]:
+    """The rows that a store keeps of a recording."""
     sha256 = described.recording.sha256
-    for chunk in range(described.num_chunks):
-        yield StoreRow(
+    return [
+        StoreRow(
             id=chunk_id(sha256, chunk),
             vector=described.vectors[chunk],
             recording=sha256,
@@ -157,3 +166,5 @@ def rows_of(described: Described) -> Iterator[StoreRow]:
             tempo_bpm=described.tempo_bpm,
             remaining_s=float(described.remaining_s[chunk]),
         )
+        for chunk in range(described.num_chunks)
+    ]

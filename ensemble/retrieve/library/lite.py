@@ -1,4 +1,4 @@
-"""Milvus Lite in this process, on a socket that nobody else can reach."""
+"""Milvus Lite in this process, served on a Unix socket in a private folder."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Lite:
         self.address = f"unix:{path}"
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            if is_fresh:  # the lock is taken first: nobody else may be at it
+            if is_fresh:  # opened once first, so that another process that has it open is noticed
                 MilvusLite(str(folder / STORE)).close()
                 shutil.rmtree(folder / STORE)
             server, database, _ = start_server_in_thread(str(folder / STORE), "unix", path)
@@ -45,7 +45,7 @@ class Lite:
         except OSError as error:
             raise StoreError(str(folder), f"cannot be opened ({error.strerror})", "name another folder") from error
         self.close = weakref.finalize(self, _end, server, database, sockets)
-        """Release the lock; done at the latest when the interpreter ends, which would wait for the server for ever."""
+        """Stop the server and release the lock; called at the end of the interpreter too, which would wait for ever."""
 
 
 def _end(server: Any, database: Any, sockets: Path) -> None:

@@ -1,13 +1,14 @@
 """Chunks in Milvus: Milvus Lite in a folder, or a Milvus server at an address, by the same code.
 
-The whole score is one inner product, so one vector field with a FLAT index is all that is asked of an engine; filters
-keep to what every version since 2.3 reads. What engines disagree about (vectors that are not finite, limits, equal
-scores, who holds the lock) is decided here.
+The whole score is one inner product, so all that is needed of an engine is one vector field with a FLAT index; filters
+use only what every version since 2.3 understands. Where engines differ (vectors that are not finite, limits, equal
+scores, locking), this module decides.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import math
 import re
@@ -22,7 +23,6 @@ from pymilvus import DataType, MilvusClient
 from pymilvus.exceptions import MilvusException
 
 from ensemble.errors import StoreError, StoreVersionError
-from ensemble.retrieve.library.filters import expression, strings
 from ensemble.retrieve.library.lite import Lite
 from ensemble.retrieve.library.store import Match, StoreFilter, StoreRow
 from ensemble.types.arrays import FloatArray
@@ -30,14 +30,14 @@ from ensemble.types.described import DESCRIPTORS_VERSION
 
 SCHEMA_VERSION = 1
 MAX_LIMIT = 16_384
-"""Of rows per question: what a server allows, Milvus Lite would take more."""
-MAX_QUESTIONS = 1_024
-"""Of questions in one message."""
+"""Rows per query: what a server allows; Milvus Lite would take more."""
+MAX_QUERIES = 1_024
+"""Queries in one message."""
 BATCH_ROWS = 2_000
 """Rows in one message: one batch of the log, a few megabytes."""
 PATIENCE_S = 20.0
 LOADING_PATIENCE = 15.0
-"""A server may need so many times the usual patience to bring a large collection into memory."""
+"""A server may take this many times `patience_s` to load a large collection."""
 _COLLECTION = f"ensemble_chunks_{SCHEMA_VERSION}_{DESCRIPTORS_VERSION}"
 _ANY_VERSION = re.compile(r"ensemble_chunks_(\d+)_(\d+)")
 _STRONG = {"consistency_level": "Strong"}
@@ -48,9 +48,9 @@ _REFUSED = (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED)
 class MilvusStore:
     """A collection of chunks, loaded and ready.
 
-    Versions stand in the collection's name: every engine keeps that. The collection is made with the first row, which
-    says how long vectors are. Requests that find nobody are repeated by pymilvus with growing pauses until patience
-    ends.
+    The collection's name holds the versions, since every engine keeps names. The collection is created with the first
+    row, which gives the length of vectors. pymilvus repeats requests that reach no server, with growing pauses, until
+    `patience_s` has passed.
 
     Args:
         uri: a folder, made if absent, in which Milvus Lite lives as `store.db` and which only one process may open; or
@@ -58,7 +58,7 @@ class MilvusStore:
             `GRPC_DEFAULT_SSL_ROOTS_FILE_PATH`).
         token: of the server.
         patience_s: how long one answer may take.
-        is_fresh: begin empty, whatever is there.
+        is_fresh: delete what is there first.
 
     Raises:
         StoreBusyError: another process has the folder open.
@@ -67,7 +67,7 @@ class MilvusStore:
 
     def __init__(self, uri: str, *, token: str = "", patience_s: float = PATIENCE_S, is_fresh: bool = False) -> None:
         for library in ("pymilvus", "milvus_lite"):
-            logging.getLogger(library).setLevel(logging.CRITICAL)  # they print tracebacks of what is said here
+            logging.getLogger(library).setLevel(logging.CRITICAL)  # or they print tracebacks of what is raised
         self._uri = uri
         self._patience_s = patience_s
         self._dimensions = 0
@@ -88,7 +88,7 @@ class MilvusStore:
             self._opened = opened.pop_all()
 
     def add(self, rows: Sequence[StoreRow]) -> None:
-        """Insert or replace rows; on return they survive the death of this process.
+        """Insert or replace rows; once this returns they survive the end of the process.
 
         Raises:
             StoreError: a vector has another length or holds NaN or infinity, or the store cannot be written.
@@ -105,54 +105,54 @@ class MilvusStore:
                 self._client.upsert(_COLLECTION, documents[start : start + BATCH_ROWS], timeout=self._patience_s)
 
     def remove(self, recordings: Sequence[str]) -> int:
-        """Delete every row of these recordings; how many there were."""
+        """Delete every row of these recordings; returns how many there were."""
         removed = 0
         for start in range(0, len(recordings), _NAMED_AT_ONCE):
-            where = f"recording in {strings(recordings[start : start + _NAMED_AT_ONCE])}"
+            where = f"recording in {json.dumps(recordings[start : start + _NAMED_AT_ONCE])}"
             while keys := [row["id"] for row in self._query(where, ["id"], limit=MAX_LIMIT)]:
                 with self._complaints("cannot be written"):  # by key: what every version understands
                     self._client.delete(_COLLECTION, ids=keys, timeout=self._patience_s)
                 removed += len(keys)
         return removed
 
-    def search(self, questions: FloatArray, limit: int, where: StoreFilter) -> list[list[Match]]:
-        """The nearest rows by inner product, best first, for each question; equal scores by rising id.
+    def search(self, queries: FloatArray, limit: int, where: StoreFilter) -> list[list[Match]]:
+        """Find the rows with the largest inner product, best first, for each query; equal scores by rising id.
 
         Args:
-            questions: [questions, dimensions].
-            limit: of rows per question, 1 to 16384.
-            where: which rows may answer.
+            queries: [queries, dimensions].
+            limit: rows per query, 1 to 16384.
+            where: which rows may be returned.
 
         Raises:
-            StoreError: the questions have another length or are not finite, the limit is out of range, or the store
+            StoreError: the queries have another length or are not finite, the limit is out of range, or the store
                 does not answer.
         """
         if not 1 <= limit <= MAX_LIMIT:
             raise StoreError(self._uri, f"cannot give {limit} rows per question", f"ask for 1 to {MAX_LIMIT}")
-        if questions.ndim != 2 or not np.isfinite(questions).all():
+        if queries.ndim != 2 or not np.isfinite(queries).all():
             raise StoreError(self._uri, "a question is not a list of finite vectors")
         if not self._dimensions:
-            return [[] for _ in questions]
-        if questions.shape[1] != self._dimensions:
-            problem = f"a question has {questions.shape[1]} dimensions, the store's rows have {self._dimensions}"
+            return [[] for _ in queries]
+        if queries.shape[1] != self._dimensions:
+            problem = f"a question has {queries.shape[1]} dimensions, the store's rows have {self._dimensions}"
             raise StoreError(self._uri, problem, self._repair)
         answers = []
-        for start in range(0, len(questions), MAX_QUESTIONS):
+        for start in range(0, len(queries), MAX_QUERIES):
             with self._complaints("did not answer a search"):
                 answers += self._client.search(
-                    _COLLECTION, data=list(questions[start : start + MAX_QUESTIONS]), anns_field="vector",
-                    limit=limit, filter=expression(where), output_fields=["recording", "chunk"],
+                    _COLLECTION, data=list(queries[start : start + MAX_QUERIES]), anns_field="vector",
+                    limit=limit, filter=_expression(where), output_fields=["recording", "chunk"],
                     search_params={"metric_type": "IP"}, timeout=self._patience_s, **_STRONG,
                 )  # fmt: skip
         return [[_match(hit) for hit in sorted(hits, key=_by_score)] for hits in answers]
 
     def count(self) -> int:
-        """Rows."""
+        """Number of rows."""
         rows = self._query("", ["count(*)"])
         return int(rows[0]["count(*)"]) if rows else 0
 
     def recordings(self) -> dict[str, int]:
-        """Rows by recording."""
+        """Number of rows by recording."""
         counts: Counter[str] = Counter()
         if self._dimensions:
             with self._complaints("did not answer"), contextlib.ExitStack() as reading:
@@ -166,7 +166,7 @@ class MilvusStore:
         return dict(counts)
 
     def close(self) -> None:
-        """Let go of it: another process may open it now."""
+        """Close it, so that another process may open it."""
         self._opened.close()
 
     @property
@@ -188,7 +188,7 @@ class MilvusStore:
             raise StoreVersionError(self._uri, problem, self._repair)
 
     def _create(self, dimensions: int) -> None:
-        """Make the collection, or find that somebody else on this server has just made it."""
+        """Create the collection, or open it if another client has just created it."""
         schema = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=False)
         schema.add_field("id", DataType.INT64, is_primary=True)
         schema.add_field("vector", DataType.FLOAT_VECTOR, dim=dimensions)
@@ -226,7 +226,7 @@ class MilvusStore:
 
     @contextlib.contextmanager
     def _complaints(self, problem: str) -> Iterator[None]:
-        """Say what an engine says in one line of ours."""
+        """Turn an engine's error into a `StoreError` of one line."""
         try:
             yield
         except (MilvusException, grpc.RpcError) as error:
@@ -254,7 +254,7 @@ class MilvusStore:
 
 
 def _tls_complaint(details: str) -> tuple[str, str] | None:
-    """A problem and a cure, where grpc says that TLS is to blame. Never to do without it: the token would be seen."""
+    """Problem and cure where TLS is to blame. Never to do without it: the token would be readable."""
     trust = "name your authority's certificates, a file in PEM, in GRPC_DEFAULT_SSL_ROOTS_FILE_PATH"
     if "CERTIFICATE_VERIFY_FAILED" in details:
         return "shows a certificate that is not trusted", trust
@@ -275,8 +275,21 @@ def is_address(uri: str) -> bool:
 
 
 def _options(uri: str) -> dict[str, int]:
-    """A store in this process is not looked for behind a proxy."""
+    """Milvus Lite in this process is reached without a proxy."""
     return {} if is_address(uri) else {"grpc.enable_http_proxy": 0}
+
+
+def _expression(where: StoreFilter) -> str:
+    """A filter in the syntax that every version reads.
+
+    Bounds are rounded to float32, as the columns are: then comparing as float32 or as float64 is the same.
+    """
+    bounds = (
+        ("level_db >=", where.min_level_db),
+        ("level_db <=", where.max_level_db),
+        ("remaining_s >=", where.min_remaining_s),
+    )
+    return " and ".join(f"{column} {float(np.float32(bound))!r}" for column, bound in bounds if bound is not None)
 
 
 def _document(row: StoreRow) -> dict[str, Any]:

@@ -22,10 +22,12 @@ TOKEN_VARIABLE = "ENSEMBLE_MILVUS_TOKEN"  # noqa: S105  the name of one
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LibraryPlace:
-    """Where a library lies. uri: of the store, a folder or an address; folder: of the ledger."""
+    """Where a library lies."""
 
     uri: str
+    """Of the store: a folder, or the address of a server."""
     folder: Path
+    """Of the ledger."""
 
     @property
     def is_server(self) -> bool:
@@ -61,13 +63,13 @@ def cache_folder() -> Path:
 def open_library(
     place: LibraryPlace, *, is_writer: bool = True, is_mending: bool = False, is_fresh: bool = False
 ) -> Library:
-    """Open a library; its owner closes it.
+    """Open a library; the caller closes it.
 
     Args:
         place: where it lies.
         is_writer: hold the right to change it. Milvus Lite has one user at a time, whatever they do.
-        is_mending: pass over damage in the ledger.
-        is_fresh: begin with an empty store, whatever is there.
+        is_mending: skip damaged lines of the ledger.
+        is_fresh: empty the store first.
 
     Raises:
         StoreBusyError: another process has it open.
@@ -89,7 +91,7 @@ def _store_at(place: LibraryPlace, *, is_fresh: bool = False) -> MilvusStore:
 
 
 def nothing_known(place: LibraryPlace) -> StoreError:
-    """What to say where a ledger knows of no recording. Nothing is made there; a server is asked what it holds.
+    """The error for a ledger without recordings. Nothing is created; a server is asked what it holds.
 
     Raises:
         StoreError: the server cannot be reached, refuses, or holds what another release made.

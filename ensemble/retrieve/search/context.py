@@ -1,4 +1,4 @@
-"""What came before a join: the tail that a candidate's own past is compared with."""
+"""The context of a join: the sound before it, which a candidate's own past is compared with."""
 
 from __future__ import annotations
 
@@ -10,42 +10,46 @@ from numpy.typing import NDArray
 from ensemble.clock import FRAME_RATE_HZ
 from ensemble.retrieve.search import feature_layout, pulse, transition
 from ensemble.retrieve.search.describe import HEAD_S, check_listening, level_over
-from ensemble.retrieve.search.outline import RATE_HZ, SpectralOutline, outline
+from ensemble.retrieve.search.outline import RATE_HZ, SpectralOutline, spectral_outline
 from ensemble.threads import one_thread
 from ensemble.types.arrays import FloatArray
 from ensemble.types.described import Described
 from ensemble.types.music import SILENCE_DB, AudioClip, Heard
 
 SILENT_BELOW_PEAK_DB = 50.0
-"""A tail this far below the loudest moment has ended."""
+"""Sound this far below the loudest moment has ended."""
 LATE_SILENCE_S = 0.3
-"""Silence before the join that is no longer than this is a breath, and part of the tail."""
+"""Silence before the join that is no longer than this is part of the sound."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JoinContext:
-    """What came before a join, as far as search needs it.
-
-    recording_sha256: of the recording it lies in; empty for a leader that is no file of the store. at_s: the join, in
-    that recording's time. sounds_until_s: where its sound ends, before the join if it ends in silence. tempo_bpm:
-    around the join, 0 without a beat. off_beat_ms: how far the join lies from a beat, None without one. level_db,
-    low_db: A-weighted and of the bass band, of the last two sounding seconds. recent: the last 8.5 sounding seconds.
-    blocks: unit rows by block; the ones around it are of its tail. seam [SEAM_WIDTH]. edge: what a head is joined to.
-    own: what each term measures at the recording's own transitions, magnitudes, sorted, by name.
-    """
+    """What came before a join, as far as search needs it."""
 
     recording_sha256: str
+    """Of the recording that the join lies in; empty for a leader that is no file of the store."""
     at_s: float
+    """The join, in that recording's time."""
     sounds_until_s: float
+    """Where the sound ends: before the join if there is silence before it."""
     tempo_bpm: float
+    """Around the join, 0 without a beat."""
     off_beat_ms: float | None
+    """From the nearest beat to the join, None without a beat."""
     level_db: float
+    """A-weighted level of the last two sounding seconds."""
     low_db: float
+    """Level of the bass band there."""
     recent: SpectralOutline
+    """The last 8.5 sounding seconds."""
     blocks: dict[str, FloatArray]
+    """Unit rows by the name of their feature block; `chroma_after` and `timbre_after` are of the last four seconds."""
     seam: FloatArray
+    """Seam features.  [SEAM_WIDTH]"""
     edge: transition.Edges
+    """The last moments, to which a candidate's first ones are joined."""
     own: dict[str, FloatArray]
+    """What each term measures at the recording's own transitions, by name: magnitudes, sorted."""
 
     @property
     def is_silent(self) -> bool:
@@ -54,13 +58,13 @@ class JoinContext:
 
     @property
     def look_backs_s(self) -> tuple[float, ...]:
-        """Those that what came before is long enough for; the shortest always."""
+        """The look-backs that the sound before the join is long enough for; the shortest always."""
         longest_s = max(self.sounds_until_s, feature_layout.LOOK_BACKS_S[0])
         return tuple(look_back_s for look_back_s in feature_layout.LOOK_BACKS_S if look_back_s <= longest_s)
 
 
 def context_of_leader(heard: Heard, leader: AudioClip, at_s: float, *, recording_sha256: str = "") -> JoinContext:
-    """What came before `at_s` in a leader.
+    """The context of a join in a leader.
 
     Args:
         heard: what was understood of the leader.
@@ -76,40 +80,40 @@ def context_of_leader(heard: Heard, leader: AudioClip, at_s: float, *, recording
         raise ValueError(f"a join at {at_s} s lies outside {leader.duration_s} s")
     past = AudioClip(samples=leader.samples[:, : round(at_s * leader.sample_rate)], sample_rate=leader.sample_rate)
     with one_thread():
-        course = outline(past, heard)
-    beats_s = heard.beats_s if pulse.has_beat(heard.frames.onset, heard.beats_s) else np.empty(0)
-    moments_s = beats_s if len(beats_s) else np.arange(0.0, at_s, pulse.EVEN_STEP_S)
-    own = transition.natural(course, moments_s[moments_s < at_s]) | _beat_jitter(beats_s)
-    return _context(course, beats_s, at_s, own, recording_sha256)
+        outline = spectral_outline(past, heard)
+    beats_s = pulse.played_beats_s(heard)
+    moments_s = pulse.moments_s(beats_s, at_s)
+    own = transition.natural(outline, moments_s[moments_s < at_s]) | _beat_jitter(beats_s)
+    return _context(outline, beats_s, at_s, own, recording_sha256)
 
 
 def context_of_recording(described: Described, at_s: float) -> JoinContext:
-    """What came before `at_s` in a recording of the store: the next hop starts here.
+    """The context of a join in a recording of the store, where the next hop begins.
 
     Raises:
         ValueError: the join lies outside the recording.
     """
-    course = SpectralOutline.of(described.details)
-    if not 0.0 < at_s <= course.duration_s + 1 / RATE_HZ:
-        raise ValueError(f"a join at {at_s} s lies outside {course.duration_s} s")
+    outline = SpectralOutline.of(described.details)
+    if not 0.0 < at_s <= outline.duration_s + 1 / RATE_HZ:
+        raise ValueError(f"a join at {at_s} s lies outside {outline.duration_s} s")
     own = {name: described.details[f"own_{name}"] for name in transition.UNITS} | _beat_jitter(described.beats_s)
-    return _context(course.part(0, round(at_s * RATE_HZ)), described.beats_s, at_s, own, described.recording.sha256)
+    return _context(outline.part(0, round(at_s * RATE_HZ)), described.beats_s, at_s, own, described.recording.sha256)
 
 
 def _context(
-    course: SpectralOutline,
+    outline: SpectralOutline,
     beats_s: NDArray[np.float64],
     at_s: float,
     own: dict[str, FloatArray],
     recording_sha256: str,
 ) -> JoinContext:
-    until_s = _sounds_until_s(course.level_db, at_s)
-    recent = course.part(
+    until_s = _sounds_until_s(outline.level_db, at_s)
+    recent = outline.part(
         max(round((until_s - feature_layout.LOOK_BACKS_S[-1] - 0.5) * RATE_HZ), 0), round(until_s * RATE_HZ)
     )
-    end_s = np.array([recent.num_frames / RATE_HZ])  # in the time of what is recent
+    end_s = np.array([recent.num_frames / RATE_HZ])  # in the time of `recent`
     period_s = pulse.period_around(beats_s, np.array([at_s]))
-    means = feature_layout.Course(recent)
+    means = feature_layout.OutlineMeans(recent)
     off_beat_s = pulse.off_beat_s(beats_s, at_s)
     return JoinContext(
         recording_sha256=recording_sha256,
@@ -129,7 +133,7 @@ def _context(
 
 
 def _sounds_until_s(level_db: FloatArray, at_s: float) -> float:
-    """Where the sound before the join ends; the join itself unless there is a silence of some length before it."""
+    """Where the sound before the join ends: at the join, unless there is a longer silence before it."""
     floor_db = max(feature_layout.LOWEST_DB, float(level_db.max(initial=SILENCE_DB)) - SILENT_BELOW_PEAK_DB)
     sounding = np.flatnonzero(level_db > floor_db)
     if not len(sounding):
@@ -139,7 +143,7 @@ def _sounds_until_s(level_db: FloatArray, at_s: float) -> float:
 
 
 def _beat_jitter(beats_s: NDArray[np.float64]) -> dict[str, FloatArray]:
-    """How far a recording's beats come from where an even pulse puts them, sorted."""
+    """How far each beat lies from where an even pulse puts it: magnitudes, sorted."""
     if len(beats_s) < 3:
         return {"beat_phase_ms": np.empty(0, dtype=np.float32)}
     late_s = np.diff(beats_s) - pulse.period_around(beats_s, beats_s[1:])

@@ -1,4 +1,4 @@
-"""A recording goes in, chunks that begin at its beats come out, each with what came before it."""
+"""Describes a recording: chunks that begin at its beats, each with the features of what came before it."""
 
 from __future__ import annotations
 
@@ -6,16 +6,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.retrieve.search import feature_layout, pulse, transition
-from ensemble.retrieve.search.outline import LISTENING_RATE_HZ, RunningMeans, SpectralOutline, outline
+from ensemble.retrieve.search.outline import (
+    LISTENING_RATE_HZ,
+    RunningMeans,
+    SpectralOutline,
+    power_db,
+    spectral_outline,
+)
 from ensemble.threads import one_thread
 from ensemble.types.arrays import FloatArray
 from ensemble.types.described import DESCRIPTORS_VERSION, Described, IndexedRecording
-from ensemble.types.music import SILENCE_DB, AudioClip, Heard
+from ensemble.types.music import AudioClip, Heard
 
 HEAD_S = 2.0
-"""Over which levels are measured: in one second a single accent would decide."""
+"""Levels are measured over this long: in one second a single accent would decide."""
 MIN_REMAINING_S = 0.5
-"""A chunk with less music left is none."""
+"""No chunk begins with less music left than this."""
 
 
 def describe(clip: AudioClip, recording: IndexedRecording, heard: Heard) -> Described:
@@ -31,7 +37,7 @@ def describe(clip: AudioClip, recording: IndexedRecording, heard: Heard) -> Desc
     """
     check_listening(clip)
     with one_thread():
-        return _described(outline(clip, heard), recording, heard)
+        return _described(spectral_outline(clip, heard), recording, heard)
 
 
 def check_listening(clip: AudioClip) -> None:
@@ -44,10 +50,10 @@ def check_listening(clip: AudioClip) -> None:
         raise ValueError(f"a clip of {clip.num_channels} channels at {clip.sample_rate} Hz was not prepared")
 
 
-def _described(course: SpectralOutline, recording: IndexedRecording, heard: Heard) -> Described:
-    beats_s = heard.beats_s if pulse.has_beat(heard.frames.onset, heard.beats_s) else np.empty(0)
-    start_s = beats_s if len(beats_s) else np.arange(0.0, course.duration_s, pulse.EVEN_STEP_S)
-    start_s = start_s[start_s <= course.duration_s - MIN_REMAINING_S]
+def _described(outline: SpectralOutline, recording: IndexedRecording, heard: Heard) -> Described:
+    beats_s = pulse.played_beats_s(heard)
+    start_s = pulse.moments_s(beats_s, outline.duration_s)
+    start_s = start_s[start_s <= outline.duration_s - MIN_REMAINING_S]
     return Described(
         version=DESCRIPTORS_VERSION,
         recording=recording,
@@ -55,26 +61,25 @@ def _described(course: SpectralOutline, recording: IndexedRecording, heard: Hear
         tuning_cents=heard.tuning_cents,
         beats_s=beats_s,
         start_s=start_s,
-        level_db=level_over(course.level_db, start_s, start_s + HEAD_S),
-        low_db=level_over(course.low_db, start_s, start_s + HEAD_S),
-        remaining_s=(course.duration_s - start_s).astype(np.float32),
-        vectors=_rows(course, start_s, pulse.period_around(beats_s, start_s)),
-        details=course.arrays() | {f"own_{name}": own for name, own in transition.natural(course, start_s).items()},
+        level_db=level_over(outline.level_db, start_s, start_s + HEAD_S),
+        low_db=level_over(outline.low_db, start_s, start_s + HEAD_S),
+        remaining_s=(outline.duration_s - start_s).astype(np.float32),
+        vectors=_rows(outline, start_s, pulse.period_around(beats_s, start_s)),
+        details=outline.arrays() | {f"own_{name}": own for name, own in transition.natural(outline, start_s).items()},
     )
 
 
 def level_over(level_db: FloatArray, start_s: NDArray[np.float64], stop_s: NDArray[np.float64]) -> FloatArray:
     """Level of the mean power over each stretch.  [stretches]"""
     power = RunningMeans((10 ** (level_db / 10)).astype(np.float32)[None]).over(start_s, stop_s)[0]
-    mean_db: FloatArray = np.maximum(10 * np.log10(np.maximum(power, 1e-10)), SILENCE_DB).astype(np.float32)
-    return mean_db
+    return power_db(power)
 
 
-def _rows(outlined: SpectralOutline, start_s: NDArray[np.float64], period_s: NDArray[np.float64]) -> FloatArray:
-    """The vectors of the chunks.  [chunks, blocks.DIMENSIONS]"""
-    course = feature_layout.Course(outlined)
-    after = feature_layout.blocks_around(course, start_s, start_s + feature_layout.AFTER_S)
-    found = feature_layout.blocks_before(course, start_s, period_s) | after
-    seam = feature_layout.seam_before(course, start_s)
+def _rows(outline: SpectralOutline, start_s: NDArray[np.float64], period_s: NDArray[np.float64]) -> FloatArray:
+    """The vectors of the chunks.  [chunks, feature_layout.DIMENSIONS]"""
+    means = feature_layout.OutlineMeans(outline)
+    after = feature_layout.blocks_around(means, start_s, start_s + feature_layout.AFTER_S)
+    found = feature_layout.blocks_before(means, start_s, period_s) | after
+    seam = feature_layout.seam_before(means, start_s)
     rows = [*(found[block.name] for block in feature_layout.BLOCKS), seam, np.square(seam).sum(axis=1, keepdims=True)]
     return np.ascontiguousarray(np.concatenate(rows, axis=1), dtype=np.float32)

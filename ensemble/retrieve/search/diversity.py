@@ -1,4 +1,4 @@
-"""Several ways of going on, not several beginnings of one, and rather of several recordings than of one.
+"""Diversity: continuations begin at different spots, and preferably in different recordings.
 
 Source: Carbonell and Goldstein, The use of MMR, diversity-based reranking, SIGIR 1998; likeness here is being the same
 recording.
@@ -10,11 +10,11 @@ from collections import Counter
 from collections.abc import Sequence
 
 MIN_APART_S = 4.0
-"""Two candidates of one recording that begin closer than this are one spot."""
+"""Two candidates of one recording that begin closer than this count as one spot."""
 REPEAT_PENALTY = 0.05
-"""Taken off a total for each time its recording was chosen before: so much better it must be to be chosen again."""
+"""Subtracted from a total for each time that its recording was chosen before."""
 REPEAT_COST = 0.1
-"""The same in the cost of a chain, which is the negative logarithm of a total: of one of 0.5."""
+"""The same in the cost of a chain, the negative logarithm of a total, at a total of 0.5."""
 
 
 def spread(places: Sequence[tuple[str, float]], totals: Sequence[float], limit: int) -> list[int]:

@@ -1,4 +1,4 @@
-"""What exact scoring needs of many chunks, collected recording by recording into one array each."""
+"""Collects what exact scoring needs of many chunks into arrays, one recording after the other."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.retrieve.search import feature_layout, pulse, relevance, tempo, transition
+from ensemble.retrieve.search import feature_layout, pulse, relevance, transition
 from ensemble.retrieve.search.outline import SpectralOutline
 from ensemble.types.arrays import FloatArray
 from ensemble.types.described import Described
@@ -22,42 +22,49 @@ Columns = TypeVar("Columns", "Gathered", transition.Edges, relevance.Past)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
-    """A chunk of a recording, and by how much it would be transposed."""
+    """A chunk of a recording, and how it would be transposed."""
 
     described: Described
+    """The recording."""
     chunk: int
+    """The chunk's number in it."""
     semitones: int
+    """How far it would be transposed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gathered:
-    """Of each pair, as recorded.  [pairs, ...]
-
-    needed_ratio: how much faster it would have to be played to keep the tempo. ratio: how much faster it would be
-    played. has_beat: whether its recording has. level_db, low_db: of its beginning. seam: what came before it.
-    chroma_after, timbre_after: unit rows of what follows. head: its first moments. past: what came before it, as it
-    would be played.
-    """
+    """What exact scoring needs of each pair, as recorded.  [pairs, ...]"""
 
     needed_ratio: Array
+    """How much faster it would have to be played to keep the tempo."""
     ratio: Array
+    """How much faster it would be played."""
     has_beat: NDArray[np.bool_]
+    """Whether its recording has a beat."""
     level_db: FloatArray
+    """A-weighted level of its beginning."""
     low_db: FloatArray
+    """Level of the bass band of its beginning."""
     seam: FloatArray
+    """The seam features of what came before it."""
     chroma_after: FloatArray
+    """Unit rows of the chroma of what follows."""
     timbre_after: FloatArray
+    """Unit rows of the timbre of what follows."""
     head: transition.Edges
+    """Its first moments."""
     past: relevance.Past
+    """The eight seconds before it, at the speed at which it would be played."""
 
 
 def gather(pairs: Sequence[Pair], tempo_bpm: float, max_stretch: float) -> Gathered:
-    """Collect.
+    """Collect what exact scoring needs.
 
     Args:
         pairs: at least one.
         tempo_bpm: of the context, 0 without a beat.
-        max_stretch: how far a tempo may be bent.
+        max_stretch: how far a tempo may be changed, as a share.
     """
     places: dict[str, list[int]] = {}
     for place, pair in enumerate(pairs):
@@ -73,12 +80,12 @@ def gather(pairs: Sequence[Pair], tempo_bpm: float, max_stretch: float) -> Gathe
 
 
 def _of_recording(described: Described, chunks: NDArray[np.int64], tempo_bpm: float, max_stretch: float) -> Gathered:
-    course, at_s = SpectralOutline.of(described.details), described.start_s[chunks]
+    outline, at_s = SpectralOutline.of(described.details), described.start_s[chunks]
     period_s = pulse.period_around(described.beats_s, at_s)
     has_beat = period_s > 0
     own_bpm = np.where(has_beat, 60 / np.where(has_beat, period_s, 1.0), 0.0)
-    needed_ratio = tempo.needed_ratios(tempo_bpm, own_bpm)
-    ratio = tempo.played_ratios(needed_ratio, max_stretch)
+    needed_ratio = pulse.needed_ratios(tempo_bpm, own_bpm)
+    ratio = pulse.played_ratios(needed_ratio, max_stretch)
     rows = described.vectors[chunks]
     return Gathered(
         needed_ratio=needed_ratio,
@@ -89,13 +96,13 @@ def _of_recording(described: Described, chunks: NDArray[np.int64], tempo_bpm: fl
         seam=rows[:, feature_layout.SEAM],
         chroma_after=rows[:, feature_layout.AT["chroma_after"]],
         timbre_after=rows[:, feature_layout.AT["timbre_after"]],
-        head=transition.heads(course, at_s),
-        past=relevance.past(course, at_s, ratio),
+        head=transition.heads(outline, at_s),
+        past=relevance.past(outline, at_s, ratio),
     )
 
 
 def _joined(parts: Sequence[Columns], order: NDArray[np.int64]) -> Columns:
-    """Dataclasses of arrays (or of such dataclasses), one after the other, then in order."""
+    """Concatenate dataclasses of arrays (or of such dataclasses) field by field, then sort the rows by `order`."""
     joined: dict[str, Any] = {}
     for field in fields(parts[0]):
         values = [getattr(part, field.name) for part in parts]

@@ -1,4 +1,4 @@
-"""The course of a recording, 25 times a second: what chunks are described from and joins are scored on."""
+"""A recording's spectral outline, 25 times a second: what chunks are described from and joins are scored on."""
 
 from __future__ import annotations
 
@@ -32,23 +32,24 @@ _HOP = LISTENING_RATE_HZ // RATE_HZ
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpectralOutline:
-    """Frame i describes i / 25 s to (i + 1) / 25 s.
-
-    chroma [12, frames]: amplitude by pitch class from C, each frame's maximum is 1, or 0 in silence. cepstra
-    [12, frames]: of mel bands in dB, without the zeroth: the level does not matter. level_db [frames]: A-weighted.
-    low_db [frames]: level of the bass band. onset [frames]: onset strength. pitch_midi [frames]: 0 where unvoiced.
-    """
+    """Frame i describes i / 25 s to (i + 1) / 25 s."""
 
     chroma: FloatArray
+    """Amplitude by pitch class from C; each frame's maximum is 1, or 0 in silence.  [12, frames]"""
     cepstra: FloatArray
+    """Of mel bands in dB, without the zeroth, so that the level does not matter.  [12, frames]"""
     level_db: FloatArray
+    """A-weighted.  [frames]"""
     low_db: FloatArray
+    """Level of the bass band.  [frames]"""
     onset: FloatArray
+    """Onset strength.  [frames]"""
     pitch_midi: FloatArray
+    """0 where unvoiced.  [frames]"""
 
     @property
     def num_frames(self) -> int:
-        """Frames."""
+        """Number of frames."""
         return len(self.level_db)
 
     @property
@@ -58,7 +59,7 @@ class SpectralOutline:
 
     @classmethod
     def of(cls, arrays: Mapping[str, np.ndarray]) -> SpectralOutline:
-        """The outline that `arrays` was taken from; other names are left alone."""
+        """The inverse of `arrays`; other names in it are ignored."""
         return cls(**{field.name: arrays[field.name] for field in fields(cls)})
 
     def part(self, start_frame: int, stop_frame: int) -> SpectralOutline:
@@ -70,17 +71,17 @@ class SpectralOutline:
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
-def outline(clip: AudioClip, heard: Heard) -> SpectralOutline:
-    """Take the outline of what was heard.
+def spectral_outline(clip: AudioClip, heard: Heard) -> SpectralOutline:
+    """Measure the outline of a clip.
 
     Args:
         clip: as it is listened to: mono, 16 kHz.
-        heard: of the same clip, or of a longer one that begins with it.
+        heard: what was understood of the same clip, or of a longer one that begins with it.
     """
     samples = clip.samples[0]
     num_frames = max(clip.num_samples // _HOP, 1)
     centred = samples[_HOP // 2 :]  # frame i is centred in its stretch
-    level_db = _power_db(
+    level_db = power_db(
         _grouped(np.power(np.float32(10), heard.frames.loudness_db / 10, dtype=np.float32), num_frames).mean(axis=1)
     )
     chroma, low_db = _tones(centred, num_frames, heard.tuning_cents)
@@ -100,9 +101,23 @@ def _grouped(values: FloatArray, num_frames: int) -> FloatArray:
     return np.asarray(padded[: num_frames * _GROUP].reshape(num_frames, _GROUP), dtype=np.float32)
 
 
-def _power_db(power: NDArray[np.floating]) -> FloatArray:
-    level_db: FloatArray = np.maximum(10 * np.log10(np.maximum(power, _FLOOR_POWER)), SILENCE_DB).astype(np.float32)
+def power_db(power: NDArray[np.floating], lowest_db: float = SILENCE_DB) -> FloatArray:
+    """Power in dB, at least `lowest_db`."""
+    level_db: FloatArray = np.maximum(10 * np.log10(np.maximum(power, _FLOOR_POWER)), lowest_db).astype(np.float32)
     return level_db
+
+
+def transposed(chroma: FloatArray, semitones: NDArray[np.int64], axis: int) -> FloatArray:
+    """Chroma as it is when each moment sounds so many semitones higher.
+
+    Args:
+        chroma: [moments, ...], of which `axis` holds the twelve pitch classes.
+        semitones: [moments]
+        axis: of the pitch classes.
+    """
+    turn = (np.arange(12) - semitones[:, None]) % 12
+    shape = [len(semitones) if at == 0 else 12 if at == axis else 1 for at in range(chroma.ndim)]
+    return np.take_along_axis(chroma, turn.reshape(shape), axis=axis)
 
 
 def _pitch(f0_hz: FloatArray) -> FloatArray:
@@ -126,7 +141,7 @@ def _tones(samples: FloatArray, num_frames: int, tuning_cents: float) -> tuple[F
         chroma[at] = (np.sqrt(inner) * is_peak) @ bands[1:-1]
         low[at] = power[:, is_bass].sum(axis=1)
     chroma /= np.maximum(chroma.max(axis=1, keepdims=True), np.float32(1e-9))
-    return np.ascontiguousarray(chroma.T), _power_db(low)
+    return np.ascontiguousarray(chroma.T), power_db(low)
 
 
 def _cepstra(samples: FloatArray, num_frames: int) -> FloatArray:
@@ -141,7 +156,7 @@ def _cepstra(samples: FloatArray, num_frames: int) -> FloatArray:
 
 
 class RunningMeans:
-    """Means of an outline's rows over any stretches of time, from running sums; outside there is nothing.
+    """Means of an outline's rows over any stretches of time, from running sums; outside the outline there is nothing.
 
     Args:
         rows: [rows, frames].

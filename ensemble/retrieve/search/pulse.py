@@ -1,4 +1,4 @@
-"""The beat around a moment: how long it is, how far the moment lies from one, and whether there is a beat at all."""
+"""Beats and tempo: whether there is a beat, how long it is around a moment, and how a candidate keeps the tempo."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from numpy.typing import NDArray
 
 from ensemble.clock import FRAME_RATE_HZ
 from ensemble.types.arrays import FloatArray
+from ensemble.types.music import Heard
 
 Array = NDArray[np.float64]
 EVEN_STEP_S = 0.5
 """Where there is no beat, moments are this far apart."""
+STEADY = 0.01
+"""A change of tempo by a hundredth is not heard: nothing is stretched for it."""
 MIN_PROMINENCE = 1.1
 """Onset strength around the beats against everywhere: played music lies at 1.2 to 6, noise at 1, a held tone at 0."""
 _ACCENT = 0.85
@@ -36,6 +39,16 @@ def has_beat(onset: FloatArray, beats_s: Array) -> bool:
     return bool(np.median(strength[near].mean(axis=1)) > MIN_PROMINENCE * everywhere)
 
 
+def played_beats_s(heard: Heard) -> Array:
+    """The beats of what was heard; empty where they do not stand on something that was played.  [beats]"""
+    return heard.beats_s if has_beat(heard.frames.onset, heard.beats_s) else np.empty(0)
+
+
+def moments_s(beats_s: Array, until_s: float) -> Array:
+    """The beats; without any, a moment every `EVEN_STEP_S` from 0 to before `until_s`.  [moments]"""
+    return beats_s if len(beats_s) else np.arange(0.0, until_s, EVEN_STEP_S)
+
+
 def period_around(beats_s: Array, at_s: Array) -> Array:
     """Median length of the eight beats around and before each moment; 0 where there are no beats.  [moments]"""
     if len(beats_s) < 2:
@@ -53,3 +66,16 @@ def off_beat_s(beats_s: Array, at_s: float) -> float | None:
     period_s = float(period_around(beats_s, np.array([at_s]))[0])
     nearest_s = float(beats_s[np.argmin(np.abs(beats_s - at_s))])
     return float((at_s - nearest_s + period_s / 2) % period_s - period_s / 2)
+
+
+def needed_ratios(context_bpm: float, candidate_bpm: Array) -> Array:
+    """Tempo of the context over the candidate's, or half or twice that where nearer to it; 1 without a beat."""
+    known = (candidate_bpm > 0) & (context_bpm > 0)
+    octaves = np.log2(np.where(known, context_bpm, 1.0) / np.where(known, candidate_bpm, 1.0))
+    return np.where(known, 2 ** (octaves - np.rint(octaves)), 1.0)
+
+
+def played_ratios(needed: Array, max_stretch: float) -> Array:
+    """The ratio that is played: 1 where the difference is not heard, or is larger than `max_stretch`."""
+    away = np.abs(needed - 1)
+    return np.where((away > STEADY) & (away <= max_stretch), needed, 1.0)

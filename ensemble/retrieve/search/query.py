@@ -1,4 +1,4 @@
-"""What is asked of a store: one row per look-back and transposition, holding the block's weights."""
+"""The query to a store: one row per look-back and transposition, with the weights in it (see `feature_layout`)."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from ensemble.retrieve.settings import RetrieveSettings
 from ensemble.types.arrays import FloatArray
 
 SEAM_SCALE = 0.1
-"""Here a seam's cost of 10 weighs as much as a relevance of 1: instruments' own colours are in it at this stage, and
-none that belongs may be lost."""
+"""In the query a seam's cost of 10 weighs as much as a relevance of 1: instruments' own timbre is part of that cost
+here, and must not push a good candidate out of the list."""
 AROUND_SHARE = 0.5
-"""What follows a candidate counts half as much as one block of what came before it."""
+"""What follows a candidate counts this much of a block of what came before it."""
 
 
 def transpositions(max_semitones: int) -> tuple[int, ...]:
@@ -22,30 +22,30 @@ def transpositions(max_semitones: int) -> tuple[int, ...]:
     return tuple(sorted(steps, key=lambda step: (abs(step), step)))
 
 
-def questions(context: JoinContext, settings: RetrieveSettings) -> tuple[FloatArray, list[tuple[float, int]]]:
-    """Everything to ask at once.
+def queries(context: JoinContext, settings: RetrieveSettings) -> tuple[FloatArray, list[tuple[float, int]]]:
+    """All rows of the query.
 
     Args:
         context: what came before the join.
         settings: alpha, beta, the weights by kind, the transpositions.
 
     Returns:
-        [questions, blocks.DIMENSIONS], and of each question its look-back in seconds and its semitones. Products with
-        the rows are comparable within a look-back.
+        [queries, feature_layout.DIMENSIONS], and the look-back in seconds and the semitones of each. Products with the
+        rows of a store are comparable within a look-back.
     """
     alpha, beta = shares(settings)
     beta *= SEAM_SCALE
     steps = transpositions(settings.max_semitones)
-    heard = np.stack([_transposed(context, step) for step in steps])
+    wanted = np.stack([_transposed(context, step) for step in steps])
     weights = np.stack([_weights(context, settings, look_back_s) for look_back_s in context.look_backs_s])
-    relevant = np.float32(alpha) * weights[:, None] * heard[None, :, : feature_layout.SEAM.start]
+    relevant = np.float32(alpha) * weights[:, None] * wanted[None, :, : feature_layout.SEAM.start]
     seam = np.broadcast_to(
-        np.float32(2 * beta) * heard[:, feature_layout.SEAM], (len(weights), len(steps), feature_layout.SEAM_WIDTH)
+        np.float32(2 * beta) * wanted[:, feature_layout.SEAM], (len(weights), len(steps), feature_layout.SEAM_WIDTH)
     )
     square = np.full((len(weights), len(steps), 1), -beta, dtype=np.float32)
-    asked = np.concatenate([relevant, seam, square], axis=2).reshape(-1, feature_layout.DIMENSIONS)
+    rows = np.concatenate([relevant, seam, square], axis=2).reshape(-1, feature_layout.DIMENSIONS)
     which = [(look_back_s, step) for look_back_s in context.look_backs_s for step in steps]
-    return np.ascontiguousarray(asked, dtype=np.float32), which
+    return np.ascontiguousarray(rows, dtype=np.float32), which
 
 
 def shares(settings: RetrieveSettings) -> tuple[float, float]:
@@ -55,7 +55,7 @@ def shares(settings: RetrieveSettings) -> tuple[float, float]:
 
 
 def _transposed(context: JoinContext, semitones: int) -> FloatArray:
-    """The context's blocks and seam as a candidate must have them that is played so much higher than recorded."""
+    """The blocks and seam that a candidate should have as recorded, to fit the context when played so much higher."""
     rows = [
         feature_layout.rolled(context.blocks[block.name][0], -semitones)
         if block.kind == "chroma"
@@ -66,7 +66,7 @@ def _transposed(context: JoinContext, semitones: int) -> FloatArray:
 
 
 def _weights(context: JoinContext, settings: RetrieveSettings, look_back_s: float) -> FloatArray:
-    """The weight of each number of a row for one look-back; over the blocks that say something they sum to 1."""
+    """The weight of each number of a row for one look-back; over the blocks that are not empty they sum to 1."""
     by_kind: dict[str, float] = settings.relevance.model_dump()
     counts = {
         block.name: (AROUND_SHARE if block.reach_s == 0.0 else 1.0)

@@ -1,4 +1,4 @@
-"""How alike two pasts are, frame by frame: the tail that is to be continued, and what came before each candidate."""
+"""Relevance: how alike the sound before the join and the sound before each candidate are, frame by frame."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter1d
 
 from ensemble.retrieve.search.feature_layout import LOOK_BACKS_S, LOWEST_DB
-from ensemble.retrieve.search.outline import RATE_HZ, SpectralOutline
+from ensemble.retrieve.search.outline import RATE_HZ, SpectralOutline, transposed
 from ensemble.types.arrays import FloatArray
 
 PAST_FRAMES = round(LOOK_BACKS_S[-1] * RATE_HZ)
 HALF_LIFE_S = 4.0
-"""What lies this much further back counts half."""
+"""Sound this much further back counts half."""
 BLUR_FRAMES = 5
-"""0.2 s: two takes of one piece are no more even than that."""
+"""0.2 s: two takes of one piece agree in time no better than that."""
 LOUDNESS_DB = 4.0
 TIMBRE_DB = 4.0
 FALLING_SHARE = 0.2
-"""Struck strings fall in 0.67 to 0.84 of their frames, what is bowed or blown in 0.4 to 0.5."""
+"""The level of struck strings falls in 0.67 to 0.84 of their frames, of what is bowed or blown in 0.4 to 0.5."""
 ONSET_RATIO = 2.0
 """The spread of a guitar's onset strength over its mean is 0.7 to 1.9, that of a violin or cello 0.3."""
 _FALL_DB = 0.1
@@ -28,21 +28,22 @@ _FALL_DB = 0.1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Past:
-    """The eight seconds before some moments, latest frame first, as they would be played.
-
-    chroma [moments, 12, frames], each frame without its mean. level_db, onset [moments, frames]. cepstra [moments, 12]:
-    mean over the sounding frames. falling [moments]: the share of sounding frames that are softer than the one before.
-    spikiness [moments]: deviation of onset strength over its mean. is_there [moments, frames]: whether there was any
-    recording.
-    """
+    """The eight seconds before some moments, latest frame first, at the speed at which they would be played."""
 
     chroma: FloatArray
+    """Each frame without its mean.  [moments, 12, frames]"""
     level_db: FloatArray
+    """[moments, frames]"""
     onset: FloatArray
+    """[moments, frames]"""
     cepstra: FloatArray
+    """Mean over the sounding frames.  [moments, 12]"""
     falling: FloatArray
+    """Share of the sounding frames that are softer than the one before.  [moments]"""
     spikiness: FloatArray
+    """Deviation of onset strength over its mean.  [moments]"""
     is_there: FloatArray
+    """1 where the recording has begun, else 0.  [moments, frames]"""
 
 
 def past(outline: SpectralOutline, at_s: NDArray[np.float64], ratio: NDArray[np.float64]) -> Past:
@@ -67,7 +68,7 @@ def past(outline: SpectralOutline, at_s: NDArray[np.float64], ratio: NDArray[np.
 
 
 def alike(tail: Past, candidates: Past, semitones: NDArray[np.int64]) -> dict[str, FloatArray]:
-    """How alike the tail and each candidate's past are, 0..1 by aspect; what one of them lacks counts as unlike.
+    """How alike the tail and each candidate's past are, 0..1 by aspect; what only one of them has counts as unlike.
 
     Args:
         tail: of one moment.
@@ -81,9 +82,7 @@ def alike(tail: Past, candidates: Past, semitones: NDArray[np.int64]) -> dict[st
     both = tail.is_there * candidates.is_there * weight
     whole = np.maximum((tail.is_there * weight).sum(axis=1), 1e-9)
     share = np.sqrt(both.sum(axis=1) / whole)  # a short past proves less
-    turn = (np.arange(12) - semitones[:, None]) % 12
-    chroma = np.take_along_axis(candidates.chroma, turn[:, :, None], axis=1)
-    harmony = _cosine((tail.chroma, chroma), both[:, None], (1, 2))
+    harmony = _cosine((tail.chroma, transposed(candidates.chroma, semitones, axis=1)), both[:, None], (1, 2))
     rhythm = _cosine((_centred(tail.onset, both), _centred(candidates.onset, both)), both, 1)
     apart_db = np.abs(_centred(tail.level_db, both) - _centred(candidates.level_db, both))
     loudness = np.exp(-(apart_db * both).sum(axis=1) / np.maximum(both.sum(axis=1), 1e-9) / LOUDNESS_DB)

@@ -1,4 +1,4 @@
-"""Exact scores: every candidate measured against the tail that it would follow, every term kept."""
+"""Exact scores: every candidate is measured against the context that it would follow, and every term is kept."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ensemble.retrieve.search import feature_layout, relevance, transition
 from ensemble.retrieve.search.context import JoinContext
 from ensemble.retrieve.search.gather import Gathered, Pair, gather
+from ensemble.retrieve.search.outline import transposed
 from ensemble.retrieve.search.query import shares
 from ensemble.retrieve.settings import RetrieveSettings
 from ensemble.types.arrays import FloatArray
@@ -18,11 +19,11 @@ from ensemble.types.continuation import SeamScore, Term
 
 Array = NDArray[np.float64]
 SEAM_COST = 2.0
-"""Where the likeness of two seams is 1/e. True continuations in another take cost 0.4 (median), others 0.6 and more."""
+"""At this cost a seam scores 1/e. True continuations in another take cost 0.4 (median), others 0.6 and more."""
 EASE_SHARE = 0.4
-"""Of the seam's score: how usual the steps at the join are among the context's own transitions."""
+"""Share of the seam's score that says how usual the steps at the join are among the context's own transitions."""
 SUITS_SHARE = 0.15
-"""Of harmony and of timbre: whether what follows suits the tail, apart from what came before."""
+"""Share of harmony and of timbre that says whether what follows the candidate suits the context."""
 COST_PER_SEMITONE = 0.004
 COST_PER_STRETCH = 0.3
 """At 8 % this is 0.024."""
@@ -42,22 +43,25 @@ UNITS = transition.UNITS | {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """What was measured of some pairs.  [pairs]
-
-    relevance, seam, total: 1 is best. tempo_ratio: as it would be played. terms: by name, NaN where a pair has none.
-    percentiles: of those terms that the context's own transitions have. gathered: what it was measured on.
-    """
+    """What was measured of some pairs.  [pairs]"""
 
     relevance: FloatArray
+    """1 is best."""
     seam: FloatArray
+    """1 is best."""
     total: FloatArray
+    """1 is best."""
     tempo_ratio: Array
+    """How much faster each would be played."""
     terms: dict[str, FloatArray]
+    """By name, NaN where a pair has none."""
     percentiles: dict[str, FloatArray]
+    """Of those terms that the context's own transitions have."""
     gathered: Gathered
+    """What was measured on."""
 
     def score(self, place: int, vetoes: tuple[str, ...]) -> SeamScore:
-        """One pair's score with all its terms."""
+        """The score of one pair, with all its terms."""
         terms = {}
         for name, values in self.terms.items():
             if np.isfinite(values[place]):
@@ -79,7 +83,7 @@ def measure(context: JoinContext, pairs: Sequence[Pair], settings: RetrieveSetti
     Args:
         context: what came before the join.
         pairs: at least one.
-        settings: alpha, beta, the weights by kind, how far a tempo may be bent.
+        settings: alpha, beta, the weights by kind, how far a tempo may be changed.
     """
     gathered = gather(pairs, context.tempo_bpm, settings.max_stretch)
     semitones = np.array([pair.semitones for pair in pairs])
@@ -117,12 +121,10 @@ def _likeness(context: JoinContext, gathered: Gathered, semitones: NDArray[np.in
     """Every aspect of relevance, 0..1.  [pairs]"""
     end_s = np.array([context.recent.duration_s])
     alike = relevance.alike(relevance.past(context.recent, end_s, np.ones(1)), gathered.past, semitones)
-    turn = (np.arange(12) - semitones[:, None]) % 12
-    after = gathered.chroma_after.reshape(len(semitones), 2, 12)
-    after = np.take_along_axis(after, turn[:, None], axis=2)
+    after = transposed(gathered.chroma_after.reshape(len(semitones), 2, 12), semitones, axis=2)
     key = np.clip((context.blocks["chroma_after"].reshape(1, 2, 12) * after).sum(axis=(1, 2)), 0.0, 1.0)
     colour = np.clip((context.blocks["timbre_after"] * gathered.timbre_after).sum(axis=1), 0.0, 1.0)
-    away = np.abs(np.log2(gathered.needed_ratio / gathered.ratio))  # what is left after bending
+    away = np.abs(np.log2(gathered.needed_ratio / gathered.ratio))  # what is left after changing the tempo
     return alike | {
         "harmony": (1 - SUITS_SHARE) * alike["harmony"] + SUITS_SHARE * key,
         "timbre": (1 - SUITS_SHARE) * alike["timbre"] + SUITS_SHARE * colour,

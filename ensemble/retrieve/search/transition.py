@@ -1,4 +1,4 @@
-"""One sound after another: what steps where a tail meets a head, and how unusual such a step is."""
+"""Steps at a join (pitch, level, timbre, chroma, bass), and how unusual they are among a recording's own."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.retrieve.search.feature_layout import LOWEST_DB
-from ensemble.retrieve.search.outline import RATE_HZ, SpectralOutline
+from ensemble.retrieve.search.outline import RATE_HZ, SpectralOutline, power_db, transposed
 from ensemble.types.arrays import FloatArray
 
 EDGE_FRAMES = 5
@@ -29,27 +29,27 @@ _NUM_MEL = 26
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edges:
-    """What sounds next to some moments, on one side of them.
-
-    pitch_midi [moments]: 0 where unvoiced. level_db, low_db [moments]. cepstra [moments, 12]: less their mean over what
-    sounds of the outline, so that another instrument, room or microphone is no step. chroma [moments, 12].
-    """
+    """What sounds next to some moments, on one side of them."""
 
     pitch_midi: FloatArray
+    """0 where unvoiced.  [moments]"""
     level_db: FloatArray
+    """[moments]"""
     low_db: FloatArray
+    """Level of the bass band.  [moments]"""
     cepstra: FloatArray
+    """Less their mean over the outline, so that another instrument, room or microphone is no step.  [moments, 12]"""
     chroma: FloatArray
+    """[moments, 12]"""
 
     def transposed(self, semitones: NDArray[np.int64]) -> Edges:
         """Each moment as it is when it sounds so many semitones higher."""
-        turn = (np.arange(12) - semitones[:, None]) % 12
         return Edges(
             pitch_midi=np.where(self.pitch_midi > 0, self.pitch_midi + semitones, 0.0).astype(np.float32),
             level_db=self.level_db,
             low_db=self.low_db,
             cepstra=self.cepstra,
-            chroma=np.take_along_axis(self.chroma, turn, axis=1),
+            chroma=transposed(self.chroma, semitones, axis=1),
         )
 
 
@@ -64,7 +64,7 @@ def heads(outline: SpectralOutline, at_s: NDArray[np.float64]) -> Edges:
 
 
 def _edges(outline: SpectralOutline, at_s: NDArray[np.float64], away: NDArray[np.int64]) -> Edges:
-    """Away [frames]: nearest first."""
+    """What sounds at some frames away from each moment, nearest first; the mean is over the first `EDGE_FRAMES`."""
     frame = np.rint(at_s * RATE_HZ).astype(np.int64)[:, None] + away
     inside = (frame >= 0) & (frame < outline.num_frames)
     frame = np.clip(frame, 0, max(outline.num_frames - 1, 0))
@@ -99,12 +99,11 @@ def _median_pitch(pitch_midi: FloatArray) -> FloatArray:
 def _mean_db(level_db: FloatArray, inside: FloatArray) -> FloatArray:
     """Level of the mean power of the frames that exist, `LOWEST_DB` where none does.  [moments]"""
     power = (10 ** (level_db / 10) * inside).sum(axis=1) / np.maximum(inside.sum(axis=1), 1)
-    mean_db: FloatArray = np.maximum(10 * np.log10(np.maximum(power, 1e-10)), LOWEST_DB).astype(np.float32)
-    return mean_db
+    return power_db(power, LOWEST_DB)
 
 
 def steps(before: Edges, after: Edges) -> dict[str, FloatArray]:
-    """What steps from tails to heads, by the names of `UNITS`; NaN where a side has no pitch.  [moments]
+    """The steps from tails to heads, by the names of `UNITS`; NaN where a side has no pitch.  [moments]
 
     Steps of pitch and level are signed. The bass is measured against the whole, so that a level match does not move it.
     The spectral distance is between what changed on either side, not between two instruments.
@@ -125,7 +124,7 @@ def steps(before: Edges, after: Edges) -> dict[str, FloatArray]:
 
 
 def natural(outline: SpectralOutline, at_s: NDArray[np.float64]) -> dict[str, FloatArray]:
-    """What a recording's own transitions measure at some moments, magnitudes, sorted; nothing that is NaN."""
+    """The steps at some moments of one recording: magnitudes, sorted, without NaN."""
     inner = at_s[(at_s > PITCH_FRAMES / RATE_HZ) & (at_s < outline.duration_s - PITCH_FRAMES / RATE_HZ)]
     before, after = tails(outline, inner), heads(outline, inner)
     audible = (before.level_db > LOWEST_DB) & (after.level_db > LOWEST_DB)

@@ -1,4 +1,4 @@
-"""Why a candidate may not be used. A veto never relaxes: fewer than asked for is an answer."""
+"""Vetoes: why a candidate may not be used, however few others there are."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from ensemble.retrieve.search.rerank import Measured
 from ensemble.retrieve.settings import RetrieveSettings
 
 MAX_LEVEL_STEP_DB = 20.0
-"""After such a gain the quieter recording's noise would be heard."""
+"""After a larger gain the quieter recording's noise would be heard."""
 MAX_BASS_STEP_DB = 20.0
-"""Of the bass band against the whole: a bass that comes from nowhere, or is gone."""
+"""Step of the bass band against the whole: a bass that appears from nowhere, or is gone."""
 SILENT_DB = -60.0
 
 
