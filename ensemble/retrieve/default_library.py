@@ -10,7 +10,7 @@ from __future__ import annotations
 import fcntl
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -33,29 +33,26 @@ _LOOK_EVERY_S = 0.2
 
 
 @contextmanager
-def open_retriever(
-    settings: RetrieveSettings, on_progress: OnProgress | None = None, on_skip: Callable[[str], None] | None = None
-) -> Iterator[Retriever]:
-    """Lend a retriever over the library that the settings name, and close the library afterwards.
+def open_retriever(settings: RetrieveSettings) -> Iterator[Retriever]:
+    """Lend a retriever over the library that the settings name; see `open_filled`."""
+    with open_filled(settings) as library:
+        yield Retriever(library.known_rows(), library.described, settings)
+
+
+@contextmanager
+def open_filled(settings: RetrieveSettings, on_progress: OnProgress | None = None) -> Iterator[Library]:
+    """Lend the library that the settings name, and close it afterwards.
 
     What the store has lost since it was filled is put back from the ledger first.
 
     Args:
-        settings: where continuations come from and how they are chosen.
-        on_progress: told what is done meanwhile (what, done, total).
-        on_skip: told what could not be used and why.
+        settings: where continuations come from.
+        on_progress: told what is done meanwhile.
 
     Raises:
         StoreBusyError: another process has the store open.
         StoreError: it cannot be used, or holds nothing.
     """
-    with open_filled(settings, on_progress) as library:
-        yield Retriever(library.known_rows(), library.described, settings, on_skip or (lambda _line: None))
-
-
-@contextmanager
-def open_filled(settings: RetrieveSettings, on_progress: OnProgress | None = None) -> Iterator[Library]:
-    """Lend the library that the settings name: whole, with something in it."""
     place = LibraryPlace.of(settings.uri, settings.ledger) if settings.uri else indexed_corpus(on_progress=on_progress)
     if not Ledger(place.folder).entries:  # nothing is made where there is nothing
         raise nothing_known(place)
@@ -75,7 +72,7 @@ def indexed_corpus(cache: Path | None = None, on_progress: OnProgress | None = N
 
     Args:
         cache: the folder to keep it in, made if absent; `corpus` in the user's cache directory if not given.
-        on_progress: told what is done (what, done, total).
+        on_progress: told what is done.
 
     Raises:
         StoreBusyError: another process has been indexing it for longer than `PATIENCE_S`.

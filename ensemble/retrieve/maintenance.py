@@ -73,7 +73,7 @@ def library_stats(place: LibraryPlace) -> LibraryStats:
         StoreBusyError: another process has the library open.
         StoreError: it cannot be used, or there is none.
     """
-    check_there_is_one(place)
+    _check_exists(place)
     with open_library(place, is_writer=not place.is_server) as library:
         entries = library.ledger.entries.values()
         return LibraryStats(
@@ -86,7 +86,7 @@ def library_stats(place: LibraryPlace) -> LibraryStats:
             unplayable=tuple(
                 Skipped(path=entry.recording.path, reason=problem)
                 for entry in entries
-                if (problem := problem_with_file(entry))
+                if (problem := _problem_with_file(entry))
             ),
             described_bytes=sum(path.stat().st_size for path in place.folder.glob("described/??/*")),
         )
@@ -99,7 +99,7 @@ def remove_recordings(paths: Iterable[Path], place: LibraryPlace) -> Removed:
         StoreBusyError: another process has the library open.
         StoreError: it cannot be used, or a path was never added.
     """
-    check_there_is_one(place)
+    _check_exists(place)
     with open_library(place) as library:
         chosen: dict[str, None] = {}
         for path in paths:
@@ -111,7 +111,7 @@ def remove_recordings(paths: Iterable[Path], place: LibraryPlace) -> Removed:
         return Removed(recordings=len(chosen), rows=library.remove(list(chosen)))
 
 
-def check_there_is_one(place: LibraryPlace) -> None:
+def _check_exists(place: LibraryPlace) -> None:
     """Refuse to open a library that does not exist: opening would create it.
 
     Raises:
@@ -128,7 +128,7 @@ def repair(place: LibraryPlace, on_progress: OnProgress | None = None) -> Repair
         StoreBusyError: another process has the library open.
         StoreError: the store cannot be reached.
     """
-    check_there_is_one(place)
+    _check_exists(place)
     is_rebuilt = False
     try:
         opened = open_library(place, is_mending=True)
@@ -189,7 +189,7 @@ def _describe_again(library: Library, on_progress: OnProgress | None) -> tuple[i
     return len(lost) - len(given_up), tuple(given_up)
 
 
-def problem_with_file(entry: LedgerEntry) -> str | None:
+def _problem_with_file(entry: LedgerEntry) -> str | None:
     """Why a recording's file can no longer be played from, by its name, size and time; None where it can."""
     try:
         status = Path(entry.recording.path).stat()

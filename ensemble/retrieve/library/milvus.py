@@ -31,8 +31,6 @@ from ensemble.types.described import DESCRIPTORS_VERSION
 SCHEMA_VERSION = 1
 MAX_LIMIT = 16_384
 """Rows per query: what a server allows; Milvus Lite would take more."""
-MAX_QUERIES = 1_024
-"""Queries in one message."""
 BATCH_ROWS = 2_000
 """Rows in one message: one batch of the log, a few megabytes."""
 PATIENCE_S = 20.0
@@ -72,14 +70,14 @@ class MilvusStore:
         self._patience_s = patience_s
         self._dimensions = 0
         with contextlib.ExitStack() as opened:
-            address = uri
+            address, options = uri, dict[str, int]()
             if not is_address(uri):
                 self._lite = Lite(Path(uri), is_fresh=is_fresh)
                 opened.callback(self._lite.close)
-                address = self._lite.address
+                address, options = self._lite.address, {"grpc.enable_http_proxy": 0}
             with self._complaints("cannot be opened"):
                 self._client = MilvusClient(
-                    address, token=token, timeout=patience_s, dedicated=True, grpc_options=_options(uri)
+                    address, token=token, timeout=patience_s, dedicated=True, grpc_options=options
                 )
             opened.callback(self._client.close)
             if is_fresh:
@@ -136,14 +134,12 @@ class MilvusStore:
         if queries.shape[1] != self._dimensions:
             problem = f"a question has {queries.shape[1]} dimensions, the store's rows have {self._dimensions}"
             raise StoreError(self._uri, problem, self._repair)
-        answers = []
-        for start in range(0, len(queries), MAX_QUERIES):
-            with self._complaints("did not answer a search"):
-                answers += self._client.search(
-                    _COLLECTION, data=list(queries[start : start + MAX_QUERIES]), anns_field="vector",
-                    limit=limit, filter=_expression(where), output_fields=["recording", "chunk"],
-                    search_params={"metric_type": "IP"}, timeout=self._patience_s, **_STRONG,
-                )  # fmt: skip
+        with self._complaints("did not answer a search"):
+            answers = self._client.search(
+                _COLLECTION, data=list(queries), anns_field="vector", limit=limit, filter=_expression(where),
+                output_fields=["recording", "chunk"], search_params={"metric_type": "IP"}, timeout=self._patience_s,
+                **_STRONG,
+            )  # fmt: skip
         return [[_match(hit) for hit in sorted(hits, key=_by_score)] for hits in answers]
 
     def count(self) -> int:
@@ -272,11 +268,6 @@ def _tls_complaint(details: str) -> tuple[str, str] | None:
 def is_address(uri: str) -> bool:
     """Whether a uri names a server; otherwise it is a folder."""
     return "://" in uri
-
-
-def _options(uri: str) -> dict[str, int]:
-    """Milvus Lite in this process is reached without a proxy."""
-    return {} if is_address(uri) else {"grpc.enable_http_proxy": 0}
 
 
 def _expression(where: StoreFilter) -> str:

@@ -24,6 +24,7 @@ MIN_REMAINING_S = 0.5
 """No chunk begins with less music left than this."""
 
 
+@one_thread()
 def describe(clip: AudioClip, recording: IndexedRecording, heard: Heard) -> Described:
     """Describe a recording for search: the same on any number of threads, about 0.2 s for a minute of sound.
 
@@ -36,21 +37,7 @@ def describe(clip: AudioClip, recording: IndexedRecording, heard: Heard) -> Desc
         ValueError: the clip is not mono at 16 kHz.
     """
     check_listening(clip)
-    with one_thread():
-        return _described(spectral_outline(clip, heard), recording, heard)
-
-
-def check_listening(clip: AudioClip) -> None:
-    """Refuse a clip that is not as it is listened to.
-
-    Raises:
-        ValueError: it is not mono at 16 kHz.
-    """
-    if clip.num_channels != 1 or clip.sample_rate != LISTENING_RATE_HZ:
-        raise ValueError(f"a clip of {clip.num_channels} channels at {clip.sample_rate} Hz was not prepared")
-
-
-def _described(outline: SpectralOutline, recording: IndexedRecording, heard: Heard) -> Described:
+    outline = spectral_outline(clip, heard)
     beats_s = pulse.played_beats_s(heard)
     start_s = pulse.moments_s(beats_s, outline.duration_s)
     start_s = start_s[start_s <= outline.duration_s - MIN_REMAINING_S]
@@ -67,6 +54,16 @@ def _described(outline: SpectralOutline, recording: IndexedRecording, heard: Hea
         vectors=_rows(outline, start_s, pulse.period_around(beats_s, start_s)),
         details=outline.arrays() | {f"own_{name}": own for name, own in transition.natural(outline, start_s).items()},
     )
+
+
+def check_listening(clip: AudioClip) -> None:
+    """Refuse a clip that is not as it is listened to.
+
+    Raises:
+        ValueError: it is not mono at 16 kHz.
+    """
+    if clip.num_channels != 1 or clip.sample_rate != LISTENING_RATE_HZ:
+        raise ValueError(f"a clip of {clip.num_channels} channels at {clip.sample_rate} Hz was not prepared")
 
 
 def level_over(level_db: FloatArray, start_s: NDArray[np.float64], stop_s: NDArray[np.float64]) -> FloatArray:
