@@ -39,9 +39,9 @@ def train_arranger(
 
     with Monitor(quiet=as_json) as monitor:
         monitor.stage("load")
-        from ensemble.conduct.arranger_file import load_arranger
+        from ensemble.conduct.arranger_file import ARRANGER
         from ensemble.config import read_settings
-        from ensemble.train.arranger.fit import WEIGHTS, fit_arranger
+        from ensemble.train.arranger.fit import fit_arranger
         from ensemble.train.arranger.material import gather_lessons, licence_of, midi_files
         from ensemble.train.arranger.settings import TrainArrangerSettings
         from ensemble.train.trainer import check_folder
@@ -59,8 +59,8 @@ def train_arranger(
             settings, taught, held_out, out, origin=data.absolute().name, licence=licence_of(data),
             command=command_line(), resume=resume, on_step=teller(monitor, "the arranger", _line),
         )  # fmt: skip
-        path = out / WEIGHTS
-        card = load_arranger(path).card
+        path = out / ARRANGER.file_name
+        card = ARRANGER.read(path).card
     if as_json:
         print_json({"arranger": str(path), "minutes": card.training_minutes} | card.metrics)
         return
@@ -83,7 +83,7 @@ def evaluate_arranger(
     with Monitor(quiet=as_json) as monitor:
         monitor.stage("load")
         from ensemble.conduct.arranger import Arranger
-        from ensemble.conduct.arranger_file import ARRANGER, load_arranger
+        from ensemble.conduct.arranger_file import ARRANGER
         from ensemble.measure.arranging import FIGURES
         from ensemble.measure.arranging import evaluate_arranger as run
         from ensemble.train.arranger.material import midi_files, read_pieces
@@ -93,7 +93,7 @@ def evaluate_arranger(
         if not pieces:
             raise DataError(str(data), f"has no piece of several parts in the {split.value} split", "name another set")
         figures = run(
-            Arranger(load_arranger(ARRANGER.path_of(arranger))), pieces,
+            Arranger(ARRANGER.load(arranger)), pieces,
             lambda done, total: monitor.progress("writing for every leader", done, total),
         )  # fmt: skip
     if as_json:

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from cluster.training.workers import OnLoss, on_ray, ray_team
-from ensemble.conduct.conductor_file import ConductorCard
+from ensemble.conduct.conductor_file import CONDUCTOR, ConductorCard
 from ensemble.train.conductor.calibration import calibrate
 from ensemble.train.conductor.crops import scenes_of
-from ensemble.train.conductor.fit import WEIGHTS, fit_conductor
+from ensemble.train.conductor.fit import fit_conductor
 from ensemble.train.conductor.material import OnHeard, gather_pieces
 from ensemble.train.conductor.settings import TrainConductorSettings
 from ensemble.train.pace import OnStep
@@ -65,7 +65,7 @@ def train_conductor(
             "command": command,
         }
         result = on_ray(_work, task, out, num_workers, may_use_gpu=settings.device != "cpu", on_loss=on_loss)
-    return result, calibrate(out / WEIGHTS, scenes_of(material.held_out))
+    return result, calibrate(out / CONDUCTOR.file_name, scenes_of(material.held_out))
 
 
 def _work(task: dict[str, Any]) -> None:

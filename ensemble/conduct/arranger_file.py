@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
@@ -10,7 +9,7 @@ from pydantic import Field
 from ensemble.conduct.arranger_features import KINDS, NUM_ACTIONS, NUM_INPUTS, Kind
 from ensemble.config import RULES, arrangers_dir
 from ensemble.errors import ArrangerError
-from ensemble.files.weights import Card, Format, Weights
+from ensemble.files.weights import Card, Fault, Format, Shapes, Weights, gru_shapes, linear_shapes
 
 FORMAT_VERSION = 1
 
@@ -26,45 +25,24 @@ class ArrangerCard(Card):
     storage: Literal["float32", "float16"] = "float16"
 
 
+def _card_fault(card: ArrangerCard) -> Fault:
+    if card.num_inputs == NUM_INPUTS:
+        return None
+    return f"reads {card.num_inputs} inputs", f"this release gives {NUM_INPUTS}"
+
+
+def _shapes(card: ArrangerCard) -> Shapes:
+    hidden = card.hidden
+    return (
+        linear_shapes("read", NUM_INPUTS, hidden)
+        | gru_shapes("memory", hidden, hidden)
+        | linear_shapes("action", hidden, NUM_ACTIONS)
+        | linear_shapes("tone", hidden, 12)
+    )
+
+
 ArrangerWeights = Weights[ArrangerCard]
 ARRANGER = Format(
     name="an arranger", card=ArrangerCard, version=FORMAT_VERSION, error=ArrangerError, built_in=(RULES,),
-    folder=arrangers_dir(),
+    folder=arrangers_dir(), shapes=_shapes, card_fault=_card_fault,
 )  # fmt: skip
-
-
-def tensor_shapes(card: ArrangerCard) -> dict[str, tuple[int, ...]]:
-    """Every tensor of an arranger of this card, and its shape; layers are [out, in], as torch keeps them."""
-    hidden = card.hidden
-    return {
-        "read.weight": (hidden, NUM_INPUTS), "read.bias": (hidden,),
-        "memory.weight_ih_l0": (3 * hidden, hidden), "memory.weight_hh_l0": (3 * hidden, hidden),
-        "memory.bias_ih_l0": (3 * hidden,), "memory.bias_hh_l0": (3 * hidden,),
-        "action.weight": (NUM_ACTIONS, hidden), "action.bias": (NUM_ACTIONS,),
-        "tone.weight": (12, hidden), "tone.bias": (12,),
-    }  # fmt: skip
-
-
-def save_arranger(path: Path, arranger: ArrangerWeights) -> ArrangerCard:
-    """Write the weights and their card; the digest on the card is filled in.
-
-    Raises:
-        ArrangerError: the tensors are not those of the card, or there is no room; then nothing has changed.
-    """
-    return ARRANGER.write(path, arranger, _check)
-
-
-def load_arranger(path: Path) -> ArrangerWeights:
-    """Read and check an arranger.
-
-    Raises:
-        ArrangerError: a file is missing or of another kind or version, the digest is wrong, tensors are missing,
-            misshapen or not finite.
-    """
-    return ARRANGER.read(path, _check)
-
-
-def _check(path: Path, arranger: ArrangerWeights) -> None:
-    if arranger.card.num_inputs != NUM_INPUTS:
-        raise ArrangerError(str(path), f"reads {arranger.card.num_inputs} inputs", f"this release gives {NUM_INPUTS}")
-    ARRANGER.check_shapes(path, arranger.tensors, tensor_shapes(arranger.card))

@@ -6,7 +6,6 @@ The card says what the network reads and answers, whom it has met, what it learn
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -17,7 +16,7 @@ from ensemble.conduct.conductor_features import NUM_METRE, NUM_ROWS
 from ensemble.conduct.summary import NUM_SUMMARY
 from ensemble.config import LEADER_GAIN, conductors_dir
 from ensemble.errors import ConductorError
-from ensemble.files.weights import Card, Format, Weights
+from ensemble.files.weights import Card, Fault, Format, Shapes, Weights, linear_shapes, norm_shapes
 from ensemble.types.instruments import CATALOGUE
 from ensemble.types.music import DRUM_CLASSES
 
@@ -55,10 +54,35 @@ class ConductorCard(Card):
     storage: Literal["float32", "float16"] = "float16"
 
 
+def _card_fault(card: ConductorCard) -> Fault:
+    if card.num_rows == NUM_ROWS and card.width % (2 * card.heads) == 0:
+        return None
+    problem = f"reads {card.num_rows} rows with {card.heads} heads in a width of {card.width}"
+    return problem, f"this release gives {NUM_ROWS}, and heads of an even width"
+
+
+def _shapes(card: ConductorCard) -> Shapes:
+    width, inner = card.width, card.width * card.expansion
+    shapes = linear_shapes("read", card.num_rows + NUM_SUMMARY, width)
+    for block in (*(f"leader.{layer}" for layer in range(card.layers)), "follower"):
+        shapes |= norm_shapes(f"{block}.attend_norm", width) | norm_shapes(f"{block}.think_norm", width)
+        for name in ("query", "key", "value", "joined"):
+            shapes |= linear_shapes(f"{block}.{name}", width, width)
+        shapes |= linear_shapes(f"{block}.widen", width, inner) | linear_shapes(f"{block}.narrow", inner, width)
+    shapes |= norm_shapes("leader_norm", width) | norm_shapes("follower_norm", width)
+    shapes |= linear_shapes("listen", width, width)
+    for table, size in (("family", len(FAMILIES)), ("instrument", len(card.instruments)), ("role", len(ROLES))):
+        shapes[f"{table}.weight"] = (1 + size, width)
+    shapes |= linear_shapes("regression", NUM_SUMMARY, 1 + len(card.instruments))
+    shapes |= linear_shapes("level", width, len(QUANTILES))
+    shapes |= linear_shapes("weigh", width + NUM_SUMMARY + NUM_METRE, width)
+    return shapes | linear_shapes("strokes", width, 2 * len(DRUM_CLASSES))
+
+
 ConductorWeights = Weights[ConductorCard]
 CONDUCTOR = Format(
     name="a conductor", card=ConductorCard, version=FORMAT_VERSION, error=ConductorError, built_in=(LEADER_GAIN,),
-    folder=conductors_dir(),
+    folder=conductors_dir(), shapes=_shapes, card_fault=_card_fault,
 )  # fmt: skip
 
 
@@ -74,64 +98,3 @@ def seat_of(card: ConductorCard, instrument: str, role: str) -> NDArray[np.int64
         ],
         np.int64,
     )
-
-
-def tensor_shapes(card: ConductorCard) -> dict[str, tuple[int, ...]]:
-    """Every tensor of a conductor of this card, and its shape: linear layers are [out, in], as torch keeps them."""
-    width, inner = card.width, card.width * card.expansion
-    shapes: dict[str, tuple[int, ...]] = {}
-
-    def linear(name: str, num_in: int, num_out: int) -> None:
-        shapes[f"{name}.weight"], shapes[f"{name}.bias"] = (num_out, num_in), (num_out,)
-
-    def norm(name: str) -> None:
-        shapes[f"{name}.weight"] = shapes[f"{name}.bias"] = (width,)
-
-    linear("read", card.num_rows + NUM_SUMMARY, width)
-    for block in (*(f"leader.{layer}" for layer in range(card.layers)), "follower"):
-        norm(f"{block}.attend_norm")
-        norm(f"{block}.think_norm")
-        for name in ("query", "key", "value", "joined"):
-            linear(f"{block}.{name}", width, width)
-        linear(f"{block}.widen", width, inner)
-        linear(f"{block}.narrow", inner, width)
-    norm("leader_norm")
-    norm("follower_norm")
-    linear("listen", width, width)
-    shapes["family.weight"] = (1 + len(FAMILIES), width)
-    shapes["instrument.weight"] = (1 + len(card.instruments), width)
-    shapes["role.weight"] = (1 + len(ROLES), width)
-    shapes["regression.weight"] = (1 + len(card.instruments), NUM_SUMMARY)
-    shapes["regression.bias"] = (1 + len(card.instruments),)
-    linear("level", width, len(QUANTILES))
-    linear("weigh", width + NUM_SUMMARY + NUM_METRE, width)
-    linear("strokes", width, 2 * len(DRUM_CLASSES))
-    return shapes
-
-
-def save_conductor(path: str | Path, conductor: ConductorWeights) -> ConductorCard:
-    """Write the weights and their card; the digest on the card is filled in.
-
-    Raises:
-        ConductorError: the tensors are not those of the card, or there is no room; then nothing has changed.
-    """
-    return CONDUCTOR.write(Path(path), conductor, _check)
-
-
-def load_conductor(path: str | Path) -> ConductorWeights:
-    """Read and check a conductor.
-
-    Raises:
-        ConductorError: a file is missing or of another kind or version, the digest is wrong, tensors are missing,
-            misshapen or not finite.
-    """
-    return CONDUCTOR.read(Path(path), _check)
-
-
-def _check(path: Path, conductor: ConductorWeights) -> None:
-    """Refuse weights that are not exactly those of the card, or not finite."""
-    card = conductor.card
-    if card.num_rows != NUM_ROWS or card.width % (2 * card.heads):
-        problem = f"reads {card.num_rows} rows with {card.heads} heads in a width of {card.width}"
-        raise ConductorError(str(path), problem, f"this release gives {NUM_ROWS}, and heads of an even width")
-    CONDUCTOR.check_shapes(path, conductor.tensors, tensor_shapes(card))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ensemble.conduct.arranger import Arranger
-from ensemble.conduct.arranger_file import ARRANGER, load_arranger
-from ensemble.conduct.conductor_file import CONDUCTOR, load_conductor
+from ensemble.conduct.arranger_file import ARRANGER
+from ensemble.conduct.conductor_file import CONDUCTOR
 from ensemble.conduct.dynamics import DynamicsModel, LeaderGain
 from ensemble.conduct.learned import LearnedDynamics
 from ensemble.config import LEADER_GAIN, RULES, BandSettings
@@ -18,7 +18,7 @@ def dynamics_of(band: BandSettings) -> DynamicsModel:
     """
     if band.conductor == LEADER_GAIN:
         return LeaderGain([follower.level_db for follower in band.followers])
-    return LearnedDynamics(load_conductor(CONDUCTOR.path_of(band.conductor)), band.followers)
+    return LearnedDynamics(CONDUCTOR.load(band.conductor), band.followers)
 
 
 def arranger_of(band: BandSettings) -> Arranger | None:
@@ -27,7 +27,7 @@ def arranger_of(band: BandSettings) -> Arranger | None:
     Raises:
         ArrangerError: it names a file that cannot be used.
     """
-    return None if band.arranger == RULES else Arranger(load_arranger(ARRANGER.path_of(band.arranger)))
+    return None if band.arranger == RULES else Arranger(ARRANGER.load(band.arranger))
 
 
 def models_sha256(band: BandSettings) -> dict[str, str]:

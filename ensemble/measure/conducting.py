@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.conduct.conductor_features import anchor_db_of
-from ensemble.conduct.conductor_file import MEDIAN, ConductorWeights, load_conductor, seat_of
+from ensemble.conduct.conductor_file import CONDUCTOR, MEDIAN, ConductorWeights, seat_of
 from ensemble.conduct.dynamics import QUANTUM_CONDUCTOR_FRAMES
 from ensemble.conduct.foretell import foretell
 from ensemble.data.takes import Split
@@ -80,7 +80,7 @@ def evaluate_conductor(
         ConductorError: the conductor cannot be used.
         DataError: a set cannot, or holds no piece to learn or to measure on.
     """
-    conductor = load_conductor(path)
+    conductor = CONDUCTOR.read(path)
     tell = on_progress or (lambda _stage, _done, _total: None)
 
     def pieces(roots: Sequence[Path], wanted: Split | None) -> list[PlayedPiece]:

@@ -17,7 +17,7 @@ from ensemble.play.noise import filtered_noise, noise_key
 from ensemble.play.oscillator import harmonic_bank
 from ensemble.play.pitched import KernelSynthesizer, PitchedPlayer
 from ensemble.play.seeded import seeded_voice
-from ensemble.play.voice_file import VoiceWeights, load_voice
+from ensemble.play.voice_file import VOICE, VoiceWeights
 from ensemble.play.voice_kernel import NeuralVoice
 from ensemble.train.player.analysis import analyse
 from ensemble.train.recordings import TrainingRecording
@@ -107,7 +107,7 @@ def evaluate(
     Raises:
         VoiceError: the voice cannot be used.
     """
-    voice = load_voice(path)
+    voice = VOICE.read(path)
     measured: dict[str, list[Distances]] = {}
     per_piece: list[dict[str, float]] = []
     for piece in pieces:

@@ -13,7 +13,7 @@ from ensemble.data.takes import Split
 from ensemble.errors import DataError, OutputError
 from ensemble.measure.contenders import Sounds, evaluate
 from ensemble.measure.fidelity import crepe_tracker, swift_tracker
-from ensemble.play.voice_file import load_voice
+from ensemble.play.voice_file import VOICE
 from ensemble.threads import one_thread
 from ensemble.train.player.material import takes_of
 from ensemble.train.recordings import TrainingRecording, read_recordings
@@ -41,7 +41,7 @@ def evaluate_voice(
         DataError: nothing to measure on.
         VoiceError: the voice cannot be used.
     """
-    card = load_voice(path).card
+    card = VOICE.read(path).card
     takes = takes_of(data, card.instrument, split)
     pieces, skips = read_recordings(takes[:max_pieces], card.trained_sample_rate)
     if not pieces:

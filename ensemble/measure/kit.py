@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from ensemble.clock import FRAME_RATE_HZ
 from ensemble.measure.fidelity import worst_click
 from ensemble.play.fitted_kit import FittedKit
-from ensemble.play.kit_file import load_kit, save_kit
+from ensemble.play.kit_file import KIT
 from ensemble.play.noise import noise_key
 from ensemble.play.percussion import DrumKit, PercussionPlayer
 from ensemble.play.strokes import MADE_AT_HZ, NUM_VARIANTS, VELOCITY_STEPS
@@ -51,7 +51,7 @@ def evaluate_kit(path: Path, folder: Path) -> dict[str, Any]:
         VoiceError: the kit cannot be used.
         DataError: a recording cannot.
     """
-    kit = FittedKit(load_kit(path)).stroke
+    kit = FittedKit(KIT.read(path)).stroke
     with one_thread():
         hits = [
             _compared(kit, hit) | {"fitted": names is FITTED}
@@ -70,7 +70,7 @@ def keep_figures(path: Path, figures: dict[str, Any]) -> None:
         VoiceError: the kit cannot be used.
         VoiceError: the card cannot be written.
     """
-    kit = load_kit(path)
+    kit = KIT.read(path)
     baselines: dict[str, dict[str, float]] = {"formula": {}, "noise": {}, "silence": {}}
     metrics = {name: round(one, 4) for name, one in figures.items() if isinstance(one, float)}
     for hit in figures["hits"]:
@@ -79,7 +79,7 @@ def keep_figures(path: Path, figures: dict[str, Any]) -> None:
         for baseline, values in baselines.items():
             values[f"mss {name}"] = round(hit[f"mss_{baseline}"], 4)
     card = kit.card.model_copy(update={"metrics": metrics, "baselines": baselines})
-    save_kit(path, type(kit)(card=card, tensors=kit.tensors))
+    KIT.write(path, type(kit)(card=card, tensors=kit.tensors))
 
 
 def _compared(kit: DrumKit, hit: RecordedHit) -> dict[str, Any]:

@@ -1,12 +1,11 @@
 """A drum kit on disk: `NAME.safetensors` holds what was fitted, `NAME.json` is its card. Nothing in them can run.
 
 Every drum has one or two layers: the strokes it was fitted to, softest first. Its tensors are named `drum/tensor`, in
-float32; `tensor_shapes` lists them. Layers share the modes' frequencies; everything else each has for itself.
+float32. Layers share the modes' frequencies; everything else each has for itself.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -14,7 +13,7 @@ from pydantic import Field
 
 from ensemble.config import BUILT_IN_VOICES, Settings, voices_dir
 from ensemble.errors import VoiceError
-from ensemble.files.weights import Card, Format, Weights
+from ensemble.files.weights import Card, Fault, Format, Shapes, Weights
 from ensemble.types.music import DRUM_CLASSES, DrumClass, FloatArray
 
 KIT_FORMAT_VERSION = 1
@@ -51,90 +50,14 @@ class KitCard(Card):
     """The spectral distance of what it must beat, by drum."""
 
 
-def _stranger(card: dict[str, Any]) -> tuple[str, str] | None:
+def _stranger(card: dict[str, Any]) -> Fault:
     is_kit = card.get("kind") == "kit"
     return None if is_kit else ("is no drum kit's card", "drums play naive, drums, or a kit of `train kit`")
 
 
-KitWeights = Weights[KitCard]
-KIT = Format(
-    name="a kit", card=KitCard, version=KIT_FORMAT_VERSION, error=VoiceError, built_in=BUILT_IN_VOICES,
-    folder=voices_dir(), stranger=_stranger,
-)  # fmt: skip
-
-
-def tensor_shapes(card: KitCard) -> dict[str, tuple[int, ...]]:
-    """Every tensor a kit of this card has, and its shape.
-
-    velocity: at which a layer is played as it was fitted. gain, contrast: a stroke's level is the first times its
-    velocity to the power of the second (and what the player makes of velocity on every drum). tilt_db: by how much a
-    soft stroke is darker than its layers say, per octave around pivot_hz and halving of the velocity. glide, glide_s:
-    by which share the modes begin too high, and when 1/e of that is left. mode_*: settled frequency in Hz, levels of
-    cosine and sine, seconds to 1/e. noise_db: level of a band at a knot (see `fitted_kit`). transient: the first
-    samples at 48 kHz, less the modes.
-    """
-    shapes: dict[str, tuple[int, ...]] = {}
-    for drum, one in card.drums.items():
-        sizes: dict[str, tuple[int, ...]] = {
-            "velocity": (one.layers,),
-            "gain": (1,),
-            "contrast": (1,),
-            "tilt_db": (1,),
-            "pivot_hz": (1,),
-            "glide": (one.layers,),
-            "glide_s": (one.layers,),
-            "mode_hz": (one.modes,),
-            "mode_cosine": (one.layers, one.modes),
-            "mode_sine": (one.layers, one.modes),
-            "mode_decay_s": (one.layers, one.modes),
-            "noise_db": (one.layers, NUM_NOISE_BANDS, NUM_KNOTS),
-            "transient": (one.layers, TRANSIENT_SAMPLES),
-        }
-        shapes |= {f"{drum}/{name}": shape for name, shape in sizes.items()}
-    return shapes
-
-
-def save_kit(path: Path, kit: KitWeights) -> KitCard:
-    """Write a kit and its card.
-
-    Returns:
-        The card as written, with the digest.
-
-    Raises:
-        VoiceError: the numbers are not those of the card, or there is no room; then nothing has changed.
-    """
-    return KIT.write(path, kit, _check)
-
-
-def load_kit(path: str | Path) -> KitWeights:
-    """Read and check a kit.
-
-    Raises:
-        VoiceError: a file is missing or of another kind or version, the digest is wrong, a drum is missing, or a tensor
-            is missing, misshapen or out of range.
-    """
-    return KIT.read(Path(path), _check)
-
-
-def tensors_of(kit: KitWeights, drum: DrumClass) -> dict[str, FloatArray]:
-    """One drum's tensors, without its name."""
-    first = f"{drum}/"
-    return {name.removeprefix(first): tensor for name, tensor in kit.tensors.items() if name.startswith(first)}
-
-
-def _check(path: Path, kit: KitWeights) -> None:
-    """Refuse numbers that are not exactly those of the card, or that no drum has."""
-    absent = [drum for drum in DRUM_CLASSES if drum not in kit.card.drums]
-    if absent:
-        raise VoiceError(str(path), f"has no {absent[0]}", f"a kit has {', '.join(DRUM_CLASSES)}")
-    KIT.check_shapes(path, kit.tensors, tensor_shapes(kit.card))
-    for name, tensor in kit.tensors.items():
-        low, high = _RANGES[name.split("/")[1]]
-        if not ((tensor >= low) & (tensor <= high)).all():
-            raise VoiceError(str(path), f"tensor {name} leaves {low:g}..{high:g}", "fit the kit again")
-    for drum in kit.card.drums:
-        if (np.diff(kit.tensors[f"{drum}/velocity"]) <= 0).any():
-            raise VoiceError(str(path), f"tensor {drum}/velocity does not rise", "fit the kit again")
+def _card_fault(card: KitCard) -> Fault:
+    absent = [drum for drum in DRUM_CLASSES if drum not in card.drums]
+    return (f"has no {absent[0]}", f"a kit has {', '.join(DRUM_CLASSES)}") if absent else None
 
 
 _RANGES: dict[str, tuple[float, float]] = {
@@ -153,3 +76,56 @@ _RANGES: dict[str, tuple[float, float]] = {
     "transient": (-10.0, 10.0),
 }
 """What is finite and what a drum can do, by tensor."""
+
+
+def _tensor_fault(card: KitCard, tensors: dict[str, FloatArray]) -> Fault:
+    for name, tensor in tensors.items():
+        low, high = _RANGES[name.split("/")[1]]
+        if not ((tensor >= low) & (tensor <= high)).all():
+            return f"tensor {name} leaves {low:g}..{high:g}", "fit the kit again"
+    falls = [drum for drum in card.drums if (np.diff(tensors[f"{drum}/velocity"]) <= 0).any()]
+    return (f"tensor {falls[0]}/velocity does not rise", "fit the kit again") if falls else None
+
+
+def _shapes(card: KitCard) -> Shapes:
+    """Every tensor a kit of this card has, and its shape.
+
+    velocity: at which a layer is played as it was fitted. gain, contrast: a stroke's level is the first times its
+    velocity to the power of the second (and what the player makes of velocity on every drum). tilt_db: by how much a
+    soft stroke is darker than its layers say, per octave around pivot_hz and halving of the velocity. glide, glide_s:
+    by which share the modes begin too high, and when 1/e of that is left. mode_*: settled frequency in Hz, levels of
+    cosine and sine, seconds to 1/e. noise_db: level of a band at a knot (see `fitted_kit`). transient: the first
+    samples at 48 kHz, less the modes.
+    """
+    shapes: Shapes = {}
+    for drum, one in card.drums.items():
+        sizes: Shapes = {
+            "velocity": (one.layers,),
+            "gain": (1,),
+            "contrast": (1,),
+            "tilt_db": (1,),
+            "pivot_hz": (1,),
+            "glide": (one.layers,),
+            "glide_s": (one.layers,),
+            "mode_hz": (one.modes,),
+            "mode_cosine": (one.layers, one.modes),
+            "mode_sine": (one.layers, one.modes),
+            "mode_decay_s": (one.layers, one.modes),
+            "noise_db": (one.layers, NUM_NOISE_BANDS, NUM_KNOTS),
+            "transient": (one.layers, TRANSIENT_SAMPLES),
+        }
+        shapes |= {f"{drum}/{name}": shape for name, shape in sizes.items()}
+    return shapes
+
+
+KitWeights = Weights[KitCard]
+KIT = Format(
+    name="a kit", card=KitCard, version=KIT_FORMAT_VERSION, error=VoiceError, built_in=BUILT_IN_VOICES,
+    folder=voices_dir(), shapes=_shapes, card_fault=_card_fault, tensor_fault=_tensor_fault, stranger=_stranger,
+)  # fmt: skip
+
+
+def tensors_of(kit: KitWeights, drum: DrumClass) -> dict[str, FloatArray]:
+    """One drum's tensors, without its name."""
+    first = f"{drum}/"
+    return {name.removeprefix(first): tensor for name, tensor in kit.tensors.items() if name.startswith(first)}

@@ -6,14 +6,14 @@ from ensemble.config import BUILT_IN_VOICES, FollowerSettings
 from ensemble.errors import ConfigError
 from ensemble.play.controls import ControlModel
 from ensemble.play.fitted_kit import FittedKit
-from ensemble.play.kit_file import load_kit
+from ensemble.play.kit_file import KIT
 from ensemble.play.naive import NaiveVoice
 from ensemble.play.percussion import DrumKit, PercussionPlayer
 from ensemble.play.pitched import KernelSynthesizer, PitchedPlayer, Synthesizer
 from ensemble.play.quantum import Player
 from ensemble.play.seeded import seeded_voice
 from ensemble.play.strokes import stroke as formula_stroke
-from ensemble.play.voice_file import VOICE, VoiceWeights, load_voice
+from ensemble.play.voice_file import VOICE, VoiceWeights
 from ensemble.play.voice_kernel import NeuralVoice
 
 __all__ = ["Player", "make_player"]
@@ -42,7 +42,7 @@ def make_player(follower: FollowerSettings, sample_rate: int, seed: int) -> Play
 def _kit(follower: FollowerSettings) -> DrumKit:
     if follower.voice in BUILT_IN_VOICES:  # no weights to draw: a seeded kit is the formula's
         return formula_stroke
-    return FittedKit(load_kit(VOICE.path_of(follower.voice))).stroke
+    return FittedKit(KIT.load(follower.voice)).stroke
 
 
 def _on_kernels(follower: FollowerSettings, seed: int) -> tuple[ControlModel, Synthesizer]:
@@ -63,4 +63,4 @@ def _on_torch(follower: FollowerSettings, seed: int) -> tuple[ControlModel, Synt
 def _weights(follower: FollowerSettings, seed: int) -> VoiceWeights:
     if follower.voice == "seeded":
         return seeded_voice(seed, follower.instrument)
-    return load_voice(VOICE.path_of(follower.voice))
+    return VOICE.load(follower.voice)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ensemble.play.controls import LOUDNESS_GAIN
 from ensemble.play.naive import power_spectrum, unit_amplitude, unit_noise
 from ensemble.play.noise import noise_key
-from ensemble.play.voice_file import HIDDEN, LAYERS, Size, VoiceCard, VoiceWeights, tensor_shapes
+from ensemble.play.voice_file import HIDDEN, LAYERS, VOICE, Size, VoiceCard, VoiceWeights
 from ensemble.types.instruments import InstrumentSpec, instrument
 from ensemble.types.music import FloatArray
 
@@ -40,7 +40,7 @@ def seeded_voice(seed: int, instrument_name: str, size: Size = "starter") -> Voi
     )
     draw = np.random.Generator(np.random.Philox(key=noise_key(seed, f"{spec.name}/{size}")))
     tensors: dict[str, FloatArray] = {}
-    for name, shape in tensor_shapes(card).items():
+    for name, shape in VOICE.shapes(card).items():
         if ".1." in name or ".4." in name or name.startswith("norm"):
             tensors[name] = np.full(shape, 1.0 if name.endswith("weight") else 0.0, np.float32)
             continue

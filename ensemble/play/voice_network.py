@@ -50,11 +50,6 @@ class NeuralSynthesizer(nn.Module):
         network.load_state_dict({name: torch.from_numpy(tensor.copy()) for name, tensor in voice.tensors.items()})
         return network
 
-    def weights(self) -> VoiceWeights:
-        """The checkpoint of this network, for `save_voice`."""
-        tensors = {name: tensor.detach().cpu().float().numpy().copy() for name, tensor in self.state_dict().items()}
-        return VoiceWeights(card=self.card, tensors=tensors)
-
     def forward(
         self, f0_hz: Tensor, loudness_db: Tensor, hidden: Tensor | None = None
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:

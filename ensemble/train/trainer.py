@@ -17,6 +17,7 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset, Subset
 
 from ensemble.errors import ConfigError, DataError, OutputError
+from ensemble.files.weights import Card, Format, Weights, state_tensors
 from ensemble.train.callback import CpuTimer, FitCallback, Patience
 from ensemble.train.checkpoints import CHECKPOINT, SafetensorsIO, check_run, read_state
 from ensemble.train.pace import FitState, OnStep, Row
@@ -24,6 +25,7 @@ from ensemble.train.settings import FitSettings
 
 S = TypeVar("S", bound=FitSettings)
 N = TypeVar("N", bound=nn.Module)
+C = TypeVar("C", bound=Card)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +135,9 @@ def fit(
     out: Path,
     *,
     data: str,
-    write: Callable[[Row], None],
+    model: Format[C],
+    card: C,
+    metrics: Callable[[Row], dict[str, float]],
     half_on_gpu: bool = False,
     on_step: OnStep | None = None,
     team: Team | None = None,
@@ -146,7 +150,9 @@ def fit(
         held_out: the batch that every audit is made on.
         out: the run's folder, checked by `check_folder`: `checkpoint.safetensors`, `curve.csv` and `curve.png`.
         data: what tells the run's data from others'.
-        write: writes the weights, given the audit that found them best.
+        model: what kind of weights the network's are; the best are always in `out`, with their card.
+        card: of the weights, without metrics.
+        metrics: what the card keeps of an audit.
         half_on_gpu: compute in bfloat16 where a GPU can.
         on_step: called after every step and every audit.
         team: other workers.
@@ -154,7 +160,7 @@ def fit(
     Raises:
         ConfigError: there is no such device.
         DataError: no audit's loss was a number.
-        OutputError: a file cannot be written.
+        OutputError, or the model's own error: a file cannot be written.
         VoiceError: the checkpoint is damaged.
     """
     team, settings = team or Team(), task.settings
@@ -162,6 +168,12 @@ def fit(
     begun = FitState() if resume_from is None else read_state(resume_from)
     if begun.step >= settings.max_steps:
         return FitResult.of(begun)
+
+    def write(row: Row) -> None:
+        told = {"training_minutes": round(row["minutes"], 2), "metrics": metrics(row)}
+        weights = Weights(card=card.model_copy(update=told), tensors=state_tensors(task.network))
+        model.write(out / model.file_name, weights)
+
     on_gpu = _takes_gpu(settings)
     timer, patience = CpuTimer(settings.max_minutes, on_gpu=on_gpu), Patience(settings.patience, task.state)
     keeper = FitCallback(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ensemble.conduct.conductor_file import ConductorCard, ConductorWeights, tensor_shapes
+from ensemble.conduct.conductor_file import CONDUCTOR, ConductorCard, ConductorWeights
 
 
 def small_conductor(seed: int = 0, spread: float = 0.3, **facts: object) -> ConductorWeights:
@@ -18,7 +18,7 @@ def small_conductor(seed: int = 0, spread: float = 0.3, **facts: object) -> Cond
     )
     rng = np.random.Generator(np.random.Philox(seed))
     tensors = {}
-    for name, shape in tensor_shapes(card).items():
+    for name, shape in CONDUCTOR.shapes(card).items():
         tensors[name] = (spread * rng.standard_normal(shape)).astype(np.float32)
         if "norm.weight" in name:
             tensors[name] += 1.0

@@ -24,7 +24,7 @@ from ensemble.conduct.arranger_features import (
     line_of,
     memory_of,
 )
-from ensemble.conduct.arranger_file import ARRANGER, ArrangerCard, load_arranger, save_arranger
+from ensemble.conduct.arranger_file import ARRANGER, ArrangerCard, ArrangerWeights
 from ensemble.conduct.conductor import Conductor
 from ensemble.conduct.grid import LOOK_AHEAD_BEATS, grid_of
 from ensemble.conduct.harmony import tones
@@ -32,6 +32,7 @@ from ensemble.conduct.leader import listen_to
 from ensemble.conduct.parts import write_parts
 from ensemble.config import BandSettings, FollowerSettings, shipped_arrangers
 from ensemble.errors import ArrangerError
+from ensemble.files.weights import state_tensors
 from ensemble.train.arranger.network import ArrangerNet
 from ensemble.types.instruments import CATALOGUE
 from ensemble.types.music import Chord, Frames, Heard, Key, Part
@@ -47,7 +48,7 @@ LINES = ("bass", "viola", "violin")
 
 @pytest.fixture(scope="module")
 def learned() -> Arranger:
-    return Arranger(load_arranger(ARRANGER.path_of("learned")))
+    return Arranger(ARRANGER.load("learned"))
 
 
 def random_arranger(seed: int) -> Arranger:
@@ -57,7 +58,7 @@ def random_arranger(seed: int) -> Arranger:
     with torch.no_grad():
         for tensor in network.parameters():
             tensor.mul_(4.0)
-    return Arranger(network.weights(ArrangerCard(hidden=16)))
+    return Arranger(ArrangerWeights(card=ArrangerCard(hidden=16), tensors=state_tensors(network)))
 
 
 def written(heard: Heard, arranger: Arranger | None, seed: int = 3) -> dict[str, Part]:
@@ -66,14 +67,14 @@ def written(heard: Heard, arranger: Arranger | None, seed: int = 3) -> dict[str,
 
 def test_one_is_in_the_box() -> None:
     assert "learned" in shipped_arrangers()
-    card = load_arranger(ARRANGER.path_of("learned")).card
+    card = ARRANGER.load("learned").card
     assert card.training_data
     assert "Apache-2.0" in card.licence
     assert len(card.known_faults) >= 2
 
 
 def test_numpy_and_torch_are_one_network(learned: Arranger) -> None:
-    weights = load_arranger(ARRANGER.path_of("learned"))
+    weights = ARRANGER.load("learned")
     network = ArrangerNet(weights.card.hidden)
     network.load_state_dict({name: torch.from_numpy(tensor) for name, tensor in weights.tensors.items()})
     network.eval()
@@ -293,11 +294,11 @@ def damaged(path: Path, how: str) -> None:
 )  # fmt: skip
 def test_a_damaged_file_is_one_line(tmp_path: Path, how: str, said: str) -> None:
     path = tmp_path / "mine.safetensors"
-    save_arranger(path, load_arranger(ARRANGER.path_of("learned")))
-    assert load_arranger(path).card.weights_sha256 == load_arranger(ARRANGER.path_of("learned")).card.weights_sha256
+    ARRANGER.write(path, ARRANGER.load("learned"))
+    assert ARRANGER.read(path).card.weights_sha256 == ARRANGER.load("learned").card.weights_sha256
     damaged(path, how)
     with pytest.raises(ArrangerError, match=said) as told:
-        load_arranger(path)
+        ARRANGER.read(path)
     assert "\n" not in str(told.value)
 
 

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from ensemble.conduct.conductor_file import CONDUCTOR, ConductorWeights, load_conductor, save_conductor
+from ensemble.conduct.conductor_file import CONDUCTOR, ConductorWeights
 from ensemble.errors import ConductorError
 from tests.conduct.small_conductor import small_conductor
 
@@ -15,12 +15,12 @@ from tests.conduct.small_conductor import small_conductor
 @pytest.fixture
 def path(tmp_path):
     path = tmp_path / "small.safetensors"
-    save_conductor(path, small_conductor())
+    CONDUCTOR.write(path, small_conductor())
     return path
 
 
 def test_what_is_written_is_read(path):
-    read = load_conductor(path)
+    read = CONDUCTOR.read(path)
     for name, tensor in small_conductor().tensors.items():
         np.testing.assert_array_equal(read.tensors[name], tensor.astype(np.float16).astype(np.float32))
     assert read.card.balance_db == small_conductor().card.balance_db
@@ -30,7 +30,7 @@ def test_what_is_written_is_read(path):
 
 def test_writing_it_again_gives_the_same_bytes(path, tmp_path):
     again = tmp_path / "again.safetensors"
-    save_conductor(again, small_conductor())
+    CONDUCTOR.write(again, small_conductor())
     assert again.read_bytes() == path.read_bytes()
 
 
@@ -50,19 +50,19 @@ def test_a_card_that_does_not_fit_is_refused(path, change, problem):
     card = json.loads(path.with_suffix(".json").read_text())
     path.with_suffix(".json").write_text(json.dumps(card | change))
     with pytest.raises(ConductorError, match=problem):
-        load_conductor(path)
+        CONDUCTOR.read(path)
 
 
 def test_damage_is_refused(path):
     whole = path.read_bytes()
     path.write_bytes(whole[:-1])
     with pytest.raises(ConductorError, match="sha256 differs"):
-        load_conductor(path)
+        CONDUCTOR.read(path)
     path.unlink()
     with pytest.raises(ConductorError, match="cannot be read"):
-        load_conductor(path)
+        CONDUCTOR.read(path)
     with pytest.raises(ConductorError, match="is not a conductor"):
-        load_conductor(path.with_suffix(".onnx"))
+        CONDUCTOR.read(path.with_suffix(".onnx"))
 
 
 def test_weights_that_are_not_finite_are_never_written(tmp_path):
@@ -70,5 +70,5 @@ def test_weights_that_are_not_finite_are_never_written(tmp_path):
     tensors = dict(sick.tensors)
     tensors["level.bias"] = np.full(5, np.nan, np.float32)
     with pytest.raises(ConductorError, match="not finite"):
-        save_conductor(tmp_path / "sick.safetensors", ConductorWeights(card=sick.card, tensors=tensors))
+        CONDUCTOR.write(tmp_path / "sick.safetensors", ConductorWeights(card=sick.card, tensors=tensors))
     assert list(tmp_path.iterdir()) == []

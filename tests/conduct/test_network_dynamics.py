@@ -10,7 +10,7 @@ import pytest
 from ensemble.clock import blocks
 from ensemble.conduct.conductor import Conductor
 from ensemble.conduct.conductor_features import NUM_ROWS, conductor_features
-from ensemble.conduct.conductor_file import CONDUCTOR, load_conductor, save_conductor
+from ensemble.conduct.conductor_file import CONDUCTOR
 from ensemble.conduct.dynamics import DynamicsModel, LeaderGain
 from ensemble.conduct.foretell import foretell_strokes
 from ensemble.conduct.learned import FURTHEST_DB, LearnedDynamics
@@ -32,7 +32,7 @@ FOLLOWERS = (
 @pytest.fixture(scope="module")
 def band(tmp_path_factory) -> BandSettings:
     path = tmp_path_factory.mktemp("conductor") / "small.safetensors"
-    save_conductor(path, small_conductor())
+    CONDUCTOR.write(path, small_conductor())
     return BandSettings(name="test", followers=FOLLOWERS, conductor=str(path))
 
 
@@ -182,7 +182,7 @@ def test_an_unknown_conductor_is_refused_with_a_cure(band):
 
 
 def test_a_bands_file_may_name_a_conductor_beside_it(tmp_path):
-    save_conductor(tmp_path / "mine.safetensors", small_conductor())
+    CONDUCTOR.write(tmp_path / "mine.safetensors", small_conductor())
     text = "name: duo\nconductor: mine.safetensors\nfollowers:\n  - {name: sax, instrument: tenor_sax, role: counter}\n"
     (tmp_path / "band.yaml").write_text(text)
     band = load_band(str(tmp_path / "band.yaml"))
@@ -193,9 +193,9 @@ def test_a_bands_file_may_name_a_conductor_beside_it(tmp_path):
 def test_the_shipped_conductor_is_whole_small_and_says_what_it_learned():
     assert shipped_conductors() == ("learned",)
     path = CONDUCTOR.path_of("learned")
-    card = load_conductor(path).card
+    card = CONDUCTOR.read(path).card
     assert path.stat().st_size < 8e6
-    assert sum(tensor.size for tensor in load_conductor(path).tensors.values()) <= 4e6
+    assert sum(tensor.size for tensor in CONDUCTOR.read(path).tensors.values()) <= 4e6
     assert card.couples
     assert card.does_not_couple
     assert len(card.held_out_sha256) >= 10

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ensemble.conduct.conductor_file import ConductorCard, ConductorWeights, load_conductor, tensor_shapes
+from ensemble.conduct.conductor_file import CONDUCTOR, ConductorCard, ConductorWeights
 from ensemble.measure.bootstrap import interval
 from ensemble.measure.conducting import measure
 from ensemble.measure.conducting_rivals import cases_of, fit_ceiling, fit_rivals, known_level_db
@@ -113,7 +113,7 @@ def test_a_conductor_that_says_the_balance_is_the_leaders_anchor():
     settings = TrainConductorSettings(width=16, heads=2, layers=1, window=16)
     card = starting_card(settings, material, scenes_of(TRAIN))
     nothing = ConductorWeights(
-        card=card, tensors={name: np.zeros(shape, np.float32) for name, shape in tensor_shapes(card).items()}
+        card=card, tensors={name: np.zeros(shape, np.float32) for name, shape in CONDUCTOR.shapes(card).items()}
     )
     figures = measure(nothing, TRAIN, VALID, TEST, lambda *_: None)
     assert set(figures["by_look_ahead_ms"]) == {"0", "100", "250", "500"}
@@ -134,7 +134,7 @@ def conductor_after(max_steps: int, folder: Path) -> ConductorWeights:
         learning_rate=0.01,
     )  # fmt: skip
     fit_conductor(settings, ConductorMaterial(train=TRAIN, held_out=VALID), folder)
-    return load_conductor(folder / "conductor.safetensors")
+    return CONDUCTOR.read(folder / "conductor.safetensors")
 
 
 def test_a_trained_conductor_is_measured_better_than_an_untrained_one(tmp_path):

@@ -10,7 +10,7 @@ from ensemble.measure.contenders import evaluate, play, resynthesised, with_rest
 from ensemble.play.naive import NaiveVoice
 from ensemble.play.noise import filtered_noise, noise_key
 from ensemble.play.seeded import seeded_voice
-from ensemble.play.voice_file import save_voice
+from ensemble.play.voice_file import VOICE
 from ensemble.types.instruments import instrument
 from tests.train.teacher import phrase
 
@@ -108,7 +108,7 @@ def test_intervals_hold_the_ratio_and_never_change():
 
 
 def test_an_evaluation_keeps_its_promises(tmp_path, truth):
-    save_voice(tmp_path / "untaught.safetensors", seeded_voice(0, "violin"))
+    VOICE.write(tmp_path / "untaught.safetensors", seeded_voice(0, "violin"))
     figures = evaluate(tmp_path / "untaught.safetensors", [truth], fidelity.swift_tracker)
     assert figures.keys() >= PROMISED
     untrained = figures["baselines"]["untrained"]

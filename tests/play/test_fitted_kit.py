@@ -15,10 +15,10 @@ from ensemble.config import FollowerSettings, load_band, voices_dir
 from ensemble.errors import VoiceError
 from ensemble.measure.kit import cleanliness
 from ensemble.play.fitted_kit import FittedDrum, FittedKit
-from ensemble.play.kit_file import load_kit, save_kit
+from ensemble.play.kit_file import KIT
 from ensemble.play.player import make_player
 from ensemble.play.strokes import NUM_VARIANTS
-from ensemble.play.voice_file import VOICE, load_voice
+from ensemble.play.voice_file import VOICE
 from ensemble.types.music import DRUM_CLASSES, Hit
 from tests.play.cues import drum_cue, played, power_db
 
@@ -31,7 +31,7 @@ def follower(voice: str) -> FollowerSettings:
 
 @pytest.fixture(scope="module")
 def kit():
-    return load_kit(SHIPPED)
+    return KIT.read(SHIPPED)
 
 
 def bands_db(samples: np.ndarray) -> np.ndarray:
@@ -109,7 +109,7 @@ def test_hands_differ_but_are_of_one_drum(kit, drum) -> None:
 @pytest.fixture
 def copied(kit, tmp_path: Path) -> Path:
     path = tmp_path / "mine.safetensors"
-    save_kit(path, kit)
+    KIT.write(path, kit)
     return path
 
 
@@ -119,7 +119,7 @@ def edit_card(path: Path, **changes: object) -> None:
 
 
 def test_a_kit_survives_the_trip(kit, copied: Path) -> None:
-    read = load_kit(copied)
+    read = KIT.read(copied)
     assert read.card == kit.card
     for name, tensor in load_file(copied).items():
         np.testing.assert_array_equal(tensor, kit.tensors[name])
@@ -128,20 +128,20 @@ def test_a_kit_survives_the_trip(kit, copied: Path) -> None:
 def test_another_file_under_the_card_is_refused(copied: Path) -> None:
     copied.write_bytes(copied.read_bytes()[:-4])
     with pytest.raises(VoiceError, match="sha256 differs"):
-        load_kit(copied)
+        KIT.read(copied)
 
 
 def test_a_card_without_a_drum_or_of_another_kind_is_refused(kit, copied: Path) -> None:
     drums = kit.card.model_dump(mode="json")["drums"]
     edit_card(copied, drums={name: one for name, one in drums.items() if name != "ride"})
     with pytest.raises(VoiceError, match="has no ride"):
-        load_kit(copied)
+        KIT.read(copied)
     edit_card(copied, drums=drums, format_version=99)
     with pytest.raises(VoiceError, match="kit format 99"):
-        load_kit(copied)
+        KIT.read(copied)
     edit_card(copied, kind="voice")
     with pytest.raises(VoiceError, match="no drum kit"):
-        load_kit(copied)
+        KIT.read(copied)
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ def test_a_card_without_a_drum_or_of_another_kind_is_refused(kit, copied: Path) 
 def test_numbers_that_no_drum_has_are_refused(kit, tmp_path: Path, name: str, value: float, complaint: str) -> None:
     wrong = replace(kit, tensors=kit.tensors | {name: np.full_like(kit.tensors[name], value)})
     with pytest.raises(VoiceError, match=complaint):
-        save_kit(tmp_path / "wrong.safetensors", wrong)
+        KIT.write(tmp_path / "wrong.safetensors", wrong)
     assert not list(tmp_path.iterdir())
 
 
@@ -169,11 +169,11 @@ def test_a_missing_a_surplus_and_a_misshapen_tensor_are_named(kit, tmp_path: Pat
         (kit.tensors | {"kick/gain": np.ones(2, np.float32)}, r"is \[2\]"),
     ]:
         with pytest.raises(VoiceError, match=complaint):
-            save_kit(path, replace(kit, tensors=tensors))
+            KIT.write(path, replace(kit, tensors=tensors))
 
 
 def test_voices_and_kits_are_told_apart() -> None:
     with pytest.raises(VoiceError, match="role is drums"):
-        load_voice(VOICE.path_of("drums"))
+        VOICE.load("drums")
     with pytest.raises(VoiceError, match="no drum kit"):
         make_player(follower("violin"), 48_000, 0)

@@ -5,7 +5,7 @@ import pytest
 from ensemble.audio.spectra import mel_bands, power_spectra
 from ensemble.clock import SAMPLE_RATES_HZ
 from ensemble.play.fitted_kit import FittedKit
-from ensemble.play.kit_file import load_kit
+from ensemble.play.kit_file import KIT
 from ensemble.play.percussion import PercussionPlayer, bounded
 from ensemble.play.strokes import NUM_VARIANTS, VELOCITY_STEPS
 from ensemble.play.strokes import stroke as formula_stroke
@@ -20,7 +20,7 @@ def hit(time_s, drum, velocity=1.0, index=0):
 
 @pytest.fixture(scope="module")
 def fitted_stroke():
-    return FittedKit(load_kit(VOICE.path_of("drums"))).stroke
+    return FittedKit(KIT.read(VOICE.path_of("drums"))).stroke
 
 
 @pytest.fixture(params=["formula", "fitted"])

@@ -15,7 +15,7 @@ from ensemble.config import FollowerSettings
 from ensemble.errors import ConfigError, VoiceError
 from ensemble.play.player import make_player
 from ensemble.play.seeded import seeded_voice
-from ensemble.play.voice_file import save_voice
+from ensemble.play.voice_file import VOICE
 from ensemble.types.music import SILENCE_DB, Cue, Hit, PlayerState
 from ensemble.wire import pack, unpack
 from tests.play.cues import cut, drum_cue, held_note, main_pitch_hz, phrase, played, power_db
@@ -184,7 +184,7 @@ def test_the_most_one_can_ask_for_stays_below_full_scale(name):
 
 
 def test_a_voice_from_a_file_plays_like_the_one_that_was_saved(tmp_path):
-    save_voice(tmp_path / "mine.safetensors", seeded_voice(3, "cello"))
+    VOICE.write(tmp_path / "mine.safetensors", seeded_voice(3, "cello"))
     cue = phrase(60)
     from_file = played(make_player(follower("cello", str(tmp_path / "mine.safetensors")), 16_000, seed=3), cue)
     np.testing.assert_array_equal(from_file, played(make_player(follower("cello", "seeded"), 16_000, seed=3), cue))

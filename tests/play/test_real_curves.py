@@ -14,7 +14,7 @@ from ensemble.config import shipped_voices
 from ensemble.listen.listener import Listener, at_analysis_rate
 from ensemble.measure.contenders import play
 from ensemble.measure.fidelity import worst_click
-from ensemble.play.voice_file import VOICE, load_voice
+from ensemble.play.voice_file import VOICE
 from ensemble.play.voice_kernel import NeuralVoice
 from ensemble.types.instruments import instrument
 from ensemble.types.music import SILENCE_DB, FloatArray
@@ -58,7 +58,7 @@ def test_a_real_curve_is_played_without_a_burst_or_a_click(
     if recording not in curves:
         pytest.skip("SKIPPED LOUDLY: espeak-ng is missing (apt install espeak-ng)")
     f0_hz, loudness_db = curves[recording]
-    weights = load_voice(VOICE.path_of(voice))
+    weights = VOICE.load(voice)
     low, high = instrument(weights.card.instrument).range_midi
     sound = play(NeuralVoice(weights), into_range(f0_hz, low, high), loudness_db, RATE)
     assert np.isfinite(sound).all()

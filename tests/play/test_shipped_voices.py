@@ -9,13 +9,13 @@ import pytest
 
 from ensemble.config import FollowerSettings, load_band, located, shipped_voices
 from ensemble.play.player import make_player
-from ensemble.play.voice_file import VOICE, load_voice
+from ensemble.play.voice_file import VOICE
 from ensemble.types.music import SILENCE_DB, Cue
 
 
 def played(voice: str, loudness_db: float, num_frames: int = 150) -> np.ndarray:
     """One and a half seconds of A4 (or silence) through a shipped voice at 48 kHz."""
-    card = load_voice(VOICE.path_of(voice)).card
+    card = VOICE.load(voice).card
     follower = FollowerSettings(name="part", instrument=card.instrument, role="transform", voice=voice)
     player = make_player(follower, 48_000, seed=0)
     cue = Cue(
@@ -45,7 +45,7 @@ PITCHED = [voice for voice in shipped_voices() if voice != "drums"]
 
 @pytest.mark.parametrize("voice", PITCHED)
 def test_its_card_says_what_it_learned_from_and_how_well(voice: str) -> None:
-    card = load_voice(VOICE.path_of(voice)).card
+    card = VOICE.load(voice).card
     assert card.weights_sha256 == VOICE.sha256_of(voice)
     assert card.training_data
     assert "Apache-2.0" in card.licence

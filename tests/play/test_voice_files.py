@@ -8,7 +8,7 @@ from safetensors.numpy import save_file
 
 from ensemble.errors import VoiceError
 from ensemble.play.seeded import seeded_voice
-from ensemble.play.voice_file import VOICE, VoiceWeights, load_voice, save_voice, tensor_shapes
+from ensemble.play.voice_file import VOICE, VoiceWeights
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def voice():
 
 @pytest.fixture
 def path(tmp_path, voice) -> Path:
-    save_voice(tmp_path / "flute.safetensors", voice)
+    VOICE.write(tmp_path / "flute.safetensors", voice)
     return tmp_path / "flute.safetensors"
 
 
@@ -28,7 +28,7 @@ def rewrite_card(path, **changes):
 
 
 def test_a_voice_comes_back_as_it_was_saved(path, voice):
-    again = load_voice(path)
+    again = VOICE.read(path)
     assert again.card.instrument == "flute"
     assert again.tensors.keys() == voice.tensors.keys()
     for name, tensor in voice.tensors.items():
@@ -42,20 +42,20 @@ def test_voices_without_a_file_have_no_digest():
 
 
 def test_a_starter_voice_is_small(voice):
-    assert sum(np.prod(shape) for shape in tensor_shapes(voice.card).values()) < 600_000
+    assert sum(np.prod(shape) for shape in VOICE.shapes(voice.card).values()) < 600_000
 
 
 @pytest.mark.parametrize("missing", [".safetensors", ".json"])
 def test_a_missing_file_is_named(path, missing):
     path.with_suffix(missing).unlink()
     with pytest.raises(VoiceError, match=rf"flute\{missing}.*cannot be read"):
-        load_voice(path)
+        VOICE.read(path)
 
 
 @pytest.mark.parametrize("name", ["voice.pt", "voice.ckpt", "violin"])
 def test_other_files_are_refused_unopened(tmp_path, name):
     with pytest.raises(VoiceError, match="is not a voice"):
-        load_voice(tmp_path / name)
+        VOICE.read(tmp_path / name)
     with pytest.raises(VoiceError, match="is not a voice"):
         VOICE.sha256_of(str(tmp_path / name))
 
@@ -64,13 +64,13 @@ def test_a_pickle_under_a_false_name_is_not_loaded(path):
     path.write_bytes(pickle.dumps({"a": 1}))
     rewrite_card(path, weights_sha256=VOICE.sha256_of(str(path)))
     with pytest.raises(VoiceError, match="not a safetensors file"):
-        load_voice(path)
+        VOICE.read(path)
 
 
 def test_other_weights_than_the_cards_are_refused(path):
     path.write_bytes(path.read_bytes()[:-4] + b"\0\0\0\0")
     with pytest.raises(VoiceError, match="sha256 differs"):
-        load_voice(path)
+        VOICE.read(path)
 
 
 @pytest.mark.parametrize(
@@ -87,13 +87,13 @@ def test_other_weights_than_the_cards_are_refused(path):
 def test_a_card_that_does_not_fit_is_refused(path, changes, message):
     rewrite_card(path, **changes)
     with pytest.raises(VoiceError, match=message):
-        load_voice(path)
+        VOICE.read(path)
 
 
 def test_a_card_that_is_not_json_is_refused(path):
     path.with_suffix(".json").write_text("instrument: flute")
     with pytest.raises(VoiceError, match="is not JSON"):
-        load_voice(path)
+        VOICE.read(path)
 
 
 @pytest.mark.parametrize(
@@ -111,6 +111,6 @@ def test_broken_tensors_are_refused_on_the_way_in_and_out(path, voice, change, m
     save_file(tensors, path)
     rewrite_card(path, weights_sha256=VOICE.sha256_of(str(path)))
     with pytest.raises(VoiceError, match=message):
-        load_voice(path)
+        VOICE.read(path)
     with pytest.raises(VoiceError, match=message):
-        save_voice(path, VoiceWeights(card=voice.card, tensors=tensors))
+        VOICE.write(path, VoiceWeights(card=voice.card, tensors=tensors))

@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from ensemble.audio.spectra import a_weighting
+from ensemble.files.weights import state_tensors
 from ensemble.play.controls import noise_rms
 from ensemble.play.naive import NaiveVoice, unit_noise
 from ensemble.play.noise import filtered_noise, noise_key
@@ -119,10 +120,10 @@ def test_seeds_and_instruments_are_different_and_repeatable():
 
 def test_a_network_gives_back_the_weights_it_was_made_from():
     voice = seeded_voice(2, "flute")
-    again = NeuralSynthesizer.from_weights(voice).weights()
-    assert again.tensors.keys() == voice.tensors.keys()
+    again = state_tensors(NeuralSynthesizer.from_weights(voice))
+    assert again.keys() == voice.tensors.keys()
     for name, tensor in voice.tensors.items():
-        np.testing.assert_array_equal(again.tensors[name], tensor)
+        np.testing.assert_array_equal(again[name], tensor)
 
 
 def test_the_network_trains():

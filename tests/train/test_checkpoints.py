@@ -13,7 +13,7 @@ from safetensors.torch import save
 from ensemble.errors import OutputError, VoiceError
 from ensemble.files.replace import write_output
 from ensemble.play.seeded import seeded_voice
-from ensemble.play.voice_file import VoiceWeights, load_voice, save_voice
+from ensemble.play.voice_file import VOICE, VoiceWeights
 from ensemble.train.checkpoints import SafetensorsIO, check_run, read_state
 from ensemble.train.pace import FitState
 
@@ -93,24 +93,24 @@ def test_a_full_disk_leaves_the_last_file(tmp_path, monkeypatch):
 def test_a_full_disk_leaves_the_last_voice(tmp_path, monkeypatch):
     path = tmp_path / "voice.safetensors"
     first = seeded_voice(1, "flute")
-    save_voice(path, first)
+    VOICE.write(path, first)
     monkeypatch.setattr("os.fsync", full_disk(tmp_path))
     with pytest.raises(VoiceError, match="No space left"):
-        save_voice(path, seeded_voice(2, "flute"))
+        VOICE.write(path, seeded_voice(2, "flute"))
     monkeypatch.undo()
-    np.testing.assert_array_equal(load_voice(path).tensors["norm.weight"], first.tensors["norm.weight"])
+    np.testing.assert_array_equal(VOICE.read(path).tensors["norm.weight"], first.tensors["norm.weight"])
     assert {file.name for file in tmp_path.iterdir()} == {"voice.safetensors", "voice.json"}
 
 
 def test_half_floats_halve_the_file_and_keep_the_voice(tmp_path):
     voice = seeded_voice(1, "flute")
-    save_voice(tmp_path / "whole.safetensors", voice)
+    VOICE.write(tmp_path / "whole.safetensors", voice)
     half = voice.card.model_copy(update={"storage": "float16"})
-    save_voice(tmp_path / "half.safetensors", VoiceWeights(card=half, tensors=voice.tensors))
+    VOICE.write(tmp_path / "half.safetensors", VoiceWeights(card=half, tensors=voice.tensors))
     sizes = [(tmp_path / f"{name}.safetensors").stat().st_size for name in ("whole", "half")]
     assert sizes[1] < 0.55 * sizes[0]
     assert sizes[1] * 8 < 10e6
-    again = load_voice(tmp_path / "half.safetensors")
+    again = VOICE.read(tmp_path / "half.safetensors")
     for name, tensor in voice.tensors.items():
         assert again.tensors[name].dtype == np.float32
         np.testing.assert_allclose(again.tensors[name], tensor, rtol=1e-3, atol=1e-6)
@@ -118,8 +118,8 @@ def test_half_floats_halve_the_file_and_keep_the_voice(tmp_path):
 
 def test_a_card_that_says_another_storage_is_refused(tmp_path):
     path = tmp_path / "voice.safetensors"
-    save_voice(path, seeded_voice(1, "flute"))
+    VOICE.write(path, seeded_voice(1, "flute"))
     card = path.with_suffix(".json")
     card.write_text(card.read_text().replace('"float32"', '"float16"'))
     with pytest.raises(VoiceError, match="its card says float16"):
-        load_voice(path)
+        VOICE.read(path)

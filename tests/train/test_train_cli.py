@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from ensemble.config import parse
-from ensemble.play.voice_file import load_voice
+from ensemble.play.voice_file import VOICE
 from ensemble.train.checkpoints import read_state
 from ensemble.train.player.settings import TrainPlayerSettings
 from tests.train.player.test_fit import SMALL
@@ -50,7 +50,7 @@ def test_train_go_on_and_evaluate(data, config, tmp_path):
     first = ensemble(*train)
     assert first.returncode == 0, first.stderr
     assert json.loads(first.stdout)["steps"] == 8
-    card = load_voice(out / "voice.safetensors").card
+    card = VOICE.read(out / "voice.safetensors").card
     assert "train player" in card.command
     assert "may be shipped" in card.licence
 
@@ -90,7 +90,7 @@ def test_two_recipes_stand_side_by_side(data, config, tmp_path):
         config.write_text(yaml.safe_dump(SMALL.model_dump() | small))
         done = ensemble("train", "player", "--config", config, "--data", data, "--out", voice.parent)
         assert done.returncode == 0, done.stderr
-        card = load_voice(voice).card
+        card = VOICE.read(voice).card
         assert (card.size, card.hidden) == (size, {"starter": 128, "large": 512}[size])
     measured = ensemble("evaluate", "player", *voices, "--data", data, "--json")
     assert measured.returncode == 0, measured.stderr
@@ -129,7 +129,7 @@ def test_two_workers_train_one_voice_though_one_is_killed(data, config, tmp_path
     assert process.returncode == 0, told
     assert re.search(r"worker \d died; going on from step [1-9]", told), told
     assert "violin: 16 steps" in printed
-    assert load_voice(out / "voice.safetensors").card.instrument == "violin"
+    assert VOICE.read(out / "voice.safetensors").card.instrument == "violin"
     assert read_state(out / "checkpoint.safetensors").step == 16
     assert not psutil.wait_procs(family, timeout=5.0)[1]
     assert not (out / "ray").exists()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
+from ensemble.conduct.arranger_file import ARRANGER, ArrangerCard
 from ensemble.errors import ConfigError, DataError, VoiceError
 from ensemble.train.pace import FitState
 from ensemble.train.settings import FitSettings
@@ -20,6 +22,9 @@ SETTINGS = FitSettings(
     batch_size=2, max_steps=7, max_minutes=60.0, learning_rate=0.1, audit_steps=3, patience=2, device="cpu",
     checkpoint_minutes=1e-6,
 )  # fmt: skip
+
+
+LINE = replace(ARRANGER, name="a line", shapes=lambda _: {"weight": (1, 2), "bias": (1,)})
 
 
 class Numbers(Dataset[Tensor]):
@@ -53,7 +58,8 @@ class Line(FitTask[FitSettings, nn.Module]):
 def run(out: Path, task: Line, *, data: str = "numbers", resume: bool = False, **options) -> FitResult:
     check_folder(out, task.settings, data, resume=resume)
     tried = {"crop": torch.ones(4, 2)}
-    return fit(task, Numbers(), tried, out, data=data, **({"write": lambda _row: None} | options))
+    card = ArrangerCard(hidden=8)
+    return fit(task, Numbers(), tried, out, data=data, model=LINE, card=card, metrics=dict, **options)
 
 
 def changed(**values: object) -> FitSettings:
@@ -65,15 +71,14 @@ def steps(out: Path) -> list[int]:
 
 
 def test_it_audits_by_steps_and_at_the_end_and_writes_what_is_best(tmp_path):
-    written: list[float] = []
     told: list[tuple[int, int]] = []
     result = run(
-        tmp_path, Line(SETTINGS), write=lambda row: written.append(row["step"]),
+        tmp_path, Line(SETTINGS),
         on_step=lambda state: told.append((state.step, len(state.rows))),
     )  # fmt: skip
     assert (result.steps, result.best_step, result.reason) == (7, 7, "all steps were done")
     assert steps(tmp_path) == [3, 6, 7]
-    assert written == [3, 6, 7]
+    assert LINE.read(tmp_path / "line.safetensors").card.metrics["step"] == 7
     assert told == [(1, 0), (2, 0), (3, 0), (3, 1), (4, 1), (5, 1), (6, 1), (6, 2), (7, 2), (7, 3)]
 
 
@@ -106,6 +111,16 @@ def test_a_finished_run_goes_on_where_more_steps_are_asked_for(tmp_path):
     assert run(tmp_path / "twice", task, resume=True).steps == 13
     assert steps(tmp_path / "whole") == [3, 6, 9, 12, 13]
     assert steps(tmp_path / "twice") == [3, 6, 7, 9, 12, 13]
+
+
+def test_the_best_weights_stay(tmp_path):
+    class Worse(Line):
+        def audit(self, batch: dict[str, Tensor]) -> dict[str, float]:
+            return {"held_out": float(self.state.step)}
+
+    result = run(tmp_path, Worse(SETTINGS))
+    assert (result.best_step, result.best_loss) == (3, 3.0)
+    assert LINE.read(tmp_path / "line.safetensors").card.metrics["step"] == 3
 
 
 def test_patience_is_not_lost_while_another_loss_is_minimised(tmp_path):

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.utils.data import default_collate
 
 from ensemble.conduct.arranger_features import KINDS
-from ensemble.conduct.arranger_file import ArrangerCard, save_arranger
+from ensemble.conduct.arranger_file import ARRANGER, ArrangerCard
 from ensemble.errors import DataError
 from ensemble.train.arranger.crops import NOT_ASKED, ArrangerCrop, ArrangerDataset, crop_of
 from ensemble.train.arranger.material import Lesson
@@ -19,8 +19,6 @@ from ensemble.train.arranger.network import ArrangerNet
 from ensemble.train.arranger.settings import TrainArrangerSettings
 from ensemble.train.pace import OnStep, Row
 from ensemble.train.trainer import FitResult, FitTask, check_folder, fit
-
-WEIGHTS = "arranger.safetensors"
 
 
 class ArrangerTask(FitTask[TrainArrangerSettings, ArrangerNet]):
@@ -96,15 +94,13 @@ def fit_arranger(
     )  # fmt: skip
     torch.manual_seed(settings.seed)
     network = ArrangerNet(settings.hidden, settings.dropout)
-
-    def write(row: Row) -> None:
-        nats = {name: round(row[name], 4) for name in ("action_nats", "tone_nats")}
-        told = {"metrics": nats | {"step": int(row["step"])}, "training_minutes": round(row["minutes"], 2)}
-        save_arranger(out / WEIGHTS, network.weights(card.model_copy(update=told)))
-
     longest = max(len(lesson.roots) for lesson in held_out)
     tried: ArrangerCrop = default_collate([crop_of(lesson, 0, longest) for lesson in held_out])
     return fit(
-        ArrangerTask(settings, network), ArrangerDataset(lessons, settings), tried, out, data=identity, write=write,
-        on_step=on_step,
+        ArrangerTask(settings, network), ArrangerDataset(lessons, settings), tried, out, data=identity, model=ARRANGER,
+        card=card, metrics=_metrics, on_step=on_step,
     )  # fmt: skip
+
+
+def _metrics(row: Row) -> dict[str, float]:
+    return {name: round(row[name], 4) for name in ("action_nats", "tone_nats")} | {"step": int(row["step"])}

@@ -1,13 +1,11 @@
-"""An arranger in torch, for training: the same tensors as `conduct.arranger.Network`, by the same names."""
+"""An arranger in torch, for training: the same tensors as `conduct.arranger.ArrangerNetwork`, by the same names."""
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ensemble.conduct.arranger_features import NUM_ACTIONS, NUM_INPUTS
-from ensemble.conduct.arranger_file import ArrangerCard, ArrangerWeights
 
 
 class ArrangerNet(nn.Module):
@@ -31,8 +29,3 @@ class ArrangerNet(nn.Module):
         remembered, _ = self.memory(self.dropout(torch.tanh(self.read(inputs))))
         remembered = self.dropout(remembered)
         return self.action(remembered), self.tone(remembered)
-
-    def weights(self, card: ArrangerCard) -> ArrangerWeights:
-        """What is written to a file."""
-        tensors = {name: tensor.detach().cpu().numpy().astype(np.float32) for name, tensor in self.named_parameters()}
-        return ArrangerWeights(card=card, tensors=tensors)

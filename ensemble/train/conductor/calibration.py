@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from ensemble.conduct.conductor_features import anchor_db_of, frames_of_ms
-from ensemble.conduct.conductor_file import ConductorCard, ConductorWeights, load_conductor, save_conductor, seat_of
+from ensemble.conduct.conductor_file import CONDUCTOR, ConductorCard, ConductorWeights, seat_of
 from ensemble.conduct.conductor_network import UNIT_DB
 from ensemble.conduct.summary import PAST, summary
 from ensemble.train.conductor.crops import LeaderScene
@@ -29,12 +29,12 @@ def calibrate(path: Path, scenes: Sequence[LeaderScene]) -> ConductorCard:
     Source: Romano, Patterson and Candes, Conformalized Quantile Regression, NeurIPS 2019 (arXiv:1905.03222),
     section 4, with one margin for either side.
     """
-    conductor = load_conductor(path)
+    conductor = CONDUCTOR.read(path)
     low_db, high_db = misses_db(conductor, scenes)
     share = 1.0 - (1.0 - COVERED) / 2
     margin_db = (round(float(np.quantile(low_db, share)), 3), round(float(np.quantile(high_db, share)), 3))
     card = conductor.card.model_copy(update={"margin_db": margin_db})
-    return save_conductor(path, ConductorWeights(card=card, tensors=conductor.tensors))
+    return CONDUCTOR.write(path, ConductorWeights(card=card, tensors=conductor.tensors))
 
 
 @torch.no_grad()

@@ -11,7 +11,7 @@ import torch
 from torch.utils.data import default_collate
 
 from ensemble.conduct.conductor_features import anchor_db_of, frames_of_ms
-from ensemble.conduct.conductor_file import ConductorCard, save_conductor
+from ensemble.conduct.conductor_file import CONDUCTOR, ConductorCard
 from ensemble.errors import DataError
 from ensemble.train.conductor.crops import ConductorCrop, ConductorDataset, LeaderScene, scenes_of
 from ensemble.train.conductor.material import ConductorMaterial
@@ -19,11 +19,10 @@ from ensemble.train.conductor.network import ConductorNet
 from ensemble.train.conductor.regression import regress
 from ensemble.train.conductor.settings import TrainConductorSettings
 from ensemble.train.conductor.task import ConductorTask
-from ensemble.train.pace import OnStep, Row
+from ensemble.train.pace import OnStep
 from ensemble.train.trainer import FitResult, Team, check_folder, fit
 from ensemble.types.instruments import CATALOGUE
 
-WEIGHTS = "conductor.safetensors"
 BALANCE_LOOK_AHEAD_MS = 100
 _METRICS = ("held_out", "error_db", "coverage", "strokes")
 
@@ -60,14 +59,10 @@ def fit_conductor(
     torch.manual_seed(settings.seed)
     network = ConductorNet(card, settings.dropout)
     regress(network, scenes, settings)
-
-    def write(row: Row) -> None:
-        told = {"training_minutes": round(row["minutes"], 2), "metrics": {name: row[name] for name in _METRICS}}
-        save_conductor(out / WEIGHTS, network.weights(card.model_copy(update=told)))
-
     return fit(
         ConductorTask(settings, network), ConductorDataset(scenes, card, settings),
-        _held_out_batch(held_out, card, settings), out, data=identity, write=write, on_step=on_step, team=team,
+        _held_out_batch(held_out, card, settings), out, data=identity, model=CONDUCTOR, card=card,
+        metrics=lambda row: {name: row[name] for name in _METRICS}, on_step=on_step, team=team,
     )  # fmt: skip
 
 

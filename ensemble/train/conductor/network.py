@@ -107,11 +107,6 @@ class ConductorNet(nn.Module):
         network.load_state_dict({name: torch.from_numpy(one.copy()) for name, one in conductor.tensors.items()})
         return network
 
-    def weights(self, card: ConductorCard) -> ConductorWeights:
-        """The checkpoint of this network under a card, for `save_conductor`."""
-        tensors = {name: tensor.detach().cpu().float().numpy().copy() for name, tensor in self.state_dict().items()}
-        return ConductorWeights(card=card, tensors=tensors)
-
     def forward(self, rows: Tensor, summed_up: Tensor, seats: Tensor) -> tuple[Tensor, Tensor]:
         """Hear a leader from its first frame on. No gradient of the strokes reaches what the levels rest on.
 

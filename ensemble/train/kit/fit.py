@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.errors import OutputError
-from ensemble.play.kit_file import TRANSIENT_SAMPLES, DrumCard, KitCard, KitWeights, save_kit
+from ensemble.play.kit_file import KIT, TRANSIENT_SAMPLES, DrumCard, KitCard, KitWeights
 from ensemble.play.strokes import MADE_AT_HZ
 from ensemble.threads import one_thread
 from ensemble.train.kit.hits import FITTED, HARD_VELOCITY, TILT_PAIRS, RecordedHit, check_licences, read_hits
@@ -109,7 +109,7 @@ def fit_kit(
         )
         kit = balanced(KitWeights(card=card, tensors=tensors))
     card = card.model_copy(update={"training_minutes": round((time.process_time() - began) / 60.0, 2)})
-    return save_kit(out, KitWeights(card=card, tensors=kit.tensors))
+    return KIT.write(out, KitWeights(card=card, tensors=kit.tensors))
 
 
 def fit_drum(

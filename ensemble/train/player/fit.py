@@ -8,8 +8,8 @@ from torch.utils.data import default_collate
 
 from ensemble.errors import DataError
 from ensemble.play.seeded import seeded_voice
-from ensemble.play.voice_file import VoiceWeights, save_voice
-from ensemble.train.pace import OnStep, Row
+from ensemble.play.voice_file import VOICE, VoiceWeights
+from ensemble.train.pace import OnStep
 from ensemble.train.player.analysis import analyse
 from ensemble.train.player.crops import PlayerCrop, SynthDataset
 from ensemble.train.player.material import PlayerMaterial
@@ -18,7 +18,6 @@ from ensemble.train.player.task import PlayerTask
 from ensemble.train.trainer import FitResult, Team, check_folder, fit
 from ensemble.types.instruments import instrument
 
-WEIGHTS = "voice.safetensors"
 _METRICS = ("held_out", "loudness_error_db", "hnr_error_db", "step")
 
 
@@ -50,13 +49,7 @@ def fit_player(
             raise DataError(f"the {split} split", "holds no take of this instrument", "compose or record more pieces")
     identity = material.identity
     check_folder(out, settings, identity, resume=resume)
-    task = PlayerTask(settings, _starting_voice(settings, material))
-
-    def write(row: Row) -> None:
-        metrics = {name: round(row[name], 4) for name in _METRICS}
-        told = {"training_minutes": round(row["minutes"], 2), "metrics": metrics}
-        voice = task.network.weights()
-        save_voice(out / WEIGHTS, VoiceWeights(card=voice.card.model_copy(update=told), tensors=voice.tensors))
+    voice = _starting_voice(settings, material)
 
     crops = SynthDataset(
         material.train,
@@ -67,7 +60,8 @@ def fit_player(
         changes=settings.augment,
     )
     return fit(
-        task, crops, _held_out_batch(settings, material), out, data=identity, write=write, half_on_gpu=True,
+        PlayerTask(settings, voice), crops, _held_out_batch(settings, material), out, data=identity, model=VOICE,
+        card=voice.card, metrics=lambda row: {name: round(row[name], 4) for name in _METRICS}, half_on_gpu=True,
         on_step=on_step, team=team,
     )  # fmt: skip
 

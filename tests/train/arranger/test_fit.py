@@ -13,7 +13,7 @@ import pytest
 
 from ensemble.conduct.arranger import Arranger
 from ensemble.conduct.arranger_features import NUM_INPUTS, STRIKE
-from ensemble.conduct.arranger_file import load_arranger
+from ensemble.conduct.arranger_file import ARRANGER
 from ensemble.errors import ConfigError, DataError
 from ensemble.measure.arranging import FIGURES, evaluate_arranger
 from ensemble.train.arranger.crops import NOT_ASKED, crop_of
@@ -132,7 +132,7 @@ def trained(songs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_it_learns_what_everybody_did(trained: Path, songs: Path) -> None:
-    weights = load_arranger(trained)
+    weights = ARRANGER.read(trained)
     assert weights.card.kinds == ("bass", "chords", "line")
     assert weights.card.metrics["action_nats"] < 0.15
     assert (
@@ -162,7 +162,7 @@ def test_the_command_line_trains_and_measures(songs: Path, tmp_path: Path) -> No
     done = ensemble("train", "arranger", "--data", songs, "--out", tmp_path / "run", "--max-steps", "20", "--json")
     assert done.returncode == 0, done.stderr
     path = json.loads(done.stdout)["arranger"]
-    assert f"--out {tmp_path / 'run'}" in load_arranger(Path(path)).card.command
+    assert f"--out {tmp_path / 'run'}" in ARRANGER.read(Path(path)).card.command
     done = ensemble("evaluate", "arranger", path, "--data", songs)
     assert done.returncode == 0, done.stderr
     assert "onset_f1" in done.stdout

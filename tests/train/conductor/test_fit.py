@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from ensemble.conduct.conductor_file import FAMILIES, QUANTILES, load_conductor
+from ensemble.conduct.conductor_file import CONDUCTOR, FAMILIES, QUANTILES
 from ensemble.errors import ConfigError, DataError, VoiceError
 from ensemble.train.conductor.calibration import calibrate, misses_db
 from ensemble.train.conductor.crops import ConductorDataset, scenes_of
@@ -84,7 +84,7 @@ def test_training_lowers_the_held_out_loss_and_covers_what_it_should(tmp_path):
     path = tmp_path / "conductor.safetensors"
     scenes = scenes_of(MATERIAL.held_out)
     card = calibrate(path, scenes)
-    below, above = misses_db(load_conductor(path), scenes)
+    below, above = misses_db(CONDUCTOR.read(path), scenes)
     inside = (below <= card.margin_db[0]) & (above <= card.margin_db[1])
     assert inside.mean() == pytest.approx(0.8, abs=0.01)
     assert card.couples == ("loudness",)
@@ -108,7 +108,7 @@ def test_a_run_that_was_broken_off_ends_where_an_unbroken_one_does(tmp_path):
     with pytest.raises(VoiceError, match="window"):
         fit_conductor(changed(window=24), MATERIAL, tmp_path / "broken", resume=True)
     fit_conductor(SETTINGS, MATERIAL, tmp_path / "broken", resume=True)
-    whole, again = (load_conductor(tmp_path / name / "conductor.safetensors") for name in ("whole", "broken"))
+    whole, again = (CONDUCTOR.read(tmp_path / name / "conductor.safetensors") for name in ("whole", "broken"))
     for name, tensor in whole.tensors.items():
         np.testing.assert_array_equal(tensor, again.tensors[name], err_msg=name)
 

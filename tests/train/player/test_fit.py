@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from ensemble.errors import ConfigError, DataError, EnsembleError, VoiceError
-from ensemble.play.voice_file import load_voice
+from ensemble.play.voice_file import VOICE
 from ensemble.train.player.fit import fit_player as fit
 from ensemble.train.player.material import PlayerMaterial
 from ensemble.train.player.settings import TrainPlayerSettings
@@ -33,7 +33,7 @@ def material() -> PlayerMaterial:
 
 
 def weights(folder: Path) -> np.ndarray:
-    voice = load_voice(folder / "voice.safetensors")
+    voice = VOICE.read(folder / "voice.safetensors")
     return np.concatenate([voice.tensors[name].ravel() for name in sorted(voice.tensors)])
 
 
@@ -47,7 +47,7 @@ def test_the_distance_to_held_out_pieces_falls(tmp_path, material, loss):
     if loss == "multi_scale":
         assert float(rows[-1]["held_out"]) < 0.8 * float(rows[0]["held_out"])
     assert result.best_loss == pytest.approx(min(float(row["held_out"]) for row in rows), rel=1e-4)
-    card = load_voice(tmp_path / "voice.safetensors").card
+    card = VOICE.read(tmp_path / "voice.safetensors").card
     assert (card.storage, card.licence, card.trained_sample_rate) == ("float16", "ours", 16_000)
     assert "phrases" in card.training_data
     assert (tmp_path / "curve.png").stat().st_size > 5000
