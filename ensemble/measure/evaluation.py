@@ -16,7 +16,8 @@ from ensemble.measure.fidelity import crepe_tracker, swift_tracker
 from ensemble.play.voice_file import VOICE
 from ensemble.threads import one_thread
 from ensemble.train.player.material import takes_of
-from ensemble.train.recordings import TrainingRecording, read_recordings
+from ensemble.train.prepared import read_prepared
+from ensemble.train.recordings import TrainingRecording
 
 PICTURE_S = 6.0
 _FLOOR_DB = -90.0
@@ -43,7 +44,7 @@ def evaluate_voice(
     """
     card = VOICE.read(path).card
     takes = takes_of(data, card.instrument, split)
-    pieces, skips = read_recordings(takes[:max_pieces], card.trained_sample_rate)
+    pieces, _, skips = read_prepared(takes[:max_pieces], card.trained_sample_rate)
     if not pieces:
         raise DataError(str(data), f"nothing in its {split} split can be used: {skips[0].reason}")
     has_crepe = importlib.util.find_spec("torchcrepe") is not None

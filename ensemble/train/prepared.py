@@ -25,7 +25,7 @@ from ensemble.files.replace import write_output
 from ensemble.train.player.analysis import ANALYSIS_VERSION, Analysis
 from ensemble.train.recordings import Curves, TrainingRecording, read_recording
 
-SHARD_VERSION = 1
+SHARD_VERSION = 2
 _CURVES = ("f0_hz", "loudness_db", "is_voiced")
 _ANALYSIS = ("harmonics", "noise", "is_known")
 
@@ -34,7 +34,9 @@ class Shard(NamedTuple):
     """What is kept of one take at one rate."""
 
     curves: Curves
+    """Pitch and loudness, which need not be heard again."""
     analysis: Analysis
+    """Its harmonics and noise."""
 
 
 def default_cache() -> Path:
@@ -52,7 +54,7 @@ def shard_path(cache_folder: Path, take: RecordedPart, sample_rate: int) -> Path
     if take.audio is None:
         raise AudioError(f"{take.piece}/{take.part}", "has no sound")
     facts = (
-        SHARD_VERSION, ANALYSIS_VERSION, sample_rate, _version("soxr"), recording_digest(take.audio),
+        SHARD_VERSION, ANALYSIS_VERSION, sample_rate, _version("torchaudio"), recording_digest(take.audio),
         recording_digest(take.labels) if take.labels else f"swift-f0 {_version('swift-f0')}",
     )  # fmt: skip
     name = hashlib.sha256(":".join(map(str, facts)).encode()).hexdigest()
@@ -86,9 +88,17 @@ def find_shard(path: Path) -> Shard | None:
 
 
 def read_prepared(
-    takes: Iterable[RecordedPart], sample_rate: int, cache_folder: Path
+    takes: Iterable[RecordedPart], sample_rate: int, cache_folder: Path | None = None
 ) -> tuple[list[TrainingRecording], dict[str, Analysis], list[Skip]]:
-    """Read takes as `read_recordings` does, with the same bytes, but hear only those that were not prepared.
+    """Read takes whole, at one rate; what cannot be used is skipped by name.
+
+    A take without labels is listened to: pitch by swift-f0, loudness as everywhere. One that was prepared is not heard
+    again, and gives the same bytes.
+
+    Args:
+        takes: with a sound file.
+        sample_rate: in Hz; takes at another one are resampled.
+        cache_folder: where shards lie, if any do.
 
     Returns:
         The recordings; the analyses of those that were prepared, by the recordings' names; what was passed over.
@@ -96,10 +106,10 @@ def read_prepared(
     recordings: list[TrainingRecording] = []
     analyses: dict[str, Analysis] = {}
     skips: list[Skip] = []
-    has_shards = cache_folder.is_dir()
+    kept = cache_folder if cache_folder is not None and cache_folder.is_dir() else None
     for take in takes:
         try:
-            shard = find_shard(shard_path(cache_folder, take, sample_rate)) if has_shards else None
+            shard = find_shard(shard_path(kept, take, sample_rate)) if kept is not None else None
             recording = read_recording(take, sample_rate, shard.curves if shard else None)
         except AudioError as error:
             skips.append(Skip(path=Path(error.what), reason=error.problem))

@@ -3,44 +3,48 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import soxr
 
 from ensemble.audio.files import read_clip
 from ensemble.clock import FRAME_RATE_HZ, hop_samples
-from ensemble.data.takes import RecordedPart, Skip
+from ensemble.data.takes import RecordedPart
 from ensemble.errors import AudioError
 from ensemble.types.music import SILENCE_DB, FloatArray
 
 
 class Curves(NamedTuple):
-    """What a network is asked with; see `Recording`."""
+    """What a network is asked with, by control frame."""
 
     f0_hz: FloatArray
+    """The last pitch through every rest, 0 before the first.  [frames]"""
     loudness_db: FloatArray
+    """A-weighted.  [frames]"""
     is_voiced: np.ndarray
+    """Where the labels know a pitch.  [frames]"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingRecording:
-    """One take.
-
-    name: piece and part. samples [frames * hop]. f0_hz [frames]: the last pitch through every rest, 0 before the first.
-    loudness_db [frames], A-weighted. is_voiced [frames]: where the labels know a pitch. licence: of the take.
-    """
+    """One take and its curves."""
 
     name: str
+    """Piece and part."""
     samples: FloatArray
+    """[frames * hop]"""
     sample_rate: int
+    """In Hz."""
     f0_hz: FloatArray
+    """See `Curves`, as the next two.  [frames]"""
     loudness_db: FloatArray
+    """[frames]"""
     is_voiced: np.ndarray
+    """[frames]"""
     licence: str
+    """Of the take."""
 
     @property
     def num_frames(self) -> int:
@@ -54,21 +58,6 @@ class TrainingRecording:
         for array in (self.samples, self.f0_hz, self.loudness_db, self.is_voiced):
             digest.update(np.ascontiguousarray(array).data)
         return digest.hexdigest()
-
-
-def read_recordings(takes: Iterable[RecordedPart], sample_rate: int) -> tuple[list[TrainingRecording], list[Skip]]:
-    """Read takes whole, at one rate; what cannot be used is skipped by name.
-
-    A take without labels is listened to: pitch by swift-f0, loudness as everywhere.
-    """
-    recordings: list[TrainingRecording] = []
-    skips: list[Skip] = []
-    for take in takes:
-        try:
-            recordings.append(read_recording(take, sample_rate))
-        except AudioError as error:
-            skips.append(Skip(path=Path(error.what), reason=error.problem))
-    return recordings, skips
 
 
 def read_recording(take: RecordedPart, sample_rate: int, curves: Curves | None = None) -> TrainingRecording:
@@ -88,7 +77,7 @@ def read_recording(take: RecordedPart, sample_rate: int, curves: Curves | None =
     clip = read_clip(take.audio)
     samples = clip.mono()
     if clip.sample_rate != sample_rate:
-        samples = soxr.resample(samples, clip.sample_rate, sample_rate, quality="HQ").astype(np.float32)
+        samples = resampled(samples, clip.sample_rate, sample_rate)
     if curves is None:
         curves = _cut(*(labels or _listened(samples, sample_rate)), len(samples) // hop_samples(sample_rate))
     num_frames = len(curves.f0_hz)
@@ -101,6 +90,21 @@ def read_recording(take: RecordedPart, sample_rate: int, curves: Curves | None =
         licence=take.licence,
         **curves._asdict(),
     )
+
+
+def resampled(samples: FloatArray, from_hz: int, to_hz: int) -> FloatArray:
+    """Bring a sound to another rate; flat up to 0.93 of the lower Nyquist frequency, nothing above it.  [samples]
+
+    Source: the filter is resampy's `kaiser_best`, as torchaudio's documentation gives it.
+    """
+    import torch
+    from torchaudio.functional import resample  # type: ignore[import-untyped]
+
+    sound = resample(
+        torch.from_numpy(samples), from_hz, to_hz, lowpass_filter_width=64, rolloff=0.9475937167399596,
+        resampling_method="sinc_interp_kaiser", beta=14.769656459379492,
+    )  # fmt: skip
+    return np.asarray(sound.numpy(), np.float32)
 
 
 def _cut(f0_hz: FloatArray, loudness_db: FloatArray, most_frames: int) -> Curves:
@@ -136,5 +140,5 @@ def _listened(samples: FloatArray, sample_rate: int) -> tuple[FloatArray, FloatA
     from ensemble.listen.pitch import track_pitch
 
     num_frames = len(samples) // hop_samples(sample_rate)
-    slow = samples if sample_rate == 16_000 else soxr.resample(samples, sample_rate, 16_000, quality="HQ")
-    return track_pitch(slow.astype(np.float32), num_frames).f0_hz, loudness_db(samples, sample_rate, num_frames)
+    slow = resampled(samples, sample_rate, 16_000)
+    return track_pitch(slow, num_frames).f0_hz, loudness_db(samples, sample_rate, num_frames)

@@ -18,19 +18,22 @@ from ensemble.types.instruments import instrument
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlayerMaterial:
-    """Recordings in memory.
-
-    train, held_out: never of the same piece. analyses: of recordings that were prepared, by name. provenance,
-    licence, command: for the voice's card. skips: what could not be used.
-    """
+    """Recordings in memory."""
 
     train: Sequence[TrainingRecording]
+    """To learn from."""
     held_out: Sequence[TrainingRecording]
+    """To audit with; never of a piece that is learned from."""
     analyses: Mapping[str, Analysis] = field(default_factory=dict)
+    """Of recordings that were prepared, by name."""
     provenance: str = "recordings given by hand"
+    """For the voice's card, as the next two."""
     licence: str = "unknown"
+    """Of the recordings."""
     command: str = ""
+    """The command that trains."""
     skips: tuple[Skip, ...] = ()
+    """What could not be used."""
 
     @property
     def identity(self) -> str:
