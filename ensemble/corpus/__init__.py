@@ -1,4 +1,4 @@
-"""The corpus in the box: solo pieces that continuations come from where the user names no others.
+"""The shipped corpus: solo pieces that continuations come from where the user names no others.
 
 Composed by rule in this project (`ensemble.data.compose.solo`), played by FluidSynth, kept as Vorbis; NOTICE says what
 from. Only `ensemble.data.compose.solo.build_corpus` and measurements need FluidSynth again.

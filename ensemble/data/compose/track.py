@@ -84,9 +84,7 @@ def make_track(root: Path, number: int, request: ComposeRequest) -> Path:
         notes = [midi.tempo_track(piece.metre, CLOCK), midi.player_track(performance, CLOCK)]
         sound = fluidsynth.render(notes, request.soundfont, piece.num_frames * hop_samples(rate), rate)
         raw.append(stems.levelled(sound, rate))
-        is_drums = performance.part.player.is_drums
-        unpitched = np.zeros(piece.num_frames, dtype=np.float32)
-        pitches.append(unpitched if is_drums else played_f0_hz(performance, raw[-1], rate))
+        pitches.append(played_f0_hz(performance, raw[-1], rate))
     room = stems.headroom_gain(raw)  # first, so that the tilt hears the loudness that the finished stem will have
     coloured = [
         _coloured(performance, sound * np.float32(room), f0_hz, rate)

@@ -36,7 +36,7 @@ def played_f0_hz(performance: ComposedPerformance, samples: FloatArray, sample_r
         sample_rate: in Hz.
 
     Returns:
-        [frames], 0 between notes.
+        [frames], 0 between notes, and for drums.
     """
     intended_hz = performance.intended_f0_hz
     refined = np.zeros(len(intended_hz), dtype=np.float32)
@@ -44,7 +44,7 @@ def played_f0_hz(performance: ComposedPerformance, samples: FloatArray, sample_r
     limit = 2 ** (FURTHEST_CENTS / 1200)
     for note in performance.notes:
         at = frames_of(note, len(intended_hz))
-        if at.stop > at.start:
+        if intended_hz[at].any():
             around_hz = intended_hz[at]
             f0_hz = around_hz + _deviation_hz(slow, note, at, around_hz)
             refined[at] = np.clip(f0_hz, around_hz / limit, around_hz * limit)
