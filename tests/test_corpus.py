@@ -127,7 +127,9 @@ def one_short_piece(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cache"
 
 
-def test_the_first_to_ask_indexes_and_each_who_searches_at_once_has_a_desk(one_short_piece: Path) -> None:
+def test_the_first_to_ask_indexes_and_each_process_that_searches_at_once_has_a_library_of_its_own(
+    one_short_piece: Path,
+) -> None:
     told: list[tuple[str, int, int]] = []
     first = indexed_corpus(one_short_piece, lambda *progress: told.append(progress))
     assert told[-1] == ("index", 1, 1)

@@ -11,6 +11,7 @@ class RelevanceWeights(Settings):
     """How much each kind of likeness counts; they are scaled to a sum of 1."""
 
     chroma: float = Field(default=0.4, ge=0.0)
+    """Harmony."""
     energy: float = Field(default=0.2, ge=0.0)
     """Loudness contour and onset pattern."""
     coherence: float = Field(default=0.4, ge=0.0)
@@ -22,11 +23,12 @@ class RetrieveSettings(Settings):
 
     uri: str = ""
     """A folder (Milvus Lite lives in it) or the address of a Milvus server (http://host:19530, https:// for TLS);
-    empty: the corpus in the box, indexed into the user's cache directory. A server's token comes from the environment
+    empty: the bundled corpus, indexed into the user's cache directory. A server's token comes from the environment
     variable ENSEMBLE_MILVUS_TOKEN, never from here."""
     ledger: str = ""
     """The folder of descriptions beside a server's store; empty: one per address in the user's cache directory."""
     relevance: RelevanceWeights = RelevanceWeights()
+    """What relevance is made of."""
     alpha: float = Field(default=0.85, ge=0.0)
     """Weight of relevance; scaled with beta to a sum of 1."""
     beta: float = Field(default=0.15, ge=0.0)
@@ -36,8 +38,10 @@ class RetrieveSettings(Settings):
     rerank: int = Field(default=200, ge=1, le=16_384)
     """How many of the nearest are scored exactly."""
     exclude_same_recording: bool = False
+    """Refuse candidates of the leader's own file."""
     max_semitones: int = Field(default=6, ge=0, le=6)
     """How far a candidate may be transposed."""
     max_stretch: float = Field(default=0.08, ge=0.0, le=0.2)
-    """How far its tempo may be bent, as a share."""
+    """How far its tempo may be changed, as a share."""
     fade_ms: float = Field(default=25.0, ge=10.0, le=40.0)
+    """Length of the cross-fades."""
