@@ -50,17 +50,27 @@ def on_loopback() -> Iterator[None]:
     from ray._private import ray_constants
 
     constants: Any = ray_constants
-    switch = constants.ENABLE_RAY_CLUSTERS_ENV_VAR
-    was_set, was_enabled = os.environ.get(switch), constants.ENABLE_RAY_CLUSTER
-    os.environ[switch], constants.ENABLE_RAY_CLUSTER = "0", False
+    was_enabled = constants.ENABLE_RAY_CLUSTER
+    with variable(constants.ENABLE_RAY_CLUSTERS_ENV_VAR, "0"):
+        constants.ENABLE_RAY_CLUSTER = False
+        try:
+            yield
+        finally:
+            constants.ENABLE_RAY_CLUSTER = was_enabled
+
+
+@contextmanager
+def variable(name: str, value: str | None) -> Iterator[None]:
+    """Set a variable of the environment inside the block; None removes it."""
+    before = os.environ.pop(name, None)
+    if value is not None:
+        os.environ[name] = value
     try:
         yield
     finally:
-        constants.ENABLE_RAY_CLUSTER = was_enabled
-        if was_set is None:
-            del os.environ[switch]
-        else:
-            os.environ[switch] = was_set
+        os.environ.pop(name, None)
+        if before is not None:
+            os.environ[name] = before
 
 
 def _token_at_home() -> bool:

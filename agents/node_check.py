@@ -56,6 +56,11 @@ def check_packages() -> None:
             )  # fmt: skip
 
 
+def python_path() -> str:
+    """PYTHONPATH for processes that shall import the packages from where this one did."""
+    return os.pathsep.join(filter(None, [str(HOME), os.environ.get("PYTHONPATH")]))
+
+
 @cache
 def code_digest() -> str:
     """A hash of the code that runs here."""

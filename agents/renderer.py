@@ -1,4 +1,4 @@
-"""A seat in the pool that renders a batch: one leader at a time, whole, with the band in this process."""
+"""An actor that renders leaders of a batch, one at a time, with the whole band in its process."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from ensemble.types.continuation import Continuation, ContinuationQuery
 from ensemble.types.music import Heard
 from ensemble.wire import pack, unpack
 
-_DESK = "ensemble-batch-"
+_PREFIX = "ensemble-batch-"
 
 
 class Task(NamedTuple):
@@ -63,29 +63,29 @@ class Rendered(NamedTuple):
 
 
 class Renderer:
-    """Renders leaders. The same task leaves the same files on any seat.
+    """Renders leaders. The same task leaves the same files on any actor.
 
     Args:
-        number: of the seat.
+        number: of this actor in its pool.
         rates: that will be rendered at, in Hz.
         mark: a file in the output folder, which must be there on this node; empty where the output is a URL.
-        librarian: the actor that owns the store of recordings; None where nobody goes on.
+        retrieval: the actor that owns the store of recordings; None if no leader is extended.
     """
 
-    def __init__(self, number: int, rates: Sequence[int], mark: str = "", librarian: Any = None) -> None:
+    def __init__(self, number: int, rates: Sequence[int], mark: str = "", retrieval: Any = None) -> None:
         self._rates = rates
         self._mark = mark
-        self._librarian = librarian
+        self._retrieval = retrieval
         self._status = Status(f"renderer {number}", "renderer")
 
     def __repr__(self) -> str:
         return f"Renderer({self._status.name})"
 
     def ready(self) -> str:
-        """Check this node, and compile; clears away what renderers left here that were killed.
+        """Check this node, compile, and remove what killed renderers left here.
 
         Returns:
-            As what this process writes: `deliver.writer`.
+            The name that this process writes under: `staging.writer`.
 
         Raises:
             BandError: other people's packages run here.
@@ -95,7 +95,7 @@ class Renderer:
         if self._mark and not Path(self._mark).exists():
             folder, cure = str(Path(self._mark).parent), "name a folder that every node sees, or a URL"
             raise OutputError(folder, f"is not what it is elsewhere on {socket.gethostname()}", cure)
-        _clear_desks()
+        _clear_dead()
         compile_kernels(self._rates)
         return writer()
 
@@ -109,19 +109,19 @@ class Renderer:
         Raises:
             EnsembleError: see `ensemble.rendering.render.render`; AudioError where the leader is not on this node.
         """
-        with _desk() as desk:
+        with _temporary() as folder:
             leader: str | Path = task.leader if is_url(task.leader) else Path(task.leader)
             if content is not None:
-                leader = desk / Path(task.leader).name
+                leader = folder / Path(task.leader).name
                 leader.write_bytes(content)
             elif isinstance(leader, Path):
                 _check_here(leader, task.size_bytes)
-            done = render_task(task, leader, partial(_Consulting, librarian=self._librarian))
+            done = render_task(task, leader, partial(_Consulting, retrieval=self._retrieval))
         self._status.count("renderer", round(100 * done.duration_s), done.wall_s)
         return done
 
     def status(self) -> dict[str, object]:
-        """How much it has done, and where it sits."""
+        """How much it has done, and where it runs."""
         return self._status.describe()
 
 
@@ -153,19 +153,19 @@ def render_task(task: Task, leader: str | Path, band_factory: BandFactory = Loca
 
 
 class _Consulting(LocalBand):
-    """The band in this process; what comes next is asked of the one who owns the store."""
+    """The band in this process; what comes next is asked of the actor that owns the store."""
 
-    def __init__(self, plan: RenderPlan, librarian: Any) -> None:
+    def __init__(self, plan: RenderPlan, retrieval: Any) -> None:
         super().__init__(plan)
-        self._librarian = librarian
+        self._retrieval = retrieval
 
     def retrieve(self, heard: Promise[Heard], query: ContinuationQuery) -> Promise[tuple[Continuation, ...]]:
         """Find what could come next, best first."""
-        if self._librarian is None:
+        if self._retrieval is None:
             return super().retrieve(heard, query)
         from agents.ray_errors import wait_for
 
-        asked = self._librarian.retrieve.remote(pack(heard.token), pack(query))
+        asked = self._retrieval.retrieve.remote(pack(heard.token), pack(query))
         found, _ = wait_for(asked, "retrieval", RETRIEVE_S, if_lost="render again")
         continuations: tuple[Continuation, ...] = unpack(found, tuple)
         return self._keep(continuations)
@@ -182,10 +182,10 @@ def _check_here(leader: Path, size_bytes: int) -> None:
 
 
 @contextmanager
-def _desk() -> Iterator[Path]:
-    """A folder for everything temporary: if we are killed, the next one here knows whose it was."""
+def _temporary() -> Iterator[Path]:
+    """A folder for everything temporary. Its name says whose it is: if we are killed, the next renderer removes it."""
     before = tempfile.tempdir
-    with tempfile.TemporaryDirectory(prefix=f"{_DESK}{writer()}-") as name:
+    with tempfile.TemporaryDirectory(prefix=f"{_PREFIX}{writer()}-") as name:
         tempfile.tempdir = name
         try:
             yield Path(name)
@@ -193,16 +193,16 @@ def _desk() -> Iterator[Path]:
             tempfile.tempdir = before
 
 
-def clear_desk(dead: str) -> None:
-    """Clear away what a renderer left on this host that was killed; elsewhere its successor does."""
-    for left in Path(tempfile.gettempdir()).glob(f"{_DESK}*"):
-        if left.name.startswith(f"{_DESK}{dead}-"):
+def clear_temporary(dead: str) -> None:
+    """Remove the temporary folder of a killed renderer of this host; on another host the next renderer does."""
+    for left in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        if left.name.startswith(f"{_PREFIX}{dead}-"):
             shutil.rmtree(left, ignore_errors=True)
 
 
-def _clear_desks() -> None:
-    ours = f"{_DESK}{socket.gethostname()}-"
-    for left in Path(tempfile.gettempdir()).glob(f"{_DESK}*"):
+def _clear_dead() -> None:
+    ours = f"{_PREFIX}{socket.gethostname()}-"
+    for left in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
         pid = left.name.removeprefix(ours).partition("-")[0]
         if left.name.startswith(ours) and pid.isdigit() and not psutil.pid_exists(int(pid)):
             shutil.rmtree(left, ignore_errors=True)

@@ -70,8 +70,13 @@ def anywhere(requests: Sequence[SlotRequest], _nodes: Sequence[Node], _free_gpus
 
 def light(request: SlotRequest) -> dict[str, float]:
     """A tenth of a core, and the GPU share of the most demanding part."""
-    shares = [one.gpu for one in request.followers if one.device == "cuda"]
-    return {"CPU": LIGHT_CPUS} | ({"GPU": max(shares)} if shares else {})
+    share = gpu_share(request)
+    return {"CPU": LIGHT_CPUS} | ({"GPU": share} if share else {})
+
+
+def gpu_share(request: SlotRequest) -> float:
+    """The GPU share of the most demanding part; 0 if none asks for a GPU."""
+    return max((one.gpu for one in request.followers if one.device == "cuda"), default=0.0)
 
 
 class ActorSlot:

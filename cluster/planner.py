@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import StrEnum
 
-from agents.slots import LIGHT_CPUS, Node, PlacementPlan, Planner, SlotRequest
+from agents.slots import LIGHT_CPUS, Node, PlacementPlan, Planner, SlotRequest, gpu_share
 from ensemble.config import BUILT_IN_VOICES, FollowerSettings
 from ensemble.errors import BandError
 
@@ -102,11 +102,6 @@ def cpu_share(request: SlotRequest, nodes: Sequence[Node]) -> float:
     """Cores for what the parts cost: a tenth of one at least, and never more than a node has."""
     wanted = max(LIGHT_CPUS, REALTIME * sum(cost(one) for one in request.followers))
     return round(min(wanted, max(node.num_cpus for node in nodes)), 2)
-
-
-def gpu_share(request: SlotRequest) -> float:
-    """The share of the most demanding part."""
-    return max((one.gpu for one in request.followers if one.device == "cuda"), default=0.0)
 
 
 def _check_share(request: SlotRequest, share: float, nodes: Sequence[Node]) -> None:

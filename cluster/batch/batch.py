@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agents.renderer import Rendered, Renderer, Task, clear_desk, render_task
+from agents.renderer import Rendered, Renderer, Task, clear_temporary, render_task
 from cluster.batch.leaders import LeaderEntry, leaders_of
 from cluster.batch.root import BatchRoot
 from cluster.batch.survey import RenderJob, RenderOutcome, finished, survey
@@ -146,7 +146,7 @@ def look_through(
             jobs.append(found)
     batch.jobs = tuple(
         sorted(jobs, key=lambda job: -job.size_bytes)
-    )  # the longest first: nobody waits for it at the end
+    )  # the longest first, so that it is not left for the end
     return batch
 
 
@@ -201,7 +201,7 @@ def _here(jobs: Sequence[RenderJob], block_frames: int) -> Iterator[tuple[Render
 def _pool(
     batch: Batch, mark: str, workers: int | None, block_frames: int, leader_s: float, on_note: Callable[[str], None]
 ) -> Iterator[ActorPool[RenderJob]]:
-    """Lend a pool of renderers, and one who owns the store where somebody goes on."""
+    """Lend a pool of renderers, and an actor that owns the store if a leader is extended."""
     import ray
 
     from agents.pool import CLOSING_S, ActorPool
@@ -211,9 +211,9 @@ def _pool(
     total: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
     count = min(workers or max(1, int(total.get("CPU", 1.0))), len(batch.jobs))
     asked = next((job.request.extension for job in batch.jobs if job.request.extension is not None), None)
-    librarian = None if asked is None else _librarian(asked.retrieve)
+    retrieval = None if asked is None else _retrieval(asked.retrieve)
     rates = tuple(sorted({job.request.sample_rate for job in batch.jobs}))
-    make = partial(seat_renderer, rates=rates, mark=mark, librarian=librarian)
+    make = partial(start_renderer, rates=rates, mark=mark, retrieval=retrieval)
     try:
         with ActorPool(
             make, count, ask=partial(_ask, block_frames=block_frames), deadline_s=leader_s, on_lost=_clear_after,
@@ -221,22 +221,26 @@ def _pool(
         ) as pool:  # fmt: skip
             yield pool
     finally:
-        if librarian is not None:
-            ray.wait([librarian.close.remote()], timeout=CLOSING_S)  # it lets go of the store, if it still can
-            ray.kill(librarian)
+        if retrieval is not None:
+            ray.wait([retrieval.close.remote()], timeout=CLOSING_S)  # it lets go of the store, if it still can
+            ray.kill(retrieval)
 
 
-def seat_renderer(number: int, *, rates: tuple[int, ...], mark: str = "", librarian: Any = None) -> Any:
+def start_renderer(number: int, *, rates: tuple[int, ...], mark: str = "", retrieval: Any = None) -> Any:
     """A `Renderer` on one core of the cluster; for what it takes see there."""
     import ray
 
     kind: Any = ray.remote(Renderer)
-    wishes = {"num_cpus": 1, "max_concurrency": 2, "scheduling_strategy": "SPREAD"}  # one works, one says so
-    return kind.options(**wishes, **_named(f"renderer-{number}")).remote(number, rates, mark, librarian)
+    options = {
+        "num_cpus": 1,
+        "max_concurrency": 2,
+        "scheduling_strategy": "SPREAD",
+    }  # one renders, one answers `status`
+    return kind.options(**options, **_named(f"renderer-{number}")).remote(number, rates, mark, retrieval)
 
 
-def _librarian(settings: RetrieveSettings) -> Any:
-    """The one who opens the store; asks for no core, so that every core renders."""
+def _retrieval(settings: RetrieveSettings) -> Any:
+    """The actor that owns the store; it asks for no core, so that every core renders."""
     import ray
 
     from agents.retrieval import RetrievalAgent
@@ -272,10 +276,10 @@ def _task(job: RenderJob, block_frames: int) -> Task:
 
 def _clear_after(who: str, job: RenderJob) -> Rendered | None:
     """Clear away what a dead worker left; what it had finished counts."""
-    clear_desk(who)
+    clear_temporary(who)
     job.root.clear_after(job.name, who)
     return finished(job)
 
 
 def _nobody(_told: Any) -> None:
-    """Nobody wants to know."""
+    """Do nothing."""

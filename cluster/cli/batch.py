@@ -76,7 +76,7 @@ def _run(batch: Batch, monitor: BatchMonitor, how: dict[str, Any]) -> BatchSumma
 
 
 def _prepare(batch: Batch, monitor: BatchMonitor) -> None:
-    """Compile, and index the music in the box, once and before everybody does."""
+    """Compile, and index the bundled music, once, before every worker would."""
     from ensemble.play.warm import compile_kernels, kernels_are_cached
 
     if not kernels_are_cached():
@@ -86,7 +86,7 @@ def _prepare(batch: Batch, monitor: BatchMonitor) -> None:
         from ensemble.retrieve.default_library import open_filled
         from ensemble.retrieve.settings import RetrieveSettings
 
-        monitor.say("indexing the music in the box, once")
+        monitor.say("indexing the bundled music, once")
         with open_filled(RetrieveSettings(), lambda _stage, _done, _total: None):
             pass
 

@@ -17,37 +17,42 @@ if TYPE_CHECKING:
 
 Say = Callable[[str], None]
 Local = Annotated[bool, typer.Option("--local", help="Play in this process, without Ray.")]
-Actors = Annotated[int | None, typer.Option(min=1, help="Share the parts, or many leaders, among so many actors.")]
+Actors = Annotated[int | None, typer.Option(min=1, help="Number of Ray workers.")]
 Address = Annotated[
     str | None,
     typer.Option(
         envvar="RAY_ADDRESS",
-        help="The Ray to play on: auto, HOST:PORT, ray://HOST:PORT, or local (one of our own). If absent: the one "
-        "that `ensemble up` keeps, or one of our own.",
+        help="The Ray to play on: auto, HOST:PORT, ray://HOST:PORT, or local, a new one (default: that of "
+        "`ensemble up`, or a new one).",
     ),
 ]
-Spread = Annotated[bool, typer.Option("--spread", help="Seat the band over many nodes, not together on few.")]
+Spread = Annotated[bool, typer.Option("--spread", help="Spread the band over many nodes instead of few.")]
 MixedDevices = Annotated[
-    bool, typer.Option("--mixed-devices", help="Let nodes of another kind of machine join; bytes may differ then.")
+    bool, typer.Option("--mixed-devices", help="Allow mixed hardware; output may differ slightly.")
 ]
 
 
 class PlacementOptions(NamedTuple):
-    """Where a band is wanted to sit."""
+    """Where a band shall play, as the command line says."""
 
     local: bool = False
+    """In this process, without Ray."""
     address: str | None = None
+    """Of a Ray; None for that of `ensemble up`, or a new one."""
     actors: int | None = None
+    """At most so many instrument actors."""
     spread: bool = False
+    """Over many nodes instead of few."""
     mixed_devices: bool = False
+    """Nodes of another kind of machine may be used."""
 
 
-def seating(monitor: Monitor, where: PlacementOptions, *, dashboard: bool = False) -> BandFactory:
-    """How this command seats a band: compile what is not yet compiled, then in this process or on a Ray."""
+def placed(monitor: Monitor, where: PlacementOptions, *, dashboard: bool = False) -> BandFactory:
+    """Make the function that makes the band of a plan: in this process, or on a Ray that it starts or joins."""
     if where.local and (where.actors or dashboard or where.spread):
         raise ConfigError("--local", "plays without actors or dashboard", "leave out --actors, --spread, --dashboard")
 
-    def seat(plan: Any) -> Any:
+    def band_of(plan: Any) -> Any:
         from ensemble.play.warm import compile_kernels, kernels_are_cached
 
         if not kernels_are_cached():
@@ -55,22 +60,22 @@ def seating(monitor: Monitor, where: PlacementOptions, *, dashboard: bool = Fals
         compile_kernels()
         extension = plan.request.extension
         if extension is not None and plan.must_retrieve and not extension.retrieve.uri:
-            _fill_the_box(monitor)
+            _index_corpus(monitor)
         if where.local:
             from ensemble.band import LocalBand
 
             return LocalBand(plan)
         enter_ray(monitor, where.address, monitor.stage, dashboard=dashboard)
-        monitor.stage("seat the band")
+        monitor.stage("place the band")
         from agents import RayBand
         from agents.node_check import fingerprint_digest
         from cluster.planner import Strategy, planner
 
         strategy = Strategy.SPREAD if where.spread else Strategy.PACK
-        seats = planner(strategy=strategy, mixed_devices=where.mixed_devices, fingerprint=fingerprint_digest())
-        return RayBand(plan, actors=where.actors, planner=seats)
+        chosen = planner(strategy=strategy, mixed_devices=where.mixed_devices, fingerprint=fingerprint_digest())
+        return RayBand(plan, actors=where.actors, planner=chosen)
 
-    return seat
+    return band_of
 
 
 def enter_ray(stack: ExitStack, address: str | None, say: Say, *, dashboard: bool) -> None:
@@ -98,8 +103,8 @@ def enter_ray(stack: ExitStack, address: str | None, say: Say, *, dashboard: boo
         say(f"Ray dashboard: {url}")
 
 
-def _fill_the_box(monitor: Monitor) -> None:
-    """Index the corpus that comes with the package, once: it would hold up the band."""
+def _index_corpus(monitor: Monitor) -> None:
+    """Index the bundled corpus, once, before the band waits for it."""
     from ensemble.retrieve.default_library import open_filled
     from ensemble.retrieve.settings import RetrieveSettings
 

@@ -1,4 +1,4 @@
-"""What people see: progress while it runs, tables when it is done. Only this file and `cli` print."""
+"""What commands print: progress while they run, tables when they are done."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ OUT = Console(highlight=False, markup=False, soft_wrap=True)
 ERR = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
 _WORDS = {
     "load": "loading",
-    "index": "indexing the music in the box, once",
+    "index": "indexing the bundled music, once",
     "read": "reading the leader",
     "listen": "listening",
-    "seat": "seating the band",
+    "seat": "placing the band",
     "retrieve": "looking for what comes next",
     "arrange": "writing the parts",
     "play": "playing",
@@ -59,13 +59,13 @@ class Monitor(contextlib.ExitStack):
         return self
 
     def progress(self, stage: str, done: int, total: int) -> None:
-        """A stage is so far."""
+        """Show how far a stage is."""
         if stage != self._stage:
             self.stage(stage)
         self._bar.update(self._task, completed=done, total=total if total > 1 else None)
 
     def stage(self, name: str) -> None:
-        """A stage begins."""
+        """Begin a stage."""
         self._stage = name
         emit("stage", stage=name)
         words = _WORDS.get(name, name)
@@ -74,13 +74,13 @@ class Monitor(contextlib.ExitStack):
             ERR.print(f"{time.perf_counter() - self._began:6.1f} s  {words}")
 
     def say(self, sentence: str) -> None:
-        """Something worth a line of its own."""
+        """Print a line, unless quiet."""
         if not self._quiet:
             ERR.print(sentence)
 
 
 def show_render(out: str, manifest: Manifest) -> None:
-    """What was heard, who played, where it lies."""
+    """Print what was heard, who played and where the result is."""
     from ensemble.output.remote import shown
     from ensemble.takes import AS_GIVEN
     from ensemble.takes import take_name as take_name_of
@@ -121,7 +121,7 @@ def show_render(out: str, manifest: Manifest) -> None:
 
 
 def show_verification(folder: str, result: Verification) -> None:
-    """Every file, and whether it came out the same."""
+    """Print for every file whether it is as it was, and whether playing it again gave the same."""
     table = Table("file", "on disk", "played again", box=None, pad_edge=False)
     for check in result.checks:
         again = "equal" if check.reproduced else "differs"
@@ -137,7 +137,7 @@ def show_verification(folder: str, result: Verification) -> None:
 
 
 def show_heard(leader: Path, duration_s: float, heard: Heard, out: Path | None) -> None:
-    """What was heard, in a few lines."""
+    """Print what was heard."""
     voiced = float((heard.frames.f0_hz > 0).mean())
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_row("leader", f"{leader.name}, {duration_s:.1f} s")
@@ -154,7 +154,7 @@ def show_heard(leader: Path, duration_s: float, heard: Heard, out: Path | None) 
 
 
 def show_examination(findings: Sequence[Finding]) -> None:
-    """What the doctor found."""
+    """Print what the doctor found."""
     table = Table("what", "verdict", "finding", box=None, pad_edge=False)
     styles = {"ok": "green", "note": "yellow", "missing": "red"}
     for finding in findings:
@@ -163,7 +163,7 @@ def show_examination(findings: Sequence[Finding]) -> None:
 
 
 def show_bench(figures: dict[str, float]) -> None:
-    """The figures, one a row."""
+    """Print the figures of a bench."""
     table = Table("figure", "measured", box=None, pad_edge=False)
     for name, value in figures.items():
         table.add_row(name, f"{value:.3g}")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cluster.cli.json_output import AsJson, print_json
-from cluster.cli.placement_options import Actors, Address, Local, MixedDevices, PlacementOptions, Spread, seating
+from cluster.cli.placement_options import Actors, Address, Local, MixedDevices, PlacementOptions, Spread, placed
 from ensemble.errors import ConfigError, OutputError
 from ensemble.files.replace import write_whole
 
@@ -115,7 +115,7 @@ def render(
         from ensemble.rendering.render import render as render_one
         from ensemble.rendering.render import resume as resume_one
 
-        band_factory, pace = seating(monitor, where, dashboard=dashboard), _pace(block_frames)
+        band_factory, pace = placed(monitor, where, dashboard=dashboard), _pace(block_frames)
         overrides = _overrides(tempo, beats_per_bar, key, chords)
         extension = _extension(extend, top_k, index, retrieval)
 
@@ -157,7 +157,7 @@ def verify(
         from ensemble.output.transfer import fetched_render
         from ensemble.rendering.verify import verify as compare
 
-        band_factory = seating(monitor, PlacementOptions(local=local, address=address, actors=actors))
+        band_factory = placed(monitor, PlacementOptions(local=local, address=address, actors=actors))
         kept = monitor.enter_context(fetched_render(folder))
         result = compare(kept, band_factory, _pace(block_frames), Events(progress=monitor.progress))
     if as_json:

@@ -9,7 +9,7 @@ import socket
 import sys
 from collections.abc import Iterator
 
-from agents.environment import NAMESPACE, on_loopback, prepare_environment
+from agents.environment import NAMESPACE, on_loopback, prepare_environment, variable
 from ensemble.errors import BandError
 
 ANSWER_S = 5.0
@@ -41,7 +41,7 @@ def joined_ray(address: str) -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         if is_loopback(place):
             stack.enter_context(on_loopback())
-        stack.enter_context(_not_from_the_environment())
+        stack.enter_context(variable("RAY_ADDRESS", None))  # which Ray would prefer to `place`
         try:
             with _silence():
                 ray.init(address=place, namespace=NAMESPACE, logging_level=logging.CRITICAL, log_to_driver=False)
@@ -101,17 +101,6 @@ def the_only_one() -> str:
 def is_loopback(place: str) -> bool:
     """Whether an address is on loopback."""
     return place.removeprefix(CLIENT).startswith(("127.", "localhost:", "[::1]:"))
-
-
-@contextlib.contextmanager
-def _not_from_the_environment() -> Iterator[None]:
-    """Ray prefers RAY_ADDRESS to its argument: hide it."""
-    was = os.environ.pop("RAY_ADDRESS", None)
-    try:
-        yield
-    finally:
-        if was is not None:
-            os.environ["RAY_ADDRESS"] = was
 
 
 def _in_short(error: Exception) -> tuple[str, str]:

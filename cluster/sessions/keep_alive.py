@@ -19,7 +19,7 @@ import psutil
 from platformdirs import user_state_path
 
 from agents.environment import ENVIRONMENT, prepare_environment
-from agents.node_check import HOME
+from agents.node_check import python_path
 from cluster.sessions.attach import answers, joined_ray
 from cluster.sessions.local import object_store_bytes
 from ensemble.config import BandSettings
@@ -80,18 +80,14 @@ def up(bands: Sequence[BandSettings], *, num_cpus: int | None = None) -> Kept:
 
 def kept() -> Kept | None:
     """The Ray that was started by `up` and still works."""
-    try:
-        ray = Kept(**json.loads(_note().read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
-        return None
-    return ray if answers(ray.address) and _has_raylet(Path(ray.folder)) else None
+    ray = _noted()
+    return ray if ray and answers(ray.address) and _has_raylet(Path(ray.folder)) else None
 
 
 def down() -> bool:
     """End every process of what `up` started; whether there was one."""
-    try:
-        ray = Kept(**json.loads(_note().read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+    ray = _noted()
+    if ray is None:
         return False
     was_there = _end(Path(ray.folder), ray.address)
     _note().unlink(missing_ok=True)
@@ -113,7 +109,7 @@ def _start(num_cpus: int | None) -> Kept:
     ]  # fmt: skip
     environment = os.environ | ENVIRONMENT | HEALTH | {
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # see agents.environment.on_loopback
-        "PYTHONPATH": os.pathsep.join(filter(None, [str(HOME), os.environ.get("PYTHONPATH")])),
+        "PYTHONPATH": python_path(),
         "TMPDIR": str(folder),  # what its processes leave goes with it
         "PATH": os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", "")]),
     }  # fmt: skip
@@ -187,3 +183,11 @@ def _free_port() -> int:
 def _note() -> Path:
     """The file in which `up` notes what it started."""
     return user_state_path("ensemble") / "up.json"
+
+
+def _noted() -> Kept | None:
+    """What `up` started last; None if it has been ended."""
+    try:
+        return Kept(**json.loads(_note().read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import psutil
 
-from agents.environment import NAMESPACE, on_loopback, prepare_environment
-from agents.node_check import HOME
+from agents.environment import NAMESPACE, on_loopback, prepare_environment, variable
+from agents.node_check import python_path
 from ensemble.errors import BandError
 
 LONGEST_FOLDER = 40
@@ -55,7 +55,7 @@ def local_ray(*, num_cpus: int | None = None, dashboard: bool = False) -> Iterat
         try:
             try:
                 # Ray workers put the folder that they start in first on the path: start in an empty one.
-                with contextlib.chdir(empty), on_loopback(), _same_code():
+                with contextlib.chdir(empty), on_loopback(), variable("PYTHONPATH", python_path()):
                     context = ray.init(
                         address="local",
                         num_cpus=num_cpus,
@@ -104,20 +104,6 @@ def _signals_kept() -> Iterator[Callable[[], None]]:
         yield put_back
     finally:
         put_back()
-
-
-@contextlib.contextmanager
-def _same_code() -> Iterator[None]:
-    """Let workers that start inside the block import the packages from where this process did."""
-    before = os.environ.get("PYTHONPATH")
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(HOME), before]))
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ["PYTHONPATH"]
-        else:
-            os.environ["PYTHONPATH"] = before
 
 
 def object_store_bytes() -> int:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from agents.pool import ActorPool
 from agents.renderer import Task
-from cluster.batch.batch import LEADER_S, seat_renderer
+from cluster.batch.batch import LEADER_S, start_renderer
 from ensemble.audio.files import write_clip
 from ensemble.errors import EnsembleError
 from ensemble.rendering.request import request_for
@@ -50,7 +50,7 @@ def _tasks(source: Path, folder: Path) -> Iterator[Task]:
 
 
 def _pool(workers: int) -> ActorPool[Task]:
-    make = partial(seat_renderer, rates=(RATE,))
+    make = partial(start_renderer, rates=(RATE,))
     return ActorPool(make, workers, ask=lambda actor, task: actor.render.remote(task), deadline_s=LEADER_S)
 
 

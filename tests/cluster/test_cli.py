@@ -274,7 +274,7 @@ def family(pid: int) -> list[psutil.Process]:
     [
         ("loading", signal.SIGINT, ()),
         ("start Ray", signal.SIGINT, ()),
-        ("seat the band", signal.SIGTERM, ()),
+        ("place the band", signal.SIGTERM, ()),
         ("listening", signal.SIGINT, ()),
         ("playing", signal.SIGTERM, ()),
         ("playing", signal.SIGINT, ("--local",)),
