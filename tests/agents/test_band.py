@@ -357,7 +357,7 @@ def test_a_voice_that_cannot_be_used_is_named_and_nobody_waits(
 def test_an_error_inside_an_actor_arrives_as_ours(local_ray: None, short_leader: AudioClip) -> None:
     band = RayBand(plan_for(short_leader, load_band("rock")))
     try:
-        asked = band._ask(band._conductor, "conductor", "listen", (Heard,), b"not a message")
+        asked = band._ask(band._conductor, "conductor", "listen", (Heard,), b"not a message", "{}")
         with pytest.raises(WireError, match="message: "):
             band.collect(asked, 30.0)
     finally:
