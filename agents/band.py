@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import ray
 
 from agents.calls import Answer, Known
 from agents.conductor import ConductorAgent
-from agents.instrument import InstrumentAgent
+from agents.instrument import InstrumentAgent, PartSpec
 from agents.meters import Meters
+from agents.node_check import Stamp
 from agents.placement import Placement, home
 from agents.recovery import Rules
 from agents.retrieval import RetrievalAgent
@@ -26,9 +27,10 @@ from ensemble.listen.overrides import Overrides
 from ensemble.plan import RenderPlan
 from ensemble.types.continuation import Continuation, ContinuationQuery
 from ensemble.types.music import Arrangement, AudioClip, ConductorState, Heard, PlayerState, Score, Stem
-from ensemble.wire import pack, unpack
+from ensemble.wire import Message, pack, unpack
 
 T = TypeVar("T")
+U = TypeVar("U")
 InstrumentActor = ray.remote(InstrumentAgent)
 ConductorActor = ray.remote(ConductorAgent)
 RetrievalActor = ray.remote(RetrievalAgent)
@@ -106,8 +108,7 @@ class RayBand:
     def listen(self, leader: AudioClip, overrides: Overrides) -> Promise[Heard]:
         """Hear the whole leader, with what its player said in place of what is heard."""
         asked = (ray.put(pack(leader)), overrides.model_dump_json())
-        (heard,) = self._ask(self._conductor, "conductor", "listen", (Heard,), *asked)
-        return heard
+        return self._ask_one(self._conductor, "conductor", ConductorAgent.listen, *asked)
 
     def hold(self, value: T) -> Promise[T]:
         """Take what is known already, instead of asking for it."""
@@ -117,19 +118,17 @@ class RayBand:
         """Find what could come next, best first."""
         if self._retrieval is None:
             raise ValueError("the plan asks for no extension")
-        (found,) = self._ask(self._retrieval, "retrieval", "retrieve", (tuple,), heard.token, ray.put(pack(query)))
-        return found
+        asked = (heard.token, ray.put(pack(query)))
+        return self._ask_one(self._retrieval, "retrieval", RetrievalAgent.retrieve, *asked)
 
     def arrange(self, heard: Promise[Heard], num_frames: int) -> Promise[Arrangement]:
         """Write what every follower plays along with a leader."""
         asked = (self._seed, heard.token, num_frames)
-        (arrangement,) = self._ask(self._conductor, "conductor", "arrange", (Arrangement,), *asked)
-        return arrangement
+        return self._ask_one(self._conductor, "conductor", ConductorAgent.arrange, *asked)
 
     def start_conducting(self) -> Promise[ConductorState]:
         """The conductor's state before the first block."""
-        (state,) = self._ask(self._conductor, "conductor", "start", (ConductorState,), self._seed)
-        return state
+        return self._ask_one(self._conductor, "conductor", ConductorAgent.start, self._seed)
 
     def conduct(
         self, arrangement: Promise[Arrangement], block: Block, state: Promise[ConductorState]
@@ -138,21 +137,18 @@ class RayBand:
         span = (block.start_frame, block.stop_frame, block.is_last)
         digest = arrangement.token.name
         asked = (self._seed, digest, arrangement.token, span, state.token, events.position_now())
-        score, after = self._ask(self._conductor, "conductor", "conduct", (Score, ConductorState), *asked)
-        return score, after
+        return self._ask_two(self._conductor, "conductor", ConductorAgent.conduct, *asked)
 
     def start_playing(self, part: str) -> Promise[PlayerState]:
         """A player's state before the first block."""
-        (state,) = self._ask(self._players[part], part, "start", (PlayerState,), part, *self._voicing)
-        return state
+        return self._ask_one(self._players[part], part, InstrumentAgent.start, part, *self._voicing)
 
     def play(
         self, part: str, score: Promise[Score], state: Promise[PlayerState]
     ) -> tuple[Promise[Stem], Promise[PlayerState]]:
         """Play one block of one part."""
         asked = (part, *self._voicing, score.token, state.token, events.position_now())
-        stem, after = self._ask(self._players[part], part, "play", (Stem, PlayerState), *asked)
-        return stem, after
+        return self._ask_two(self._players[part], part, InstrumentAgent.play, *asked)
 
     def collect(self, promises: Sequence[Promise[T]], deadline_s: float) -> list[T]:
         """Wait for values; the only wait there is.
@@ -191,14 +187,25 @@ class RayBand:
     def _seed(self) -> int:
         return self._voicing[1]
 
-    def _ask(self, slot: ActorSlot, who: str, method: str, kinds: tuple[type, ...], *inputs: Any) -> list[Promise[Any]]:
-        return [Promise(answer, who) for answer in self._supervisor.ask(slot, who, method, kinds, *inputs)]
+    def _ask_one(
+        self, slot: ActorSlot, who: str, method: Callable[..., tuple[Message[T], Stamp]], *inputs: Any
+    ) -> Promise[T]:
+        """Call a method that answers with one value."""
+        (answer,) = self._supervisor.ask(slot, who, method, *inputs)
+        return Promise(answer, who)
+
+    def _ask_two(
+        self, slot: ActorSlot, who: str, method: Callable[..., tuple[Message[T], Message[U], Stamp]], *inputs: Any
+    ) -> tuple[Promise[T], Promise[U]]:
+        """Call a method that answers with two values."""
+        first, second = self._supervisor.ask(slot, who, method, *inputs)
+        return Promise(first, who), Promise(second, who)
 
     def _wait_for_everyone(self, place_s: float) -> None:
         everyone: list[Promise[Any]] = []
         for slot in {id(slot): slot for slot in self._players.values()}.values():
-            everyone += self._ask(slot, slot.name, "ready", (tuple,), *self._voicing)
-        everyone += self._ask(self._conductor, "conductor", "ready", (object,), self._seed)
+            everyone.append(self._ask_one(slot, slot.name, InstrumentAgent.ready, *self._voicing))
+        everyone.append(self._ask_one(self._conductor, "conductor", ConductorAgent.ready, self._seed))
         try:
             self._supervisor.settle([promise.token.call for promise in everyone], place_s)
         except DeadlineError as error:
@@ -209,16 +216,15 @@ class RayBand:
 
 
 def conductor_spec(band: BandSettings, weights_sha256: Mapping[str, str]) -> tuple[str, dict[str, str]]:
-    """What makes a conductor actor the band's."""
-    lying = {office: weights_sha256[office] for office in ("conductor", "arranger") if office in weights_sha256}
-    return band.model_dump_json(), lying
+    """The arguments of the band's `ConductorAgent`."""
+    models = {name: weights_sha256[name] for name in ("conductor", "arranger") if name in weights_sha256}
+    return band.model_dump_json(), models
 
 
-def instrument_spec(
-    followers: Sequence[FollowerSettings], weights_sha256: Mapping[str, str]
-) -> tuple[dict[str, str | None]]:
-    """What makes an instrument actor play these parts."""
-    return ({one.model_dump_json(): weights_sha256.get(one.name) for one in followers},)
+def instrument_spec(followers: Sequence[FollowerSettings], weights_sha256: Mapping[str, str]) -> tuple[list[str]]:
+    """The arguments of the `InstrumentAgent` that plays these parts."""
+    specs = [PartSpec(follower=one, weights_sha256=weights_sha256.get(one.name)) for one in followers]
+    return ([spec.model_dump_json() for spec in specs],)
 
 
 def _called(table: Sequence[FollowerSettings]) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from typing import Any
+from functools import cache
+from typing import Any, get_args, get_origin, get_type_hints
 
 import numpy as np
 import ray
@@ -15,14 +16,21 @@ INLINE_BYTES = 64 * 1024
 """Larger values travel through the object store, once; smaller ones ride on the call."""
 
 
+@cache
+def answer_kinds(method: Callable[..., Any]) -> tuple[type, ...]:
+    """The types of the values of a method's answer: each `Message` of its return annotation, without the stamp."""
+    *messages, _stamp = get_args(get_type_hints(method)["return"])
+    held = [get_args(message)[0] for message in messages]
+    return tuple(get_origin(kind) or kind for kind in held)
+
+
 class Call:
     """One call of one actor. Every answer ends with a stamp.
 
     Args:
         slot: of the actor.
         who: the part, "conductor" or "retrieval": for whom it is called.
-        method: of the actor.
-        kinds: types of the values, before the stamp.
+        method: of the actor's class, unbound; its return annotation says what the answer holds.
         inputs: values, and answers of other calls.
         on_asked: called each time that the call is sent.
 
@@ -37,15 +45,14 @@ class Call:
         self,
         slot: ActorSlot,
         who: str,
-        method: str,
-        kinds: tuple[type, ...],
+        method: Callable[..., Any],
         inputs: tuple[Any, ...],
         on_asked: Callable[[Call], None],
     ) -> None:
         self.slot = slot
         self.who = who
-        self.method = method
-        self.kinds = kinds
+        self.method = method.__name__
+        self.kinds = answer_kinds(method)
         self.inputs = inputs
         self.values: list[Any] | None = None
         self.refs: list[Any] = []

@@ -15,8 +15,8 @@ from ensemble.events import Position
 from ensemble.listen.listener import Listener
 from ensemble.listen.overrides import Overrides
 from ensemble.threads import one_thread
-from ensemble.types.music import Arrangement, AudioClip, ConductorState, Heard
-from ensemble.wire import pack, unpack
+from ensemble.types.music import Arrangement, AudioClip, ConductorState, Heard, Score
+from ensemble.wire import Message, pack, unpack
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -46,7 +46,7 @@ class ConductorAgent:
     def __repr__(self) -> str:
         return f"Conductor({self._status.role})"
 
-    def ready(self, seed: int) -> tuple[bytes, Stamp]:
+    def ready(self, seed: int) -> tuple[Message[None], Stamp]:
         """Check what runs here, and load the weights; nothing, and a stamp.
 
         Raises:
@@ -58,7 +58,7 @@ class ConductorAgent:
             self._conductor(seed)
         return pack(None), stamp
 
-    def listen(self, leader: bytes, overrides: str) -> tuple[bytes, Stamp]:
+    def listen(self, leader: Message[AudioClip], overrides: str) -> tuple[Message[Heard], Stamp]:
         """Hear the whole leader; `overrides` is JSON."""
         with stamped() as stamp:
             said = Overrides.model_validate_json(overrides)
@@ -66,14 +66,14 @@ class ConductorAgent:
         self._status.stage("listen", stamp["busy_s"])
         return heard, stamp
 
-    def arrange(self, seed: int, heard: bytes, num_frames: int) -> tuple[bytes, Stamp]:
+    def arrange(self, seed: int, heard: Message[Heard], num_frames: int) -> tuple[Message[Arrangement], Stamp]:
         """Write what every follower plays along with a leader."""
         with stamped() as stamp, one_thread():
             arrangement = pack(self._conductor(seed).arrange(unpack(heard, Heard), num_frames))
         self._status.stage("arrange", stamp["busy_s"])
         return arrangement, stamp
 
-    def start(self, seed: int) -> tuple[bytes, Stamp]:
+    def start(self, seed: int) -> tuple[Message[ConductorState], Stamp]:
         """The state before the first block, and a stamp."""
         with stamped() as stamp:
             state = pack(self._conductor(seed).start())
@@ -83,11 +83,11 @@ class ConductorAgent:
         self,
         seed: int,
         digest: str,
-        arrangement: bytes,
+        arrangement: Message[Arrangement],
         block: tuple[int, int, bool],
-        state: bytes,
+        state: Message[ConductorState],
         where: Position | None = None,
-    ) -> tuple[bytes, bytes, Stamp]:
+    ) -> tuple[Message[Score], Message[ConductorState], Stamp]:
         """One block's score, the state after it, and a stamp.
 
         Args:
@@ -124,7 +124,7 @@ class ConductorAgent:
             self._conductors[seed] = Conductor(self._settings, seed)
         return self._conductors[seed]
 
-    def _opened(self, digest: str, message: bytes) -> Arrangement:
+    def _opened(self, digest: str, message: Message[Arrangement]) -> Arrangement:
         """Unpack an arrangement once, not once per block. Where it is not kept, it is only unpacked again."""
         if digest not in self._arrangements:
             keep_latest(self._arrangements, MAX_ARRANGEMENTS)

@@ -20,10 +20,10 @@ from ensemble.retrieve.retriever import Retriever
 from ensemble.retrieve.search.search import Found
 from ensemble.retrieve.settings import RetrieveSettings
 from ensemble.threads import one_thread
-from ensemble.types.continuation import ContinuationQuery
+from ensemble.types.continuation import Continuation, ContinuationQuery
 from ensemble.types.described import Described
 from ensemble.types.music import Heard
-from ensemble.wire import pack, unpack
+from ensemble.wire import Message, pack, unpack
 
 
 class RetrievalAgent:
@@ -68,7 +68,9 @@ class RetrievalAgent:
         """
         return len(self._library.ledger)
 
-    def retrieve(self, heard: bytes, query: bytes) -> tuple[bytes, Stamp]:
+    def retrieve(
+        self, heard: Message[Heard], query: Message[ContinuationQuery]
+    ) -> tuple[Message[tuple[Continuation, ...]], Stamp]:
         """Find what could come next, best first: a tuple of `Continuation` as a message, and a stamp.
 
         Raises:

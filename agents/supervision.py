@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import ray
@@ -50,12 +50,12 @@ class Supervisor:
         self._fingerprints: set[str] = set()
         self._began = time.monotonic()
 
-    def ask(self, slot: ActorSlot, who: str, method: str, kinds: tuple[type, ...], *inputs: Any) -> list[Answer]:
+    def ask(self, slot: ActorSlot, who: str, method: Callable[..., Any], *inputs: Any) -> list[Answer]:
         """Call a method of one actor for a part, the conductor or the retrieval: one answer for each kind of value."""
-        where = events.position_now() if method in PLAYING else None
-        call = Call(slot, who, method, kinds, inputs, lambda asked: self._meters.asked(asked, who, where))
+        where = events.position_now() if method.__name__ in PLAYING else None
+        call = Call(slot, who, method, inputs, lambda asked: self._meters.asked(asked, who, where))
         self._open[call] = None
-        return [Answer(call, index) for index in range(len(kinds))]
+        return [Answer(call, index) for index in range(len(call.kinds))]
 
     def tally(self) -> Tally:
         """What the work cost, who was lost, what was worked on again."""

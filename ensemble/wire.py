@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import fields
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgpack
 import numpy as np
@@ -53,14 +53,20 @@ _DAMAGE = (ValueError, TypeError, AttributeError, OverflowError, RecursionError,
 T = TypeVar("T")
 
 
-def pack(value: object) -> bytes:
+class Message(bytes, Generic[T]):
+    """A packed value, by the type that it holds: for annotations; `pack` gives plain bytes."""
+
+
+def pack(value: T) -> Message[T]:
     """Encode one of the project's types, or a tuple or dictionary of them.
 
     Raises:
         WireError: it holds something that has no place in a message.
     """
     try:
-        packed: bytes = msgpack.packb({"ensemble": WIRE_VERSION, "message": value}, default=_encode, strict_types=True)
+        packed: Message[T] = msgpack.packb(
+            {"ensemble": WIRE_VERSION, "message": value}, default=_encode, strict_types=True
+        )
     except (TypeError, ValueError, OverflowError) as error:
         raise WireError(type(value).__name__, f"cannot be sent ({error})") from error
     return packed

@@ -30,7 +30,7 @@ from agents.supervision import Supervisor  # noqa: E402
 from cluster.planner import Strategy, planner  # noqa: E402
 from ensemble.config import FollowerSettings  # noqa: E402
 from ensemble.errors import BandError  # noqa: E402
-from ensemble.wire import pack  # noqa: E402
+from ensemble.wire import Message, pack  # noqa: E402
 
 FAST = {
     "health_check_initial_delay_ms": 0, "health_check_period_ms": 500, "health_check_timeout_ms": 1000,
@@ -44,7 +44,7 @@ class Player:
     def __init__(self, device: str) -> None:
         self._device = device
 
-    def play(self) -> tuple[bytes, Stamp]:
+    def play(self) -> tuple[Message[str], Stamp]:
         with stamped() as stamp:
             time.sleep(0.05)
         return pack(self._device), stamp
@@ -71,7 +71,7 @@ def placed(count: int, gpu: float, place_s: float = 20.0) -> tuple[Placement, li
 def everyone_plays(supervisor: Supervisor, slots: list[ActorSlot]) -> list[str]:
     from ensemble.wire import unpack
 
-    answers = [supervisor.ask(slot, slot.name, "play", (str,))[0] for slot in slots]
+    answers = [supervisor.ask(slot, slot.name, Player.play)[0] for slot in slots]
     supervisor.settle([one.call for one in answers], 60.0)
     return [unpack(one.call.values[0], str) for one in answers if one.call.values is not None]
 
