@@ -202,10 +202,11 @@ class RayBand:
         return Promise(first, who), Promise(second, who)
 
     def _wait_for_everyone(self, place_s: float) -> None:
-        everyone: list[Promise[Any]] = []
-        for slot in {id(slot): slot for slot in self._players.values()}.values():
-            everyone.append(self._ask_one(slot, slot.name, InstrumentAgent.ready, *self._voicing))
-        everyone.append(self._ask_one(self._conductor, "conductor", ConductorAgent.ready, self._seed))
+        slots = {id(slot): slot for slot in self._players.values()}.values()
+        everyone: list[Promise[Any]] = [
+            self._ask_one(self._conductor, "conductor", ConductorAgent.ready, self._seed),
+            *(self._ask_one(slot, slot.name, InstrumentAgent.ready, *self._voicing) for slot in slots),
+        ]
         try:
             self._supervisor.settle([promise.token.call for promise in everyone], place_s)
         except DeadlineError as error:

@@ -347,8 +347,8 @@ def test_a_voice_that_cannot_be_used_is_named_and_nobody_waits(
     naive = plan_for(short_leader, load_band("quartet").with_voice("naive"))
     with pytest.raises(ConductorError, match="is another file on this node"):
         RayBand(asking(naive, weights_sha256={}))
-    arranged = naive.band.model_copy(update={"arranger": "learned"})
-    weights = naive.weights_sha256 | {"arranger": "0" * 64}
+    arranged = naive.request.band.model_copy(update={"arranger": "learned"})
+    weights = naive.request.weights_sha256 | {"arranger": "0" * 64}
     with pytest.raises(ArrangerError, match="learned: is another file on this node"):
         RayBand(asking(naive, band=arranged, weights_sha256=weights))
 
