@@ -8,19 +8,16 @@ from collections import defaultdict
 from collections.abc import Sequence
 from fractions import Fraction
 from itertools import pairwise
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import mido
 import numpy as np
 from mido.midifiles.meta import KeySignatureError
 
-from ensemble.audio.files import printable
 from ensemble.errors import DataError
 from ensemble.files.midi import DRUM_CHANNEL
 from ensemble.scores.melody import Melody, TempoMark, Tone, placed, refuse_endless, tempo_map
 from ensemble.scores.midi_time import USUAL_TEMPO, bars_of, key_of, metres_of, said_in, tempos_of
-from ensemble.scores.score_bytes import read_score_bytes
 from ensemble.scores.top_line import TickNote, top_line
 
 MELODY_WORDS = ("melod", "vocal", "voice", "voix", "sing", "lead", "solo", "gesang", "tune")
@@ -42,21 +39,16 @@ class MidiVoice(NamedTuple):
     notes: list[TickNote]
 
 
-def read_midi(path: Path) -> Melody:
-    """Read the melody of a MIDI file.
+def parse_midi(content: bytes, what: str) -> Melody:
+    """Read the melody in the bytes of a MIDI file; `what` stands for it in errors.
 
     Of several voices (a channel of a track) the one whose track is named like a melody is taken, or else the highest
     of those that sound long enough; where its notes overlap, the top line. Which, and what was left out, is said in
     `warnings`. Drums are no melody.
 
     Raises:
-        DataError: the file cannot be read, is no MIDI or cut short, counts in film frames, or has no notes.
+        DataError: it is no MIDI or cut short, counts in film frames, or has no notes.
     """
-    return parse_midi(read_score_bytes(path), printable(path))
-
-
-def parse_midi(content: bytes, what: str) -> Melody:
-    """Read the bytes of a MIDI file; `what` stands for it in errors. See `read_midi`."""
     document = open_midi(content, what)
     warnings: list[str] = []
     voice = _choose(voices_of(document, what, warnings), warnings)
@@ -149,7 +141,7 @@ def in_seconds(notes: Sequence[TickNote], document: Any, tempos: Sequence[TempoM
 
 
 def _choose(voices: list[MidiVoice], warnings: list[str]) -> MidiVoice:
-    """The voice that carries the melody; see `read_midi`."""
+    """The voice that carries the melody; see `parse_midi`."""
     if len(voices) == 1:
         return voices[0]
     sounding = [sum(note.stop - note.start for note in voice.notes) for voice in voices]

@@ -70,36 +70,21 @@ def test_every_length_and_every_accidental() -> None:
     assert melody.warnings == ("2 grace notes are left out.",)
 
 
-def test_grace_notes_are_played_when_asked_and_take_from_the_note_after_them() -> None:
-    plain = read_kern(FIXTURES / "long_and_short.krn")
-    played = read_kern(FIXTURES / "long_and_short.krn", play_graces=True)
-    graces = [note for note in played.notes if note.stop_s - note.onset_s == pytest.approx(0.06)]
-    assert [note.pitch_midi for note in graces] == [69, 79]
-    assert len(played.notes) == len(plain.notes) + 2
-    assert played.length == plain.length
-    assert played.notes[12].length == 1 - F(12, 100)  # the quarter after the first, at 120
-
-
-def test_repeats_are_recorded_and_played_out_when_asked() -> None:
+def test_repeats_are_recorded_and_played_once() -> None:
     melody = read_kern(FIXTURES / "rounds.krn")
     assert melody.repeats == (
         RepeatMark(F(0), "start"), RepeatMark(F(4), "end"), RepeatMark(F(6), "start"), RepeatMark(F(8), "end"),
         RepeatMark(F(8), "start"), RepeatMark(F(10), "end"),
     )  # fmt: skip
     assert "Repeats are played once." in melody.warnings
-    played = read_kern(FIXTURES / "rounds.krn", expand_repeats=True)
-    assert [note.pitch_midi for note in played.notes] == [60, 62, 64, 65] * 2 + [67, 69] + [71] * 2 + [72] * 2
-    assert played.length == 18
-    assert played.warnings == ()
+    assert [note.pitch_midi for note in melody.notes] == [60, 62, 64, 65, 67, 69, 71, 72]
 
 
-def test_an_expansion_list_is_recorded_and_followed_when_asked() -> None:
+def test_an_expansion_list_is_recorded_and_not_followed() -> None:
     melody = read_kern(FIXTURES / "sections.krn")
     assert [note.pitch_midi for note in melody.notes] == [60, 62, 64]
     assert (melody.metadata["*>"], melody.metadata["*>short"]) == ("A,B,A", "A,B")
     assert melody.warnings == ("The expansion list A,B,A is not followed: sections are played once.",)
-    played = read_kern(FIXTURES / "sections.krn", expand_repeats=True)
-    assert [note.pitch_midi for note in played.notes] == [60, 62, 64, 60, 62]
 
 
 def test_other_spines_are_left_alone() -> None:
@@ -206,12 +191,6 @@ def test_what_is_no_single_line_of_notes_is_refused_with_its_line(text: str, lin
     assert refused.value.what == ("song.krn" if line is None else f"song.krn:{line}")
 
 
-@pytest.mark.parametrize("listed", ["A,C", ",".join(["A"] * 300_000)])
-def test_an_expansion_list_that_leads_nowhere_is_refused(listed: str) -> None:
-    with pytest.raises(DataError, match=r"section 'C'|endless"):
-        parse_kern(kern(f"*>[{listed}]", "*>A", "4c"), "x", expand_repeats=True)
-
-
 def test_files_that_are_no_files_are_refused(tmp_path: Path) -> None:
     (tmp_path / "empty.krn").touch()
     for path, complaint in ((tmp_path / "none.krn", "no such file"), (tmp_path, "not a file"),
@@ -258,13 +237,12 @@ SIGNS = st.text(alphabet="0124.%[]_{}()abcdefgABCr#-nqQ;=|!:*>^ \t\n\\'é", max_
 
 @given(st.one_of(st.binary(max_size=200), SIGNS.map(lambda text: f"**kern\n{text}\n*-".encode())))
 def test_any_bytes_are_read_or_refused(content: bytes) -> None:
-    for expand_repeats in (False, True):
-        try:
-            melody = parse_kern(decode(content), "x", expand_repeats=expand_repeats, play_graces=True)
-        except DataError as error:
-            assert str(error).startswith("x")  # noqa: PT017
-        else:
-            assert melody.notes
+    try:
+        melody = parse_kern(decode(content), "x")
+    except DataError as error:
+        assert str(error).startswith("x")  # noqa: PT017
+    else:
+        assert melody.notes
 
 
 def test_a_collection_is_read_in_seconds() -> None:

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from ensemble.errors import DataError
 from ensemble.scores.kern import read_kern
 from ensemble.scores.melody import Melody, MetreMark, TempoMark, Tone, placed
-from ensemble.scores.midi_melody import parse_midi, read_midi
-from ensemble.scores.score_bytes import MAX_BYTES
+from ensemble.scores.midi_melody import parse_midi
+from ensemble.scores.score_bytes import MAX_BYTES, read_score_bytes
 from ensemble.types.music import Key
 from tests.scores.melody_midi import write_midi
 
@@ -54,7 +54,7 @@ LINE = track((0, 60, 480), (480, 64, 240), (720, 67, 240), (960, 72, 960))
 def test_our_songs_survive(name: str, tmp_path: Path) -> None:
     melody = read_kern(FIXTURES / f"{name}.krn")
     write_midi(tmp_path / "song.mid", melody)
-    again = read_midi(tmp_path / "song.mid")
+    again = parse_midi((tmp_path / "song.mid").read_bytes(), "song.mid")
     assert page(again) == page(melody)
     assert (again.key, again.bars[:1]) == (melody.key, melody.bars[:1])
     assert again.metres == tuple(metre for metre in melody.metres if metre.beats)
@@ -102,7 +102,7 @@ def test_any_melody_survives(
     )  # fmt: skip
     path = tmp_path_factory.mktemp("midi") / "song.mid"
     write_midi(path, melody)
-    again = read_midi(path)
+    again = parse_midi(path.read_bytes(), "song.mid")
     assert page(again) == page(melody)
     assert [note.velocity for note in again.notes] == [note.velocity for note in melody.notes]
     assert [note.stop_s for note in again.notes] == pytest.approx([note.stop_s for note in melody.notes], abs=1e-3)
@@ -209,7 +209,7 @@ def test_a_file_far_too_large_is_refused_unread(tmp_path: Path) -> None:
     with (tmp_path / "huge.mid").open("wb") as file:
         file.truncate(MAX_BYTES + 1)
     with pytest.raises(DataError, match="16 MiB"):
-        read_midi(tmp_path / "huge.mid")
+        read_score_bytes(tmp_path / "huge.mid")
 
 
 GOOD = midi(meta("set_tempo", tempo=400_000), LINE)

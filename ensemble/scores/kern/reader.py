@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeVar
 from ensemble.audio.files import printable
 from ensemble.errors import DataError
 from ensemble.scores.kern.interpretations import is_written_for_transposer, key_of, metre_of, tempo_of
-from ensemble.scores.kern.repeats import expanded, expansions, signs_of
+from ensemble.scores.kern.repeats import expansions, signs_of
 from ensemble.scores.kern.spine import Record, decode, find_spine
 from ensemble.scores.kern.tokens import Token, parse_token
 from ensemble.scores.melody import Melody, MetreMark, RepeatMark, TempoMark, Tone, placed, refuse_endless, tempo_map
@@ -18,42 +18,31 @@ from ensemble.types.music import Key
 
 DEFAULT_QUARTER_BPM = Fraction(100)
 """Where the score names no tempo."""
-GRACE_S = Fraction(60, 1000)
-"""What a played grace note takes from the note that it leads to; all of them together at most half of it."""
 
 
-def read_kern(path: Path, *, expand_repeats: bool = False, play_graces: bool = False) -> Melody:
-    """Read a monophonic **kern file.
+def read_kern(path: Path) -> Melody:
+    """Read a monophonic **kern file, in UTF-8 or Latin-1.
 
-    Args:
-        path: the file, in UTF-8 or Latin-1.
-        expand_repeats: play repeated sections, and expansion lists, as often as they say; read in a line otherwise.
-        play_graces: give grace notes `GRACE_S` each, taken from the note after them; left out otherwise.
-
-    Returns:
-        The melody. Key signatures change nothing, since kern writes every accidental; the tempo is
-        `DEFAULT_QUARTER_BPM` where none is named.
+    Every section is read once, whatever repeat signs and expansion lists say; grace notes are left out. Key signatures
+    change nothing, since kern writes every accidental; the tempo is `DEFAULT_QUARTER_BPM` where none is named.
 
     Raises:
         DataError: the file cannot be read, or is not one single line of notes, with the line of the file.
     """
-    return parse_kern(
-        decode(read_score_bytes(path)), printable(path), expand_repeats=expand_repeats, play_graces=play_graces
-    )
+    return parse_kern(decode(read_score_bytes(path)), printable(path))
 
 
-def parse_kern(text: str, name: str, *, expand_repeats: bool = False, play_graces: bool = False) -> Melody:
+def parse_kern(text: str, name: str) -> Melody:
     """Read the text of a **kern file; `name` stands for it in errors. See `read_kern`."""
     spine = find_spine(text, name)
-    records = expanded(spine.records, name) if expand_repeats else spine.records
-    walk = _Walk(name, play_graces=play_graces)
-    for record in records:
+    walk = _Walk(name)
+    for record in spine.records:
         walk.take(record)
     lists = expansions(spine.records)
-    if "" in lists and not expand_repeats:
+    if "" in lists:
         spine.warnings.append(f"The expansion list {lists[''][:40]} is not followed: sections are played once.")
     metadata = spine.metadata | {f"*>{title}": order for title, order in lists.items()}
-    return walk.melody(metadata, spine.warnings, is_expanded=expand_repeats)
+    return walk.melody(metadata, spine.warnings)
 
 
 class _OddBar(NamedTuple):
@@ -67,13 +56,11 @@ class _OddBar(NamedTuple):
 class _Walk:
     """Walks along the spine; `now` is where it stands, in quarters."""
 
-    def __init__(self, name: str, *, play_graces: bool) -> None:
+    def __init__(self, name: str) -> None:
         self._name = name
-        self._play_graces = play_graces
         self._now = Fraction(0)
         self._tones: list[Tone] = []
-        self._graces: list[int] = []
-        self._num_dropped_graces = 0
+        self._num_graces = 0
         self._tied_since = 0  # line of the open tie, 0 for none
         self._phrase, self._is_in_phrase, self._is_after_phrase = -1, False, True
         self._num_unbalanced = 0
@@ -99,7 +86,7 @@ class _Walk:
             place, cure = f"{self._name}:{record.line}", "correct or remove it"
             raise DataError(place, f"{record.text[:30]!r} {error}", cure) from error
 
-    def melody(self, metadata: dict[str, str], warnings: list[str], *, is_expanded: bool) -> Melody:
+    def melody(self, metadata: dict[str, str], warnings: list[str]) -> Melody:
         """What was read."""
         if self._tied_since:
             raise DataError(f"{self._name}:{self._tied_since}", "opens a tie that never ends", "end it with ]")
@@ -118,7 +105,7 @@ class _Walk:
             tempo_assumed=not self._tempos,
             repeats=tuple(self._repeats),
             metadata=metadata,
-            warnings=(*warnings, *self._doubts(is_expanded=is_expanded)),
+            warnings=(*warnings, *self._doubts()),
         )
 
     def _bar(self, record: Record) -> None:
@@ -150,7 +137,7 @@ class _Walk:
             self._phrase += 1
             self._is_after_phrase = False
         if token.is_grace:
-            self._graces += [] if token.pitch_midi is None else [token.pitch_midi]
+            self._num_graces += token.pitch_midi is not None
         else:
             self._sound(token, line)
         if token.closes_phrase:
@@ -166,11 +153,10 @@ class _Walk:
         elif token.tie in ("middle", "end"):
             raise ValueError("goes on with a tie that was never opened")
         elif token.pitch_midi is not None:
-            taken = self._lead_in(token.length) if self._graces and self._play_graces else 0
             self._tones.append(
                 Tone(
-                    onset=self._now + taken if taken else self._now,
-                    length=token.length - taken if taken else token.length,
+                    onset=self._now,
+                    length=token.length,
                     pitch_midi=token.pitch_midi,
                     phrase=self._phrase,
                     is_slurred=slurs > 0,
@@ -181,8 +167,6 @@ class _Walk:
             self._tied_since = line
         elif token.tie == "end":
             self._tied_since = 0
-        self._num_dropped_graces += len(self._graces)
-        self._graces = []
         self._now += token.length
 
     def _tie_on(self, token: Token) -> None:
@@ -195,27 +179,16 @@ class _Walk:
         has_fermata = last.has_fermata or token.has_fermata
         self._tones[-1] = last._replace(length=last.length + token.length, has_fermata=has_fermata)
 
-    def _lead_in(self, length: Fraction) -> Fraction:
-        """Play the grace notes that wait: how much of the note they take."""
-        tempo = self._tempos[-1].quarter_bpm if self._tempos else DEFAULT_QUARTER_BPM
-        each = min(GRACE_S * tempo / 60, length / 2 / len(self._graces))
-        for number, pitch in enumerate(self._graces):
-            self._tones.append(Tone(self._now + number * each, each, pitch, phrase=self._phrase))
-        taken = len(self._graces) * each
-        self._graces = []
-        return taken
-
-    def _doubts(self, *, is_expanded: bool) -> list[str]:
+    def _doubts(self) -> list[str]:
         """What was not taken as written."""
-        self._num_dropped_graces += len(self._graces)
         odd = [bar for bar in self._odd_bars if not (bar.is_short and bar.stop == self._now)]
         said = {
             f"{_counted(len(odd), 'bar')} not of the length that the metre asks for"
             f" (line {odd[0].line if odd else 0} is the first).": bool(odd),
-            f"{_counted(self._num_dropped_graces, 'grace note')} left out.": self._num_dropped_graces > 0,
+            f"{_counted(self._num_graces, 'grace note')} left out.": self._num_graces > 0,
             f"{_counted(self._num_unbalanced + self._is_in_phrase, 'phrase mark')} without a partner.":
                 self._num_unbalanced + self._is_in_phrase > 0,
-            "Repeats are played once.": any(mark.side == "end" for mark in self._repeats) and not is_expanded,
+            "Repeats are played once.": any(mark.side == "end" for mark in self._repeats),
             "The part is written for a transposing instrument: the notes are taken at the pitch that sounds.":
                 self._is_for_transposer,
             "The key changes: the first one named is kept.": len(self._keys) > 1,
