@@ -35,18 +35,25 @@ class Scores(NamedTuple):
     """Of one contender on one case; nan where there is nothing to score."""
 
     error_db: float
+    """Mean absolute error of its loudness where the part plays."""
     correlation: float
+    """Of its loudness with the true one."""
     slope_correlation: float
+    """See `curves.slope_correlation`."""
     rises_f1: float
+    """See `curves.rises_f1`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Foretold:
-    """What the conductor says of one case.  median_db, low_db, high_db [frames]"""
+    """What the conductor says of one case."""
 
     median_db: Curve
+    """The loudness that it expects.  [frames]"""
     low_db: Curve
+    """The lower end of its 80 % range.  [frames]"""
     high_db: Curve
+    """The upper end.  [frames]"""
 
 
 def evaluate_conductor(

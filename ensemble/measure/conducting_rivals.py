@@ -28,17 +28,17 @@ _KNOWN_RANGE_DB = (FAINTEST_DB, 0.0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConductingCase:
-    """One leader and one follower of one piece.
-
-    rows [rows, frames] and gain_db [frames] (the leader's gain) are as heard at one look-ahead; known_db [frames] is
-    what the generator knows of the follower's level then, where it is ours.
-    """
+    """One leader and one follower of one piece, at one look-ahead."""
 
     piece: str
     part: PlayedPart
+    """The follower."""
     rows: FloatArray
+    """What a conductor reads of the leader.  [rows, frames]"""
     gain_db: Curve
+    """The leader's smoothed loudness.  [frames]"""
     known_db: Curve | None
+    """What the project's own composer knows of the follower's level by then; None for other music.  [frames]"""
 
     @property
     def played_db(self) -> Curve:
@@ -47,10 +47,11 @@ class ConductingCase:
 
 
 class Rival(NamedTuple):
-    """A rule that was fitted on training pieces: a case -> its loudness in every conductor frame."""
+    """A rule that was fitted on training pieces."""
 
     name: str
     answer: Callable[[ConductingCase], Curve]
+    """From a case to the follower's loudness in every conductor frame."""
 
 
 def cases_of(piece: str, scene: LeaderScene, look_ahead_ms: int) -> list[ConductingCase]:

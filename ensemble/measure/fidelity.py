@@ -47,11 +47,14 @@ asks for a low register."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Distances:
-    """Of one sound from the true one, by stretches of `STRETCH_S`."""
+    """Of one sound from the true one, one value for every `STRETCH_S` in which something sounds."""
 
     mss: Array
+    """Multi-scale spectral distance, linear and logarithmic added up."""
     log_mel: Array
+    """Distance of the logarithmic mel spectra."""
     loudness_error_db: Array
+    """Mean absolute error of the loudness."""
 
 
 def distances(sound: FloatArray, truth: TrainingRecording) -> Distances:

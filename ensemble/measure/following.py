@@ -30,21 +30,24 @@ _SOUNDS_LOWER = {"bass": 0, "pad": 1, "counter": 2}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Following:
-    """Of one stem against its leader; None where there is too little to measure.
-
-    onset_offset_ms, onset_lag_ms, drift_ms_per_min: see `timing.Together`. key_clash_rate: share of simultaneous
-    intervals that clash; true_key_clash_rate: the same of what the true players of that role play with this leader.
-    key_clashes_per_min, chord_tone_ratio: see `harmony_fit`. range_violations: notes outside the instrument's range.
-    """
+    """Of one stem against its leader; None where there is too little to measure."""
 
     onset_offset_ms: float | None
+    """Median distance of common onsets, either way."""
     onset_lag_ms: float | None
+    """The same with its sign: positive is late."""
     drift_ms_per_min: float | None
+    """How fast the signed distance grows."""
     key_clash_rate: float | None
+    """Share of the intervals with the leader that clash, see `harmony_fit`."""
     true_key_clash_rate: float | None
+    """The same of what the true players of that role play with this leader."""
     key_clashes_per_min: float | None
+    """Clashes of a tenth of a second and more, by the minute of playing together."""
     chord_tone_ratio: float | None
+    """Share of what it sounds that belongs to the chord of its moment."""
     range_violations: int
+    """Notes outside the instrument's range."""
 
 
 def following(leader: LeadPart, stem: FollowPart, case: RenderCase | None = None) -> Following:

@@ -27,7 +27,7 @@ SHORTEST_CLASH_FRAMES = 10
 
 
 class TimedNote(NamedTuple):
-    """A note as it sounds: seconds, and its pitch in MIDI."""
+    """A note as it sounds, its pitch as a MIDI number."""
 
     start_s: float
     stop_s: float

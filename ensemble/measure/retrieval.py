@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ensemble.measure.bootstrap import interval
-from ensemble.measure.ranking import recall_at, reciprocal_ranks
 from ensemble.measure.retrieval_questions import RetrievalQuestion, questions_of
 from ensemble.measure.retrieval_seams import measure_seams
 from ensemble.measure.retrieval_songs import make_songs, other_soundfont
@@ -31,6 +31,8 @@ DEPTHS = (1, 10, 200)
 MIN_REMAINING_S = 4.0
 ANY_LEVEL = None
 """The last of the steps in which search relaxes: how loudly a song is played again says nothing of what comes next."""
+Ranks = Sequence[int | None]
+"""Where the right answers stand in their rankings, from 1; None for one that is not there, which counts 0."""
 OnProgress = Callable[[str, int, int], None]
 
 
@@ -114,6 +116,22 @@ def _figures(ranks: dict[str, list[int | None]], songs: Sequence[int]) -> dict[s
         },
         "difference_interval": interval(reciprocal["full"] - reciprocal["relevance"], songs),
     }
+
+
+def reciprocal_ranks(ranks: Ranks) -> NDArray[np.float64]:
+    """1 / rank, 0 without one.  [questions]
+
+    Raises:
+        ValueError: a rank below 1.
+    """
+    if any(rank is not None and rank < 1 for rank in ranks):
+        raise ValueError("ranks begin at 1")
+    return np.array([0.0 if rank is None else 1.0 / rank for rank in ranks])
+
+
+def recall_at(ranks: Ranks, depth: int) -> float:
+    """Share of the questions whose answer is among the first `depth`."""
+    return float(np.mean([rank is not None and rank <= depth for rank in ranks]))
 
 
 def written_out(figures: dict[str, Any]) -> str:

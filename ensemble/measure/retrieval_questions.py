@@ -17,19 +17,21 @@ TAIL_S = 8.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetrievalQuestion:
-    """A leader and what follows it.
-
-    clip: as recorded; heard_clip: as listened to. tail_chroma [12]: mean of its last seconds. answer: the chunk that
-    truly comes next, its recording's sha256 and its number; None where no chunk begins within half a beat.
-    """
+    """A leader and what follows it."""
 
     song: int
+    """Number of the song that it is cut from."""
     clip: AudioClip
+    """As recorded."""
     heard_clip: AudioClip
+    """As listened to: one channel at 16 kHz."""
     heard: Heard
     context: JoinContext
+    """What search is asked with."""
     tail_chroma: FloatArray
+    """Mean chroma of its last seconds.  [12]"""
     answer: tuple[str, int] | None
+    """sha256 and number of the chunk that truly comes next; None where none begins within half a beat."""
 
 
 def questions_of(song: Song, takes: SecondTakes) -> list[RetrievalQuestion]:

@@ -31,16 +31,16 @@ _LEAST_RISE = 0.12
 
 
 class Together(NamedTuple):
-    """Of one follower against one leader; None where too little begins together.
-
-    offset_ms: median distance of the onsets, either way. lag_ms: the same with its sign. drift_ms_per_min: slope of
-    the signed distance. num_together: onsets that both have.
-    """
+    """Of one follower against one leader; None where too few onsets are shared."""
 
     offset_ms: float | None
+    """Median distance of the onsets, either way."""
     lag_ms: float | None
+    """The same with its sign: positive is late."""
     drift_ms_per_min: float | None
+    """Slope of the signed distance."""
     num_together: int
+    """Onsets that both have."""
 
 
 def onset_times(samples: FloatArray, sample_rate: int) -> Array:

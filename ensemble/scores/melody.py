@@ -27,17 +27,21 @@ STEPS = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11}
 
 
 class TempoMark(NamedTuple):
-    """From quarter `at` on, so many quarters a minute."""
+    """A tempo of a score."""
 
     at: Fraction
+    """From this quarter on."""
     quarter_bpm: Fraction
+    """Quarters a minute."""
 
 
 class MetreMark(NamedTuple):
-    """From quarter `at` on, bars of `beats` notes of 1/`unit`; 0 beats is free time, or a metre that is not known."""
+    """A metre of a score."""
 
     at: Fraction
+    """From this quarter on."""
     beats: int
+    """Notes of 1/`unit` in a bar; 0 in free time, and where the metre is not known."""
     unit: int = 4
 
     @property
@@ -47,10 +51,12 @@ class MetreMark(NamedTuple):
 
 
 class RepeatMark(NamedTuple):
-    """At quarter `at` a repeated section starts, or ends."""
+    """A repeat sign of a score."""
 
     at: Fraction
+    """The quarter at which it stands."""
     side: Literal["start", "end"]
+    """Whether a repeated section starts or ends there."""
 
 
 class Tone(NamedTuple):

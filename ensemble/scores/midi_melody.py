@@ -35,7 +35,9 @@ class MidiVoice(NamedTuple):
     """The notes of one channel of one track, as they sound."""
 
     name: str
+    """Of its track; empty where it has none."""
     program: int | None
+    """The first General MIDI instrument that the channel is given."""
     notes: list[TickNote]
 
 

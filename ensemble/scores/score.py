@@ -19,10 +19,11 @@ SCORE_SUFFIXES = (".krn", ".mid", ".midi")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeaderScore:
-    """A score that was read; `content` is the file, so that the same one can be kept beside what was made of it."""
+    """A score that was read."""
 
     melody: Melody
     content: bytes
+    """Of the file, so that it can be kept beside what is made of it."""
 
     @property
     def sha256(self) -> str:

@@ -7,10 +7,12 @@ from typing import NamedTuple
 
 
 class TickNote(NamedTuple):
-    """A note in ticks, from `start` to before `stop`."""
+    """A note of a MIDI file."""
 
     start: int
+    """The tick at which it begins."""
     stop: int
+    """The tick at which it no longer sounds."""
     pitch_midi: int
     velocity: int
 

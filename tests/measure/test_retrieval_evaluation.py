@@ -8,7 +8,7 @@ import pytest
 from ensemble.errors import DataError
 from ensemble.measure import retrieval
 from ensemble.measure.bootstrap import interval
-from ensemble.measure.ranking import recall_at, reciprocal_ranks
+from ensemble.measure.retrieval import recall_at, reciprocal_ranks
 from ensemble.measure.retrieval_songs import draw_order, leaders_of, make_songs, other_soundfont
 from ensemble.measure.retrieval_store import mean_chroma
 from tests.data.composed import needs_renderer

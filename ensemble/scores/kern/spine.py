@@ -11,18 +11,22 @@ _ONE_VOICE = "extract one voice into a file of its own"
 
 
 class Record(NamedTuple):
-    """A bar line, an interpretation or a data token of the spine, and its line in the file."""
+    """A bar line, an interpretation or a data token of the spine."""
 
     line: int
+    """Number of its line in the file, from 1."""
     text: str
 
 
 class Spine(NamedTuple):
-    """The spine without comments and null tokens; metadata by key of its reference records, as written."""
+    """The one spine of a file that holds notes."""
 
     records: list[Record]
+    """In order, without comments and null tokens."""
     metadata: dict[str, str]
+    """What the file's reference records say, by their key."""
     warnings: list[str]
+    """What was left out, one sentence each."""
 
 
 def decode(data: bytes) -> str:

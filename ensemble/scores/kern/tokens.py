@@ -28,19 +28,22 @@ _TOKEN = re.compile(
 
 
 class Token(NamedTuple):
-    """What a token says. length in quarters, 0 for a grace note; pitch_midi, None for a rest.
-
-    slurs_opened, slurs_closed: how many.
-    """
+    """What a token says."""
 
     length: Fraction
+    """In quarters; 0 for a grace note."""
     pitch_midi: int | None
+    """None for a rest."""
     tie: Tie
+    """Where in a chain of tied notes it stands."""
     opens_phrase: bool
     closes_phrase: bool
     slurs_opened: int
+    """How many slurs begin here."""
     slurs_closed: int
+    """How many end here."""
     has_fermata: bool
+    """Whether it is to be held at will."""
 
     @property
     def is_grace(self) -> bool:
