@@ -22,7 +22,7 @@ from ensemble.errors import AudioError, EnsembleError, OutputError, VoiceError
 from ensemble.events import Events
 from ensemble.manifest import MANIFEST
 from ensemble.output.remote import is_url, located
-from ensemble.output.staging import clear_after, holds_only_partials, writer
+from ensemble.output.staging import clear_after, holds_only_staging, writer
 from ensemble.perform import RETRIEVE_S, Pace
 from ensemble.plan import RenderPlan, RenderRequest
 from ensemble.play.warm import compile_kernels
@@ -136,7 +136,7 @@ def render_task(task: Task, leader: str | Path, band_factory: BandFactory = Loca
     if weights_of(request.band) != request.weights_sha256:
         raise VoiceError(request.band.name, f"has other voices on {socket.gethostname()}", "give every node the same")
     place = located(task.out)
-    begins_again = isinstance(place, Path) and holds_only_partials(place)  # of a batch that was broken off
+    begins_again = isinstance(place, Path) and holds_only_staging(place)  # of a batch that was broken off
     try:
         with one_thread():
             manifest = render_request(

@@ -19,7 +19,7 @@ from ensemble.files.replace import write_whole
 from ensemble.manifest import MANIFEST, Manifest
 from ensemble.output.publish import refused
 from ensemble.output.remote import RemoteFolder, located, shown
-from ensemble.output.staging import clear_after, holds_only_partials, writer
+from ensemble.output.staging import clear_after, holds_only_staging, writer
 
 _MARK = ".batch-"
 
@@ -87,7 +87,7 @@ class BatchRoot:
         else:
             folder = Path(target)
             try:
-                if not folder.exists() or holds_only_partials(folder):
+                if not folder.exists() or holds_only_staging(folder):
                     return None
                 manifest = Manifest.read(folder / MANIFEST)
                 files = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}

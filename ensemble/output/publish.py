@@ -1,4 +1,4 @@
-"""The output folder: written aside, published whole, never half there."""
+"""Publishing a render: it is written in a staging folder and moved into the output folder when it is whole."""
 
 from __future__ import annotations
 
@@ -11,45 +11,49 @@ from pathlib import Path
 from ensemble.errors import BandError, EnsembleError, OutputError, VerifyError
 from ensemble.manifest import Manifest
 from ensemble.output.staging import (
-    GIVEN,
     NEW,
     OLD,
-    PARTIAL,
+    PREFIX,
+    PUBLISHED,
     WRITING,
     check_writer,
     clear,
     is_ours,
     is_resumable,
-    put_in_order,
+    restore_order,
+    staging_folders,
     writer,
 )
 
 
 class Publisher:
-    """A folder on its way.
+    """A render on its way from a staging folder to the output folder.
 
     Args:
-        aside: a folder in `out` of our own.
+        staging: the staging folder, inside `out`.
         out: where everything will be.
         replaces: whether an earlier render lies there.
 
     Attributes:
-        path: of the folder to write into.
-        checkpoint_path: of the folder around it, where the checkpoint lies.
+        path: the folder to write the render into.
+        checkpoint_path: the folder to write the checkpoint into.
     """
 
-    def __init__(self, aside: Path, out: Path, *, replaces: bool) -> None:
-        self.path = aside / NEW
-        self.checkpoint_path = aside
-        self._given = aside / GIVEN
+    def __init__(self, staging: Path, out: Path, *, replaces: bool) -> None:
+        self.path = staging / NEW
+        self.checkpoint_path = staging
+        self._published = staging / PUBLISHED
         self._out = out
         self._replaces = replaces
 
-    def hand_over(self, name: str) -> bool:
-        """Give out one finished folder before the rest; whether that could be done.
+    def publish_take(self, name: str) -> bool:
+        """Move a finished take's folder into the output folder before the rest is done.
 
-        It can be read under either path. If the rest fails, it is taken back. Nothing is given out early where an
-        earlier render lies, or where the file system has no links.
+        It can be read under either path. If the rest fails, it is removed. Nothing is published early where an earlier
+        render lies, or where the file system has no links.
+
+        Returns:
+            Whether it was moved.
 
         Raises:
             OSError: the folder cannot be moved.
@@ -61,7 +65,7 @@ class Publisher:
             link.symlink_to(Path("..") / ".." / name)
         except OSError:
             return False
-        (self._given / name).touch()  # first of all: whoever clears up after us goes by these notes
+        (self._published / name).touch()  # before the move: whoever clears up after a crash reads these names
         (self.path / name).rename(self._out / name)
         link.rename(self.path / name)
         return True
@@ -71,8 +75,8 @@ class Publisher:
 def publishing(out: Path, *, force: bool) -> Iterator[Publisher]:
     """Lend a folder to write into; on success its content moves into `out`, on failure `out` is as it was.
 
-    Where a render has played blocks, and ends because the disk is full or a cluster is lost, what it has played
-    stays in a partial folder: `taken_over` goes on from there.
+    If a render fails after it has played blocks, because the disk is full or a cluster is lost, what it has played
+    stays in the staging folder, and `resuming` goes on from there.
 
     Args:
         out: the folder that the user named; made if absent.
@@ -82,73 +86,71 @@ def publishing(out: Path, *, force: bool) -> Iterator[Publisher]:
         OutputError: it is a file, is not empty (without `force`), is no earlier render, or cannot be written.
     """
     try:
-        made = _make(out)
-        aside = _aside(out)
+        made = _make_folders(out)
+        staging = _make_staging(out)
     except OSError as error:
         raise refused(out, error) from error
-    with _lent(aside, out, made):
-        earlier = _earlier(out, aside, force=force)
-        (aside / NEW).mkdir()
-        (aside / GIVEN).mkdir()
-        yield Publisher(aside, out, replaces=bool(earlier))
-        _publish(aside, out, earlier)
+    with _staged(staging, out, made):
+        earlier = _earlier(out, staging, force=force)
+        (staging / NEW).mkdir()
+        (staging / PUBLISHED).mkdir()
+        yield Publisher(staging, out, replaces=bool(earlier))
+        _publish(staging, out, earlier)
 
 
 @contextlib.contextmanager
-def taken_over(out: Path) -> Iterator[Publisher]:
-    """Lend what a render that was broken off left in `out`; like `delivery` from then on.
+def resuming(out: Path) -> Iterator[Publisher]:
+    """Lend the staging folder that an interrupted render left in `out`; like `publishing` from then on.
 
     Raises:
-        OutputError: nothing was broken off there, or whoever writes there is still at it.
+        OutputError: there is none, or another process still writes there.
     """
-    left = sorted(
-        (path for path in out.glob(f"{PARTIAL}*") if is_resumable(path)), key=lambda path: path.stat().st_mtime
-    )
+    left = sorted(filter(is_resumable, staging_folders(out)), key=lambda path: path.stat().st_mtime)
     if not left:
         raise OutputError(str(out), "holds no render that was broken off", "render again")
     check_writer(left[-1], out)
     try:
-        aside = _aside(out)
-        aside.rmdir()
-        left[-1].rename(aside)
+        staging = _make_staging(out)
+        staging.rmdir()
+        left[-1].rename(staging)
     except OSError as error:
         raise refused(out, error) from error
-    with _lent(aside, out, [], is_precious=True):
-        put_in_order(aside, out)
-        given = {path.name for path in (aside / GIVEN).iterdir()}
-        earlier = [path for path in _earlier(out, aside, force=True, given=given) if path.name not in given]
-        yield Publisher(aside, out, replaces=bool(earlier))
-        _publish(aside, out, earlier)
+    with _staged(staging, out, [], is_resumed=True):
+        restore_order(staging, out)
+        published = {path.name for path in (staging / PUBLISHED).iterdir()}
+        earlier = _earlier(out, staging, force=True, published=published)
+        yield Publisher(staging, out, replaces=bool(earlier))
+        _publish(staging, out, earlier)
 
 
 @contextlib.contextmanager
-def _lent(aside: Path, out: Path, made: list[Path], *, is_precious: bool = False) -> Iterator[None]:
-    """Clear up whatever happens, but for what can be gone on with: an error is told, and may be mended.
+def _staged(staging: Path, out: Path, made: list[Path], *, is_resumed: bool = False) -> Iterator[None]:
+    """Remove the staging folder at the end, and the folders that were made for it, unless a failed render can resume.
 
-    is_precious: somebody has asked for it once; it stays even if they lose patience now.
+    is_resumed: the render was resumed before; what it has played stays even if it is interrupted now.
     """
     keeps = False
-    WRITING.add(aside)
+    WRITING.add(staging)
     try:
         with _one_line_errors(out):
             yield
     except BaseException as error:
-        keeps = (is_precious or isinstance(error, Exception)) and is_resumable(aside)
+        keeps = (is_resumed or isinstance(error, Exception)) and is_resumable(staging)
         if keeps and isinstance(error, EnsembleError):
             error.kept_in = str(out)
         raise
     finally:
-        WRITING.discard(aside)
+        WRITING.discard(staging)
         if not keeps:
-            clear(aside, out)
+            clear(staging, out)
             for folder in made:
-                with contextlib.suppress(OSError):  # only the empty ones go
+                with contextlib.suppress(OSError):  # not empty: somebody else uses it
                     folder.rmdir()
 
 
 @contextlib.contextmanager
 def _one_line_errors(out: Path) -> Iterator[None]:
-    """Turn what the system refuses into errors of ours: a lost cluster, a folder that cannot be written."""
+    """Turn errors of the system into ours: a lost cluster, a folder that cannot be written."""
     try:
         yield
     except ConnectionError as error:
@@ -157,11 +159,11 @@ def _one_line_errors(out: Path) -> Iterator[None]:
         raise refused(out, error) from error
 
 
-def _aside(out: Path) -> Path:
-    return Path(tempfile.mkdtemp(prefix=f"{PARTIAL}{writer()}-", dir=out))
+def _make_staging(out: Path) -> Path:
+    return Path(tempfile.mkdtemp(prefix=f"{PREFIX}{writer()}-", dir=out))
 
 
-def _make(out: Path) -> list[Path]:
+def _make_folders(out: Path) -> list[Path]:
     """Make `out` and its parents; the ones that were made, deepest first."""
     if out.exists() and not out.is_dir():
         raise OutputError(str(out), "is a file", "name a folder")
@@ -170,20 +172,22 @@ def _make(out: Path) -> list[Path]:
     return absent
 
 
-def _earlier(out: Path, aside: Path, *, force: bool, given: Collection[str] = ()) -> list[Path]:
-    """What of an earlier render lies in `out`, if it may be replaced; clears away what a killed one left.
+def _earlier(out: Path, staging: Path, *, force: bool, published: Collection[str] = ()) -> list[Path]:
+    """What of an earlier render lies in `out`, if it may be replaced; removes what killed renders left.
 
-    given: what was given out early from `aside`, and is no earlier render's.
+    published: names that were published early from `staging`: they are no earlier render's.
     """
-    for partial in set(out.glob(f"{PARTIAL}*")) - {aside}:
-        check_writer(partial, out)
-        if is_resumable(partial) and not force:
+    for other in staging_folders(out):
+        if other == staging:
+            continue
+        check_writer(other, out)
+        if is_resumable(other) and not force:
             cure = f"`ensemble render --resume {out}` goes on, --force begins again"
             raise OutputError(str(out), "holds a render that was broken off", cure)
-        if (partial / OLD).is_dir():
-            put_in_order(partial, out)
-        clear(partial, out)
-    present = {path.name for path in out.iterdir()} - {aside.name} - set(given)
+        if (other / OLD).is_dir():
+            restore_order(other, out)
+        clear(other, out)
+    present = {path.name for path in out.iterdir()} - {staging.name} - set(published)
     if present and not force:
         raise OutputError(str(out), "exists and is not empty", "name another, or add --force to replace a render")
     ours = {name for name in present if is_ours(name)}
@@ -197,13 +201,13 @@ def _earlier(out: Path, aside: Path, *, force: bool, given: Collection[str] = ()
     return [out / name for name in ours]
 
 
-def _publish(aside: Path, out: Path, earlier: list[Path]) -> None:
+def _publish(staging: Path, out: Path, earlier: list[Path]) -> None:
     """Swap the earlier render for the new one, the manifest last; if that fails half way, swap back."""
-    old, new = aside / OLD, aside / NEW
+    old, new = staging / OLD, staging / NEW
     old.mkdir()
     moves = [(path, old / path.name) for path in earlier]
-    for path in (aside / GIVEN).iterdir():
-        (new / path.name).unlink()  # it stays where it is
+    for path in (staging / PUBLISHED).iterdir():
+        (new / path.name).unlink()  # the link to what is in `out` already
     rest = sorted(new.iterdir(), key=lambda path: path.name == "manifest.json")
     moves += [(path, out / path.name) for path in rest]
     done: list[tuple[Path, Path]] = []
@@ -222,7 +226,7 @@ def _undo(done: list[tuple[Path, Path]]) -> None:
 
 
 def refused(out: str | Path, error: OSError) -> OutputError:
-    """A folder that cannot be written, in one line."""
+    """The error for a folder that cannot be written."""
     full = error.errno in (errno.ENOSPC, errno.EDQUOT)
     cure = "make room and render again" if full else "name a folder that can be written"
     return OutputError(str(out), f"cannot be written ({error.strerror or error})", cure)

@@ -20,7 +20,7 @@ _CHUNK_BYTES = 1 << 20
 
 @contextlib.contextmanager
 def destination(out: str | Path, *, force: bool) -> Iterator[Publisher]:
-    """Lend a folder to write into, whose content is put where `out` says on success; see `deliver.delivery`.
+    """Lend a folder to write into, whose content is put where `out` says on success; see `publishing`.
 
     Raises:
         OutputError: it cannot be written, or something lies there.

@@ -19,7 +19,7 @@ from ensemble.events import Events
 from ensemble.leaders import leader_path
 from ensemble.listen.overrides import Overrides
 from ensemble.manifest import MANIFEST, Manifest
-from ensemble.output.publish import Publisher, taken_over
+from ensemble.output.publish import Publisher, resuming
 from ensemble.output.transfer import destination, fetched
 from ensemble.perform import Pace
 from ensemble.plan import Extension, RenderPlan, RenderRequest
@@ -132,7 +132,7 @@ def resume(
     if old_names:
         return resume(out, pace=pace, **_renamed(band_factory, events, old_names))
     began_s, events = time.perf_counter(), events or Events()
-    with taken_over(Path(out)) as folder, closing(read_checkpoint(folder.checkpoint_path)) as checkpoint:
+    with resuming(Path(out)) as folder, closing(read_checkpoint(folder.checkpoint_path)) as checkpoint:
         plan = checkpoint.plan
         if plan is None:
             raise OutputError(str(out), "holds a checkpoint without a plan", "render again with --force")
@@ -154,7 +154,7 @@ def _complete(session: RenderSession, lead: Lead, plan: RenderPlan) -> Manifest:
 
 
 def _publish_take(folder: Publisher, out: Path, events: Events, take: str) -> None:
-    if folder.hand_over(take):
+    if folder.publish_take(take):
         events.take_ready(out / take)
 
 

@@ -7,17 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from ensemble.errors import OutputError
+from ensemble.errors import BandError, OutputError
 from ensemble.manifest import Manifest
-from ensemble.output.publish import publishing
+from ensemble.output.publish import publishing, resuming
+from ensemble.output.staging import CHECKPOINT, OLD_CHECKPOINT
 from tests.empty_manifest import manifest
 
 
-def deliver(out: Path, text: str = "new", *, force: bool = False) -> None:
+def publish(out: Path, text: str = "new", *, force: bool = False) -> None:
     with publishing(out, force=force) as folder:
         (folder.path / "take-00").mkdir()
         (folder.path / "take-00" / "mix.wav").write_text(text)
-        folder.hand_over("take-00")
+        folder.publish_take("take-00")
         manifest(text).write(folder.path / "manifest.json")
 
 
@@ -31,7 +32,7 @@ def break_down(out: Path, *, force: bool = False) -> None:
         (folder.path / "leader.wav").write_text("half")
         (folder.path / "take-00").mkdir()
         (folder.path / "take-00" / "mix.wav").write_text("half")
-        folder.hand_over("take-00")
+        folder.publish_take("take-00")
         raise ZeroDivisionError
 
 
@@ -44,7 +45,7 @@ WHOLE = {"manifest.json", "take-00", "take-00/mix.wav"}
 
 @pytest.mark.parametrize("inner", ["out", "deep/er/out"])
 def test_a_success_fills_the_folder_and_leaves_nothing_else(tmp_path: Path, inner: str) -> None:
-    deliver(tmp_path / inner)
+    publish(tmp_path / inner)
     assert content(tmp_path / inner) == WHOLE
 
 
@@ -55,7 +56,7 @@ def test_a_failure_leaves_no_folder_that_was_not_there(tmp_path: Path) -> None:
 
 
 def test_a_failure_leaves_an_earlier_render_as_it_was(tmp_path: Path) -> None:
-    deliver(tmp_path, "old")
+    publish(tmp_path, "old")
     with pytest.raises(ZeroDivisionError):
         break_down(tmp_path, force=True)
     assert content(tmp_path) == WHOLE
@@ -63,17 +64,17 @@ def test_a_failure_leaves_an_earlier_render_as_it_was(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_not_empty_is_refused_without_force(tmp_path: Path) -> None:
-    deliver(tmp_path, "old")
+    publish(tmp_path, "old")
     with pytest.raises(OutputError, match="exists and is not empty; name another, or add --force"):
-        deliver(tmp_path)
+        publish(tmp_path)
     assert whose(tmp_path) == ("old", "old")
 
 
 def test_force_replaces_the_render_and_keeps_what_is_not_ours(tmp_path: Path) -> None:
-    deliver(tmp_path, "old")
+    publish(tmp_path, "old")
     (tmp_path / "take-01").mkdir()
     (tmp_path / "notes.txt").write_text("mine")
-    deliver(tmp_path, force=True)
+    publish(tmp_path, force=True)
     assert content(tmp_path) == WHOLE | {"notes.txt"}
     assert whose(tmp_path) == ("new", "new")
 
@@ -81,19 +82,19 @@ def test_force_replaces_the_render_and_keeps_what_is_not_ours(tmp_path: Path) ->
 def test_force_never_takes_a_strangers_leader(tmp_path: Path) -> None:
     (tmp_path / "leader.wav").write_text("the only copy")
     with pytest.raises(OutputError, match=r"holds leader\.wav, and no render's manifest"):
-        deliver(tmp_path, force=True)
+        publish(tmp_path, force=True)
     assert content(tmp_path) == {"leader.wav"}
 
 
 def test_force_never_takes_a_strangers_manifest(tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_text('{"name": "a web page", "start_url": "/"}')
     with pytest.raises(OutputError, match=r"manifest\.json, and no render's manifest"):
-        deliver(tmp_path, force=True)
+        publish(tmp_path, force=True)
     assert "web page" in (tmp_path / "manifest.json").read_text()
 
 
 def test_a_swap_that_breaks_half_way_is_swapped_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    deliver(tmp_path, "old")
+    publish(tmp_path, "old")
     rename, count = Path.rename, iter(range(100))
 
     def breaks(self: Path, target: Path) -> Path:
@@ -103,7 +104,7 @@ def test_a_swap_that_breaks_half_way_is_swapped_back(tmp_path: Path, monkeypatch
 
     monkeypatch.setattr(Path, "rename", breaks)
     with pytest.raises(KeyboardInterrupt):
-        deliver(tmp_path, force=True)
+        publish(tmp_path, force=True)
     assert content(tmp_path) == WHOLE
     assert whose(tmp_path) == ("old", "old")
 
@@ -111,7 +112,7 @@ def test_a_swap_that_breaks_half_way_is_swapped_back(tmp_path: Path, monkeypatch
 def test_a_file_in_the_way_is_named(tmp_path: Path) -> None:
     (tmp_path / "out").write_text("a file")
     with pytest.raises(OutputError, match=r"out: is a file; name a folder"):
-        deliver(tmp_path / "out")
+        publish(tmp_path / "out")
     assert (tmp_path / "out").read_text() == "a file"
 
 
@@ -119,7 +120,7 @@ def test_what_a_killed_render_left_is_cleared_away(tmp_path: Path) -> None:
     left = tmp_path / f".partial-{socket.gethostname()}-{2**22 + 1}-abc"
     left.mkdir()
     (left / "leader.wav").write_text("half")
-    deliver(tmp_path)
+    publish(tmp_path)
     assert content(tmp_path) == WHOLE
 
 
@@ -127,7 +128,7 @@ def test_a_take_can_be_heard_before_the_rest_is_done(tmp_path: Path) -> None:
     with publishing(tmp_path, force=False) as folder:
         (folder.path / "take-00").mkdir()
         (folder.path / "take-00" / "mix.wav").write_text("heard")
-        folder.hand_over("take-00")
+        folder.publish_take("take-00")
         assert (tmp_path / "take-00" / "mix.wav").read_text() == "heard"
         assert (folder.path / "take-00" / "mix.wav").read_text() == "heard"
         manifest("new").write(folder.path / "manifest.json")
@@ -136,11 +137,11 @@ def test_a_take_can_be_heard_before_the_rest_is_done(tmp_path: Path) -> None:
 
 
 def test_nothing_is_given_out_early_where_an_earlier_render_lies(tmp_path: Path) -> None:
-    deliver(tmp_path, "old")
+    publish(tmp_path, "old")
     with publishing(tmp_path, force=True) as folder:
         (folder.path / "take-00").mkdir()
         (folder.path / "take-00" / "mix.wav").write_text("new")
-        assert not folder.hand_over("take-00")
+        assert not folder.publish_take("take-00")
         assert whose(tmp_path) == ("old", "old")
         manifest("new").write(folder.path / "manifest.json")
     assert whose(tmp_path) == ("new", "new")
@@ -153,7 +154,7 @@ def test_a_file_system_without_links_gets_everything_at_the_end(
         raise PermissionError
 
     monkeypatch.setattr(Path, "symlink_to", refuse)
-    deliver(tmp_path)
+    publish(tmp_path)
     assert content(tmp_path) == WHOLE
 
 
@@ -165,18 +166,18 @@ def left_by_a_killed_render(tmp_path: Path) -> Path:
     return left
 
 
-def test_what_a_killed_render_handed_over_is_cleared_away(tmp_path: Path) -> None:
+def test_what_a_killed_render_published_early_is_cleared_away(tmp_path: Path) -> None:
     left_by_a_killed_render(tmp_path)
     (tmp_path / "take-00").mkdir()
-    deliver(tmp_path)
+    publish(tmp_path)
     assert content(tmp_path) == WHOLE
 
 
 def test_a_render_that_was_killed_after_its_manifest_is_whole(tmp_path: Path) -> None:
-    deliver(tmp_path, "old")
+    publish(tmp_path, "old")
     left = left_by_a_killed_render(tmp_path)
     with pytest.raises(OutputError, match="not empty"):
-        deliver(tmp_path)
+        publish(tmp_path)
     assert not left.exists()
     assert whose(tmp_path) == ("old", "old")
 
@@ -185,10 +186,37 @@ def test_two_renders_never_share_a_folder(tmp_path: Path) -> None:
     with publishing(tmp_path, force=False) as first:
         manifest("first").write(first.path / "manifest.json")
         with pytest.raises(OutputError, match="is being written by another render"):
-            deliver(tmp_path, force=True)
+            publish(tmp_path, force=True)
     assert Manifest.read(tmp_path / "manifest.json").source == "first"
 
 
 def test_a_folder_that_cannot_be_written_is_named(open_folder: Path, as_nobody: None) -> None:
     with pytest.raises(OutputError, match=r"out: cannot be written \(Permission denied\); name a folder that can"):
-        deliver(open_folder / "out")
+        publish(open_folder / "out")
+
+
+def lose_the_cluster(out: Path, *files: str) -> None:
+    with publishing(out, force=False) as folder:
+        for name in files:
+            (folder.checkpoint_path / name).touch()
+        raise ConnectionError("gone")
+
+
+@pytest.mark.parametrize("checkpoint", [CHECKPOINT, OLD_CHECKPOINT])
+def test_an_error_says_where_what_was_played_is_kept(tmp_path: Path, checkpoint: str) -> None:
+    with pytest.raises(BandError) as lost:
+        lose_the_cluster(tmp_path, checkpoint, "take-00.states")
+    assert (lost.value.kept_in, lost.value.resumable) == (str(tmp_path), True)
+    assert str(lost.value).endswith(f"what was played is kept: `ensemble render --resume {tmp_path}` goes on")
+    with resuming(tmp_path) as folder:
+        manifest("resumed").write(folder.path / "manifest.json")
+    assert content(tmp_path) == {"manifest.json"}
+
+
+def test_an_error_before_anything_was_played_keeps_nothing(tmp_path: Path) -> None:
+    with pytest.raises(BandError) as lost:
+        lose_the_cluster(tmp_path, CHECKPOINT)
+    assert not lost.value.resumable
+    assert content(tmp_path) == set()
+    with pytest.raises(OutputError, match="holds no render that was broken off"), resuming(tmp_path):
+        pass

@@ -65,7 +65,7 @@ def put(url: str, text: str = "new", *, force: bool = False, stem: str = "mix.wa
     with destination(url, force=force) as folder:
         (folder.path / "take-00").mkdir()
         (folder.path / "take-00" / stem).write_text(text)
-        assert not folder.hand_over("take-00")
+        assert not folder.publish_take("take-00")
         manifest(text).write(folder.path / "manifest.json")
         (folder.path / "report.html").write_text(text)
 
