@@ -113,7 +113,7 @@ def headline(manifest: Manifest, heard: Heard, duration_s: float) -> list[Fact]:
 
 def notices(manifest: Manifest, heard: Heard) -> list[str]:
     """What the listener should know before trusting the render."""
-    said = list(dict.fromkeys((*manifest.heard.warnings, *(found.text for found in heard.diagnostics))))
+    said = [found.text for found in heard.diagnostics]
     if not manifest.exact:
         said.append("The players ran on different kinds of machine: another render may differ in the last bits.")
     return said
