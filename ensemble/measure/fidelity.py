@@ -1,8 +1,8 @@
 """How near a voice comes to the recordings it was taught by, on pieces that it never heard.
 
 Conventions: sounds are mono at one rate and of one length. Frames sound where the true loudness exceeds `SOUNDING_DB`.
-Spectral distances are those of `train.losses`, unweighted, with its logarithmic floor of 1e-4. An error over frames is
-the mean of its magnitude. A ratio to a baseline is of means over the same sound.
+Spectral distances are those of `train.player.losses`, unweighted, its logarithmic floor at 1e-4. An error over
+frames is the mean of its magnitude. A ratio to a baseline is of means over the same sound.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """How near a fitted drum kit comes to recorded strokes, and whether it keeps time and stays clean.
 
 Conventions: a recorded stroke is scaled to a peak of 1 and compared with the kit's at its velocity, brought to the same
-energy over the first 0.15 s. The distance is `train.losses.multi_scale_distance`, unweighted, linear and logarithmic
-added up, over the recording's length, the mean of the kit's hands; beside it stand the formula's stroke, white noise
-under the recording's own envelope (its RMS under a Hann window of 5 ms) and silence.
+energy over the first 0.15 s. The distance is `train.player.losses.multi_scale_distance`, unweighted, linear and
+logarithmic added up, over the recording's length, the mean of the kit's variants of a stroke; beside it stand the
+formula's stroke, white noise under the recording's own envelope (its RMS under a Hann window of 5 ms) and silence.
 """
 
 from __future__ import annotations

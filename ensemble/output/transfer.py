@@ -20,7 +20,7 @@ _CHUNK_BYTES = 1 << 20
 
 @contextlib.contextmanager
 def destination(out: str | Path, *, force: bool) -> Iterator[Publisher]:
-    """Lend a folder to write into, whose content is put where `out` says on success; see `publishing`.
+    """Lend a folder to write into; without an error its content is put at `out`, see `publish.publishing`.
 
     Raises:
         OutputError: it cannot be written, or something lies there.
@@ -34,7 +34,7 @@ def destination(out: str | Path, *, force: bool) -> Iterator[Publisher]:
     place.check_rights()
     try:
         with tempfile.TemporaryDirectory(prefix="ensemble-out-") as name:
-            aside = Publisher(Path(name), Path(name), replaces=True)  # nothing is given out early
+            aside = Publisher(Path(name), Path(name), replaces=True)  # no take is put up before the whole render is
             aside.path.mkdir()
             yield aside
             place.publish(aside.path, earlier)

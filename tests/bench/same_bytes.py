@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import os
 import subprocess
@@ -17,6 +16,7 @@ import typer
 
 from cluster.main import main
 from ensemble.errors import BandError
+from ensemble.files.digest import file_digest
 from tests.bench.checkout import ROOT
 
 SUFFIXES = {".wav", ".mid", ".csv"}
@@ -95,7 +95,7 @@ def hashes(checkout: Path, sources: dict[str, list[str]], cases: list[str], out:
             for path in sorted(folder.rglob("*")):
                 if path.suffix in SUFFIXES:
                     name = f"{leader}/{case}/{path.relative_to(folder)}"
-                    found[name] = hashlib.sha256(path.read_bytes()).hexdigest()
+                    found[name] = file_digest(path)
     return found
 
 
