@@ -1,7 +1,7 @@
 """A learned arranger: a small recurrent network says when a part strikes, holds and rests, and which tone it wants.
 
-Taste is learned, manners are not: no note leaves its range, crosses a neighbour, or stands outside the chord on a beat,
-and the last chord is the leader's; whatever the network says.
+What is played when is learned; rules are kept whatever the network says: no note leaves its range, crosses a neighbour, or stands outside the chord on a beat,
+and the last chord is the leader's.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ensemble.conduct.arranger_features import HOLD, REST, STRIKE, Kind, context_of, memory_row
 from ensemble.conduct.arranger_file import ArrangerWeights
+from ensemble.conduct.arranger_network import ArrangerNetwork, Floats
 from ensemble.conduct.breath import released_s, renews
 from ensemble.conduct.density import softer_without_chord
 from ensemble.conduct.grid import Grid
@@ -24,9 +25,6 @@ from ensemble.conduct.shaping import WrittenNote
 from ensemble.conduct.voicing import Neighbours, voice_chords
 from ensemble.config import FollowerSettings
 from ensemble.types.harmony import Key
-from ensemble.types.music import FloatArray
-
-Floats = NDArray[np.float64]
 
 _WISH = 1.0
 """Weight of the network's wish for a tone (a log likelihood) against the costs of the rules' own writers."""
@@ -34,48 +32,15 @@ _CLASH, _LEAP, _FAR_LEAP, _OCTAVE_LEAP, _REGISTER = 6.0, 0.06, 0.5, 2.0, 0.006
 _VELOCITY = {"strong": 90, "beat": 82, "off": 74}
 
 
-class ArrangerNetwork:
-    """The network's arithmetic, one half beat at a time; see `train.arranger_network` for the same in torch."""
-
-    def __init__(self, arranger: ArrangerWeights) -> None:
-        tensors = {name: tensor.astype(np.float64) for name, tensor in arranger.tensors.items()}  # no last bit decides
-        self._read = tensors["read.weight"].T.copy(), tensors["read.bias"]
-        self._from_input = tensors["memory.weight_ih_l0"].T.copy(), tensors["memory.bias_ih_l0"]
-        self._from_memory = tensors["memory.weight_hh_l0"].T.copy(), tensors["memory.bias_hh_l0"]
-        self._action = tensors["action.weight"].T.copy(), tensors["action.bias"]
-        self._tone = tensors["tone.weight"].T.copy(), tensors["tone.bias"]
-
-    def start(self) -> Floats:
-        """Nothing played yet."""
-        return np.zeros(self._from_memory[0].shape[0])
-
-    def step(self, row: FloatArray, memory: Floats) -> tuple[Floats, Floats, Floats]:
-        """Go on by half a beat.
-
-        Args:
-            row: see `context_of` and `memory_row`.  [NUM_INPUTS]
-            memory: from the step before, or `start`.
-
-        Returns:
-            Logits of the actions [3] and of the tones [12], counted from the chord's root; and the memory.
-
-        Source: Cho et al., Learning Phrase Representations using RNN Encoder-Decoder (2014), section 2.3.
-        """
-        read = np.tanh(_linear(row, self._read))
-        reset, update, new = np.split(_linear(read, self._from_input), 3)
-        reset_before, update_before, new_before = np.split(_linear(memory, self._from_memory), 3)
-        keep = _sigmoid(update + update_before)
-        fresh = np.tanh(new + _sigmoid(reset + reset_before) * new_before)
-        memory = (1 - keep) * fresh + keep * memory
-        return _linear(memory, self._action), _linear(memory, self._tone), memory
-
-
 class _Struck(NamedTuple):
-    """A note on the grid: half beats, and its pitch."""
+    """A note on the grid."""
 
     start: int
+    """The half beat in which it begins."""
     stop: int
+    """The first half beat in which it no longer sounds."""
     pitch: int
+    """In MIDI."""
 
 
 class Arranger:
@@ -235,16 +200,6 @@ def _velocity(grid: Grid, step: int) -> int:
     beat, is_off = divmod(step, STEPS_PER_BEAT)
     place = "off" if is_off else "strong" if grid.is_strong(beat) else "beat"
     return _VELOCITY[place] - softer_without_chord(grid, beat)
-
-
-def _linear(row: Floats | FloatArray, layer: tuple[Floats, Floats]) -> Floats:
-    answer: Floats = row @ layer[0] + layer[1]
-    return answer
-
-
-def _sigmoid(values: Floats) -> Floats:
-    answer: Floats = 0.5 + 0.5 * np.tanh(0.5 * values)
-    return answer
 
 
 def _log_likely(logits: Floats) -> Floats:

@@ -31,10 +31,10 @@ def arranger_of(band: BandSettings) -> Arranger | None:
 
 
 def models_sha256(band: BandSettings) -> dict[str, str]:
-    """The digests of what lies on a band's desk, by office (`conductor`, `arranger`), where it is a file.
+    """The digests of the files that a band's `conductor` and `arranger` settings name, by setting.
 
     Raises:
         ConductorError, ArrangerError: a file cannot be read, or is not named like one.
     """
     found = {"conductor": CONDUCTOR.sha256_of(band.conductor), "arranger": ARRANGER.sha256_of(band.arranger)}
-    return {office: digest for office, digest in found.items() if digest is not None}
+    return {setting: digest for setting, digest in found.items() if digest is not None}

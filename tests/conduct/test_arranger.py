@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from ensemble.conduct.arranger import Arranger, ArrangerNetwork
+from ensemble.conduct.arranger import Arranger
 from ensemble.conduct.arranger_features import (
     HOLD,
     NUM_CONTEXT,
@@ -25,6 +25,7 @@ from ensemble.conduct.arranger_features import (
     memory_of,
 )
 from ensemble.conduct.arranger_file import ARRANGER, ArrangerCard, ArrangerWeights
+from ensemble.conduct.arranger_network import ArrangerNetwork
 from ensemble.conduct.conductor import Conductor
 from ensemble.conduct.grid import LOOK_AHEAD_BEATS, grid_of
 from ensemble.conduct.harmony import tones

@@ -1,4 +1,4 @@
-"""An arranger in torch, for training: the same tensors as `conduct.arranger.ArrangerNetwork`, by the same names."""
+"""An arranger in torch, for training: the same tensors, by the same names, as `conduct.arranger_network`."""
 
 from __future__ import annotations
 
