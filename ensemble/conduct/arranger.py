@@ -1,7 +1,7 @@
 """A learned arranger: a small recurrent network says when a part strikes, holds and rests, and which tone it wants.
 
-What is played when is learned; rules are kept whatever the network says: no note leaves its range, crosses a neighbour, or stands outside the chord on a beat,
-and the last chord is the leader's.
+Some rules are kept whatever the network says: no note leaves its range, crosses a neighbour, or stands outside the
+chord on a beat, and the last chord is the leader's.
 """
 
 from __future__ import annotations

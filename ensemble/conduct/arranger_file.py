@@ -19,7 +19,9 @@ class ArrangerCard(Card):
 
     format_version: int = FORMAT_VERSION
     hidden: int = Field(default=64, ge=8, le=512)
+    """Width of the network."""
     num_inputs: int = NUM_INPUTS
+    """What it reads of every half beat."""
     kinds: tuple[Kind, ...] = KINDS
     """Of parts, that it has met; rules write the others."""
     storage: Literal["float32", "float16"] = "float16"

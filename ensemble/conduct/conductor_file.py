@@ -32,13 +32,17 @@ class ConductorCard(Card):
 
     format_version: int = FORMAT_VERSION
     width: int = Field(default=96, ge=8, le=512)
+    """Of the network."""
     heads: int = Field(default=4, ge=1, le=16)
+    """Of every attention."""
     layers: int = Field(default=3, ge=1, le=8)
+    """Of attention to the leader; one more is the followers'."""
     expansion: int = Field(default=4, ge=1, le=8)
     """Of the network between two attentions, in widths."""
     window: int = Field(default=128, ge=8, le=1024)
     """Conductor frames that one layer looks back, its own included."""
     num_rows: int = NUM_ROWS
+    """Features that it reads of every frame."""
     instruments: tuple[str, ...]
     """Whom it has met; every other is one of its family to it."""
     roles: tuple[str, ...]
@@ -48,7 +52,9 @@ class ConductorCard(Card):
     margin_db: tuple[float, float] = (0.0, 0.0)
     """By which the 10 % and the 90 % line are moved outwards so that four fifths of the held-out music lie between."""
     couples: tuple[str, ...] = ()
+    """What the generator of its music couples between leader and followers."""
     does_not_couple: tuple[str, ...] = ()
+    """What that generator does not couple."""
     held_out_sha256: dict[str, str] = {}
     """Pieces that were never trained on, frozen before training: digests by set and piece."""
     storage: Literal["float32", "float16"] = "float16"

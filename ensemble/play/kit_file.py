@@ -28,8 +28,11 @@ class DrumCard(Settings):
     """One drum's sizes."""
 
     layers: int = Field(ge=1, le=2)
+    """Strokes that it was fitted to, softest first."""
     modes: int = Field(ge=0, le=128)
+    """Decaying sines in each."""
     duration_s: float = Field(gt=0.05, le=MAX_DURATION_S)
+    """Then it has rung out."""
     hits: tuple[str, ...] = ()
     """The recordings it was fitted to, one per layer."""
 
@@ -38,9 +41,11 @@ class KitCard(Card):
     """What stands beside the numbers."""
 
     kind: Literal["kit"] = "kit"
+    """Tells a kit's card from a voice's."""
     format_version: int = KIT_FORMAT_VERSION
     instrument: Literal["drums"] = "drums"
     drums: dict[DrumClass, DrumCard]
+    """The sizes of every drum."""
     trained_sample_rate: int = 48_000
     """In Hz. The kit plays at every rate."""
     training_data: str

@@ -28,18 +28,27 @@ class VoiceCard(Card):
 
     format_version: int = FORMAT_VERSION
     instrument: str
+    """From the catalogue."""
     size: Size
+    """What `hidden` and `layers` are called in a training's settings."""
     hidden: int = Field(ge=4, le=4096, multiple_of=4)
+    """Width of the network."""
     layers: int = Field(ge=1, le=8)
+    """Of its GRU."""
     num_harmonics: int = NUM_HARMONICS
+    """Sinusoids that it controls."""
     num_bands: int = NUM_BANDS
+    """Magnitudes of its noise filter."""
     trained_sample_rate: int = 48_000
     """In Hz. The voice plays at every rate; this is where its sound comes from."""
     f0_centre_midi: float = 60.0
+    """See the next."""
     f0_scale_midi: float = Field(default=24.0, gt=0)
     """The network sees (pitch - centre) / scale."""
     loudness_centre_db: float = -40.0
+    """See the next."""
     loudness_scale_db: float = Field(default=20.0, gt=0)
+    """And (loudness - centre) / scale."""
     training_data: str
     licence: str
     metrics: dict[str, float] = {}

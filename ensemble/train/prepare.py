@@ -30,18 +30,20 @@ OnSurvey = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrepareWork:
-    """What there is to do.
-
-    new: takes to prepare, no two with the same content. num_kept: takes that need nothing any more. skips: what
-    cannot be prepared, and why.
-    """
+    """What there is to do."""
 
     root: Path
+    """The data set."""
     cache: Path
+    """Where shards lie."""
     sample_rate: int
+    """That will be trained at, in Hz."""
     new: tuple[RecordedPart, ...]
+    """Takes to prepare, no two with the same content."""
     num_kept: int
+    """Takes that need nothing any more."""
     skips: tuple[Skip, ...]
+    """What cannot be prepared, and why."""
 
 
 def survey(

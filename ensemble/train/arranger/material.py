@@ -44,13 +44,18 @@ Notes = tuple[tuple[float, float, int], ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WrittenPart:
-    """One part: notes in seconds (start, stop, pitch in MIDI), and what a leader's listener would hear of it."""
+    """One part of a piece."""
 
     name: str
+    """In its piece."""
     instrument: str
+    """From the catalogue."""
     kind: Kind
+    """What it does in the piece."""
     notes: Notes
+    """Start and stop in seconds, pitch in MIDI."""
     heard: Heard
+    """What a leader's listener would hear of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,18 +63,25 @@ class WrittenPiece:
     """A piece of at least two parts."""
 
     name: str
+    """Of its file."""
     parts: tuple[WrittenPart, ...]
+    """Each leads once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lesson:
-    """One part answering one leader.  inputs [steps, NUM_INPUTS]; roots [steps]: of the chords"""
+    """One part answering one leader."""
 
     piece: str
+    """Its piece's name."""
     inputs: FloatArray
+    """What the network reads.  [steps, NUM_INPUTS]"""
     roots: NDArray[np.int64]
+    """Of the chords.  [steps]"""
     line: ArrangerLine
+    """What the part does."""
     kind: Kind
+    """What the part is."""
 
 
 def midi_files(root: Path) -> list[tuple[str, Path, Split]]:

@@ -40,34 +40,42 @@ _BEAT_ROWS = slice(NUM_ROWS - len(PLACED_ROWS), NUM_ROWS - len(PLACED_ROWS) + PL
 
 
 class ConductorCrop(TypedDict):
-    """One item, or a batch with a leading axis.
-
-    rows, summed_up [frames, ...]; seats [followers, 3]; target (against anchor and balance, in 10 dB) and is_playing
-    [followers, frames]; strokes, velocity [followers, frames, classes], is_grid [followers, frames].
-    """
+    """One item, or a batch with a leading axis."""
 
     rows: Tensor
+    """Features of the leader.  [frames, rows]"""
     summed_up: Tensor
+    """Their `summary`.  [frames, NUM_SUMMARY]"""
     seats: Tensor
+    """See `seat_of`.  [followers, 3]"""
     target: Tensor
+    """Loudness against anchor and balance, in 10 dB.  [followers, frames]"""
     is_playing: Tensor
+    """1 where the target counts.  [followers, frames]"""
     strokes: Tensor
+    """1 where a drum is struck.  [followers, frames, classes]"""
     velocity: Tensor
+    """How hard, 0..1.  [followers, frames, classes]"""
     is_grid: Tensor
+    """1 where a sixteenth begins, of drummers.  [followers, frames]"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeaderScene:
-    """One part of a piece as the leader. ahead: what is heard from each phase of a conductor frame on
-    [phases, rows, frames]; placed: without look-ahead [rows, frames]; grids: of each drummer, see `stroke_grid`.
-    """
+    """One part of a piece as the leader."""
 
     leader: PlayedPart
+    """Who is listened to."""
     followers: tuple[PlayedPart, ...]
+    """All the others."""
     ahead: FloatArray
+    """What is heard from each phase of a conductor frame on.  [phases, rows, frames]"""
     placed: FloatArray
+    """Where in the beat and the bar each frame lies, without look-ahead.  [rows, frames]"""
     grids: dict[str, FloatArray]
+    """Of each drummer, by name; see `stroke_grid`."""
     num_frames: int
+    """Conductor frames."""
 
     def rows(self, look_ahead_frames: int, frames: slice) -> FloatArray:
         """The features of some conductor frames, heard so far (a multiple of two) ahead.  [rows, frames]"""

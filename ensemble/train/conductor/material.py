@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,37 +36,46 @@ OnHeard = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StrokeTimes:
-    """What a drummer struck: time_s [strokes], drum (index of its class) [strokes], velocity 0..1 [strokes]."""
+    """What a drummer struck."""
 
     time_s: NDArray[np.float64]
+    """[strokes]"""
     drum: NDArray[np.int64]
+    """Index of its class.  [strokes]"""
     velocity: FloatArray
+    """0..1.  [strokes]"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlayedPart:
-    """One part of a piece.
-
-    loudness_db, is_playing [conductor frames]. heard: what a listener makes of it, None where it is no leader.
-    labels: the composer's true curves, where there are any.
-    """
+    """One part of a piece."""
 
     name: str
+    """In its piece."""
     instrument: str
+    """From the catalogue."""
     role: str
+    """As far as its instrument tells."""
     loudness_db: FloatArray
+    """[conductor frames]"""
     is_playing: NDArray[np.bool_]
+    """Where its level is its dynamics and no gap.  [conductor frames]"""
     heard: Heard | None = None
+    """What a listener makes of it; None where it is no leader."""
     strokes: StrokeTimes | None = None
+    """What it struck, of a drummer with labels."""
     labels: Path | None = None
+    """The composer's true curves, where there are any."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlayedPiece:
-    """A piece of at least two parts; name: of its set and its own."""
+    """A piece of at least two parts."""
 
     name: str
+    """Of its set, and its own."""
     parts: tuple[PlayedPart, ...]
+    """All of one length."""
 
     @property
     def num_frames(self) -> int:
@@ -76,16 +85,24 @@ class PlayedPiece:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConductorMaterial:
-    """Pieces in memory, split by piece, and what a card says of them."""
+    """Pieces in memory, and what a card says of them."""
 
     train: Sequence[PlayedPiece]
+    """To learn from."""
     held_out: Sequence[PlayedPiece]
+    """To audit with."""
     provenance: str = "pieces given by hand"
+    """For the card, as all that follow."""
     licence: str = "unknown"
+    """Of the recordings."""
     couples: tuple[str, ...] = ()
+    """What the generator of the music couples between leader and followers."""
     does_not_couple: tuple[str, ...] = ()
+    """What it does not."""
     held_out_sha256: dict[str, str] | None = None
+    """Digests of the pieces that are not learned from."""
     command: str = ""
+    """The command that trains."""
 
 
 def gather_pieces(
@@ -225,10 +242,7 @@ def _heard(clip: AudioClip, audio: Path, cache: Path) -> Heard:
 
 
 def _cut(part: PlayedPart, length: int) -> PlayedPart:
-    return PlayedPart(
-        name=part.name, instrument=part.instrument, role=part.role, loudness_db=part.loudness_db[:length],
-        is_playing=part.is_playing[:length], heard=part.heard, strokes=part.strokes, labels=part.labels,
-    )  # fmt: skip
+    return replace(part, loudness_db=part.loudness_db[:length], is_playing=part.is_playing[:length])
 
 
 def _composer_facts(root: Path) -> dict[str, Any]:

@@ -27,22 +27,30 @@ _GLIDE_S = (0.008, 0.015, 0.03, 0.05, 0.08)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModeLimits:
-    """Where to look: how many modes, from and up to which frequency, how long they ring, and whether they glide."""
+    """Where modes are looked for."""
 
     num_modes: int
+    """How many are found."""
     low_hz: float
+    """The lowest frequency."""
     high_hz: float
+    """The highest."""
     shortest_s: float
+    """The shortest time to 1/e."""
     longest_s: float
+    """The longest."""
     glides: bool
+    """Whether their pitch falls after the stroke."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Glide:
-    """By which share the modes begin too high, and when 1/e of that is left."""
+    """How the pitch of a drum's modes falls after the stroke."""
 
     share: float
+    """By which they begin too high."""
     time_s: float
+    """When 1/e of that is left."""
 
 
 STILL = Glide(share=0.0, time_s=0.03)
@@ -50,13 +58,18 @@ STILL = Glide(share=0.0, time_s=0.03)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Modes:
-    """Modes of one drum. hz [modes]; cosine, sine, decay_s [layers, modes]; glides: one per layer."""
+    """Modes of one drum."""
 
     hz: Array
+    """Settled frequencies.  [modes]"""
     cosine: Array
+    """Levels.  [layers, modes]"""
     sine: Array
+    """Levels.  [layers, modes]"""
     decay_s: Array
+    """Times to 1/e.  [layers, modes]"""
     glides: tuple[Glide, ...]
+    """One per layer."""
 
     def sounded(self, layer: int, num_samples: int) -> Array:
         """One layer's modes alone.  [num_samples]"""

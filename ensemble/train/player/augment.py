@@ -1,4 +1,4 @@
-"""Small untruths that make a voice sturdy: the crop that number n stands for is always changed the same way."""
+"""Small random changes to crops, so that a voice does not depend on exact curves; crop n is always changed alike."""
 
 from __future__ import annotations
 
@@ -14,11 +14,14 @@ LOUD_WITHIN_DB = 8.0
 
 
 class AugmentedQuery(NamedTuple):
-    """What a network is asked, and how much the answer is turned up."""
+    """What a network is asked with after the change."""
 
     f0_hz: FloatArray
+    """[frames]"""
     loudness_db: FloatArray
+    """[frames]"""
     gain: float
+    """Of the sound that is wanted."""
 
 
 def augment(

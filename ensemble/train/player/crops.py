@@ -26,19 +26,22 @@ ATTEMPTS = 8
 
 
 class PlayerCrop(TypedDict):
-    """One item, or a batch of them with a leading axis.
-
-    f0_hz, loudness_db [warmup + frames + 1]; samples, white: the sound from the first frame after the warm-up to the
-    last frame, and noise for it; harmonics, noise, is_known [frames + 1, ...]: what the analysis found there.
-    """
+    """One item, or a batch of them with a leading axis."""
 
     f0_hz: Tensor
+    """What the network is asked with.  [warmup + frames + 1]"""
     loudness_db: Tensor
+    """Likewise.  [warmup + frames + 1]"""
     samples: Tensor
+    """The sound from the first frame after the warm-up to the last frame.  [frames * hop]"""
     white: Tensor
+    """Noise for it.  [frames * hop + 2 * reach]"""
     harmonics: Tensor
+    """What the analysis found there, as the next two.  [frames + 1, num_harmonics]"""
     noise: Tensor
+    """[frames + 1, bands]"""
     is_known: Tensor
+    """1 where a pitch sounded.  [frames + 1]"""
 
 
 class SynthDataset(Dataset[PlayerCrop]):

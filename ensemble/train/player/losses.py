@@ -31,10 +31,12 @@ MEL_BANDS = 80
 
 
 class Distance(NamedTuple):
-    """Mean L1 over the scales: of magnitudes, and of their logarithms."""
+    """Mean L1 over the scales."""
 
     linear: Tensor
+    """Of magnitudes."""
     logarithmic: Tensor
+    """Of their logarithms."""
 
 
 def _kept(make: Callable[P, T]) -> Callable[P, T]:
