@@ -73,6 +73,10 @@ class OutputError(EnsembleError, code="output"):
     """The output folder cannot be used."""
 
 
+class CheckpointError(OutputError, code="checkpoint"):
+    """What an interrupted render left cannot be resumed by this release."""
+
+
 class DeadlineError(EnsembleError, code="deadline"):
     """An actor did not answer in time."""
 

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from ensemble.errors import BandError, EnsembleError, OutputError, VerifyError
+from ensemble.errors import BandError, CheckpointError, EnsembleError, OutputError, VerifyError
 from ensemble.manifest import Manifest
 from ensemble.output.staging import (
     NEW,
@@ -136,7 +136,7 @@ def _staged(staging: Path, out: Path, made: list[Path], *, is_resumed: bool = Fa
             yield
     except BaseException as error:
         keeps = (is_resumed or isinstance(error, Exception)) and is_resumable(staging)
-        if keeps and isinstance(error, EnsembleError):
+        if keeps and isinstance(error, EnsembleError) and not isinstance(error, CheckpointError):
             error.kept_in = str(out)
         raise
     finally:

@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 
 from pydantic import ValidationError
 
-from ensemble.errors import EnsembleError, OutputError
+from ensemble.errors import CheckpointError, EnsembleError
 from ensemble.files.replace import replacing
 from ensemble.machine import fingerprint
 from ensemble.manifest import TakeReceipt
@@ -137,17 +137,17 @@ def read_checkpoint(folder: Path) -> Checkpoint:
     """The checkpoint of a render that was broken off.
 
     Raises:
-        OutputError: it was broken off before its first block, or by another release.
+        CheckpointError: it was broken off before its first block, or by another release.
     """
-    again = "render again with --force"
+    out, again = str(folder.parent), "render again with --force"
     if (folder / OLD_CHECKPOINT).is_file():
-        raise OutputError(str(folder), "holds a checkpoint of release 0.1.0", again)
+        raise CheckpointError(out, "holds a render that release 0.1.0 broke off", again)
     try:
         checkpoint = Checkpoint(folder)
     except (EnsembleError, ValidationError, KeyError, AttributeError) as error:
-        raise OutputError(str(folder), "holds a checkpoint of another release", again) from error
+        raise CheckpointError(out, "holds a render that another release broke off", again) from error
     if not checkpoint.is_resumed:
-        raise OutputError(str(folder), "was broken off before its first block", again)
+        raise CheckpointError(out, "was broken off before its first block", again)
     return checkpoint
 
 

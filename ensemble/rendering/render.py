@@ -126,7 +126,7 @@ def resume(
     Every argument is `render`'s. The bytes are those of a render that was not interrupted.
 
     Raises:
-        OutputError: nothing was broken off in `out`, or it had not played a block.
+        OutputError: nothing was broken off in `out`, or it had not played a block, or another release had begun it.
         EnsembleError: one line that says what is wrong and what to do.
     """
     if old_names:
