@@ -53,6 +53,7 @@ def prepare(work: PrepareWork, *, jobs: int = 0, on_progress: OnProgress | None 
         DeadlineError: a take took more than `TAKE_S`.
     """
     began = time.monotonic()
+    _remove_half_written(work.cache)
     skips: list[Skip] = []
     sound_s = 0.0
     finished = _by_actors(work, min(jobs, len(work.new))) if jobs else _here(work)
@@ -63,10 +64,17 @@ def prepare(work: PrepareWork, *, jobs: int = 0, on_progress: OnProgress | None 
             sound_s += outcome
         if on_progress is not None:
             on_progress(done, len(work.new), sound_s / max(time.monotonic() - began, 1e-9))
+    _remove_half_written(work.cache)
     return Preparation(
         root=work.root, cache=work.cache, sample_rate=work.sample_rate, num_new=len(work.new) - len(skips),
         num_kept=work.num_kept, skips=(*work.skips, *skips), sound_s=sound_s, wall_s=time.monotonic() - began,
     )  # fmt: skip
+
+
+def _remove_half_written(cache: Path) -> None:
+    """Remove what killed processes left: a cache has one preparation at a time (see `only_writer`)."""
+    for left in cache.rglob(".*.part"):
+        left.unlink(missing_ok=True)
 
 
 def _here(work: PrepareWork) -> Iterator[Finished]:

@@ -174,6 +174,14 @@ def test_a_cache_has_one_writer(cache):
         pass
 
 
+def test_what_a_killed_process_left_half_written_is_removed(data, cache):
+    prepare(survey(data, cache, RATE))
+    left = cache / ".shard.safetensors.99999.part"
+    left.write_bytes(b"half")
+    assert prepare(survey(data, cache, RATE)).num_kept == 4
+    assert not left.exists()
+
+
 def preparers() -> list[psutil.Process]:
     found = []
     for process in psutil.Process().children(recursive=True):
