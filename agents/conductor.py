@@ -31,7 +31,7 @@ class ConductorAgent:
 
     Args:
         band: its settings as JSON.
-        weights_sha256: of what lies on its desk; see `desk_sha256`.
+        weights_sha256: of its models' weights; see `models_sha256`.
     """
 
     def __init__(self, band: str, weights_sha256: dict[str, str]) -> None:
@@ -108,7 +108,7 @@ class ConductorAgent:
         return *answer, stamp
 
     def status(self) -> dict[str, object]:
-        """How much it has done, and where it sits."""
+        """How much it has done, and where it runs."""
         return self._status.describe()
 
     def _conductor(self, seed: int) -> Conductor:
