@@ -1,4 +1,4 @@
-"""A band answers the verbs of a performance, now or later: `Band`, its `Promise`, and the band in this process."""
+"""`Band`: the calls that a performance consists of; `Promise`: their results; `LocalBand`: a band in this process."""
 
 from __future__ import annotations
 
@@ -25,47 +25,49 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Promise(Generic[T]):
-    """A value that a band holds or will hold; only `Band.collect` of the same band opens it."""
+    """A value that a band has computed or will compute; only `collect` of the same band returns it."""
 
     token: Any
-    """What the band knows it by."""
+    """The band's own reference to the value, or the value itself."""
     who: str
-    """The worker that was asked."""
+    """The worker that computes it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tally:
-    """What the work cost."""
+    """Work and losses of a band, counted over one performance."""
 
     busy_s: dict[str, float] = field(default_factory=dict)
     """Seconds of work, by worker."""
     restarts: int = 0
-    """Workers that were lost and replaced."""
+    """Number of workers that were lost and replaced."""
     replays: dict[str, int] = field(default_factory=dict)
-    """Blocks that were worked on again after a loss, by part (and `conductor`)."""
+    """Blocks that were computed again after a loss, by part (and `conductor`)."""
     incidents: tuple[Incident, ...] = ()
     """The losses, in order."""
     exact: bool = True
-    """Whether everybody worked on one kind of machine, so that equal bytes are promised."""
+    """Whether all workers ran on machines of one fingerprint, which equal bytes need."""
 
 
 class Band(Protocol):
-    """The verbs of one performance. States are values: nothing that matters is kept between two calls."""
+    """The calls of one performance. A band keeps nothing between two calls: states are passed in and returned."""
 
     kind: str
+    """`local` or `ray`."""
     actors: int
+    """Number of Ray actors; 0 in one process."""
 
     def listen(self, leader: AudioClip, overrides: Overrides) -> Promise[Heard]:
-        """Hear the whole leader, with what its player said in place of what is heard."""
+        """Listen to the whole leader; `overrides` replace what is heard."""
 
     def hold(self, value: T) -> Promise[T]:
-        """Take what is known already, instead of asking for it."""
+        """Give the band a value that is known already, as a promise."""
 
     def retrieve(self, heard: Promise[Heard], query: ContinuationQuery) -> Promise[tuple[Continuation, ...]]:
-        """Find what could come next, best first."""
+        """Find continuations, best first."""
 
     def arrange(self, heard: Promise[Heard], num_frames: int) -> Promise[Arrangement]:
-        """Write what every follower plays along with a leader, in a performance of so many frames."""
+        """Write what every follower plays along with a leader, for `num_frames` control frames."""
 
     def start_conducting(self) -> Promise[ConductorState]:
         """The conductor's state before the first block."""
@@ -73,7 +75,7 @@ class Band(Protocol):
     def conduct(
         self, arrangement: Promise[Arrangement], block: Block, state: Promise[ConductorState]
     ) -> tuple[Promise[Score], Promise[ConductorState]]:
-        """Predict one block's dynamics and cue everyone: one message, read by every player."""
+        """Conduct one block: predict its dynamics and make every player's cue."""
 
     def start_playing(self, part: str) -> Promise[PlayerState]:
         """A player's state before the first block."""
@@ -84,28 +86,28 @@ class Band(Protocol):
         """Play one block of one part."""
 
     def collect(self, promises: Sequence[Promise[T]], deadline_s: float) -> list[T]:
-        """Wait for values; the only wait there is.
+        """Wait for values and return them.
 
         Raises:
-            DeadlineError: somebody did not answer in time; says who.
+            DeadlineError: a worker did not answer in time; names the worker.
         """
 
     def messages(self, promises: Sequence[Promise[Any]], deadline_s: float) -> list[bytes]:
-        """The same values as messages (see `wire`): for who keeps them unopened.
+        """Wait for values and return them as messages (see `wire`), for a caller that stores them as they are.
 
         Raises:
-            DeadlineError: somebody did not answer in time; says who.
+            DeadlineError: a worker did not answer in time; names the worker.
         """
 
     def tally(self) -> Tally:
-        """What the work cost so far."""
+        """Work and losses so far."""
 
     def close(self) -> None:
         """Release the workers."""
 
 
 class LocalBand:
-    """The whole band in this process; every promise is kept at once."""
+    """The whole band in this process; every call is computed before it returns."""
 
     kind = "local"
     actors = 0
@@ -122,15 +124,15 @@ class LocalBand:
         self._busy_s: dict[str, float] = defaultdict(float)
 
     def listen(self, leader: AudioClip, overrides: Overrides) -> Promise[Heard]:
-        """Hear the whole leader, with what its player said in place of what is heard."""
+        """Listen to the whole leader; `overrides` replace what is heard."""
         return self._keep(self._timed("listener", self._listener.listen, leader, overrides))
 
     def hold(self, value: T) -> Promise[T]:
-        """Take what is known already, instead of asking for it."""
+        """Give the band a value that is known already, as a promise."""
         return self._keep(value)
 
     def retrieve(self, heard: Promise[Heard], query: ContinuationQuery) -> Promise[tuple[Continuation, ...]]:
-        """Find what could come next, best first."""
+        """Find continuations, best first."""
         from ensemble.retrieve.default_library import open_retriever
 
         if self._extension is None:
@@ -139,7 +141,7 @@ class LocalBand:
             return self._keep(self._timed("retriever", retriever.continuations, heard.token, query))
 
     def arrange(self, heard: Promise[Heard], num_frames: int) -> Promise[Arrangement]:
-        """Write what every follower plays along with a leader, in a performance of so many frames."""
+        """Write what every follower plays along with a leader, for `num_frames` control frames."""
         return self._keep(self._timed("conductor", self._conductor.arrange, heard.token, num_frames))
 
     def start_conducting(self) -> Promise[ConductorState]:
@@ -149,7 +151,7 @@ class LocalBand:
     def conduct(
         self, arrangement: Promise[Arrangement], block: Block, state: Promise[ConductorState]
     ) -> tuple[Promise[Score], Promise[ConductorState]]:
-        """Predict one block's dynamics and cue everyone."""
+        """Conduct one block: predict its dynamics and make every player's cue."""
         score, after = self._timed("conductor", self._conductor.conduct, arrangement.token, block, state.token)
         return self._keep(score), self._keep(after)
 
@@ -166,19 +168,19 @@ class LocalBand:
         return self._keep(stem), self._keep(after)
 
     def collect(self, promises: Sequence[Promise[T]], deadline_s: float) -> list[T]:  # noqa: ARG002
-        """Open promises; in this process they are kept already."""
+        """Return the values, which are there already."""
         return [promise.token for promise in promises]
 
     def messages(self, promises: Sequence[Promise[Any]], deadline_s: float) -> list[bytes]:  # noqa: ARG002
-        """The same values as messages."""
+        """Return the values as messages."""
         return [pack(promise.token) for promise in promises]
 
     def tally(self) -> Tally:
-        """What the work cost so far."""
+        """Work and losses so far."""
         return Tally(busy_s=dict(self._busy_s))
 
     def close(self) -> None:
-        """Nothing to release."""
+        """There is nothing to release."""
 
     def _keep(self, value: T) -> Promise[T]:
         return Promise(value, self.kind)

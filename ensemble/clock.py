@@ -1,8 +1,8 @@
 """The clocks: 100 Hz control frames, 25 Hz conductor frames, samples at four rates.
 
-A *hop* is the number of samples in one control frame, whole at every rate. A *quantum* is the unit in which every
-network and every synthesizer runs, aligned to frame 0 whatever block the caller asks for: that is what makes the
-bytes independent of the block size.
+A *hop* is the number of samples in one control frame, whole at every rate. Every network and every synthesizer runs in
+*quanta* of 20 frames, counted from frame 0 whatever block the caller asks for: so the bytes do not depend on the block
+size.
 """
 
 from __future__ import annotations
@@ -32,17 +32,20 @@ def hop_samples(sample_rate: int) -> int:
 
 
 def frames_for(num_samples: int, sample_rate: int) -> int:
-    """Control frames that cover `num_samples`, the last one possibly in part."""
+    """Number of control frames that cover `num_samples`; the last one may be covered only in part."""
     return -(-num_samples // hop_samples(sample_rate))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
-    """Control frames `start_frame` (included) to `stop_frame` (excluded); the last one flushes every tail."""
+    """Consecutive control frames that are conducted and played in one call."""
 
     start_frame: int
+    """First control frame."""
     stop_frame: int
+    """First control frame after the block."""
     is_last: bool
+    """Whether the performance ends with this block; players then return all sound that is left."""
 
     @property
     def num_frames(self) -> int:
@@ -54,10 +57,10 @@ def blocks(num_frames: int, block_frames: int, start_frame: int = 0, stop_frame:
     """Cut the frames from `start_frame` to `stop_frame` into consecutive blocks; the last one may be shorter.
 
     Args:
-        num_frames: of the whole; the block that ends there is the last.
+        num_frames: length of the performance; the block that ends there is the last.
         block_frames: length of a block.
         start_frame: where the first block begins.
-        stop_frame: where the last one ends; `num_frames` when absent.
+        stop_frame: where the last block ends; `num_frames` when absent.
 
     Raises:
         ConfigError: `block_frames` is not positive.
@@ -71,9 +74,10 @@ def blocks(num_frames: int, block_frames: int, start_frame: int = 0, stop_frame:
 
 
 def seams(num_frames: int, sample_rate: int) -> range:
-    """Samples at which one quantum's sound joins the next: every join of a stem lies on one of them.
+    """Samples at which the sound of one quantum ends and the next one's begins.
 
-    Frame i is joined to frame i + 1, so a quantum ends at its last frame, one hop before the next one's first.
+    Sound is interpolated from frame i to frame i + 1, so a quantum's sound ends at its last frame, one hop before the
+    first frame of the next quantum.
     """
     hop = hop_samples(sample_rate)
     return range((QUANTUM_FRAMES - 1) * hop, num_frames * hop, QUANTUM_FRAMES * hop)

@@ -1,4 +1,4 @@
-"""Typed settings: unknown keys are refused, every default has one home, every error names its path in the file."""
+"""Settings of bands, and how settings are read from YAML: unknown keys are refused, errors name the key's path."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
 
 
 class Settings(BaseModel):
-    """Base of every settings group: frozen, and strict about keys."""
+    """Base class of settings: frozen, and refuses unknown keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -32,28 +32,29 @@ class FollowerSettings(Settings):
     """One player of the band."""
 
     name: Name
-    """The part's name; also its file name."""
+    """Name of the part and of its files."""
     instrument: str
     """A name from `ensemble.types.instruments.CATALOGUE`."""
     role: Role
-    """bass, pad, counter, double (shadows the leader), drums, or transform (the leader's own line in this voice)."""
+    """bass, pad, counter (counter-melody), double (doubles the leader), drums, or transform (plays the leader's own
+    pitch curve with this voice)."""
     range_midi: tuple[int, int] | None = None
     """Lowest and highest note; the instrument's own range when absent."""
     voices: int | None = Field(default=None, ge=1, le=6)
-    """Notes at once; a pad uses up to the instrument's, every other role uses one."""
+    """Most notes at once of a pad; as many as the instrument can sound when absent. Other roles play one."""
     gain_db: float = Field(default=0.0, ge=-60.0, le=24.0)
     """Level in the mix."""
     level_db: float = Field(default=-6.0, ge=-40.0, le=12.0)
-    """Played loudness relative to the leader's (the leader-gain conductor)."""
+    """Played loudness relative to the leader's, with the conductor `leader-gain`."""
     pan: float = Field(default=0.0, ge=-1.0, le=1.0)
     """-1 left, 0 centre, 1 right."""
     voice: str = "naive"
-    """naive, seeded (a network with random weights), a shipped voice's name, or the path of one (.safetensors). Drums
-    play naive, drums, or the path of a kit."""
+    """naive, seeded (an untrained network), a shipped voice's name, or the path of one (.safetensors). For drums:
+    naive, drums, or the path of a kit."""
     device: Device = "auto"
-    """auto and cpu play on the compiled CPU kernels, cuda on torch."""
+    """auto and cpu play with the compiled CPU kernels, cuda with torch."""
     gpu: float = Field(default=0.25, gt=0.0, le=16.0)
-    """With `device: cuda`, the share of a GPU that its seat asks of the cluster (above 1: whole GPUs)."""
+    """With `device: cuda`, the share of a GPU that the player reserves in a cluster (above 1: whole GPUs)."""
 
     @field_validator("instrument")
     @classmethod
@@ -66,7 +67,7 @@ class FollowerSettings(Settings):
     @classmethod
     def _free(cls, name: str) -> str:
         if name in RESERVED_NAMES:
-            raise ValueError(f"{name!r} is what somebody else in every band is called; choose another")
+            raise ValueError(f"{name!r} is a reserved name; choose another")
         return name
 
     @model_validator(mode="after")
@@ -82,7 +83,7 @@ class FollowerSettings(Settings):
 
     @property
     def spec(self) -> InstrumentSpec:
-        """The catalogue's entry."""
+        """The instrument's entry in the catalogue."""
         return instrument(self.instrument)
 
     @property
@@ -92,7 +93,7 @@ class FollowerSettings(Settings):
 
     @property
     def num_voices(self) -> int:
-        """Notes at once: 0 for drums, 1 for a line, the chord's worth for a pad."""
+        """Most notes at once: 0 for drums, 1 for a single line, several for a pad."""
         if self.role == "drums":
             return 0
         if self.role != "pad":
@@ -101,26 +102,29 @@ class FollowerSettings(Settings):
 
 
 class MixSettings(Settings):
-    """The bus."""
+    """How the leader and the stems are mixed."""
 
     leader_gain_db: float = Field(default=0.0, ge=-60.0, le=24.0)
     """Level of the leader in the mix."""
     target_lufs: float = Field(default=-16.0, ge=-40.0, le=-6.0)
     """Integrated loudness of the mix (ITU-R BS.1770-4)."""
     ceiling_dbtp: float = Field(default=-1.0, ge=-12.0, le=0.0)
-    """True peak that the limiter never lets through."""
+    """Highest true peak of the mix, which the limiter keeps to."""
 
 
 class BandSettings(Settings):
-    """A band: who plays, and how they are mixed."""
+    """A band: its players, and how they are mixed."""
 
     name: Name
+    """Name of the band."""
     followers: tuple[FollowerSettings, ...] = Field(min_length=1, max_length=32)
+    """The players."""
     mix: MixSettings = MixSettings()
+    """How the leader and the stems are mixed."""
     conductor: str = LEADER_GAIN
-    """Where the dynamics come from: leader-gain, a shipped conductor's name, or the path of one (.safetensors)."""
+    """Predicts the dynamics: leader-gain, a shipped conductor's name, or the path of one (.safetensors)."""
     arranger: str = RULES
-    """Who writes basses, pads and counter-melodies: rules, a shipped arranger's name, or the path of one."""
+    """Writes basses, pads and counter-melodies: rules, a shipped arranger's name, or the path of one (.safetensors)."""
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:
@@ -131,7 +135,7 @@ class BandSettings(Settings):
         return self
 
     def with_voice(self, voice: str) -> BandSettings:
-        """The same band with every pitched follower on another voice."""
+        """The same band with another voice for every pitched follower."""
         swapped = tuple(
             follower if follower.role == "drums" else follower.model_copy(update={"voice": voice})
             for follower in self.followers
@@ -140,51 +144,51 @@ class BandSettings(Settings):
 
 
 def configs_dir() -> Path:
-    """Where the shipped bands lie: beside the packages in a checkout, inside `ensemble` in a wheel."""
+    """The folder of shipped settings: beside the packages in a checkout, inside `ensemble` in a wheel."""
     here = Path(__file__).parent
     return here / "configs" if (here / "configs").is_dir() else here.parent / "configs"
 
 
 def shipped_bands() -> tuple[str, ...]:
-    """The names that `--band` knows without a file."""
+    """The names of the shipped bands."""
     return tuple(sorted(path.stem for path in (configs_dir() / "bands").glob("*.yaml")))
 
 
 def voices_dir() -> Path:
-    """Where the trained voices lie that come with the package."""
+    """The folder of the shipped voices."""
     return Path(__file__).parent / "voices"
 
 
 def shipped_voices() -> tuple[str, ...]:
-    """The trained voices that `voice` knows by name."""
+    """The names of the shipped voices."""
     return weights_in(voices_dir())
 
 
 def conductors_dir() -> Path:
-    """Where the trained conductors lie that come with the package."""
+    """The folder of the shipped conductors."""
     return Path(__file__).parent / "conductors"
 
 
 def shipped_conductors() -> tuple[str, ...]:
-    """The trained conductors that `conductor` knows by name."""
+    """The names of the shipped conductors."""
     return weights_in(conductors_dir())
 
 
 def arrangers_dir() -> Path:
-    """Where the trained arrangers lie that come with the package."""
+    """The folder of the shipped arrangers."""
     return Path(__file__).parent / "arrangers"
 
 
 def shipped_arrangers() -> tuple[str, ...]:
-    """The trained arrangers that `arranger` knows by name."""
+    """The names of the shipped arrangers."""
     return weights_in(arrangers_dir())
 
 
 def load_band(name_or_path: str) -> BandSettings:
-    """Read a shipped band by name, or a user's own from a YAML file.
+    """Read a shipped band by its name, or any band from a YAML file.
 
     Raises:
-        ConfigError: no such band or file, not YAML, an unknown key, a wrong type; with the path of the setting.
+        ConfigError: there is no such band or file, it is not YAML, or a setting is unknown or wrong; names the setting.
     """
     path = Path(name_or_path)
     if name_or_path in shipped_bands():
@@ -203,10 +207,16 @@ def load_band(name_or_path: str) -> BandSettings:
 
 
 def located(kind: Literal["voice", "conductor", "arranger"], name: str, folder: Path, setting: str) -> str:
-    """A name that is known of this kind, or where its file lies: from `folder` on, told to actors that start elsewhere.
+    """The name itself where it is a known one, else the absolute path of the file, so that any process can open it.
+
+    Args:
+        kind: what the setting names.
+        name: the setting's value.
+        folder: where a relative path begins.
+        setting: the setting's own name, for messages.
 
     Raises:
-        ConfigError: the setting is no name that is known, and no file's.
+        ConfigError: the value is neither a known name nor a file.
     """
     known = {
         "voice": (*BUILT_IN_VOICES, *shipped_voices()),
@@ -223,15 +233,15 @@ def located(kind: Literal["voice", "conductor", "arranger"], name: str, folder: 
 
 
 def weights_in(folder: Path) -> tuple[str, ...]:
-    """The names of the weights that lie in a folder."""
+    """The names of the weights in a folder."""
     return tuple(sorted(path.stem for path in folder.glob("*.safetensors")))
 
 
 def read_yaml(path: Path, cure: str) -> Any:
-    """Read a YAML document.
+    """Read a YAML document; `cure` tells the user what to do where the file cannot be read.
 
     Raises:
-        ConfigError: it cannot be read, or is not YAML; with the line.
+        ConfigError: it cannot be read, or is not YAML; names the line.
     """
     try:
         return yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -246,13 +256,13 @@ def read_yaml(path: Path, cure: str) -> Any:
 
 
 def read_settings(kind: type[S], config: Path | None, shipped: str, given: dict[str, Any]) -> S:
-    """The settings of a YAML file, and what the command line says on top of them.
+    """Read settings from a YAML file, and replace those that are given on the command line.
 
     Args:
-        kind: of settings.
+        kind: the class of the settings.
         config: the file; the shipped one if absent.
-        shipped: that one's name in `configs`.
-        given: what the command line says; what is None it does not say.
+        shipped: the shipped file's name in `configs`.
+        given: settings from the command line; None where an option is not used.
 
     Raises:
         ConfigError: the file cannot be read, or a setting is wrong.
@@ -266,10 +276,10 @@ def read_settings(kind: type[S], config: Path | None, shipped: str, given: dict[
 
 
 def parse(kind: type[S], document: Any, origin: str) -> S:
-    """Validate a document as settings; a number in quotes is no number.
+    """Validate a document as settings of this class; types must match, so a number in quotes is refused.
 
     Raises:
-        ConfigError: the first thing that is wrong, with its path.
+        ConfigError: a setting is wrong; names the first one by its path.
     """
     try:
         return kind.model_validate_json(json.dumps(document, default=str), strict=True)
@@ -281,7 +291,7 @@ def parse(kind: type[S], document: Any, origin: str) -> S:
 
 
 def first_complaint(error: ValidationError) -> tuple[str, str]:
-    """Where settings are wrong, and how: what a person should read first."""
+    """The error that a user should read first: the path of the setting, and what is wrong with it."""
     wrong = error.errors()
     misspelt = [one for one in wrong if one["type"] == "extra_forbidden"]  # explains more than what is absent
     first = (misspelt or wrong)[0]

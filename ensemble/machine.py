@@ -1,4 +1,4 @@
-"""Where a render ran: the fingerprint of this machine, within which equal bytes are promised."""
+"""The fingerprint of this machine: renders of one plan have equal bytes on machines of equal fingerprint."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _installed(package: str) -> str:
 
 
 def _cpu() -> tuple[str, str]:
-    """Model name and the vector features that decide which code runs."""
+    """The CPU's model name, and the vector instructions that decide which machine code runs."""
     try:
         text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -37,7 +37,7 @@ def _cpu() -> tuple[str, str]:
 
 
 def _gpu() -> str:
-    """Models and driver of the NVIDIA GPUs, as the kernel tells them; empty where there are none."""
+    """Models and driver version of the NVIDIA GPUs, as Linux lists them; empty where there are none."""
     driver = Path("/proc/driver/nvidia/version")
     if not driver.exists():
         return ""
@@ -48,7 +48,7 @@ def _gpu() -> str:
 
 @cache
 def fingerprint() -> dict[str, str]:
-    """The kind of machine: equal bytes are promised between machines of equal fingerprint."""
+    """CPU, GPU, system and library versions: everything that may change the bytes of a render."""
     model, features = _cpu()
     machine = {
         "system": platform.system(),
@@ -64,5 +64,5 @@ def fingerprint() -> dict[str, str]:
 
 
 def ensemble_version() -> str:
-    """The installed release."""
+    """The version of this project that is installed."""
     return _installed("ray-ensemble")

@@ -1,4 +1,4 @@
-"""The receipt of a render: what came of a plan, and where and how it was played."""
+"""The manifest of a render: its plan, the hashes of its files, and where and how it was played."""
 
 from __future__ import annotations
 
@@ -15,41 +15,48 @@ from ensemble.plan import RenderPlan, RenderRequest
 
 MANIFEST = "manifest.json"
 MANIFEST_VERSION = 2
-"""2: the plan contains the request, which 0.1.0 wrote out beside the leader's hashes."""
+"""Since version 2 the plan contains the request as a group of its own; in 0.1.0 its fields were the plan's."""
 
 
 class HeardSummary(Settings):
-    """What was heard, for people."""
+    """What was heard of the leader, for people."""
 
     tempo_bpm: float
+    """Beats per minute."""
     beats_per_bar: int
+    """Beats in a bar."""
     num_beats: int
+    """Number of beats."""
     key: str
+    """Name of the key."""
     tuning_cents: float
+    """How far A4 lies above 440 Hz."""
     chords: tuple[str, ...]
+    """Name of the chord on every beat."""
     warnings: tuple[str, ...]
-    """What could not be followed or was assumed, a sentence each."""
+    """What could not be heard clearly or was assumed, one sentence each."""
     codes: tuple[str, ...] = ()
-    """The same as codes (`ensemble.types.diagnostics`), in the same order; none from release 0.1.0."""
+    """The code of each warning (see `ensemble.types.diagnostics`); empty in manifests of release 0.1.0."""
 
 
 class TakeReceipt(Settings):
-    """One take."""
+    """The files of one take."""
 
     files: dict[str, FileReceipt]
-    """By path inside the take's folder."""
+    """Hashes of every file, by its path inside the take's folder."""
     facts: dict[str, StemFacts]
-    """By stem; `mix` is the mix."""
+    """Measured levels of every stem, by part; those of the mix as `mix`."""
     mix_gain_db: float
+    """Gain of the mix that brings it to its loudness."""
 
 
 class Incident(Settings):
-    """One loss during a render."""
+    """One loss of an actor during a render."""
 
     who: str
     """The parts that the lost actor played, or `conductor`."""
     cause: str
-    """What happened; see `agents.recovery.Cause`."""
+    """Why it was lost; see `agents.recovery.Cause`."""
     action: str
     """What was done about it; see `agents.recovery.Action`."""
     at_s: float
@@ -57,46 +64,60 @@ class Incident(Settings):
 
 
 class Execution(Settings):
-    """How it was rendered: never part of the plan, always worth knowing."""
+    """How the plan was rendered; nothing of this changes the bytes."""
 
     band_kind: str
-    """local or ray."""
+    """`local` or `ray`."""
     block_frames: int
+    """Control frames per block."""
     actors: int
+    """Number of Ray actors; 0 in one process."""
     restarts: int
+    """Number of actors that were lost and replaced."""
     replays: dict[str, int] = {}
-    """Blocks that were worked on again after a loss, by part (and `conductor`): at most one for each loss."""
+    """Blocks that were computed again after a loss, by part (and `conductor`): at most one for each loss."""
     incidents: tuple[Incident, ...] = ()
+    """The losses, in order."""
     is_resumed: bool = False
-    """Whether an earlier process had begun it; what follows is of the last one."""
+    """Whether an earlier process had begun the render; the fields below then describe the last process only."""
     duration_s: float
+    """Length of the longest take."""
     seconds: dict[str, float]
     """Wall time per stage; `total` is everything from the call to the manifest."""
     busy_s: dict[str, float] = {}
-    """Seconds of work per worker."""
+    """Seconds of work, by worker."""
     shared_s: float = 0.0
-    """Music that all takes begin with, conducted and played once."""
+    """Seconds of music that all takes begin with, which were conducted and played once."""
 
 
 class Manifest(Settings):
-    """The receipt of a render; `verify` plays it again."""
+    """The record of a render; `verify` plays its plan again and compares."""
 
     version: int = MANIFEST_VERSION
+    """Version of this format."""
     ensemble_version: str
+    """Version of the project that rendered."""
     plan: RenderPlan
+    """Everything that decides the bytes, with the continuations that were found."""
     source: str
-    """The leader's file name as given (no folders)."""
+    """Name of the leader's file as given, without folders."""
     source_sha256: str
+    """sha256 of that file."""
     heard: HeardSummary
+    """What was heard of the leader as given."""
     leader: FileReceipt
+    """Hashes of `leader.wav`."""
     takes: dict[str, TakeReceipt]
+    """The files of every take, by its name."""
     execution: Execution
+    """How the plan was rendered."""
     fingerprint: dict[str, str]
+    """The machine that rendered; see `ensemble.machine.fingerprint`."""
     exact: bool = True
-    """Whether every player ran on this fingerprint."""
+    """Whether every player ran on a machine of this fingerprint."""
 
     def write(self, path: Path) -> None:
-        """Write as JSON."""
+        """Write the manifest as JSON."""
         path.write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
     @staticmethod
@@ -104,7 +125,7 @@ class Manifest(Settings):
         """Read a manifest.
 
         Raises:
-            VerifyError: there is none, or it is not one of this version.
+            VerifyError: there is no file, or it is not a manifest that this release reads.
         """
         try:
             content = path.read_bytes()
@@ -115,10 +136,10 @@ class Manifest(Settings):
 
     @staticmethod
     def parse(content: bytes, what: str) -> Manifest:
-        """Read what `write` wrote; `what` is the file's name in messages.
+        """Read the JSON of a manifest; `what` is the file's name in messages.
 
         Raises:
-            VerifyError: it is not a manifest of this version.
+            VerifyError: it is not a manifest that this release reads.
         """
         try:
             document = json.loads(content)
@@ -137,7 +158,7 @@ class Manifest(Settings):
 
 
 def _from_version_1(document: dict[str, Any]) -> dict[str, Any]:
-    """A manifest of 0.1.0, as this release writes it."""
+    """Convert a manifest of release 0.1.0: move the request's fields from the plan into `plan.request`."""
     plan = document.get("plan")
     if not isinstance(plan, dict):
         return document

@@ -1,7 +1,7 @@
-"""The pipeline, written once: hear the leader, find how it goes on, write the parts, conduct and play block by block.
+"""The pipeline of a render: listen to the leader, find continuations, write the parts, conduct and play block by block.
 
-All takes begin with the same leader. What they share is conducted and played once; where they part, every player's
-state is forked, and each take goes on from there.
+All takes begin alike. What they share is conducted and played once; then every take goes on from a copy of the
+conductor's and the players' states.
 """
 
 from __future__ import annotations
@@ -28,51 +28,51 @@ from ensemble.types.continuation import ContinuationQuery
 from ensemble.types.music import Arrangement, AudioClip, ConductorState, Dynamics, Heard, PlayerState, Score, Stem
 
 TAIL_S = 12.0
-"""Of the leader, that a retriever gets at the rate of the render: what it joins to, and all that it may cut off."""
+"""Seconds at the leader's end that a retriever gets at the rate of the render: the join lies somewhere within them."""
 RETRIEVE_S = 600.0
-"""What a search may take beyond other answers: the store may have to be filled first."""
+"""Seconds that a search may take beyond the usual deadline, since the store may have to be filled first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """How a performance is paced; it changes the speed and never the sound."""
+    """How the work is divided and how long it is waited for; this never changes the sound."""
 
     block_frames: int = 50
     """Control frames per block."""
     in_flight: int = 2
-    """Blocks asked for before the oldest is waited for."""
+    """Number of blocks that are computed at the same time."""
     deadline_s: float = 120.0
-    """How long any one answer may take."""
+    """How long any one answer may take, in seconds."""
 
 
 class Recorder(Protocol):
-    """Keeps a performance as it happens. Nothing is ever asked of it."""
+    """Receives a performance as it happens, and returns nothing to it."""
 
     def begin(self, plan: RenderPlan, arrangements: Mapping[str, Arrangement]) -> None:
-        """The plan, now that it is known how the leader goes on, and what will be played in each take."""
+        """Called before the first block, with the plan (continuations chosen) and the arrangement of every take."""
 
     def stem(self, takes: Sequence[str], stem: Stem) -> None:
-        """Every stem of every block, in order of time, then of the plan's followers; of all takes that share it."""
+        """Called for every stem, by time, then in the order of the followers, with the takes that it belongs to."""
 
     def acknowledge(
         self, takes: Sequence[str], dynamics: Dynamics, conducting: bytes, playing: dict[str, bytes]
     ) -> None:
-        """All stems of a block were given: its dynamics, and every state after it as a message."""
+        """Called after all stems of a block, with its dynamics and the states after it as messages."""
 
     def finish(self, take: Take) -> None:
-        """The take's last stem was given; the next take may still be playing."""
+        """Called after the last stem of a take; the next take may still be playing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Performance:
-    """What came of a plan."""
+    """The result of `perform`; the sound went to the recorder."""
 
     plan: RenderPlan
-    """As it was asked for, with the continuations that were found."""
+    """The plan, with the continuations that were found."""
     takes: tuple[Take, ...]
-    """The leader as given first."""
+    """Every take; the first one follows the leader as given."""
     shared_frames: int
-    """That all takes begin with."""
+    """Number of control frames that all takes begin with."""
     seconds: dict[str, float]
     """Wall time per stage."""
 
@@ -90,40 +90,40 @@ def perform(
     """Play one plan with one band.
 
     Args:
-        band: who does the work, in this process or on a cluster.
-        lead: the recording to follow, at the plan's rate; where it plays from a score, what there is to hear in it;
-            and where it was extended before, how it goes on.
+        band: does the work, in this process or on a cluster.
+        lead: the leader at the plan's rate.
         plan: everything that decides the bytes.
         recorder: receives every stem.
-        pace: how the work is cut up.
-        events: told the stage (listen, retrieve, arrange, play) and how much of it is done.
+        pace: how the work is divided.
+        events: receives the stage (listen, retrieve, arrange, play) and how much of it is done.
         reached: where an earlier process stopped, by segment; see `segment_name`.
 
     Raises:
-        EnsembleError: an input is refused, or somebody could not answer.
+        EnsembleError: an input is refused, or a worker failed or answered too late.
         OSError: the disk is full.
     """
     return _Performing(band, lead, plan, recorder, pace or Pace(), events or Events(), reached or {}).run()
 
 
 class _Following(NamedTuple):
-    """What one take follows, and what is played along with it."""
+    """One take: what was heard of its leader, and what is played along with it."""
 
     name: str
     heard: Heard
-    asked: Promise[Arrangement]
+    promise: Promise[Arrangement]
+    """The arrangement, as the band holds it."""
     arrangement: Arrangement
 
 
 class _States(NamedTuple):
-    """Every state between two blocks: a value, so that it can be forked."""
+    """The conductor's and every player's state between two blocks: values, so several takes can go on from them."""
 
     conducting: Promise[ConductorState]
     playing: dict[str, Promise[PlayerState]]
 
 
-class _Asked(NamedTuple):
-    """One block that was asked for, and the states after it."""
+class _PendingBlock(NamedTuple):
+    """One block that the band was asked for, and the states after it."""
 
     takes: tuple[str, ...]
     block: clock.Block
@@ -144,14 +144,14 @@ class _Performing:
         self._parts = [follower.name for follower in plan.request.band.followers]
         self._seconds: dict[str, float] = {}
         self._following: Sequence[_Following] = ()
-        self._waiting: deque[_Asked] = deque()
+        self._waiting: deque[_PendingBlock] = deque()
         self._predicted: dict[str, list[Dynamics]] = {}
         self._delivered: dict[str, int] = {}
         self._done = self._total = 0
         self._takes: list[Take] = []
 
     def run(self) -> Performance:
-        """Every stage in turn."""
+        """Run every stage in turn."""
         with self._stage("listen"):
             clip = at_analysis_rate(self._lead.clip)
             heard = self._listen(clip)
@@ -180,7 +180,7 @@ class _Performing:
         return self._band.hold(with_overrides(self._lead.known, overrides))
 
     def _retrieve(self, heard: Promise[Heard], clip: AudioClip) -> None:
-        """Find how the leader goes on, keep each way as its take's leader, and write it into the plan."""
+        """Find continuations, write the leader with each of them, and enter them into the plan."""
         found = self._band.retrieve(heard, self._query(clip))
         (continuations,) = self._band.collect([found], self._pace.deadline_s + RETRIEVE_S)
         extended = [extend(self._lead, number, one) for number, one in enumerate(continuations, 1)]
@@ -202,7 +202,7 @@ class _Performing:
         )
 
     def _listen_on(self, heard: Heard) -> Iterator[tuple[str, Promise[Heard], Heard]]:
-        """What is heard of every leader that goes on."""
+        """Listen to the new sound of every extended leader, and join it to what was heard of the leader as given."""
         extended = self._lead.extended
         windows = [self._band.listen(one.window, Overrides()) for one in extended]
         deadline_s = self._deadline_s(sum((one.window.duration_s for one in extended), self._lead.clip.duration_s))
@@ -213,34 +213,34 @@ class _Performing:
             yield one.name, self._band.hold(value), value
 
     def _arrange(self, heards: Sequence[tuple[str, Promise[Heard], Heard]]) -> list[_Following]:
-        """Write the parts of every take, up to where its leader and its tail end."""
+        """Write the parts of every take, for the length of its leader and the tail after it."""
         request = self._plan.request
         num_samples = [self._lead.clip.num_samples, *(one.num_samples for one in self._lead.extended)]
         tail_frames = round(request.tail_s * clock.FRAME_RATE_HZ)
         num_frames = [clock.frames_for(length, request.sample_rate) + tail_frames for length in num_samples]
-        asked = [self._band.arrange(heard, frames) for (_, heard, _), frames in zip(heards, num_frames, strict=True)]
-        written = self._band.collect(asked, self._deadline_s(sum(num_frames) / clock.FRAME_RATE_HZ))
+        promises = [self._band.arrange(heard, frames) for (_, heard, _), frames in zip(heards, num_frames, strict=True)]
+        written = self._band.collect(promises, self._deadline_s(sum(num_frames) / clock.FRAME_RATE_HZ))
         return [
             _Following(name, value, promise, arrangement)
-            for (name, _, value), promise, arrangement in zip(heards, asked, written, strict=True)
+            for (name, _, value), promise, arrangement in zip(heards, promises, written, strict=True)
         ]
 
     def _play(self, following: Sequence[_Following], shared_frames: int) -> None:
-        """Play what all takes share, fork, and play the rest of each; the first take ends first."""
-        everyone = tuple(one.name for one in following)
+        """Play what all takes share, then the rest of each from a copy of the states; the first take ends first."""
+        all_takes = tuple(one.name for one in following)
         common = shared_frames if len(following) > 1 else 0
         self._following = following
-        self._predicted, self._delivered = {name: [] for name in everyone}, dict.fromkeys(everyone, 0)
+        self._predicted, self._delivered = {name: [] for name in all_takes}, dict.fromkeys(all_takes, 0)
         self._total = common + sum(_settled_frames(one) - common for one in following)
         start = _States(self._band.start_conducting(), {name: self._band.start_playing(name) for name in self._parts})
-        forked = self._play_segment(following[0], everyone, start, 0, common)
+        forked = self._play_segment(following[0], all_takes, start, 0, common)
         for one in following:
             self._play_segment(one, (one.name,), forked, common, _settled_frames(one))
         set_position()
         self._deliver_all()
 
     def _play_segment(self, one: _Following, takes: tuple[str, ...], states: _States, start: int, stop: int) -> _States:
-        """Conduct once per block and let everyone play at once; stems are handed on in order."""
+        """Conduct and play the blocks from `start` to `stop`, all players at once; the recorder gets stems in order."""
         if start < stop and (kept := self._reached.get(segment_name(takes))):
             self._deliver_all()
             self._count(takes, kept.dynamics, kept.stop_frame - start)
@@ -248,10 +248,10 @@ class _Performing:
             states = _States(hold(kept.conducting), {name: hold(kept.playing[name]) for name in self._parts})
         for block in clock.blocks(one.arrangement.num_frames, self._pace.block_frames, start, stop):
             set_position(takes, block.start_frame, block.num_frames)
-            score, conducting = self._band.conduct(one.asked, block, states.conducting)
+            score, conducting = self._band.conduct(one.promise, block, states.conducting)
             played = {name: self._band.play(name, score, states.playing[name]) for name in self._parts}
             states = _States(conducting, {name: after for name, (_, after) in played.items()})
-            self._waiting.append(_Asked(takes, block, score, [stem for stem, _ in played.values()], states))
+            self._waiting.append(_PendingBlock(takes, block, score, [stem for stem, _ in played.values()], states))
             if len(self._waiting) >= self._pace.in_flight:
                 self._deliver_oldest()
         return states
@@ -261,17 +261,17 @@ class _Performing:
             self._deliver_oldest()
 
     def _deliver_oldest(self) -> None:
-        asked = self._waiting.popleft()
-        dynamics = self._band.collect([asked.score], self._pace.deadline_s)[0].dynamics
-        for stem in self._band.collect(asked.stems, self._pace.deadline_s):
-            self._recorder.stem(asked.takes, stem)
-        after: list[Promise[Any]] = [asked.after.conducting, *asked.after.playing.values()]
+        oldest = self._waiting.popleft()
+        dynamics = self._band.collect([oldest.score], self._pace.deadline_s)[0].dynamics
+        for stem in self._band.collect(oldest.stems, self._pace.deadline_s):
+            self._recorder.stem(oldest.takes, stem)
+        after: list[Promise[Any]] = [oldest.after.conducting, *oldest.after.playing.values()]
         conducting, *playing = self._band.messages(after, self._pace.deadline_s)
-        self._recorder.acknowledge(asked.takes, dynamics, conducting, dict(zip(self._parts, playing, strict=True)))
-        self._count(asked.takes, [dynamics], asked.block.num_frames)
+        self._recorder.acknowledge(oldest.takes, dynamics, conducting, dict(zip(self._parts, playing, strict=True)))
+        self._count(oldest.takes, [dynamics], oldest.block.num_frames)
 
     def _count(self, takes: tuple[str, ...], dynamics: Sequence[Dynamics], num_frames: int) -> None:
-        """So many frames of these takes are delivered: finish every take that is whole, in order."""
+        """Add delivered frames of these takes, and finish every take that is complete, in order."""
         for name in takes:
             self._predicted[name] += dynamics
             self._delivered[name] += num_frames
@@ -287,7 +287,7 @@ class _Performing:
             self._recorder.finish(take)
 
     def _deadline_s(self, duration_s: float) -> float:
-        """Of a stage that works on so much music at once."""
+        """How long to wait for a stage that works on `duration_s` of music at once."""
         return self._pace.deadline_s + 2.0 * duration_s
 
     @contextmanager
@@ -300,7 +300,7 @@ class _Performing:
 
 
 def _settled_frames(one: _Following) -> int:
-    """Up to here nothing of a take can change any more: its whole length, once its leader has ended."""
+    """Number of frames of a take that no longer change: its whole length, once its leader has ended."""
     if one.heard.provisional_frames:
         return min(one.heard.final_frames, one.arrangement.committed_frames)
     return one.arrangement.committed_frames

@@ -1,4 +1,4 @@
-"""What decides the bytes of a render: what a person asked for, and for which leader."""
+"""The request and the plan of a render: everything that decides its bytes."""
 
 from __future__ import annotations
 
@@ -13,47 +13,48 @@ MIN_EXTEND_S, MAX_EXTEND_S = 0.1, 600.0
 
 
 class Extension(Settings):
-    """How the leader is to go on after its end."""
+    """How the leader is to be continued after its end."""
 
     extend_s: float = Field(ge=MIN_EXTEND_S, le=MAX_EXTEND_S)
-    """For how long, in seconds."""
+    """Length of each continuation, in seconds."""
     top_k: int = Field(default=2, ge=1, le=16)
-    """In how many ways: one take each."""
+    """Number of continuations; each becomes one take."""
     retrieve: RetrieveSettings = RetrieveSettings()
-    """Where continuations are looked for, and how they are chosen."""
+    """Where continuations are searched for, and how they are chosen."""
 
 
 class RenderRequest(Settings):
-    """What is asked for, whoever leads: one request serves many leaders."""
+    """What a user asks for; the same request can be used with many leaders."""
 
     sample_rate: int = 48_000
-    """Of everything that is written, in Hz."""
+    """Rate of everything that is written, in Hz."""
     seed: int = 0
     """Random seed."""
     band: BandSettings
+    """The band that plays."""
     tail_s: float = Field(default=1.0, ge=0.0, le=30.0)
-    """How long the band may ring after the leader's end, in seconds."""
+    """How long the band may sound after the leader's end, in seconds."""
     weights_sha256: dict[str, str] = {}
-    """Of every voice file, by part; of the conductor's and the arranger's as `conductor` and `arranger`."""
+    """sha256 of every voice file, by part; of the conductor's and the arranger's file as `conductor` and `arranger`."""
     overrides: Overrides = Overrides()
-    """What the player said of the recording, in place of what is heard."""
+    """Tempo, metre, key or chords that the user gave; they replace what is heard."""
     extension: Extension | None = None
-    """How the leader goes on; None: the band ends with it."""
+    """How the leader is continued; None: the band ends with the leader."""
 
 
 class ContinuationPlan(Settings):
-    """How the leader goes on in one take, as retrieval chose it. Its sound is kept as the take's `leader.wav`."""
+    """The continuation that one take follows; the extended leader is kept as the take's `leader.wav`."""
 
     leader_sha256: str
-    """Of that file's samples."""
+    """sha256 of the samples of that `leader.wav`."""
     begin_sample: int = Field(ge=0)
     """Where the new sound begins, with the cross-fade out of the leader."""
     beats_s: tuple[float, ...]
-    """Of the new sound, in seconds from the beginning of the take."""
+    """Beats of the new sound, in seconds from the beginning of the take."""
     total: float
-    """Its score: relevance and joins together."""
+    """Score of the continuation: relevance and joins together."""
     hops: tuple[Hop, ...]
-    """The recordings that it is made of, in order."""
+    """The segments of recordings that the new sound is made of, in order."""
 
 
 class RenderPlan(Settings):
@@ -63,15 +64,16 @@ class RenderPlan(Settings):
     """
 
     request: RenderRequest
+    """What the user asked for."""
     leader_sha256: str
-    """Of the leader's samples, as `leader.wav` holds them."""
+    """sha256 of the samples of `leader.wav`."""
     score_sha256: str | None = None
-    """Of the score that the leader was played from, kept beside it as `leader.krn` or `leader.mid`; None where the
-    leader is a recording and has to be heard."""
+    """sha256 of the score that the leader was played from, kept beside it as `leader.krn` or `leader.mid`; None where
+    the leader is a recording."""
     continuations: tuple[ContinuationPlan, ...] = ()
-    """What was found, best first: take-01, take-02 and so on."""
+    """The continuations that were found, best first: those of take-01, take-02 and so on."""
 
     @property
     def must_retrieve(self) -> bool:
-        """Whether it is asked for continuations that are not chosen yet."""
+        """Whether continuations are requested and not yet chosen."""
         return self.request.extension is not None and not self.continuations

@@ -1,4 +1,4 @@
-"""The leader and the takes of one render: the leader as given, and every way in which it goes on."""
+"""The leader and the takes of one render: take-00 follows the leader as given, the others its continuations."""
 
 from __future__ import annotations
 
@@ -30,85 +30,94 @@ from ensemble.types.music import (
 LEADER = "leader.wav"
 AS_GIVEN = "take-00"
 HEARD_BEFORE_S = 4.0
-"""Of the leader before the join, that is heard again with what follows: trackers need a run-up."""
+"""Seconds before the join that are listened to again with the new sound, so that the trackers have settled by then."""
 LONGEST_S = MAX_DURATION_S + MAX_EXTEND_S
 
 
 def take_name(number: int) -> str:
-    """take-00 is the leader as given, take-01 its best continuation."""
+    """The name of a take: take-00 follows the leader as given, take-01 its best continuation."""
     return f"take-{number:02d}"
 
 
 def segment_name(takes: Sequence[str]) -> str:
-    """Of the music that some takes share: what all begin with, or the rest of one."""
+    """The name of the segment of music that these takes share: the beginning of all takes, or the rest of one."""
     return takes[0] if len(takes) == 1 else "shared"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExtendedLead:
-    """A leader that goes on, as its take's `leader.wav` holds it."""
+    """A leader with one continuation, as its take's `leader.wav` holds it."""
 
     name: str
-    """Of the take."""
+    """Name of the take."""
     num_samples: int
-    """Of the whole file."""
+    """Length of the whole file."""
     begin_frame: int
-    """The control frame that the new sound begins in."""
+    """The control frame in which the new sound begins."""
     window: AudioClip
-    """The sound from control frame `window_start_frame` to the end, as it is listened to: mono, 16 kHz."""
+    """The sound that is listened to, from `window_start_frame` to the end: mono, 16 kHz."""
     window_start_frame: int
+    """The control frame at which the window begins, some seconds before the new sound."""
     beats_s: NDArray[np.float64]
-    """Of the new sound, in seconds of the whole."""
+    """Beats of the new sound, in seconds from the beginning of the file.  [beats]"""
     sha256: str
-    """Of the file's samples."""
+    """sha256 of the file's samples."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lead:
-    """What the band follows."""
+    """The leader that the band follows."""
 
     clip: KeptSound
-    """In memory, or in its file."""
+    """The sound, in memory or in its file."""
     folder: Path = Path()
-    """Where it is kept as `leader.wav`, and every leader that goes on in the folder of its take."""
+    """Folder of its `leader.wav`; extended leaders are kept in the folders of their takes below it."""
     known: Heard | None = None
-    """Where it was played from a score: everything there is to hear in it."""
+    """Everything that would be heard, where it is known from a score; None for a recording."""
     score_sha256: str | None = None
+    """sha256 of that score; None for a recording."""
     source_sha256: str = ""
-    """Of the file that it was taken from."""
+    """sha256 of the file that the leader was read from."""
     extended: tuple[ExtendedLead, ...] = ()
-    """How it goes on, where that is decided already."""
+    """The leader with each of its continuations, where those are chosen already."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Take:
-    """One take as it was heard, arranged and predicted; what was played went to the recorder."""
+    """What one take was played from; the sound itself is given to the recorder."""
 
     name: str
+    """Name of the take."""
     heard: Heard
+    """What was heard of the leader that it follows."""
     arrangement: Arrangement
+    """What the band plays."""
     dynamics: Dynamics
+    """Predicted loudness of every follower, over the whole take."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResumeState:
-    """Where an earlier process stopped in a segment: up to `stop_frame` all is played, kept and acknowledged."""
+    """Where an earlier process stopped in one segment of a render."""
 
     stop_frame: int
+    """Up to this control frame all blocks are played, written and acknowledged."""
     num_samples: Mapping[str, int]
-    """That every stem has by then, by part; a player keeps some frames back until it knows what follows."""
+    """Samples of every stem that were written by then, by part: not yet up to `stop_frame`, since players hold back
+    frames until a quantum is full."""
     dynamics: tuple[Dynamics, ...]
-    """Of the whole segment up to `stop_frame`."""
+    """The dynamics of every block of the segment up to `stop_frame`."""
     conducting: ConductorState
+    """The conductor's state at `stop_frame`."""
     playing: Mapping[str, PlayerState]
-    """By part."""
+    """Every player's state at `stop_frame`, by part."""
 
 
 def extend(lead: Lead, number: int, continuation: Continuation) -> tuple[ExtendedLead, ContinuationPlan]:
-    """Keep one way of going on as its take's `leader.wav`; what is followed is what that file holds.
+    """Write the leader with one continuation as its take's `leader.wav`; the band follows the samples of that file.
 
     Returns:
-        The leader that goes on, and what the plan says of it.
+        The extended leader, and its entry in the plan.
 
     Raises:
         OSError: the folder cannot be written.
@@ -131,7 +140,7 @@ def extend(lead: Lead, number: int, continuation: Continuation) -> tuple[Extende
 
 
 def as_followed(name: str, clip: KeptSound, begin_sample: int, beats_s: NDArray[np.float64]) -> ExtendedLead:
-    """A leader that goes on from `begin_sample`, with the part of it that is listened to."""
+    """Describe an extended leader whose new sound begins at `begin_sample`, and cut out what is listened to."""
     hop = hop_samples(clip.sample_rate)
     begin_frame = begin_sample // hop
     start_frame = max(0, begin_frame - round(HEARD_BEFORE_S * clip.sample_rate / hop))
@@ -148,7 +157,12 @@ def as_followed(name: str, clip: KeptSound, begin_sample: int, beats_s: NDArray[
 
 
 def whole_frames(pieces: Iterable[FloatArray], sample_rate: int) -> Iterator[FloatArray]:
-    """Fill up to whole control frames: every rate cuts the sound into the same ones.  [channels, samples]"""
+    """Append silence up to a whole number of control frames: the length is then the same at every rate.
+
+    Args:
+        pieces: [channels, samples] each, in order.
+        sample_rate: in Hz.
+    """
     hop, length = hop_samples(sample_rate), 0
     for piece in pieces:
         length += piece.shape[1]
@@ -158,7 +172,7 @@ def whole_frames(pieces: Iterable[FloatArray], sample_rate: int) -> Iterator[Flo
 
 
 def _up_to(clip: KeptSound, stop: int) -> Iterator[FloatArray]:
-    """The beginning of a clip, piece by piece.  [channels, samples]"""
+    """The samples of a clip before `stop`, piece by piece.  [channels, samples]"""
     for piece in clip.pieces():
         yield piece[:, :stop]
         stop -= piece.shape[1]

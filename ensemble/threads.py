@@ -1,6 +1,4 @@
-"""One thread: sums over several threads round differently, and equal bytes are promised; and who has one core, works
-on one.
-"""
+"""Limits on threads: computation that must give equal bytes runs on one, since sums over several round differently."""
 
 from __future__ import annotations
 
@@ -34,16 +32,16 @@ def one_thread() -> Iterator[None]:
 
 
 def num_threads() -> int:
-    """How many threads may share work whose outcome does not depend on their number; one inside `one_thread`."""
+    """How many threads may share work whose result does not depend on their number; 1 inside `one_thread`."""
     return 1 if _IS_ALONE.get() else num_cores()
 
 
 def num_cores() -> int:
-    """Cores that this process may use."""
+    """Number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @lru_cache(maxsize=1)
 def _pools(num_modules: int) -> ThreadpoolController:  # noqa: ARG001
-    """The thread pools of this process, looked for again when more has been imported: that takes a millisecond."""
+    """The thread pools of this process; searched again, for a millisecond, once more modules are imported."""
     return ThreadpoolController()

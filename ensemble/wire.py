@@ -1,7 +1,7 @@
-"""The types as versioned msgpack: what crosses between processes is a message, never a pickle.
+"""The types as versioned msgpack: processes exchange messages, never pickles.
 
-A message is `{"ensemble": version, "message": value}`. A dataclass travels as extension 2 (its tag, then its fields
-by name), an array as extension 1 (dtype, shape, little-endian bytes). Sequences arrive as tuples, arrays as copies.
+A message is `{"ensemble": version, "message": value}`. A dataclass is packed as extension 2 (its tag, then its fields
+by name), an array as extension 1 (dtype, shape, little-endian bytes). Sequences are unpacked as tuples.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _TYPE_OF: dict[str, type] = {
     "Recording": described.IndexedRecording,
     "Described": described.Described,
 }
-"""By tag. A tag stands in every message and in every ledger: it stays, whatever the class is called."""
+"""Classes by tag. Tags are written into messages and ledgers, so they stay when a class is renamed."""
 _TAG_OF = {kind: tag for tag, kind in _TYPE_OF.items()}
 
 _DAMAGE = (ValueError, TypeError, AttributeError, OverflowError, RecursionError, msgpack.exceptions.UnpackException)
@@ -54,14 +54,14 @@ T = TypeVar("T")
 
 
 class Message(bytes, Generic[T]):
-    """A packed value, by the type that it holds: for annotations; `pack` gives plain bytes."""
+    """A packed value of type T. For annotations only: `pack` returns plain bytes."""
 
 
 def pack(value: T) -> Message[T]:
     """Encode one of the project's types, or a tuple or dictionary of them.
 
     Raises:
-        WireError: it holds something that has no place in a message.
+        WireError: it holds a value of another type.
     """
     try:
         packed: Message[T] = msgpack.packb(
@@ -73,10 +73,10 @@ def pack(value: T) -> Message[T]:
 
 
 def unpack(data: bytes, kind: type[T]) -> T:
-    """Decode a message and check that it is of the kind expected.
+    """Decode a message and check that it holds a `kind`.
 
     Raises:
-        WireError: not a message, of another version or of another kind, or its values do not fit together.
+        WireError: it is not a message, is of another version, holds another type, or its values do not fit together.
     """
     try:
         envelope = msgpack.unpackb(data, ext_hook=_decode, use_list=False, strict_map_key=True)

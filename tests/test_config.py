@@ -51,7 +51,7 @@ def test_a_users_own_band_gets_the_instruments_ranges(tmp_path: Path) -> None:
         (("role: bass", "role: bass, pan: yes"), "followers.0.pan: Input should be a valid number"),
         (("role: bass", "role: bass, gain_db: '3'"), "followers.0.gain_db: Input should be a valid number"),
         (("role: bass", "role: pad, voices: 4"), "cello sounds 1 notes at once, not 4"),
-        (("name: low", "name: mix"), "'mix' is what somebody else in every band is called"),
+        (("name: low", "name: mix"), "'mix' is a reserved name"),
         (("name: low", "name: 2024-99-99"), "is not YAML"),
         ((GOOD, "[" * 5000), "is not YAML"),
         (("name: kit", "name: low"), "two followers are called 'low'"),

@@ -1,1 +1,1 @@
-"""What flows between the stages: frozen values, validated once at birth."""
+"""The types that pass from stage to stage: frozen dataclasses, checked when they are made."""

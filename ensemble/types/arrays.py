@@ -1,4 +1,4 @@
-"""Arrays as the types want them: float32, of a stated shape, finite."""
+"""The check that every type makes of its arrays: data type, shape, finite values."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ FloatArray = NDArray[np.float32]
 
 
 def check_array(array: np.ndarray, shape: tuple[int | None, ...], name: str, dtype: type = np.float32) -> None:
-    """Refuse an array of another type, shape (`None` is any length) or with values that are not finite."""
+    """Raise ValueError unless `array` has this dtype and shape (None: any length) and all its values are finite."""
     if not isinstance(array, np.ndarray) or array.dtype != dtype:
         raise ValueError(f"{name} must be a {np.dtype(dtype)} array, not {getattr(array, 'dtype', type(array))}")
     fits = array.ndim == len(shape) and all(

@@ -1,4 +1,4 @@
-"""What can come next: a continuation of the leader, where its sound comes from, and what was measured at its seams."""
+"""Continuations of the leader: the new sound, the recordings that it comes from, and what was measured at its joins."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ class Term:
     """One thing measured at a join."""
 
     value: float
-    """In `unit`."""
+    """What was measured, in `unit`."""
     unit: str
-    """As it is shown to people."""
+    """The unit, as it is shown to people."""
     percentile: float | None = None
-    """Of the value among the leader's own transitions, 0..100, lower is smoother; None without any to compare with."""
+    """Where the value lies among the leader's own transitions: 0..100, lower is smoother; None without any of those."""
 
     def __post_init__(self) -> None:
         if not (isfinite(self.value) and isfinite(self.percentile or 0.0)):
@@ -33,39 +33,39 @@ class SeamScore:
     """How well one piece of sound follows another."""
 
     relevance: float
-    """How alike what came before is, 1 is best."""
+    """How alike the sound before the new piece, in its own recording, and the leader's end are; 1 is best."""
     seam: float
-    """How smooth the join is, 1 is best."""
+    """How smooth the join is; 1 is best."""
     total: float
-    """Both together, less what transposing and changing the tempo cost; 1 is best."""
+    """Relevance and seam together, less the penalties for transposing and changing the tempo; 1 is best."""
     terms: dict[str, Term]
     """Every measure by name (`pitch_step_cents`, `level_step_db`, `spectral_distance`, `chroma`, `beat_phase_ms`)."""
     vetoes: tuple[str, ...] = ()
-    """Why it may not be used, one short reason each; empty for what is chosen."""
+    """Why the piece may not be used, one short reason each; empty for a piece that is chosen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hop:
-    """One stretch of one recording, as it was joined to what came before it."""
+    """One segment of one recording, as it was joined to the sound before it."""
 
     path: str
-    """Of the recording's file."""
+    """Path of the recording's file."""
     recording_sha256: str
-    """Of the file's content."""
+    """sha256 of that file."""
     title: str
-    """Of the recording."""
+    """Title of the recording."""
     licence: str
-    """Of the recording."""
+    """Licence of the recording."""
     start_s: float
-    """Where the stretch begins, in the recording's time."""
+    """Where the segment begins, in the recording's time."""
     stop_s: float
-    """Where it ends, in the recording's time."""
+    """Where the segment ends, in the recording's time."""
     semitones: float
-    """How far it was transposed."""
+    """How far the segment was transposed, up where positive."""
     tempo_ratio: float
-    """1.03 is played 3 % faster than recorded."""
+    """How much faster it is played: 1.03 is 3 % faster than recorded."""
     gain_db: float
-    """What it was raised by, to match the level before it."""
+    """Gain that matches its level to the sound before it."""
     aligned_ms: float
     """How far cross-correlation moved the join."""
     fade_ms: float
@@ -73,7 +73,7 @@ class Hop:
     begins_s: float
     """Where in the extended leader the cross-fade begins."""
     score: SeamScore
-    """Of this join."""
+    """Score of this join."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,9 +87,9 @@ class Continuation:
     beats_s: NDArray[np.float64]
     """Beats of the new sound in seconds of the extended leader, rising; empty where it has no beat.  [beats]"""
     hops: tuple[Hop, ...]
-    """Where the new sound comes from, at least one."""
+    """The segments that the new sound is made of, in order; at least one."""
     total: float
-    """Score of all hops together, 1 is best."""
+    """Score of all hops together; 1 is best."""
 
     def __post_init__(self) -> None:
         check_array(self.beats_s, (None,), "beats_s", np.float64)
@@ -101,17 +101,17 @@ class Continuation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContinuationQuery:
-    """What is asked of a retriever."""
+    """What a retriever is asked for: continuations of this leader."""
 
     leader: AudioClip
-    """The whole leader as it is listened to: mono, 16 kHz."""
+    """The whole leader at the rate of analysis: mono, 16 kHz."""
     tail: AudioClip
-    """Its last seconds as they are rendered: all channels, the plan's rate."""
+    """The leader's last seconds at the rate of the render, with all channels."""
     tail_start_sample: int
-    """Where the tail begins in the leader, at the tail's rate."""
+    """Where the tail begins in the leader, in samples at the tail's rate."""
     extend_s: float
-    """By how much the leader is to be extended."""
+    """How long each continuation is to be, in seconds."""
     top_k: int
-    """How many continuations; fewer may be found."""
+    """How many continuations are wanted; fewer may be found."""
     source_sha256: str = ""
-    """Of the leader's file, empty if unknown."""
+    """sha256 of the leader's file; empty if unknown."""

@@ -1,4 +1,4 @@
-"""The description of a recording that could come next: chunks that begin at beats, and what is measured of them."""
+"""The description of a recording that continuations may come from: chunks that begin at beats, with their features."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ensemble.types.arrays import FloatArray, check_array
 
 DESCRIPTORS_VERSION = 1
-"""Raised whenever `describe` computes something else: stores and descriptions of other versions are made again."""
+"""Raised whenever `describe` computes something else: stores and descriptions of other versions are rebuilt."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,15 +19,15 @@ class IndexedRecording:
     """A file that continuations may come from."""
 
     sha256: str
-    """Of its content."""
+    """sha256 of the file."""
     path: str
-    """Absolute."""
+    """Absolute path of the file."""
     title: str
-    """What it is called in reports."""
+    """The recording's name in reports."""
     licence: str
-    """What may be done with it."""
+    """The licence that it may be used under."""
     duration_s: float
-    """Its length."""
+    """Length in seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,25 +35,25 @@ class Described:
     """One recording's description: everything that search and exact scoring need, without opening the file."""
 
     version: int
-    """`DESCRIPTORS_VERSION` when it was made."""
+    """`DESCRIPTORS_VERSION` when the description was made."""
     recording: IndexedRecording
-    """The file."""
+    """The file that is described."""
     tempo_bpm: float
-    """0 where there is no beat."""
+    """Beats per minute; 0 where there is no beat."""
     tuning_cents: float
-    """Distance from 440 Hz."""
+    """How far A4 lies above 440 Hz."""
     beats_s: NDArray[np.float64]
     """Beats, rising; empty where there are none.  [beats]"""
     start_s: NDArray[np.float64]
-    """Where chunks begin, at beats where there are any, rising.  [chunks]"""
+    """Where chunks begin, at beats where there are any; rising.  [chunks]"""
     level_db: FloatArray
     """A-weighted loudness at each chunk's beginning.  [chunks]"""
     low_db: FloatArray
-    """Level of the bass band there.  [chunks]"""
+    """Level of the bass band at each chunk's beginning.  [chunks]"""
     remaining_s: FloatArray
-    """From each chunk to the recording's end.  [chunks]"""
+    """Seconds from each chunk's beginning to the recording's end.  [chunks]"""
     vectors: FloatArray
-    """What a store keeps for the inner product.  [chunks, dimensions]"""
+    """The vectors that a store compares by their inner product.  [chunks, dimensions]"""
     details: dict[str, np.ndarray]
     """Arrays for exact scoring, by name."""
 
@@ -70,6 +70,6 @@ class Described:
 
 
 def chunk_id(recording_sha256: str, chunk: int) -> int:
-    """The id of a chunk in every store: 63 bits of a hash of its recording's content and its number."""
+    """The id of a chunk in every store: 63 bits of a hash of its recording's sha256 and its number."""
     digest = hashlib.sha256(f"{recording_sha256}:{chunk}:{DESCRIPTORS_VERSION}".encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1

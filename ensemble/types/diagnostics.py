@@ -1,4 +1,4 @@
-"""What a listener or a score's reader could not take as it was: a code for programs, a sentence for people."""
+"""Warnings of the listener and of the score reader: a code for programs, a sentence for people."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DiagnosticCode = Literal[
     "tempo_assumed",
     "key_assumed",
 ]
-"""Codes are stable; what a program does depends on these alone.
+"""Codes stay the same from release to release; programs decide by the code, never by the sentence.
 
 | code | means |
 |---|---|
@@ -37,9 +37,9 @@ class Diagnostic:
     """One thing that the user should know before trusting what was heard."""
 
     code: DiagnosticCode
-    """What decides."""
+    """The warning, for programs."""
     text: str
-    """The same as a sentence, to be shown and never to be read by a program."""
+    """The warning as a sentence, for people."""
 
     def __post_init__(self) -> None:
         if self.code not in get_args(DiagnosticCode):

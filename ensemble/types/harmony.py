@@ -1,4 +1,4 @@
-"""Keys and chords: their names, and the tones they are made of."""
+"""Keys and chords: their names and their tones."""
 
 from __future__ import annotations
 
@@ -17,15 +17,17 @@ TONES: dict[Quality, tuple[int, ...]] = {
     "maj7": (0, 4, 7, 11),
     "min7": (0, 3, 7, 10),
 }
-"""Semitones above the root: root, third, fifth and, where there is one, seventh."""
+"""Semitones above the root, by quality: root, third, fifth and, where there is one, seventh."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Key:
-    """A tonic pitch class (0 is C) and a mode."""
+    """A key."""
 
     tonic: int
+    """Pitch class of the tonic: 0 is C, 11 is B."""
     mode: Mode
+    """Major or minor."""
 
     def __post_init__(self) -> None:
         if self.tonic not in range(12) or self.mode not in get_args(Mode):
@@ -37,10 +39,12 @@ class Key:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chord:
-    """A root pitch class (0 is C) and a quality; quality `none` is no chord, and its root means nothing."""
+    """A chord, or that there is none."""
 
     root: int
+    """Pitch class of the root: 0 is C, 11 is B; without meaning where there is no chord."""
     quality: Quality
+    """The kind of chord; `none` where there is no chord."""
 
     def __post_init__(self) -> None:
         if self.root not in range(12) or self.quality not in get_args(Quality):

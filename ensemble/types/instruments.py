@@ -1,4 +1,4 @@
-"""The catalogue: what each instrument can play and how a line is shaped on it. Facts shared by conduct and play."""
+"""The catalogue of instruments: what each can play, and how its notes begin, sound and end."""
 
 from __future__ import annotations
 
@@ -12,26 +12,32 @@ Family = Literal["plucked", "bowed", "blown", "keyed", "drums"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstrumentSpec:
-    """One instrument.
-
-    range_midi: lowest and highest comfortable note. program: General MIDI program, 0..127 (drums: the kit).
-    voices: notes it can sound at once. attack_ms, release_ms: of one note. decay_db_per_s: how a held note fades
-    (0 for a sustained one). vibrato_hz, vibrato_cents: rate and depth of a settled vibrato. brightness: exponent p of
-    the naive voice's spectrum k^-p. noise_db: level of its breath, bow or fret noise against its harmonics.
-    """
+    """One instrument."""
 
     name: str
+    """Name in the catalogue and in band files."""
     family: Family
+    """How the sound is made: plucked, bowed, blown, keyed or drums."""
     program: int
+    """General MIDI program, 0..127; for drums, the number of the kit."""
     range_midi: tuple[int, int]
+    """Lowest and highest comfortable note."""
     voices: int = 1
+    """Notes that can sound at once."""
     attack_ms: float = 20.0
+    """Time from a note's onset to its full level."""
     release_ms: float = 60.0
+    """Time from a note's end to silence."""
     decay_db_per_s: float = 0.0
+    """How fast a held note fades; 0 where it is sustained."""
     vibrato_hz: float = 0.0
+    """Rate of the vibrato."""
     vibrato_cents: float = 0.0
+    """Depth of the vibrato once it has settled."""
     brightness: float = 1.0
+    """Exponent p of the naive voice's spectrum: harmonic k has the amplitude k^-p."""
     noise_db: float = -40.0
+    """Level of breath, bow or fret noise relative to the harmonics."""
 
 
 def _plucked(
@@ -81,7 +87,7 @@ CATALOGUE: dict[str, InstrumentSpec] = {
 
 
 def instrument(name: str) -> InstrumentSpec:
-    """Look an instrument up.
+    """Look up an instrument.
 
     Raises:
         ConfigError: there is none of that name.

@@ -1,4 +1,4 @@
-"""What flows between the stages: frozen values, float32 arrays, validated once at birth.
+"""The types that pass from stage to stage: frozen dataclasses of float32 arrays, checked when they are made.
 
 Shapes are written `[a, b]`. Unless a field says otherwise, time runs along the last axis, in control frames (100 Hz).
 """
@@ -28,19 +28,21 @@ DrumClass = Literal["kick", "snare", "closed_hat", "open_hat", "crash", "ride", 
 
 DRUM_CLASSES: tuple[DrumClass, ...] = get_args(DrumClass)
 SILENCE_DB = -100.0
-"""The floor of every loudness in the project; at or below it nothing sounds."""
+"""The lowest loudness in the project; at or below it there is silence."""
 PRESENT_DB = -55.0
-"""A little noise before the first note is no beginning: where nothing lies above this, the leader is not there yet."""
+"""The leader counts as playing above this loudness; a little noise before the first note lies below it."""
 PIECE_SAMPLES = 65_536
-"""Sound that is large is handled in pieces of this length, aligned to its first sample."""
+"""Long sound is processed in pieces of this length, counted from its first sample."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AudioClip:
-    """Sound. samples [channels, samples], float32, full scale is 1; sample_rate in Hz."""
+    """Sound in memory."""
 
     samples: FloatArray
+    """Full scale is 1.  [channels, samples]"""
     sample_rate: int
+    """Samples per second."""
 
     def __post_init__(self) -> None:
         check_array(self.samples, (None, None), "samples")
@@ -49,7 +51,7 @@ class AudioClip:
 
     @property
     def num_channels(self) -> int:
-        """Channels."""
+        """Number of channels."""
         return int(self.samples.shape[0])
 
     @property
@@ -70,12 +72,12 @@ class AudioClip:
         return whole.hexdigest()
 
     def pieces(self) -> Iterator[FloatArray]:
-        """The whole in order, `PIECE_SAMPLES` at a time.  [channels, samples]"""
+        """All samples in order, `PIECE_SAMPLES` at a time.  [channels, samples]"""
         for start in range(0, self.num_samples, PIECE_SAMPLES):
             yield self.samples[:, start : start + PIECE_SAMPLES]
 
     def span(self, start: int, stop: int) -> AudioClip:
-        """From one sample to before another.  start, stop: 0 to `num_samples`"""
+        """The samples from `start` (included) to `stop` (excluded), both from 0 to `num_samples`."""
         return AudioClip(samples=np.ascontiguousarray(self.samples[:, start:stop]), sample_rate=self.sample_rate)
 
     def mono(self) -> FloatArray:
@@ -86,18 +88,18 @@ class AudioClip:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frames:
-    """What is heard, 100 times a second.
-
-    f0_hz [frames]: fundamental, 0 where unvoiced. loudness_db [frames]: A-weighted, 0 dB is a full-scale 1 kHz sine,
-    never relative to the file. confidence [frames]: of f0, 0..1. onset [frames]: onset strength, 0 or more.
-    chroma [12, frames]: energy per pitch class from C, each frame's maximum is 1, or 0 in silence.
-    """
+    """What is heard of the leader in every control frame."""
 
     f0_hz: FloatArray
+    """Fundamental frequency; 0 where unvoiced.  [frames]"""
     loudness_db: FloatArray
+    """A-weighted loudness: 0 dB is a full-scale 1 kHz sine, whatever the file's own level.  [frames]"""
     confidence: FloatArray
+    """Confidence of f0, 0..1.  [frames]"""
     onset: FloatArray
+    """Onset strength, 0 or more.  [frames]"""
     chroma: FloatArray
+    """Energy per pitch class from C: the largest of a frame is 1, all are 0 in silence.  [12, frames]"""
 
     def __post_init__(self) -> None:
         num_frames = len(self.f0_hz)
@@ -107,27 +109,27 @@ class Frames:
 
     @property
     def num_frames(self) -> int:
-        """Control frames."""
+        """Number of control frames."""
         return len(self.f0_hz)
 
     def sounds_at(self, time_s: float) -> bool:
-        """Whether anything sounds at a time or (within a tenth of a second) begins to."""
+        """Whether the leader plays at this time, or begins to within a tenth of a second."""
         frame = max(round(time_s * FRAME_RATE_HZ), 0)
         return bool(self.loudness_db[max(frame - 3, 0) : frame + 10].max(initial=SILENCE_DB) > PRESENT_DB)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heard:
-    """What the ensemble understood of the leader."""
+    """Everything that was heard of the leader."""
 
     frames: Frames
-    """What is heard, 100 times a second."""
+    """Pitch, loudness, onsets and chroma, 100 times a second."""
     beats_s: NDArray[np.float64]
     """Beats in seconds from the recording's start, rising.  [beats]"""
     tempo_bpm: float
-    """Beats a minute."""
+    """Beats per minute."""
     beats_per_bar: int
-    """The metre."""
+    """Beats in a bar: one metre for the whole recording."""
     first_downbeat: int
     """Index of the beat that opens bar 1: the first downbeat once the leader plays."""
     key: Key
@@ -137,18 +139,18 @@ class Heard:
     tuning_cents: float
     """How far A4 lies above 440 Hz."""
     diagnostics: tuple[Diagnostic, ...] = ()
-    """What could not be followed, or was assumed."""
+    """Warnings: what could not be heard clearly, or was assumed."""
     swing: float = 0.5
-    """Where the second half of a beat begins: 0.5 is straight, 2/3 swings in triplets, 0.75 is the most."""
+    """Where the second half of a beat begins: 0.5 is straight, 2/3 swings in triplets, 0.75 is the largest value."""
     provisional_frames: int = 0
-    """So many frames at the end may still change as more is heard; 0 where the recording was heard to its end."""
+    """Number of frames at the end that may change as more is heard; 0 where the recording was heard to its end."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.provisional_frames <= self.frames.num_frames:
             raise ValueError(f"{self.provisional_frames} of {self.frames.num_frames} frames cannot be provisional")
         check_array(self.beats_s, (None,), "beats_s", np.float64)
         if not 0.5 <= self.swing <= 0.75:
-            raise ValueError(f"nobody swings at {self.swing} of the beat")
+            raise ValueError(f"swing must lie within 0.5..0.75, not at {self.swing}")
         if len(self.chords) != len(self.beats_s):
             raise ValueError(f"{len(self.chords)} chords for {len(self.beats_s)} beats")
         if len(self.beats_s) > 1 and not (np.diff(self.beats_s) > 0).all():
@@ -156,24 +158,29 @@ class Heard:
 
     @property
     def final_frames(self) -> int:
-        """Up to this frame nothing changes any more, however the leader goes on."""
+        """Number of frames that no longer change, however the leader goes on."""
         return self.frames.num_frames - self.provisional_frames
 
     @property
     def follows_pitch(self) -> bool:
-        """Whether the harmony can be told from the followed pitch; from the spectrum otherwise."""
+        """Whether key and chords can be estimated from f0; from the spectrum otherwise."""
         return not any(found.code in ("little_pitch", "several_notes") for found in self.diagnostics)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Note:
-    """One written note: frames [start_frame, stop_frame), pitch in (fractional) MIDI, velocity 1..127, which voice."""
+    """One note of a part."""
 
     start_frame: int
+    """First control frame of the note."""
     stop_frame: int
+    """First control frame after it."""
     pitch_midi: float
+    """Pitch as a MIDI number, which may have a fraction."""
     velocity: int
+    """MIDI velocity, 1..127."""
     voice: int = 0
+    """The voice of the part that plays it: its row in the part's arrays."""
 
     def __post_init__(self) -> None:
         if not (self.start_frame < self.stop_frame and 1 <= self.velocity <= 127):
@@ -182,16 +189,16 @@ class Note:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """What one pitched follower plays.
-
-    f0_hz [voices, frames]: 0 where a voice rests. level_db [voices, frames]: articulation relative to the follower's
-    dynamics; 0 is at the dynamics, `SILENCE_DB` is a rest. notes: the same, for MIDI and for people.
-    """
+    """What one pitched follower plays."""
 
     name: str
+    """The follower's name."""
     notes: tuple[Note, ...]
+    """The notes, for MIDI files and for people; the curves below are what is played."""
     f0_hz: FloatArray
+    """Fundamental of every voice; 0 in rests.  [voices, frames]"""
     level_db: FloatArray
+    """Articulation: level relative to the follower's dynamics; `SILENCE_DB` in rests.  [voices, frames]"""
 
     def __post_init__(self) -> None:
         check_array(self.f0_hz, (None, None), "f0_hz")
@@ -200,12 +207,16 @@ class Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hit:
-    """One drum stroke: when (seconds from the start), on what, how hard (0..1), and its number in the piece."""
+    """One drum stroke."""
 
     time_s: float
+    """Seconds from the start of the performance."""
     drum: DrumClass
+    """The drum or cymbal that is struck."""
     velocity: float
+    """How hard, 0..1."""
     index: int
+    """Number of the stroke in its part; random details of the stroke depend on it."""
 
     def __post_init__(self) -> None:
         if self.drum not in DRUM_CLASSES or not (self.time_s >= 0.0 and 0.0 <= self.velocity <= 1.0):
@@ -214,27 +225,30 @@ class Hit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hits:
-    """What a drummer plays: strokes in rising time, over `num_frames` control frames."""
+    """What a drummer plays."""
 
     name: str
+    """The follower's name."""
     hits: tuple[Hit, ...]
+    """The strokes, in rising time."""
     num_frames: int
+    """Control frames of the performance."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrangement:
-    """What a band plays along with one leader, and what conducting needs of that leader."""
+    """What a band plays along with one leader, and what conducting needs to know of that leader."""
 
     parts: tuple[Part | Hits, ...]
     """One for each follower, in the band's order."""
     features: FloatArray
-    """What the dynamics model reads of the leader, in whole quanta.  [rows, conductor frames]"""
+    """The dynamics model's input, in whole quanta.  [rows, conductor frames]"""
     leader_db: FloatArray
-    """The leader's loudness, `SILENCE_DB` after its end.  [num_frames]"""
+    """The leader's loudness; `SILENCE_DB` after its end.  [num_frames]"""
     num_frames: int
     """Control frames of the performance: the leader and the tail after it."""
     committed_frames: int
-    """Up to here nothing will change, however the leader goes on: all frames, once the leader has ended."""
+    """Number of frames that no longer change, however the leader goes on: all, once the leader has ended."""
 
     def __post_init__(self) -> None:
         check_array(self.features, (None, None), "features")
@@ -245,16 +259,18 @@ class Arrangement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dynamics:
-    """Predicted loudness of every follower from `start_frame` on, and the band that should hold 80 % of the truth.
-
-    parts: names, in row order; loudness_db, low_db, high_db [parts, frames], A-weighted.
-    """
+    """The loudness that the conductor predicts for every follower, with its 80 % prediction range."""
 
     start_frame: int
+    """Control frame of the first column."""
     parts: tuple[str, ...]
+    """The followers' names, one per row."""
     loudness_db: FloatArray
+    """Predicted loudness, A-weighted: what is played.  [parts, frames]"""
     low_db: FloatArray
+    """Lower end of the 80 % prediction range.  [parts, frames]"""
     high_db: FloatArray
+    """Upper end of the 80 % prediction range.  [parts, frames]"""
 
     def __post_init__(self) -> None:
         check_array(self.loudness_db, (len(self.parts), None), "loudness_db")
@@ -263,30 +279,33 @@ class Dynamics:
 
     @property
     def num_frames(self) -> int:
-        """Control frames."""
+        """Number of control frames."""
         return int(self.loudness_db.shape[1])
 
     def row(self, part: str) -> FloatArray:
-        """The loudness of one follower.  [frames]"""
+        """Predicted loudness of one follower.  [frames]"""
         loudness: FloatArray = self.loudness_db[self.parts.index(part)]
         return loudness
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cue:
-    """One block for one player.
-
-    f0_hz, level_db [voices, frames] (no voices for drums), loudness_db [frames] (the dynamics), hits (drums only).
-    is_last: the tails are flushed and the stem ends exactly at `start_frame` + frames.
-    """
+    """What one player plays in one block."""
 
     part: str
+    """The follower's name."""
     start_frame: int
+    """Control frame of the first column."""
     f0_hz: FloatArray
+    """As in `Part`; no voices for drums.  [voices, frames]"""
     level_db: FloatArray
+    """As in `Part`; no voices for drums.  [voices, frames]"""
     loudness_db: FloatArray
+    """The follower's row of the dynamics.  [frames]"""
     hits: tuple[Hit, ...] = ()
+    """The strokes that begin in this block; drums only."""
     is_last: bool = False
+    """Whether the performance ends with this block: the player then returns all sound that is left."""
 
     def __post_init__(self) -> None:
         check_array(self.f0_hz, (None, len(self.loudness_db)), "f0_hz")
@@ -295,16 +314,18 @@ class Cue:
 
     @property
     def num_frames(self) -> int:
-        """Control frames."""
+        """Number of control frames."""
         return len(self.loudness_db)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
-    """What the conductor broadcasts for one block: the dynamics, and one cue per player. One message, read by all."""
+    """What the conductor sends out for one block: one message that every player reads."""
 
     dynamics: Dynamics
+    """Predicted loudness of every follower in this block."""
     cues: tuple[Cue, ...]
+    """One for each follower, in the band's order."""
 
     def cue(self, part: str) -> Cue:
         """The cue of one player."""
@@ -313,35 +334,37 @@ class Score:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConductorState:
-    """Everything a conductor carries from block to block: its next quantum's frame, its memory, its surplus.
-
-    memory: arrays by name, of the dynamics model. surplus: dynamics of frames computed but not yet asked for.
-    """
+    """Everything that a conductor carries from block to block."""
 
     next_frame: int = 0
+    """First control frame of the next quantum to compute."""
     memory: dict[str, np.ndarray] = field(default_factory=dict)
+    """Arrays of the dynamics model, by name."""
     surplus: Dynamics | None = None
+    """Dynamics of frames that are computed already and belong to the next block; None if there are none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlayerState:
-    """Everything a player carries from block to block, as a value: it can be stored, sent, forked and replayed.
-
-    next_sample: the first absolute sample not yet emitted. pending: frames and strokes that wait for a full quantum.
-    memory: arrays by name (hidden state, phase in cycles as float64, previous controls, noise tail).
-    ringing: strokes that still sound.
-    """
+    """Everything that a player carries from block to block: a value that can be stored, sent, copied and replayed."""
 
     next_sample: int = 0
+    """The first sample of the performance that is not yet played."""
     pending: Cue | None = None
+    """Frames and strokes that wait until a quantum is full."""
     memory: dict[str, np.ndarray] = field(default_factory=dict)
+    """Arrays by name: for pitched parts the network's hidden state, phases in cycles (float64), the last controls."""
     ringing: tuple[Hit, ...] = ()
+    """Strokes that still sound."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stem:
-    """What one player sounded in one block: mono, dry, before gain and pan, from absolute sample `start_sample` on."""
+    """The sound of one player in one block, before gain and pan."""
 
     part: str
+    """The follower's name."""
     start_sample: int
+    """Where in the performance the clip begins."""
     clip: AudioClip
+    """Mono sound."""

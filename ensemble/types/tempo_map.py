@@ -1,4 +1,4 @@
-"""Score time against seconds, in quarters and in the ticks of a MIDI file."""
+"""A tempo map: from places in a score (in quarter notes, or ticks of a MIDI file) to seconds and back."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 MAX_TEMPO_US = 2**24 - 1
-"""The slowest tempo that a MIDI file can hold, in microseconds a quarter."""
+"""The slowest tempo that a MIDI file can hold, in microseconds per quarter note."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TempoMap:
-    """Tempos in the order in which they come; each holds until the next one begins, the last one for ever."""
+    """Tempos in order; each holds until the next one begins, the last one without end."""
 
     quarters: NDArray[np.float64]
     """Where each tempo begins, in quarters from the start of the score: 0 first, then rising.  [tempos]"""
@@ -24,9 +24,14 @@ class TempoMap:
 
     @classmethod
     def through(cls, ends_s: Sequence[float], tolerance_s: float) -> Self:
-        """Tempos at which quarter after quarter ends at the given seconds, in the whole microseconds that MIDI keeps.
+        """Make the tempos under which quarter note after quarter note ends at the given times.
 
-        A tempo is kept while its quarters end within `tolerance_s` of what is asked: a steady player gets one tempo.
+        Tempos are whole microseconds per quarter note, as in MIDI files. A tempo is kept while its quarters end within
+        `tolerance_s` of the times given, so a steady player gets one tempo.
+
+        Args:
+            ends_s: when each quarter note ends, rising.
+            tolerance_s: how far off a quarter note may end.
         """
         quarters, starts_s, quarter_s = [0.0], [0.0], [_whole_us(ends_s[0]) / 1e6]
         for quarter, end_s in enumerate(ends_s[1:], start=1):
@@ -44,17 +49,17 @@ class TempoMap:
 
     @property
     def quarter_us(self) -> list[int]:
-        """Each tempo as a MIDI file holds it: whole microseconds a quarter."""
+        """Each tempo in whole microseconds per quarter note, as in a MIDI file."""
         return [_whole_us(quarter_s) for quarter_s in self.quarter_s.tolist()]
 
     def seconds(self, quarters: ArrayLike) -> NDArray[np.float64]:
-        """When these places of the score come."""
+        """The times of places in the score, given in quarter notes from its start."""
         at = np.asarray(quarters, np.float64)
         tempo = _last_begun(self.quarters, at)
         return np.asarray(self.starts_s[tempo] + (at - self.quarters[tempo]) * self.quarter_s[tempo])
 
     def ticks(self, seconds: ArrayLike, ticks_per_quarter: int) -> NDArray[np.int64]:
-        """The nearest ticks to these times; none lies before 0."""
+        """The ticks that lie nearest to these times, 0 or more."""
         at, starts_s = np.asarray(seconds, np.float64), self.starts_s
         tempo = _last_begun(starts_s, at)
         since = (at - starts_s[tempo]) / self.quarter_s[tempo]
@@ -62,12 +67,12 @@ class TempoMap:
         return np.asarray(np.maximum(ticks, 0).astype(np.int64))
 
     def on_ticks(self, seconds: ArrayLike, ticks_per_quarter: int) -> NDArray[np.float64]:
-        """The times of the nearest ticks: what a reader of the MIDI file will compute."""
+        """These times rounded to whole ticks: the times that a reader of the MIDI file will compute."""
         return self.seconds(self.ticks(seconds, ticks_per_quarter) / ticks_per_quarter)
 
 
 def _last_begun(starts: NDArray[np.float64], at: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Which tempo holds at each place: the last that begins there or before, the first for what comes before all."""
+    """Index of the tempo that holds at each place: the last one begun there or before, at least the first."""
     return np.asarray(np.maximum(np.searchsorted(starts, at, side="right") - 1, 0))
 
 
