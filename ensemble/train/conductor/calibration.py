@@ -14,8 +14,8 @@ from ensemble.conduct.conductor_network import UNIT_DB
 from ensemble.conduct.summary import PAST, summary
 from ensemble.train.conductor.crops import LeaderScene
 from ensemble.train.conductor.network import ConductorNet
+from ensemble.train.conductor.regression import LOOK_AHEADS_MS
 
-LOOK_AHEADS_MS = (0, 100, 240, 500)
 COVERED = 0.8
 
 
