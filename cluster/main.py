@@ -1,4 +1,4 @@
-"""The way in: runs a command, and is the only place that turns errors into lines and exit statuses."""
+"""Entry point of `ensemble`: runs a command; the only place that turns errors into lines and exit statuses."""
 
 from __future__ import annotations
 
@@ -10,26 +10,28 @@ from collections.abc import Callable
 from cluster.cli.app import app
 from ensemble.errors import EnsembleError
 
-POLITE = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""What ends a command cleanly."""
 
 
 class Interrupted(BaseException):
-    """Ctrl-C, or another polite request to end: everything on the way out is cleaned up, nothing stays behind."""
+    """Raised by Ctrl-C, SIGTERM or SIGHUP; contexts on the way out clean up, so that nothing stays behind."""
 
     was_raised = False
+    """Whether one was raised in this process; a library may have turned it into an error of its own."""
 
 
 def main(command: Callable[[], object] = app) -> None:
-    """Run a command, the whole command line if none is given.
+    """Run a command (default: what the command line names).
 
     Exit status: 0 done, 1 failed with one line, 2 wrong usage, 130 interrupted.
     """
-    for polite in POLITE:
-        signal.signal(polite, _interrupt)
+    for number in SIGNALS:
+        signal.signal(number, _interrupt)
     try:
         command()
     except BaseException as error:
-        if Interrupted.was_raised:  # others may have turned it into an error of their own
+        if Interrupted.was_raised:
             _end("interrupted", 130)
         if isinstance(error, EnsembleError):
             _end(" ".join(str(error).split()), 1)
@@ -41,14 +43,14 @@ def main(command: Callable[[], object] = app) -> None:
 
 
 def _interrupt(_signal: int, _frame: object) -> None:
-    for polite in POLITE:
-        signal.signal(polite, signal.SIG_IGN)  # a second one must not break the cleaning up
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)  # a second one must not interrupt the clean-up
     Interrupted.was_raised = True
     raise Interrupted
 
 
 def _end(line: str, status: int) -> None:
-    """Say the last line and leave at once: what had to be cleaned up has been."""
+    """Print the last line and exit at once: every context has cleaned up by now."""
     sys.stderr.write(f"ensemble: {line}\n")
     sys.stderr.flush()
     os._exit(status)

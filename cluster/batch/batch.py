@@ -1,4 +1,4 @@
-"""Many leaders as one batch: what there is to do, done by a pool of renderers or in this process, and summed up."""
+"""Many leaders as one batch: rendered by a pool of Ray actors or in this process, with one summary."""
 
 from __future__ import annotations
 
@@ -24,33 +24,35 @@ if TYPE_CHECKING:
     from agents.pool import ActorPool
 
 BY_VALUE_BYTES = 32 << 20
-"""A leader's file up to this size (two minutes of 24-bit stereo) travels with the call; others are read on the node."""
+"""A leader's file up to this size (two minutes of 24-bit stereo) is sent with the call; the node opens larger ones."""
 LEADER_S = 3600.0
-"""What one leader may take: half an hour of music takes some minutes."""
+"""Time limit for one leader: half an hour of music takes some minutes."""
 OnOutcome = Callable[[RenderOutcome], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchSummary:
-    """What came of a batch, in the order of the leaders.
-
-    workers: 0 where it was rendered in this process. lost: workers that died meanwhile and were replaced.
-    """
+    """What came of a batch."""
 
     out: str
+    """The output folder or URL, as shown."""
     outcomes: tuple[RenderOutcome, ...]
+    """One for each leader, in their order."""
     wall_s: float
+    """Time that the batch took."""
     workers: int
+    """Ray actors that rendered; 0: this process did."""
     lost: int = 0
+    """Actors that died and were replaced."""
 
     @property
     def music_s(self) -> float:
-        """Seconds of music that were rendered now."""
+        """Seconds of music that this batch rendered; renders that were there before do not count."""
         return sum(one.duration_s for one in self.outcomes if one.status == "rendered")
 
     @property
     def music_s_per_s(self) -> float:
-        """The throughput."""
+        """Seconds of music rendered per second."""
         return self.music_s / self.wall_s if self.wall_s else 0.0
 
     @property
@@ -59,7 +61,7 @@ class BatchSummary:
         return all(one.status in {"rendered", "done already"} for one in self.outcomes)
 
     def count(self, status: str) -> int:
-        """How many ended so."""
+        """Number of leaders with this status."""
         return sum(one.status == status for one in self.outcomes)
 
     def document(self) -> dict[str, Any]:
@@ -74,12 +76,16 @@ class BatchSummary:
 
 @dataclass(slots=True, kw_only=True)
 class Batch:
-    """A batch that was looked through: what is to be done, and what is known of the rest."""
+    """A batch that is ready to be run."""
 
     root: BatchRoot
+    """Where it is written."""
     entries: tuple[LeaderEntry, ...]
+    """The leaders."""
     jobs: tuple[RenderJob, ...]
-    known: dict[int, RenderOutcome] = field(default_factory=dict)
+    """What is to be rendered, the largest file first, so that no long leader is left for the end."""
+    outcomes: dict[int, RenderOutcome] = field(default_factory=dict)
+    """What is known, by the leader's place in `entries`; filled as jobs end."""
 
 
 def render_batch(
@@ -96,33 +102,30 @@ def render_batch(
 ) -> BatchSummary:
     """Render every leader into `out/<name>`, as `ensemble.render` would with `settings`, and write `out/batch.json`.
 
-    What is there already, made from the same file with the same settings, stays. A leader that cannot be rendered does
-    not stop the others.
+    A render that is already there, made from the same file with the same settings, is kept. A leader that cannot be
+    rendered does not stop the others.
 
     Args:
-        leaders: recordings, scores, their URLs, or entries of a roster.
+        leaders: recordings, scores, their URLs, or entries of a leader list.
         out: a folder that every node sees, or a URL.
-        workers: on the Ray that is running; one for every core if absent; 0 works in this process, without Ray.
-        settings: how to render; as `ensemble render` does without options if absent.
-        force: replace other renders that lie there.
-        block_frames: how the work is cut up; never changes the sound.
-        leader_s: what one leader may take, in seconds, on Ray.
-        on_outcome: told what became of each leader, as it is known.
-        on_note: told in a sentence what else happened.
+        workers: Ray actors, on the Ray that is running (default: one per core); 0 works in this process, without Ray.
+        settings: how to render (default: as `ensemble render` without options).
+        force: replace other renders in `out`.
+        block_frames: block length in control frames; never changes the sound.
+        leader_s: time limit for one leader, in seconds, on Ray.
+        on_outcome: called with the outcome of each leader as soon as it is known.
+        on_note: called with a sentence when something else happens, such as the loss of an actor.
 
     Raises:
         EnsembleError: the output cannot be used, or there is no worker.
     """
-    entries = [one if isinstance(one, LeaderEntry) else None for one in leaders]
-    others = iter(leaders_of([one for one in leaders if not isinstance(one, LeaderEntry)]))
-    known = tuple(next(others) if one is None else one for one in entries)
-    batch = look_through(known, out, settings or request_for(), force=force, on_outcome=on_outcome)
+    batch = plan_batch(leaders_of(leaders), out, settings or request_for(), force=force, on_outcome=on_outcome)
     return run_batch(
         batch, workers=workers, block_frames=block_frames, leader_s=leader_s, on_outcome=on_outcome, on_note=on_note
     )  # fmt: skip
 
 
-def look_through(
+def plan_batch(
     entries: Sequence[LeaderEntry],
     out: str | Path,
     settings: RenderRequest,
@@ -130,24 +133,21 @@ def look_through(
     force: bool,
     on_outcome: OnOutcome | None = None,
 ) -> Batch:
-    """Find out what is to be done, without Ray.
+    """Look at every leader and at what `out` holds already: this says what is to be rendered. Needs no Ray.
 
     Raises:
         OutputError: the output cannot be used.
     """
     root = BatchRoot(out)
-    batch = Batch(root=root, entries=tuple(entries), jobs=())
-    jobs = []
+    jobs, outcomes = [], {}
     for number, found in enumerate(survey(entries, root, settings, force=force)):
         if isinstance(found, RenderOutcome):
-            batch.known[number] = found
-            (on_outcome or _nobody)(found)
+            outcomes[number] = found
+            (on_outcome or _ignore)(found)
         else:
             jobs.append(found)
-    batch.jobs = tuple(
-        sorted(jobs, key=lambda job: -job.size_bytes)
-    )  # the longest first, so that it is not left for the end
-    return batch
+    jobs.sort(key=lambda job: -job.size_bytes)
+    return Batch(root=root, entries=tuple(entries), jobs=tuple(jobs), outcomes=outcomes)
 
 
 def run_batch(
@@ -159,26 +159,26 @@ def run_batch(
     on_outcome: OnOutcome | None = None,
     on_note: Callable[[str], None] | None = None,
 ) -> BatchSummary:
-    """Do what is to be done; see `render_batch`."""
+    """Render what a batch holds, and write the summary; see `render_batch`."""
     began = time.monotonic()
     count = lost = 0
     with contextlib.ExitStack() as opened:
         mark = opened.enter_context(batch.root.open())
         pool: ActorPool[RenderJob] | None = None
         if not batch.jobs or workers == 0:
-            ended = _here(batch.jobs, block_frames)
+            ended = _render_in_process(batch.jobs, block_frames)
         else:
-            pool = opened.enter_context(_pool(batch, mark, workers, block_frames, leader_s, on_note or _nobody))
+            pool = opened.enter_context(_pool(batch, mark, workers, block_frames, leader_s, on_note or _ignore))
             ended = pool.run(batch.jobs)
         for job, answer in ended:
             outcome = job.outcome(answer)
-            batch.known[job.number] = outcome
-            (on_outcome or _nobody)(outcome)
+            batch.outcomes[job.number] = outcome
+            (on_outcome or _ignore)(outcome)
         if pool is not None:
             count, lost = pool.count, pool.num_lost
         summary = BatchSummary(
             out=batch.root.what,
-            outcomes=tuple(batch.known[number] for number in range(len(batch.entries))),
+            outcomes=tuple(batch.outcomes[number] for number in range(len(batch.entries))),
             wall_s=time.monotonic() - began,
             workers=count,
             lost=lost,
@@ -187,7 +187,9 @@ def run_batch(
     return summary
 
 
-def _here(jobs: Sequence[RenderJob], block_frames: int) -> Iterator[tuple[RenderJob, Rendered | EnsembleError]]:
+def _render_in_process(
+    jobs: Sequence[RenderJob], block_frames: int
+) -> Iterator[tuple[RenderJob, Rendered | EnsembleError]]:
     for job in jobs:
         task = _task(job, block_frames)
         try:
@@ -201,13 +203,17 @@ def _here(jobs: Sequence[RenderJob], block_frames: int) -> Iterator[tuple[Render
 def _pool(
     batch: Batch, mark: str, workers: int | None, block_frames: int, leader_s: float, on_note: Callable[[str], None]
 ) -> Iterator[ActorPool[RenderJob]]:
-    """Lend a pool of renderers, and an actor that owns the store if a leader is extended."""
+    """A pool of renderers, and an actor that owns the store of recordings if a leader is to be extended."""
     import ray
 
     from agents.pool import CLOSING_S, ActorPool
 
     if batch.root.is_of_this_process:
-        raise OutputError(batch.root.what, "is of this process alone", "add --local, or name what every node reaches")
+        raise OutputError(
+            batch.root.what,
+            "exists in this process alone",
+            "add --local, or name a folder or URL that every node reaches",
+        )
     total: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
     count = min(workers or max(1, int(total.get("CPU", 1.0))), len(batch.jobs))
     asked = next((job.request.extension for job in batch.jobs if job.request.extension is not None), None)
@@ -216,31 +222,29 @@ def _pool(
     make = partial(start_renderer, rates=rates, mark=mark, retrieval=retrieval)
     try:
         with ActorPool(
-            make, count, ask=partial(_ask, block_frames=block_frames), deadline_s=leader_s, on_lost=_clear_after,
+            make, count, ask=partial(_send, block_frames=block_frames), deadline_s=leader_s, on_lost=_clear_after,
             on_note=on_note,
         ) as pool:  # fmt: skip
             yield pool
     finally:
         if retrieval is not None:
-            ray.wait([retrieval.close.remote()], timeout=CLOSING_S)  # it lets go of the store, if it still can
+            ray.wait([retrieval.close.remote()], timeout=CLOSING_S)  # so that it closes the store, if it still can
             ray.kill(retrieval)
 
 
 def start_renderer(number: int, *, rates: tuple[int, ...], mark: str = "", retrieval: Any = None) -> Any:
-    """A `Renderer` on one core of the cluster; for what it takes see there."""
+    """Start a `Renderer` on one core of the cluster; its arguments are explained there."""
     import ray
 
     kind: Any = ray.remote(Renderer)
-    options = {
-        "num_cpus": 1,
-        "max_concurrency": 2,
-        "scheduling_strategy": "SPREAD",
-    }  # one renders, one answers `status`
-    return kind.options(**options, **_named(f"renderer-{number}")).remote(number, rates, mark, retrieval)
+    options = kind.options(  # two threads: one renders, one answers `ensemble status`
+        num_cpus=1, max_concurrency=2, scheduling_strategy="SPREAD", **_named(f"renderer-{number}")
+    )
+    return options.remote(number, rates, mark, retrieval)
 
 
 def _retrieval(settings: RetrieveSettings) -> Any:
-    """The actor that owns the store; it asks for no core, so that every core renders."""
+    """Start the actor that owns the store; it reserves no core, so that every core renders."""
     import ray
 
     from agents.retrieval import RetrievalAgent
@@ -259,8 +263,8 @@ def _named(name: str) -> dict[str, str]:
     return {"name": f"{name}-{uuid.uuid4().hex[:8]}", "namespace": NAMESPACE}
 
 
-def _ask(actor: Any, job: RenderJob, *, block_frames: int) -> Any:
-    """Send a leader out; a small one with its content, so that it need not lie on every node."""
+def _send(actor: Any, job: RenderJob, *, block_frames: int) -> Any:
+    """Call an actor to render a leader; a small file is sent along, so that not every node needs a copy."""
     if is_url(job.leader) or job.size_bytes > BY_VALUE_BYTES:
         return actor.render.remote(_task(job, block_frames))
     try:
@@ -275,11 +279,11 @@ def _task(job: RenderJob, block_frames: int) -> Task:
 
 
 def _clear_after(who: str, job: RenderJob) -> Rendered | None:
-    """Clear away what a dead worker left; what it had finished counts."""
+    """Remove what a dead worker left behind; returns the render if it had finished it."""
     clear_temporary(who)
     job.root.clear_after(job.name, who)
     return finished(job)
 
 
-def _nobody(_told: Any) -> None:
-    """Do nothing."""
+def _ignore(_: Any) -> None:
+    pass

@@ -1,7 +1,7 @@
-"""Who leads a batch: a folder of leaders, or a list of them; and what may be the name of a folder that we write.
+"""The leaders of a batch, from a folder or from a list, and the names of the folders that they are rendered into.
 
-Convention: a name is one visible path component. A leader that is a symbolic link is followed only to what lies in (or
-below) the folder it lies in itself; a path in a list may otherwise lead anywhere, as one on the command line may.
+A name is one visible path component. A leader that is a symbolic link must point to something in (or below) the folder
+that holds the link; a path in a list may otherwise point anywhere, as one on the command line may.
 """
 
 from __future__ import annotations
@@ -26,49 +26,59 @@ from ensemble.output.transfer import leader_name
 from ensemble.scores.score import SCORE_SUFFIXES
 
 LIST_SUFFIXES = (".txt", ".yaml", ".yml")
+"""Of a file that lists leaders."""
 MAX_LIST_BYTES = 16 << 20
 MAX_LEADERS = 100_000
 MAX_NAME_BYTES = 255
 BATCH = "batch.json"
-_LEADS = {*AUDIO_SUFFIXES, *FOREIGN_SUFFIXES, *SCORE_SUFFIXES}
+"""The summary in the output folder."""
+_LEADER_SUFFIXES = {*AUDIO_SUFFIXES, *FOREIGN_SUFFIXES, *SCORE_SUFFIXES}
 _DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 _INVISIBLE = {"Cc", "Cs", "Zl", "Zp"}
 _CURE = "give it a `name` in a list"
 
 
 class LeaderLine(Settings):
-    """One leader of a YAML list; what is absent is as for the whole batch."""
+    """One leader of a YAML list."""
 
     leader: str = Field(min_length=1)
-    """A path, from the list's folder on, or a URL."""
+    """A path, relative to the list's folder, or a URL."""
     name: str | None = None
-    """Of its folder in the output; the file's name without its ending if absent."""
+    """Of its folder in the output; the file's name without its suffix if absent."""
     band: str | None = None
-    """A shipped band, or a YAML file, from the list's folder on."""
+    """A shipped band, or a YAML file relative to the list's folder; the whole batch's if absent."""
     seed: int | None = Field(default=None, ge=0)
+    """Random seed; the whole batch's if absent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeaderEntry:
-    """One leader. refusal: why it cannot be rendered, where that is known already."""
+    """One leader, checked as far as that is possible without opening its file."""
 
     name: str
+    """Of its folder in the output."""
     leader: str | Path
+    """Its absolute path, or a URL."""
     band: str | None = None
+    """A shipped band, or an absolute path; None: the whole batch's."""
     seed: int | None = None
+    """Random seed; None: the whole batch's."""
     refusal: str = ""
+    """Why it cannot be rendered, in one line; empty if nothing speaks against it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeaderList:
-    """Everybody who leads, each under a name of its own; and what else lay in the folder."""
+    """What a folder or a list holds."""
 
     entries: tuple[LeaderEntry, ...]
-    passed_over: tuple[str, ...] = ()
+    """The leaders, in order; two of the same name are both refused."""
+    skipped: tuple[str, ...] = ()
+    """Names of the folder's other entries."""
 
 
 def is_leader_list(leader: str | Path | None) -> bool:
-    """Whether a leader on the command line is many: a folder, or a list."""
+    """Whether the leader on the command line stands for many: it is a folder, or a list."""
     if leader is None or is_url(leader):
         return False
     path = Path(leader)
@@ -81,46 +91,47 @@ def is_leader_list(leader: str | Path | None) -> bool:
 def read_leaders(place: Path) -> LeaderList:
     """Read a folder, or a list.
 
-    A folder gives every file in it (not below) whose name ends like a recording's or a score's. A text file holds one
-    path or URL a line; empty lines and those that begin with `#` say nothing. A YAML file holds a list of paths, or of
+    A folder gives every file directly in it whose suffix is a recording's or a score's. A text file holds one path or
+    URL a line; empty lines and lines that begin with `#` are ignored. A YAML file holds a list of paths, or of
     `{leader, name, band, seed}`.
 
     Raises:
-        ConfigError: it cannot be read, is no such list, or names nobody.
+        ConfigError: it cannot be read, is not such a list, or names no leader.
     """
     what = printable(place)
     if place.is_dir():
-        roster = _folder(place, what)
+        leaders = _read_folder(place, what)
     else:
         lines = _read_yaml(place, what) if place.suffix.lower() != ".txt" else _read_text(place, what)
-        roster = LeaderList(entries=leaders_of(lines, place.parent))
-    if not roster.entries:
-        others = f" ({len(roster.passed_over)} other files)" if roster.passed_over else ""
-        raise ConfigError(what, f"holds nobody who could lead{others}", "add recordings (.wav, .flac) or scores (.krn)")
-    if len(roster.entries) > MAX_LEADERS:
+        leaders = LeaderList(entries=leaders_of(lines, place.parent))
+    if not leaders.entries:
+        others = f" ({len(leaders.skipped)} other files)" if leaders.skipped else ""
+        raise ConfigError(what, f"holds no leaders{others}", "add recordings (.wav, .flac) or scores (.krn)")
+    if len(leaders.entries) > MAX_LEADERS:
         raise ConfigError(what, f"holds more than {MAX_LEADERS} leaders", "render it in parts")
-    return roster
+    return leaders
 
 
-def leaders_of(lines: Iterable[LeaderLine | str | Path], folder: Path = Path()) -> tuple[LeaderEntry, ...]:
-    """Name everybody: two of one name are both refused, so that nothing depends on their order."""
-    named = (line if isinstance(line, LeaderLine) else LeaderLine.model_construct(leader=str(line)) for line in lines)
-    return _apart([_entry(line, folder) for line in named])  # a file's name may be no text: not to be validated
+def leaders_of(
+    lines: Iterable[LeaderEntry | LeaderLine | str | Path], folder: Path = Path()
+) -> tuple[LeaderEntry, ...]:
+    """Give every leader a name; two of the same name are both refused, so that nothing depends on their order."""
+    return _refuse_shared_names([_entry(line, folder) for line in lines])
 
 
 def check_name(name: str) -> None:
-    """Refuse what cannot be the name of a folder anywhere, or would lead out of the one it is made in.
+    """Refuse a name that some file system would not accept for a folder, or that would lead out of the output folder.
 
     Raises:
-        ConfigError: it is no name; says why.
+        ConfigError: says why.
     """
     what = f"the name {printable(name)!r}"
     if not name.strip():
         raise ConfigError(what, "is empty", _CURE)
     if set(name) & set("/\\") or name in (".", ".."):
         raise ConfigError(what, "is a path, not a name", _CURE)
-    if any(unicodedata.category(sign) in _INVISIBLE for sign in name):
-        raise ConfigError(what, "holds signs that cannot be seen", _CURE)
+    if any(unicodedata.category(character) in _INVISIBLE for character in name):
+        raise ConfigError(what, "holds invisible characters", _CURE)
     if name.startswith("."):
         raise ConfigError(what, "begins with a dot", _CURE)
     if len(name.encode()) > MAX_NAME_BYTES:
@@ -130,10 +141,10 @@ def check_name(name: str) -> None:
 
 
 def check_link(leader: Path) -> None:
-    """Refuse a symbolic link that leads out of the folder it lies in.
+    """Refuse a symbolic link that leads out of the folder that holds it.
 
     Raises:
-        AudioError: it leads elsewhere, or to nothing.
+        AudioError: it does, or it leads to nothing.
     """
     what = printable(leader)
     try:
@@ -147,14 +158,14 @@ def check_link(leader: Path) -> None:
         raise AudioError(what, "is a link out of its folder", "name the file that it leads to, in a list")
 
 
-def _folder(folder: Path, what: str) -> LeaderList:
+def _read_folder(folder: Path, what: str) -> LeaderList:
     try:
         present = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
     except OSError as error:
         raise ConfigError(what, f"cannot be read ({error.strerror})", "check its permissions") from error
-    leading = [path for path in present if path.suffix.lower() in _LEADS and not path.is_dir()]
+    leading = [path for path in present if path.suffix.lower() in _LEADER_SUFFIXES and not path.is_dir()]
     others = tuple(printable(path.name) for path in present if path not in set(leading))
-    return LeaderList(entries=leaders_of([path.name for path in leading], folder), passed_over=others)
+    return LeaderList(entries=leaders_of([path.name for path in leading], folder), skipped=others)
 
 
 def _read_text(path: Path, what: str) -> list[LeaderLine | str]:
@@ -180,7 +191,9 @@ def _line(item: Any, origin: str) -> LeaderLine | str:
     if isinstance(item, str) and item:
         return item
     if not isinstance(item, dict) or any(isinstance(value, (list, dict)) for pair in item.items() for value in pair):
-        raise ConfigError(origin, "is no leader", "write a path, or `{leader: PATH, name: NAME, band: BAND, seed: 1}`")
+        raise ConfigError(
+            origin, "is not a leader", "write a path, or `{leader: PATH, name: NAME, band: BAND, seed: 1}`"
+        )
     return parse(LeaderLine, item, origin)
 
 
@@ -196,13 +209,17 @@ def _check_size(path: Path, what: str) -> None:
         raise ConfigError(what, f"is larger than {MAX_LIST_BYTES >> 20} MiB", "render it in parts")
 
 
-def _entry(line: LeaderLine, folder: Path) -> LeaderEntry:
-    """One line, checked as far as that needs no disk but for a link."""
+def _entry(line: LeaderEntry | LeaderLine | str | Path, folder: Path) -> LeaderEntry:
+    """Check one line; the disk is only asked where a link leads."""
+    if isinstance(line, LeaderEntry):
+        return line
+    if not isinstance(line, LeaderLine):
+        line = LeaderLine.model_construct(leader=str(line))  # not validated: a file's name need not be valid text
     leader: str | Path = line.leader
     name, refusal = line.name, ""
     try:
         if "\0" in line.leader:
-            raise AudioError(printable(line.leader), "is no path", "check the list")
+            raise AudioError(printable(line.leader), "is not a path", "check the list")
         if not is_url(leader):
             leader = (folder / leader).absolute()
         if name is None:
@@ -218,19 +235,19 @@ def _entry(line: LeaderLine, folder: Path) -> LeaderEntry:
     return LeaderEntry(name=name or shown(line.leader), leader=leader, band=band, seed=line.seed, refusal=refusal)
 
 
-def _apart(entries: Sequence[LeaderEntry]) -> tuple[LeaderEntry, ...]:
-    """Refuse every name that two bear. To some disks capitals, and the ways to write an accent, are all the same."""
-    bearers: dict[str, list[LeaderEntry]] = defaultdict(list)
+def _refuse_shared_names(entries: Sequence[LeaderEntry]) -> tuple[LeaderEntry, ...]:
+    """Refuse every entry whose name another has too; some file systems tell neither case nor kinds of accent apart."""
+    by_name: dict[str, list[LeaderEntry]] = defaultdict(list)
     for entry in entries:
-        bearers[_folded(entry.name)].append(entry)
-    return tuple(_unless_shared(entry, bearers[_folded(entry.name)]) for entry in entries)
+        by_name[_folded(entry.name)].append(entry)
+    return tuple(_unless_shared(entry, by_name[_folded(entry.name)]) for entry in entries)
 
 
-def _unless_shared(entry: LeaderEntry, bearers: Sequence[LeaderEntry]) -> LeaderEntry:
-    if entry.refusal or len(bearers) == 1:
+def _unless_shared(entry: LeaderEntry, same_name: Sequence[LeaderEntry]) -> LeaderEntry:
+    if entry.refusal or len(same_name) == 1:
         return entry
-    others = next((one for one in bearers if one is not entry), entry)
-    what, other = shown(str(entry.leader)), shown(str(others.leader))
+    twin = next((one for one in same_name if one is not entry), entry)
+    what, other = shown(str(entry.leader)), shown(str(twin.leader))
     return replace(entry, refusal=str(ConfigError(what, f"would be called {entry.name!r} like {other}", _CURE)))
 
 

@@ -1,4 +1,4 @@
-"""The folder or URL that a batch fills: one folder for each leader, directly below it and nowhere else."""
+"""The output folder or URL of a batch: one folder for each leader, directly below it and nowhere else."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _MARK = ".batch-"
 
 
 class BatchRoot:
-    """Where everything goes.
+    """The output of a batch.
 
     Args:
         out: a folder, made when it is opened, or a URL.
@@ -49,33 +49,35 @@ class BatchRoot:
 
     @property
     def is_of_this_process(self) -> bool:
-        """Whether no other process can reach it."""
+        """Whether no other process can reach it (an fsspec memory:// URL)."""
         return isinstance(self._place, RemoteFolder) and self._place.is_of_this_process
 
     def target(self, name: str) -> str:
         """The folder or URL of one leader's render.
 
         Raises:
-            ConfigError: the name is none.
-            OutputError: the name leads out of the root.
+            ConfigError: the name is not allowed.
+            OutputError: a file or a link lies there.
         """
         check_name(name)
         if isinstance(self._place, RemoteFolder):
             return f"{self._url}/{name}"
         target = self._place / name
         if target.is_symlink():
-            raise OutputError(printable(target), "is a link", "take it away: renders are written below the root only")
+            raise OutputError(
+                printable(target), "is a link", "remove it: renders are written below the output folder only"
+            )
         if target.exists() and not target.is_dir():
-            raise OutputError(printable(target), "is a file", "take it away, or give the leader another name")
+            raise OutputError(printable(target), "is a file", "remove it, or give the leader another name")
         if target.resolve().parent != self._place.resolve():
             raise OutputError(printable(target), f"leads out of {self.what}", "give the leader another name")
         return str(target)
 
     def earlier(self, name: str) -> Manifest | None:
-        """The render that lies at a name, whole.
+        """The complete render that is already there under a name; None if there is nothing.
 
         Raises:
-            OutputError: something else lies there.
+            OutputError: something else is there.
         """
         target = self.target(name)
         if isinstance(self._place, RemoteFolder):
@@ -96,14 +98,14 @@ class BatchRoot:
             except VerifyError:
                 manifest = None
         if manifest is None:
-            raise OutputError(shown(target), "holds something that is no whole render", "take it away")
-        missing = _promised(manifest) - files
+            raise OutputError(shown(target), "holds something that is not a complete render", "remove it")
+        missing = _listed_files(manifest) - files
         if missing:
-            raise OutputError(shown(target), f"holds a render without its {min(missing)}", "take it away")
+            raise OutputError(shown(target), f"holds a render without its {min(missing)}", "remove it")
         return manifest
 
     def manifest_bytes(self, name: str) -> bytes:
-        """A manifest as it lies there.
+        """The content of a render's manifest.
 
         Raises:
             OutputError: it cannot be read.
@@ -116,7 +118,7 @@ class BatchRoot:
             raise refused(self.what, error) from error
 
     def clear_after(self, name: str, dead: str) -> None:
-        """Clear away what a dead worker left at a name; what cannot be cleared away is refused later."""
+        """Remove what a dead worker left under a name; what cannot be removed is refused when it is rendered again."""
         with contextlib.suppress(OSError, OutputError):
             if isinstance(self._place, RemoteFolder):
                 self._place.below(name).clear_after()
@@ -125,7 +127,10 @@ class BatchRoot:
 
     @contextlib.contextmanager
     def open(self) -> Iterator[str]:
-        """Make the root, and lend a mark in it that other nodes can look for; empty where it is a URL.
+        """Make the folder, and for as long as it is open a marker file in it, by which workers see that it is the same.
+
+        Yields:
+            The marker's path; empty where the output is a URL.
 
         Raises:
             OutputError: it cannot be written.
@@ -148,11 +153,11 @@ class BatchRoot:
             with contextlib.suppress(OSError):
                 mark.unlink()
             for folder in made:
-                with contextlib.suppress(OSError):  # only the empty ones go
+                with contextlib.suppress(OSError):  # fails unless it is empty
                     folder.rmdir()
 
     def write_summary(self, document: dict[str, Any]) -> None:
-        """Write `batch.json`, whole or not at all.
+        """Write `batch.json`, completely or not at all.
 
         Raises:
             OutputError: it cannot be written.
@@ -162,7 +167,7 @@ class BatchRoot:
             self._place.write(BATCH, content)
             return
         try:
-            write_whole(self._place / BATCH, content)  # a link in its place is replaced, not followed
+            write_whole(self._place / BATCH, content)  # a link of that name is replaced, not followed
         except OSError as error:
             raise refused(self.what, error) from error
 
@@ -173,7 +178,7 @@ class BatchRoot:
 
 
 def _clear_marks(root: Path) -> None:
-    """Marks of batches on this host that were killed."""
+    """Remove the marker files of batches on this host that were killed."""
     ours = f"{_MARK}{socket.gethostname()}-"
     for left in root.iterdir():
         pid = left.name.removeprefix(ours).partition("-")[0]
@@ -181,6 +186,6 @@ def _clear_marks(root: Path) -> None:
             left.unlink(missing_ok=True)
 
 
-def _promised(manifest: Manifest) -> set[str]:
-    """The files that a manifest lists."""
+def _listed_files(manifest: Manifest) -> set[str]:
+    """The files that a manifest names, and the leader's."""
     return {"leader.wav", *(f"{take}/{name}" for take, kept in manifest.takes.items() for name in kept.files)}

@@ -1,4 +1,4 @@
-"""What a batch has to do: who is done already, who cannot be rendered, and how each of the rest is rendered."""
+"""What a batch has to do: which leaders are done, which cannot be rendered, and how each of the rest is rendered."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class RenderOutcome(NamedTuple):
     """What became of one leader."""
 
     name: str
-    """Of its folder."""
+    """Of its folder in the output."""
     leader: str
     """Its path or URL."""
     status: Status
@@ -38,9 +38,9 @@ class RenderOutcome(NamedTuple):
     reason: str = ""
     """Why it was not rendered, in one line."""
     duration_s: float = 0.0
-    """Music that was rendered."""
+    """Length of the music in its render."""
     wall_s: float = 0.0
-    """Time that this took."""
+    """Time that rendering took."""
     manifest_sha256: str = ""
     """Of its manifest, once it is rendered."""
     code: str = ""
@@ -48,33 +48,43 @@ class RenderOutcome(NamedTuple):
 
 
 class RenderJob(NamedTuple):
-    """One leader that is to be rendered. number: its place among all; leader: an absolute path, or a URL."""
+    """One leader that is to be rendered."""
 
     number: int
+    """Its place in the list of all leaders."""
     name: str
+    """Of its folder in the output."""
     leader: str
+    """An absolute path, or a URL."""
     size_bytes: int
+    """Of the leader's file; 0 for a URL."""
     out: str
+    """The folder or URL to fill."""
     request: RenderRequest
+    """How to render it."""
     force: bool
+    """Whether another render there is replaced."""
     root: BatchRoot
+    """The output of the whole batch."""
 
     def outcome(self, answer: Any) -> RenderOutcome:
-        """What became of it, by what its worker answered."""
+        """The outcome, from what its worker returned: `Rendered`, or the error."""
         what = shown(self.leader)
         if isinstance(answer, Rendered):
             return RenderOutcome(self.name, what, "rendered", "", *answer)
-        error: EnsembleError = answer if isinstance(answer, EnsembleError) else BandError("its worker", "said nonsense")
+        error: EnsembleError = (
+            answer if isinstance(answer, EnsembleError) else BandError("its worker", "returned no render")
+        )
         return RenderOutcome(self.name, what, "failed", _reason(error, what), code=error.code)
 
 
 def survey(
     entries: Sequence[LeaderEntry], root: BatchRoot, settings: RenderRequest, *, force: bool
 ) -> Iterator[RenderJob | RenderOutcome]:
-    """Look at every leader, and at what lies where it would be rendered to.
+    """Look at every leader, and at what is already there under its name.
 
     Yields:
-        In the order of the entries: a job, or what is known already.
+        In the order of the entries: a job, or the outcome where there is nothing to do.
     """
     request_of = cache(lambda band, seed: _request(settings, band, seed))
     for number, entry in enumerate(entries):
@@ -104,20 +114,20 @@ def survey(
                 reason = f"{shown(job.out)}: holds a render of {differs}; add --force to replace it"
                 yield RenderOutcome(entry.name, what, "refused", reason)
             else:
-                duration_s, _, digest = _as_it_lies(job, earlier)
+                duration_s, _, digest = _receipt(job, earlier)
                 yield RenderOutcome(entry.name, what, "done already", "", duration_s, 0.0, digest)
 
 
 def finished(job: RenderJob) -> Rendered | None:
-    """A render that a worker finished before it died."""
+    """The render that a worker finished before it died; None if it did not."""
     try:
         earlier = job.root.earlier(job.name)
-        return None if earlier is None or _difference(job, earlier) else _as_it_lies(job, earlier)
+        return None if earlier is None or _difference(job, earlier) else _receipt(job, earlier)
     except EnsembleError:
         return None
 
 
-def _as_it_lies(job: RenderJob, manifest: Manifest) -> Rendered:
+def _receipt(job: RenderJob, manifest: Manifest) -> Rendered:
     digest = hashlib.sha256(job.root.manifest_bytes(job.name)).hexdigest()
     return Rendered(manifest.execution.duration_s, manifest.execution.seconds.get("total", 0.0), digest)
 
@@ -152,6 +162,6 @@ def _request(settings: RenderRequest, band: str | None, seed: int | None) -> Ren
 
 
 def _reason(error: EnsembleError, leader: str) -> str:
-    """In one line; of a leader that was sent elsewhere, under its own name."""
+    """The error in one line; where it names the worker's copy of the leader's file, the leader is named instead."""
     named = type(error)(leader, error.problem, error.cure) if Path(error.what).name == Path(leader).name else error
     return " ".join(str(named).split())

@@ -1,4 +1,4 @@
-"""The command line: reads arguments, calls the music, prints what came of it. Nothing musical is decided here."""
+"""The command line `ensemble`: puts the commands of the other modules together."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ app.add_typer(bench)
 
 @app.command()
 def doctor(as_json: AsJson = False) -> None:
-    """Say what is installed, what is missing, and what would run where."""
+    """Check the installation."""
     from cluster.cli.progress import show_examination
     from cluster.doctor import examine
 
@@ -56,8 +56,8 @@ def doctor(as_json: AsJson = False) -> None:
         raise typer.Exit(1)
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _print_version(is_asked: bool) -> None:
+    if is_asked:
         from ensemble.machine import ensemble_version
 
         typer.echo(f"ensemble {ensemble_version()}")
@@ -67,7 +67,7 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def _top(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the release.")
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
     pass

@@ -1,4 +1,4 @@
-"""`ensemble render` of many leaders: calls the batch, shows what became of everybody."""
+"""`ensemble render` of a folder or list: renders every leader and shows what became of each."""
 
 from __future__ import annotations
 
@@ -16,43 +16,36 @@ if TYPE_CHECKING:
     from cluster.cli.batch_view import BatchMonitor
 
 
-def is_roster(leader: str) -> bool:
-    """Whether a leader on the command line is many."""
-    from cluster.batch.leaders import is_leader_list as is_many
-
-    return is_many(leader)
-
-
 def render_many(
     place: Path, out: str, band: str, asked: dict[str, Any], how: dict[str, Any], *, force: bool, as_json: bool
 ) -> None:
-    """Render everybody who leads.
+    """Render every leader of a folder or list.
 
     Args:
-        place: a folder, or a list.
-        out: where to.
-        band: of those who name no other.
+        place: the folder, or the list.
+        out: the folder or URL to fill.
+        band: of the leaders for which the list names no other.
         asked: the other arguments of `request_for`.
-        how: where, dashboard, block_frames.
-        force: replace other renders that lie there.
-        as_json: print the summary for programs.
+        how: `where`, `dashboard` and `block_frames`.
+        force: replace other renders in `out`.
+        as_json: print the summary as JSON.
     """
     from cluster.cli.batch_view import BatchMonitor, show_batch
 
     if how["where"].local and (how["where"].actors or how["dashboard"]):
         raise ConfigError("--local", "plays without actors or dashboard", "leave out --actors and --dashboard")
     with BatchMonitor(quiet=as_json) as monitor:
-        monitor.say("looking for leaders")
-        from cluster.batch.batch import look_through
+        monitor.say("reading the list of leaders")
+        from cluster.batch.batch import plan_batch
         from cluster.batch.leaders import read_leaders
         from ensemble.rendering.request import request_for
 
-        roster = read_leaders(place)
-        if roster.passed_over:
-            monitor.say(f"passed over: {_few(roster.passed_over)}")
-        monitor.expect(len(roster.entries))
+        leaders = read_leaders(place)
+        if leaders.skipped:
+            monitor.say(f"skipped: {_few(leaders.skipped)}")
+        monitor.expect(len(leaders.entries))
         request = request_for(band, **asked)
-        batch = look_through(roster.entries, out, request, force=force, on_outcome=monitor.outcome)
+        batch = plan_batch(leaders.entries, out, request, force=force, on_outcome=monitor.outcome)
         summary = _run(batch, monitor, how)
     if as_json:
         print_json(summary.document())
@@ -65,18 +58,18 @@ def render_many(
 def _run(batch: Batch, monitor: BatchMonitor, how: dict[str, Any]) -> BatchSummary:
     from cluster.batch.batch import run_batch
 
-    told: Any = {"on_outcome": monitor.outcome, "on_note": monitor.say, "block_frames": how["block_frames"]}
+    options: Any = {"on_outcome": monitor.outcome, "on_note": monitor.say, "block_frames": how["block_frames"]}
     if not batch.jobs:
-        return run_batch(batch, workers=0, **told)
+        return run_batch(batch, workers=0, **options)
     _prepare(batch, monitor)
     if how["where"].local:
-        return run_batch(batch, workers=0, **told)
+        return run_batch(batch, workers=0, **options)
     enter_ray(monitor, how["where"].address, monitor.say, dashboard=how["dashboard"])
-    return run_batch(batch, workers=how["where"].actors, **told)
+    return run_batch(batch, workers=how["where"].actors, **options)
 
 
 def _prepare(batch: Batch, monitor: BatchMonitor) -> None:
-    """Compile, and index the bundled music, once, before every worker would."""
+    """Compile the kernels and index the bundled music here, so that no worker has to."""
     from ensemble.play.warm import compile_kernels, kernels_are_cached
 
     if not kernels_are_cached():

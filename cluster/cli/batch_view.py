@@ -1,4 +1,4 @@
-"""What people see of a batch: who is done while it runs, a table when it is done."""
+"""What a batch prints: its progress while it runs, a table when it is done."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from cluster.batch.survey import RenderOutcome
 
 SHOWN = 40
-"""Rows of the table; whoever failed comes first, and `--json` lists all."""
+"""Rows of the table, failures first; `--json` lists all."""
 _STYLES = {"rendered": "green", "done already": "dim", "failed": "red", "refused": "yellow"}
 
 
 class BatchMonitor(contextlib.ExitStack):
-    """Progress on standard error: two bars on a terminal, a plain line per leader elsewhere, nothing when quiet."""
+    """Progress on standard error: a bar on a terminal, a plain line per leader elsewhere, nothing when quiet."""
 
     def __init__(self, *, quiet: bool) -> None:
         super().__init__()
@@ -43,12 +43,12 @@ class BatchMonitor(contextlib.ExitStack):
         return self
 
     def expect(self, leaders: int) -> None:
-        """So many will lead."""
+        """Set the number of leaders."""
         self._total = leaders
         self._bar.update(self._task, total=leaders)
 
     def outcome(self, one: RenderOutcome) -> None:
-        """One leader is done with."""
+        """Show the outcome of one leader."""
         self._done += 1
         self._music_s += one.duration_s if one.status == "rendered" else 0.0
         pace = self._music_s / max(time.monotonic() - self._began, 1e-9)
@@ -61,7 +61,7 @@ class BatchMonitor(contextlib.ExitStack):
             self._print(f"{self._done} of {self._total}  {one.name}: {one.status}{took}")
 
     def say(self, sentence: str) -> None:
-        """Something worth a line of its own."""
+        """Print a line."""
         self._print(sentence)
 
     def _print(self, line: str) -> None:
@@ -70,7 +70,7 @@ class BatchMonitor(contextlib.ExitStack):
 
 
 def show_batch(summary: BatchSummary) -> None:
-    """Everybody, those who failed first; then what it came to."""
+    """Print a line per leader, failures first, and the totals."""
     good = {"rendered", "done already"}
     rows = sorted(summary.outcomes, key=lambda one: one.status in good)
     table = Table("leader", "status", "music s", "took s", "why", box=None, pad_edge=False)

@@ -1,4 +1,4 @@
-"""`ensemble bench`: reads arguments, measures how fast this machine plays, prints the figures."""
+"""`ensemble bench`: measures how fast this machine plays."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import typer
 from cluster.cli.json_output import AsJson, print_json
 
 bench = typer.Typer(name="bench", help="Measure how fast this machine plays, beside a plain textbook synthesizer.")
-Leader = Annotated[Path | None, typer.Option(help="The recording to render; the bundled guitar if absent.")]
+Leader = Annotated[Path | None, typer.Option(help="Recording to render (default: the bundled guitar).")]
 WithRay = Annotated[bool, typer.Option("--ray/--no-ray", help="Also time a render on a fresh local Ray.")]
 MOVED = {"chaos": "chaos", "scale": "scale", "retrieval": "bench-retrieval", "train": "bench-train"}
-"""Benches of 0.1.0 that only developers run, and the make target that each has become."""
+"""Benches of 0.1.0 that only developers need, and the make target that replaces each."""
 
 
 @bench.callback(invoke_without_command=True)
@@ -27,7 +27,7 @@ def bench_by_default(
 
 @bench.command("synth")
 def bench_synth(leader: Leader = None, with_ray: WithRay = True, as_json: AsJson = False) -> None:
-    """The synthesizer, and whole renders: what `ensemble bench` alone measures."""
+    """Measure the synthesizer and whole renders, as `ensemble bench` alone does."""
     from cluster.bench.renders import bench_playing
     from cluster.cli.progress import Monitor, show_bench
 
@@ -40,14 +40,14 @@ def bench_synth(leader: Leader = None, with_ray: WithRay = True, as_json: AsJson
 
 
 def bench_moved(context: typer.Context) -> None:
-    """Say which make target this bench has become."""
+    """Name the make target that replaces this bench."""
     name = context.info_name or ""
     typer.echo(f"ensemble: bench {name} is for developers now: run `make {MOVED[name]}` in a checkout", err=True)
     raise typer.Exit(2)
 
 
 for _name in MOVED:
-    # Whatever was asked, --help included, the answer is the same line.
+    # Any option, --help included, gives the same line.
     bench.command(
         _name, hidden=True, add_help_option=False,
         context_settings={"ignore_unknown_options": True, "allow_extra_args": True},

@@ -1,4 +1,4 @@
-"""What people see of a data set: what it holds, per instrument; what is skipped; what looks wrong."""
+"""What `ensemble data` prints: tables of what a set holds, and lists of what is skipped or looks wrong."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from ensemble.data.compose import ComposeReport
 
 SHOWN = 20
-"""Rows of skips and doubts; the rest is counted, and stands in the JSON."""
-_TELL_EVERY_S = 10.0
+"""Rows of each list; the rest is counted, and `--json` lists all."""
+_REPORT_EVERY_S = 10.0
 
 
 def show_inspection(found: dict[str, Any]) -> None:
@@ -35,35 +35,35 @@ def show_inspection(found: dict[str, Any]) -> None:
 
 
 def show_composition(report: ComposeReport) -> None:
-    """What was composed, and how long each instrument sounds in the whole set."""
+    """Print how long each instrument sounds in the set, and how many tracks were composed."""
     table = Table("instrument", "sounds", box=None, pad_edge=False)
     for instrument, minutes in report.minutes.items():
         table.add_row(instrument, _time(minutes))
     OUT.print(table)
     splits = ", ".join(f"{name} {count}" for name, count in report.splits.items())
     OUT.print(
-        f"{report.root}: {len(report.made)} tracks composed, {len(report.kept)} kept; {splits}; look it through with: "
+        f"{report.root}: {len(report.made)} tracks composed, {len(report.kept)} kept; {splits}; summarise it with: "
         f"ensemble data inspect {report.root}", markup=False,
     )  # fmt: skip
 
 
 class Pacer:
-    """Shows a preparation's progress: a bar, and a line with the pace every ten seconds."""
+    """Shows the progress of `data prepare`: a bar, and a line with the speed every ten seconds."""
 
     def __init__(self, monitor: Monitor) -> None:
         self._monitor = monitor
-        self._told_s = time.monotonic()
+        self._reported_s = time.monotonic()
 
     def tell(self, done: int, total: int, pace: float) -> None:
-        """So many takes are finished, at so many seconds of sound per second."""
+        """Show how many takes are finished, and the seconds of sound prepared per second."""
         self._monitor.progress("prepare", done, total)
-        if time.monotonic() - self._told_s > _TELL_EVERY_S and done < total:
-            self._told_s = time.monotonic()
+        if time.monotonic() - self._reported_s > _REPORT_EVERY_S and done < total:
+            self._reported_s = time.monotonic()
             self._monitor.say(f"{done} of {total} takes, {pace:.0f} s of sound per second")
 
 
 def preparation(done: Preparation) -> dict[str, Any]:
-    """What was prepared, for programs."""
+    """What was prepared, as JSON."""
     return {
         "root": str(done.root), "cache": str(done.cache), "sample_rate": done.sample_rate,
         "new": done.num_new, "kept": done.num_kept,
@@ -73,7 +73,7 @@ def preparation(done: Preparation) -> dict[str, Any]:
 
 
 def show_preparation(done: Preparation) -> None:
-    """What was prepared, and what was passed over."""
+    """Print what was prepared and what was skipped."""
     _list("skipped", [(str(skip.path), skip.reason) for skip in done.skips], "")
     pace = f", {_time(done.sound_s / 60)} of sound at {done.pace:.0f} times real time" if done.num_new else ""
     OUT.print(
@@ -101,7 +101,9 @@ def _overview(found: dict[str, Any]) -> Table:
 
 
 def _instruments(rows: list[dict[str, Any]]) -> Table:
-    """Medians over the takes: tuning in cents, confidence of the pitch, share of polyphony, lateness to the mix."""
+    """A row per instrument with medians over its takes: cents off concert pitch, confidence of the pitch, share of
+    polyphony, ms late to the mix.
+    """
     columns = ("instrument", "takes", "time", "sounds", "LUFS", "clipped", "cents", "pitch", "poly", "late ms")
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     for name in columns:
@@ -118,7 +120,7 @@ def _instruments(rows: list[dict[str, Any]]) -> Table:
 
 
 def _list(title: str, rows: list[tuple[str, str]], style: str) -> None:
-    """The first rows, and how many more there are of which kind."""
+    """Print the first rows, and how many more there are of the most frequent kinds."""
     for name, sentence in rows[:SHOWN]:
         OUT.print(Text.assemble((f"{title}: ", style), f"{name}: {sentence}"))
     if more := rows[SHOWN:]:
@@ -136,5 +138,5 @@ def _number(value: float | None, form: str) -> str:
 
 
 def show_lines(text: str) -> None:
-    """A table that is written out already."""
+    """Print a table that is text already."""
     OUT.print(text)

@@ -1,4 +1,4 @@
-"""`ensemble evaluate render`. Reads arguments, calls, prints."""
+"""`ensemble evaluate render`: reads the options, measures, prints the figures."""
 
 from __future__ import annotations
 
@@ -13,17 +13,20 @@ from cluster.cli.json_output import AsJson, print_json
 def evaluate_render(
     sources: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[DIR|LEADER]...", help="Renders; or recordings that the band follows first."),
+        typer.Argument(
+            metavar="[DIR|LEADER]...", help="Folders that `render` wrote, or recordings, which are rendered first."
+        ),
     ] = None,
-    band: Annotated[str, typer.Option(help="Who follows a LEADER: a shipped band or a YAML file.")] = "rock",
+    band: Annotated[str, typer.Option(help="Band for a LEADER: rock, quartet or a YAML file.")] = "rock",
     data: Annotated[
-        Path | None, typer.Option(help="A composed or Slakh set: its tunes lead, its true stems are compared.")
+        Path | None,
+        typer.Option(help="A composed or Slakh set: its melodies lead, and its real parts are measured too."),
     ] = None,
-    tracks: Annotated[int, typer.Option(min=1, help="Of the set: the first so many.")] = 6,
-    seconds: Annotated[float, typer.Option(min=5.0, help="How much of each track is followed.")] = 30.0,
+    tracks: Annotated[int, typer.Option(min=1, help="Number of tracks of the set.")] = 6,
+    seconds: Annotated[float, typer.Option(min=5.0, help="Seconds of each track.")] = 30.0,
     as_json: AsJson = False,
 ) -> None:
-    """Measure how a band follows: onsets, drift, clashes, chord tones; and which of these can be believed."""
+    """Measure how well a band follows: onsets, drift, clashes, chord tones; and which of these figures are reliable."""
     from cluster.cli.progress import Monitor
 
     with Monitor(quiet=as_json) as monitor:
@@ -41,7 +44,7 @@ def evaluate_render(
 
 
 def _show(document: dict[str, Any]) -> None:
-    """A line per stem with the figures that pass the validity test, and why the others are left out."""
+    """Print a line per stem with the figures that pass the validity test, then the names of the others."""
     auc = document["auc"]
     is_tested = any(value is not None for value in auc.values())
     names = document["shown"] if is_tested else list(auc)
@@ -52,13 +55,15 @@ def _show(document: dict[str, Any]) -> None:
         typer.echo(f"{stem}: " + ", ".join([*cells, f"{figures['range_violations']} notes out of range"]))
     typer.echo(f"voice crossings: {document['voice_crossings']}")
     if not is_tested:
-        typer.echo("whether these figures mean anything needs three leaders or more: add some, or --data SET")
+        typer.echo(
+            "three leaders or more are needed to test whether these figures are reliable: add some, or --data SET"
+        )
         return
     left_out = [f"{name} ({_number(value)})" for name, value in auc.items() if name not in names]
     told = ", ".join(f"{name} {_number(auc[name])}" for name in names)
     typer.echo(f"AUC, matched against shuffled: {told}")
     if left_out:
-        typer.echo(f"not shown, for they cannot tell this leader's band from another's: {', '.join(left_out)}")
+        typer.echo(f"not shown, since they do not tell matched from shuffled bands: {', '.join(left_out)}")
 
 
 def _number(value: float | None) -> str:

@@ -1,4 +1,4 @@
-"""`ensemble render`, `verify` and `listen`: reads arguments, calls the music, prints what came of it."""
+"""`ensemble render`, `verify` and `listen`: read the options, call the functions, print the result."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ playing = typer.Typer()
 
 
 class Rate(StrEnum):
-    """The rates that a render can be written at."""
+    """Sample rates that a render can be written at, in Hz."""
 
     R16 = "16000"
     R32 = "32000"
@@ -32,14 +32,14 @@ class Rate(StrEnum):
 
 
 BlockFrames = Annotated[int, typer.Option(min=1, help="Block length in frames of 10 ms; never changes the sound.")]
-Dashboard = Annotated[bool, typer.Option("--dashboard", help="Serve the Ray dashboard meanwhile.")]
+Dashboard = Annotated[bool, typer.Option("--dashboard", help="Serve the Ray dashboard while it runs.")]
 
 
-_OF_RESUME = {
+_RESUME_OPTIONS = {
     "resume", "local", "address", "actors", "spread", "mixed_devices", "block_frames", "dashboard", "log", "trace",
     "as_json",
 }  # fmt: skip
-"""Options that change how a render is played, and not what."""
+"""Options that go with --resume: they change how a render is played, and not what."""
 
 
 @playing.command()
@@ -48,34 +48,37 @@ def render(
     leader: Annotated[
         str | None,
         typer.Argument(
-            help="What to follow: a recording, or a melody (.krn, .mid), or its URL; many: a folder, or a list of them "
-            "(.txt, .yaml). The bundled guitar if absent."
+            help="A recording or a melody (.krn, .mid) to follow, or its URL; for many, a folder or a list (.txt, "
+            ".yaml). Default: the bundled guitar."
         ),
     ] = None,
-    out: Annotated[str, typer.Option("--out", "-o", help="The folder or URL to fill.")] = "ensemble-out",
-    band: Annotated[str, typer.Option(help="A shipped band (rock, quartet) or a YAML file.")] = "rock",
-    seed: Annotated[int, typer.Option(min=0, help="Of every random decision.")] = 0,
-    rate: Annotated[Rate, typer.Option(help="Sample rate of what is written, in Hz.")] = Rate.R48,
+    out: Annotated[str, typer.Option("--out", "-o", help="Output folder or URL.")] = "ensemble-out",
+    band: Annotated[str, typer.Option(help="Band: rock, quartet or a YAML file.")] = "rock",
+    seed: Annotated[int, typer.Option(min=0, help="Random seed.")] = 0,
+    rate: Annotated[Rate, typer.Option(help="Sample rate of the output in Hz.")] = Rate.R48,
     voice: Annotated[
-        str | None, typer.Option(help="Voice of every pitched follower: naive, seeded, or a trained .safetensors.")
+        str | None,
+        typer.Option(help="Voice of every pitched part: naive, seeded, a shipped one or a .safetensors file."),
     ] = None,
     arranger: Annotated[
-        str | None, typer.Option(help="Who writes the parts: rules, learned, or a trained .safetensors.")
+        str | None, typer.Option(help="What writes the parts: rules, learned or a .safetensors file.")
     ] = None,
     tempo: Annotated[
-        float | None, typer.Option(min=20, max=400, help="Beats a minute, in place of the tempo heard.")
+        float | None, typer.Option(min=20, max=400, help="Tempo in beats per minute, instead of the detected one.")
     ] = None,
-    beats_per_bar: Annotated[int | None, typer.Option(min=2, max=12, help="In place of the metre heard.")] = None,
-    key: Annotated[str | None, typer.Option(help="In place of the key heard: 'Am', 'F# major'.")] = None,
-    chords: Annotated[Path | None, typer.Option(help="A file of chords, in place of those heard.")] = None,
+    beats_per_bar: Annotated[
+        int | None, typer.Option(min=2, max=12, help="Beats per bar, instead of the detected number.")
+    ] = None,
+    key: Annotated[str | None, typer.Option(help="Key, instead of the detected one: 'Am', 'F# major'.")] = None,
+    chords: Annotated[Path | None, typer.Option(help="File of chords, instead of the detected ones.")] = None,
     extend: Annotated[
-        float | None, typer.Option(min=0.1, max=600, help="Seconds for which the leader goes on after its end.")
+        float | None, typer.Option(min=0.1, max=600, help="Seconds of music to add after the leader's end.")
     ] = None,
-    top_k: Annotated[int | None, typer.Option(min=1, max=16, help="In so many ways, best first (2 if absent).")] = None,
+    top_k: Annotated[int | None, typer.Option(min=1, max=16, help="Number of alternatives (default 2).")] = None,
     index: Annotated[
-        str | None, typer.Option(help="Where to look for what comes next: a folder or a Milvus server's address.")
+        str | None, typer.Option(help="Library to search for what comes next: a folder or a Milvus server.")
     ] = None,
-    retrieval: Annotated[Path | None, typer.Option(help="Settings of the search, in YAML.")] = None,
+    retrieval: Annotated[Path | None, typer.Option(help="YAML file with settings of the search.")] = None,
     local: Local = False,
     address: Address = None,
     actors: Actors = None,
@@ -83,25 +86,24 @@ def render(
     mixed_devices: MixedDevices = False,
     block_frames: BlockFrames = 50,
     dashboard: Dashboard = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace an earlier render in the folder.")] = False,
-    resume: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Go on with the render in this folder that was broken off.")
-    ] = None,
-    log: Annotated[Path | None, typer.Option(metavar="FILE", help="Add what happens, one JSON line each.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an earlier render in the output folder.")] = False,
+    resume: Annotated[Path | None, typer.Option(metavar="DIR", help="Resume an interrupted render.")] = None,
+    log: Annotated[Path | None, typer.Option(metavar="FILE", help="Append a log, one JSON object per line.")] = None,
     trace: Annotated[
-        Path | None, typer.Option(metavar="FILE.json", help="Write who worked when, for chrome://tracing or Perfetto.")
+        Path | None, typer.Option(metavar="FILE.json", help="Write a timeline for chrome://tracing or Perfetto.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Let a band follow a recording or a melody, or many: stems, mix, MIDI, a manifest and a report."""
-    from cluster.cli.batch import is_roster, render_many
+    """Play along with a recording or a melody, or many: stems, mix, MIDI, a manifest and a report."""
+    from cluster.batch.leaders import is_leader_list
+    from cluster.cli.batch import render_many
     from cluster.cli.progress import Monitor, show_render
     from cluster.watch.recording import recording
 
     where = PlacementOptions(local=local, address=address, actors=actors, spread=spread, mixed_devices=mixed_devices)
     if resume is not None:
         _check_resume(context)
-    if leader is not None and is_roster(leader):
+    if leader is not None and is_leader_list(leader):
         asked: dict[str, Any] = {"seed": seed, "sample_rate": int(rate.value), "voice": voice, "arranger": arranger}
         asked["overrides"] = _overrides(tempo, beats_per_bar, key, chords)
         asked["extension"] = _extension(extend, top_k, index, retrieval)
@@ -122,15 +124,15 @@ def render(
         def take_ready(take: Path) -> None:
             monitor.say(f"{take / 'mix.wav'} can be heard")
 
-        told = Events(progress=monitor.progress, take_ready=take_ready)
+        events = Events(progress=monitor.progress, take_ready=take_ready)
         if resume is not None:
             out = str(resume)
-            manifest = resume_one(out, band_factory=band_factory, pace=pace, events=told)
+            manifest = resume_one(out, band_factory=band_factory, pace=pace, events=events)
         else:
             manifest = render_one(
                 leader, out, band=band, seed=seed, sample_rate=int(rate.value), voice=voice, arranger=arranger,
                 force=force, band_factory=band_factory, pace=pace, overrides=overrides, extension=extension,
-                events=told,
+                events=events,
             )  # fmt: skip
     if as_json:
         report = f"{out.rstrip('/')}/report.html"
@@ -141,14 +143,14 @@ def render(
 
 @playing.command()
 def verify(
-    folder: Annotated[str, typer.Argument(help="A folder that render wrote, or its URL.")],
+    folder: Annotated[str, typer.Argument(help="A folder that `render` wrote, or its URL.")],
     local: Local = False,
     address: Address = None,
     actors: Actors = None,
     block_frames: BlockFrames = 50,
     as_json: AsJson = False,
 ) -> None:
-    """Play a manifest again in fresh processes and compare every hash."""
+    """Render again from the manifest and compare every hash."""
     from cluster.cli.progress import Monitor, show_verification
 
     with Monitor(quiet=as_json) as monitor:
@@ -172,11 +174,11 @@ def verify(
 
 @playing.command()
 def listen(
-    leader: Annotated[Path, typer.Argument(help="The recording to hear, or the melody to read.")],
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="Write everything heard as JSON.")] = None,
+    leader: Annotated[Path, typer.Argument(help="A recording, or a melody (.krn, .mid).")],
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Also write it all to this JSON file.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say what the ensemble hears: frames, beats, tempo, key, chords, tuning."""
+    """Show what is detected in a recording: tempo, beats, key, chords, tuning, pitch and loudness."""
     from cluster.cli.progress import Monitor, show_heard
 
     with Monitor(quiet=as_json) as monitor:
@@ -205,20 +207,20 @@ def listen(
 
 
 def _check_resume(context: typer.Context) -> None:
-    """A render that is gone on with is the one that was ordered: nothing about it can be changed.
+    """Refuse options beside --resume that would change the music: it was decided when the render began.
 
     Raises:
-        ConfigError: an option asks for something else.
+        ConfigError: names the first of them.
     """
     given = [name for name in context.params if str(context.get_parameter_source(name)).endswith("COMMANDLINE")]
-    other = sorted(set(given) - _OF_RESUME)
+    other = sorted(set(given) - _RESUME_OPTIONS)
     if other:
         what = "the leader" if other[0] == "leader" else f"--{other[0].replace('_', '-')}"
-        raise ConfigError("--resume", "goes on with what was ordered", f"leave out {what}")
+        raise ConfigError("--resume", "continues with the settings of the interrupted render", f"leave out {what}")
 
 
 def _overrides(tempo: float | None, beats_per_bar: int | None, key: str | None, chords: Path | None) -> Overrides:
-    """What the player says of the recording."""
+    """The values that replace detected ones."""
     from ensemble.config import parse
     from ensemble.listen.chords_file import read_chords
     from ensemble.listen.overrides import Overrides
@@ -228,18 +230,18 @@ def _overrides(tempo: float | None, beats_per_bar: int | None, key: str | None, 
 
 
 def _extension(extend: float | None, top_k: int | None, index: str | None, retrieval: Path | None) -> Extension | None:
-    """How the leader is to go on."""
+    """What is to be added after the leader's end; None without --extend."""
     if extend is None:
-        given = {"--top-k": top_k, "--index": index, "--retrieval": retrieval}
-        if (name := next((name for name, value in given.items() if value is not None), None)) is not None:
-            raise ConfigError(name, "goes with --extend", "add --extend SECONDS: for how long the leader goes on")
+        for name, value in (("--top-k", top_k), ("--index", index), ("--retrieval", retrieval)):
+            if value is not None:
+                raise ConfigError(name, "goes with --extend", "add --extend SECONDS")
         return None
     from ensemble.config import parse, read_yaml
     from ensemble.plan import Extension
 
     settings: dict[str, Any] = {}
     if retrieval is not None:
-        settings = read_yaml(retrieval, "give the path of settings in YAML") or {}
+        settings = read_yaml(retrieval, "give the path of a YAML file") or {}
         if not isinstance(settings, dict):
             raise ConfigError(str(retrieval), "is not a mapping", "write settings as `name: value`")
         for name in settings.keys() & {"uri", "ledger"}:
@@ -251,7 +253,7 @@ def _extension(extend: float | None, top_k: int | None, index: str | None, retri
 
 
 def _located(uri: str, folder: Path) -> str:
-    """An address as it is; a path from `folder` on, told to actors that start elsewhere."""
+    """A URL as it is; a path relative to `folder` as an absolute one, since actors run in another folder."""
     return uri if "://" in uri or not uri else str((folder / Path(uri).expanduser()).absolute())
 
 

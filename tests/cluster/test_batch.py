@@ -169,7 +169,7 @@ def test_what_is_no_render_is_refused_even_by_force(leaders: Path, tmp_path: Pat
     (tmp_path / "out" / "guitar" / "leader.wav").write_text("the only copy")
     (tmp_path / "out" / "tune").write_text("a file")
     found = reasons(batch(leaders, tmp_path / "out", force=True))
-    assert "holds something that is no whole render" in found["guitar"]
+    assert "holds something that is not a complete render" in found["guitar"]
     assert "tune: is a file" in found["tune"]
     assert (tmp_path / "out" / "guitar" / "leader.wav").read_text() == "the only copy"
 
@@ -183,8 +183,8 @@ def test_nothing_is_written_through_a_link(leaders: Path, tmp_path: Path) -> Non
     (out / "tune").symlink_to(tmp_path / "not there yet")
     (out / "batch.json").symlink_to(tmp_path / "precious")
     found = reasons(batch(leaders, out, force=True))
-    assert "is a link; take it away" in found["guitar"]
-    assert "is a link; take it away" in found["tune"]
+    assert "is a link; remove it" in found["guitar"]
+    assert "is a link; remove it" in found["tune"]
     assert list(elsewhere.iterdir()) == []
     assert not (tmp_path / "not there yet").exists()
     assert (tmp_path / "precious").read_text() == "mine"
@@ -312,5 +312,5 @@ def test_a_folder_without_leaders_is_one_line(tmp_path: Path, content: tuple[str
         (tmp_path / name).touch()
     done = CliRunner().invoke(app, ["render", str(tmp_path), "--out", str(tmp_path / "out"), "--local"])
     assert isinstance(done.exception, ConfigError)
-    assert "holds nobody who could lead" in str(done.exception)
+    assert "holds no leaders" in str(done.exception)
     assert not (tmp_path / "out").exists()

@@ -93,7 +93,7 @@ def test_a_large_leader_is_read_where_it_lies(
 
 @pytest.mark.ray
 def test_a_place_of_this_process_is_refused_on_ray(local_ray: None, leaders: list[Path]) -> None:
-    with pytest.raises(OutputError, match="is of this process alone; add --local"):
+    with pytest.raises(OutputError, match="exists in this process alone; add --local"):
         render_batch(leaders, "memory://store/out", settings=ORDER)
 
 

@@ -130,7 +130,7 @@ def make_bad_inputs(folder: Path, good: Path) -> dict[str, tuple[Path, str]]:
 
 BAD_INPUTS = {
     "no file": "there is no such file; check the path",
-    "a folder": "holds nobody who could lead; add recordings",
+    "a folder": "holds no leaders; add recordings",
     "nothing in it": "is empty; export it again",
     "words": "is not a recording",
     "half a wav": "is cut short",

@@ -13,22 +13,22 @@ from cluster.batch.leaders import MAX_NAME_BYTES, check_name, is_leader_list, le
 from ensemble.errors import ConfigError, EnsembleError
 
 
-def named(roster_place: Path) -> dict[str, str]:
+def named(place: Path) -> dict[str, str]:
     """Refusals by name."""
-    return {entry.name: entry.refusal for entry in read_leaders(roster_place).entries}
+    return {entry.name: entry.refusal for entry in read_leaders(place).entries}
 
 
 def test_a_folder_gives_what_can_lead_by_name(tmp_path: Path) -> None:
     for name in ("b.wav", "a.KRN", "c.mid", "notes.txt", ".hidden.wav", "d.m4a"):
         (tmp_path / name).touch()
     (tmp_path / "sub.wav").mkdir()
-    roster = read_leaders(tmp_path)
-    assert [entry.name for entry in roster.entries] == ["a", "b", "c", "d"]
-    assert [entry.leader for entry in roster.entries] == [
+    leaders = read_leaders(tmp_path)
+    assert [entry.name for entry in leaders.entries] == ["a", "b", "c", "d"]
+    assert [entry.leader for entry in leaders.entries] == [
         tmp_path / name for name in ("a.KRN", "b.wav", "c.mid", "d.m4a")
     ]
-    assert roster.passed_over == ("notes.txt", "sub.wav")
-    assert not any(entry.refusal for entry in roster.entries)
+    assert leaders.skipped == ("notes.txt", "sub.wav")
+    assert not any(entry.refusal for entry in leaders.entries)
 
 
 def test_a_text_list_holds_a_leader_a_line(tmp_path: Path) -> None:
@@ -64,11 +64,11 @@ def test_a_yaml_list_says_more_of_a_leader(tmp_path: Path) -> None:
         ("/etc/passwd", "is a path"),
         ("a/b", "is a path"),
         ("a\\b", "is a path"),
-        ("a\0b", "cannot be seen"),
-        ("a\nb", "cannot be seen"),
-        ("a\x1b[2Jb", "cannot be seen"),
-        ("a\u2028b", "cannot be seen"),
-        ("a\udce9b", "cannot be seen"),
+        ("a\0b", "invisible characters"),
+        ("a\nb", "invisible characters"),
+        ("a\x1b[2Jb", "invisible characters"),
+        ("a\u2028b", "invisible characters"),
+        ("a\udce9b", "invisible characters"),
         (".partial-host-1-x", "begins with a dot"),
         ("batch.json", "is reserved"),
         ("manifest.json", "is reserved"),
@@ -137,24 +137,24 @@ def test_a_linked_folder_is_as_good_as_the_folder(tmp_path: Path) -> None:
 def test_names_that_are_no_text_are_refused(tmp_path: Path) -> None:
     (tmp_path / os.fsdecode(b"caf\xe9.wav")).touch()
     ((_, refusal),) = named(tmp_path).items()
-    assert "holds signs that cannot be seen; give it a `name` in a list" in refusal
+    assert "holds invisible characters; give it a `name` in a list" in refusal
     assert refusal.isprintable()
 
 
 @pytest.mark.parametrize(
     ("file", "content", "problem"),
     [
-        ("list.txt", b"", "holds nobody who could lead"),
-        ("list.txt", b"# nobody\n\n", "holds nobody who could lead"),
+        ("list.txt", b"", "holds no leaders"),
+        ("list.txt", b"# nobody\n\n", "holds no leaders"),
         ("list.txt", b"\xff\xfe\x00", "cannot be read (not a text file)"),
         ("list.yaml", b"", "is not a list of leaders"),
         ("list.yaml", b"leaders: [a.wav]", "is not a list of leaders"),
-        ("list.yaml", b"- [a.wav]", "list.yaml: 1: is no leader"),
-        ("list.yaml", b"- a.wav\n- 7", "list.yaml: 2: is no leader"),
+        ("list.yaml", b"- [a.wav]", "list.yaml: 1: is not a leader"),
+        ("list.yaml", b"- a.wav\n- 7", "list.yaml: 2: is not a leader"),
         ("list.yaml", b"- {name: a}", "list.yaml: 1: leader: Field required"),
         ("list.yaml", b"- {leader: a.wav, sed: 1}", "unknown key 'sed'"),
         ("list.yaml", b"- {leader: a.wav, seed: -1}", "list.yaml: 1: seed: Input should be greater"),
-        ("list.yaml", b"- {leader: a.wav, name: [x]}", "is no leader"),
+        ("list.yaml", b"- {leader: a.wav, name: [x]}", "is not a leader"),
         ("list.yaml", b"- [[[", "is not YAML"),
     ],
 )
@@ -166,17 +166,17 @@ def test_what_is_no_list_is_refused_with_its_place(tmp_path: Path, file: str, co
 
 
 def test_a_folder_without_leaders_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"holds nobody who could lead; add recordings"):
+    with pytest.raises(ConfigError, match=r"holds no leaders; add recordings"):
         read_leaders(tmp_path)
     (tmp_path / "notes.txt").touch()
-    with pytest.raises(ConfigError, match=r"holds nobody who could lead \(1 other files\)"):
+    with pytest.raises(ConfigError, match=r"holds no leaders \(1 other files\)"):
         read_leaders(tmp_path)
 
 
 def test_a_list_that_multiplies_itself_stays_small(tmp_path: Path) -> None:
     doubling = "\n".join(f"- &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 12))
     (tmp_path / "list.yaml").write_text(f"- &a0 [x, x]\n{doubling}\n")
-    with pytest.raises(ConfigError, match="is no leader"):
+    with pytest.raises(ConfigError, match="is not a leader"):
         read_leaders(tmp_path / "list.yaml")
 
 
