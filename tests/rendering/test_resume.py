@@ -14,7 +14,7 @@ import soundfile
 
 from ensemble.band import LocalBand
 from ensemble.corpus import corpus_paths
-from ensemble.errors import BandError, OutputError
+from ensemble.errors import BandError, CheckpointError, OutputError
 from ensemble.files.receipts import FileReceipt
 from ensemble.manifest import Manifest
 from ensemble.perform import Pace
@@ -125,6 +125,20 @@ def test_what_broke_before_its_first_block_leaves_nothing(short_leader_file: Pat
     assert not out.exists()
     with pytest.raises(OutputError, match="holds no render that was broken off"):
         resume(out)
+
+
+def test_an_interrupted_render_of_release_0_1_0_is_refused_in_one_line(short_leader_file: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    broken(short_leader_file, out, 5, BandError("bass", "was lost"))
+    (checkpoint,) = out.glob(f".partial-*/{CHECKPOINT}")
+    checkpoint.rename(checkpoint.with_name("tape"))
+    with pytest.raises(CheckpointError) as refusal:
+        resume(out)
+    assert str(refusal.value) == f"{out}: holds a render that release 0.1.0 broke off; render again with --force"
+    with pytest.raises(OutputError, match="--force begins again"):
+        render(short_leader_file, out, sample_rate=16_000, pace=PACE)
+    assert render(short_leader_file, out, sample_rate=16_000, pace=PACE, force=True).takes
+    assert not list(out.glob(".*"))
 
 
 def test_a_voice_that_has_changed_meanwhile_is_refused(
