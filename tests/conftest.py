@@ -7,11 +7,16 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 from ensemble.types.music import AudioClip
+
+if TYPE_CHECKING:
+    from ensemble.plan import RenderPlan
+    from ensemble.takes import Lead
 
 SHARED_AUDIO = Path(__file__).parents[2] / "shared" / "audio"
 
@@ -42,6 +47,31 @@ def short_leader_file(short_leader: AudioClip, tmp_path_factory: pytest.TempPath
     path = tmp_path_factory.mktemp("leader") / "short.wav"
     write_clip(path, short_leader)
     return path
+
+
+@pytest.fixture(scope="session", params=["naive", "seeded"])
+def voiced_plan(request: pytest.FixtureRequest, short_leader: AudioClip) -> RenderPlan:
+    """A plan for the short leader with a part of every role, in two voices."""
+    from tests.performing import ORCHESTRA, plan_for
+
+    return plan_for(short_leader, ORCHESTRA.with_voice(request.param))
+
+
+@pytest.fixture(scope="session")
+def reference(voiced_plan: RenderPlan, short_leader: AudioClip) -> dict[str, str]:
+    """What every part of `voiced_plan` sounds, hashed, as one process plays it."""
+    from ensemble.band import LocalBand
+    from tests.performing import hashes
+
+    return hashes(LocalBand(voiced_plan), short_leader, voiced_plan, 100)
+
+
+@pytest.fixture(scope="session")
+def two_ways_on(tmp_path_factory: pytest.TempPathFactory) -> Lead:
+    """A leader of twelve seconds with two continuations."""
+    from tests import performing
+
+    return performing.two_ways_on(tmp_path_factory.mktemp("two-ways-on"))
 
 
 @pytest.fixture(scope="session")
