@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,8 +18,6 @@ PLAIN_VELOCITY = 80
 """Of a note whose score says nothing of loudness; the velocity at which the band's own writers start."""
 FASTEST_QUARTER_BPM = 2000
 """A faster tempo is a slip of the pen, and would make a grid of microseconds."""
-
-
 MAX_MINUTES = 30
 """What the band follows at most, of a recording too."""
 STEPS = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11}
@@ -50,15 +48,6 @@ class MetreMark(NamedTuple):
         return Fraction(4 * self.beats, self.unit)
 
 
-class RepeatMark(NamedTuple):
-    """A repeat sign of a score."""
-
-    at: Fraction
-    """The quarter at which it stands."""
-    side: Literal["start", "end"]
-    """Whether a repeated section starts or ends there."""
-
-
 class Tone(NamedTuple):
     """A note on the page: a `MelodyNote` without its seconds, where each field is explained."""
 
@@ -67,8 +56,6 @@ class Tone(NamedTuple):
     pitch_midi: int
     velocity: int = PLAIN_VELOCITY
     phrase: int = 0
-    is_slurred: bool = False
-    has_fermata: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,10 +76,6 @@ class MelodyNote:
     """1 to 127."""
     phrase: int = 0
     """Number of its phrase, from 0."""
-    is_slurred: bool = False
-    """Whether it stands under a slur."""
-    has_fermata: bool = False
-    """Whether it is held at will; its written length stays."""
 
 
 def tempo_map(marks: Iterable[TempoMark]) -> TempoMap:
@@ -124,10 +107,6 @@ class Melody:
     """The General MIDI instrument, where the score names one."""
     tempo_assumed: bool = False
     """Whether the score names no tempo, so that a usual one was taken."""
-    repeats: tuple[RepeatMark, ...] = ()
-    """The repeat signs as they stand in the score."""
-    metadata: Mapping[str, str] = field(default_factory=dict)
-    """What the file says of itself: title, composer, name of the track."""
     warnings: tuple[str, ...] = ()
     """What was not taken as written, one sentence each."""
 

@@ -177,7 +177,6 @@ def _melody(document: Any, tones: list[Tone], voice: MidiVoice, warnings: list[s
         key=key_of(said),
         program=voice.program,
         tempo_assumed=not tempos,
-        metadata={"track": voice.name} if voice.name else {},
         warnings=tuple(warnings),
     )
 

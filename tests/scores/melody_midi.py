@@ -42,9 +42,7 @@ def write_midi(path: Path, melody: Melody) -> None:
     for metre in _written_metres(melody):
         signature = mido.MetaMessage("time_signature", numerator=metre.beats, denominator=metre.unit)
         meta.append(event(metre.at, 0, signature))
-    title = melody.metadata.get("OTL") or melody.metadata.get("track") or "melody"
-    title = title.encode("latin-1", "replace").decode("latin-1")
-    line = [event(Fraction(0), 0, mido.MetaMessage("track_name", name=title))]
+    line = [event(Fraction(0), 0, mido.MetaMessage("track_name", name="melody"))]
     if melody.program is not None:
         line.append(event(Fraction(0), 1, mido.Message("program_change", program=melody.program)))
     for note in melody.notes:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ensemble.errors import DataError
 from ensemble.scores.kern import parse_kern, read_kern
 from ensemble.scores.kern.spine import decode
-from ensemble.scores.melody import Melody, MetreMark, RepeatMark, TempoMark
+from ensemble.scores.melody import Melody, MetreMark, TempoMark
 from ensemble.types.music import Key
 
 FIXTURES = Path(__file__).parent / "kern"
@@ -36,8 +36,6 @@ def test_a_song_with_an_upbeat_ties_and_phrases() -> None:
         (F(8), F(1), 76), (F(9), F(1), 71), (F(10), F(3, 4), 69), (F(43, 4), F(1, 4), 66), (F(11), F(1), 67),
     ]  # fmt: skip
     assert {note.phrase for note in melody.notes} == {0}
-    assert [note.is_slurred for note in melody.notes] == [False, True, True, *[False] * 7]
-    assert [note.has_fermata for note in melody.notes] == [False] * 5 + [True] + [False] * 4
     assert melody.key == Key(tonic=7, mode="major")
     assert melody.metres == (MetreMark(F(0), 3, 4),)
     assert (melody.tempos, melody.tempo_assumed) == ((TempoMark(F(0), F(96)),), False)
@@ -45,14 +43,10 @@ def test_a_song_with_an_upbeat_ties_and_phrases() -> None:
     assert melody.notes[1].onset_s == pytest.approx(0.625)
     assert melody.duration_s == pytest.approx(12 * 0.625)
     assert melody.warnings == ()
-    assert melody.metadata["OTL"] == "Lantern on the Landing"
-    assert melody.metadata["COM"] == "written for these tests / and for nothing else"
-    assert melody.metadata["EED"] == "us"  # after the end of the spine
 
 
 def test_latin_1_line_ends_of_dos_minor_keys_and_six_eight() -> None:
     melody = read_kern(FIXTURES / "mill.krn")
-    assert melody.metadata["OTL"] == "M\N{LATIN SMALL LETTER U WITH DIAERESIS}hle am Bach"
     assert melody.key == Key(tonic=9, mode="minor")
     assert [note.phrase for note in melody.notes] == [0] * 6 + [1] * 6
     assert (melody.tempo_assumed, melody.quarter_bpm) == (True, 100.0)
@@ -70,20 +64,15 @@ def test_every_length_and_every_accidental() -> None:
     assert melody.warnings == ("2 grace notes are left out.",)
 
 
-def test_repeats_are_recorded_and_played_once() -> None:
+def test_repeats_are_named_and_played_once() -> None:
     melody = read_kern(FIXTURES / "rounds.krn")
-    assert melody.repeats == (
-        RepeatMark(F(0), "start"), RepeatMark(F(4), "end"), RepeatMark(F(6), "start"), RepeatMark(F(8), "end"),
-        RepeatMark(F(8), "start"), RepeatMark(F(10), "end"),
-    )  # fmt: skip
     assert "Repeats are played once." in melody.warnings
     assert [note.pitch_midi for note in melody.notes] == [60, 62, 64, 65, 67, 69, 71, 72]
 
 
-def test_an_expansion_list_is_recorded_and_not_followed() -> None:
+def test_an_expansion_list_is_named_and_not_followed() -> None:
     melody = read_kern(FIXTURES / "sections.krn")
     assert [note.pitch_midi for note in melody.notes] == [60, 62, 64]
-    assert (melody.metadata["*>"], melody.metadata["*>short"]) == ("A,B,A", "A,B")
     assert melody.warnings == ("The expansion list A,B,A is not followed: sections are played once.",)
 
 

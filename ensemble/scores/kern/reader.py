@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -9,15 +10,18 @@ from typing import NamedTuple, TypeVar
 from ensemble.audio.files import printable
 from ensemble.errors import DataError
 from ensemble.scores.kern.interpretations import is_written_for_transposer, key_of, metre_of, tempo_of
-from ensemble.scores.kern.repeats import expansions, signs_of
 from ensemble.scores.kern.spine import Record, decode, find_spine
 from ensemble.scores.kern.tokens import Token, parse_token
-from ensemble.scores.melody import Melody, MetreMark, RepeatMark, TempoMark, Tone, placed, refuse_endless, tempo_map
+from ensemble.scores.melody import Melody, MetreMark, TempoMark, Tone, placed, refuse_endless, tempo_map
 from ensemble.scores.score_bytes import read_score_bytes
 from ensemble.types.music import Key
 
 DEFAULT_QUARTER_BPM = Fraction(100)
 """Where the score names no tempo."""
+_EXPANSION = re.compile(r"\*>\[([^\]]*)\]")
+"""The order in which a player would follow the sections."""
+_REPEAT = re.compile(r"=+\d*[a-z]?:", re.ASCII)
+"""A bar line that ends a repeated section."""
 
 
 def read_kern(path: Path) -> Melody:
@@ -38,11 +42,10 @@ def parse_kern(text: str, name: str) -> Melody:
     walk = _Walk(name)
     for record in spine.records:
         walk.take(record)
-    lists = expansions(spine.records)
-    if "" in lists:
-        spine.warnings.append(f"The expansion list {lists[''][:40]} is not followed: sections are played once.")
-    metadata = spine.metadata | {f"*>{title}": order for title, order in lists.items()}
-    return walk.melody(metadata, spine.warnings)
+    orders = [found[1] for record in spine.records if (found := _EXPANSION.fullmatch(record.text))]
+    if orders:
+        spine.warnings.append(f"The expansion list {orders[-1][:40]} is not followed: sections are played once.")
+    return walk.melody(spine.warnings)
 
 
 class _OddBar(NamedTuple):
@@ -64,12 +67,11 @@ class _Walk:
         self._tied_since = 0  # line of the open tie, 0 for none
         self._phrase, self._is_in_phrase, self._is_after_phrase = -1, False, True
         self._num_unbalanced = 0
-        self._slurs = 0
         self._tempos: list[TempoMark] = []
         self._metres: list[MetreMark] = []
         self._keys: list[Key] = []
         self._bars: list[Fraction] = []
-        self._repeats: list[RepeatMark] = []
+        self._has_repeats = False
         self._odd_bars: list[_OddBar] = []
         self._is_for_transposer = False
 
@@ -86,7 +88,7 @@ class _Walk:
             place, cure = f"{self._name}:{record.line}", "correct or remove it"
             raise DataError(place, f"{record.text[:30]!r} {error}", cure) from error
 
-    def melody(self, metadata: dict[str, str], warnings: list[str]) -> Melody:
+    def melody(self, warnings: list[str]) -> Melody:
         """What was read."""
         if self._tied_since:
             raise DataError(f"{self._name}:{self._tied_since}", "opens a tie that never ends", "end it with ]")
@@ -103,14 +105,11 @@ class _Walk:
             bars=tuple(bar for bar in self._bars if bar < self._now),
             key=self._keys[0] if self._keys else None,
             tempo_assumed=not self._tempos,
-            repeats=tuple(self._repeats),
-            metadata=metadata,
             warnings=(*warnings, *self._doubts()),
         )
 
     def _bar(self, record: Record) -> None:
-        signs = signs_of(record.text)
-        self._repeats += [RepeatMark(self._now, "end")] * signs.ends + [RepeatMark(self._now, "start")] * signs.starts
+        self._has_repeats |= _REPEAT.match(record.text) is not None
         is_first = not self._bars
         length = self._now - (self._bars[-1] if self._bars else 0)
         full = self._metres[-1].bar if self._metres else Fraction(0)
@@ -146,23 +145,12 @@ class _Walk:
 
     def _sound(self, token: Token, line: int) -> None:
         """A note or a rest that takes time."""
-        slurs = self._slurs + token.slurs_opened
-        self._slurs = max(slurs - token.slurs_closed, 0)
         if self._tied_since:
             self._tie_on(token)
         elif token.tie in ("middle", "end"):
             raise ValueError("goes on with a tie that was never opened")
         elif token.pitch_midi is not None:
-            self._tones.append(
-                Tone(
-                    onset=self._now,
-                    length=token.length,
-                    pitch_midi=token.pitch_midi,
-                    phrase=self._phrase,
-                    is_slurred=slurs > 0,
-                    has_fermata=token.has_fermata,
-                )
-            )
+            self._tones.append(Tone(self._now, token.length, token.pitch_midi, phrase=self._phrase))
         if token.tie == "start":
             self._tied_since = line
         elif token.tie == "end":
@@ -176,8 +164,7 @@ class _Walk:
             raise ValueError(f"is not the note that is tied since line {self._tied_since}")
         if token.tie not in ("middle", "end"):
             raise ValueError(f"stands where the tie of line {self._tied_since} should go on or end")
-        has_fermata = last.has_fermata or token.has_fermata
-        self._tones[-1] = last._replace(length=last.length + token.length, has_fermata=has_fermata)
+        self._tones[-1] = last._replace(length=last.length + token.length)
 
     def _doubts(self) -> list[str]:
         """What was not taken as written."""
@@ -188,7 +175,7 @@ class _Walk:
             f"{_counted(self._num_graces, 'grace note')} left out.": self._num_graces > 0,
             f"{_counted(self._num_unbalanced + self._is_in_phrase, 'phrase mark')} without a partner.":
                 self._num_unbalanced + self._is_in_phrase > 0,
-            "Repeats are played once.": any(mark.side == "end" for mark in self._repeats),
+            "Repeats are played once.": self._has_repeats,
             "The part is written for a transposing instrument: the notes are taken at the pitch that sounds.":
                 self._is_for_transposer,
             "The key changes: the first one named is kept.": len(self._keys) > 1,

@@ -23,8 +23,6 @@ class Spine(NamedTuple):
 
     records: list[Record]
     """In order, without comments and null tokens."""
-    metadata: dict[str, str]
-    """What the file's reference records say, by their key."""
     warnings: list[str]
     """What was left out, one sentence each."""
 
@@ -45,39 +43,30 @@ def find_spine(text: str, name: str) -> Spine:
             end, or no end; with the line.
     """
     records: list[Record] = []
-    metadata: dict[str, str] = {}
     warnings: list[str] = []
     column, width, has_ended = -1, 0, False
     # Not splitlines: in Latin-1 files some letters would count as line breaks.
     for number, raw in enumerate(text.replace("\r\n", "\n").replace("\r", "\n").split("\n"), start=1):
         line = raw.rstrip(" ")
         if not line or line.startswith("!"):
-            _remember(line, metadata)
-        elif has_ended:
+            continue
+        if has_ended:
             raise DataError(f"{name}:{number}", "stands after the end of the spine (*-)", "keep one piece in a file")
-        elif column < 0:
-            column, width = _open(line.split("\t"), f"{name}:{number}", warnings)
-        else:
-            tokens = line.split("\t")
-            if len(tokens) != width or "*" in line or "" in tokens:
-                _check_row(tokens, width, f"{name}:{number}")
-            token = tokens[column]
-            has_ended = token == "*-"  # noqa: S105  kern's end of a spine, no secret
-            if token.startswith("!") or token in (".", "*", "*-"):
-                continue
+        tokens = line.split("\t")
+        if column < 0:
+            column, width = _open(tokens, f"{name}:{number}", warnings)
+            continue
+        if len(tokens) != width or "*" in line or "" in tokens:
+            _check_row(tokens, width, f"{name}:{number}")
+        token = tokens[column]
+        has_ended = token == "*-"  # noqa: S105  kern's end of a spine, no secret
+        if not token.startswith("!") and token not in (".", "*", "*-"):
             records.append(Record(number, token))
     if column < 0:
         raise DataError(name, "holds no **kern spine", "give a Humdrum file with a melody in **kern")
     if not has_ended:
         raise DataError(name, "has no end of the spine (*-)", "the file is cut short: copy it again")
-    return Spine(records, metadata, warnings)
-
-
-def _remember(line: str, metadata: dict[str, str]) -> None:
-    """Keep a reference record (`!!!KEY: text`); a key that comes again adds to what it said."""
-    if line.startswith("!!!") and not line.startswith("!!!!") and ":" in line:
-        key, said = (part.strip() for part in line[3:].split(":", 1))
-        metadata[key] = f"{metadata[key]} / {said}" if key in metadata else said
+    return Spine(records, warnings)
 
 
 def _open(heads: list[str], place: str, warnings: list[str]) -> tuple[int, int]:

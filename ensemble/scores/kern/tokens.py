@@ -38,12 +38,6 @@ class Token(NamedTuple):
     """Where in a chain of tied notes it stands."""
     opens_phrase: bool
     closes_phrase: bool
-    slurs_opened: int
-    """How many slurs begin here."""
-    slurs_closed: int
-    """How many end here."""
-    has_fermata: bool
-    """Whether it is to be held at will."""
 
     @property
     def is_grace(self) -> bool:
@@ -80,9 +74,6 @@ def parse_token(text: str) -> Token:
         tie=ties[0] if ties else "",
         opens_phrase="{" in marks,
         closes_phrase="}" in marks,
-        slurs_opened=marks.count("("),
-        slurs_closed=marks.count(")"),
-        has_fermata=";" in marks,
     )
 
 
