@@ -116,9 +116,9 @@ def check_folder(out: Path, settings: FitSettings, data: str | None = None, *, r
         OutputError: it cannot be made.
         VoiceError: the checkpoint cannot be gone on from: it is damaged, or the data or the settings were others.
     """
+    if not resume and any(out.glob("*.safetensors")):  # a checkpoint, or the weights of a run of 0.1.0
+        raise ConfigError(str(out), "holds a run already", "say --resume to go on, or name another folder")
     if (out / CHECKPOINT).exists():
-        if not resume:
-            raise ConfigError(str(out), "holds a run already", "say --resume to go on, or name another folder")
         check_run(out / CHECKPOINT, _fingerprint(settings, data))
     if data is None:
         return

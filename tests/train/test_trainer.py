@@ -155,5 +155,9 @@ def test_another_run_is_refused(tmp_path):
     with pytest.raises(VoiceError, match="was made with data numbers, not letters, seed 0, not 1"):
         check_folder(tmp_path, changed(seed=1), "letters", resume=True)
     check_folder(tmp_path, changed(seed=0, max_steps=1, patience=9), resume=True)
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "arranger.safetensors").touch()
+    with pytest.raises(ConfigError, match="holds a run already"):
+        check_folder(tmp_path / "old", SETTINGS, resume=False)
     check_folder(tmp_path / "new", SETTINGS, resume=True)
     assert not (tmp_path / "new").exists()
