@@ -78,6 +78,7 @@ def test_what_is_left_differs_or_grows_is_a_leak(change: Any, good: bool) -> Non
     assert is_good(found | change) is good
 
 
+@pytest.mark.slow
 @pytest.mark.ray
 def test_a_player_killed_with_a_block_in_its_hands_changes_no_byte() -> None:
     """The bench from the shell, as small as it gets."""

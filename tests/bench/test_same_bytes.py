@@ -48,6 +48,7 @@ def test_one_file_more_or_less_or_another_is_said_and_is_status_1(
     assert capsys.readouterr().out.splitlines()[-1] == last
 
 
+@pytest.mark.slow
 def test_one_case_is_rendered_by_both_and_nothing_stays(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tests.bench.same_bytes", "HEAD", "--case", "rock"]
     environment = os.environ | {"TMPDIR": str(tmp_path)}

@@ -11,6 +11,7 @@ import pytest
 from tests.bench.checkout import ROOT
 
 
+@pytest.mark.slow
 @pytest.mark.ray
 @pytest.mark.alone
 @pytest.mark.timeout(600)

@@ -126,6 +126,7 @@ def undisturbed(leader: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[
     return render(leader, tmp_path_factory.mktemp("undisturbed") / "out").model_dump(mode="json")
 
 
+@pytest.mark.slow
 @pytest.mark.ray
 @pytest.mark.parametrize("event", ["network_cut_1s", "host_killed"])
 def test_what_happens_to_a_host_changes_no_byte(
@@ -136,6 +137,7 @@ def test_what_happens_to_a_host_changes_no_byte(
     assert (row["blocks_replayed"] or 0) <= 1, row["said"]
 
 
+@pytest.mark.slow
 @pytest.mark.ray
 def test_the_ports_of_a_cluster_and_what_they_tell_a_stranger(
     scene: HostScene, leader: Path, undisturbed: dict[str, Any], tmp_path: Path

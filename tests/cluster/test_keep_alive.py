@@ -68,6 +68,7 @@ def alone(short_leader_file: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     return render(short_leader_file, tmp_path_factory.mktemp("alone") / "out", sample_rate=16_000)
 
 
+@pytest.mark.slow
 def test_a_render_takes_the_players_that_are_warm_and_leaves_them(
     home: Path, short_leader_file: Path, tmp_path: Path, alone: Manifest
 ) -> None:
@@ -85,6 +86,7 @@ def test_a_render_takes_the_players_that_are_warm_and_leaves_them(
     assert warm() == players
 
 
+@pytest.mark.slow
 def test_a_job_is_sent_with_its_files_and_its_result_is_fetched(
     home: Path, short_leader_file: Path, tmp_path: Path, alone: Manifest
 ) -> None:
@@ -97,6 +99,7 @@ def test_a_job_is_sent_with_its_files_and_its_result_is_fetched(
     assert Manifest.read(tmp_path / "got" / "manifest.json").takes == alone.takes
 
 
+@pytest.mark.slow
 def test_a_job_that_fails_says_why(home: Path, tmp_path: Path) -> None:
     (tmp_path / "words.wav").write_text("no sound")
     done = ensemble(home, "submit", "render", tmp_path / "words.wav", "--out", tmp_path / "out")
@@ -105,6 +108,7 @@ def test_a_job_that_fails_says_why(home: Path, tmp_path: Path) -> None:
     assert "words.wav: is not a recording" in done.stderr
 
 
+@pytest.mark.slow
 def test_who_stops_following_a_job_is_told_that_it_goes_on_and_how_to_end_it(
     home: Path, short_leader_file: Path, tmp_path: Path
 ) -> None:
@@ -127,6 +131,7 @@ def test_who_stops_following_a_job_is_told_that_it_goes_on_and_how_to_end_it(
     assert "stopped" in (ended.stdout + ended.stderr)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -179,6 +184,7 @@ def test_a_leader_is_looked_for_where_it_must_be(tmp_path: Path) -> None:
         check_leader("/srv/leader.wav", "http://127.0.0.1:8265")
 
 
+@pytest.mark.slow
 def test_a_ray_that_seats_nobody_any_more_is_not_kept(tmp_path: Path, short_leader_file: Path) -> None:
     assert ensemble(tmp_path, "up", "--num-cpus", "2", "--json").returncode == 0
     folder = json.loads((tmp_path / "ensemble" / "up.json").read_text())["folder"]

@@ -34,12 +34,14 @@ def observed(tmp_path_factory: pytest.TempPathFactory) -> Observed:
     return observe(tmp_path_factory.mktemp("seen"))
 
 
+@pytest.mark.slow
 @pytest.mark.ray
 @pytest.mark.parametrize("name", sorted(panel_queries() | alert_queries()))
 def test_every_expression_returns_data(observed: Observed, name: str) -> None:
     assert observed.answers.get(name), (panel_queries() | alert_queries())[name]
 
 
+@pytest.mark.slow
 @pytest.mark.ray
 def test_the_figures_are_those_of_the_render(observed: Observed) -> None:
     answers = {name: found[0] for name, found in observed.answers.items()}
@@ -50,6 +52,7 @@ def test_the_figures_are_those_of_the_render(observed: Observed) -> None:
     assert all(2e7 < float(sample["value"][1]) < 4e9 for sample in observed.answers["Memory of the players A"])
 
 
+@pytest.mark.slow
 @pytest.mark.ray
 def test_what_is_counted_adds_up_although_a_player_was_killed(observed: Observed) -> None:
     answered = [line for line in observed.driver if line["event"] == "answered" and line["block"] is not None]
@@ -63,6 +66,7 @@ def test_what_is_counted_adds_up_although_a_player_was_killed(observed: Observed
     assert restarts == {("bass", "process"): 1.0}
 
 
+@pytest.mark.slow
 @pytest.mark.ray
 def test_the_trace_shows_every_answer_and_names_rays_rows_after_the_players(observed: Observed) -> None:
     rows = {(one["pid"], one["tid"]): one["args"]["name"] for one in observed.trace if one["name"] == "thread_name"}
@@ -82,6 +86,7 @@ def test_the_trace_shows_every_answer_and_names_rays_rows_after_the_players(obse
     assert everyone - {f"bass-{render}"} <= told <= everyone  # what the killed one had not reported went with it
 
 
+@pytest.mark.slow
 @pytest.mark.ray
 def test_status_tells_who_sits_where_and_who_was_replaced(observed: Observed) -> None:
     rows = {row["name"]: row for row in observed.status}
@@ -98,6 +103,7 @@ def test_status_tells_who_sits_where_and_who_was_replaced(observed: Observed) ->
     assert "voice" in rows["rhythm"]["role"]
 
 
+@pytest.mark.slow
 @pytest.mark.ray
 def test_every_line_of_the_logs_says_where_in_the_music(observed: Observed) -> None:
     assert len(observed.journal) > 20

@@ -44,6 +44,7 @@ def shows_a_certificate(host: Host, port: int) -> bool:
     return "BEGIN CERTIFICATE" in host.run(["bash", "-c", shake]).stdout
 
 
+@pytest.mark.slow
 @pytest.mark.ray
 def test_calls_need_a_certificate_and_http_stays_plain(tmp_path: Path) -> None:
     if missing := why_not() or ("" if shutil.which("openssl") else "need openssl"):

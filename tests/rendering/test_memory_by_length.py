@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 SLOPE = """
 import json, resource, sys
 from pathlib import Path
@@ -39,6 +41,7 @@ MAX_MIB_PER_MINUTE = 22.0
 """A minute of the leader, once: what is listened to takes 4, and what is heard of it a few more."""
 
 
+@pytest.mark.slow
 def test_long_music_takes_little_more_than_short_music(tmp_path: Path) -> None:
     """Reading, listening, mixing and measuring; the short one is long enough for every chunk to be full."""
     program = [sys.executable, "-c", SLOPE, str(tmp_path)]

@@ -110,6 +110,7 @@ def workers_of(process: subprocess.Popen[str]) -> list[psutil.Process]:
     return [one for one in family if one.cmdline()[:1] and "RayTrainWorker" in one.cmdline()[0]]
 
 
+@pytest.mark.slow
 @pytest.mark.ray
 @pytest.mark.timeout(900)
 def test_two_workers_train_one_voice_though_one_is_killed(data, config, tmp_path):
