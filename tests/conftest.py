@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import hypothesis
 import numpy as np
 import pytest
 
@@ -17,6 +18,9 @@ from ensemble.types.music import AudioClip
 if TYPE_CHECKING:
     from ensemble.plan import RenderPlan
     from ensemble.takes import Lead
+
+hypothesis.settings.register_profile("untimed", deadline=None)  # only tests marked `alone` measure time
+hypothesis.settings.load_profile("untimed")
 
 SHARED_AUDIO = Path(__file__).parents[2] / "shared" / "audio"
 

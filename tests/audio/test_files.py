@@ -220,7 +220,7 @@ def test_any_bytes_are_read_or_refused(tmp_path, without_ffmpeg, head, body):
 
 
 @needs_ffmpeg
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(body=st.binary(min_size=1, max_size=600))
 def test_any_bytes_are_read_or_refused_by_ffmpeg_too(tmp_path, body):
     path = tmp_path / "any.m4a"

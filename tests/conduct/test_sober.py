@@ -105,7 +105,7 @@ def test_what_cannot_be_followed_is_said(kind):
     assert leader(kind).diagnostics
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     seed=st.integers(0, 10_000),
     places=st.lists(st.tuples(st.sampled_from(PITCHED), st.sampled_from(ROLES)), min_size=1, max_size=4),

@@ -231,7 +231,7 @@ def test_every_stem_that_cannot_be_used_is_named_with_its_reason(tmp_path: Path)
     assert "damaged" in reasons["S05"] or "cut short" in reasons["S05"]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     patches=st.lists(st.tuples(st.integers(0, 120), st.integers(0, 255)), max_size=8),
     length=st.integers(0, 4000) | st.none(),

@@ -72,7 +72,7 @@ def graphs(draw: st.DrawFn) -> tuple[list[Step], Callable[[Step], list[Step]], f
     )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(graphs())
 def test_never_costlier_than_greedy_and_never_the_same_twice(graph):
     first, follow, wanted_s = graph
