@@ -154,7 +154,7 @@ def test_every_alert_says_what_to_do() -> None:
 def test_the_dashboard_has_a_row_for_every_stage_and_units_and_legends() -> None:
     dashboard = json.loads(DASHBOARD.read_text())
     panels: list[dict[str, Any]] = dashboard["panels"]
-    assert [panel["title"] for panel in panels if panel["type"] == "row"] == ["Play", "Conduct", "Retrieve", "Hall"]
+    assert [panel["title"] for panel in panels if panel["type"] == "row"] == ["Play", "Conduct", "Retrieve", "Cluster"]
     assert len({panel["id"] for panel in panels}) == len(panels)
     taken: set[tuple[int, int]] = set()
     for panel in panels:
