@@ -82,7 +82,6 @@ EXCEPTIONS = {
     ("ensemble/train/prepare.py", "ensemble.train.player.analysis"),
     ("ensemble/train/prepared.py", "ensemble.train.player.analysis"),
     ("ensemble/data/inspect_sound.py", "soundfile"),
-    ("ensemble/leaders/make_guitar.py", "soundfile"),
     ("ensemble/measure/cases.py", "soundfile"),
     ("ensemble/measure/fidelity.py", "soundfile"),
     ("ensemble/mix/bus.py", "soundfile"),

@@ -14,7 +14,6 @@ from ensemble.audio.files import read_clip
 from ensemble.corpus import corpus_pieces
 from ensemble.data.compose.harmony import ComposedChord
 from ensemble.data.compose.orchestra import SOLOISTS
-from ensemble.data.compose.solo.build_corpus import programme
 from ensemble.data.compose.solo.fretboard import STRINGS_MIDI, next_shape, shapes
 from ensemble.data.compose.solo.outline import solo_piece
 from ensemble.data.compose.solo.solo import write_solo
@@ -25,6 +24,7 @@ from ensemble.retrieve import default_library
 from ensemble.retrieve.default_library import corpus_index_dir, indexed_corpus
 from ensemble.retrieve.library.opening import open_library
 from ensemble.types.music import AudioClip
+from tests.bench.build_corpus import programme
 
 LIMIT_BYTES = 12_000_000
 

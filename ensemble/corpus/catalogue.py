@@ -37,11 +37,6 @@ def corpus_pieces() -> tuple[CorpusPiece, ...]:
     return tuple(CorpusPiece(path=SOUNDS / entry.pop("file"), **entry) for entry in entries)
 
 
-def corpus_paths() -> tuple[Path, ...]:
-    """The files, in the catalogue's order."""
-    return tuple(piece.path for piece in corpus_pieces())
-
-
 def corpus_digest() -> str:
     """sha256 over the pieces' contents and what is said of them: another corpus has another."""
     return file_digest(SOUNDS / CATALOGUE)

@@ -38,8 +38,6 @@ class RecordedPart:
     """The sound of the whole piece."""
     notes: Path | None = None
     """MIDI, kern or a list of notes."""
-    f0: Path | None = None
-    """A pitch track."""
     labels: Path | None = None
     """The true curves that our composer writes; see `compose.labels`."""
 

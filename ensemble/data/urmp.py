@@ -2,7 +2,7 @@
 
     [Dataset/]01_Jupiter_vn_vc/
         AuMix_01_Jupiter_vn_vc.wav  AuSep_1_vn_01_Jupiter.wav  AuSep_2_vc_01_Jupiter.wav
-        F0s_1_vn_01_Jupiter.txt     Notes_1_vn_01_Jupiter.txt
+        Notes_1_vn_01_Jupiter.txt
 
 A part is its index and its instrument: two violins of one piece differ in the index alone. Several pieces are the same
 tune for other instruments and share recordings, so the split is by tune.
@@ -53,7 +53,6 @@ def read(root: Path) -> Dataset:
                 skips.append(Skip(path=audio, reason="is not named AuSep_<part>_<instrument>_<number>_<tune>.wav"))
                 continue
             index, code, number, tune = match.groups()
-            beside = f"{index}_{code}_{number}_{tune}.txt"
             takes.append(
                 RecordedPart(
                     dataset=NAME,
@@ -66,8 +65,7 @@ def read(root: Path) -> Dataset:
                     may_ship=False,
                     audio=audio,
                     mix=mixes[0] if mixes else None,
-                    notes=first_file(piece / f"Notes_{beside}"),
-                    f0=first_file(piece / f"F0s_{beside}"),
+                    notes=first_file(piece / f"Notes_{index}_{code}_{number}_{tune}.txt"),
                 )
             )
     if not takes:

@@ -39,8 +39,6 @@ class Together(NamedTuple):
     """The same with its sign: positive is late."""
     drift_ms_per_min: float | None
     """Slope of the signed distance."""
-    num_together: int
-    """Onsets that both have."""
 
 
 def onset_times(samples: FloatArray, sample_rate: int) -> Array:
@@ -86,9 +84,9 @@ def together(leader_s: Array, follower_s: Array) -> Together:
     """
     at_s, away_s = matched(leader_s, follower_s)
     if len(at_s) < MIN_TOGETHER:
-        return Together(None, None, None, len(at_s))
+        return Together(None, None, None)
     offset_ms, lag_ms = 1000 * float(np.median(np.abs(away_s))), 1000 * float(np.median(away_s))
-    return Together(offset_ms, lag_ms, _drift_ms_per_min(at_s, away_s), len(at_s))
+    return Together(offset_ms, lag_ms, _drift_ms_per_min(at_s, away_s))
 
 
 def matched(leader_s: Array, follower_s: Array) -> tuple[Array, Array]:

@@ -14,7 +14,7 @@ import soundfile
 from typer.main import get_command
 
 from cluster.cli.app import app
-from ensemble.corpus import corpus_paths
+from ensemble.corpus import corpus_pieces
 from ensemble.listen.overrides import Overrides
 from ensemble.plan import Extension
 
@@ -30,7 +30,7 @@ def ensemble(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three pieces of the corpus, cut to half a minute, in a store of their own."""
     folder, index = tmp_path_factory.mktemp("music"), tmp_path_factory.mktemp("store") / "index"
-    for path in corpus_paths()[:3]:
+    for path in (piece.path for piece in corpus_pieces()[:3]):
         samples, rate = soundfile.read(path, frames=30 * 48_000)
         soundfile.write(folder / f"{path.stem}.flac", samples, rate)
     done = ensemble("index", "add", folder, "--index", index, "--local", "--licence", "CC0-1.0")
@@ -42,7 +42,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def leader(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Eight seconds of a fourth piece."""
     path = tmp_path_factory.mktemp("leader") / "leader.wav"
-    samples, rate = soundfile.read(corpus_paths()[3], frames=8 * 48_000)
+    samples, rate = soundfile.read(corpus_pieces()[3].path, frames=8 * 48_000)
     soundfile.write(path, samples, rate)
     return path
 

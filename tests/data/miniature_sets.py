@@ -128,7 +128,6 @@ def urmp_piece(folder: Path, number: str, tune: str, parts: list[tuple[str, np.n
     for index, (code, sound) in enumerate(parts, start=1):
         name = f"{index}_{code}_{number}_{tune}"
         write(piece / f"AuSep_{name}.wav", sound, rate)
-        (piece / f"F0s_{name}.txt").write_text("0.0\t0.0\n0.01\t440.0\n")
         (piece / f"Notes_{name}.txt").write_text("0.3\t440.0\t0.5\n")
     write(piece / f"AuMix_{piece.name}.wav", sum(sound for _, sound in parts), rate)
     (piece / f"Sco_{piece.name}.mid").write_bytes(b"MThd")

@@ -7,9 +7,9 @@ import pytest
 
 from ensemble.data.compose.performance import ComposedPerformance, play_voices
 from ensemble.data.compose.piece import Piece
-from ensemble.data.compose.solo.build_corpus import programme
 from ensemble.data.compose.solo.outline import SLOWING, solo_piece
 from ensemble.data.compose.solo.solo import write_solo
+from tests.bench.build_corpus import programme
 
 STRUMMED = next(order for order in programme() if order.title == "Kitchen Light")
 

@@ -26,7 +26,6 @@ def test_both_layouts_are_read_alike(tmp_path: Path, below: str, rate: int) -> N
     ]  # fmt: skip
     first = dataset.takes[0]
     assert first.audio == piece / "AuSep_1_vn_01_Jupiter.wav"
-    assert first.f0 == piece / "F0s_1_vn_01_Jupiter.txt"
     assert first.notes == piece / "Notes_1_vn_01_Jupiter.txt"
     assert first.mix == piece / "AuMix_01_Jupiter_vn_vc.wav"
     assert not first.may_ship
@@ -64,7 +63,6 @@ def test_a_tune_with_underscores_and_a_missing_note_list(tmp_path: Path) -> None
     (piece / "Notes_1_fl_07_Gavotte_in_G.txt").unlink()
     (take,) = urmp.read(tmp_path).takes
     assert (take.part, take.instrument, take.notes) == ("1_fl", "flute", None)
-    assert take.f0 is not None
 
 
 def test_a_name_that_does_not_fit_is_passed_over_and_named(tmp_path: Path) -> None:

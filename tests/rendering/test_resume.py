@@ -13,7 +13,7 @@ import pytest
 import soundfile
 
 from ensemble.band import LocalBand
-from ensemble.corpus import corpus_paths
+from ensemble.corpus import corpus_pieces
 from ensemble.errors import BandError, CheckpointError, OutputError
 from ensemble.files.receipts import FileReceipt
 from ensemble.manifest import Manifest
@@ -157,10 +157,10 @@ def test_takes_that_go_on_are_finished_by_another_process(tmp_path: Path, monkey
     """Broken in the common beginning, in the first rest, and in the last; what was given out stays where it is."""
     music, leader = tmp_path / "music", tmp_path / "leader.wav"
     music.mkdir()
-    for path in corpus_paths()[:2]:
+    for path in (piece.path for piece in corpus_pieces()[:2]):
         samples, rate = soundfile.read(path, frames=30 * 48_000)
         soundfile.write(music / f"{path.stem}.flac", samples, rate)
-    samples, rate = soundfile.read(corpus_paths()[3], frames=6 * 48_000)
+    samples, rate = soundfile.read(corpus_pieces()[3].path, frames=6 * 48_000)
     soundfile.write(leader, samples, rate)
     settings = RetrieveSettings(uri=str(tmp_path / "store"))
     index_sources(find_sources([music], "CC0-1.0"), LibraryPlace.of(settings.uri, settings.ledger))

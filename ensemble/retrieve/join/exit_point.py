@@ -36,8 +36,6 @@ class ExitPoint:
     """Seconds from its beginning."""
     is_beat: bool
     """Whether that is a beat."""
-    lost_s: float
-    """How much of its sound is dropped."""
 
 
 def find_exit(heard: Heard, duration_s: float) -> ExitPoint:
@@ -59,8 +57,8 @@ def find_exit(heard: Heard, duration_s: float) -> ExitPoint:
         beats_s = _sounding(heard.beats_s, loudness_db, FRAME_RATE_HZ, end_s, threshold_db)
         period_s = float(pulse.period_around(heard.beats_s, np.array([end_s]))[0])
         if len(beats_s) and end_s - beats_s[-1] <= LONGEST_LOSS_BEATS * period_s:
-            return ExitPoint(at_s=float(beats_s[-1]), is_beat=True, lost_s=end_s - float(beats_s[-1]))
-    return ExitPoint(at_s=end_s, is_beat=False, lost_s=0.0)
+            return ExitPoint(at_s=float(beats_s[-1]), is_beat=True)
+    return ExitPoint(at_s=end_s, is_beat=False)
 
 
 def exits_s(described: Described, chunk: int) -> tuple[float, ...]:

@@ -13,7 +13,7 @@ from typing import Any
 
 import soundfile
 
-from ensemble.corpus import corpus_paths
+from ensemble.corpus import corpus_pieces
 from ensemble.errors import BandError
 from tests.bench.chaos.row import Row, fresh
 from tests.bench.chaos.scenes import WORKERS, HostScene
@@ -32,7 +32,7 @@ def batch_host_killed(
     leaders = folder / "leaders"
     leaders.mkdir(parents=True)
     for number in range(LEADERS):
-        path = corpus_paths()[number % len(corpus_paths())]
+        path = corpus_pieces()[number % len(corpus_pieces())].path
         rate = soundfile.info(path).samplerate
         samples, _ = soundfile.read(path, start=(4 + number) * rate, frames=LEADER_S * rate)
         soundfile.write(leaders / f"leader-{number}.wav", samples, rate)

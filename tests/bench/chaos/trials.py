@@ -11,7 +11,7 @@ from typing import IO, Any
 
 import soundfile
 
-from ensemble.corpus import corpus_paths
+from ensemble.corpus import corpus_pieces
 from ensemble.errors import BandError
 from tests.bench.chaos.events import MOMENT
 from tests.bench.chaos.hosts import MEMORY
@@ -45,7 +45,7 @@ class RetrievalServer:
         self.ledger = str(folder / "ledger")
         music = folder / "music"
         music.mkdir()
-        for path in corpus_paths()[:RECORDINGS]:
+        for path in (piece.path for piece in corpus_pieces()[:RECORDINGS]):
             samples, rate = soundfile.read(path, frames=RECORDING_S * soundfile.info(path).samplerate)
             soundfile.write(music / f"{path.stem}.flac", samples, rate)
         command = [

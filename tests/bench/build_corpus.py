@@ -1,4 +1,4 @@
-"""Make the corpus: `python -m ensemble.data.compose.solo.build_corpus`.
+"""Make the corpus: `python -m tests.bench.build_corpus`.
 
 Needs Debian's fluidsynth, fluid-soundfont-gm and ffmpeg. Run by hand; the same versions of these programs give the same
 bytes. What is committed was made by this script's forerunner: the same notes, played and recorded a little differently.

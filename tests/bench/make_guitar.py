@@ -1,6 +1,6 @@
 """Make the bundled leader: eight bars for nylon guitar, composed here, played by FluidSynth with the FluidR3 soundfont.
 
-Run once by hand (`python -m ensemble.leaders.make_guitar`) on a machine with Debian's `fluidsynth` and
+Run once by hand (`python -m tests.bench.make_guitar`) on a machine with Debian's `fluidsynth` and
 `fluid-soundfont-gm`; the result is committed. Timing and touch are uneven on purpose: a person does not play a grid.
 """
 
@@ -13,6 +13,8 @@ from pathlib import Path
 import mido
 import numpy as np
 import soundfile
+
+from ensemble.leaders import leader_path
 
 TEMPO_BPM = 96.0
 SAMPLE_RATE = 48_000
@@ -71,4 +73,4 @@ def make(target: Path) -> None:
 
 
 if __name__ == "__main__":
-    make(Path(__file__).parent / "guitar.flac")
+    make(leader_path())
