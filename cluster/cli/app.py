@@ -16,6 +16,7 @@ from cluster.cli.index import index
 from cluster.cli.json_output import AsJson, print_json
 from cluster.cli.kit import evaluate_kit, train_kit
 from cluster.cli.player import evaluate, train
+from cluster.cli.progress import show_examination
 from cluster.cli.render import playing
 
 app = typer.Typer(
@@ -44,7 +45,6 @@ app.add_typer(bench)
 @app.command()
 def doctor(as_json: AsJson = False) -> None:
     """Check the installation."""
-    from cluster.cli.progress import show_examination
     from cluster.doctor import examine
 
     findings = examine()

@@ -9,13 +9,13 @@ import typer
 
 from cluster.cli.json_output import AsJson, print_json
 from cluster.cli.player import HeldOut
+from cluster.cli.progress import Monitor, number
 from cluster.cli.train_options import Config, MaxMinutes, MaxSteps, Resume, command_line, teller
 from ensemble.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cluster.cli.progress import Monitor
     from ensemble.train.pace import Row
 
 Folder = Annotated[
@@ -35,10 +35,7 @@ def train_arranger(
     as_json: AsJson = False,
 ) -> None:
     """Train an arranger on multitrack MIDI: every pitched part leads once, and the others answer it."""
-    from cluster.cli.progress import Monitor
-
-    with Monitor(quiet=as_json) as monitor:
-        monitor.stage("load")
+    with Monitor(quiet=as_json, stage="load") as monitor:
         from ensemble.conduct.arranger_file import ARRANGER
         from ensemble.config import read_settings
         from ensemble.train.arranger.fit import fit_arranger
@@ -78,10 +75,7 @@ def evaluate_arranger(
     as_json: AsJson = False,
 ) -> None:
     """Let an arranger and the rules write for the same leaders, and hold both against what was played."""
-    from cluster.cli.progress import Monitor
-
-    with Monitor(quiet=as_json) as monitor:
-        monitor.stage("load")
+    with Monitor(quiet=as_json, stage="load") as monitor:
         from ensemble.conduct.arranger import Arranger
         from ensemble.conduct.arranger_file import ARRANGER
         from ensemble.measure.arranging import FIGURES
@@ -102,19 +96,15 @@ def evaluate_arranger(
     typer.echo(f"{figures['pieces']} pieces, {figures['leaders']} leaders, {figures['parts']} parts")
     typer.echo(f"{'':<18}{'learned':>9}{'rules':>9}{'true':>9}  learned less rules, 95 %")
     for name in FIGURES:
-        means = "".join(f"{_number(figures[who][name]):>9}" for who in ("learned", "rules", "true"))
+        means = "".join(f"{number(figures[who][name], '.3f'):>9}" for who in ("learned", "rules", "true"))
         apart = figures["difference"][name]
-        typer.echo(f"{name:<18}{means}  {' to '.join(map(_number, apart)) if apart else '-'}")
+        typer.echo(f"{name:<18}{means}  {' to '.join(number(one, '.3f') for one in apart) if apart else '-'}")
     outside = {who: figures[who]["range_violations"] for who in ("learned", "rules")}
     typer.echo(f"notes out of range: {outside['learned']} learned, {outside['rules']} by rules")
 
 
 def _line(row: Row) -> str:
     return f"held out: actions {row['action_nats']:.3f} nats, tones {row['tone_nats']:.3f} nats"
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
 
 
 def _reading(monitor: Monitor) -> Callable[[int, int], None]:

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from cluster.cli.batch_view import BatchMonitor, show_batch
 from cluster.cli.json_output import print_json
-from cluster.cli.placement_options import enter_ray
+from cluster.cli.placement_options import enter_ray, prepare_machine
 from ensemble.errors import ConfigError
 
 if TYPE_CHECKING:
     from cluster.batch.batch import Batch, BatchSummary
-    from cluster.cli.batch_view import BatchMonitor
 
 
 def render_many(
@@ -30,8 +30,6 @@ def render_many(
         force: replace other renders in `out`.
         as_json: print the summary as JSON.
     """
-    from cluster.cli.batch_view import BatchMonitor, show_batch
-
     if how["where"].local and (how["where"].actors or how["dashboard"]):
         raise ConfigError("--local", "plays without actors or dashboard", "leave out --actors and --dashboard")
     with BatchMonitor(quiet=as_json) as monitor:
@@ -61,27 +59,11 @@ def _run(batch: Batch, monitor: BatchMonitor, how: dict[str, Any]) -> BatchSumma
     options: Any = {"on_outcome": monitor.outcome, "on_note": monitor.say, "block_frames": how["block_frames"]}
     if not batch.jobs:
         return run_batch(batch, workers=0, **options)
-    _prepare(batch, monitor)
+    prepare_machine(monitor, (job.request.extension for job in batch.jobs))
     if how["where"].local:
         return run_batch(batch, workers=0, **options)
     enter_ray(monitor, how["where"].address, monitor.say, dashboard=how["dashboard"])
     return run_batch(batch, workers=how["where"].actors, **options)
-
-
-def _prepare(batch: Batch, monitor: BatchMonitor) -> None:
-    """Compile the kernels and index the bundled music here, so that no worker has to."""
-    from ensemble.play.warm import compile_kernels, kernels_are_cached
-
-    if not kernels_are_cached():
-        monitor.say("compiling the synthesis kernels for this machine, once")
-        compile_kernels()
-    if any(job.request.extension is not None and not job.request.extension.retrieve.uri for job in batch.jobs):
-        from ensemble.retrieve.default_library import open_filled
-        from ensemble.retrieve.settings import RetrieveSettings
-
-        monitor.say("indexing the bundled music, once")
-        with open_filled(RetrieveSettings(), lambda _stage, _done, _total: None):
-            pass
 
 
 def _few(names: tuple[str, ...]) -> str:

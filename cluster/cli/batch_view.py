@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import MofNCompleteColumn, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from cluster.cli.progress import ERR, OUT
+from cluster.cli.progress import ERR, OUT, Monitor
 
 if TYPE_CHECKING:
     from cluster.batch.batch import BatchSummary
@@ -21,52 +20,35 @@ SHOWN = 40
 _STYLES = {"rendered": "green", "done already": "dim", "failed": "red", "refused": "yellow"}
 
 
-class BatchMonitor(contextlib.ExitStack):
-    """Progress on standard error: a bar on a terminal, a plain line per leader elsewhere, nothing when quiet."""
+class BatchMonitor(Monitor):
+    """Counts leaders too: in the bar on a terminal, by a plain line for each elsewhere."""
 
     def __init__(self, *, quiet: bool) -> None:
-        super().__init__()
-        self._quiet = quiet
-        self._bar = Progress(
-            SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=30), MofNCompleteColumn(),
-            TextColumn("{task.fields[music]}"), TimeElapsedColumn(),
-            console=ERR, transient=True, disable=quiet or not ERR.is_terminal,
-        )  # fmt: skip
-        self._task = self._bar.add_task("leaders", total=None, music="")
+        super().__init__(quiet=quiet, columns=(MofNCompleteColumn(), TextColumn("{task.fields[music]}")))
         self._total = self._done = 0
         self._music_s = 0.0
-        self._began = time.monotonic()
-
-    def __enter__(self) -> Self:
-        super().__enter__()
-        self.enter_context(self._bar)
-        return self
 
     def expect(self, leaders: int) -> None:
         """Set the number of leaders."""
         self._total = leaders
-        self._bar.update(self._task, total=leaders)
+        self._bar.update(self._task, description="leaders", total=leaders)
 
     def outcome(self, one: RenderOutcome) -> None:
         """Show the outcome of one leader."""
         self._done += 1
         self._music_s += one.duration_s if one.status == "rendered" else 0.0
-        pace = self._music_s / max(time.monotonic() - self._began, 1e-9)
+        pace = self._music_s / max(time.perf_counter() - self._began, 1e-9)
         music = f"{self._music_s:.0f} s of music, {pace:.1f} s/s"
-        self._bar.update(self._task, completed=self._done, music=music)
+        self._bar.update(self._task, description="leaders", total=self._total, completed=self._done, music=music)
         if one.status in {"failed", "refused"}:
-            self._print(f"{self._done} of {self._total}  {one.name}: {one.status}: {one.reason}")
+            self.say(f"{self._done} of {self._total}  {one.name}: {one.status}: {one.reason}")
         elif not ERR.is_terminal:
             took = f" ({one.duration_s:.1f} s in {one.wall_s:.1f} s)" if one.status == "rendered" else ""
-            self._print(f"{self._done} of {self._total}  {one.name}: {one.status}{took}")
+            self.say(f"{self._done} of {self._total}  {one.name}: {one.status}{took}")
 
     def say(self, sentence: str) -> None:
-        """Print a line."""
-        self._print(sentence)
-
-    def _print(self, line: str) -> None:
-        if not self._quiet:
-            ERR.print(Text(f"{time.monotonic() - self._began:6.1f} s  {line}"))
+        """Print a line with the time that has passed, unless quiet."""
+        super().say(f"{time.perf_counter() - self._began:6.1f} s  {sentence}")
 
 
 def show_batch(summary: BatchSummary) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from cluster.cli.json_output import AsJson, print_json
+from cluster.cli.progress import Monitor, show_bench
 
 bench = typer.Typer(name="bench", help="Measure how fast this machine plays, beside a plain textbook synthesizer.")
 Leader = Annotated[Path | None, typer.Option(help="Recording to render (default: the bundled guitar).")]
@@ -29,7 +30,6 @@ def bench_by_default(
 def bench_synth(leader: Leader = None, with_ray: WithRay = True, as_json: AsJson = False) -> None:
     """Measure the synthesizer and whole renders, as `ensemble bench` alone does."""
     from cluster.bench.renders import bench_playing
-    from cluster.cli.progress import Monitor, show_bench
 
     with Monitor(quiet=as_json) as monitor:
         figures = bench_playing(leader, with_ray=with_ray, on_stage=monitor.stage)

@@ -8,7 +8,9 @@ from typing import Annotated
 import typer
 
 from cluster.cli.json_output import AsJson, print_json
+from cluster.cli.progress import Monitor
 from cluster.cli.render import playing
+from cluster.cli.status_view import show_status
 from ensemble.errors import ConfigError
 
 cluster_commands = typer.Typer()
@@ -23,7 +25,6 @@ def bring_up(
     as_json: AsJson = False,
 ) -> None:
     """Start a local Ray that stays, with a band ready and the dashboard on; `ensemble down` ends it."""
-    from cluster.cli.progress import Monitor
     from cluster.sessions.keep_alive import up
     from ensemble.config import load_band
 
@@ -96,7 +97,6 @@ def status(
     as_json: AsJson = False,
 ) -> None:
     """Show which actors play on a Ray, where, and how fast."""
-    from cluster.cli.status_view import show_status
     from cluster.watch.watching import watching
 
     with watching(address) as look:

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cluster.cli.conductor_view import show_conducting
 from cluster.cli.json_output import AsJson, print_json
 from cluster.cli.player import HeldOut
+from cluster.cli.progress import Monitor
 from cluster.cli.train_options import Config, MaxMinutes, MaxSteps, Resume, Workers, command_line, start_workers, teller
 
 if TYPE_CHECKING:
@@ -33,10 +35,7 @@ def train_conductor(
     as_json: AsJson = False,
 ) -> None:
     """Train a conductor: any pitched part leads, the others follow; the best one so far lies in the run's folder."""
-    from cluster.cli.progress import Monitor
-
-    with Monitor(quiet=as_json) as monitor:
-        monitor.stage("load")
+    with Monitor(quiet=as_json, stage="load") as monitor:
         from cluster.training.conductor import train_conductor as run
         from ensemble.config import read_settings
         from ensemble.train.conductor.settings import TrainConductorSettings
@@ -70,11 +69,7 @@ def evaluate_conductor(
     as_json: AsJson = False,
 ) -> None:
     """Foretell held-out followers at four look-aheads, beside four simple rules and what the generator knows."""
-    from cluster.cli.conductor_view import show_conducting
-    from cluster.cli.progress import Monitor
-
-    with Monitor(quiet=as_json) as monitor:
-        monitor.stage("load")
+    with Monitor(quiet=as_json, stage="load") as monitor:
         from ensemble.conduct.conductor_file import CONDUCTOR
         from ensemble.measure.conducting import evaluate_conductor as run
         from ensemble.train.prepared import default_cache

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 from contextlib import redirect_stdout
 from dataclasses import asdict
 from pathlib import Path
@@ -11,13 +10,15 @@ from typing import Annotated
 
 import typer
 
+from cluster.cli.data_view import Pacer, preparation, show_composition, show_inspection, show_preparation
+from cluster.cli.json_output import AsJson, print_json
+from cluster.cli.progress import Monitor
 from ensemble.errors import ConfigError, DataError
 from ensemble.threads import num_cores
 
 data = typer.Typer(
     name="data", help="Summarise a data set, prepare it for training, or compose one.", no_args_is_help=True
 )
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 
 @data.command()
@@ -30,11 +31,7 @@ def inspect(
     as_json: AsJson = False,
 ) -> None:
     """Summarise a data set: what it holds, what would be skipped and why, and what looks wrong."""
-    from cluster.cli.data_view import show_inspection
-    from cluster.cli.progress import Monitor
-
-    with Monitor(quiet=as_json) as monitor:
-        monitor.stage("load")
+    with Monitor(quiet=as_json, stage="load") as monitor:
         from ensemble.data.inspect import inspect as inspect_set
         from ensemble.data.inspect_facts import document
 
@@ -45,7 +42,7 @@ def inspect(
         )
     found = document(inspection)
     if as_json:
-        typer.echo(json.dumps(found, indent=2, allow_nan=False))
+        print_json(found)
     else:
         show_inspection(found)
     if not inspection.is_usable:
@@ -69,11 +66,8 @@ def prepare(
     """Compute what training needs (pitch, loudness, harmonics, noise); run it again to add what is new."""
     if local and jobs:
         raise ConfigError("--local", "works without Ray", "leave out --jobs")
-    from cluster.cli.data_view import Pacer, preparation, show_preparation
-    from cluster.cli.progress import Monitor
 
-    with Monitor(quiet=as_json) as monitor:
-        monitor.stage("load")
+    with Monitor(quiet=as_json, stage="load") as monitor:
         from cluster.training.prepare import prepare as prepare_takes
         from ensemble.train.prepare import only_writer, survey
         from ensemble.train.prepared import default_cache
@@ -92,7 +86,7 @@ def prepare(
             monitor.enter_context(local_ray(num_cpus=actors))
         done = prepare_takes(work, jobs=actors, on_progress=Pacer(monitor).tell)
     if as_json:
-        typer.echo(json.dumps(preparation(done), indent=2, allow_nan=False))
+        print_json(preparation(done))
     else:
         show_preparation(done)
     if not done.num_new + done.num_kept:
@@ -107,15 +101,12 @@ def colours(
     soundfont: Annotated[Path | None, typer.Option(help="The soundfont that the set was composed with.")] = None,
 ) -> None:
     """Show how each instrument's brightness depends on its loudness, with and without the corrections of compose."""
-    from cluster.cli.data_view import show_lines
-    from cluster.cli.progress import Monitor
-
     with Monitor(quiet=False) as monitor:
         monitor.stage("render again without corrections")
         from ensemble.data.compose.brightness import colour_table, written_out
 
         table = written_out(colour_table(folder, soundfont, tracks))
-    show_lines(table)
+    typer.echo(table)
 
 
 @data.command()
@@ -132,11 +123,7 @@ def compose(
     as_json: AsJson = False,
 ) -> None:
     """Compose and render a multitrack set with its true pitch, loudness and notes; run it again to continue."""
-    from cluster.cli.data_view import show_composition
-    from cluster.cli.progress import Monitor
-
-    with Monitor(quiet=as_json) as monitor:
-        monitor.stage("load")
+    with Monitor(quiet=as_json, stage="load") as monitor:
         from ensemble.data.compose import compose as compose_set
 
         monitor.stage("compose")
@@ -145,6 +132,6 @@ def compose(
             on_progress=lambda done, total: monitor.progress("compose", done, total),
         )  # fmt: skip
     if as_json:
-        typer.echo(json.dumps(asdict(report), indent=2, allow_nan=False, default=str))
+        print_json(asdict(report))
     else:
         show_composition(report)

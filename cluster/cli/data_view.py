@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 from rich.text import Text
 
-from cluster.cli.progress import OUT
+from cluster.cli.progress import OUT, Monitor, number, show_rows
 
 if TYPE_CHECKING:
-    from cluster.cli.progress import Monitor
     from cluster.training.prepare import Preparation
     from ensemble.data.compose import ComposeReport
 
-SHOWN = 20
-"""Rows of each list; the rest is counted, and `--json` lists all."""
 _REPORT_EVERY_S = 10.0
 
 
@@ -31,7 +27,7 @@ def show_inspection(found: dict[str, Any]) -> None:
         ("skipped", [(row["path"], row["reason"]) for row in found["skips"]], ""),
         ("to look at", [(f"{row['piece']}/{row['part']}", row["sentence"]) for row in found["doubts"]], "yellow"),
     ):
-        _list(title, rows, style)
+        show_rows(title, rows, style)
 
 
 def show_composition(report: ComposeReport) -> None:
@@ -74,7 +70,7 @@ def preparation(done: Preparation) -> dict[str, Any]:
 
 def show_preparation(done: Preparation) -> None:
     """Print what was prepared and what was skipped."""
-    _list("skipped", [(str(skip.path), skip.reason) for skip in done.skips], "")
+    show_rows("skipped", [(str(skip.path), skip.reason) for skip in done.skips])
     pace = f", {_time(done.sound_s / 60)} of sound at {done.pace:.0f} times real time" if done.num_new else ""
     OUT.print(
         f"{done.root}: {done.num_new} takes prepared at {done.sample_rate} Hz{pace}; {done.num_kept} kept; "
@@ -112,31 +108,12 @@ def _instruments(rows: list[dict[str, Any]]) -> Table:
         table.add_row(
             Text(row["instrument"] or f"? {row['label']}", style="" if row["instrument"] else "yellow"),
             str(row["takes"]), _time(row["minutes"]), _time(row["sounding_minutes"]),
-            _number(row["loudness_lufs"], "{:.1f}"), str(row["clipped_takes"]), _number(row["tuning_cents"], "{:+.0f}"),
-            _number(row["pitch_confidence"], "{:.2f}"), _number(row["polyphony"], "{:.2f}"),
-            _number(row["late_to_mix_ms"], "{:+.0f}"),
+            number(row["loudness_lufs"], ".1f"), str(row["clipped_takes"]), number(row["tuning_cents"], "+.0f"),
+            number(row["pitch_confidence"], ".2f"), number(row["polyphony"], ".2f"),
+            number(row["late_to_mix_ms"], "+.0f"),
         )  # fmt: skip
     return table
 
 
-def _list(title: str, rows: list[tuple[str, str]], style: str) -> None:
-    """Print the first rows, and how many more there are of the most frequent kinds."""
-    for name, sentence in rows[:SHOWN]:
-        OUT.print(Text.assemble((f"{title}: ", style), f"{name}: {sentence}"))
-    if more := rows[SHOWN:]:
-        kinds = Counter("".join(sign for sign in sentence if not sign.isdigit()) for _, sentence in more)
-        usual = ", ".join(f"{count} x {kind.strip()}" for kind, count in kinds.most_common(3))
-        OUT.print(f"{title}: and {len(more)} more ({usual}); --json lists all", markup=False)
-
-
 def _time(minutes: float) -> str:
     return f"{60 * minutes:.0f} s" if minutes < 1 else f"{minutes:.1f} min"
-
-
-def _number(value: float | None, form: str) -> str:
-    return "-" if value is None else form.format(value)
-
-
-def show_lines(text: str) -> None:
-    """Print a table that is text already."""
-    OUT.print(text)

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from cluster.cli.json_output import AsJson, print_json
+from cluster.cli.progress import Monitor, number
 
 
 def evaluate_render(
@@ -27,10 +28,7 @@ def evaluate_render(
     as_json: AsJson = False,
 ) -> None:
     """Measure how well a band follows: onsets, drift, clashes, chord tones; and which of these figures are reliable."""
-    from cluster.cli.progress import Monitor
-
-    with Monitor(quiet=as_json) as monitor:
-        monitor.stage("load")
+    with Monitor(quiet=as_json, stage="load") as monitor:
         from ensemble.rendering.evaluate import evaluate_render as measure
 
         document = measure(
@@ -49,9 +47,9 @@ def _show(document: dict[str, Any]) -> None:
     is_tested = any(value is not None for value in auc.values())
     names = document["shown"] if is_tested else list(auc)
     for stem, figures in document["stems"].items():
-        cells = [f"{name} {_number(figures[name])}" for name in names]
+        cells = [f"{name} {number(figures[name], '.3g')}" for name in names]
         if "key_clash_rate" in names and figures["true_key_clash_rate"] is not None:
-            cells.append(f"(true stems {_number(figures['true_key_clash_rate'])})")
+            cells.append(f"(true stems {number(figures['true_key_clash_rate'], '.3g')})")
         typer.echo(f"{stem}: " + ", ".join([*cells, f"{figures['range_violations']} notes out of range"]))
     typer.echo(f"voice crossings: {document['voice_crossings']}")
     if not is_tested:
@@ -59,12 +57,8 @@ def _show(document: dict[str, Any]) -> None:
             "three leaders or more are needed to test whether these figures are reliable: add some, or --data SET"
         )
         return
-    left_out = [f"{name} ({_number(value)})" for name, value in auc.items() if name not in names]
-    told = ", ".join(f"{name} {_number(auc[name])}" for name in names)
+    left_out = [f"{name} ({number(value, '.3g')})" for name, value in auc.items() if name not in names]
+    told = ", ".join(f"{name} {number(auc[name], '.3g')}" for name in names)
     typer.echo(f"AUC, matched against shuffled: {told}")
     if left_out:
         typer.echo(f"not shown, since they do not tell matched from shuffled bands: {', '.join(left_out)}")
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3g}"

@@ -10,7 +10,9 @@ from typing import Annotated, Any
 
 import typer
 
+from cluster.cli.index_view import show_candidates, show_repair, show_report, show_stats
 from cluster.cli.json_output import AsJson, print_json
+from cluster.cli.progress import Monitor
 from ensemble.errors import StoreError
 
 index = typer.Typer(name="index", help="Fill and repair the store that continuations come from.", no_args_is_help=True)
@@ -43,11 +45,7 @@ def add(
     as_json: AsJson = False,
 ) -> None:
     """Add recordings. What is there already is kept; run it again to continue after a stop."""
-    from cluster.cli.index_view import show_report
-    from cluster.cli.progress import Monitor
-
-    with Monitor(quiet=as_json) as monitor:
-        monitor.stage("load")
+    with Monitor(quiet=as_json, stage="load") as monitor:
         from ensemble.retrieve.find_sources import find_sources
         from ensemble.retrieve.library.opening import LibraryPlace
 
@@ -80,10 +78,7 @@ def remove(
     as_json: AsJson = False,
 ) -> None:
     """Remove recordings from the library; the files themselves stay."""
-    from cluster.cli.progress import Monitor
-
-    with Monitor(quiet=as_json) as monitor:
-        monitor.stage("load")
+    with Monitor(quiet=as_json, stage="load"):
         from ensemble.retrieve.library.opening import LibraryPlace
         from ensemble.retrieve.maintenance import remove_recordings
 
@@ -98,11 +93,7 @@ def remove(
 @index.command()
 def stats(index_at: OptionalIndex = "", ledger: LedgerFolder = "", as_json: AsJson = False) -> None:
     """Check the index for missing entries, and whether the recordings are still there."""
-    from cluster.cli.index_view import show_stats
-    from cluster.cli.progress import Monitor
-
-    with Monitor(quiet=as_json) as monitor:
-        monitor.stage("load")
+    with Monitor(quiet=as_json, stage="load"):
         from ensemble.retrieve.maintenance import library_stats
 
         found = library_stats(_place(index_at, ledger))
@@ -115,11 +106,7 @@ def stats(index_at: OptionalIndex = "", ledger: LedgerFolder = "", as_json: AsJs
 @index.command()
 def repair(index_at: OptionalIndex = "", ledger: LedgerFolder = "", as_json: AsJson = False) -> None:
     """Restore missing entries, drop those of lost files, rebuild the store if it is damaged or out of date."""
-    from cluster.cli.index_view import show_repair
-    from cluster.cli.progress import Monitor
-
-    with Monitor(quiet=as_json) as monitor:
-        monitor.stage("load")
+    with Monitor(quiet=as_json, stage="load") as monitor:
         from ensemble.retrieve.maintenance import repair as mend
 
         place = _place(index_at, ledger)
@@ -140,11 +127,7 @@ def search(
     as_json: AsJson = False,
 ) -> None:
     """Rank what could come next, with every measure of the join."""
-    from cluster.cli.index_view import show_candidates
-    from cluster.cli.progress import Monitor
-
-    with Monitor(quiet=as_json) as monitor:
-        monitor.stage("load")
+    with Monitor(quiet=as_json, stage="load") as monitor:
         from ensemble.retrieve.preview import what_could_follow
         from ensemble.retrieve.settings import RetrieveSettings
 

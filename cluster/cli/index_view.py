@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.table import Table
 from rich.text import Text
 
-from cluster.cli.progress import OUT
+from cluster.cli.progress import OUT, show_rows
 
 if TYPE_CHECKING:
     from ensemble.retrieve.library.indexer import IndexReport
-    from ensemble.retrieve.library.sources import Skipped
     from ensemble.retrieve.maintenance import LibraryStats, Repair
     from ensemble.retrieve.search.search import Found
     from ensemble.types.continuation import Term
 
-SHOWN = 20
-"""Skipped files that are listed; the rest is counted, and is in the JSON."""
-
 
 def show_report(uri: str, report: IndexReport) -> None:
     """What an indexing run did."""
-    _show_skipped("skipped", report.skipped)
+    show_rows("skipped", [(one.path, one.reason) for one in report.skipped])
     also = [f"{count} {name}" for name, count in (("moved", report.moved), ("replaced", report.replaced)) if count]
     OUT.print(
         f"{uri}: {report.added} recordings added ({report.chunks} chunks, {report.music_s / 60:.1f} min of music in "
@@ -46,7 +41,7 @@ def show_stats(stats: LibraryStats) -> None:
     if found.foreign:
         table.add_row("others'", f"rows of {len(found.foreign)} recordings that this ledger never knew")
     OUT.print(table)
-    _show_skipped("not playable", stats.unplayable)
+    show_rows("not playable", [(one.path, one.reason) for one in stats.unplayable])
     if found.is_whole:
         OUT.print("whole: every row is where it should be")
         return
@@ -57,7 +52,7 @@ def show_stats(stats: LibraryStats) -> None:
 def show_repair(uri: str, repair: Repair) -> None:
     """What a repair did."""
     before = repair.before
-    _show_skipped("given up", repair.given_up)
+    show_rows("given up", [(one.path, one.reason) for one in repair.given_up])
     if repair.is_rebuilt:
         OUT.print("the store could not be used and was made anew")
     OUT.print(
@@ -90,10 +85,3 @@ def _term(term: Term) -> str:
     """A measure; in brackets, what share of the leader's own transitions are smoother."""
     share = "" if term.percentile is None else f" (p{term.percentile:.0f})"
     return f"{term.value:.2f}{'' if term.unit == '1' else ' ' + term.unit}{share}"
-
-
-def _show_skipped(title: str, skipped: Sequence[Skipped]) -> None:
-    for one in skipped[:SHOWN]:
-        OUT.print(Text(f"{title}: {one.path}: {one.reason}"))
-    if len(skipped) > SHOWN:
-        OUT.print(f"{title}: and {len(skipped) - SHOWN} more; --json lists all")

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from cluster.cli.json_output import AsJson, print_json
+from cluster.cli.progress import Monitor
 from cluster.cli.train_options import command_line
 
 Samples = Annotated[
@@ -23,10 +24,7 @@ def train_kit(
     as_json: AsJson = False,
 ) -> None:
     """Fit the drum kit to CC0 recordings and measure it; the same recordings give the same bytes."""
-    from cluster.cli.progress import Monitor
-
-    with Monitor(quiet=as_json) as monitor:
-        monitor.stage("load")
+    with Monitor(quiet=as_json, stage="load") as monitor:
         from ensemble.measure.kit import evaluate_kit, keep_figures
         from ensemble.train.kit.fit import fit_kit
         from ensemble.types.music import DRUM_CLASSES
@@ -48,10 +46,7 @@ def evaluate_kit(
     as_json: AsJson = False,
 ) -> None:
     """Measure a drum kit on recorded strokes, fitted and held out, beside the formula, noise and silence."""
-    from cluster.cli.progress import Monitor
-
-    with Monitor(quiet=as_json) as monitor:
-        monitor.stage("load")
+    with Monitor(quiet=as_json, stage="load") as monitor:
         from ensemble.measure.kit import evaluate_kit as measure
 
         monitor.stage("measuring")

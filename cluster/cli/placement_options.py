@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack, redirect_stdout
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
+from cluster.cli.progress import Monitor
 from ensemble.errors import BandError, ConfigError
 
 if TYPE_CHECKING:
-    from cluster.cli.progress import Monitor
+    from ensemble.plan import Extension
     from ensemble.rendering.session import BandFactory
 
 Say = Callable[[str], None]
@@ -53,14 +54,7 @@ def placed(monitor: Monitor, where: PlacementOptions, *, dashboard: bool = False
         raise ConfigError("--local", "plays without actors or dashboard", "leave out --actors, --spread, --dashboard")
 
     def band_of(plan: Any) -> Any:
-        from ensemble.play.warm import compile_kernels, kernels_are_cached
-
-        if not kernels_are_cached():
-            monitor.say("compiling the synthesis kernels for this machine, once")
-        compile_kernels()
-        extension = plan.request.extension
-        if extension is not None and plan.must_retrieve and not extension.retrieve.uri:
-            _index_corpus(monitor)
+        prepare_machine(monitor, [plan.request.extension] if plan.must_retrieve else [])
         if where.local:
             from ensemble.band import LocalBand
 
@@ -103,10 +97,16 @@ def enter_ray(stack: ExitStack, address: str | None, say: Say, *, dashboard: boo
         say(f"Ray dashboard: {url}")
 
 
-def _index_corpus(monitor: Monitor) -> None:
-    """Index the bundled corpus, once, before the band waits for it."""
-    from ensemble.retrieve.default_library import open_filled
-    from ensemble.retrieve.settings import RetrieveSettings
+def prepare_machine(monitor: Monitor, extensions: Iterable[Extension | None]) -> None:
+    """Compile the kernels, and index the bundled music if it is searched, here, so that no actor has to."""
+    from ensemble.play.warm import compile_kernels, kernels_are_cached
 
-    with open_filled(RetrieveSettings(), monitor.progress):
-        pass
+    if not kernels_are_cached():
+        monitor.say("compiling the synthesis kernels for this machine, once")
+        compile_kernels()
+    if any(one is not None and not one.retrieve.uri for one in extensions):
+        from ensemble.retrieve.default_library import open_filled
+        from ensemble.retrieve.settings import RetrieveSettings
+
+        with open_filled(RetrieveSettings(), monitor.progress):
+            pass

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
@@ -10,14 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cluster.cli.json_output import AsJson, print_json
+from cluster.cli.progress import Monitor
 from cluster.cli.train_options import Config, MaxMinutes, MaxSteps, Resume, Workers, command_line, start_workers, teller
+from cluster.cli.train_view import show_evaluation
 
 if TYPE_CHECKING:
     from ensemble.train.pace import Row
 
 train = typer.Typer(name="train", help="Train a voice on a data set.", no_args_is_help=True)
 evaluate = typer.Typer(name="evaluate", help="Measure what was trained, beside its baselines.", no_args_is_help=True)
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 Data = Annotated[Path, typer.Option("--data", help="A data set: what `data compose` wrote, Slakh, URMP, a folder.")]
 
 
@@ -50,10 +51,7 @@ def train_player(
     as_json: AsJson = False,
 ) -> None:
     """Train one instrument's voice; the best one so far always lies in the run's folder."""
-    from cluster.cli.progress import Monitor
-
-    with Monitor(quiet=as_json) as monitor:
-        monitor.stage("load")
+    with Monitor(quiet=as_json, stage="load") as monitor:
         from cluster.training.player import train_player as run
         from ensemble.config import read_settings
         from ensemble.train.player.settings import TrainPlayerSettings
@@ -67,7 +65,7 @@ def train_player(
             on_step=teller(monitor, settings.instrument, _line), on_loss=monitor.say,
         )  # fmt: skip
     if as_json:
-        typer.echo(json.dumps(asdict(result) | {"out": str(out)}, indent=2, allow_nan=False))
+        print_json(asdict(result) | {"out": str(out)})
     else:
         best = (
             f"{result.best_loss:.3f} at step {result.best_step}" if result.best_loss is not None else "never measured"
@@ -94,19 +92,15 @@ def evaluate_player(
     as_json: AsJson = False,
 ) -> None:
     """Measure voices on pieces they never heard, beside silence, untrained, naive, and the truth re-analysed."""
-    from cluster.cli.progress import Monitor
-    from cluster.cli.train_view import show_evaluation
-
     figures = []
-    with Monitor(quiet=as_json) as monitor:
-        monitor.stage("load")
+    with Monitor(quiet=as_json, stage="load") as monitor:
         from ensemble.measure.evaluation import evaluate_voice
 
         for number, voice in enumerate(voices):
             monitor.progress("evaluating", number, len(voices))
             figures.append(evaluate_voice(voice, data, split.value, max_pieces=pieces, pictures=pictures))
     if as_json:
-        typer.echo(json.dumps(figures, indent=2, allow_nan=False))
+        print_json(figures)
     else:
         show_evaluation(figures)
 
@@ -119,12 +113,12 @@ def evaluate_retrieval(
     as_json: AsJson = False,
 ) -> None:
     """Measure whether search finds what truly comes next, in takes it never heard, and how its seams sound."""
-    from cluster.cli.progress import Monitor
-
-    with Monitor(quiet=as_json) as monitor:
-        monitor.stage("load")
+    with Monitor(quiet=as_json, stage="load") as monitor:
         from ensemble.measure.retrieval import evaluate_retrieval as evaluate_search
         from ensemble.measure.retrieval import written_out
 
         figures = evaluate_search(songs, seed=seed, soundfont=soundfont, on_progress=monitor.progress)
-    typer.echo(json.dumps(figures, indent=2, allow_nan=False) if as_json else written_out(figures))
+    if as_json:
+        print_json(figures)
+    else:
+        typer.echo(written_out(figures))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 OUT = Console(highlight=False, markup=False, soft_wrap=True)
 ERR = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+SHOWN = 20
+"""Rows of a list; the rest is counted, and `--json` lists all."""
 _WORDS = {
     "load": "loading",
     "index": "indexing the bundled music, once",
@@ -40,22 +43,31 @@ _WORDS = {
 
 
 class Monitor(contextlib.ExitStack):
-    """Progress on standard error: a bar on a terminal, one plain line per stage elsewhere, nothing when quiet."""
+    """Progress on standard error: a bar on a terminal, one plain line per stage elsewhere, nothing when quiet.
 
-    def __init__(self, *, quiet: bool) -> None:
+    Args:
+        quiet: print nothing.
+        stage: the first one, if it begins at once.
+        columns: more columns of the bar.
+    """
+
+    def __init__(self, *, quiet: bool, stage: str = "", columns: Sequence[ProgressColumn] = ()) -> None:
         super().__init__()
         self._quiet = quiet
         self._bar = Progress(
-            SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=30), TimeElapsedColumn(),
+            SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=30), *columns, TimeElapsedColumn(),
             console=ERR, transient=True, disable=quiet or not ERR.is_terminal,
         )  # fmt: skip
-        self._task = self._bar.add_task("starting", total=None)
+        self._task = self._bar.add_task("starting", total=None, music="")
+        self._first = stage
         self._stage = ""
         self._began = time.perf_counter()
 
     def __enter__(self) -> Self:
         super().__enter__()
         self.enter_context(self._bar)
+        if self._first:
+            self.stage(self._first)
         return self
 
     def progress(self, stage: str, done: int, total: int) -> None:
@@ -100,17 +112,17 @@ def show_render(out: str, manifest: Manifest) -> None:
         for name, facts in take.facts.items():
             busy_s = execution.busy_s.get(name) if take_name == AS_GIVEN else None
             table.add_row(
-                name, _number(facts.loudness_lufs), _number(facts.true_peak_dbtp), _number(facts.click_ratio, 2),
-                "" if busy_s is None else _number(busy_s, 2),
+                name, number(facts.loudness_lufs), number(facts.true_peak_dbtp), number(facts.click_ratio, ".2f"),
+                "" if busy_s is None else number(busy_s, ".2f"),
             )  # fmt: skip
     OUT.print(table)
     if manifest.plan.continuations:
         OUT.print(f"{AS_GIVEN} is the leader as it was given")
-    for number, continuation in enumerate(manifest.plan.continuations, 1):
+    for place, continuation in enumerate(manifest.plan.continuations, 1):
         hops = ", then ".join(f"{hop.title} ({hop.licence}) from {hop.start_s:.1f} s" for hop in continuation.hops)
         missing = continuation.hops[-1].score.terms.get("missing_s")
         shorter = f", {missing.value:.1f} s shorter than asked" if missing is not None else ""
-        OUT.print(f"{take_name_of(number)} goes on with {hops}: scored {continuation.total:.2f} of 1{shorter}")
+        OUT.print(f"{take_name_of(place)} goes on with {hops}: scored {continuation.total:.2f} of 1{shorter}")
     extension = manifest.plan.request.extension
     if extension is not None and len(manifest.plan.continuations) < extension.top_k:
         OUT.print(Text(f"only {len(manifest.plan.continuations)} ways of going on were found", style="yellow"))
@@ -175,5 +187,16 @@ def _runs(names: Sequence[str]) -> list[str]:
     return [name for index, name in enumerate(names) if index == 0 or names[index - 1] != name]
 
 
-def _number(value: float | None, digits: int = 1) -> str:
-    return "-" if value is None else f"{value:.{digits}f}"
+def number(value: float | None, form: str = ".1f") -> str:
+    """A formatted number, or a dash where there is none."""
+    return "-" if value is None else format(value, form)
+
+
+def show_rows(title: str, rows: Sequence[tuple[str, str]], style: str = "") -> None:
+    """Print the first rows of a list, and how many more there are of the most frequent kinds."""
+    for name, sentence in rows[:SHOWN]:
+        OUT.print(Text.assemble((f"{title}: ", style), f"{name}: {sentence}"))
+    if more := rows[SHOWN:]:
+        kinds = Counter("".join(sign for sign in sentence if not sign.isdigit()) for _, sentence in more)
+        usual = ", ".join(f"{count} x {kind.strip()}" for kind, count in kinds.most_common(3))
+        OUT.print(f"{title}: and {len(more)} more ({usual}); --json lists all")

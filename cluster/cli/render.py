@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cluster.cli.batch import render_many
 from cluster.cli.json_output import AsJson, print_json
 from cluster.cli.placement_options import Actors, Address, Local, MixedDevices, PlacementOptions, Spread, placed
+from cluster.cli.progress import Monitor, show_heard, show_render, show_verification
 from ensemble.errors import ConfigError, OutputError
 from ensemble.files.replace import write_whole
 
@@ -96,8 +98,6 @@ def render(
 ) -> None:
     """Play along with a recording or a melody, or many: stems, mix, MIDI, a manifest and a report."""
     from cluster.batch.leaders import is_leader_list
-    from cluster.cli.batch import render_many
-    from cluster.cli.progress import Monitor, show_render
     from cluster.watch.recording import recording
 
     where = PlacementOptions(local=local, address=address, actors=actors, spread=spread, mixed_devices=mixed_devices)
@@ -151,10 +151,7 @@ def verify(
     as_json: AsJson = False,
 ) -> None:
     """Render again from the manifest and compare every hash."""
-    from cluster.cli.progress import Monitor, show_verification
-
-    with Monitor(quiet=as_json) as monitor:
-        monitor.stage("load")
+    with Monitor(quiet=as_json, stage="load") as monitor:
         from ensemble.events import Events
         from ensemble.output.transfer import fetched_render
         from ensemble.rendering.verify import verify as compare
@@ -179,8 +176,6 @@ def listen(
     as_json: AsJson = False,
 ) -> None:
     """Show what is detected in a recording: tempo, beats, key, chords, tuning, pitch and loudness."""
-    from cluster.cli.progress import Monitor, show_heard
-
     with Monitor(quiet=as_json) as monitor:
         monitor.stage("listen")
         from ensemble.audio.files import read_clip

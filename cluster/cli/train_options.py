@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cluster.cli.progress import Monitor
+
 if TYPE_CHECKING:
-    from cluster.cli.progress import Monitor
     from ensemble.train.pace import FitState, OnStep, Row
 
 Config = Annotated[Path | None, typer.Option("--config", help="A YAML file; the shipped settings if absent.")]

@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.table import Column, Table
 
-from cluster.cli.progress import OUT
+from cluster.cli.progress import OUT, number
 
 _COLUMNS = {
     "mss": 3, "mss_naive": 3, "mss_ratio": 3, "log_mel_ratio": 3, "loudness_error_db": 2, "hnr_error_db": 1,
@@ -22,19 +22,19 @@ def show_evaluation(figures: list[dict[str, Any]]) -> None:
     names = _names(figures)
     for one, called in zip(figures, names, strict=True):
         numbers = (one[name] for name in _COLUMNS)
-        shown = (_number(value, digits) for value, digits in zip(numbers, _COLUMNS.values(), strict=True))
+        shown = (number(value, f".{digits}f") for value, digits in zip(numbers, _COLUMNS.values(), strict=True))
         table.add_row(called, *shown)
     OUT.print(table)
     beside = Table("voice", "beside it", "mss", "log-mel", "loudness error dB", box=None, pad_edge=False)
     for one, called in zip(figures, names, strict=True):
         for name, values in one["baselines"].items():
-            beside.add_row(called, name, *(_number(value, 3) for value in values.values()))
+            beside.add_row(called, name, *(number(value, ".3f") for value in values.values()))
     OUT.print(beside)
     for one, called in zip(figures, names, strict=True):
         low, high = one["intervals"]["mss_ratio"]
         OUT.print(
             f"{called}, {one['path']}: {one['pieces']} pieces, pitch tracked again by {one['tracker']} "
-            f"(truth itself {_number(one['f0_outlier_truth'], 3)}), mss ratio 95 % in {low:.3f} to {high:.3f}",
+            f"(truth itself {number(one['f0_outlier_truth'], '.3f')}), mss ratio 95 % in {low:.3f} to {high:.3f}",
             markup=False,
         )
 
@@ -45,7 +45,3 @@ def _names(figures: list[dict[str, Any]]) -> list[str]:
     return [
         name if played.count(name) == 1 else f"{name} {played[: at + 1].count(name)}" for at, name in enumerate(played)
     ]
-
-
-def _number(value: float | None, digits: int) -> str:
-    return "-" if value is None else f"{value:.{digits}f}"
