@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from agents import RayBand
+from agents.conductor import ConductorAgent
 from agents.slots import PlacementPlan
 from ensemble.band import LocalBand
 from ensemble.conduct.models import models_sha256
@@ -18,7 +19,7 @@ from ensemble.errors import ArrangerError, BandError, ConductorError, DeadlineEr
 from ensemble.plan import RenderPlan
 from ensemble.play.voice_file import VOICE
 from ensemble.takes import Lead
-from ensemble.types.music import AudioClip, Heard
+from ensemble.types.music import AudioClip
 from tests.performing import ORCHESTRA, asking, hashes, plan_for, play
 
 
@@ -167,8 +168,8 @@ def test_a_voice_that_cannot_be_used_is_named_and_nobody_waits(
 def test_an_error_inside_an_actor_arrives_as_ours(local_ray: None, short_leader: AudioClip) -> None:
     band = RayBand(plan_for(short_leader, load_band("rock")))
     try:
-        asked = band._ask(band._conductor, "conductor", "listen", (Heard,), b"not a message", "{}")
+        asked = band._ask_one(band._conductor, "conductor", ConductorAgent.listen, b"not a message", "{}")
         with pytest.raises(WireError, match="message: "):
-            band.collect(asked, 30.0)
+            band.collect([asked], 30.0)
     finally:
         band.close()

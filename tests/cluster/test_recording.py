@@ -34,10 +34,10 @@ def test_the_trace_of_a_known_journal() -> None:
         answered("bass", 300, 103.0, 0.5, 0.2),
     ]
     timeline = [
-        task("bass-ab12:Instrument.__init__", "worker:1"),
-        task("Instrument.play", "worker:1"),
-        task("bass-cd34:Instrument.__init__", "worker:2"),  # of another render
-        task("Instrument.play", "worker:2"),
+        task("bass-ab12:InstrumentAgent.__init__", "worker:1"),
+        task("InstrumentAgent.play", "worker:1"),
+        task("bass-cd34:InstrumentAgent.__init__", "worker:2"),  # of another render
+        task("InstrumentAgent.play", "worker:2"),
     ]
     events = json.loads(trace_of(noted, 110.0, timeline))["traceEvents"]
     rows = {one["tid"]: one["args"]["name"] for one in events if one["name"] == "thread_name"}
@@ -46,7 +46,7 @@ def test_the_trace_of_a_known_journal() -> None:
     assert spans["stages", "play"] == (102e6, 8e6)
     assert spans["bass", "block 300"] == pytest.approx((103.3e6, 0.2e6))
     assert [(one["ph"], one["ts"]) for one in events if one["ph"] in "be"] == [("b", 103e6), ("e", 103.5e6)]
-    assert [rows[one["tid"]] for one in events if one["name"] == "Instrument.play"] == ["bass-ab12"]
+    assert [rows[one["tid"]] for one in events if one["name"] == "InstrumentAgent.play"] == ["bass-ab12"]
 
 
 def ensemble(*arguments: str | Path) -> subprocess.CompletedProcess[str]:

@@ -80,7 +80,7 @@ def test_the_trace_shows_every_answer_and_names_rays_rows_after_the_players(obse
     asked = {one["id"]: one for one in observed.trace if one["ph"] == "b"}
     for end in (one for one in observed.trace if one["ph"] == "e"):
         assert end["ts"] >= asked[end["id"]]["ts"]
-    plays = [one for one in observed.trace if one.get("cat") == "task::Instrument.play"]
+    plays = [one for one in observed.trace if one.get("cat") == "task::InstrumentAgent.play"]
     told = {rows[one["pid"], one["tid"]].partition(".")[0] for one in plays}
     everyone = {f"{part}-{render}" for part in PARTS}
     assert everyone - {f"bass-{render}"} <= told <= everyone  # what the killed one had not reported went with it
