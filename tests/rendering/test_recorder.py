@@ -1,0 +1,41 @@
+"""What is measured and hashed while it is written is what the files say when they are read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import soundfile
+
+from ensemble import clock
+from ensemble.manifest import Manifest
+from ensemble.mix.levels import LevelMeter
+from ensemble.rendering.exports import file_receipt
+from ensemble.rendering.render import render
+
+
+@pytest.fixture(scope="module")
+def rendered(short_leader_file: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Manifest]:
+    out = tmp_path_factory.mktemp("recorded") / "out"
+    return out, render(short_leader_file, out, sample_rate=16_000)
+
+
+def test_receipts_are_those_of_the_files(rendered: tuple[Path, Manifest]) -> None:
+    out, manifest = rendered
+    kept = manifest.takes["take-00"].files
+    assert {"mix.wav", "stems/bass.wav", "parts/bass.mid", "dynamics.csv"} <= kept.keys()
+    for name, receipt in kept.items():
+        assert file_receipt(out / "take-00" / name) == receipt, name
+
+
+def test_levels_are_those_of_the_files(rendered: tuple[Path, Manifest]) -> None:
+    out, manifest = rendered
+    num_frames = round(manifest.execution.duration_s * clock.FRAME_RATE_HZ)
+    for part, facts in manifest.takes["take-00"].facts.items():
+        path = out / "take-00" / ("mix.wav" if part == "mix" else f"stems/{part}.wav")
+        joins = () if part == "mix" else clock.seams(num_frames, 16_000)
+        meter = LevelMeter(16_000, 2, joins)
+        with soundfile.SoundFile(path) as file:
+            meter.hear(file.read(dtype="float64", always_2d=True))
+        assert meter.facts() == facts, part
+        assert facts.peak_dbfs > -60.0
