@@ -1,1 +1,1 @@
-"""What listen and later stages read sound with: files, ffmpeg, spectra."""
+"""Sound files in and out, resampling, spectra, joins, and measures of clicks and seams."""

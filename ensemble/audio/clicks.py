@@ -1,8 +1,8 @@
-"""Clicks at joins: is the sound rougher where two blocks meet than it is around there?
+"""Measures clicks where two blocks of sound join.
 
-Convention: the second difference x[n+1] - 2 x[n] + x[n-1], the larger of the channels; at a join between the samples
-n-1 and n, its maximum within `REACH_SAMPLES`, over its local 99.9th percentile. A join that cannot be heard or seen
-gives about 1 or less; a step gives tens.
+The measure is the second difference |x[n+1] - 2 x[n] + x[n-1]|, the larger of the channels: its maximum within
+`REACH_SAMPLES` of the join, divided by its 99.9th percentile in the surroundings. A join that cannot be heard gives
+about 1 or less; a step gives tens.
 """
 
 from __future__ import annotations
@@ -16,14 +16,17 @@ from numpy.typing import NDArray
 from ensemble.types.music import PIECE_SAMPLES
 
 REACH_SAMPLES = 2
+"""Samples on either side of a join that belong to it."""
 SURROUND_S = 0.05
+"""Length of the surroundings on either side of a join."""
 PERCENTILE = 99.9
+"""The percentile of the surroundings that a join is compared with."""
 ROUNDING = 2.0**-22
-"""Second differences up to here are the rounding of 24-bit samples, not sound: two steps."""
+"""Second differences up to two steps of 24 bits come from rounding, not from sound."""
 
 
 def click_ratio(file: soundfile.SoundFile, join_samples: Sequence[int] | range) -> float | None:
-    """The worst join of a file, open for reading at its beginning; see `JoinMeter`."""
+    """The largest ratio over the joins of a file that is open at its beginning; see `JoinMeter`."""
     meter = JoinMeter(file.samplerate, join_samples)
     for piece in file.blocks(PIECE_SAMPLES, dtype="float64", always_2d=True):
         meter.hear(piece)
@@ -31,13 +34,13 @@ def click_ratio(file: soundfile.SoundFile, join_samples: Sequence[int] | range) 
 
 
 class JoinMeter:
-    """Hears a signal piece by piece, and keeps the worst of its joins; the pieces' lengths do not change the reading.
+    """Measures a signal piece by piece, of any length, and keeps the largest ratio over its joins.
 
-    Other joins nearby are left out of a join's surroundings too, so that clicks do not hide each other.
+    The surroundings of a join leave out other joins nearby, so that clicks do not hide each other.
 
     Args:
         sample_rate: in Hz.
-        join_samples: the first sample after every join, rising; those at the very ends of the signal are passed over.
+        join_samples: the first sample after every join, rising; joins at the very ends of the signal are skipped.
     """
 
     def __init__(self, sample_rate: int, join_samples: Sequence[int] | range) -> None:
@@ -50,7 +53,7 @@ class JoinMeter:
         self._worst: float | None = None
 
     def hear(self, samples: NDArray[np.float64]) -> None:
-        """Listen to the next piece.  [samples, channels]"""
+        """Measure the next piece.  [samples, channels]"""
         self._kept = np.concatenate([self._kept, samples]) if len(self._kept) else samples
         self._judge(self._kept_from + len(self._kept) - self._surround - 2)
 
@@ -60,7 +63,7 @@ class JoinMeter:
         return self._worst
 
     def _judge(self, last_join: int) -> None:
-        """Judge every join up to `last_join`, and let go of what no later one needs."""
+        """Measure every join up to `last_join`, and drop samples that no later join needs."""
         while self._next < len(self._joins) and (join := int(self._joins[self._next])) <= last_join:
             start = max(join - self._surround - 1, 0)
             stop = join + self._surround + 2
@@ -76,7 +79,13 @@ class JoinMeter:
 
 
 def _ratio(sound: NDArray[np.float64], join: int, all_joins: NDArray[np.int64]) -> float | None:
-    """One join against its surroundings; None in silence.  sound [samples, channels]"""
+    """The ratio of one join to its surroundings; None in silence.
+
+    Args:
+        sound: the join and its surroundings.  [samples, channels]
+        join: the first sample after the join.
+        all_joins: every join within `sound`.
+    """
     rough = np.abs(np.diff(sound, 2, axis=0)).max(axis=1)  # rough[i] is centred on sample i + 1
     at_join = float(rough[join - 1 - REACH_SAMPLES : join + REACH_SAMPLES].max())
     if at_join <= ROUNDING:

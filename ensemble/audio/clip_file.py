@@ -1,4 +1,4 @@
-"""A clip that stays in its file: half an hour that is followed need not stand in memory for that."""
+"""A clip that is read from its file when it is needed, so that long leaders take little memory."""
 
 from __future__ import annotations
 
@@ -18,13 +18,18 @@ from ensemble.types.music import PIECE_SAMPLES, AudioClip, FloatArray
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClipFile:
-    """Sound in a file that libsndfile reads; see `keep_in_file`. digest: as `AudioClip.digest` of the same samples."""
+    """Sound in a file; made by `keep_in_file`."""
 
     path: Path
+    """The file, which libsndfile can read."""
     sample_rate: int
+    """Samples per second."""
     num_channels: int
+    """Number of channels."""
     num_samples: int
+    """Samples per channel."""
     digest: str
+    """sha256 of the samples, their shape and their rate: equal to `AudioClip.digest` of the same samples."""
 
     @property
     def duration_s(self) -> float:
@@ -32,22 +37,18 @@ class ClipFile:
         return self.num_samples / self.sample_rate
 
     def pieces(self) -> Iterator[FloatArray]:
-        """The whole in order, `PIECE_SAMPLES` at a time.  [channels, samples]
+        """All samples in order, `PIECE_SAMPLES` at a time.  [channels, samples]
 
         Raises:
-            AudioError: the file is gone, or is not what it was.
+            AudioError: the file is missing or has changed.
         """
         return self._read(0, self.num_samples)
 
     def span(self, start: int, stop: int) -> AudioClip:
-        """From one sample to before another, in memory.
-
-        Args:
-            start: 0 to `num_samples`.
-            stop: `start` to `num_samples`.
+        """Read the samples from `start` (included) to `stop` (excluded) into memory.
 
         Raises:
-            AudioError: the file is gone, or is not what it was.
+            AudioError: the file is missing or has changed.
         """
         samples = gathered(self._read(start, stop), self.num_channels, stop - start)
         return AudioClip(samples=samples, sample_rate=self.sample_rate)
@@ -70,10 +71,10 @@ class ClipFile:
 
 
 def keep_in_file(path: Path, max_duration_s: float = MAX_DURATION_S) -> ClipFile:
-    """Take a file that was written as a clip for one, after going through all of it once for every channel.
+    """Make a `ClipFile`; the file is read once for every channel, to check it and to compute its digest.
 
     Raises:
-        AudioError: what `read_clip` refuses.
+        AudioError: the file is one that `read_clip` refuses.
     """
     with opened(path, max_duration_s) as recording:
         digest = _digest(recording)
@@ -87,7 +88,7 @@ def keep_in_file(path: Path, max_duration_s: float = MAX_DURATION_S) -> ClipFile
 
 
 def _digest(recording: Recording) -> str:
-    """One channel after the other, as they lie in a clip."""
+    """Hash one channel after the other, in the order in which an `AudioClip` holds them."""
     shape = (recording.num_channels, recording.num_samples)
     whole = hashlib.sha256(f"{recording.sample_rate}:{shape}".encode())
     for channel in range(recording.num_channels):

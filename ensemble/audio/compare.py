@@ -1,4 +1,4 @@
-"""Two sound files compared, to the sample: by the hash of their samples, or by their largest difference."""
+"""Compares two sound files by the hash of their samples, or by their largest difference."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def samples_sha256(path: Path) -> str:
 
 
 def difference_db(one: Path, other: Path) -> float:
-    """The largest difference of two files' samples, against full scale; 0 dB where they are not of one length."""
+    """The largest difference of two files' samples, in dB relative to full scale; 0 dB if their lengths differ."""
     with soundfile.SoundFile(one) as first, soundfile.SoundFile(other) as second:
         if first.frames != second.frames:
             return 0.0

@@ -1,4 +1,4 @@
-"""A full disk, in the words of the operating system: libsndfile has its own, and sometimes none."""
+"""Turns write errors of libsndfile, which do not say that the disk is full, into errors of the operating system."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _FULL_BELOW_BYTES = 1 << 20
 
 @contextmanager
 def disk_errors(path: Path) -> Iterator[None]:
-    """Turn what libsndfile says while it writes `path` into an `OSError` that names it.
+    """Turn an error of libsndfile that is raised inside the block into an `OSError` that names `path`.
 
     Raises:
-        OSError: no room is left (ENOSPC), or the file cannot be written (EIO).
+        OSError: the disk is full (ENOSPC), or the file cannot be written (EIO).
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""What libsndfile cannot read (m4a, wma, video), decoded by the ffmpeg program where it is installed."""
+"""Decodes files that libsndfile cannot read (m4a, wma, video) with the ffmpeg program, where it is installed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TIMEOUT_S = 120.0
 CONTAINERS = (
     "mov,matroska,aac,ac3,eac3,asf,mp3,ape,wv,tta,dsf,iff,caf,amr,flv,avi,mpegts,mpeg,ogg,wav,flac,aiff,tak,mpc,mpc8"
 )
-"""Only these are opened: a playlist could name other files, or the network."""
+"""The formats that ffmpeg may open; others, such as playlists, could make it open more files or the network."""
 INSTALL = "convert it to WAV or FLAC, or install ffmpeg"
 
 
@@ -27,15 +27,9 @@ def is_installed() -> bool:
 
 
 def _source(path: Path) -> list[str | bytes]:
-    """The input, so that no file name is taken for an option or for a protocol, and no file opens another."""
-    return [
-        "-protocol_whitelist",
-        "file",
-        "-format_whitelist",
-        CONTAINERS,
-        "-i",
-        b"file:" + os.fsencode(path.absolute()),
-    ]
+    """Arguments that name the input so that a file name is never read as an option, and no file opens another."""
+    name = b"file:" + os.fsencode(path.absolute())
+    return ["-protocol_whitelist", "file", "-format_whitelist", CONTAINERS, "-i", name]
 
 
 def _run(command: list[str | bytes], what: str) -> bytes:
@@ -51,10 +45,10 @@ def _run(command: list[str | bytes], what: str) -> bytes:
 
 
 def declared_duration_s(path: Path, what: str) -> float | None:
-    """The length that the container declares, in seconds; None where it declares none.
+    """The length in seconds that the file's header declares; None where it declares none.
 
     Raises:
-        AudioError: not a recording, no sound in it, or ffprobe failed.
+        AudioError: the file is not a recording, has no sound track, or ffprobe failed.
     """
     fields = ["-show_entries", "format=duration:stream=channels", "-select_streams", "a:0", "-of", "json"]
     found = json.loads(_run(["ffprobe", "-v", "error", *fields, *_source(path)], what) or b"{}")
@@ -68,27 +62,14 @@ def declared_duration_s(path: Path, what: str) -> float | None:
 
 @contextmanager
 def decoded(path: Path, what: str, limit_s: float, limit_bytes: int) -> Iterator[Path]:
-    """A float WAV with the first sound track of `path`, at its own rate, cut at either limit; gone after the block.
+    """Decode the first sound track of `path` into a temporary float WAV at its own rate, cut at either limit.
 
     Raises:
         AudioError: ffmpeg is not installed, failed, or took longer than `TIMEOUT_S`.
     """
     with tempfile.TemporaryDirectory(prefix="ensemble-") as folder:
         wav = Path(folder) / "decoded.wav"
-        output = [
-            "-map",
-            "0:a:0",
-            "-t",
-            f"{limit_s:.3f}",
-            "-fs",
-            str(limit_bytes),
-            "-c:a",
-            "pcm_f32le",
-            "-f",
-            "wav",
-            "-rf64",
-            "auto",
-            str(wav),
-        ]
+        limits = ["-t", f"{limit_s:.3f}", "-fs", str(limit_bytes)]
+        output = ["-map", "0:a:0", *limits, "-c:a", "pcm_f32le", "-f", "wav", "-rf64", "auto", str(wav)]
         _run(["ffmpeg", "-v", "error", "-nostdin", *_source(path), *output], what)
         yield wav

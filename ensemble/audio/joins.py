@@ -1,4 +1,4 @@
-"""Joining two sounds: aligned by cross-correlation, cross-faded at constant power whatever they have in common."""
+"""Joins two sounds: aligns them by cross-correlation, and cross-fades them so that the power stays constant."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ from ensemble.types.music import FloatArray
 
 Array = NDArray[np.float64]
 SHIFT_COST = 0.1
-"""What the longest shift takes from the correlation: a little likeness is not worth being late."""
+"""Taken from the correlation at the longest shift, so that a slightly better match does not shift the sound far."""
 SILENT_POWER = 1e-10
-"""-100 dBFS: there is nothing to align."""
+"""At this power (-100 dBFS) and below a sound counts as silent, and is not aligned."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alignment:
-    """How far into `incoming` its match begins, in samples from the middle of the reach, and how alike they are there.
-
-    offset_samples: positive plays the incoming sound earlier. correlation: -1..1, 0 where either is silent.
-    """
+    """How an incoming sound is shifted to match an outgoing one."""
 
     offset_samples: int
+    """The shift: positive plays the incoming sound earlier."""
     correlation: float
+    """Normalised correlation of the two at this shift, -1..1; 0 where either is silent."""
 
 
 def align(outgoing: FloatArray, incoming: FloatArray) -> Alignment:
-    """Shift the incoming sound to where it looks most like the outgoing one.
+    """Find the shift at which the incoming sound matches the outgoing one best.
 
     Args:
-        outgoing: [samples], mono.
-        incoming: [samples + 2 * reach], mono: the place that lies on `outgoing` without a shift, and what lies around.
+        outgoing: mono.  [samples]
+        incoming: mono; without a shift, its middle lies on `outgoing`.  [samples + 2 * reach]
 
     Returns:
-        The shift of largest normalised cross-correlation, less `SHIFT_COST` at the ends of the reach and in proportion
-        to the square nearer by; of equals the smallest. No shift where either is silent.
+        The shift, up to `reach` samples either way, with the largest normalised cross-correlation minus a cost that
+        grows with the square of the shift, up to `SHIFT_COST`; the smallest of equally good shifts. No shift where
+        either sound is silent.
     """
     reach = (len(incoming) - len(outgoing)) // 2
     fixed, moving = outgoing.astype(np.float64), incoming.astype(np.float64)
@@ -54,15 +54,15 @@ def align(outgoing: FloatArray, incoming: FloatArray) -> Alignment:
 
 
 def fade_gains(num_samples: int, correlation: float) -> tuple[Array, Array]:
-    """Gains out and in under which the power of the sum stays what it was.
+    """The gains of a cross-fade under which the power of the sum stays constant.
 
-    Equal power where the sounds have nothing in common, equal gain where they are the same, and in between by how
-    alike they are; opposite sounds are faded as if unrelated, since no gain that is safe would hold their level. Both
-    begin and end level: a fade with a corner would itself be heard in a low note.
+    Equal power for unrelated sounds, equal gain for identical ones, and between the two by their correlation. Sounds
+    of negative correlation are faded as if unrelated, since the gains that keep their level would be too large. Both
+    curves begin and end with slope 0, since a corner would be audible in a low note.
 
     Args:
         num_samples: length of the fade.
-        correlation: of the two sounds at equal power.
+        correlation: normalised correlation of the two sounds.
 
     Returns:
         Gain of the outgoing and of the incoming sound.  [num_samples] each
@@ -78,7 +78,7 @@ def fade_gains(num_samples: int, correlation: float) -> tuple[Array, Array]:
 
 
 def likeness(outgoing: FloatArray, incoming: FloatArray) -> float:
-    """Normalised correlation of two sounds as they lie on each other.  [channels, samples] each, -1..1"""
+    """Normalised correlation of two sounds of equal length, -1..1.  [channels, samples] each"""
     fixed, moving = outgoing.astype(np.float64).ravel(), incoming.astype(np.float64).ravel()
     powers = float(np.square(fixed).sum()), float(np.square(moving).sum())
     if min(powers) <= SILENT_POWER * len(fixed):
@@ -87,7 +87,7 @@ def likeness(outgoing: FloatArray, incoming: FloatArray) -> float:
 
 
 def overlap_add(before: FloatArray, after: FloatArray, fade_samples: int) -> FloatArray:
-    """One sound that fades out of `before` and into `after` where they overlap; outside it not a bit is changed.
+    """Cross-fade from `before` to `after` where they overlap; the samples outside the overlap stay as they are.
 
     Args:
         before: [channels, samples], its last `fade_samples` overlap.

@@ -1,4 +1,4 @@
-"""MP3s for listening, and envelopes for drawing: a file is encoded and reduced to its envelope in one reading."""
+"""MP3 files and waveform envelopes for the report's page: a file is read once for both."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from numpy.typing import NDArray
 from ensemble.audio.disk import disk_errors
 from ensemble.errors import OutputError
 from ensemble.threads import num_threads
+from ensemble.types.music import PIECE_SAMPLES
 
 COLUMNS = 1200
-"""Points of an envelope over a whole file."""
+"""Number of columns of an envelope over a whole file."""
 SPAN_COLUMNS = 600
-"""Points of an envelope over a span."""
-CHUNK_SAMPLES = 65_536
+"""Number of columns of an envelope over a span."""
 QUALITY = 0.5
 """libsndfile's compression level for MP3 with a variable rate: about 100 to 130 kbit/s for music."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Envelope:
-    """A waveform in so many columns; zero after the sound's end."""
+    """A waveform reduced to columns; zero after the sound's end."""
 
     low: NDArray[np.float32]
     """Lowest sample of each column, full scale is 1.  [columns]"""
@@ -49,14 +49,20 @@ def timeline_samples(wavs: Sequence[Path]) -> tuple[int, int]:
 
 
 def encode_all(wavs: Sequence[Path], mp3s: Sequence[Path], num_samples: int) -> list[Envelope]:
-    """Encode every file, one on each core: the encoder takes most of the page's time, outside Python's lock."""
+    """Encode every file and compute its envelope, one file per core.
+
+    Args:
+        wavs: the files to read.
+        mp3s: the file to write for each.
+        num_samples: the length that the envelopes cover.
+    """
     with ThreadPoolExecutor(num_threads()) as pool:
         return list(pool.map(lambda wav, mp3: _encode(wav, mp3, num_samples), wavs, mp3s))
 
 
 def _encode(wav: Path, mp3: Path, num_samples: int) -> Envelope:
     column_samples = max(1, -(-num_samples // COLUMNS))
-    columns_per_chunk = max(1, CHUNK_SAMPLES // column_samples)
+    columns_per_chunk = max(1, PIECE_SAMPLES // column_samples)
     low, high = np.zeros(COLUMNS, np.float32), np.zeros(COLUMNS, np.float32)
     with soundfile.SoundFile(wav) as source:
         sink = soundfile.SoundFile(

@@ -1,4 +1,4 @@
-"""A recording as it is on disk: every way in which it can disappoint is refused here, in one line."""
+"""Opens recordings; a file that is damaged, too short, too long, silent or no sound is refused with one clear line."""
 
 from __future__ import annotations
 
@@ -21,30 +21,30 @@ from ensemble.types.music import PIECE_SAMPLES, FloatArray
 MIN_DURATION_S = 0.5
 MAX_DURATION_S = 30 * 60.0
 MAX_DECODED_BYTES = 3 * 2**30
-"""As float32: half an hour of stereo at 192 kHz takes 2.6 GiB."""
+"""Most memory that a recording may take as float32; half an hour of stereo at 192 kHz takes 2.6 GiB."""
 SILENT_PEAK = 1e-5
+"""A recording with no higher peak is silent."""
 CONSTANT_RANGE = 1e-3
-"""A signal that moves by less than this, relative to its peak, is a constant."""
+"""A recording whose range is no larger than this share of its peak is a constant."""
 MAX_PEAK = 2.0**32
-"""Float files may hold any number: whole numbers of 32 bits are scaled down, more is damage."""
+"""Highest peak of a float file that is still scaled down, as of 32-bit integers stored as floats; more is damage."""
 LOSSLESS = ("WAV", "WAVEX", "RF64", "W64", "FLAC", "AIFF", "CAF", "AU")
+"""Formats of libsndfile whose headers give the exact length."""
 
 
 def printable(path: str | Path) -> str:
-    """The path on one line, whatever its name holds (line breaks, bytes that are not UTF-8)."""
+    """The path on one line: line breaks and bytes that are not UTF-8 are escaped."""
     return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in str(path))
 
 
 @contextlib.contextmanager
 def opened(path: Path, max_duration_s: float = MAX_DURATION_S) -> Iterator[Recording]:
-    """Open a recording at its own rate with its own channels.
-
-    What libsndfile reads is read by it; anything else goes through ffmpeg where that is installed.
+    """Open a recording at its own rate with its own channels: by libsndfile, else by ffmpeg where that is installed.
 
     Raises:
-        AudioError: there is no such file, it cannot be read, is not sound, is shorter than `MIN_DURATION_S` or longer
-            than `max_duration_s` (said by the header, before anything is decoded), would take more than
-            `MAX_DECODED_BYTES`, or is cut short. What only its samples tell is said by `Recording.pieces`.
+        AudioError: there is no such file, it cannot be read, is not sound, is cut short, or its header declares a
+            length under `MIN_DURATION_S`, over `max_duration_s` or over `MAX_DECODED_BYTES`. The samples are
+            checked by `Recording.pieces`.
     """
     what = printable(path)
     _check_file(path, what)
@@ -59,7 +59,7 @@ def opened(path: Path, max_duration_s: float = MAX_DURATION_S) -> Iterator[Recor
 
 
 def _known(path: Path, what: str, max_duration_s: float, copies: contextlib.ExitStack) -> Recording:
-    """What libsndfile knows; its own error says that it does not know the format."""
+    """Open a file that libsndfile can read; raises LibsndfileError for any other format."""
     with _stream(path, what) as stream:
         promise = read_promise(stream, os.fstat(stream.fileno()).st_size)
     if promise.unsized_at is not None:
@@ -71,7 +71,7 @@ def _known(path: Path, what: str, max_duration_s: float, copies: contextlib.Exit
 
 
 def _converted(path: Path, what: str, max_duration_s: float, copies: contextlib.ExitStack) -> Recording:
-    """What ffmpeg makes of it."""
+    """Decode a file with ffmpeg, and open the result."""
     duration_s = ffmpeg.declared_duration_s(path, what)
     if duration_s is not None:
         _check_duration(duration_s, what, max_duration_s)
@@ -83,12 +83,12 @@ def _converted(path: Path, what: str, max_duration_s: float, copies: contextlib.
 
 
 class Recording:
-    """A recording that can be gone through as often as it is wanted, piece by piece.
+    """A recording that can be read piece by piece, any number of times.
 
     Attributes:
         sample_rate: in Hz.
-        num_channels: channels.
-        num_samples: per channel, as its header has it.
+        num_channels: number of channels.
+        num_samples: samples per channel, by the header.
     """
 
     def __init__(self, path: Path, what: str, max_duration_s: float) -> None:
@@ -106,11 +106,11 @@ class Recording:
             raise AudioError(what, f"takes {size} decoded", f"cut it, or mix it down, to {limit} or less")
 
     def pieces(self) -> Iterator[FloatArray]:
-        """The whole in order, `PIECE_SAMPLES` at a time.  [channels, samples]
+        """All samples in order, `PIECE_SAMPLES` at a time.  [channels, samples]
 
         Raises:
-            AudioError: it is damaged, or has samples that are not finite; and after the last piece, it is shorter than
-                its header says, silent, constant, or far beyond full scale.
+            AudioError: the recording is damaged or has samples that are not finite; or, after the last piece, is
+                shorter than its header says, silent, constant, or far beyond full scale.
         """
         highest = np.full(self.num_channels, -np.inf)
         lowest = np.full(self.num_channels, np.inf)
@@ -132,10 +132,10 @@ class Recording:
         _check_sound(highest, lowest, self._what)
 
     def span(self, start: int, stop: int) -> FloatArray:
-        """From one sample to before another; fewer where the recording ends.  [channels, samples]
+        """The samples from `start` (included) to `stop` (excluded), as far as there are any.  [channels, samples]
 
         Raises:
-            AudioError: it is damaged there.
+            AudioError: the recording is damaged there.
         """
         start = min(start, self.num_samples)
         with self._sound() as sound:
@@ -146,7 +146,7 @@ class Recording:
             return self._read(sound, start, min(stop, self.num_samples) - start)
 
     def _read(self, sound: Any, start: int, wanted: int) -> FloatArray:
-        """So many samples from where `sound` stands, which is at sample `start`."""
+        """Read `wanted` samples of an open file whose position is at sample `start`."""
         at_s = start / self.sample_rate
         try:
             piece = sound.read(wanted, dtype="float32", always_2d=True)
@@ -171,7 +171,7 @@ def _stream(path: Path, what: str) -> BinaryIO:
 
 
 def _check_file(path: Path, what: str) -> None:
-    """Refuse what is not a readable file with something in it; a pipe or a device could block for ever."""
+    """Refuse a path that is no readable file, or an empty one; a pipe or a device could block without end."""
     try:
         status = path.stat()
     except FileNotFoundError as error:
@@ -197,7 +197,7 @@ def _check_duration(duration_s: float, what: str, max_duration_s: float) -> None
 
 
 def _check_sound(highest: NDArray[np.float64], lowest: NDArray[np.float64], what: str) -> None:
-    """Refuse silence, constants and damage.  highest, lowest [channels]"""
+    """Refuse silence, constants and damage, by the highest and the lowest sample of each channel."""
     peak = np.maximum(np.abs(highest), np.abs(lowest))
     if peak.max() <= SILENT_PEAK:
         raise AudioError(what, "is silent", "record it again, or check which track was exported")

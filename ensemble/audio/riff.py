@@ -1,4 +1,4 @@
-"""What a WAV header promises against what the file holds; libsndfile hides the difference."""
+"""Compares the length in a WAV header with the file's, since libsndfile does not report files that are cut short."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from pathlib import Path
 from typing import BinaryIO, Literal
 
 UNKNOWN = 0xFFFFFFFF
-"""A length that a streaming tool could not know yet, or one that stands in the `ds64` chunk."""
+"""In place of a length: a streaming tool did not know it, or it is in the `ds64` chunk."""
 LONG_UNKNOWN = 0xFFFFFFFFFFFFFFFF
+"""In place of a length in the `ds64` chunk: a streaming tool did not know it."""
 MAX_CHUNKS = 4096
+"""Chunks of a file that are read at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeaderClaim:
-    """missing_bytes: sound that the header promises beyond the end of the file.
-
-    unsized_at: where the length of the sound is written as 0 although sound follows, as streaming tools leave it; None
-    otherwise.
-    """
+    """How the length in a WAV header differs from the file's."""
 
     missing_bytes: int = 0
+    """Bytes of sound that the header declares beyond the end of the file."""
     unsized_at: int | None = None
+    """Where the header holds the length 0 although sound follows, as streaming tools leave it; else None."""
 
 
 def read_promise(stream: BinaryIO, file_bytes: int) -> HeaderClaim:
-    """Read a RIFF, RIFX, RF64 or BW64 header; other formats promise nothing.
+    """Read a RIFF, RIFX, RF64 or BW64 header; of other formats nothing is checked.
 
     Args:
-        stream: the file, anywhere; it is left anywhere.
-        file_bytes: its size.
+        stream: the file; its position is changed.
+        file_bytes: the file's size.
 
     Source: EBU Tech 3306 (RF64: a length of 2^32-1 is found in the `ds64` chunk).
     """
@@ -66,7 +66,7 @@ def read_promise(stream: BinaryIO, file_bytes: int) -> HeaderClaim:
 
 @contextmanager
 def sized(path: Path, unsized_at: int) -> Iterator[Path]:
-    """A copy whose length is written as unknown, which readers take for "to the end"; gone after the block."""
+    """A temporary copy whose header gives the length as unknown, which libsndfile reads as "to the end of the file"."""
     with tempfile.TemporaryDirectory(prefix="ensemble-") as folder:
         copy = Path(folder) / "sized.wav"
         shutil.copyfile(path, copy)

@@ -1,9 +1,9 @@
-"""Joins measured on the sound: does it click, and how far do level, colour and pitch step, against natural transitions.
+"""Measures a seam: whether it clicks, and how far level, timbre and pitch step, compared with natural transitions.
 
-Convention: a seam is the region [start, stop) in which one sound fades into another, and ends where the next note is
-struck. `click_ratio` is the largest second difference within it over the 99.9th percentile of the 50 ms on either side
-(`ensemble.audio.clicks`): 1 or less cannot be heard. The steps compare the 100 ms before it with the 100 ms after.
-A recording's own transitions are measured the same way, in regions of the same length before its own beats: the
+A seam is the region [start, stop) in which one sound fades into another; it ends where the next note is struck.
+`click_ratio` is the largest second difference within it over the 99.9th percentile of the 50 ms on either side
+(see `ensemble.audio.clicks`): 1 or less cannot be heard. The steps compare the 100 ms before it with the 100 ms after.
+A recording's own transitions are measured in the same way, in regions of the same length before its beats: the
 percentile of a value among them says whether it would stand out.
 """
 
@@ -22,29 +22,32 @@ from ensemble.types.music import FloatArray
 
 Array = NDArray[np.float64]
 SIDE_S = 0.1
+"""Length of the sound on either side that is compared."""
 NUM_BANDS = 40
 LOW_HZ, HIGH_HZ = 60.0, 7600.0
 FLOOR_DB = -80.0
+"""Lowest level that is told apart from silence."""
 BAND_RANGE_DB = 50.0
-"""Bands further below the loudest are not heard beside it."""
+"""Bands further below the loudest one are masked by it, and count as equal."""
 ATTACK_REACH_S = 0.045
+"""How far from a beat its attack is searched for."""
 LOWEST_F0_HZ, HIGHEST_F0_HZ = 40.0, 1600.0
 MIN_CLARITY = 0.8
-"""Of the normalised autocorrelation: below it there is no one pitch."""
+"""Least normalised autocorrelation at which a sound has one pitch."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeamFacts:
-    """What a seam does. click_ratio: 0 in silence. pitch_step_cents: None where either side has no one pitch.
-
-    level_step_db and pitch_step_cents are signed, up is positive; spectral_distance_db is what remains between the mel
-    spectra once the level is the same, root mean square over the bands that can be heard, None where a side is silent.
-    """
+    """Measures of one seam."""
 
     click_ratio: float
+    """Largest second difference over what is usual around the seam; 0 in silence."""
     level_step_db: float
+    """Level after the seam minus level before it."""
     spectral_distance_db: float | None
+    """Root mean square difference of the two sides' mel spectra at equal level; None where a side is silent."""
     pitch_step_cents: float | None
+    """Pitch after the seam minus pitch before it; None where either side has no one pitch."""
 
 
 def seam_facts(sound: FloatArray, sample_rate: int, start: int, stop: int) -> SeamFacts:
@@ -52,7 +55,7 @@ def seam_facts(sound: FloatArray, sample_rate: int, start: int, stop: int) -> Se
 
     Args:
         sound: [channels, samples].
-        sample_rate: its rate.
+        sample_rate: in Hz.
         start: first sample of the seam.
         stop: first sample after it.
 
@@ -89,13 +92,13 @@ def click_ratio(sound: FloatArray, sample_rate: int, start: int, stop: int) -> f
 def natural_transitions(
     sound: FloatArray, sample_rate: int, at_samples: Iterable[int], seam_samples: int
 ) -> tuple[SeamFacts, ...]:
-    """A recording's own transitions: what a seam of that length just before each of its beats would measure.
+    """Measure a recording's own transitions, as seams of the given length just before each of its beats.
 
     Args:
         sound: [channels, samples].
-        sample_rate: its rate.
-        at_samples: its beats or onsets; those too near its ends are passed over.
-        seam_samples: length of the seam they are compared with.
+        sample_rate: in Hz.
+        at_samples: beats or onsets of the recording; those too near its ends are skipped.
+        seam_samples: length of the seam that will be compared with them.
     """
     margin = round((SURROUND_S + SIDE_S) * sample_rate)
     facts = []
@@ -109,10 +112,10 @@ def natural_transitions(
 
 
 def percentiles(facts: SeamFacts, natural: Sequence[SeamFacts]) -> dict[str, float | None]:
-    """Where each measure lies among natural transitions, by size: 0 is smoother than all, 100 rougher than all.
+    """The percentile of each measure, by absolute value, among natural transitions: 0 is smoothest, 100 roughest.
 
     Returns:
-        By the measure's name; None where there is nothing to compare with.
+        Percentiles by the measure's name; None where there is nothing to compare with.
     """
     placed: dict[str, float | None] = {}
     for field in fields(SeamFacts):
@@ -123,7 +126,7 @@ def percentiles(facts: SeamFacts, natural: Sequence[SeamFacts]) -> dict[str, flo
 
 
 def f0_hz(samples: FloatArray, sample_rate: int) -> float:
-    """Fundamental of a short steady sound; 0 where it has no one pitch.  [samples], mono
+    """Fundamental frequency of a short steady mono sound; 0 where it has no one pitch.
 
     Source: the normalised square difference and its first key maximum are McLeod and Wyvill, A Smarter Way to Find
     Pitch, ICMC 2005.
@@ -150,18 +153,18 @@ def f0_hz(samples: FloatArray, sample_rate: int) -> float:
 
 
 def _roughness(sound: FloatArray) -> Array:
-    """Size of the second difference, the larger of the channels; [i] is centred on sample i + 1.  [samples - 2]"""
+    """Absolute second difference, the larger of the channels; value i is centred on sample i + 1.  [samples - 2]"""
     rough: Array = np.abs(np.diff(sound.astype(np.float64), 2, axis=1)).max(axis=0)
     return rough
 
 
 def _level_db(piece: FloatArray) -> float:
-    """Root mean square, not below `FLOOR_DB`."""
+    """Root mean square in dB, at least `FLOOR_DB`."""
     return max(10 * float(np.log10(np.square(piece, dtype=np.float64).mean() + 1e-20)), FLOOR_DB)
 
 
 def _spectral_distance_db(before: FloatArray, after: FloatArray, sample_rate: int) -> float | None:
-    """What separates two colours at equal level; None where either side is silent."""
+    """Root mean square difference of two mel spectra at equal level; None where either side is silent."""
     spectra_db = [_mel_db(piece, sample_rate) for piece in (before, after)]
     if min(spectrum.max() for spectrum in spectra_db) <= FLOOR_DB:
         return None
@@ -171,7 +174,7 @@ def _spectral_distance_db(before: FloatArray, after: FloatArray, sample_rate: in
 
 
 def _mel_db(piece: FloatArray, sample_rate: int) -> Array:
-    """Level per mel band of a whole piece.  [NUM_BANDS]"""
+    """Level of each mel band over a whole piece.  [NUM_BANDS]"""
     size = 2 * (round(SIDE_S * sample_rate) // 2)
     padded = np.zeros((len(piece), size))
     padded[:, : piece.shape[1]] = piece[:, :size] * np.hanning(min(piece.shape[1], size))
@@ -182,5 +185,5 @@ def _mel_db(piece: FloatArray, sample_rate: int) -> Array:
 
 
 def _percentile(value: float, among: Array) -> float:
-    """Share of `among` that is smaller, ties by half, in percent."""
+    """Percentage of `among` that is smaller than `value`; equal values count half."""
     return float(100 * ((among < value).mean() + 0.5 * (among == value).mean()))

@@ -1,4 +1,4 @@
-"""Sound in pieces: what is done to half an hour of it never needs the whole at once, and gives the same bytes."""
+"""Sound in pieces: processing it piece by piece takes little memory, and gives the same bytes as all at once."""
 
 from __future__ import annotations
 
@@ -11,45 +11,45 @@ import soxr
 from ensemble.types.music import AudioClip, FloatArray
 
 _SLACK_SAMPLES = 64
-"""A resampler may round up."""
+"""Room for samples beyond the expected length, since a resampler may round up."""
 
 
 class Sound(Protocol):
-    """Sound that can be gone through as often as it is wanted: a clip in memory, in its file, or a recording."""
+    """Sound that can be read any number of times: a clip in memory or in its file, or a recording."""
 
     @property
     def sample_rate(self) -> int:
-        """In Hz."""
+        """Samples per second."""
 
     @property
     def num_channels(self) -> int:
-        """Channels."""
+        """Number of channels."""
 
     @property
     def num_samples(self) -> int:
-        """Samples per channel, at most."""
+        """Samples per channel; a lossy recording may have fewer."""
 
     def pieces(self) -> Iterator[FloatArray]:
-        """The whole in order, in pieces of one length, the last one shorter.  [channels, samples]"""
+        """All samples in order, in pieces of one length, the last one shorter.  [channels, samples]"""
 
 
 class KeptSound(Sound, Protocol):
-    """Sound that a render follows."""
+    """Sound that a render follows: a clip in memory or in its file."""
 
     @property
     def digest(self) -> str:
-        """sha256 of the samples, their shape and their rate, as `AudioClip.digest`."""
+        """sha256 of the samples, their shape and their rate."""
 
     @property
     def duration_s(self) -> float:
         """Length in seconds."""
 
     def span(self, start: int, stop: int) -> AudioClip:
-        """From one sample to before another, in memory.  start, stop: 0 to `num_samples`"""
+        """The samples from `start` (included) to `stop` (excluded), in memory."""
 
 
 def mean_of_channels(piece: FloatArray) -> FloatArray:
-    """One channel, summed from the first to the last: the same bytes for any length.  [1, samples]"""
+    """The mean of the channels, summed in order so that a piece's length does not change the bytes.  [1, samples]"""
     if len(piece) == 1:
         return piece
     total = piece[0].copy()
@@ -61,12 +61,12 @@ def mean_of_channels(piece: FloatArray) -> FloatArray:
 
 
 def resampled(pieces: Iterable[FloatArray], from_hz: int, to_hz: int) -> Iterator[FloatArray]:
-    """Bring sound to another rate (soxr, high quality); as a stream it gives what it gives of the whole.
+    """Resample sound (soxr, high quality); the bytes do not depend on how it is cut into pieces.
 
     Args:
         pieces: [channels, samples] each, in order.
         from_hz: their rate.
-        to_hz: the rate wanted.
+        to_hz: the new rate.
 
     Yields:
         [channels, samples], of any length.
@@ -83,7 +83,7 @@ def resampled(pieces: Iterable[FloatArray], from_hz: int, to_hz: int) -> Iterato
 
 
 def regrouped(pieces: Iterable[FloatArray], num_samples: int) -> Iterator[FloatArray]:
-    """The same sound in pieces of `num_samples`, the last one shorter.  [channels, samples]"""
+    """Cut the same sound into pieces of `num_samples`, the last one shorter.  [channels, samples]"""
     waiting: list[FloatArray] = []
     length = 0
     for piece in pieces:
@@ -102,12 +102,12 @@ def regrouped(pieces: Iterable[FloatArray], num_samples: int) -> Iterator[FloatA
 
 
 def gathered(pieces: Iterable[FloatArray], num_channels: int, at_most: int) -> FloatArray:
-    """The whole, written once into its place.  [channels, samples]
+    """Join pieces into one array.  [channels, samples]
 
     Args:
         pieces: [channels, samples] each, in order.
-        num_channels: of every piece.
-        at_most: how many samples they may be together; a few more fit.
+        num_channels: channels of every piece.
+        at_most: the number of samples that they are together at most; a few more fit.
     """
     whole = np.empty((num_channels, at_most + _SLACK_SAMPLES), np.float32)
     filled = 0

@@ -1,8 +1,8 @@
 """Short-time spectra and the curves laid over them: A-weighting, mel bands, pitch classes.
 
-Frame i is centred at sample i * hop, as everywhere in the project; what lies outside the recording is silence. Power
+Frame i is centred at sample i * hop, as everywhere in the project; outside the recording there is silence. Power
 spectra are one-sided and scaled so that the bins of a frame sum to the mean square of a steady sound: a full-scale
-sine sums to 0.5 whatever the window. Everything runs in chunks, so memory does not grow with the length.
+sine sums to 0.5 whatever the window. Frames are processed in chunks, so memory does not grow with the length.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ensemble.types.music import FloatArray
 Array = NDArray[np.float64]
 CHUNK_FRAMES = 2048
 _FRAMES_AT_ONCE = 128
-"""Of a chunk, that are transformed together: a long window's frames and spectra take several times its room."""
+"""Frames of a chunk that are transformed together; more would take several times the memory."""
 
 
 def power_spectra(
@@ -28,17 +28,17 @@ def power_spectra(
     """Power spectra of centred Hann windows, a chunk of frames at a time.
 
     Args:
-        samples: [samples], mono.
-        num_frames: how many frames; those past the end see silence.
-        hop: samples from one centre to the next.
+        samples: mono.  [samples]
+        num_frames: number of frames; those past the end are silent.
+        hop: samples from one frame's centre to the next.
         window_samples: length of the window and of the transform, even.
 
     Yields:
-        Which frames, and their power.  [frames in chunk, window_samples // 2 + 1]
+        The range of frames, and their power.  [frames in chunk, window_samples // 2 + 1]
     """
     window = np.hanning(window_samples + 1)[:-1]
     weight = np.full(window_samples // 2 + 1, 2.0)
-    weight[[0, -1]] = 1.0  # zero and Nyquist have no mirror image
+    weight[[0, -1]] = 1.0  # 0 Hz and Nyquist have no negative counterpart
     weight = (weight / (window_samples * np.square(window).sum())).astype(np.float32)
     window = window.astype(np.float32)
     for start in range(0, num_frames, CHUNK_FRAMES):
@@ -50,11 +50,11 @@ def power_spectra(
             spectrum = scipy.fft.rfft(frames * window, axis=1)
             power[first - start : last - start] = (np.square(spectrum.real) + np.square(spectrum.imag)) * weight
         yield slice(start, stop), power
-        del power  # two of them are large
+        del power  # frees it before the next chunk is computed
 
 
 def _centred(samples: FloatArray, start: int, stop: int, hop: int, window_samples: int) -> FloatArray:
-    """Frames start..stop, padded with silence where they reach outside.  [frames, window_samples]"""
+    """Frames `start` to `stop`, padded with silence where they reach outside.  [frames, window_samples]"""
     first = start * hop - window_samples // 2
     last = (stop - 1) * hop + window_samples // 2
     inside = samples[max(first, 0) : max(last, 0)]
@@ -65,15 +65,15 @@ def _centred(samples: FloatArray, start: int, stop: int, hop: int, window_sample
 
 
 def band_rise_db(level: FloatArray, range_db: float, lag_frames: int) -> FloatArray:
-    """How far the bands rise, mean over them, against the louder of each and its neighbours a little before.
+    """How far the bands rise on average; each is compared with the loudest of itself and its neighbours a little before.
 
     Args:
         level: power, not all of it 0.  [frames, bands]
-        range_db: what lies further below the loudest band of all frames is background.
-        lag_frames: how long before.
+        range_db: levels further than this below the loudest of all count as this far below it.
+        lag_frames: how many frames before.
 
     Returns:
-        0 or more, in dB.  [frames]
+        The rise in dB, 0 or more.  [frames]
 
     Source: Boeck and Widmer, SuperFlux, DAFx 2013.
     """
@@ -95,7 +95,7 @@ def bin_frequencies_hz(window_samples: int, sample_rate: int) -> Array:
 
 
 def a_weighting(frequency_hz: Array) -> Array:
-    """Power gain of the A curve, 1 at 1 kHz.
+    """Power gain of A-weighting, 1 at 1 kHz.
 
     Source: IEC 61672-1:2013, annex E: poles at 20.6, 107.7, 737.9 and 12194 Hz.
     """
@@ -110,7 +110,7 @@ def a_weighting(frequency_hz: Array) -> Array:
 
 
 def mel_bands(num_bands: int, window_samples: int, sample_rate: int, low_hz: float, high_hz: float) -> FloatArray:
-    """Triangles, equally wide on the mel scale, each summing to 1: a band's power is a weighted mean of its bins.
+    """Triangular bands of equal width on the mel scale; each sums to 1, so its power is a weighted mean of bins.
 
     Returns:
         [bins, num_bands]
@@ -120,7 +120,7 @@ def mel_bands(num_bands: int, window_samples: int, sample_rate: int, low_hz: flo
     low_mel, high_mel = 2595 * np.log10(1 + np.array([low_hz, high_hz]) / 700)
     corners_hz = 700 * (10 ** (np.linspace(low_mel, high_mel, num_bands + 2) / 2595) - 1)
     frequency_hz = bin_frequencies_hz(window_samples, sample_rate)[:, None]
-    # A triangle narrower than the bins would fall between them and hear nothing.
+    # A triangle narrower than the bins could fall between them and weigh none.
     bin_hz = sample_rate / window_samples
     rise_hz = np.maximum(corners_hz[1:-1] - corners_hz[:-2], bin_hz)
     fall_hz = np.maximum(corners_hz[2:] - corners_hz[1:-1], bin_hz)
@@ -131,10 +131,15 @@ def mel_bands(num_bands: int, window_samples: int, sample_rate: int, low_hz: flo
 
 
 def pitch_class_bands(window_samples: int, sample_rate: int, tuning_cents: float) -> FloatArray:
-    """How much of each bin belongs to each pitch class from C, under a tuning; register-weighted.
+    """Weight of each bin in each pitch class from C.
 
-    A bin belongs to the pitch classes within a semitone of it, by a raised cosine. Bins below 60 Hz, where a semitone
-    is narrower than a bin, and above 3 kHz, where few fundamentals lie, hardly count.
+    A bin belongs to the pitch classes within a semitone of it, by a raised cosine. Bins weigh most around 400 Hz; those
+    up to 60 Hz, where a semitone is narrower than a bin, and from 3 kHz, where few fundamentals lie, weigh nothing.
+
+    Args:
+        window_samples: length of the transform.
+        sample_rate: in Hz.
+        tuning_cents: how far A4 lies above 440 Hz.
 
     Returns:
         [bins, 12]

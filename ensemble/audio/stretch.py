@@ -1,8 +1,9 @@
-"""Another key, another tempo: small transpositions and stretches, the same bytes every time.
+"""Transposes sound and changes its tempo by small amounts, with the same bytes every time.
 
-Time is Signalsmith Stretch's (MIT), a phase vocoder that follows spectral peaks; pitch is then a change of rate, so
-every partial moves by exactly the same interval. Measured against tunes made in both keys and tempi: a quarter of the
-log-mel error of `librosa.effects`, attacks on time, 0.1 cents off where the library's own transposition is 17.
+The tempo is changed by Signalsmith Stretch (MIT), a phase vocoder that follows spectral peaks; sound is then transposed
+by resampling, so every partial moves by exactly the same interval. Measured on tunes that were composed in both keys
+and tempos: a quarter of the log-mel error of `librosa.effects`, attacks on time, and 0.1 cents off, where the library's
+own transposition is 17 cents off.
 """
 
 from __future__ import annotations
@@ -15,27 +16,28 @@ from ensemble.types.music import FloatArray
 MAX_SEMITONES = 7.0
 MAX_TEMPO_RATIO = 1.25
 BLOCK_S = 0.08
-"""Shorter blocks smear attacks less; longer ones keep low notes steadier."""
+"""Length of the vocoder's blocks: shorter ones smear attacks less, longer ones keep low notes steadier."""
 BLOCKS_OVERLAP = 4
+"""How many blocks overlap at each sample."""
 SEED = 1
-"""Of the phases that the stretcher invents; without one they differ from run to run."""
+"""Seed of the library's random phases; without one they differ from run to run."""
 
 
 def stretched_length(num_samples: int, tempo_ratio: float) -> int:
-    """Samples that `num_samples` become."""
+    """Number of samples that `num_samples` become at another tempo."""
     return round(num_samples / tempo_ratio)
 
 
 def stretch(samples: FloatArray, sample_rate: int, *, semitones: float = 0.0, tempo_ratio: float = 1.0) -> FloatArray:
-    """Transpose a sound and bend its tempo, each without the other.
+    """Transpose a sound and change its tempo, each without the other.
 
-    What sounds at time t sounds at t / tempo_ratio afterwards. Without transposition and at its own tempo a sound is
-    returned as it is, to the bit. `BLOCK_S` at both ends has less to go by: give that much more than is needed.
+    The sound at time t moves to t / tempo_ratio. Without any change the same array is returned. The result is less
+    exact within `BLOCK_S` of both ends, so callers pass that much more sound than they need.
 
     Args:
         samples: [channels, samples]; the channels stay in phase.
-        sample_rate: their rate.
-        semitones: up, or down where negative; fractions are fine.
+        sample_rate: in Hz.
+        semitones: up, or down where negative; may have a fraction.
         tempo_ratio: 1.03 is 3 % faster.
 
     Returns:
@@ -60,7 +62,7 @@ def stretch(samples: FloatArray, sample_rate: int, *, semitones: float = 0.0, te
 
 
 def _at_tempo(samples: FloatArray, sample_rate: int, tempo_ratio: float) -> FloatArray:
-    """The same pitch at another tempo."""
+    """Change the tempo of a sound at the same pitch."""
     from python_stretch.Signalsmith import Stretch
 
     block = round(BLOCK_S * sample_rate)

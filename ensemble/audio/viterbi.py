@@ -1,4 +1,4 @@
-"""Fixed-lag Viterbi: the best path, decided step by step, so that what was decided never changes."""
+"""Fixed-lag Viterbi: a cheapest path whose steps are decided one by one, and never change when steps are added."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ Costs = NDArray[np.float64]
 def fixed_lag_viterbi(costs: Sequence[Costs], transition: Callable[[int], Costs], look_ahead: int) -> list[int]:
     """Choose one candidate per step, each by the cheapest path through the next `look_ahead` steps.
 
-    Step t is decided from steps t..t+look_ahead and from what step t-1 decided, from nothing else: a longer sequence
+    The choice at step t depends only on steps t..t+look_ahead and on the choice at step t-1. So a longer sequence
     repeats every choice that lies `look_ahead` steps or more before the end of the shorter one.
 
     Args:
         costs: per step, the cost of each candidate.  [candidates at step t]
         transition: `transition(t)` is the cost of going from step t-1 to step t.  [candidates at t-1, candidates at t]
-        look_ahead: steps that a decision may look at.
+        look_ahead: number of later steps that a choice depends on.
 
     Returns:
-        The index of the chosen candidate per step; ties go to the lower index.
+        The index of the chosen candidate per step; of equals the lower one.
     """
     chosen: list[int] = []
     for step in range(len(costs)):

@@ -1,4 +1,4 @@
-"""A 24-bit WAV file of known length: its header is right from the start, its hashes are taken while it is written."""
+"""Writes a 24-bit WAV file of known length: the header is complete from the start, and the bytes are hashed."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from ensemble.types.music import FloatArray
 HEADER_BYTES = 44
 SAMPLE_BYTES = 3
 PCM_STEPS = 2**23
-"""Full scale, in steps of 24 bits."""
+"""Full scale in 24-bit steps: exact in float32, so the samples that are read back are those that were written."""
 Steps = NDArray[np.int32]
-"""Samples in steps of 24 bits.  [samples, channels]"""
+"""Samples as 24-bit steps.  [samples, channels]"""
 
 
 def steps_of(samples: FloatArray) -> Steps:
-    """Sound as 24-bit steps, clipped at full scale; libsndfile cuts floating-point sound in the same way.
+    """Sound as 24-bit steps, clipped at full scale; libsndfile converts floating-point sound in the same way.
 
     Args:
         samples: float32, full scale is 1.  [channels, samples]
@@ -33,13 +33,13 @@ def steps_of(samples: FloatArray) -> Steps:
 
 
 class WavWriter:
-    """Writes one file, unbuffered: what was written is there after the process is killed.
+    """Writes one file without buffering: samples that were written stay when the process is killed.
 
     Args:
-        path: of the file, replaced if it is there.
+        path: the file; replaced if it exists.
         sample_rate: in Hz.
-        num_channels: of the sound.
-        num_samples: that will be written, per channel.
+        num_channels: number of channels.
+        num_samples: samples per channel that will be written.
 
     Raises:
         OSError: the file cannot be written, or (by any method) the disk is full.
@@ -48,7 +48,7 @@ class WavWriter:
     def __init__(self, path: Path, sample_rate: int, num_channels: int, num_samples: int) -> None:
         self.path = path
         self.num_samples = 0
-        """Written so far."""
+        """Samples per channel written so far."""
         self._length = num_samples
         self._file_hash, self._samples_hash = hashlib.sha256(), hashlib.sha256()
         self._file = path.open("wb", buffering=0)
@@ -70,13 +70,13 @@ class WavWriter:
         self.num_samples += len(steps)
 
     def close(self) -> tuple[str, str]:
-        """End the file.
+        """Close the file.
 
         Returns:
             sha256 of the file, and of its samples as 32-bit integers.
 
         Raises:
-            ValueError: it holds less or more than was announced.
+            ValueError: fewer or more samples were written than announced.
         """
         if self.num_samples != self._length:
             raise ValueError(f"{self.path} holds {self.num_samples} of {self._length} samples")
@@ -86,7 +86,7 @@ class WavWriter:
         return self._file_hash.hexdigest(), self._samples_hash.hexdigest()
 
     def abandon(self) -> None:
-        """Close the file as it is."""
+        """Close the file, incomplete as it may be."""
         self._file.close()
 
     def _write(self, data: bytes) -> None:

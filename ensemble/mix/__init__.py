@@ -1,1 +1,1 @@
-"""Stems to a mix: gain and pan, the bus, loudness, true peaks."""
+"""Mixing: gain and pan, the sum of leader and stems, loudness, limiter, and measured levels."""

@@ -1,4 +1,4 @@
-"""The bus: the leader and the stems as their files hold them, summed, brought to a loudness, kept under a ceiling."""
+"""Mixes the files of the leader and the stems: sums them, brings the sum to a loudness, and limits its true peak."""
 
 from __future__ import annotations
 
@@ -19,14 +19,17 @@ from ensemble.mix.gain import CENTRE
 from ensemble.mix.limiter import Limiter
 from ensemble.mix.loudness import integrated_lufs
 from ensemble.mix.sound_writer import SoundWriter
+from ensemble.types.music import PIECE_SAMPLES
 
-CHUNK_SAMPLES = 65_536
 MAX_GAIN_DB = 30.0
+"""Highest gain of a mix."""
 TOLERANCE_LU = 0.5
-"""How far the limiter may pull the mix below its target before more gain is given."""
+"""How far the limiter may bring the mix below its target loudness before it is written again with more gain."""
 MAX_RETRIES = 2
+"""How often a mix is written again with more gain."""
 
 Chunk = NDArray[np.float64]
+"""A piece of the mix.  [2, samples]"""
 
 
 def mix_files(
@@ -34,19 +37,19 @@ def mix_files(
 ) -> tuple[WrittenSound, float]:
     """Mix a leader and the stems that accompany it into a 24-bit stereo WAV.
 
-    Runs in chunks aligned to sample 0, in memory that does not depend on the duration. The order of the stems does
-    not matter to the bytes: in float64 their sum is exact. What is shorter than the rest is silent after its end.
+    Files are read in pieces, so memory does not depend on the duration. Sums of 24-bit samples are exact in float64, so
+    the order of the stems does not change the bytes. A file that is shorter than the others is silent after its end.
 
     Args:
-        leader: one or two channels; it stands in the centre, under the same pan law as everyone else.
+        leader: one or two channels; it is panned to the centre.
         stems: stereo, at the leader's rate, after gain and pan.
         out: the file to write.
-        settings: the leader's level, the loudness to reach (ITU-R BS.1770-4), the true peak not to pass.
-        gain_db: of the bus, where another mix decided it; the loudness is then whatever it comes to.
+        settings: the leader's level, the target loudness (ITU-R BS.1770-4) and the ceiling of the true peak.
+        gain_db: gain of the mix, where another take's mix decided it; the target loudness is then ignored.
 
     Returns:
-        The mix, as it was measured while it was written; and the gain of the bus in dB: what brings the loudness to
-        its target, `MAX_GAIN_DB` at most; 0 when nothing is loud enough to be measured.
+        The written mix with its measured levels; and its gain in dB, which brings the loudness to its target:
+        `MAX_GAIN_DB` at most, 0 where nothing is loud enough to be measured.
 
     Raises:
         AudioError: a file cannot be read, or has another rate or number of channels; or `out` cannot be written.
@@ -74,7 +77,7 @@ def _first_gain_db(leader: Path, stems: Sequence[Path], settings: MixSettings) -
 def _write(
     leader: Path, stems: Sequence[Path], out: Path, settings: MixSettings, gain_db: float
 ) -> tuple[WrittenSound, float]:
-    """Write the mix at one gain; what was written, and its exact loudness."""
+    """Write the mix at one gain; returns it with its loudness in LUFS, not rounded."""
     gain = 10 ** (gain_db / 20)
     with ExitStack() as files:
         bus = _Bus(leader, stems, settings, files)
@@ -95,7 +98,7 @@ def _write(
 
 
 class _Bus:
-    """The open files of one pass."""
+    """The open files of one pass over the leader and the stems."""
 
     def __init__(self, leader: Path, stems: Sequence[Path], settings: MixSettings, files: ExitStack) -> None:
         self._leader = files.enter_context(_opened(leader))
@@ -112,9 +115,9 @@ class _Bus:
         self.num_samples = max(int(file.frames) for file in (self._leader, *self._stems))
 
     def chunks(self) -> Iterator[Chunk]:
-        """The sum, piece by piece, as long as the longest file.  [2, samples]"""
-        for start in range(0, self.num_samples, CHUNK_SAMPLES):
-            length = min(CHUNK_SAMPLES, self.num_samples - start)
+        """The sum of leader and stems, piece by piece, as long as the longest file.  [2, samples]"""
+        for start in range(0, self.num_samples, PIECE_SAMPLES):
+            length = min(PIECE_SAMPLES, self.num_samples - start)
             total = np.zeros((length, 2))
             for stem in self._stems:
                 sound = stem.read(length, dtype="float64", always_2d=True)

@@ -1,4 +1,4 @@
-"""Levels of sound while it is written: peaks, loudness, clipping, and the joins between its blocks."""
+"""Measures sound while it is written: peaks, loudness, clipping, and clicks at the joins of its blocks."""
 
 from __future__ import annotations
 
@@ -12,20 +12,19 @@ from ensemble.audio.clicks import JoinMeter
 from ensemble.files.receipts import StemFacts
 from ensemble.mix.loudness import LoudnessMeter
 from ensemble.mix.true_peak import HALF_TAPS, TruePeak, decibels
-from ensemble.types.music import SILENCE_DB
+from ensemble.types.music import PIECE_SAMPLES, SILENCE_DB
 
-CHUNK_SAMPLES = 65_536
 FULL_SCALE = 1.0 - 2.0**-23
 """The largest sample that 24 bits can hold."""
 
 
 class LevelMeter:
-    """Measures one stem or mix, piece by piece; the pieces' lengths do not change the reading.
+    """Measures one stem or mix piece by piece; the lengths of the pieces do not change the result.
 
     Args:
         sample_rate: in Hz.
-        num_channels: of the sound.
-        join_samples: the first sample after every join of two blocks; none for sound that was made whole.
+        num_channels: number of channels.
+        join_samples: the first sample after every join of two blocks; empty for sound that was not made in blocks.
     """
 
     def __init__(self, sample_rate: int, num_channels: int, join_samples: Sequence[int] | range = ()) -> None:
@@ -39,14 +38,14 @@ class LevelMeter:
         self._num_clipped = 0
 
     def hear(self, samples: NDArray[np.float64]) -> None:
-        """Listen to the next piece.  [samples, channels]"""
+        """Measure the next piece.  [samples, channels]"""
         self._waiting.append(samples)
         self._num_waiting += len(samples)
-        if self._num_waiting >= CHUNK_SAMPLES:
+        if self._num_waiting >= PIECE_SAMPLES:
             whole = np.concatenate(self._waiting)
-            stop = len(whole) // CHUNK_SAMPLES * CHUNK_SAMPLES
-            for start in range(0, stop, CHUNK_SAMPLES):
-                self._measure(whole[start : start + CHUNK_SAMPLES])
+            stop = len(whole) // PIECE_SAMPLES * PIECE_SAMPLES
+            for start in range(0, stop, PIECE_SAMPLES):
+                self._measure(whole[start : start + PIECE_SAMPLES])
             self._waiting, self._num_waiting = [whole[stop:]], len(whole) - stop
 
     @property
@@ -55,12 +54,7 @@ class LevelMeter:
         return self._loudness.lufs()
 
     def facts(self) -> StemFacts:
-        """What was measured, now that the sound has ended.
-
-        Returns:
-            Peak (dBFS) and true peak (dBTP), both `SILENCE_DB` for silence; integrated loudness (LUFS, ITU-R
-            BS.1770-4), None when nothing passes the gate; the number of samples at full scale; the worst join.
-        """
+        """End the measurement and return its results; the levels of silence are `SILENCE_DB`."""
         if self._num_waiting:
             self._measure(np.concatenate(self._waiting))
         tail = self._true_peak.push(np.zeros((self._num_channels, 2 * HALF_TAPS)))
@@ -85,5 +79,5 @@ class LevelMeter:
 
 
 def _shown(level_db: float) -> float:
-    """A level as a manifest holds it: finite, in thousandths of a decibel."""
+    """A level as it is written into a manifest: finite, rounded to a thousandth of a decibel."""
     return round(max(level_db, SILENCE_DB), 3)

@@ -1,4 +1,4 @@
-"""A look-ahead limiter for true peaks: the gain bends before the peak arrives and never has a corner."""
+"""A look-ahead limiter for true peaks: the gain falls smoothly before a peak arrives."""
 
 from __future__ import annotations
 
@@ -11,20 +11,28 @@ from ensemble.mix.true_peak import HALF_TAPS, TruePeak
 LOOK_AHEAD_S = 0.005
 RELEASE_S = 0.08
 MARGIN_DB = 0.03
-"""The gain moves a little between a sample and its neighbours; this keeps the points between them below the ceiling."""
+"""Keeps the true peak below the ceiling although the gain changes a little between a sample and its neighbours."""
 
 Signal = NDArray[np.float64]
 
 
 class Limiter:
-    """Keeps a stereo signal's true peak at or below a ceiling; where it never comes near, nothing changes at all.
+    """Keeps a signal's true peak at or below a ceiling; a signal that stays below it is not changed at all.
 
-    The reduction that each sample needs is held over the look-ahead, let go exponentially, and smoothed by two moving
-    averages that together are as long as the look-ahead: wherever a peak stands, every value that the average sees is
-    at least what the peak needs.
+    The gain reduction that a sample needs is held over the look-ahead before it, released exponentially after it, and
+    smoothed by two moving averages that together are as long as the look-ahead: at a peak, every value that is averaged
+    is at least the reduction that the peak needs.
 
-    `push` gives back what is decided, `latency` samples late; `flush` gives the rest, so that the output is as long
-    as the input. Feed it pieces of one length from sample 0 on: then equal input gives equal bytes.
+    `push` returns limited samples `latency` samples late; `flush` returns the rest, so that the output is as long as
+    the input. Equal bytes need pieces of equal length, from sample 0 on.
+
+    Args:
+        ceiling_dbtp: highest true peak of the output.
+        sample_rate: in Hz.
+        num_channels: number of channels, which all get the same gain.
+
+    Attributes:
+        latency: samples between a sample's input and its output.
     """
 
     def __init__(self, ceiling_dbtp: float, sample_rate: int, num_channels: int = 2) -> None:
@@ -39,7 +47,7 @@ class Limiter:
         self.latency = HALF_TAPS + self._span
 
     def push(self, chunk: Signal) -> Signal:
-        """Limit the next piece.  [channels, samples] -> [channels, samples that are decided]"""
+        """Add the next piece; returns the samples that are ready.  [channels, samples] -> [channels, ready samples]"""
         self._waiting = np.concatenate([self._waiting, chunk], axis=1)
         peaks = np.maximum(self._peak.push(chunk), self._ceiling)
         gain = 1 - self._smoothed(self._let_go(self._held(1 - self._ceiling / peaks)))
@@ -48,25 +56,25 @@ class Limiter:
         return decided
 
     def flush(self) -> Signal:
-        """The last `latency` samples."""
+        """Return the samples that are left."""
         silence = np.zeros((len(self._waiting), self.latency))
         num_left = self._waiting.shape[1]
         return self.push(silence)[:, :num_left]
 
     def _held(self, needed: Signal) -> Signal:
-        """The largest reduction needed from each sample to the end of its look-ahead."""
+        """The largest reduction that is needed within the look-ahead after each sample."""
         needed = np.concatenate([self._needed, needed])
         self._needed = needed[-self._span :]
         half = self._span // 2
         return np.asarray(maximum_filter1d(needed, self._span + 1))[half : len(needed) - half]
 
     def _let_go(self, held: Signal) -> Signal:
-        """Fall from each reduction exponentially: in logarithms a running maximum against a slope."""
+        """Let each reduction decay exponentially: in logarithms, a running maximum of values plus a slope."""
         if not held.any() and self._last < 1e-9:
             self._last = 0.0
             return held
         slope = self._release * np.arange(1, len(held) + 1)
-        with np.errstate(divide="ignore"):  # nothing needed is minus infinity
+        with np.errstate(divide="ignore"):  # the logarithm of no reduction is minus infinity
             start = np.log(self._last)
             risen = np.log(held) + slope
         released = np.exp(np.maximum(np.maximum.accumulate(risen), start) - slope)
@@ -74,8 +82,8 @@ class Limiter:
         return np.asarray(released)
 
     def _smoothed(self, released: Signal) -> Signal:
-        """Two moving averages in a row, over the last look-ahead."""
-        if not len(self._released) and len(released):  # a peak at the very start: as if the gain were bent already
+        """Apply two moving averages, which together are as long as the look-ahead."""
+        if not len(self._released) and len(released):  # as if the first reduction had held before the start
             self._released = np.full(self._span, released[0])
         released = np.concatenate([self._released, released])
         self._released = released[-self._span :]

@@ -1,4 +1,4 @@
-"""Integrated loudness after ITU-R BS.1770-4, as a stream: a second of sound costs ten numbers to remember."""
+"""Integrated loudness by ITU-R BS.1770-4, measured piece by piece: ten numbers are kept per second of sound."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import scipy.signal
 from numpy.typing import NDArray
 
 STEPS_PER_GATE = 4
-"""Gating blocks of 400 ms every 100 ms."""
+"""Steps of 100 ms per gating block: blocks of 400 ms begin every 100 ms."""
 ABSOLUTE_GATE_LUFS = -70.0
 RELATIVE_GATE_LU = -10.0
 OFFSET_LU = -0.691
-"""Makes a full-scale 997 Hz sine in one channel read -3.01 LUFS."""
+"""With this offset a full-scale 997 Hz sine in one channel measures -3.01 LUFS."""
 
 
 def _k_weighting(sample_rate: int) -> NDArray[np.float64]:
-    """The head's shelf and the ear's high-pass, in pyloudnorm's fully compliant version.  [2 sections, 6]"""
+    """The two filters of K-weighting (high shelf, high pass), as pyloudnorm designs them.  [2 sections, 6]"""
     import pyloudnorm
 
     shelf = pyloudnorm.IIRfilter(3.99984385397, 0.7071752369554193, 1681.9744509555319, sample_rate, "high_shelf_DeMan")
@@ -27,9 +27,9 @@ def _k_weighting(sample_rate: int) -> NDArray[np.float64]:
 
 
 class LoudnessMeter:
-    """Hears a signal piece by piece; the pieces' lengths do not change the reading.
+    """Measures a signal piece by piece; the lengths of the pieces do not change the result.
 
-    Source: ITU-R BS.1770-4, annex 1. The power of every 100 ms is summed once, whole, and kept.
+    Source: ITU-R BS.1770-4, annex 1.
     """
 
     def __init__(self, sample_rate: int) -> None:
@@ -40,7 +40,7 @@ class LoudnessMeter:
         self._powers: list[NDArray[np.float64]] = []
 
     def hear(self, chunk: NDArray[np.floating]) -> None:
-        """Listen to the next piece.  [channels, samples]"""
+        """Measure the next piece.  [channels, samples]"""
         if self._filter_state is None:
             self._filter_state = np.zeros((len(self._sections), chunk.shape[0], 2))
             self._rest = np.zeros((chunk.shape[0], 0))
@@ -52,7 +52,7 @@ class LoudnessMeter:
         self._rest = weighted[:, num_steps * self._step_samples :]
 
     def lufs(self) -> float:
-        """The integrated loudness so far; -inf while nothing has passed the gate."""
+        """Integrated loudness so far; -inf while nothing has passed the gate."""
         steps = np.concatenate([np.zeros(0), *self._powers])
         if len(steps) < STEPS_PER_GATE:
             return -math.inf
@@ -65,7 +65,7 @@ class LoudnessMeter:
 
 
 def integrated_lufs(chunks: Iterable[NDArray[np.floating]], sample_rate: int) -> float:
-    """Measure integrated loudness.
+    """Measure the integrated loudness of a whole signal.
 
     Args:
         chunks: the signal in order, in pieces of any length.  [channels, samples]

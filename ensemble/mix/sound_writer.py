@@ -1,4 +1,4 @@
-"""A stereo WAV file that is hashed and measured while it is written, so that nothing has to be read again."""
+"""Writes a stereo WAV file, and hashes and measures it meanwhile, so that it need not be read again."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class SoundWriter:
     """Writes one stem or mix.
 
     Args:
-        path: of the file, replaced if it is there.
+        path: the file; replaced if it exists.
         sample_rate: in Hz.
-        num_samples: that will be written.
+        num_samples: samples per channel that will be written.
         join_samples: where blocks join; see `LevelMeter`.
 
     Raises:
@@ -33,12 +33,12 @@ class SoundWriter:
 
     @property
     def num_samples(self) -> int:
-        """Written so far."""
+        """Samples per channel written so far."""
         return self._file.num_samples
 
     @property
     def loudness_lufs(self) -> float:
-        """Of the whole, after `close`; -inf when nothing is loud enough to be measured."""
+        """Loudness of the whole, after `close`; -inf when nothing is loud enough to be measured."""
         return self._meter.loudness_lufs
 
     def write(self, steps: Steps) -> None:
@@ -47,11 +47,11 @@ class SoundWriter:
         self._meter.hear(steps / PCM_STEPS)
 
     def close(self) -> WrittenSound:
-        """End the file: its receipt, and its levels."""
+        """Close the file, and return its hashes and levels."""
         sha256, samples_sha256 = self._file.close()
         receipt = FileReceipt(sha256=sha256, samples_sha256=samples_sha256)
         return WrittenSound(receipt=receipt, facts=self._meter.facts())
 
     def abandon(self) -> None:
-        """Close the file as it is."""
+        """Close the file, incomplete as it may be."""
         self._file.abandon()

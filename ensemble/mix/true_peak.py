@@ -1,4 +1,4 @@
-"""The peak between the samples: what a converter will reach, heard at four times the rate."""
+"""True peak: the highest value that the signal reaches between its samples, estimated at four times the rate."""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ from numpy.typing import NDArray
 
 OVERSAMPLING = 4
 HALF_TAPS = 10
-"""Samples to each side that shape a value between two samples."""
+"""Samples on either side from which a value between two samples is interpolated."""
 
 
 def _interpolators() -> NDArray[np.float64]:
-    """One filter per point between two samples, at 1/4, 1/2 and 3/4 of the way.  [3, 2 * HALF_TAPS]
+    """The filters that interpolate at 1/4, 1/2 and 3/4 of the way between two samples.  [3, 2 * HALF_TAPS]
 
-    A windowed sinc, within 0.05 dB up to 0.42 of the sample rate. On the samples themselves it would be the identity,
-    so they need no filter.
+    They are a windowed sinc, exact within 0.05 dB up to 0.42 of the sample rate.
     """
     length = 2 * OVERSAMPLING * HALF_TAPS + 1
     kernel = scipy.signal.firwin(length, 1 / OVERSAMPLING, window=("kaiser", 5.0))
@@ -27,14 +26,14 @@ def _interpolators() -> NDArray[np.float64]:
 
 
 def _filtered(channel: NDArray[np.float64], taps: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The valid part of a convolution, in two halves: numpy is several times faster with up to 11 taps."""
+    """The valid part of a convolution, in two halves, since numpy is several times faster with up to 11 taps."""
     late = np.convolve(channel[HALF_TAPS:], taps[:HALF_TAPS], mode="valid")
     late += np.convolve(channel[:-HALF_TAPS], taps[HALF_TAPS:], mode="valid")
     return np.asarray(late)
 
 
 class TruePeak:
-    """The highest value around every sample, over all channels, `HALF_TAPS` samples late.
+    """Measures the highest magnitude around every sample, over all channels, `HALF_TAPS` samples late.
 
     Source: ITU-R BS.1770-4, annex 2 (four times oversampling).
     """
@@ -45,14 +44,14 @@ class TruePeak:
         self._before = 0.0
 
     def push(self, chunk: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Hear the next piece.
+        """Measure the next piece.
 
         Args:
             chunk: [channels, samples]
 
         Returns:
-            for every sample that now has `HALF_TAPS` neighbours after it, the highest magnitude of the sample and
-            of the points up to its neighbours.  [samples]
+            For every sample that now has `HALF_TAPS` samples after it, the highest magnitude of the sample and of the
+            points between it and its two neighbours.  [samples]
         """
         signal = np.concatenate([self._held, chunk], axis=1)
         num_ready = signal.shape[1] - 2 * HALF_TAPS
@@ -72,7 +71,7 @@ class TruePeak:
 
 
 def true_peak_dbtp(chunks: Iterable[NDArray[np.floating]]) -> float:
-    """The true peak of a whole signal in dBTP; -inf for silence.  chunks [channels, samples]"""
+    """The true peak of a whole signal in dBTP; -inf for silence.  [channels, samples] each"""
     meter: TruePeak | None = None
     peak, num_channels = 0.0, 1
     for chunk in chunks:
@@ -85,5 +84,5 @@ def true_peak_dbtp(chunks: Iterable[NDArray[np.floating]]) -> float:
 
 
 def decibels(magnitude: float) -> float:
-    """20 log10, with -inf for nothing."""
+    """A magnitude in dB; -inf for 0."""
     return 20 * math.log10(magnitude) if magnitude > 0 else -math.inf

@@ -1,10 +1,10 @@
-"""The checkpoint of a render: what has been played and acknowledged, so that another process can go on from there.
+"""The checkpoint of a render: what is played and written so far, so that another process can resume the render.
 
-One file holds messages (see `wire`), each with its length and checksum: the plan, the plan again once it is known how
-the leader goes on, the dynamics of every block, and the receipt of every finished take. A torn last message is as good
-as none. The states after the last block of each segment lie in a file of their own, replaced whole.
+One file holds messages (see `wire`), each with its length and checksum: the plan, the plan again once continuations are
+chosen, the dynamics of every block, and the receipt of every finished take. A last message that is incomplete is
+ignored. The states after the last block of each segment are kept in a file of their own, which is replaced as a whole.
 
-A segment is what some takes share: their common beginning, then the rest of each.
+A segment is music that some takes share: the common beginning of all, or the rest of one.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ _HEAD_BYTES = 8
 
 
 class Checkpoint:
-    """Written as a render goes, read by whoever takes over.
+    """Written while a render runs, and read by the process that resumes it.
 
     Args:
-        folder: where it lies, empty or as an earlier process left it.
+        folder: of the checkpoint's files; empty, or as an earlier process left it.
 
     Attributes:
-        plan: what is rendered; None where nothing was written yet.
-        source: the name of the leader's file.
-        source_sha256: of that file.
-        is_of_this_machine: whether everything in it was played on this fingerprint.
-        takes: the receipts of the finished takes.
+        plan: the plan that is rendered; None where nothing is written yet.
+        source: name of the leader's file.
+        source_sha256: sha256 of that file.
+        is_of_this_machine: whether everything so far was played on a machine of this fingerprint.
+        takes: the receipts of the finished takes, by name.
         is_resumed: whether an earlier process had played a block.
     """
 
@@ -60,12 +60,16 @@ class Checkpoint:
         self.is_resumed = bool(self._dynamics)
 
     def reached(self) -> dict[str, ResumeState]:
-        """Where the earlier process stopped, by segment."""
+        """Read where the earlier process stopped, by segment."""
         states = {path.stem: path.read_bytes() for path in self._folder.glob(f"*{STATES_SUFFIX}")}
         return {name: self._resume_state(name, unpack(message, dict)) for name, message in states.items()}
 
     def write_plan(self, plan: RenderPlan, source: str, source_sha256: str) -> None:
-        """Keep what is rendered, from which file. Raises OSError where the disk is full, like all that write."""
+        """Add the plan, and the name and hash of the leader's file.
+
+        Raises:
+            OSError: the disk is full; so do the other methods that write.
+        """
         self.plan, self.source, self.source_sha256 = plan, source, source_sha256
         self._append(
             kind="plan", plan=plan.model_dump(mode="json"), source=source, source_sha256=source_sha256,
@@ -76,7 +80,15 @@ class Checkpoint:
         self, takes: Sequence[str], dynamics: Dynamics, conducting: bytes, playing: dict[str, bytes],
         num_samples: dict[str, int],
     ) -> None:  # fmt: skip
-        """A block of a segment is played and its stems are written; the states are messages, and stay unopened."""
+        """Add a block whose stems are written.
+
+        Args:
+            takes: the takes that share it.
+            dynamics: its dynamics.
+            conducting: the conductor's state after it, as a message.
+            playing: every player's state after it, as a message, by part.
+            num_samples: how many samples of every stem are written, by part.
+        """
         segment = segment_name(takes)
         self._append(kind="block", segment=segment, dynamics=dynamics)
         states = {
@@ -87,7 +99,7 @@ class Checkpoint:
             aside.write_bytes(pack(states))
 
     def write_take(self, name: str, receipt: TakeReceipt) -> None:
-        """A take is finished."""
+        """Add the receipt of a finished take."""
         self.takes[name] = receipt
         self._append(kind="take", name=name, receipt=receipt.model_dump(mode="json"))
 
@@ -101,7 +113,7 @@ class Checkpoint:
         if self._file is None:
             whole = sum(_HEAD_BYTES + len(data) for data in _messages(self._folder / CHECKPOINT))
             self._file = (self._folder / CHECKPOINT).open("ab", buffering=0)
-            os.ftruncate(self._file.fileno(), whole)  # what was torn
+            os.ftruncate(self._file.fileno(), whole)  # cuts off an incomplete last message
         data = pack(message)
         head = len(data).to_bytes(4, "big") + zlib.crc32(data).to_bytes(4, "big")
         if self._file.write(head + data) != len(head) + len(data):
@@ -117,7 +129,7 @@ class Checkpoint:
                 dynamics = message["dynamics"]
                 known = self._dynamics.setdefault(message["segment"], [])
                 while known and known[-1].start_frame >= dynamics.start_frame:
-                    known.pop()  # it was played again by another process
+                    known.pop()  # another process resumed before this block and played it again
                 known.append(dynamics)
             case "take":
                 self.takes[message["name"]] = TakeReceipt.model_validate(message["receipt"])
@@ -134,10 +146,10 @@ class Checkpoint:
 
 
 def read_checkpoint(folder: Path) -> Checkpoint:
-    """The checkpoint of a render that was broken off.
+    """Read the checkpoint of an interrupted render.
 
     Raises:
-        CheckpointError: it was broken off before its first block, or by another release.
+        CheckpointError: the render was interrupted before its first block, or another release wrote the checkpoint.
     """
     out, again = str(folder.parent), "render again with --force"
     if (folder / OLD_CHECKPOINT).is_file():
@@ -152,7 +164,7 @@ def read_checkpoint(folder: Path) -> Checkpoint:
 
 
 def _messages(path: Path) -> Iterator[bytes]:
-    """Every whole message of a file, up to the first that is torn."""
+    """Read every message of a file up to the first that is incomplete or damaged."""
     try:
         data = path.read_bytes()
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""`evaluate render`: finished renders, leaders that a band is first asked to follow, or the tracks of a data set."""
+"""`evaluate render`: measures how a band follows, on finished renders, on new leaders, or on tracks of a data set."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from ensemble.takes import AS_GIVEN
 from ensemble.types.music import AudioClip
 
 RATE_HZ = 16_000
-"""Of what is rendered to be measured: onsets and notes need no more."""
+"""Sample rate of renders that are made to be measured: enough for onsets and notes."""
 VOICE = "naive"
 
 
@@ -43,12 +43,12 @@ def evaluate_render(
     """Measure how a band follows.
 
     Args:
-        sources: folders that `render` filled, and recordings or scores that the band is asked to follow first.
-        band: who follows those; a shipped band or a YAML file.
-        data: a set in Slakh's layout whose tunes lead, so that the true stems can be compared.
-        max_tracks: the first so many of its tracks.
-        max_s: how much of each is followed.
-        on_progress: told who leads, how many are done and how many there are.
+        sources: folders that `render` filled, and recordings or scores, which are rendered first.
+        band: the band for those; a shipped band or a YAML file.
+        data: a data set in Slakh's layout: its melodies are the leaders, and its other stems are compared.
+        max_tracks: how many of its tracks are used, from the first.
+        max_s: how many seconds of each are used.
+        on_progress: called with the leader's name, the number of cases done and the number of all.
 
     Returns:
         See `following.as_document`.
@@ -74,14 +74,14 @@ def evaluate_render(
 
 
 def case_of_render(folder: Path, true_notes: TrueNotes | None = None) -> RenderCase:
-    """Read a render as it was delivered; the leader is listened to once more.
+    """Read a finished render; its leader is listened to again.
 
     Args:
-        folder: that `render` filled.
-        true_notes: what is known of the recording that the leader is taken from.
+        folder: the folder that `render` filled.
+        true_notes: the notes of the recording that the leader is taken from, where they are known.
 
     Raises:
-        VerifyError: it is no render, or its leader is another.
+        VerifyError: the folder holds no render, or its leader has changed.
         AudioError: a stem cannot be read.
         DataError: a part cannot be read.
     """
@@ -94,14 +94,14 @@ def case_of_render(folder: Path, true_notes: TrueNotes | None = None) -> RenderC
 
 
 def _followed(source: Path, band: str, true_notes: TrueNotes | None = None) -> RenderCase:
-    """Let the band follow a leader in a folder that is thrown away."""
+    """Render a leader into a temporary folder."""
     with tempfile.TemporaryDirectory(prefix="ensemble-evaluate-") as folder:
         render(source, Path(folder) / "out", band=band, sample_rate=RATE_HZ, voice=VOICE)
         return case_of_render(Path(folder) / "out", true_notes)
 
 
 def _distinct(cases: Sequence[RenderCase]) -> list[RenderCase]:
-    """Two renders of files of one name keep their figures apart."""
+    """Number the cases whose names occur more than once."""
     from dataclasses import replace
 
     names = [case.name for case in cases]
@@ -112,7 +112,7 @@ def _distinct(cases: Sequence[RenderCase]) -> list[RenderCase]:
 
 
 def _tracks(data: Path, max_tracks: int) -> list[list[RecordedPart]]:
-    """The first tracks that have a tune to follow, each as its stems with the leader first."""
+    """The first tracks that have a melody and a second pitched stem, each as its stems with the leader first."""
     by_piece: dict[str, list[RecordedPart]] = {}
     for take in slakh.read(data).takes:
         if take.notes is not None and take.audio is not None:
@@ -124,7 +124,7 @@ def _tracks(data: Path, max_tracks: int) -> list[list[RecordedPart]]:
 
 
 def _leader_first(takes: list[RecordedPart]) -> list[RecordedPart]:
-    """The composer says who has the tune; elsewhere it is whoever plays highest of those who are no bass."""
+    """Sort stems: the melody first, where the composer's record names it; else from the highest to the lowest."""
     pitched = [take for take in takes if take.instrument != "drums"]
     if len(pitched) < 2:
         return []
@@ -145,7 +145,7 @@ def _height(take: RecordedPart) -> float:
 
 
 def _followed_track(takes: list[RecordedPart], band: str, max_s: float) -> RenderCase:
-    """Follow the tune of a track, and keep what the others truly play."""
+    """Render the melody of a track, and take the true notes from its stems."""
     leader, *others = takes
     assert leader.audio is not None  # noqa: S101  `_tracks` took none without
     clip = read_clip(leader.audio)

@@ -1,4 +1,4 @@
-"""What a take's files hold beside the sound, and their receipts."""
+"""The dynamics of a take as CSV, and the receipt of any file."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from ensemble.files.receipts import FileReceipt
 from ensemble.types.music import Dynamics, Heard
 
 _ROWS = 4096
-"""Of a table, that are written at once: numbers of Python's take six times the room."""
+"""Rows that are converted to Python numbers at once, which take six times the memory."""
 
 
 def write_dynamics(path: Path, heard: Heard, dynamics: Dynamics) -> None:
-    """The prediction as CSV: time, the leader's loudness, and for every part loudness, low and high (dB)."""
+    """Write the dynamics as CSV: time, the leader's loudness, and for every part loudness, low and high (dB)."""
     num_frames = dynamics.loudness_db.shape[1]
     leader_db = np.full(num_frames, np.nan, dtype=np.float32)
     leader_db[: heard.frames.num_frames] = heard.frames.loudness_db[: len(leader_db)]
@@ -38,6 +38,6 @@ def write_dynamics(path: Path, heard: Heard, dynamics: Dynamics) -> None:
 
 
 def file_receipt(path: Path) -> FileReceipt:
-    """Hash a file, and where it is sound, its decoded samples."""
+    """Hash a file and, of a WAV file, its decoded samples."""
     samples = samples_sha256(path) if path.suffix == ".wav" else None
     return FileReceipt(sha256=file_digest(path), samples_sha256=samples)

@@ -1,4 +1,4 @@
-"""The leader as a render keeps it: taken in from a recording or a score, and taken up again from an earlier render."""
+"""The leader of a render: read from a recording or a score, or found again in the folder of an earlier render."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ensemble.takes import LEADER, LONGEST_S, Lead, as_followed, take_name, whol
 
 
 def take_in(source: Path, sample_rate: int, folder: Path) -> Lead:
-    """Bring a recording or a score into `folder` as `leader.wav`, and follow exactly what that file holds.
+    """Write a recording, or the sound of a score, into `folder` as `leader.wav`; the band follows that file's samples.
 
     Raises:
         AudioError: the recording cannot be used.
@@ -42,15 +42,15 @@ def take_in(source: Path, sample_rate: int, folder: Path) -> Lead:
 
 
 def take_up(folder: Path, plan: RenderPlan, source: str) -> Lead:
-    """The leader of an earlier render, and how it goes on, checked against its plan.
+    """Read the leader of an earlier render and its continuations, and check them against the plan.
 
     Args:
-        folder: of the render.
-        plan: what was played.
-        source: the name of the file that the leader was taken from.
+        folder: the render's folder.
+        plan: the render's plan.
+        source: the name of the file that the leader was read from.
 
     Raises:
-        VerifyError: a leader or the score is gone, or is another one.
+        VerifyError: a leader or the score is missing or has changed.
     """
     lead = _as_recorded(folder, plan, source)
     extended = []
@@ -79,7 +79,7 @@ def _as_recorded(folder: Path, plan: RenderPlan, source: str) -> Lead:
 
 
 def _kept(path: Path, sha256: str) -> KeptSound:
-    """A leader that a render kept."""
+    """Open a leader in the folder of a render, and check its samples."""
     try:
         clip = keep_in_file(path, LONGEST_S)
     except AudioError as error:
@@ -90,7 +90,7 @@ def _kept(path: Path, sha256: str) -> KeptSound:
 
 
 def _keep(recording: Sound, sample_rate: int, folder: Path) -> None:
-    """Write a recording as the band follows it."""
+    """Write a recording at the rate and level at which the band follows it."""
     pieces = whole_frames(prepared(recording, sample_rate), sample_rate)
     write_pieces(folder / LEADER, pieces, sample_rate, num_prepared(recording))
 
@@ -99,4 +99,4 @@ def _sha256(path: Path) -> str:
     try:
         return file_digest(path)
     except (OSError, ValueError):
-        return ""  # what is wrong with it is said in full when it is read
+        return ""  # reading it raises the full error

@@ -1,4 +1,4 @@
-"""Where a performance is kept: the stems of every take as they are played, then its mix, MIDI, levels and hashes."""
+"""Writes a performance to disk: the stems of a take while they are played, then its mix, MIDI, levels and hashes."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ STEMS = "stems"
 
 
 class TakeRecorder(ExitStack):
-    """Records one performance into a folder, and into the checkpoint beside it; a sink that is never asked.
+    """Records one performance into a folder and a checkpoint: the `Recorder` of a render.
 
     Args:
-        plan: what is played.
-        folder: to fill with a folder for each take; the leader lies in it as `leader.wav`.
+        plan: the plan that is played.
+        folder: holds the leader as `leader.wav`; a folder for each take is added.
         checkpoint: of this render.
         reached: where an earlier process stopped, by segment.
-        events: told what is done meanwhile.
-        on_take: told the name of each take when all its files are there.
+        events: receives the stages `mix` and `write`.
+        on_take: called with the name of each take when all its files are written.
 
     Attributes:
-        takes: the receipts of the finished takes.
-        seconds: spent on each kind of work.
+        takes: the receipts of the finished takes, by name.
+        seconds: time spent on each stage.
     """
 
     def __init__(
@@ -59,20 +59,20 @@ class TakeRecorder(ExitStack):
         self._stems: dict[str, StemWriter] = {}
 
     def begin(self, plan: RenderPlan, arrangements: Mapping[str, Arrangement]) -> None:
-        """Note the plan, and make room for the stems of every take that is not finished.
+        """Write the plan into the checkpoint, and open the stems of every take that is not finished.
 
-        Stems of an earlier process are restored, as far as they were acknowledged.
+        Of stems that an earlier process wrote, what the checkpoint acknowledges is kept.
 
         Raises:
             OSError: the disk is full.
-            OutputError: the earlier stems are gone.
+            OutputError: stems of the earlier process are missing.
         """
         if plan != self._checkpoint.plan:
             self._checkpoint.write_plan(plan, self._checkpoint.source, self._checkpoint.source_sha256)
         for name in arrangements.keys() - self.takes.keys():
             folder = self._folder / name
             for path in folder.glob("*"):
-                if path.name not in (LEADER, STEMS):  # what an earlier process left half made
+                if path.name not in (LEADER, STEMS):  # an earlier process was interrupted while it wrote them
                     shutil.rmtree(path) if path.is_dir() else path.unlink()
             stems = StemWriter(
                 folder / STEMS, self._request.band.followers, self._request.sample_rate, arrangements[name].num_frames
@@ -84,7 +84,7 @@ class TakeRecorder(ExitStack):
                 stems.restore(reached.num_samples)
 
     def stem(self, takes: Sequence[str], stem: Stem) -> None:
-        """Write what one player sounded in one block into every take that shares it.
+        """Write the sound of one player in one block into every take that shares it.
 
         Raises:
             OSError: the disk is full.
@@ -95,7 +95,7 @@ class TakeRecorder(ExitStack):
     def acknowledge(
         self, takes: Sequence[str], dynamics: Dynamics, conducting: bytes, playing: dict[str, bytes]
     ) -> None:
-        """Note every state in the checkpoint, now that the stems are written.
+        """Write the states after a block into the checkpoint, now that its stems are written.
 
         Raises:
             OSError: the disk is full.
@@ -104,18 +104,18 @@ class TakeRecorder(ExitStack):
         self._checkpoint.write_block(takes, dynamics, conducting, playing, num_samples)
 
     def finish(self, take: Take) -> None:
-        """Mix a take, write what goes with it, and say that it can be heard.
+        """Mix a take, write its MIDI, dynamics and receipt, and report that it is complete.
 
         Raises:
             OSError: the disk is full.
         """
         if take.name in self.takes:
-            return  # by the process before us
+            return  # an earlier process had finished it
         folder, stems = self._folder / take.name, self._stems[take.name]
         written = stems.close()
         with self._timed("mix"):
             leader = folder / LEADER if take.name != AS_GIVEN else self._folder / LEADER
-            # The gain is the leader's as recorded: what the takes share is mixed alike.
+            # Every take is mixed with the gain of take-00, so that what the takes share sounds the same in all.
             gain_db = self.takes[AS_GIVEN].mix_gain_db if take.name != AS_GIVEN else None
             mix = folder / "mix.wav"
             written["mix"], gain_db = mix_files(

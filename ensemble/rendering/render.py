@@ -1,4 +1,4 @@
-"""A leader in, an ensemble out: from a recording to a folder with stems, a mix, MIDI, a manifest and a report."""
+"""`render` and `resume`: from a leader to a folder with stems, a mix, MIDI, a manifest and a report for every take."""
 
 from __future__ import annotations
 
@@ -60,18 +60,19 @@ def render(
         arranger: replaces the band's own (`rules`, `learned` or the path of a trained one).
         force: replace an earlier render in `out`.
         band_factory: makes the band; the default plays in this process, `agents.band.RayBand` on Ray.
-        pace: how the work is cut up; never changes the sound.
-        overrides: a tempo, a metre, a key or chords in place of what is heard.
-        extension: how the leader goes on after its end, in how many ways; it ends where the recording does when absent.
-        events: told the stage and how much of it is done; and the folder of each take that can be heard before the
-            rest is done, of none where an earlier render is replaced.
+        pace: how the work is divided; never changes the sound.
+        overrides: a tempo, a metre, a key or chords that replace what is heard.
+        extension: how the leader is continued after its end, and how often; the band ends with it when absent.
+        events: receives the stage and how much of it is done; and the folder of each take as soon as it is complete,
+            except where an earlier render is replaced.
         old_names: 0.1.0's `seat`, `on_progress` and `on_take`; the next release refuses them.
 
     Returns:
         The manifest, as written to `out/manifest.json`.
 
     Raises:
-        EnsembleError: one line that says what is wrong and what to do; `out` is then as it was.
+        EnsembleError: an input is refused or a worker failed; the message is one line that says what to do, and `out`
+            is left as it was.
     """
     if old_names:
         return render(
@@ -97,7 +98,7 @@ def render_request(
     pace: Pace,
     events: Events,
 ) -> Manifest:
-    """Render what is asked for; see `render`."""
+    """Render a request; see `render` for the arguments."""
     began_s = time.perf_counter()
     given = leader_path() if leader is None else leader
     with destination(out, force=force) as folder, fetched(given) as source:
@@ -121,13 +122,13 @@ def resume(
     events: Events | None = None,
     **old_names: Any,
 ) -> Manifest:
-    """Go on with a render that was broken off, from the last block that was acknowledged.
+    """Resume an interrupted render after the last block that is in its checkpoint.
 
-    Every argument is `render`'s. The bytes are those of a render that was not interrupted.
+    The arguments are those of `render`. The bytes are those of a render that was not interrupted.
 
     Raises:
-        OutputError: nothing was broken off in `out`, or it had not played a block, or another release had begun it.
-        EnsembleError: one line that says what is wrong and what to do.
+        OutputError: `out` holds no interrupted render, one that had not played a block, or one of another release.
+        EnsembleError: an input is refused or a worker failed; the message is one line that says what to do.
     """
     if old_names:
         return resume(out, pace=pace, **_renamed(band_factory, events, old_names))
@@ -146,7 +147,7 @@ def resume(
 
 
 def _complete(session: RenderSession, lead: Lead, plan: RenderPlan) -> Manifest:
-    """Run a session, and write what tells of it: the manifest and the report."""
+    """Run a session, and write its manifest and report."""
     manifest, performance = session.run(lead, plan)
     manifest.write(session.folder / MANIFEST)
     write_report(session.folder, manifest, performance.takes)
@@ -159,7 +160,7 @@ def _publish_take(folder: Publisher, out: Path, events: Events, take: str) -> No
 
 
 def _renamed(band_factory: BandFactory, events: Events | None, old_names: dict[str, Any]) -> dict[str, Any]:
-    """The arguments that 0.1.0 called otherwise, under their new names."""
+    """Arguments by the names of 0.1.0, as arguments by their present names."""
     new_names = {"seat": "band_factory", "on_progress": "events", "on_take": "events"}
     if unknown := sorted(old_names.keys() - new_names.keys()):
         raise TypeError(f"render() got an unexpected keyword argument {unknown[0]!r}")

@@ -1,4 +1,4 @@
-"""From what a person names to a request: bands are read, weights are found and hashed."""
+"""Makes a `RenderRequest` from a band's name and options, and compares requests and weights with earlier renders."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def request_for(
     """Read a band and hash its weights; see `ensemble.rendering.render` for the arguments.
 
     Raises:
-        ConfigError: the band, or the rate, is not one.
-        VoiceError, ConductorError, ArrangerError: weights are gone.
+        ConfigError: the band, a voice, the arranger or the rate is unknown.
+        VoiceError, ConductorError, ArrangerError: a file of weights is missing.
     """
     settings = band if isinstance(band, BandSettings) else load_band(band)
     if voice is not None:
@@ -59,20 +59,20 @@ def request_for(
 
 
 def weights_of(settings: BandSettings) -> dict[str, str]:
-    """The sha256 of every voice file, by part; of the conductor's and the arranger's under these names.
+    """The sha256 of every voice file, by part, and of the conductor's and the arranger's under these names.
 
     Raises:
-        EnsembleError: one cannot be read.
+        EnsembleError: a file cannot be read.
     """
     voices = {follower.name: digest for follower in settings.followers if (digest := VOICE.sha256_of(follower.voice))}
     return voices | models_sha256(settings)
 
 
 def check_weights(plan: RenderPlan) -> None:
-    """Make sure that the voices, the conductor and the arranger are still the plan's.
+    """Check that the files of the voices, the conductor and the arranger are those of the plan.
 
     Raises:
-        VerifyError: one of them is another file now.
+        VerifyError: a file has changed.
     """
     band, planned, now = plan.request.band, plan.request.weights_sha256, weights_of(plan.request.band)
     for follower in band.followers:
@@ -84,13 +84,13 @@ def check_weights(plan: RenderPlan) -> None:
 
 
 def difference(request: RenderRequest, manifest: Manifest, source_sha256: str, *, is_score: bool) -> str:
-    """In a few words, how an earlier render differs from what is asked for; empty if it does not.
+    """How an earlier render differs from a request, in a few words for people; empty if it does not.
 
     Args:
         request: what is asked for now.
-        manifest: of the earlier render.
-        source_sha256: of this leader's file.
-        is_score: whether that file would be read as a score.
+        manifest: the manifest of the earlier render.
+        source_sha256: sha256 of the leader's file now.
+        is_score: whether that file is read as a score.
     """
     was = manifest.plan
     if manifest.source_sha256 != source_sha256 or (was.score_sha256 is not None) != is_score:

@@ -1,4 +1,4 @@
-"""One render on its way: `RenderSession` carries folder, checkpoint, pace and events from the plan to the manifest."""
+"""`RenderSession` plays a plan into a folder and returns its manifest."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from ensemble.takes import LEADER, Lead
 from ensemble.types.music import Heard
 
 BandFactory = Callable[[RenderPlan], Band]
-"""Makes the band of a plan: `LocalBand` in this process, or one on a cluster."""
+"""Makes the band that plays a plan: `LocalBand` in this process, or one on a cluster."""
 
 
-def _nobody(_take: str) -> None:
-    """No take is published before the rest."""
+def _ignored(_take: str) -> None:
+    """Do nothing when a take is complete."""
 
 
 @dataclass(kw_only=True)
@@ -33,22 +33,25 @@ class RenderSession:
     """Plays one plan into one folder."""
 
     folder: Path
-    """To fill: the leader lies in it, a folder for each take comes beside it."""
+    """Holds the leader as `leader.wav`; a folder for each take is added."""
     checkpoint: Checkpoint
-    """Of this render, with what an earlier process left in it; names the leader's file."""
+    """The render's checkpoint: where an earlier process stopped, and the name of the leader's file."""
     band_factory: BandFactory = LocalBand
+    """Makes the band."""
     pace: Pace = field(default_factory=Pace)
+    """How the work is divided."""
     events: Events = field(default_factory=Events)
-    on_take: Callable[[str], None] = _nobody
-    """Told the name of each take when all its files are there."""
+    """Receives the stages and how much of them is done."""
+    on_take: Callable[[str], None] = _ignored
+    """Called with the name of each take when all its files are written."""
     began_s: float = field(default_factory=time.perf_counter)
-    """When the render was asked for."""
+    """When the render was asked for, by `time.perf_counter`."""
 
     def run(self, lead: Lead, plan: RenderPlan) -> tuple[Manifest, Performance]:
-        """Play a plan: stems, mix, MIDI and dynamics of every take. The same bytes for the same plan.
+        """Play a plan and write stems, mix, MIDI and dynamics of every take: the same bytes for the same plan.
 
         Raises:
-            EnsembleError: an input is refused, or a player could not be placed or answered too late.
+            EnsembleError: an input is refused, a player cannot be placed, or a worker answered too late.
             OSError: the disk is full.
         """
         self.events.progress("seat", 0, 1)
@@ -65,7 +68,7 @@ class RenderSession:
         finally:
             band.close()
         seconds = {"seat": placing_s} | performance.seconds | recorder.seconds
-        seconds["play"] -= sum(recorder.seconds.values())  # takes are mixed while the next ones play
+        seconds["play"] -= sum(recorder.seconds.values())  # takes are mixed and written within the stage `play`
         self.events.progress("report", 0, 1)
         manifest = Manifest(
             ensemble_version=ensemble_version(),

@@ -1,4 +1,4 @@
-"""The stems of one take: written block by block, and restored where an earlier process left them."""
+"""Writes the stems of one take block by block, and restores what an earlier process wrote of them."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _AT_ONCE = 1 << 18
 
 
 class StemWriter:
-    """The stems of one take, 24-bit stereo, after gain and pan.
+    """Writes the stems of one take as 24-bit stereo, after gain and pan.
 
     Args:
-        folder: made if absent; what an earlier process wrote in it is set aside until it is restored.
-        followers: who plays.
+        folder: made if absent; stems that an earlier process wrote in it are renamed until they are restored.
+        followers: the players.
         sample_rate: in Hz.
-        num_frames: control frames of the take: that long every stem will be.
+        num_frames: control frames of the take, which every stem is long.
 
     Raises:
         OSError: the disk is full (so do all methods that write).
@@ -46,14 +46,14 @@ class StemWriter:
 
     @property
     def num_samples(self) -> dict[str, int]:
-        """Written so far, by part."""
+        """Number of samples written so far, by part."""
         return {name: file.num_samples for name, file in self._files.items()}
 
     def restore(self, num_samples: Mapping[str, int]) -> None:
-        """Begin with so many samples of each part, as an earlier process wrote them.
+        """Begin each stem with the first `num_samples` (by part) that an earlier process wrote.
 
         Raises:
-            OutputError: they are not there.
+            OutputError: the earlier stems are shorter.
         """
         for name, file in self._files.items():
             for steps in _read(self._earlier[name], num_samples[name]):
@@ -63,19 +63,19 @@ class StemWriter:
                 raise OutputError(earlier, "is shorter than the checkpoint says", "render again with --force")
 
     def append(self, stem: Stem) -> None:
-        """Write what one player sounded."""
+        """Append the sound of one player in one block, with the follower's gain and pan."""
         follower = self._followers[stem.part]
         self._files[stem.part].write(steps_of(place(stem.clip.samples[0], follower.gain_db, follower.pan)))
 
     def close(self) -> dict[str, WrittenSound]:
-        """End every file; their receipts and levels, by part."""
+        """Close every file, and return their receipts and levels, by part."""
         written = {name: file.close() for name, file in self._files.items()}
         for path in self._earlier.values():
             path.unlink(missing_ok=True)
         return written
 
     def abandon(self) -> None:
-        """Close every file as it is."""
+        """Close every file, incomplete as it may be."""
         for file in self._files.values():
             file.abandon()
 
@@ -85,7 +85,7 @@ def _size(path: Path) -> int:
 
 
 def _read(path: Path, num_samples: int) -> Iterator[Steps]:
-    """The first samples of a file that was broken off, as many as there are of them."""
+    """Read the first samples of an incomplete WAV file; fewer than `num_samples` where it ends earlier."""
     frame_bytes = CHANNELS * SAMPLE_BYTES
     with path.open("rb") as file:
         file.seek(HEADER_BYTES)

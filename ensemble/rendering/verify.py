@@ -1,4 +1,4 @@
-"""Play a manifest again and compare every hash."""
+"""`verify` plays the plan of a manifest again and compares every hash."""
 
 from __future__ import annotations
 
@@ -21,35 +21,37 @@ from ensemble.rendering.session import BandFactory, RenderSession
 from ensemble.takes import LEADER
 
 TOLERANCE_DB = -90.0
-"""On another kind of machine the bytes may differ; the sound may not, by more than this."""
+"""On a machine of another fingerprint samples may differ by this much, relative to full scale."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileCheck:
-    """One file of a render."""
+    """The comparison of one file of a render."""
 
     name: str
+    """Path of the file inside the render's folder."""
     intact: bool
-    """Whether the folder still holds what the manifest says."""
+    """Whether the file in the folder has the manifest's hashes."""
     reproduced: bool
-    """Whether playing again gave the same."""
+    """Whether playing again gave the manifest's hashes."""
     difference_db: float | None = None
-    """Of sound whose hashes differ: the largest difference of the samples against full scale."""
+    """Largest difference of the samples relative to full scale, for intact sound that was not reproduced; else None."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verification:
-    """What came of playing a manifest again."""
+    """The result of `verify`."""
 
     checks: tuple[FileCheck, ...]
+    """One for each file of the manifest."""
     same_machine: bool
-    """Whether the fingerprint is the manifest's own, so that bytes must be equal."""
+    """Whether this machine has the manifest's fingerprint, so that bytes must be equal."""
     changed: tuple[str, ...]
-    """What of the fingerprint is not."""
+    """The entries of the fingerprint that differ."""
 
     @property
     def is_good(self) -> bool:
-        """Every file is intact and reproduced, or on another machine sounds the same."""
+        """Whether every file is intact and reproduced; on another machine, sound may differ by `TOLERANCE_DB`."""
         return all(check.intact and (check.reproduced or self._close(check)) for check in self.checks)
 
     def _close(self, check: FileCheck) -> bool:
@@ -57,15 +59,15 @@ class Verification:
 
 
 def verify(folder: Path, band_factory: BandFactory, pace: Pace, events: Events | None = None) -> Verification:
-    """Play the manifest in `folder` again, elsewhere, and compare.
+    """Play the plan of the manifest in `folder` again in a temporary folder, and compare.
 
     Raises:
-        VerifyError: no manifest, or a voice, the leader or its score is gone or is another one.
+        VerifyError: there is no manifest, or a voice, the leader or its score is missing or has changed.
         EnsembleError: the render failed.
     """
     manifest = Manifest.read(folder / "manifest.json")
     check_weights(manifest.plan)
-    if manifest.plan.must_retrieve:  # a stranger's manifest must not make us open a store
+    if manifest.plan.must_retrieve:  # a manifest from elsewhere must not make this process open a store
         raise VerifyError(str(folder / "manifest.json"), "does not say how the leader goes on", "render again")
     expected = {f"{take}/{name}": was for take, kept in manifest.takes.items() for name, was in kept.files.items()}
     if not expected or not all(stays_inside(name) for name in expected):
@@ -93,7 +95,7 @@ def verify(folder: Path, band_factory: BandFactory, pace: Pace, events: Events |
 
 
 def stays_inside(name: str) -> bool:
-    """Whether a relative name leads nowhere else."""
+    """Whether a name is a relative path that does not leave its folder."""
     path = PurePosixPath(name)
     return not path.is_absolute() and ".." not in path.parts
 
