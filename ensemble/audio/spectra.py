@@ -65,7 +65,7 @@ def _centred(samples: FloatArray, start: int, stop: int, hop: int, window_sample
 
 
 def band_rise_db(level: FloatArray, range_db: float, lag_frames: int) -> FloatArray:
-    """How far the bands rise on average; each is compared with the loudest of itself and its neighbours a little before.
+    """How far the bands rise on average; each is compared with the loudest of itself and its neighbours before.
 
     Args:
         level: power, not all of it 0.  [frames, bands]

@@ -1,1 +1,1 @@
-"""Playing: pitch and loudness become sound, a quantum at a time."""
+"""Players: from cues to sound, by oscillators and filtered noise for pitched parts, and by strokes for drums."""

@@ -1,4 +1,4 @@
-"""How the CPU kernels are compiled: once, kept on disk, and the same machine code for the same kind of processor."""
+"""Compiles the CPU kernels with numba; the machine code is cached on disk, and is the same on CPUs of one kind."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from numba import njit
 
 F = TypeVar("F", bound=Callable[..., Any])
 KERNELS: list[Any] = []
-"""Every kernel that has been declared, in order."""
+"""All kernels that are declared so far."""
 
 
 def kernel(function: F) -> F:
-    """Compile `function` at its first call and keep the result on disk.
+    """Compile `function` at its first call, and cache the machine code on disk.
 
-    Only the contraction of a product and a sum into one instruction is allowed; sums keep their order.
+    The compiler may contract a product and a sum into one instruction; it may not reorder sums.
     """
     options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
     try:
         compiled = njit(cache=True, **options)(function)
-    except RuntimeError:  # no folder to keep it in: compiled in every process, some seconds each
+    except RuntimeError:  # there is no folder for the cache: every process compiles, which takes some seconds
         compiled = njit(**options)(function)
     KERNELS.append(compiled)
     return cast("F", compiled)
 
 
 def is_cached(compiled: Any) -> bool:
-    """Whether the disk holds this kernel's machine code, no older than its source."""
+    """Whether this kernel's machine code is cached on disk and no older than its source."""
     if compiled.stats.cache_path is None:
         return False
     function = compiled.py_func

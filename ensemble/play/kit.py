@@ -1,4 +1,4 @@
-"""The drum kit: what each drum is made of. Modes that fall in pitch, noise in bands, and the stick's click."""
+"""The built-in drum kit: every drum as a sum of decaying sines, noise in bands, and a click."""
 
 from __future__ import annotations
 
@@ -9,40 +9,52 @@ from ensemble.types.music import DrumClass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mode:
-    """A decaying sine: where it settles, its level against the others, and when it has fallen to 1/e."""
+    """A decaying sine of a drum."""
 
     f0_hz: float
+    """Frequency once the drum's pitch has settled."""
     level: float
+    """Amplitude relative to the drum's other sines."""
     decay_s: float
+    """Time in which the amplitude falls to 1/e."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoiseBand:
-    """Noise between two frequencies that first falls fast, then slowly from `slow_level` of its level."""
+    """Noise between two frequencies with a fast and a slow decay."""
 
     low_hz: float
+    """Lower edge of the band."""
     high_hz: float
+    """Upper edge of the band."""
     level: float
+    """Root mean square at the beginning."""
     fast_s: float
+    """Time in which the fast part falls to 1/e."""
     slow_s: float
+    """Time in which the slow part falls to 1/e."""
     slow_level: float
+    """Share of the slow part in the level at the beginning, 0..1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drum:
-    """One drum.
-
-    peak: of a stroke at velocity 1. duration_s: then it has rung out. sweep: how far above its resting pitch, as a
-    share, a hard stroke begins; sweep_s: when 1/e of that is left. click: level of the stick's noise, 2 ms long.
-    """
+    """One drum or cymbal."""
 
     peak: float
+    """Peak of a stroke at velocity 1."""
     duration_s: float
+    """Length of a stroke, at whose end it has faded."""
     modes: tuple[Mode, ...] = ()
+    """Its decaying sines."""
     bands: tuple[NoiseBand, ...] = ()
+    """Its noise."""
     sweep: float = 0.0
+    """How far above its settled pitch a hard stroke begins, as a share of that pitch."""
     sweep_s: float = 0.02
+    """Time in which that excess falls to 1/e."""
     click: float = 0.0
+    """Level of the stick's click, noise of 2 ms."""
 
 
 def _modes(*rows: tuple[float, float, float]) -> tuple[Mode, ...]:

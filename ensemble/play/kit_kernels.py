@@ -1,4 +1,4 @@
-"""The fitted kit's inner loops: decaying sines that settle in pitch, noise that decays from knot to knot."""
+"""The inner loops of the fitted kit: decaying sines that begin sharp, and noise with a piecewise exponential level."""
 
 from __future__ import annotations
 
@@ -12,30 +12,31 @@ from ensemble.types.music import FloatArray
 
 Array = NDArray[np.float64]
 _GLIDES = 8.0
-"""After so many time constants a glide is over: what is left of it is less than a cent."""
+"""Time constants after which a glide counts as over: less than a cent is left of it."""
 _STEP = 32
+"""Samples between two places at which the phase of a glide is computed exactly."""
 _DECAYS = 9.2
-"""After so many a mode has fallen by 80 dB, and ends."""
+"""Time constants after which a mode has fallen by 80 dB, and ends."""
 
 
 @kernel
 def add_modes(
     out: Array, frequency: Array, cosine: Array, sine: Array, decay: Array, glide: float, glide_samples: float
 ) -> None:
-    """Add decaying sines, all of them sharper by the same share at first.
+    """Add decaying sines that all begin sharp by the same share.
 
     Sample n of a mode is exp(-n / decay) (cosine cos p + sine sin p), where p = 2 pi frequency (n + glide
-    glide_samples (1 - exp(-n / glide_samples))): it begins 1 + glide times as high as it ends. While it glides the
-    phase is exact at every `_STEP` samples, and runs evenly between.
+    glide_samples (1 - exp(-n / glide_samples))): it begins 1 + glide times as high as it ends. During the glide the
+    phase is exact at every `_STEP` samples and linear between them.
 
     Args:
         out: [samples], changed in place.
         frequency: of the settled modes, in cycles per sample.  [modes]
-        cosine: their levels, in phase.  [modes]
-        sine: their levels, a quarter of a turn later.  [modes]
-        decay: samples to 1/e.  [modes]
+        cosine: amplitudes of their cosines.  [modes]
+        sine: amplitudes of their sines.  [modes]
+        decay: samples in which each falls to 1/e.  [modes]
         glide: share by which the pitch begins too high.
-        glide_samples: samples until 1/e of that is left.
+        glide_samples: samples in which that share falls to 1/e.
     """
     turn = 2.0 * math.pi
     for mode in range(len(frequency)):
@@ -59,13 +60,13 @@ def add_modes(
 
 @kernel
 def add_enveloped(out: Array, noise: FloatArray, knots: NDArray[np.int64], levels: Array) -> None:
-    """Add noise whose level goes from knot to knot exponentially.
+    """Add noise whose level changes exponentially from each given point to the next.
 
     Args:
         out: [samples], changed in place.
-        noise: as long, or longer.  [samples]
+        noise: at least as long as `out`.  [samples]
         knots: samples at which the level is given, rising from 0; the last one ends the sound.  [knots]
-        levels: amplitudes there, all above 0.  [knots]
+        levels: amplitudes at the knots, all above 0.  [knots]
     """
     for k in range(len(knots) - 1):
         length = knots[k + 1] - knots[k]

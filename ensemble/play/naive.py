@@ -1,4 +1,4 @@
-"""The naive voice: a fixed spectrum at the loudness asked for. the untrained baseline."""
+"""The naive voice: a fixed spectrum at the loudness asked for; the baseline that needs no training."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from ensemble.types.instruments import InstrumentSpec
 from ensemble.types.music import FloatArray
 
 MOST_AMPLITUDE = 0.7
-"""Bound on the sum of one voice's harmonics: a deep note is not forced up to a loudness it cannot have."""
+"""Highest amplitude of one voice's harmonics together; the lowest notes stay softer than asked for."""
 NOISE_CORNER_HZ = 2000.0
+"""Above this frequency the noise falls."""
 _HEARD_HZ = 20_000.0
 
 
@@ -25,14 +26,14 @@ def power_spectrum(brightness: float) -> FloatArray:
 
 
 def unit_amplitude(f0_hz: FloatArray, harmonics: FloatArray) -> FloatArray:
-    """The amplitude at which a spectrum is as loud as a full-scale 1 kHz sine: 0 dB, A-weighted.
+    """The amplitude at which a spectrum has the A-weighted loudness of 0 dB, that of a full-scale 1 kHz sine.
 
     Args:
         f0_hz: above 0.  [frames]
         harmonics: one spectrum that sums to 1.  [num_harmonics]
 
     Returns:
-        [frames].
+        The amplitude.  [frames]
     """
     centre_hz = f0_hz[:, None].astype(np.float64) * np.arange(1, len(harmonics) + 1)
     weight = np.where(centre_hz < _HEARD_HZ, a_weighting(centre_hz), 0.0)
@@ -41,7 +42,7 @@ def unit_amplitude(f0_hz: FloatArray, harmonics: FloatArray) -> FloatArray:
 
 
 def unit_noise(level_db: float) -> FloatArray:
-    """Magnitudes of a breath, flat to 2 kHz and then falling: A-weighted, `level_db` against full scale.  [65]"""
+    """Magnitudes of noise that is flat to 2 kHz and then falls, at an A-weighted level relative to full scale.  [65]"""
     centre_hz = np.maximum(BAND_HZ * np.arange(NUM_BANDS), 1.0)
     shape = 1.0 / np.sqrt(1.0 + np.square(centre_hz / NOISE_CORNER_HZ))
     sine_power = 0.5
@@ -50,7 +51,7 @@ def unit_noise(level_db: float) -> FloatArray:
 
 
 class NaiveVoice:
-    """An instrument's brightness and noise, from the catalogue; calibrated so that its harmonics have the loudness."""
+    """A voice with an instrument's brightness and noise from the catalogue, at the loudness asked for."""
 
     def __init__(self, instrument: InstrumentSpec) -> None:
         self._instrument = instrument
@@ -64,11 +65,11 @@ class NaiveVoice:
         return unit_noise(self._instrument.noise_db)
 
     def hidden(self) -> FloatArray:
-        """It remembers nothing.  [0, 0]"""
+        """An empty state, since this voice has none.  [0, 0]"""
         return np.zeros((0, 0), np.float32)
 
     def controls(self, f0_hz: FloatArray, loudness_db: FloatArray, hidden: FloatArray) -> tuple[Controls, FloatArray]:
-        """See `Voice.controls`."""
+        """See `ControlModel.controls`."""
         gain = loudness_gain(loudness_db)
         unit = unit_amplitude(np.maximum(f0_hz, np.float32(10.0)), self._harmonics)
         amplitude = np.minimum(gain * unit, np.float32(MOST_AMPLITUDE))

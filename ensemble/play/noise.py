@@ -1,4 +1,4 @@
-"""Filtered noise: white noise that is a function of the sample's number, through one linear-phase filter per frame."""
+"""Filtered noise: white noise that depends on the sample's number alone, through one linear-phase filter per frame."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from ensemble.types.music import FloatArray
 
 NUM_BANDS = 65
 BAND_HZ = 375.0
-"""Band b lies at b * 375 Hz at every sample rate: 0 to 24 kHz."""
+"""Spacing of the bands: band b lies at b * 375 Hz at every sample rate, from 0 to 24 kHz."""
 REFERENCE_RATE_HZ = 48_000
 WHITE_POWER = 1.0 / 3.0
-"""Mean square of white noise, uniform in -1..1, that passes a filter of magnitude 1 at 48 kHz."""
+"""Mean square of white noise, uniform in -1..1, after a filter of magnitude 1 at 48 kHz."""
 
 _HISTORY = 4096
-"""The generator's address of sample 0: filters reach back before it."""
+"""Number of sample 0 in the generator's sequence, since filters need noise from before it."""
 
 
 def noise_key(seed: int, part: str) -> NDArray[np.uint64]:
@@ -30,12 +30,12 @@ def noise_key(seed: int, part: str) -> NDArray[np.uint64]:
 
 
 def white_noise(key: NDArray[np.uint64], start_sample: int, num_samples: int) -> FloatArray:
-    """White noise of samples `start_sample` on, uniform in -1..1: any stretch, in any order, the same.  [num_samples]
+    """White noise, uniform in -1..1, from `start_sample` on; a sample depends on its number alone.  [num_samples]
 
-    Source: Salmon et al., Parallel random numbers: as easy as 1, 2, 3 (SC 2011): Philox, a counter-based generator.
+    Source: Philox, a counter-based generator: Salmon et al., Parallel random numbers: as easy as 1, 2, 3 (SC 2011).
     """
     address = start_sample + _HISTORY
-    counter, skipped = divmod(address, 8)  # four words of two samples at every count
+    counter, skipped = divmod(address, 8)  # each count gives four words of two samples
     words = np.random.Philox(key=key, counter=counter).random_raw(-(-(skipped + num_samples) // 2))
     bits = words.view(np.uint32)[skipped : skipped + num_samples] >> np.uint32(8)
     noise: FloatArray = bits.astype(np.float32) * np.float32(2.0**-23) - np.float32(1.0)
@@ -43,20 +43,20 @@ def white_noise(key: NDArray[np.uint64], start_sample: int, num_samples: int) ->
 
 
 def reach_samples(sample_rate: int) -> int:
-    """How far the filters reach to either side: 1/750 s, shorter than half a hop."""
+    """Length of the filters to either side: 1/750 s, shorter than half a hop."""
     return -(-sample_rate // 750) - 1
 
 
 @cache
 def cosine_table(sample_rate: int) -> FloatArray:
-    """From magnitudes to one half of a symmetric impulse response, `magnitudes @ table`.  [bands, reach + 1]
+    """The matrix that turns magnitudes into one half of a symmetric impulse response.  [bands, reach + 1]
 
-    One filter in continuous time, under a Hann window of 1/375 s, sampled at whichever rate: so are its bands, except
-    that those above Nyquist are left out, and its level per hertz.
+    The filter is defined in continuous time, under a Hann window of 1/375 s, and sampled at `sample_rate`: its bands
+    and its level per hertz are the same at every rate, except that bands above Nyquist are left out.
     """
     time_s = np.arange(reach_samples(sample_rate) + 1) / sample_rate
     centre_hz = BAND_HZ * np.arange(NUM_BANDS)
-    share = np.full(NUM_BANDS, 2.0)  # a band stands for its negative frequencies too
+    share = np.full(NUM_BANDS, 2.0)  # a band includes its negative frequencies
     share[[0, -1]] = 1.0
     share[centre_hz > sample_rate / 2] = 0.0
     density = np.sqrt(sample_rate / REFERENCE_RATE_HZ)
@@ -66,14 +66,14 @@ def cosine_table(sample_rate: int) -> FloatArray:
 
 
 def filtered_noise(magnitudes: FloatArray, key: NDArray[np.uint64], start_sample: int, sample_rate: int) -> FloatArray:
-    """Noise between consecutive frames, its filter fading from each one's to the next one's.
+    """Noise between consecutive frames, cross-faded from each frame's filter to the next one's.
 
-    A stretch depends on the frames at its ends and on the sample's numbers alone, so nothing is carried over.
+    Each interval depends only on the two frames around it and on the samples' numbers, so there is no state.
 
     Args:
-        magnitudes: 0 or more, of each band.  [intervals + 1, 65]
-        key: of the part.
-        start_sample: the absolute sample on which the first frame sits.
+        magnitudes: of each band, 0 or more.  [intervals + 1, 65]
+        key: of the part; see `noise_key`.
+        start_sample: the sample of the performance at which the first frame lies.
         sample_rate: in Hz.
 
     Returns:
@@ -92,17 +92,17 @@ def filtered_noise(magnitudes: FloatArray, key: NDArray[np.uint64], start_sample
 
 @kernel
 def add_noise(samples: FloatArray, magnitudes: FloatArray, white: FloatArray, table: FloatArray) -> None:
-    """Filter white noise by two neighbouring frames at once, the second as a difference that is faded in.
+    """Filter white noise with the frames at both ends of each interval, and add their cross-fade to `samples`.
 
     Args:
-        samples: is added to.  [intervals * hop]
+        samples: changed in place.  [intervals * hop]
         magnitudes: of each band.  [intervals + 1, bands]
         white: from `reach` before the first sample to `reach` after the last.  [intervals * hop + 2 * reach]
         table: `cosine_table`.  [bands, reach + 1]
     """
     num_intervals, reach = len(magnitudes) - 1, table.shape[1] - 1
     hop = len(samples) // num_intervals
-    source = np.zeros(len(white) + 8, np.float32)  # taps are taken four at a time: the last group may look further
+    source = np.zeros(len(white) + 8, np.float32)  # taps go in groups of four, and the last group may reach further
     source[4:-4] = white
     here, there = np.zeros(reach + 5, np.float32), np.zeros(reach + 5, np.float32)
     level, rise = np.empty(hop, np.float32), np.empty(hop, np.float32)
@@ -120,7 +120,7 @@ def add_noise(samples: FloatArray, magnitudes: FloatArray, white: FloatArray, ta
             d0, d1, d2, d3 = there[tap] - h0, there[tap + 1] - h1, there[tap + 2] - h2, there[tap + 3] - h3
             past = source[centre - tap - 3 : centre - tap + hop]
             future = source[centre + tap : centre + tap + hop + 3]
-            for j in range(hop):  # the response is symmetric: its two sides share their products
+            for j in range(hop):  # the response is symmetric, so both sides share one product
                 x0, x1 = past[j + 3] + future[j], past[j + 2] + future[j + 1]
                 x2, x3 = past[j + 1] + future[j + 2], past[j] + future[j + 3]
                 level[j] += h0 * x0 + h1 * x1 + h2 * x2 + h3 * x3
@@ -133,7 +133,7 @@ def add_noise(samples: FloatArray, magnitudes: FloatArray, white: FloatArray, ta
 
 @kernel
 def _design(half: FloatArray, magnitudes: FloatArray, table: FloatArray) -> None:
-    """One side of a frame's impulse response, from its centre; what lies beyond the table's reach stays 0."""
+    """Compute one half of a frame's impulse response, from its centre on; entries beyond the table's reach stay 0."""
     num_bands, num_taps = table.shape
     half[:num_taps] = 0.0
     for band in range(num_bands):

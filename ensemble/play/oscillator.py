@@ -1,4 +1,4 @@
-"""The harmonic bank on a CPU: one rotation per harmonic and sample, nothing at or above Nyquist."""
+"""The harmonic oscillator on a CPU: sums sines at multiples of the fundamental, nothing at or above Nyquist."""
 
 from __future__ import annotations
 
@@ -13,21 +13,23 @@ from ensemble.play.kernels import kernel
 from ensemble.types.music import FloatArray
 
 TAPER_START = 0.45
-"""Of the sample rate: from here on a harmonic fades, and at one half it is silent."""
+"""Share of the sample rate from which harmonics fade; at one half they are silent."""
 STEEP = 2.0
-"""Where all harmonics of a voice together halve or double within one hop, or more, they do so along `smooth_ramp`."""
+"""Amplitudes follow `smooth_ramp` where their sum changes by more than this factor within one hop, else straight."""
 
 
 def smooth_ramp(ramp: NDArray[Any]) -> NDArray[Any]:
-    """From 0 to 1, level at both ends: a note that is damped within 10 ms has knees on a straight ramp, and low notes
-    do not hide them. Slower fades stay straight: steps that are level at every frame would ripple at 100 Hz.
+    """Bend a straight ramp from 0 to 1 so that it has slope 0 at both ends.
+
+    The corners of a straight ramp are audible in low notes that end within 10 ms. Slower fades stay straight, since
+    slopes of 0 at every frame would make them ripple at 100 Hz.
     """
     smooth: NDArray[Any] = ramp * ramp * (3 - 2 * ramp)
     return smooth
 
 
 def is_steep(amplitudes: FloatArray) -> NDArray[np.bool_]:
-    """Where all harmonics together change by more than `STEEP`.  [..., frames, num_harmonics] -> [..., intervals]"""
+    """Where the sum of all harmonics changes by more than `STEEP`.  [..., frames, num_harmonics] -> [..., intervals]"""
     total = amplitudes.sum(axis=-1)
     here, there = total[..., :-1], total[..., 1:]
     steep: NDArray[np.bool_] = np.maximum(here, there) > STEEP * np.minimum(here, there)
@@ -37,7 +39,7 @@ def is_steep(amplitudes: FloatArray) -> NDArray[np.bool_]:
 def nyquist_taper(f0_hz: FloatArray, num_harmonics: int, sample_rate: int) -> FloatArray:
     """Weight of every harmonic: 1 up to 0.45 of the sample rate, falling to 0 at Nyquist.  [..., num_harmonics]
 
-    What is faded is lost, not given to the harmonics below: the level of those must not depend on the rate.
+    The other harmonics are not raised in exchange, so that their level does not depend on the rate.
     """
     height = f0_hz[..., None] * (np.arange(1, num_harmonics + 1, dtype=np.float32) / np.float32(sample_rate))
     taper: FloatArray = np.clip((np.float32(0.5) - height) / np.float32(0.5 - TAPER_START), 0.0, 1.0)
@@ -57,20 +59,20 @@ def add_harmonics(
     """Add one voice's harmonics to `samples`, over consecutive intervals of one hop.
 
     Args:
-        samples: is added to.  [intervals * hop]
+        samples: changed in place.  [intervals * hop]
         f0_start_hz: fundamental at the start of every interval.  [intervals]
-        f0_stop_hz: at its end, linear between.  [intervals]
-        amplitudes: of every harmonic at the interval's ends, already tapered.  [intervals + 1, num_harmonics]
-        steep: where they go along `smooth_ramp`, and not straight.  [intervals]
+        f0_stop_hz: fundamental at its end; linear between.  [intervals]
+        amplitudes: of every harmonic at the ends of the intervals, tapered.  [intervals + 1, num_harmonics]
+        steep: where amplitudes follow `smooth_ramp` instead of a straight ramp.  [intervals]
         phase_cycles: the fundamental's phase before the first sample.
         sample_rate: in Hz.
 
     Returns:
         The phase after the last sample, 0..1.
 
-    The fundamental's phase is float64 and wrapped once per hop, so it is as exact after an hour as at the start;
-    its first four multiples are exact, and four by four the others are reached by rotation, in float32, whose error
-    grows with the harmonic's number and not with time.
+    The fundamental's phase is float64 and wrapped once per hop, so it is as exact after an hour as at the start. The
+    first four harmonics are computed from it; each further group of four is rotated from the group before in float32,
+    so the error grows with the harmonic's number and not with time.
     """
     num_intervals = len(f0_start_hz)
     hop = len(samples) // num_intervals
@@ -132,7 +134,7 @@ def add_harmonics(
 
 @kernel
 def _sine_cosine(angle: float) -> tuple[float, float]:
-    """Sine and cosine of an angle within a quarter turn, to 1e-9: Taylor series, which the compiler can vectorise."""
+    """Sine and cosine of an angle within -pi/2..pi/2 to 1e-9, by Taylor series, which the compiler can vectorise."""
     square = angle * angle
     sine = 1.0 - square / 156.0
     sine = 1.0 - square / 110.0 * sine
@@ -161,10 +163,9 @@ def harmonic_bank(
 
     Args:
         f0_start_hz: fundamental at the start of every interval.  [voices, intervals]
-        f0_stop_hz: at its end, linear between.  [voices, intervals]
-        amplitudes: at the ends of the intervals, tapered; straight between, or smooth where they are steep.
-            [voices, intervals + 1, num_harmonics]
-        phase_cycles: before the first sample.  [voices]
+        f0_stop_hz: fundamental at its end; linear between.  [voices, intervals]
+        amplitudes: at the ends of the intervals, tapered.  [voices, intervals + 1, num_harmonics]
+        phase_cycles: phases before the first sample.  [voices]
         sample_rate: in Hz.
 
     Returns:

@@ -1,8 +1,8 @@
-"""The drummer: strokes laid at their exact samples, under the conductor's dynamics."""
+"""The drum player: adds the sound of every stroke at its exact sample, at the level of the dynamics."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -14,39 +14,49 @@ from ensemble.play.strokes import NUM_VARIANTS, VELOCITY_STEPS
 from ensemble.types.music import SILENCE_DB, Cue, DrumClass, FloatArray, Hit
 
 FULL_LEVEL_DB = -20.0
-"""The loudness asked for at which the kit plays at its full level. It is what a hard backbeat then reaches, A-weighted,
-while it sounds; above it drums do not get louder."""
+"""Loudness at which the kit plays at its full level, and above which it gets no louder: the A-weighted loudness of a
+hard backbeat at that level."""
 VELOCITY_POWER = 1.2
+"""A stroke's level is its velocity to this power."""
 CHOKE_S = 0.005
+"""Time in which a closed hat silences an open one."""
 KNEE = 0.8
-"""Above this the sum of many strokes is bent, so that it stays below full scale."""
+"""Samples above this are compressed, so that the sum of many strokes stays below full scale."""
 _NOT_CHOKED = np.iinfo(np.int64).max
 
 
 class DrumKit(Protocol):
-    """A drum kit: the sound of one stroke.
-
-    A stroke is as hard as `velocity_step` of `VELOCITY_STEPS`, in one of `NUM_VARIANTS` slightly different hands. A
-    harder one has another timbre; most of its level is left to the player. Samples are read-only; the sound begins at
-    sample 0 and has faded at the end.  [samples]
-    """
+    """A drum kit: a function that returns the sound of one stroke."""
 
     def __call__(self, drum: DrumClass, velocity_step: int, variant: int, sample_rate: int, /) -> FloatArray:
-        """Sound it."""
+        """Make the sound of a stroke.
+
+        Args:
+            drum: the drum or cymbal that is struck.
+            velocity_step: how hard, 1..`VELOCITY_STEPS`: changes the timbre; most of the level is left to the player.
+            variant: which of `NUM_VARIANTS` slightly different strokes, 0 or more.
+            sample_rate: in Hz.
+
+        Returns:
+            samples [samples], read-only; they begin with the attack and have faded at the end.
+        """
 
 
 @dataclass(frozen=True, slots=True)
 class _Ringing:
-    """A stroke that sounds: its first sample, its gain, and the sample from which a closed hat silences it."""
+    """A stroke that still sounds."""
 
     hit: Hit
     start_sample: int
+    """First sample of the stroke."""
     gain: float
+    """Factor of its samples."""
     choked_at: int
+    """The sample from which a closed hat silences it; `_NOT_CHOKED` for none."""
 
 
 class PercussionPlayer(QuantumPlayer):
-    """Plays a part's strokes. Its state is the strokes that still ring, with their gains; never their sound."""
+    """Plays the strokes of a drum part; its state holds the strokes that still sound, with their gains."""
 
     def __init__(self, stroke: DrumKit, sample_rate: int, seed: int, part: str) -> None:
         super().__init__(sample_rate)
@@ -73,7 +83,7 @@ class PercussionPlayer(QuantumPlayer):
         ]
 
     def _struck(self, cue: Cue) -> list[_Ringing]:
-        """The quantum's own strokes, each with the dynamics of its frame."""
+        """The strokes that begin in the quantum, each at the level of its frame's dynamics."""
         struck = []
         for hit in sorted(cue.hits, key=lambda hit: (hit.time_s, hit.index)):
             loudness_db = float(cue.loudness_db[int(hit.time_s * FRAME_RATE_HZ) - cue.start_frame])
@@ -85,15 +95,10 @@ class PercussionPlayer(QuantumPlayer):
         return struck
 
     def _choked(self, struck: list[_Ringing]) -> list[_Ringing]:
-        """Every open hat ends where the next closed one begins."""
+        """Let every open hat end where the next closed one begins."""
         closed = [sound.start_sample for sound in struck if sound.hit.drum == "closed_hat"]
         return [
-            _Ringing(
-                sound.hit,
-                sound.start_sample,
-                sound.gain,
-                min([sound.choked_at, *(at for at in closed if at > sound.start_sample)]),
-            )
+            replace(sound, choked_at=min([sound.choked_at, *(at for at in closed if at > sound.start_sample)]))
             if sound.hit.drum == "open_hat"
             else sound
             for sound in struck
@@ -103,12 +108,12 @@ class PercussionPlayer(QuantumPlayer):
         """Add the part of a stroke that falls into the quantum.
 
         Returns:
-            The absolute sample at which the stroke ends.
+            The sample of the performance at which the stroke ends.
         """
         hit = sound.hit
         step = max(1, min(VELOCITY_STEPS, round(hit.velocity * VELOCITY_STEPS)))
-        hand = int(np.random.Philox(key=self._key, counter=hit.index).random_raw()) % NUM_VARIANTS
-        wave = self._stroke(hit.drum, step, hand, self.sample_rate)
+        variant = int(np.random.Philox(key=self._key, counter=hit.index).random_raw()) % NUM_VARIANTS
+        wave = self._stroke(hit.drum, step, variant, self.sample_rate)
         choke_samples = round(CHOKE_S * self.sample_rate)
         end = min(sound.start_sample + len(wave), sound.choked_at + choke_samples)
         begin_in, end_in = max(sound.start_sample, first_sample), min(end, first_sample + len(samples))
@@ -125,7 +130,7 @@ class PercussionPlayer(QuantumPlayer):
 
 
 def bounded(samples: FloatArray) -> FloatArray:
-    """Leave what lies below the knee as it is, and bend the rest below full scale.  [samples]"""
+    """Leave samples below `KNEE` as they are, and compress the others to below full scale.  [samples]"""
     level = np.abs(samples)
     over = np.maximum(level - KNEE, 0.0)
     room = 1.0 - KNEE

@@ -1,4 +1,4 @@
-"""A pitched part: every voice of a chord through one instrument's sound, summed into one mono stem."""
+"""The player of a pitched part: computes the controls of every voice, and sounds them together as one mono stem."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ensemble.types.music import SILENCE_DB, Cue, FloatArray, Hit
 
 
 class Synthesizer(Protocol):
-    """From controls to samples, on one kind of machine."""
+    """Turns controls into samples, on a CPU or a GPU."""
 
     def harmonics(
         self,
@@ -32,17 +32,17 @@ class Synthesizer(Protocol):
 
 
 class KernelSynthesizer:
-    """The compiled kernels."""
+    """The synthesizer of compiled CPU kernels."""
 
     harmonics = staticmethod(harmonic_bank)
     noise = staticmethod(filtered_noise)
 
 
 class PitchedPlayer(QuantumPlayer):
-    """Shapes and sounds one part.
+    """Plays one pitched part.
 
-    A voice's loudness is the cue's dynamics plus its own level, less what a chord of so many voices adds. Where f0 or
-    loudness is absent it is silent, and its oscillator and network run on at the last pitch.
+    A voice's loudness is the cue's dynamics plus its own level, less the level that the number of voices adds. In rests
+    a voice is silent, while its oscillator and its network run on at the last pitch.
     """
 
     def __init__(self, voice: ControlModel, synthesizer: Synthesizer, sample_rate: int, seed: int, part: str) -> None:
@@ -81,7 +81,7 @@ class PitchedPlayer(QuantumPlayer):
         return samples, after, ringing
 
     def _first_memory(self, cue: Cue) -> Memory:
-        """Silence, with the phase such that frame 0, one hop later, begins a period."""
+        """The memory of silence; the phase is such that frame 0, one hop later, begins a period."""
         num_voices = len(cue.f0_hz)
         first_hz = np.maximum(cue.f0_hz[:, 0].astype(np.float64), 0.0)
         return {
@@ -93,11 +93,10 @@ class PitchedPlayer(QuantumPlayer):
         }
 
     def _part_controls(self, voices: list[Controls]) -> tuple[FloatArray, FloatArray]:
-        """All voices' harmonics, tapered, and the one noise they make together, bounded below full scale.
+        """The tapered harmonics of all voices and the sum of their noises, kept below full scale.
 
         Returns:
-            amplitudes [voices, frames, num_harmonics]; magnitudes [frames, bands]: noises have no phase, so their
-            powers add up.
+            amplitudes [voices, frames, num_harmonics]; magnitudes of the noise [frames, bands], whose powers add up.
         """
         noise = np.sqrt(np.sum([np.square(voice.noise) for voice in voices], axis=0))
         amplitude = np.stack([voice.amplitude for voice in voices])
@@ -108,14 +107,19 @@ class PitchedPlayer(QuantumPlayer):
 
 
 def voice_loudness_db(cue: Cue) -> FloatArray:
-    """What every voice is asked for; `SILENCE_DB` where it rests.  [voices, frames]"""
+    """The loudness of every voice; `SILENCE_DB` in rests.  [voices, frames]"""
     loudness_db = cue.loudness_db + cue.level_db - np.float32(10.0 * np.log10(len(cue.f0_hz)))
     rests = (cue.f0_hz <= 0) | (cue.level_db <= SILENCE_DB) | (cue.loudness_db <= SILENCE_DB)
     return np.where(rests, np.float32(SILENCE_DB), np.maximum(loudness_db, np.float32(SILENCE_DB)))
 
 
 def _held_pitch(f0_hz: FloatArray, last_hz: FloatArray) -> FloatArray:
-    """The pitch, held through rests; `last_hz` is each voice's before them.  [voices, frames]"""
+    """The pitch of every voice, with the last one held in rests.
+
+    Args:
+        f0_hz: 0 in rests.  [voices, frames]
+        last_hz: pitch before the first frame.  [voices]
+    """
     known = np.concatenate([last_hz[:, None], np.maximum(f0_hz, np.float32(0.0))], axis=1)
     newest = np.maximum.accumulate(np.where(known > 0, np.arange(known.shape[1]), 0), axis=1)
     return np.take_along_axis(known, newest, axis=1)[:, 1:]

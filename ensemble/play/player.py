@@ -1,4 +1,4 @@
-"""Who plays a part: chosen once from the follower's settings."""
+"""Makes the player of a part from the follower's settings."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ __all__ = ["Player", "make_player"]
 
 
 def make_player(follower: FollowerSettings, sample_rate: int, seed: int) -> Player:
-    """Seat a player.
+    """Make the player of a part, with its voice loaded.
 
     Args:
-        follower: what it plays, with which voice, on which device.
+        follower: gives the role, the voice and the device.
         sample_rate: one of `clock.SAMPLE_RATES_HZ`.
-        seed: of the render; decides its noise and, for the voice `seeded`, its weights.
+        seed: the render's seed; decides the noise and, for the voice `seeded`, the weights.
 
     Raises:
-        ConfigError: the rate is unknown, or the device is cuda and there is no GPU, or nothing to do for one.
+        ConfigError: the rate is unknown; or the device is cuda and there is no GPU, or the part is drums.
         VoiceError: the voice cannot be used.
     """
     if follower.role == "drums":
@@ -40,7 +40,7 @@ def make_player(follower: FollowerSettings, sample_rate: int, seed: int) -> Play
 
 
 def _kit(follower: FollowerSettings) -> DrumKit:
-    if follower.voice in BUILT_IN_VOICES:  # no weights to draw: a seeded kit is the formula's
+    if follower.voice in BUILT_IN_VOICES:  # both names mean the built-in kit
         return formula_stroke
     return FittedKit(KIT.load(follower.voice)).stroke
 

@@ -1,8 +1,9 @@
-"""The grid under every player: whatever block is asked for, sound is made 20 frames at a time, aligned to frame 0.
+"""Base class of players: whatever blocks are asked for, sound is made in quanta of 20 frames, counted from frame 0.
 
-Frame i sits at sample i * hop and is joined to frame i + 1, so a quantum of 20 frames sounds from the last frame of
-the one before to its own last frame. That earlier frame waits as the first of `PlayerState.pending`; before the start
-it is a copy of frame 0, whose hop is cut away, and at the end the last frame is held.
+Frame i lies at sample i * hop, and sound is interpolated from frame i to frame i + 1. So the sound of a quantum goes
+from the last frame of the quantum before to its own last frame. That earlier frame is kept as the first of
+`PlayerState.pending`. Before frame 0 a copy of it is used, and the sound of that hop is cut off; at the end the last
+frame is repeated.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ Memory = dict[str, np.ndarray]
 
 
 class Player(Protocol):
-    """One part's musician: pure, so that a block played again gives the same bytes."""
+    """Plays one part. Its state is passed in and returned, so a block that is played again gives the same bytes."""
 
     def start(self) -> PlayerState:
         """The state before frame 0."""
@@ -29,16 +30,16 @@ class Player(Protocol):
         """Play one block.
 
         Args:
-            cue: the block; it begins where the one before ended.
-            state: what that one returned; is not changed.
+            cue: the block; it begins where the previous one ended.
+            state: the state after the previous block; is not changed.
 
         Returns:
-            What can be sounded so far (all that is left, where the cue is the last), and the state after it.
+            The sound of all quanta that are full (of all frames, for the last cue), and the state after it.
         """
 
 
 class QuantumPlayer(ABC):
-    """Cuts cues into quanta and the sound of quanta into stems; what a quantum sounds like is the subclass's matter."""
+    """Cuts cues into quanta, and joins their sound into stems; a subclass makes the sound of one quantum."""
 
     def __init__(self, sample_rate: int) -> None:
         self.sample_rate = sample_rate
@@ -52,7 +53,7 @@ class QuantumPlayer(ABC):
         """See `Player.play`.
 
         Raises:
-            ValueError: the cue does not begin at the frame the state waits for.
+            ValueError: the cue does not begin where the state ends.
         """
         if state.pending is None and cue.num_frames == 0:
             return self._stem(cue.part, state.next_sample, np.zeros(0, np.float32)), state
@@ -84,20 +85,20 @@ class QuantumPlayer(ABC):
     def _quantum(
         self, cue: Cue, memory: Memory, ringing: tuple[Hit, ...]
     ) -> tuple[FloatArray, Memory, tuple[Hit, ...]]:
-        """Sound the 20 intervals between 21 frames.
+        """Make the sound of the 20 intervals between 21 frames.
 
         Args:
-            cue: the frame before the quantum, and its 20; the strokes are those in the 20.
-            memory: as the quantum before left it (empty at first); is not changed.
+            cue: the frame before the quantum and its 20 frames; the strokes are those in the 20.
+            memory: the memory after the previous quantum, empty at first; is not changed.
             ringing: the strokes that still sounded then.
 
         Returns:
-            samples [20 * hop], from the cue's first frame to its last; memory and strokes for the next quantum.
+            samples [20 * hop], from the cue's first frame to its last; memory and sounding strokes after the quantum.
         """
 
 
 def _followed(pending: Cue | None, cue: Cue) -> Cue:
-    """The frames that wait, then the cue's; before frame 0, a copy of it."""
+    """The pending frames followed by the cue's; before frame 0, a copy of it is pending."""
     if pending is None:
         pending = replace(_cut(cue, 0, 1), start_frame=-1, hits=())
     expected = pending.start_frame + pending.num_frames
@@ -114,7 +115,7 @@ def _followed(pending: Cue | None, cue: Cue) -> Cue:
 
 
 def _cut(cue: Cue, begin: int, end: int) -> Cue:
-    """Columns `begin` to `end` of a cue, and the strokes after the first of them, which is there for its frame only."""
+    """Columns `begin` to `end` of a cue, with the strokes of all but the first, which only serves to join the sound."""
     first, last = cue.start_frame + begin + 1, cue.start_frame + end
     return Cue(
         part=cue.part,
@@ -127,7 +128,7 @@ def _cut(cue: Cue, begin: int, end: int) -> Cue:
 
 
 def _held(cue: Cue) -> Cue:
-    """The frames that wait at the end, and the last of them until the quantum is full."""
+    """The frames that are left at the end, with the last one repeated until the quantum is full."""
     missing = QUANTUM_FRAMES + 1 - cue.num_frames
     return replace(
         cue,

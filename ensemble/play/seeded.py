@@ -1,4 +1,4 @@
-"""A voice with random weights: it sounds, follows the loudness asked for, and is where training starts."""
+"""An untrained voice: random weights, with biases that give an instrument's plain sound; training starts from it."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from ensemble.types.instruments import InstrumentSpec, instrument
 from ensemble.types.music import FloatArray
 
 HEAD_SCALE = 0.3
-"""Random heads move a harmonic by some 4 dB: every seed is another timbre of the same instrument."""
+"""Scale of the heads' random weights: they change harmonics by about 4 dB, so every seed has its own timbre."""
 
 
 def seeded_voice(seed: int, instrument_name: str, size: Size = "starter") -> VoiceWeights:
-    """Random weights of an instrument; equal arguments give equal weights.
+    """Draw random weights of a voice; equal arguments give equal weights.
 
-    Matrices are uniform within 1/sqrt(inputs), as PyTorch draws them; the heads' biases hold the naive voice's
+    Matrices are uniform within 1/sqrt(inputs), as in PyTorch; the biases of the heads are set to the naive voice's
     spectrum, level and noise at the middle of the instrument's range.
 
     Raises:
@@ -64,6 +64,6 @@ def _head_biases(spec: InstrumentSpec, centre_midi: float) -> dict[str, NDArray[
 
 
 def _logit(level: FloatArray) -> NDArray[np.float64]:
-    """The head's output that `exp_sigmoid` turns into `level`, 0..2."""
+    """Inverse of `exp_sigmoid`: the output of a head that gives `level`, 0..2."""
     share = np.power(np.clip(level.astype(np.float64), 1e-6, 1.9) / 2.0, 1.0 / np.log(10.0))
     return np.asarray(np.log(share / (1.0 - share)))

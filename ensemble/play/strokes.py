@@ -1,4 +1,4 @@
-"""One stroke on one drum as samples: made once at 48 kHz, and band-limited from there to the rate that is played."""
+"""The sound of strokes on the built-in kit: made at 48 kHz, and resampled to the rate that is played."""
 
 from __future__ import annotations
 
@@ -26,13 +26,9 @@ Array = NDArray[np.float64]
 
 @lru_cache(maxsize=_KEPT_STROKES)
 def stroke(drum: DrumClass, velocity_step: int, variant: int, sample_rate: int) -> FloatArray:
-    """A stroke as hard as `velocity_step` of `VELOCITY_STEPS`, in one of `NUM_VARIANTS` slightly different hands.
+    """Make the sound of a stroke; see `percussion.DrumKit`.
 
-    Harder is brighter, not only louder: the high bands and the click grow faster than the low ones, and a drum's pitch
-    starts higher. The level of the whole stroke is left to the player.
-
-    Returns:
-        samples [samples], read-only; the sound begins at sample 0 and has faded at the end.
+    A harder stroke is brighter: high bands and the click grow faster than low bands, and the pitch starts higher.
     """
     spec = KIT[drum]
     velocity = velocity_step / VELOCITY_STEPS
@@ -48,7 +44,7 @@ def _full_peak(drum: DrumClass) -> float:
 
 
 def _made(drum: DrumClass, velocity: float, variant: int) -> Array:
-    """The stroke at 48 kHz, not yet scaled.  [samples]"""
+    """The sound of a stroke at 48 kHz, not yet scaled.  [samples]"""
     spec = KIT[drum]
     key = noise_key(variant, drum)
     num_samples = round(spec.duration_s * MADE_AT_HZ)
@@ -68,7 +64,7 @@ def _made(drum: DrumClass, velocity: float, variant: int) -> Array:
 
 
 def _modes(spec: Drum, time_s: Array, velocity: float, pitch: float, length: float) -> Array:
-    """The drum's decaying sines, falling in pitch.  [samples]"""
+    """The drum's decaying sines, whose pitch falls at first.  [samples]"""
     above = spec.sweep * (0.4 + 0.6 * velocity) * spec.sweep_s * (1.0 - np.exp(-time_s / spec.sweep_s))
     sound = np.zeros_like(time_s)
     for mode in spec.modes:
@@ -79,7 +75,7 @@ def _modes(spec: Drum, time_s: Array, velocity: float, pitch: float, length: flo
 
 
 def _band(band: NoiseBand, white: Array, time_s: Array, velocity: float) -> Array:
-    """Noise in one band under its two decays; its level is that of the whole band.  [samples]"""
+    """The noise of one band with its two decays.  [samples]"""
     hz = scipy.fft.rfftfreq(len(white), 1.0 / MADE_AT_HZ)
     edge_hz = 0.15 * band.low_hz
     inside = np.minimum(hz - band.low_hz, band.high_hz - hz) / edge_hz + 0.5
@@ -91,16 +87,16 @@ def _band(band: NoiseBand, white: Array, time_s: Array, velocity: float) -> Arra
 
 
 def _brightness(frequency_hz: float, velocity: float) -> float:
-    """How much of a frequency a softer stroke keeps: all of the lowest, ever less above 200 Hz."""
+    """Factor of a frequency's level in a softer stroke: near 1 for the lowest, less and less above 200 Hz."""
     octaves = math.log2(1.0 + frequency_hz / 200.0)
     return float(velocity ** (0.12 * octaves))
 
 
 def band_limited(samples: Array, sample_rate: int) -> Array:
-    """From 48 kHz to a lower rate, everything above the new Nyquist removed; the first sample stays the first.
+    """Resample from 48 kHz to a lower rate, without delay; frequencies above the new Nyquist are removed.
 
     Args:
-        samples: at 48 kHz; silence at the end.  [samples]
+        samples: at 48 kHz; silent at the end.  [samples]
         sample_rate: in Hz.
 
     Returns:
@@ -109,7 +105,7 @@ def band_limited(samples: Array, sample_rate: int) -> Array:
     if sample_rate == MADE_AT_HZ:
         return samples
     unit = MADE_AT_HZ // math.gcd(MADE_AT_HZ, sample_rate)
-    padding = -(-MADE_AT_HZ // 100 // unit) * unit  # the filter rings before the first sample too, around the end
+    padding = -(-MADE_AT_HZ // 100 // unit) * unit  # ringing before the first sample wraps around to the end
     num_units = -(-len(samples) // unit) + padding // unit
     spectrum = scipy.fft.rfft(samples, num_units * unit)
     num_played = num_units * unit * sample_rate // MADE_AT_HZ

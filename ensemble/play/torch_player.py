@@ -1,4 +1,4 @@
-"""Playing on torch: the same voice and the same synthesizer as the CPU kernels, for a GPU."""
+"""Voices and synthesizer on torch, for a GPU; they compute the same as the CPU kernels."""
 
 from __future__ import annotations
 
@@ -20,33 +20,33 @@ from ensemble.types.music import FloatArray
 
 @cache
 def cuda_device() -> torch.device:
-    """The GPU.
+    """The GPU, with arithmetic set to full float32 precision.
 
     Raises:
-        ConfigError: torch sees none.
+        ConfigError: torch finds no GPU.
     """
     if not torch.cuda.is_available():
         raise ConfigError("device", "is cuda, but torch sees no GPU", "set the follower's device to auto or cpu")
-    torch.backends.cuda.matmul.allow_tf32 = False  # 10-bit mantissas would be heard as another voice
+    torch.backends.cuda.matmul.allow_tf32 = False  # its 10-bit mantissas would audibly change the voice
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cudnn.benchmark = False
     return torch.device("cuda")
 
 
 class TorchVoice:
-    """A checkpoint that plays on a torch device; see `controls.Voice`."""
+    """A trained voice on a torch device; see `controls.ControlModel`."""
 
     def __init__(self, voice: VoiceWeights, device: torch.device) -> None:
         self._network = NeuralSynthesizer.from_weights(voice).to(device).eval()
         self._device = device
 
     def hidden(self) -> FloatArray:
-        """The memory before the first frame.  [layers, hidden]"""
+        """The hidden state before the first frame.  [layers, hidden]"""
         return np.zeros((self._network.card.layers, self._network.card.hidden), np.float32)
 
     @torch.inference_mode()
     def controls(self, f0_hz: FloatArray, loudness_db: FloatArray, hidden: FloatArray) -> tuple[Controls, FloatArray]:
-        """See `Voice.controls`."""
+        """See `ControlModel.controls`."""
         inputs = (torch.tensor(f0_hz[None]), torch.tensor(loudness_db[None]), torch.tensor(hidden[:, None]))
         outputs = self._network(*(tensor.to(self._device) for tensor in inputs))
         amplitude, harmonics, noise, after = (tensor.cpu().numpy() for tensor in outputs)
@@ -55,7 +55,7 @@ class TorchVoice:
 
 
 class TorchSynthesizer:
-    """`torch_synth` on a device; see `pitched.Synthesizer`."""
+    """The synthesizer on a torch device; see `pitched.Synthesizer`."""
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
@@ -77,7 +77,7 @@ class TorchSynthesizer:
 
     @torch.inference_mode()
     def noise(self, magnitudes: FloatArray, key: NDArray[np.uint64], start_sample: int, sample_rate: int) -> FloatArray:
-        """See `noise.filtered_noise`; the noise before the filter is the same."""
+        """See `noise.filtered_noise`; the white noise is the same."""
         reach = reach_samples(sample_rate)
         num_samples = (len(magnitudes) - 1) * hop_samples(sample_rate) + 2 * reach
         white = white_noise(key, start_sample - reach, num_samples)

@@ -28,16 +28,16 @@ def harmonic_bank(
 
     Args:
         f0_start_hz: fundamental at the start of every interval.  [batch, intervals]
-        f0_stop_hz: at its end, linear between.  [batch, intervals]
+        f0_stop_hz: fundamental at its end; linear between.  [batch, intervals]
         amplitudes: at the ends of the intervals, tapered.  [batch, intervals + 1, num_harmonics]
-        phase_cycles: before the first sample, float64.  [batch]
+        phase_cycles: phases before the first sample, float64.  [batch]
         sample_rate: in Hz.
 
     Returns:
         samples [batch, intervals * hop], float32, and the phases after them [batch], float64.
 
-    A sine bank and a batched product: no amplitude is ever stored per sample. Gradients reach the amplitudes, and f0
-    where it asks for them.
+    Sines are multiplied with the amplitudes in one batched product, so no amplitude is stored per sample. Gradients
+    reach the amplitudes, and f0 where it requires them.
     """
     hop = hop_samples(sample_rate)
     device = amplitudes.device
@@ -72,11 +72,11 @@ def harmonic_bank(
 
 
 def filtered_noise(magnitudes: Tensor, white: Tensor, sample_rate: int) -> Tensor:
-    """Filter white noise through every frame's magnitudes; see `noise.add_noise` for the convention.
+    """Filter white noise with every frame's magnitudes; see `noise.add_noise` for the convention.
 
     Args:
         magnitudes: of each band.  [batch, intervals + 1, bands]
-        white: `reach` samples longer on either side than what comes out.  [batch, intervals * hop + 2 * reach]
+        white: white noise, `reach` samples longer on either side.  [batch, intervals * hop + 2 * reach]
         sample_rate: in Hz.
 
     Returns:
@@ -86,7 +86,7 @@ def filtered_noise(magnitudes: Tensor, white: Tensor, sample_rate: int) -> Tenso
     half = magnitudes @ torch.from_numpy(cosine_table(sample_rate)).to(magnitudes)
     taps = torch.cat([half.flip(-1)[..., :-1], half], dim=-1)
 
-    size = hop + 2 * reach  # what wraps around a transform of this size falls outside the interval
+    size = hop + 2 * reach  # in a transform of this size, samples that wrap around fall outside the interval
     source = torch.fft.rfft(white.unfold(-1, size, hop))
     response = torch.fft.rfft(taps, size)
     here: Tensor = torch.fft.irfft(source * response[:, :-1], size)[..., 2 * reach :]

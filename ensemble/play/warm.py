@@ -1,4 +1,4 @@
-"""Compile the CPU kernels before anybody waits for a sound."""
+"""Compiles the CPU kernels ahead of the first render."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from ensemble.types.music import Cue, Hit
 
 
 def kernels_are_cached() -> bool:
-    """Whether every kernel lies compiled on the disk; if not, the first sound takes some seconds longer, once."""
+    """Whether the machine code of every kernel is cached; if not, the first render takes some seconds longer."""
     return all(is_cached(kernel) for kernel in KERNELS)
 
 
 def compile_kernels(rates: Iterable[int] = SAMPLE_RATES_HZ) -> None:
-    """Compile or load every kernel, and fill the tables of the given sample rates, by playing one quantum.
+    """Compile or load every kernel, and fill the tables of the given rates, by playing one quantum at each.
 
     Raises:
         ConfigError: a rate is unknown.
