@@ -1,1 +1,1 @@
-"""Conduct: what every follower plays, and how loud."""
+"""From what is heard of a leader to a band's parts, and to their dynamics block by block."""

@@ -1,7 +1,7 @@
-"""The bass: roots on strong beats, fifths between, a step into the next chord; as busy as the leader.
+"""Writes basses: roots on strong beats, fifths between, a step into the next chord, and as many notes as the leader's.
 
-In three it plays the first beat of a bar, and leaves the others to the chords unless the leader is busy. Strings that
-are plucked repeat a note within the beat; a bow and a breath walk.
+In three the bass plays the first beat of a bar, and the others only under a busy leader. Plucked basses repeat a note
+within the beat; bowed and blown ones change it from beat to beat.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from ensemble.types.music import Key
 Floats = NDArray[np.float64]
 
 _APPROACH_SHARE = 0.7
-_ENDS_ON_ROOT = 20.0  # whatever the leader does
+_ENDS_ON_ROOT = 20.0  # outweighs any clash with the leader
 
 
 def bass_pitches(grid: Grid, leader: Leader, key: Key, pitch_range: tuple[int, int]) -> list[int]:
-    """The pitch on every beat, by fixed-lag Viterbi over chord, metre, movement and register.  [beats]"""
+    """Choose the pitch on every beat, by fixed-lag Viterbi over chord, metre, movement and register.  [beats]"""
     low, high = pitch_range
     pitch = np.arange(low, high + 1)
     centre = low + 0.3 * (high - low)
@@ -36,13 +36,13 @@ def bass_pitches(grid: Grid, leader: Leader, key: Key, pitch_range: tuple[int, i
     for beat in range(grid.num_beats):
         own = tones(sounding(grid.chords[beat], key))
         is_anchor = grid.is_strong(beat) or grid.changes(beat) or beat == grid.final_beat
-        wish = np.full(12, OUT_OF_CHORD)
-        wish[list(own)] = 6.0 if is_anchor else 1.4
-        wish[own[2]] = 2.0 if is_anchor else 0.0
-        wish[own[0]] = 0.0 if is_anchor else 0.9
+        class_cost = np.full(12, OUT_OF_CHORD)
+        class_cost[list(own)] = 6.0 if is_anchor else 1.4
+        class_cost[own[2]] = 2.0 if is_anchor else 0.0
+        class_cost[own[0]] = 0.0 if is_anchor else 0.9
         if beat >= grid.final_beat:
-            wish[own[0]] = -_ENDS_ON_ROOT
-        costs.append(wish[pitch % 12] + register + CLASH * clash[beat][pitch % 12])
+            class_cost[own[0]] = -_ENDS_ON_ROOT
+        costs.append(class_cost[pitch % 12] + register + CLASH * clash[beat][pitch % 12])
     leap = np.abs(pitch[:, None] - pitch[None, :]).astype(np.float64)
     movement = 0.06 * leap + 0.3 * (leap > 7) + 1.0 * (leap > 12)
     return [low + index for index in fixed_lag_viterbi(costs, lambda _: movement, LOOK_AHEAD_BEATS)]
@@ -51,7 +51,7 @@ def bass_pitches(grid: Grid, leader: Leader, key: Key, pitch_range: tuple[int, i
 def write_bass(
     grid: Grid, leader: Leader, key: Key, follower: FollowerSettings, pitches: list[int], seed: int, ring_s: float
 ) -> list[WrittenNote]:
-    """Put the beats' pitches into rhythm; the last one is held to the leader's end and `ring_s` beyond."""
+    """Make notes of the pitches on the beats; the last one is held until `ring_s` after the leader's end."""
     levels, sustains = rhythm_levels(leader, grid), follower.spec.family in ("bowed", "blown")
     wants_approach = draws(seed, f"{follower.name}/approach", np.arange(grid.num_beats), 1)[:, 0] < _APPROACH_SHARE
     slots: list[tuple[float, int, int]] = []  # beat, pitch, velocity
@@ -77,7 +77,7 @@ def write_bass(
 def _approach(
     pitch: int, target: int, chord_tones: tuple[int, ...], steps: frozenset[int], pitch_range: tuple[int, int]
 ) -> int:
-    """A note next to the target, from the side of where we are: a tone of the chord if one lies there, else a step."""
+    """A note of the chord within a tone of the target, else of the scale, else `pitch`; rather on this side of it."""
     side = 1 if pitch > target else -1
     near = [target + side * size for size in (1, 2)] + [target - side * size for size in (1, 2)]
     near = [one for one in near if pitch_range[0] <= one <= pitch_range[1]]
@@ -91,7 +91,7 @@ def _approach(
 def _hold(
     slots: list[tuple[float, int, int]], grid: Grid, leader: Leader, length: float, ring_s: float
 ) -> list[WrittenNote]:
-    """Let every note last (`length` of the way) to the next, but not into beats in which the leader is long gone."""
+    """Let every note last for `length` of the time to the next one, but not into beats in which the band rests."""
     written: list[WrittenNote] = []
     for index, (place, pitch, velocity) in enumerate(slots):
         start_s = grid.seconds(place)

@@ -1,4 +1,4 @@
-"""The conductor: writes the arrangement of a leader, then gives out its dynamics and cues, block by block."""
+"""The conductor: writes the arrangement for a leader, then predicts dynamics and makes cues block by block."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from ensemble.types.music import (
 
 
 class Conductor:
-    """One band's conductor. Nothing is kept between two calls: arrangements and states are values.
+    """The conductor of one band. It keeps nothing between two calls: arrangements and states are passed in.
 
     Args:
-        band: its followers, in the order of the parts and of the dynamics' rows.
+        band: its followers give the order of the parts and of the dynamics' rows.
         seed: decides the random details of the parts; see `write_parts`.
-        model: of the dynamics; the one that the band names when absent.
+        model: predicts the dynamics; the one that the band names when absent.
     """
 
     def __init__(self, band: BandSettings, seed: int, model: DynamicsModel | None = None) -> None:
@@ -71,15 +71,15 @@ class Conductor:
         """Conduct one block.
 
         Args:
-            arrangement: as `arrange` wrote it.
-            block: the frames to conduct; it begins where the last one ended.
-            state: as the last block, or `start`, gave it.
+            arrangement: what `arrange` returned.
+            block: the frames to conduct; it begins where the previous block ended.
+            state: what `start` or the previous call returned.
 
         Returns:
-            The score of the block, one cue per follower; and the state for the next block.
+            The score of the block, with one cue per follower; and the state for the next block.
 
         Raises:
-            ValueError: the block does not begin where the state ends, or leaves what is committed.
+            ValueError: the block does not begin where the state ends, or goes beyond the committed frames.
         """
         begins = state.next_frame if state.surplus is None else state.surplus.start_frame
         end = arrangement.committed_frames
@@ -92,7 +92,7 @@ class Conductor:
     def _dynamics(
         self, arrangement: Arrangement, block: Block, state: ConductorState
     ) -> tuple[Dynamics, ConductorState]:
-        """Run as many quanta as the block still needs; keep what is left over."""
+        """The dynamics of a block: those left over from the last quantum, then as many quanta as are still needed."""
         memory = state.memory
         next_frame = state.next_frame
         rows: list[FloatArray] = []
@@ -113,7 +113,7 @@ class Conductor:
     def _quantum(
         self, arrangement: Arrangement, start_frame: int, memory: dict[str, np.ndarray]
     ) -> tuple[FloatArray, dict[str, np.ndarray]]:
-        """One quantum of the model at 100 Hz; a transformed line has the leader's own loudness.  [3, parts, 20]"""
+        """One quantum of dynamics at 100 Hz; for the role `transform` the leader's loudness.  [3, parts, 20]"""
         first = start_frame // QUANTUM_FRAMES * QUANTUM_CONDUCTOR_FRAMES
         features = arrangement.features[:, first : first + QUANTUM_CONDUCTOR_FRAMES]
         model_memory = {name: value for name, value in memory.items() if name != "line"}

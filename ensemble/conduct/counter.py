@@ -1,6 +1,6 @@
-"""The counter-melody: moves when the leader holds or rests, against the leader's direction, through the chords.
+"""Writes counter-melodies: they move while the leader holds or rests, against its direction, through the chords.
 
-Under a leader that strikes all the time it moves on strong beats, in three on any.
+Under a leader who plays notes without a gap they move on strong beats, in three on any beat.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from ensemble.types.music import Key
 Floats = NDArray[np.float64]
 
 _CLASH = 10.0
-_PASSING, _PASSING_SHARE = 0.2, 0.2  # what it costs, and on how many of the half beats it is allowed
+_PASSING, _PASSING_SHARE = 0.2, 0.2  # cost of a passing note, and share of the half beats on which it is allowed
 _SAME_PITCH_AS_LEADER = 1.5
 _MOVES_OVER_MOTION, _MOVES_OFF_BEAT = 1.6, 0.1
 _STAYS_OVER_REST = {"strong": 0.9, "weak": 0.45, "off": 0.0}
 _SIMILAR_MOTION = 0.5
 _CEASELESS = 0.75
-"""Share of the half beats of the last two bars in which the leader strikes, from which it leaves nobody a gap."""
+"""Share of the half beats of the last two bars with an onset, from which the leader counts as playing without a gap."""
 
 
 def counter_pitches(
     grid: Grid, leader: Leader, key: Key, follower: FollowerSettings, neighbours: Neighbours, seed: int
 ) -> NDArray[np.int64]:
-    """The pitch in every half beat, by fixed-lag Viterbi; chance says where a passing note may come.  [beats * 2]"""
+    """Choose the pitch in every half beat, by fixed-lag Viterbi; passing notes are allowed at random.  [beats * 2]"""
     low, high = follower.range
     num_steps = grid.num_beats * STEPS_PER_BEAT
     may_pass = draws(seed, f"{follower.name}/passing", np.arange(num_steps), 1)[:, 0] < _PASSING_SHARE
@@ -47,14 +47,14 @@ def counter_pitches(
     for step in range(num_steps):
         beat, is_on_beat = step // STEPS_PER_BEAT, step % STEPS_PER_BEAT == 0
         chord = sounding(grid.chords[beat], key)
-        wish = np.full(12, OUT_OF_CHORD)
+        class_cost = np.full(12, OUT_OF_CHORD)
         if may_pass[step] and not is_on_beat and beat < grid.final_beat:
-            wish[list(scale(key, chord))] = _PASSING
+            class_cost[list(scale(key, chord))] = _PASSING
         own = tones(chord)
-        wish[list(own)] = 0.0
+        class_cost[list(own)] = 0.0
         if beat >= grid.final_beat:
-            wish[list(own[2:])] = 1.0
-        cost = wish[pitch % 12] + register + _CLASH * clash[step][pitch % 12]
+            class_cost[list(own[2:])] = 1.0
+        cost = class_cost[pitch % 12] + register + _CLASH * clash[step][pitch % 12]
         cost += CROSSING * ((pitch < neighbours.floor[beat]) + (pitch > neighbours.ceiling[beat]))
         if np.isfinite(leader.register_midi[step]):
             cost += _SAME_PITCH_AS_LEADER * (np.abs(pitch - leader.register_midi[step]) < 2.5)
@@ -75,7 +75,7 @@ def counter_pitches(
 
 
 def _leader_is_busy(grid: Grid, leader: Leader) -> NDArray[np.bool_]:
-    """Whether to leave a half beat to the leader: it strikes there, as it does not everywhere.  [steps]"""
+    """Whether a half beat is left to the leader: it has an onset there, but does not play without a gap.  [steps]"""
     strikes = leader.onsets > 0
     window = min(2 * grid.beats_per_bar * STEPS_PER_BEAT, max(len(strikes), 1))
     struck = np.cumsum(strikes)
@@ -93,8 +93,8 @@ def _place(grid: Grid, step: int) -> str:
 
 
 def _movement(pitch: NDArray[np.int64], place: str, leader_direction: int, *, is_busy: bool) -> Floats:
-    """Cost of going from each pitch to each: steps are cheap; moving is dear while the leader strikes, staying is
-    on a beat on which it does not.
+    """Cost of going from each pitch to each: low for steps, high for moving while the leader has an onset and for
+    staying on a beat on which it has none.
     """
     step = pitch[None, :] - pitch[:, None]
     size = np.abs(step).astype(np.float64)
@@ -110,7 +110,7 @@ def _movement(pitch: NDArray[np.int64], place: str, leader_direction: int, *, is
 
 
 def _leader_direction(leader: Leader) -> NDArray[np.int64]:
-    """Where the leader's pitch went since the half beat before: 1 up, -1 down, 0 nowhere or unclear.  [steps]"""
+    """How the leader's pitch moved since the half beat before: 1 up, -1 down, 0 not or unclear.  [steps]"""
     went = np.diff(leader.register_midi, prepend=np.nan)
     return np.where(np.abs(went) > 0.5, np.sign(went), 0.0).astype(np.int64)
 
@@ -118,7 +118,7 @@ def _leader_direction(leader: Leader) -> NDArray[np.int64]:
 def write_counter(
     grid: Grid, leader: Leader, follower: FollowerSettings, pitches: NDArray[np.int64]
 ) -> list[WrittenNote]:
-    """Tie equal pitches into notes, as long as a bow or a breath lasts; end with the leader."""
+    """Join equal pitches into notes no longer than a bow or a breath; the last one ends with the leader."""
     family = follower.spec.family
     starts = np.flatnonzero(np.diff(pitches, prepend=-1))
     cuts = {int(step) for step in starts} | {grid.final_beat * STEPS_PER_BEAT}

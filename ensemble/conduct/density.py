@@ -1,4 +1,4 @@
-"""What all lines share: how busy to be under this leader, and what to keep away from."""
+"""What the writers of basses, pads and counter-melodies share: how many notes to play, and what clashes cost."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from ensemble.conduct.leader import STEPS_PER_BEAT, Leader
 Floats = NDArray[np.float64]
 
 OUT_OF_CHORD = 100.0
-"""Cost of a note that neither the chord nor a passing motion explains."""
+"""Cost of a note that is neither in the chord nor an allowed passing note."""
 CLASH = 6.0
-"""Cost of lying a semitone from the leader for a whole beat."""
+"""Cost of being a semitone from the leader for a whole beat."""
 _SOFTER_WITHOUT_CHORD = 20
 _SPARSE, _BUSY = 0.75, 1.75  # leader's onsets per beat
 _FASTEST_EIGHTH_S = 0.17
 
 
 def rhythm_levels(leader: Leader, grid: Grid) -> NDArray[np.int64]:
-    """How busily to accompany each beat: 0 half bars, 1 beats, 2 half beats; one level per bar.  [beats]"""
+    """How often to play in each beat: 0 every half bar, 1 every beat, 2 every half beat.  [beats]"""
     level = np.digitize(leader.busyness, (_SPARSE, _BUSY))
     too_fast = np.diff(grid.edges_s) / 2 < _FASTEST_EIGHTH_S
     return np.where(too_fast, np.minimum(level, 1), level)
 
 
 def softer_without_chord(grid: Grid, beat: int) -> int:
-    """Velocity that is taken back in a beat in which no chord is heard."""
+    """By how much velocities are lowered in a beat in which no chord is heard."""
     return _SOFTER_WITHOUT_CHORD if grid.chords[beat].quality == "none" else 0
 
 
 def clash_cost(leader: Leader, grid: Grid) -> Floats:
-    """Share of each beat in which the leader lies a semitone from each pitch class.  [beats, 12]"""
+    """Share of each beat in which the leader is a semitone from each pitch class.  [beats, 12]"""
     share = leader.pitch_share.reshape(grid.num_beats, STEPS_PER_BEAT, 12).mean(axis=1)
     clash: Floats = np.roll(share, 1, axis=1) + np.roll(share, -1, axis=1)
     return clash

@@ -1,8 +1,8 @@
-"""The drummer: a groove for every two bars by tempo, density and energy; fills, crashes, and quiet in the rests.
+"""Writes drums: a groove for every two bars, chosen by tempo, density and energy, with fills and crashes.
 
-Where the conductor is sure of a stroke of the kick, of the snare or of the cymbal that keeps time, or sure that there
-is none, it is obeyed; the groove fills what it leaves open. Fills and crashes are the drummer's own: a fill closes
-every phrase and leads to a cymbal on the next downbeat. A drummer has two hands, and a foot for the kick.
+Where the conductor predicts a stroke of the kick, the snare or the time-keeping cymbal with confidence, or confidently
+predicts none, that is played; elsewhere the groove is. Fills and crashes are not predicted: a fill ends every phrase
+and leads to a cymbal on the next downbeat. At most two drums besides the kick are struck at once.
 """
 
 from __future__ import annotations
@@ -22,29 +22,31 @@ from ensemble.types.music import DRUM_CLASSES, DrumClass, Hit
 _BARS_PER_SEGMENT = 2
 _BUSIEST = 2.5  # leader's onsets per beat at density 1
 _SOFT_DB, _LOUD_DB = -44.0, -12.0  # leader's level at energy 0 and 1
-_CONTRAST_DB = 30.0  # a fall that takes all energy away, whatever the level
-_TAKES_OVER = 0.12
-_CRASHES_FROM = 0.3  # energy
-_FILL_SOFTENS = 0.35  # by so much at energy 0
+_CONTRAST_DB = 30.0  # level below the loudest so far at which energy is 0, whatever the level
+_TAKES_OVER = 0.12  # by how much another groove must fit better to replace the present one
+_CRASHES_FROM = 0.3  # least energy for a crash
+_FILL_SOFTENS = 0.35  # share that a fill is softer by at energy 0
 _SURE, _SURELY_NOT = 0.6, 0.03
-"""Probability from which a stroke is struck that the groove lacks, and below which one is left out that it has."""
+"""Probability from which a stroke is added to the groove, and below which one of the groove's is left out."""
 _ALWAYS: tuple[DrumClass, ...] = ("kick", "snare")
 _RULED: tuple[DrumClass, ...] = (*_ALWAYS, *CYMBALS)
-"""Whose strokes a conductor decides: kick and snare, and those cymbals that a groove keeps time on."""
+"""The drums whose strokes the conductor's prediction decides."""
 _FASTEST_SIXTEENTH_S = 0.1
 _TIMING_SIGMA_S, _TIMING_LIMIT_S = 0.004, 0.010
 _END_MARGIN_S = 0.02
 _SAME_SIXTEENTH_S = 0.02
 
 Forces = dict[DrumClass, float]
-"""How hard each drum is struck at once, 0..1; 0 is not at all."""
+"""How hard each drum is struck at one moment, 0..1; 0 is not at all."""
 Stroke = tuple[float, DrumClass, float]  # beat, drum, velocity
 
 
 class _Foretold:
-    """What a conductor foretells, on the drummer's own grid.
+    """The conductor's prediction of strokes, on the sixteenths of the grid.
 
-    chance, strength [sixteenths, classes]: of a stroke, and how hard; NaN where unknown.
+    Attributes:
+        chance: probability of a stroke; NaN where there is no prediction.  [sixteenths, classes]
+        strength: how hard it is, 0..1; NaN where there is no prediction.  [sixteenths, classes]
     """
 
     def __init__(self, grid: Grid, foretold: ForetoldStrokes | None) -> None:
@@ -60,7 +62,7 @@ class _Foretold:
         self.strength[known] = foretold.velocity[nearest[known]]
 
     def velocity(self, sixteenth: int, drum: DrumClass, written: str) -> float:
-        """How hard to strike, 0 for not at all, where a groove has written this sign; its accents stay its own."""
+        """How hard to strike, 0 for not at all, where the groove has the sign `written`; its accents are kept."""
         at = sixteenth, DRUM_CLASSES.index(drum)
         if drum in _RULED and self.chance[at] < _SURELY_NOT:
             return 0.0
@@ -72,18 +74,17 @@ class _Foretold:
 def write_drums(
     grid: Grid, leader: Leader, seed: int, name: str, foretold: ForetoldStrokes | None = None
 ) -> tuple[Hit, ...]:
-    """Write the drummer's strokes, in rising time, the last at the leader's end at the latest.
+    """Write a drum part's strokes, in rising time, none after the leader's end.
 
-    The first bar in which the leader rests has soft hats, the ones after it nothing. A crash (an open hat, where the
-    leader is soft) opens the first bar, and the next phrase after a fill; kick and crash on the final chord are the
-    last strokes.
+    In the first bar in which the leader rests there are soft hats, then nothing. A crash (an open hat, where the leader
+    is soft) opens the first bar, and the phrase after a fill; the last strokes are kick and crash on the final chord.
 
     Args:
         grid: the bars.
-        leader: what it does in them.
-        seed: of small human differences and of fills.
+        leader: what the leader plays in them.
+        seed: decides the choice of fills and small deviations in time and strength.
         name: of the part.
-        foretold: by the conductor; None where that foretells no strokes.
+        foretold: the conductor's prediction; None where it predicts no strokes.
     """
     strokes = [*_ending(grid, leader)]
     told = _Foretold(grid, foretold)
@@ -105,21 +106,21 @@ def write_drums(
 
 
 def _segments(grid: Grid) -> NDArray[np.int64]:
-    """Which stretch of one groove a beat belongs to, from 0: two bars, or one that is as long as two.  [beats]"""
-    stretch = grid.bars // (_BARS_PER_SEGMENT if grid.beats_per_bar <= LOOK_AHEAD_BEATS else 1)
-    return stretch - stretch[:1]
+    """The number of each beat's segment of one groove, from 0: two bars, or one bar of many beats.  [beats]"""
+    segment = grid.bars // (_BARS_PER_SEGMENT if grid.beats_per_bar <= LOOK_AHEAD_BEATS else 1)
+    return segment - segment[:1]
 
 
 def _landing(energy: float) -> Forces:
-    """What opens a phrase, and how hard: a cymbal, and a kick below it."""
+    """The strokes that open a phrase: a cymbal and a kick."""
     force = 0.4 + 0.5 * energy
     return {"crash" if energy >= _CRASHES_FROM else "open_hat": force, "kick": force}
 
 
 def _fill(grid: Grid, beat: int, energy: float, seed: int, name: str) -> list[Forces]:
-    """What is struck in each sixteenth by a fill: in the last beat of a phrase, else nothing.
+    """The strokes of a fill in each sixteenth of a beat, in the last beat of a phrase; empty in other beats.
 
-    It is as heavy as the leader is loud, or a little lighter.
+    The louder the leader, the heavier the fill; at random it is one lighter.
     """
     if grid.bars[beat] < 0 or not grid.opens_phrase(beat + 1):
         return []
@@ -134,15 +135,15 @@ def _fill(grid: Grid, beat: int, energy: float, seed: int, name: str) -> list[Fo
 
 
 def _sounds(leader: Leader, beat: int) -> bool:
-    """Whether the leader sounds in the two beats up to here."""
+    """Whether the leader sounds in this beat or the one before."""
     first = max(beat - 1, 0) * STEPS_PER_BEAT
     return bool(leader.is_sounding[first : (beat + 1) * STEPS_PER_BEAT].any())
 
 
 def _choose(grid: Grid, leader: Leader) -> tuple[list[Groove], NDArray[np.float64]]:
-    """A groove and an energy per two-bar segment; a groove stays until another fits clearly better.
+    """Choose a groove and an energy for each segment; a groove stays until another fits clearly better.
 
-    Energy is the leader's level, and how far it has come down from the loudest it has been so far.
+    Energy is the leader's level, less how far that is below the loudest so far.
     """
     if not grid.num_beats:
         return [], np.zeros(0)
@@ -175,8 +176,8 @@ def _distance(groove: Groove, density: float, energy: float, bpm: float) -> floa
 def _beat(
     grid: Grid, beat: int, groove: Groove, told: _Foretold, fill: list[Forces], landing: Forces
 ) -> Iterator[Stroke]:
-    """One beat of a groove. Where a fill strikes, the hands do nothing else; a landing, on the first sixteenth, takes
-    the place of the cymbal that keeps time.
+    """The strokes of one beat of a groove. Strokes of a fill replace all but the kick; `landing`, the strokes that open
+    a phrase, replaces the cymbal on the first sixteenth.
     """
     bar, position = int(grid.bars[beat]), int(grid.positions[beat])
     too_fast = (grid.edges_s[beat + 1] - grid.edges_s[beat]) / SIXTEENTHS_PER_BEAT < _FASTEST_SIXTEENTH_S
@@ -199,21 +200,21 @@ def _beat(
 
 
 def _by_two_hands(struck: Forces) -> list[tuple[DrumClass, float]]:
-    """What of it can be struck at once: the kick, and the two hardest of the others."""
+    """The strokes that one drummer can play at once: the kick, and the two hardest of the others."""
     sounding = sorted(((drum, force) for drum, force in struck.items() if force > 0.0), key=lambda one: -one[1])
     hands = [one for one in sounding if one[0] != "kick"]
     return [one for one in sounding if one[0] == "kick" or one in hands[:2]]
 
 
 def _ending(grid: Grid, leader: Leader) -> Iterator[Stroke]:
-    """Kick and crash on the final chord, where the leader still plays."""
+    """Kick and crash on the final chord, if the leader still plays."""
     if grid.num_beats and leader.is_playing[grid.final_beat]:
         yield float(grid.final_beat), "kick", 0.9
         yield float(grid.final_beat), "crash", 0.75
 
 
 def _humanised(strokes: list[Stroke], grid: Grid, seed: int, name: str) -> tuple[Hit, ...]:
-    """Turn beats into seconds and move every stroke a little in time and in strength, by its number."""
+    """Turn beats into seconds, and change every stroke a little in time and strength, at random by its number."""
     chance = draws(seed, f"{name}/strokes", np.arange(len(strokes)), 5)
     shift_s = np.clip(_TIMING_SIGMA_S * bell(chance[:, :4]), -_TIMING_LIMIT_S, _TIMING_LIMIT_S)
     last_s = max(grid.end_s - _END_MARGIN_S, 0.0)

@@ -1,11 +1,11 @@
-"""How loud every follower plays: an interface that a trained conductor shares, and the leader's own gain through it.
+"""How loud every follower plays: the interface of dynamics models, and the baseline model `LeaderGain`.
 
-A model runs at 25 Hz in quanta of 5 conductor frames (20 control frames) that are aligned to frame 0, so its answers
-do not depend on the caller's blocks. Between two conductor frames the curves run linearly, and reach a conductor
-frame's value in its last control frame; the frame before is carried in the memory. Against that delay, and that of a
-leader who swells into a note, the features look ahead by three conductor frames (120 ms); past that all is causal.
+A model runs at 25 Hz in quanta of 5 conductor frames (20 control frames) that are counted from frame 0, so its results
+do not depend on the caller's blocks. Between two conductor frames the curves are linear, and reach a conductor frame's
+value in its last control frame. To make up for that delay, and for that of a leader who swells into a note, the
+features look ahead by three conductor frames (120 ms); apart from that everything is causal.
 
-The baseline reads `FEATURES`; a trained conductor (`learned.py`) reads more, and chooses how far it hears ahead.
+The baseline reads `FEATURES`; a trained conductor (`learned.py`) reads more, and sets its own look-ahead.
 """
 
 from __future__ import annotations
@@ -21,11 +21,10 @@ from ensemble.clock import CONDUCTOR_RATE_HZ, FRAMES_PER_CONDUCTOR_FRAME, QUANTU
 from ensemble.types.music import SILENCE_DB, FloatArray, Frames, Heard
 
 LOOK_AHEAD_FRAMES = 3 * FRAMES_PER_CONDUCTOR_FRAME
-"""Control frames of the leader that the baseline hears in advance."""
+"""How many control frames the baseline's features look ahead."""
 QUANTUM_CONDUCTOR_FRAMES = QUANTUM_FRAMES // FRAMES_PER_CONDUCTOR_FRAME
 FEATURES = ("loudness_db", "onset", "voiced", "pitch_midi")
-"""Rows of what the baseline reads: energy, strongest onset, voiced share, pitch (0 unvoiced); 12 of chroma follow."""
-NUM_FEATURES = len(FEATURES) + 12
+"""Rows of the baseline's features: level, strongest onset, voiced share, pitch (0 unvoiced); 12 of chroma follow."""
 Memory = dict[str, np.ndarray]
 
 QUIETEST_DB, LOUDEST_DB = -60.0, -6.0
@@ -40,61 +39,65 @@ _TEN_TO_NINETY = 1.2816  # of a normal distribution, in deviations
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForetoldStrokes:
-    """What a drummer is expected to strike.
-
-    time_s [grid] float64: four to a beat. probability, velocity [grid, classes]: of a stroke within half a sixteenth,
-    and how hard (0..1) where there is one; classes as in `DRUM_CLASSES`.
-    """
+    """The strokes that a conductor predicts for a drummer; classes are those of `DRUM_CLASSES`."""
 
     time_s: NDArray[np.float64]
+    """Times of the sixteenths, four to a beat.  [sixteenths]"""
     probability: FloatArray
+    """Probability of a stroke within half a sixteenth of each.  [sixteenths, classes]"""
     velocity: FloatArray
+    """How hard that stroke is, 0..1.  [sixteenths, classes]"""
 
 
 class Predicted(NamedTuple):
-    """One quantum of a model's answer: loudness_db, low_db, high_db [parts, 5] at 25 Hz."""
+    """A dynamics model's prediction for one quantum, at 25 Hz."""
 
     loudness_db: FloatArray
+    """Loudness of every part.  [parts, 5]"""
     low_db: FloatArray
+    """Lower end of its 80 % prediction range.  [parts, 5]"""
     high_db: FloatArray
+    """Upper end of its 80 % prediction range.  [parts, 5]"""
 
 
 class DynamicsModel(Protocol):
-    """Whatever turns what the leader does into how loud the followers play, causally."""
+    """Predicts how loud the followers play from what the leader plays, causally but for a fixed look-ahead."""
 
     def features(self, heard: Heard, num_frames: int) -> FloatArray:
-        """All that it will read of a leader, in whole quanta; column j may depend on nothing that it could not hear.
+        """Compute the model's input from a leader, in whole quanta.  [rows, conductor frames]
 
-        Returns:
-            [rows, conductor frames].
+        Column j depends on nothing later than conductor frame j and the look-ahead.
         """
 
     def strokes(self, heard: Heard, num_frames: int, features: FloatArray) -> ForetoldStrokes | None:
-        """What a drummer is expected to strike, from all of these features; None from a model that does not say."""
+        """Predict a drummer's strokes from all features; None from a model that predicts none."""
 
     def start(self) -> Memory:
         """The memory before the first frame."""
 
     def predict(self, features: FloatArray, memory: Memory) -> tuple[Predicted, Memory]:
-        """Go on by one quantum.
+        """Predict one quantum.
 
         Args:
-            features: five columns of `features`.  [rows, 5]
-            memory: as the last call, or `start`, gave it; never changed in place.
+            features: the quantum's five columns of `features`.  [rows, 5]
+            memory: what `start` or the previous call returned; is not changed.
+
+        Returns:
+            The prediction, and the memory after the quantum.
         """
 
 
 def leader_features(frames: Frames, num_frames: int, look_ahead_frames: int = LOOK_AHEAD_FRAMES) -> FloatArray:
-    """The leader at 25 Hz, silent beyond its end, filled up to whole quanta.
+    """The leader's features at 25 Hz, silent after its end, in whole quanta.
 
     Args:
         frames: of the leader.
         num_frames: control frames of the performance.
-        look_ahead_frames: control frames that are heard in advance.
+        look_ahead_frames: how many control frames the features look ahead.
 
     Returns:
-        [features, conductor frames], rows as `FEATURES` says and chroma; conductor frame j looks at control frames
-        4j + look_ahead_frames and the three after it.
+        The rows of `FEATURES` and 12 of chroma; conductor frame j is computed from control frame
+        4j + look_ahead_frames and the three after it.  [rows, conductor frames]
     """
     padded = -(-num_frames // QUANTUM_FRAMES) * QUANTUM_FRAMES
     length = max(min(frames.num_frames - look_ahead_frames, padded), 0)
@@ -119,31 +122,34 @@ def leader_features(frames: Frames, num_frames: int, look_ahead_frames: int = LO
 
 
 class LeaderGain:
-    """The baseline: the leader's smoothed loudness, each follower at its own distance from it.
+    """The baseline: every follower plays the leader's smoothed loudness plus a constant of its own.
 
-    It rises within 80 ms and falls within 600 ms, so that a plucked leader does not make the band pump; over a gap it
-    holds for a second, then fades by 12 dB/s. While the leader plays it stays within -60..-6 dB. The band is the
-    10..90 % interval of the leader around its own curve.
+    The curve rises within 80 ms and falls within 600 ms, so that a plucked leader does not make the band pump; in a gap
+    it is held for a second, then falls by 12 dB/s. While the leader plays it stays within -60..-6 dB. The prediction
+    range is that from 10 % to 90 % of the leader's deviations from the curve.
+
+    Args:
+        levels_db: each follower's level relative to the leader's.
     """
 
     def __init__(self, levels_db: Sequence[float]) -> None:
         self._levels_db = np.array(levels_db, np.float64)[:, None]
 
     def features(self, heard: Heard, num_frames: int) -> FloatArray:
-        """The leader, heard 120 ms ahead; see `leader_features`."""
+        """The leader's features with a look-ahead of 120 ms; see `leader_features`."""
         return leader_features(heard.frames, num_frames)
 
     def strokes(self, heard: Heard, num_frames: int, features: FloatArray) -> ForetoldStrokes | None:
-        """It does not say."""
+        """No strokes are predicted."""
         del heard, num_frames, features
         return None
 
     def start(self) -> Memory:
-        """Nothing heard yet."""
+        """The memory before the first frame: silence."""
         return {"gain": np.array([SILENCE_DB, 0.0, _FIRST_SPREAD_DB**2], np.float64)}
 
     def predict(self, features: FloatArray, memory: Memory) -> tuple[Predicted, Memory]:
-        """Go on by one quantum; see `DynamicsModel`."""
+        """Predict one quantum; see `DynamicsModel`."""
         curve_db, quiet_s, variance = memory["gain"].tolist()
         curve, spread, is_fading = [], [], []
         for heard_db in features[FEATURES.index("loudness_db")].tolist():
@@ -163,7 +169,16 @@ class LeaderGain:
 
 
 def follow(curve_db: float, quiet_s: float, heard_db: float) -> tuple[float, float]:
-    """One conductor frame of the smoother: (curve, seconds of quiet) and what is heard -> the same, one frame on."""
+    """Advance the smoothed loudness by one conductor frame.
+
+    Args:
+        curve_db: smoothed loudness before.
+        quiet_s: for how long the leader has been quiet.
+        heard_db: the leader's loudness in this frame.
+
+    Returns:
+        The new `curve_db` and `quiet_s`.
+    """
     frame_s = 1 / CONDUCTOR_RATE_HZ
     is_quiet = heard_db < _SILENT_DB or heard_db < curve_db - _DROPPED_DB
     if not is_quiet:
@@ -178,14 +193,19 @@ def follow(curve_db: float, quiet_s: float, heard_db: float) -> tuple[float, flo
 
 
 def _share(time_constant_s: float) -> float:
-    """How far a one-pole smoother goes in one conductor frame."""
+    """The share of a step that a one-pole smoother makes in one conductor frame."""
     return float(1.0 - np.exp(-1.0 / (CONDUCTOR_RATE_HZ * time_constant_s)))
 
 
 def to_control_rate(before: FloatArray, values: FloatArray) -> FloatArray:
-    """Draw lines between conductor frames: [rows] before, [rows, n] at 25 Hz -> [rows, 4n] at 100 Hz.
+    """Interpolate linearly from 25 Hz to 100 Hz; after silence the first value holds at once, so no onset is lost.
 
-    Out of silence there is no line: the first value holds at once, or a first stroke would be lost.
+    Args:
+        before: values of the conductor frame before the first.  [rows]
+        values: at 25 Hz.  [rows, conductor frames]
+
+    Returns:
+        [rows, 4 * conductor frames].
     """
     starts = np.concatenate([before[:, None], values[:, :-1]], axis=1)
     starts = np.where(starts <= SILENCE_DB, values, starts)

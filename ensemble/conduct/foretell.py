@@ -1,4 +1,4 @@
-"""All that a trained conductor says of a leader at once: for evaluation, and for whoever writes the drums."""
+"""Runs a trained conductor over a whole leader at once: for evaluation, and to predict strokes for drum parts."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ from ensemble.types.music import DRUM_CLASSES, FloatArray, Heard
 
 
 def foretell(conductor: ConductorWeights, seats: NDArray[np.int64], features: FloatArray) -> Prediction:
-    """From the first quantum of features to the last.
+    """Predict every conductor frame.
 
     Args:
         conductor: the weights.
-        seats: of the followers, see `seat_of`.  [followers, 3]
+        seats: numbers of the followers' families, instruments and roles; see `seat_of`.  [followers, 3]
         features: see `conductor_features`; whole quanta.  [rows, conductor frames]
 
     Returns:
-        Levels against anchor and balance, probability and velocity of strokes, in every conductor frame.
+        The prediction for every conductor frame, as `ConductorNetwork.step` returns it for a quantum.
     """
     network = ConductorNetwork(conductor, seats)
     memory = network.start()
-    answers = []
+    quanta = []
     for start in range(0, features.shape[1], QUANTUM_CONDUCTOR_FRAMES):
-        answer, memory = network.step(features[:, start : start + QUANTUM_CONDUCTOR_FRAMES], memory)
-        answers.append(answer)
-    return Prediction(*(np.concatenate(pieces, axis=1) for pieces in zip(*answers, strict=True)))
+        prediction, memory = network.step(features[:, start : start + QUANTUM_CONDUCTOR_FRAMES], memory)
+        quanta.append(prediction)
+    return Prediction(*(np.concatenate(pieces, axis=1) for pieces in zip(*quanta, strict=True)))
 
 
 def foretell_strokes(
     conductor: ConductorWeights, heard: Heard, num_frames: int, features: FloatArray
 ) -> ForetoldStrokes:
-    """What the drummer is expected to strike on every sixteenth; nothing where no beats were heard.
+    """Predict the strokes of drums on every sixteenth; empty where no beats are heard.
 
     Args:
         conductor: the weights.

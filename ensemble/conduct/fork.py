@@ -1,4 +1,4 @@
-"""How long several arrangements of one beginning are the same: until there they are conducted and played once."""
+"""Finds up to which frame several arrangements are equal: up to there they are conducted and played once."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from ensemble.types.music import Arrangement, FloatArray, Hits, Part
 def fork_frame(arrangements: Sequence[Arrangement]) -> int:
     """The last quantum boundary up to which all arrangements are conducted and played alike.
 
-    No stage has to declare its look-ahead: what was written is compared, and what looks ahead has the future in its own
-    frames. A stroke belongs to the frame that it is played in.
+    The arrangements themselves are compared, so look-aheads need not be known: what looks ahead already differs in the
+    frame that is computed from it.
 
     Args:
         arrangements: for the same band, of leaders that begin alike.
 
     Returns:
-        A control frame, a multiple of `QUANTUM_FRAMES`; 0 where nothing is shared, the whole length for only one.
+        A control frame, a multiple of `QUANTUM_FRAMES`; 0 where nothing is shared. Of a single arrangement, its length.
     """
     first = min(arrangement.num_frames for arrangement in arrangements)
     for one, other in pairwise(arrangements):
@@ -31,7 +31,7 @@ def fork_frame(arrangements: Sequence[Arrangement]) -> int:
             first = min(first, _first_played_differently(part, twin))
     if len(arrangements) == 1:
         return first
-    # The last frame of the shortest is where its tails are flushed: that is never shared.
+    # In the last frame of the shortest one all remaining sound is returned, so that frame is never shared.
     return min(first, min(one.num_frames for one in arrangements) - 1) // QUANTUM_FRAMES * QUANTUM_FRAMES
 
 
@@ -51,7 +51,7 @@ def _first_other_stroke(hits: Hits, twin: Hits) -> int:
 
 
 def _first_difference(one: FloatArray, other: FloatArray) -> int:
-    """The first place on the last axis where two arrays differ; the shorter one's length if they never do."""
+    """The first index of the last axis at which two arrays differ; the shorter one's length if there is none."""
     length = min(one.shape[-1], other.shape[-1])
     if one.shape[:-1] != other.shape[:-1]:
         return 0

@@ -1,4 +1,4 @@
-"""The bars: the leader's beats, carried on to both ends of the music, with a chord and a place in the bar for each."""
+"""The grid of beats: the leader's beats, continued to both ends of the music, with a chord and a place in its bar."""
 
 from __future__ import annotations
 
@@ -14,68 +14,72 @@ from ensemble.types.harmony import NO_CHORD, Chord
 from ensemble.types.music import Frames, Heard
 
 LOOK_AHEAD_BEATS = 8
-"""What is written at a beat depends on nothing that happens more than this, and the rest of that bar, later."""
+"""Notes at a beat depend on nothing later than this many beats and the rest of that bar."""
 PHRASE_BARS = 4
+"""Bars in a phrase."""
 FALLBACK_TEMPO_BPM = 100.0
+"""Tempo where none is heard."""
 _INTERVALS_AT_AN_END = 8
 _TOGETHER_S = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grid:
-    """Where the beats lie.
-
-    edges_s [beats + 1] float64: start of every beat and the end of the last; chords: one per beat; positions [beats]:
-    place in the bar, 0 is the downbeat; bars [beats]: number of the bar, 0 is the leader's first whole one and what
-    lies before it counts down from -1; end_s: where the leader ends; final_beat: the beat on which the last chord
-    begins; swing: where in a beat its second half begins.
-    """
+    """The beats of the music."""
 
     edges_s: NDArray[np.float64]
+    """Start of every beat, and the end of the last.  [beats + 1]"""
     chords: tuple[Chord, ...]
+    """One per beat."""
     positions: NDArray[np.int64]
+    """Place of each beat in its bar; 0 is the downbeat.  [beats]"""
     bars: NDArray[np.int64]
+    """Number of each beat's bar: 0 is the leader's first whole bar, -1 the one before it.  [beats]"""
     beats_per_bar: int
+    """Beats in a bar."""
     end_s: float
+    """When the leader ends."""
     final_beat: int
+    """The beat on which the last chord begins."""
     swing: float = 0.5
+    """Where in a beat its second half begins."""
 
     @property
     def num_beats(self) -> int:
-        """Beats."""
+        """Number of beats."""
         return len(self.chords)
 
     def is_strong(self, beat: int) -> bool:
-        """Whether a beat is a downbeat, or opens a later group of a bar that has several."""
+        """Whether a beat begins a bar, or a later group of beats within it."""
         return int(self.positions[beat]) in strong_positions(self.beats_per_bar)
 
     @property
     def is_in_three(self) -> bool:
-        """Whether bars are counted in groups of three: the bass has the first of each, the chords have the others."""
+        """Whether bars consist of groups of three beats."""
         return self.beats_per_bar % 3 == 0
 
     def opens_phrase(self, beat: float) -> bool:
-        """Whether a phrase of four bars begins here, counted from the leader's first: everybody breathes before it."""
+        """Whether a phrase of four bars begins on this beat, counted from the leader's first whole bar."""
         here = int(beat)
         is_bar = here == beat and here < self.num_beats and self.positions[here] == 0
         return bool(is_bar and self.bars[here] % PHRASE_BARS == 0)
 
     def changes(self, beat: int) -> bool:
-        """Whether the chord of a beat differs from the one before it."""
+        """Whether the chord of a beat differs from the one before; True for the first."""
         return beat == 0 or self.chords[beat] != self.chords[beat - 1]
 
     def seconds(self, beat: float) -> float:
-        """Time of a (fractional) beat as this leader swings it, never past the leader's end."""
+        """Time of a (fractional) beat with the leader's swing, at most the leader's end."""
         whole = min(int(beat), self.num_beats - 1)
         start, stop = float(self.edges_s[whole]), float(self.edges_s[whole + 1])
         return min(start + float(self._swung(np.array(beat - whole))) * (stop - start), self.end_s)
 
     def _swung(self, share: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Written shares of a beat as they are played: the first half is stretched, the second hurries."""
+        """Apply swing to written shares of a beat: the first half becomes longer, the second shorter."""
         return np.asarray(np.interp(share, (0.0, 0.5, 1.0), (0.0, self.swing, 1.0)))
 
     def fine_edges_s(self, steps_per_beat: int) -> NDArray[np.float64]:
-        """Edges of equal steps inside every beat.  [beats * steps_per_beat + 1]"""
+        """Edges of equally long written steps inside every beat, with swing.  [beats * steps_per_beat + 1]"""
         place = np.arange(self.num_beats * steps_per_beat + 1) / steps_per_beat
         played = np.floor(place) + self._swung(place - np.floor(place))
         return np.interp(played, np.arange(self.num_beats + 1), self.edges_s)
@@ -83,9 +87,10 @@ class Grid:
 
 @cache
 def strong_positions(beats_per_bar: int) -> frozenset[int]:
-    """Where the groups of a bar begin: six are two threes, five are three and two, eight are two fours.
+    """The positions in a bar at which groups of beats begin.
 
-    Threes and less are one group; what is divided by three is counted in threes.
+    Up to three beats are one group, and multiples of three are groups of three; others are halved, the longer half
+    first: 3 + 2, 4 + 4.
     """
     if beats_per_bar <= 3:
         return frozenset((0,))
@@ -95,10 +100,9 @@ def strong_positions(beats_per_bar: int) -> frozenset[int]:
 
 
 def grid_of(heard: Heard) -> Grid:
-    """Carry the beats backwards to the start and forwards to the leader's end, at the tempo found near each end.
+    """Continue the leader's beats backwards to the start and forwards to its end, at the tempo near each end.
 
-    Beats added before the first one hear its chord, beats added after the last one keep that one's. A leader shorter
-    than a beat has one beat; a leader of no frames has none.
+    Beats that are added get the chord of the nearest one. A leader without beats has one; a leader of no frames none.
     """
     tempo = heard.tempo_bpm if np.isfinite(heard.tempo_bpm) and heard.tempo_bpm > 0 else FALLBACK_TEMPO_BPM
     end_s = _end_s(heard.frames, LOOK_AHEAD_BEATS * 60 / tempo)
@@ -117,7 +121,7 @@ def grid_of(heard: Heard) -> Grid:
     first = float(np.median(intervals[:_INTERVALS_AT_AN_END])) if len(intervals) else 60 / tempo
     last = float(np.median(intervals[-_INTERVALS_AT_AN_END:])) if len(intervals) else 60 / tempo
     before = int(beats[0] / first + 1e-6)
-    after = max(int((end_s - beats[-1]) / last - 0.25), 0)  # a beat of which less than a quarter sounds is none
+    after = max(int((end_s - beats[-1]) / last - 0.25), 0)  # a last beat needs a quarter of its length
     head = beats[0] - first * np.arange(before, 0, -1)
     tail = beats[-1] + last * np.arange(1, after + 2)
     edges = np.concatenate([np.maximum(head, 0.0), beats, tail])
@@ -137,7 +141,7 @@ def grid_of(heard: Heard) -> Grid:
 
 
 def _end_s(frames: Frames, patience_s: float) -> float:
-    """Where the leader's music ends: with the last that sounds, unless it ended so long ago that the band rests."""
+    """When the music ends: with the leader's last sound, or with the recording where that is `patience_s` later."""
     sounding = np.flatnonzero(frames.loudness_db > SOUNDING_DB)
     whole_s = frames.num_frames / FRAME_RATE_HZ
     if not len(sounding):
@@ -149,10 +153,9 @@ def _end_s(frames: Frames, patience_s: float) -> float:
 def _final_beat(
     edges: NDArray[np.float64], positions: NDArray[np.int64], per_bar: int, end_s: float, room_s: float, last_s: float
 ) -> int:
-    """The strong beat on which the music ends: the last that leaves room for a chord to be heard as an ending.
+    """The strong beat of the final chord: the last one that is followed by at least `room_s` of music.
 
-    Where the leader's last note begins up to `LOOK_AHEAD_BEATS` before that and is left to ring, the last chord comes
-    with it.
+    Where the leader's last note begins up to `LOOK_AHEAD_BEATS` earlier and rings on, the final chord begins with it.
     """
     strong = np.isin(positions, tuple(strong_positions(per_bar)))
     endings = np.flatnonzero(strong & (edges[:-1] <= end_s - room_s))

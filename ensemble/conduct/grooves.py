@@ -1,7 +1,6 @@
-"""Our own bank of two-bar grooves on a grid of sixteenths, and the fills that close phrases.
+"""Two-bar grooves on a grid of sixteenths, and the fills that end phrases.
 
-A row is written as it is counted, one sign per sixteenth: X accent, x stroke, o ghost note, - nothing; bars are parted
-by |. `density` says how busy a leader it suits (0..1), `energy` how loud a one.
+A row has one sign per sixteenth: X accent, x stroke, o ghost note, - nothing; | is the bar line.
 """
 
 from __future__ import annotations
@@ -12,20 +11,27 @@ from ensemble.types.music import DrumClass
 
 SIXTEENTHS_PER_BEAT = 4
 CYMBALS: tuple[DrumClass, ...] = ("closed_hat", "open_hat", "ride")
-"""On which time is kept."""
+"""The cymbals that keep time."""
 STRENGTH = {"X": 0.95, "x": 0.72, "o": 0.36}
+"""Velocity of a sign, 0..1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Groove:
-    """Two bars. rows: signs per drum; tempo_bpm: from where to where it sits well."""
+    """A drum pattern of two bars."""
 
     name: str
+    """Name for people."""
     beats_per_bar: int
+    """Beats in each bar."""
     density: float
+    """How many notes a leader plays whom it suits: 0 few, 1 many."""
     energy: float
+    """How loud a leader plays whom it suits: 0 soft, 1 loud."""
     tempo_bpm: tuple[float, float]
+    """Slowest and fastest tempo that it suits."""
     rows: dict[DrumClass, tuple[str, str]]
+    """Signs of the first and of the second bar, by drum."""
 
 
 def _groove(
@@ -182,15 +188,15 @@ FILLS: tuple[dict[DrumClass, str], ...] = (
     {"tom": "x-XX", "kick": "x---"},
     {"snare": "X-X-", "tom": "-X-X", "kick": "x---"},
 )
-"""One beat each, the last of a phrase; from light to heavy, each growing. Where one is silent the groove goes on."""
+"""Fills for the last beat of a phrase, from light to heavy; where a fill has no stroke, the groove goes on."""
 
 
 def suits(groove: Groove, beats_per_bar: int) -> bool:
-    """Whether a groove can fill bars of so many beats: threes go with threes, everything else with fours."""
+    """Whether a groove suits bars of so many beats: grooves in three suit multiples of three, the others the rest."""
     return (groove.beats_per_bar == 3) == (beats_per_bar % 3 == 0)
 
 
 def sign(row: tuple[str, str], bar: int, sixteenth: int) -> str:
-    """What a row says at a sixteenth of bar 0 or 1; a longer bar repeats it, a shorter one takes its beginning."""
+    """The sign of a row at a sixteenth of a bar; longer bars repeat the row, shorter ones use its beginning."""
     written = row[bar % 2]
     return written[sixteenth % len(written)]

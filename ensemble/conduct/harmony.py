@@ -1,4 +1,4 @@
-"""What a chord's name means: its pitch classes, and the scale that leads through it."""
+"""The pitch classes of chords, and the scales that suit them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _MINOR = (0, 2, 3, 5, 7, 8, 10)
 
 
 def sounding(chord: Chord, key: Key) -> Chord:
-    """The chord that is played: no chord is answered with the key's tonic triad (and softly, see the parts)."""
+    """The chord that the band plays: the chord itself, or the key's tonic triad where there is none."""
     if chord.quality != "none":
         return chord
     return Chord(root=key.tonic, quality="maj" if key.mode == "major" else "min")
@@ -24,8 +24,8 @@ def tones(chord: Chord) -> tuple[int, ...]:
 
 @cache
 def scale(key: Key, chord: Chord) -> frozenset[int]:
-    """Pitch classes that pass well under a chord: the key's scale, less what lies a semitone from a chord tone that
-    the key does not have, and the chord's own tones.
+    """Pitch classes that may be passing notes under a chord: its own tones, and those of the key's scale that are not a
+    semitone from a chord tone outside the key.
     """
     own = set(tones(chord))
     steps = {(key.tonic + step) % 12 for step in (_MAJOR if key.mode == "major" else _MINOR)}

@@ -1,4 +1,4 @@
-"""Small human differences, drawn by place: the same seed, part and frame give the same draw, whatever the rest is."""
+"""Random numbers that depend only on seed, name and place, so that a place gets the same number in any performance."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 
 
 def draws(seed: int, name: str, places: NDArray[np.int64], num_draws: int) -> NDArray[np.float64]:
-    """Uniform numbers in 0..1 that depend on (seed, name, place) alone.
+    """Draw uniform numbers in 0..1 that depend on (seed, name, place) alone.
 
     Args:
-        seed: of the performance.
-        name: what the numbers are for, e.g. a part's name and a voice.
-        places: 0 or more, e.g. frames.  [items]
-        num_draws: numbers per place.
+        seed: of the render.
+        name: what the numbers are used for, such as a part's name and a voice.
+        places: 0 or more, such as frames.  [items]
+        num_draws: how many numbers per place.
 
     Returns:
         [items, num_draws]
@@ -27,6 +27,6 @@ def draws(seed: int, name: str, places: NDArray[np.int64], num_draws: int) -> ND
 
 
 def bell(uniform: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Turn four uniform draws per item into one with mean 0, deviation 1, never beyond 3.5.  [items, 4] -> [items]"""
+    """Turn four uniform numbers into a bell-shaped one of mean 0, deviation 1, within 3.5.  [items, 4] -> [items]"""
     standard: NDArray[np.float64] = (uniform.sum(axis=1) - 2.0) * np.sqrt(3.0)
     return standard

@@ -1,4 +1,4 @@
-"""The leader as the writers of parts need it: what sounds in each half beat, and how busily."""
+"""Summarises the leader for the writers of parts: what it plays in each half beat, and how many notes."""
 
 from __future__ import annotations
 
@@ -17,25 +17,26 @@ STEPS_PER_BEAT = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leader:
-    """What the leader does, per step (half a beat).
-
-    pitch_share [steps, 12]: share of the step's time that each pitch class sounds, where f0 is clear; register_midi
-    [steps]: median written pitch, NaN where unclear; onsets [steps]: strokes that begin; is_sounding [steps];
-    loudness_db [steps]: of the mean energy; busyness [beats]: onsets per beat in its bar and the one before;
-    is_playing [beats]: whether the leader sounds in the beat, or has within the bar before it; not in a pick-up, which
-    is the leader's alone: the band enters with bar 1, on a beat on which the leader sounds.
-    """
+    """What the leader plays in each step (half a beat) and each beat."""
 
     pitch_share: NDArray[np.float64]
+    """Share of the step's time in which each pitch class sounds, where f0 is clear.  [steps, 12]"""
     register_midi: NDArray[np.float64]
+    """Median written pitch; NaN where f0 is unclear.  [steps]"""
     onsets: NDArray[np.int64]
+    """Number of onsets.  [steps]"""
     is_sounding: NDArray[np.bool_]
+    """Whether the loudness is above `PRESENT_DB`.  [steps]"""
     loudness_db: NDArray[np.float64]
+    """Loudness of the mean power.  [steps]"""
     busyness: NDArray[np.float64]
+    """Onsets per beat in the beat's bar and the bar before.  [beats]"""
     is_playing: NDArray[np.bool_]
+    """Whether the band plays: the leader sounds in the beat or has within the bar before it. False in a pick-up: the
+    band enters in the leader's first whole bar, on a beat on which the leader sounds.  [beats]"""
 
     def plays_until(self, beat: int, until: float) -> float:
-        """How far a note that begins in `beat` may last: to `until`, or to the beat in which the leader is gone."""
+        """The beat at which a note that begins in `beat` must end: `until`, or the first in which the band rests."""
         stop = beat + 1
         while stop < until and self.is_playing[stop]:
             stop += 1
@@ -43,7 +44,7 @@ class Leader:
 
 
 def listen_to(heard: Heard, grid: Grid) -> Leader:
-    """Count what the leader does in every half beat of the grid; linear in its length."""
+    """Summarise what is heard of the leader in every half beat of the grid."""
     frames = heard.frames
     num_steps = grid.num_beats * STEPS_PER_BEAT
     edges = grid.fine_edges_s(STEPS_PER_BEAT)
@@ -84,9 +85,10 @@ def _medians(values: NDArray[np.float64], groups: NDArray[np.int64], num_groups:
 
 
 def _entry(frames: Frames, grid: Grid, is_sounding: NDArray[np.bool_]) -> int:
-    """The first beat from bar 1 on, on which the leader sounds; a bar later for one who avoids beats.
+    """The beat on which the band enters: the first of the leader's whole bars on which the leader sounds.
 
-    Where the music is over before a bar 1, it is any beat.
+    For a leader who avoids the beats it is a bar after the first sound. Where the music ends before the first whole
+    bar, beats before it count too.
     """
     in_bars = np.flatnonzero(grid.bars >= 0)
     first = int(in_bars[0]) if len(in_bars) and in_bars[0] <= grid.final_beat else 0
@@ -99,7 +101,7 @@ def _entry(frames: Frames, grid: Grid, is_sounding: NDArray[np.bool_]) -> int:
 
 
 def _recently(is_sounding: NDArray[np.bool_], grid: Grid, entry: int) -> NDArray[np.bool_]:
-    """Whether anything sounds in a beat or in the bar's worth of beats before it.  [beats]"""
+    """Whether anything sounds, from `entry` on, in a beat or within a bar before it.  [beats]"""
     if not grid.num_beats:
         return np.zeros(0, np.bool_)
     sounds: NDArray[np.bool_] = np.asarray(is_sounding.reshape(-1, STEPS_PER_BEAT).any(axis=1))
@@ -109,7 +111,7 @@ def _recently(is_sounding: NDArray[np.bool_], grid: Grid, entry: int) -> NDArray
 
 
 def _busyness(onsets: NDArray[np.int64], grid: Grid) -> NDArray[np.float64]:
-    """Onsets per beat over the bar of each beat and the one before that.  [beats]"""
+    """Onsets per beat over each beat's bar and the bar before.  [beats]"""
     if not grid.num_beats:
         return np.zeros(0)
     bar = grid.bars - grid.bars[0]

@@ -1,4 +1,4 @@
-"""The leader's line in another part: doubled, and in another voice's range."""
+"""Writes parts that follow the leader's own line: a double of its melody, and its pitch curve for another voice."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ensemble.types.music import SILENCE_DB, Heard, Note, Part
 
 
 def octaves_into(pitch: float, pitch_range: tuple[int, int]) -> int:
-    """The smallest number of octaves that brings a pitch into a range of an octave or more."""
+    """The smallest shift in octaves that brings a pitch into a range of an octave or more."""
     low, high = pitch_range
     octaves = 0
     while round(pitch) + 12 * octaves < low:
@@ -22,9 +22,9 @@ def octaves_into(pitch: float, pitch_range: tuple[int, int]) -> int:
 
 
 def write_double(heard: Heard, pitch_range: tuple[int, int]) -> list[WrittenNote]:
-    """The leader's melody in a follower's range, in its own articulation.
+    """Write the leader's melody as notes in a follower's range.
 
-    The octave stays as it is until a note would leave the range, so that a melody is not broken without need.
+    The octave is changed only where a note would leave the range, so that the melody is broken as rarely as possible.
     """
     written: list[WrittenNote] = []
     octaves = 0
@@ -38,10 +38,10 @@ def write_double(heard: Heard, pitch_range: tuple[int, int]) -> list[WrittenNote
 
 
 def transform(name: str, heard: Heard, pitch_range: tuple[int, int], num_frames: int) -> Part:
-    """The leader's own f0, untouched but for octaves, and only in those phrases that lie outside the range.
+    """Make a part of the leader's own f0 curve, shifted by octaves only where it lies outside the range.
 
-    A phrase is a run of voiced frames and moves as one; only where it is wider than the range do single notes leave it.
-    Its loudness is the leader's own, so `level_db` is 0 where the leader is voiced. The notes are for MIDI.
+    A run of voiced frames is shifted as a whole; single notes that are still outside the range are shifted apart from
+    it. `level_db` is 0 where the leader is voiced, since the dynamics of this part are the leader's own loudness.
     """
     f0_hz = heard.frames.f0_hz
     midi = pitch_midi(heard.frames, heard.tuning_cents)

@@ -1,4 +1,4 @@
-"""A part as a MIDI file whose bar lines lie where the leader's beats lie."""
+"""Writes a part as a MIDI file whose beats lie at the leader's beats."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ DRUM_NOTES: dict[DrumClass, int] = {
     "ride": 51,
     "tom": 45,
 }
-"""General MIDI percussion."""
+"""Notes of General MIDI percussion."""
 _STROKE_S = 0.08
 _TEMPO_ERROR_S = 0.0005
-"""A tempo stays until a beat would lie further off than this: a steady leader gets one tempo."""
+"""A tempo is kept until a beat would be further off than this, so a steady leader gets one tempo."""
 
 Struck = tuple[float, float, int, int]  # start_s, stop_s, note, velocity
 
 
 def write_midi(path: Path, part: Part | Hits, follower: FollowerSettings, heard: Heard) -> None:
-    """Write a part as a format 1 file: a tempo track, and the part's notes at their written pitch.
+    """Write a part as a file of format 1: a tempo track, and a track with the part's notes at their written pitch.
 
-    A note is cut short where the same pitch begins again in another voice. Times are within 1 ms of the part's; the
-    same part gives the same bytes.
+    A note ends where the same pitch begins again in another voice. Times are within 1 ms of the part's, and the same
+    part gives the same bytes.
 
     Args:
         path: the file to write.
         part: from `write_parts`.
-        follower: gives the General MIDI program; drums sound on channel 10.
+        follower: gives the General MIDI program; drums use channel 10.
         heard: gives the beats.
     """
     grid = grid_of(heard)
@@ -61,17 +61,14 @@ def write_midi(path: Path, part: Part | Hits, follower: FollowerSettings, heard:
 
 
 def _beat_ends_s(grid: Grid, tempo_bpm: float) -> list[float]:
-    """When each beat of the file ends.
-
-    What comes before the leader's first whole beat counts as one beat, at its own tempo.
-    """
+    """When each beat of the file ends; what comes before the leader's first whole beat is one beat of its own tempo."""
     edges_s = [float(edge) for edge in grid.edges_s]
     plain_s = edges_s[1] - edges_s[0] if len(edges_s) > 1 else 60.0 / max(tempo_bpm, 1.0)
     return [edge for edge in edges_s if edge >= 0.5 * plain_s] or [plain_s]
 
 
 def _tempo_track(tempo_map: TempoMap, grid: Grid, ends_s: list[float]) -> mido.MidiTrack:
-    """Time signatures and tempos; a first bar that is short has a signature of its own."""
+    """Make the track of time signatures and tempos; a short first bar has a time signature of its own."""
     bars = [(0, grid.beats_per_bar)]
     if pickup := _pickup_beats(grid, len(ends_s)):
         bars = [(0, pickup), (pickup * TICKS_PER_BEAT, grid.beats_per_bar)]
@@ -84,10 +81,10 @@ def _tempo_track(tempo_map: TempoMap, grid: Grid, ends_s: list[float]) -> mido.M
 
 
 def _pickup_beats(grid: Grid, num_ends: int) -> int:
-    """Beats of the first, short bar: from tick 0 to the first downbeat."""
+    """Number of beats of a short first bar, from tick 0 to the first downbeat."""
     if not grid.num_beats:
         return 0
-    # tick 0 stands for the beat that ends first in the file: the one before the first edge that was kept
+    # The beat at tick 0 is the one that ends at the first edge of the file.
     first = len(grid.edges_s) - num_ends - 1
     position = (int(grid.positions[0]) + first) % grid.beats_per_bar
     return (grid.beats_per_bar - position) % grid.beats_per_bar

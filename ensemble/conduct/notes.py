@@ -1,4 +1,4 @@
-"""The leader's line as notes: where they are struck, where the pitch steps to another."""
+"""Cuts the leader's f0 into notes, at onsets and where the pitch changes."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from ensemble.clock import FRAME_RATE_HZ
 from ensemble.types.music import SILENCE_DB, Frames, Heard
 
 SOUNDING_DB = -60.0
-"""A frame below this is silent."""
+"""Frames up to this loudness count as silent."""
 CLEAR_CONFIDENCE = 0.5
+"""Least confidence at which f0 is used."""
 _ONSET_MEMORY_S = 1.5
-_FAINTEST_ONSET = 0.12  # a held flute's own flutter reaches 0.09, a soft pluck 0.3
+_FAINTEST_ONSET = 0.12  # fluctuations of a held flute reach 0.09, a soft pluck 0.3
 _ATTACK_FRAMES = 6
 _SHORTEST_FRAMES = 6
 _BRIDGED_FRAMES = 3
@@ -28,15 +29,15 @@ _LOUDEST_VELOCITY_DB, _VELOCITY_PER_DB = -12.0, 2.0
 
 
 def pitch_midi(frames: Frames, tuning_cents: float) -> NDArray[np.float64]:
-    """Written pitch of the leader, as if it were tuned to 440 Hz; NaN where unvoiced.  [frames]"""
+    """Written pitch of the leader: its f0 with the tuning taken out; NaN where unvoiced.  [frames]"""
     voiced = np.where(frames.f0_hz > 0, frames.f0_hz, np.nan).astype(np.float64)
     return 69.0 + 12.0 * np.log2(voiced / 440.0) - tuning_cents / 100.0
 
 
 def onset_frames(frames: Frames) -> NDArray[np.int64]:
-    """Frames at which the leader strikes: peaks of the onset strength above twice its own recent mean and a floor.
+    """Frames with an onset: peaks of the onset strength above twice its recent mean and above a constant.
 
-    Looks 60 ms ahead, for the later frames of an attack that begins softly.
+    Looks 60 ms ahead, since an attack may begin below the level that counts as sound.
     """
     strength = frames.onset.astype(np.float64)
     if not len(strength) or strength.max() <= 0:
@@ -54,19 +55,23 @@ def onset_frames(frames: Frames) -> NDArray[np.int64]:
 
 
 class Sung(NamedTuple):
-    """One note of the leader: frames [start, stop), median written pitch, velocity by its loudest frame."""
+    """One note of the leader."""
 
     start: int
+    """First control frame."""
     stop: int
+    """First control frame after it."""
     pitch_midi: float
+    """Median written pitch."""
     velocity: int
+    """MIDI velocity, by the loudest frame."""
 
 
 def segment(heard: Heard) -> list[Sung]:
     """Cut the leader's f0 into notes.
 
-    A note ends where the line goes silent for more than 30 ms, where it is struck again, or where the pitch has been
-    more than 0.65 semitones away for 50 ms (so vibrato is no trill). Notes under 60 ms are dropped. Looks 50 ms ahead.
+    A note ends where f0 is unclear for more than 30 ms, at the next onset, or where the pitch has been more than 0.65
+    semitones away for 50 ms (vibrato is not). Notes under 60 ms are dropped. Looks 50 ms ahead.
     """
     midi = pitch_midi(heard.frames, heard.tuning_cents)
     clear = np.isfinite(midi) & (heard.frames.confidence >= CLEAR_CONFIDENCE)
@@ -76,11 +81,11 @@ def segment(heard: Heard) -> list[Sung]:
 
 
 def _cuts(midi: NDArray[np.float64], struck: set[int]) -> list[tuple[int, int]]:
-    """Where notes start and stop, in one pass."""
+    """Frames at which notes start and stop, found in one pass."""
     cuts: list[tuple[int, int]] = []
     start, last, away, centre = -1, -1, 0, 0.0
     for frame, pitch in enumerate(midi.tolist()):
-        if pitch != pitch:  # noqa: PLR0124 - not a number: nothing clear here
+        if pitch != pitch:  # noqa: PLR0124 - NaN: f0 is unclear
             if start >= 0 and frame - last > _BRIDGED_FRAMES:
                 cuts.append((start, last + 1))
                 start = -1
@@ -109,9 +114,9 @@ def _sung(start: int, stop: int, midi: NDArray[np.float64], clear: NDArray[np.bo
 
 
 def last_note_s(heard: Heard) -> float:
-    """When the leader's last note begins, struck or tied; 0 where none is told apart in the last minute.
+    """When the leader's last note begins; 0 where no note is found in the last minute.
 
-    A leap of an octave or more without a stroke is the tracker's, in the ringing of a chord.
+    A leap of an octave or more without an onset is an error of the pitch tracker while a chord rings, and no note.
     """
     first = max(heard.frames.num_frames - _LAST_MINUTE_FRAMES, 0)
     tail = replace(heard, frames=_since(heard.frames, first))
@@ -122,5 +127,5 @@ def last_note_s(heard: Heard) -> float:
 
 
 def _since(frames: Frames, first: int) -> Frames:
-    """The frames from one on."""
+    """The frames from `first` on."""
     return Frames(**{one.name: getattr(frames, one.name)[..., first:] for one in fields(frames)})

@@ -1,4 +1,4 @@
-"""Voicings in rhythm: plucked and keyed instruments strum or strike, bowed and blown ones sustain and breathe."""
+"""Writes pads from voicings: plucked and keyed instruments play strokes, bowed and blown ones hold notes."""
 
 from __future__ import annotations
 
@@ -21,26 +21,29 @@ _STRUM_LENGTH = 0.96
 
 
 class Stroke(NamedTuple):
-    """One stroke: in beats, from where to where, and its velocity."""
+    """One stroke of a chord."""
 
     start: float
+    """The beat on which it begins."""
     until: float
+    """The beat at which it ends."""
     velocity: int
+    """MIDI velocity of its first note."""
 
 
 def write_pad(
     grid: Grid, leader: Leader, follower: FollowerSettings, voicing: NDArray[np.int64], ring_s: float,
     strokes: Sequence[Stroke],
 ) -> list[WrittenNote]:  # fmt: skip
-    """Play the voicing of every beat; the last chord is held to the leader's end and `ring_s` beyond.
+    """Make notes of the voicings; the last chord is held until `ring_s` after the leader's end.
 
     Args:
-        grid: the bars.
-        leader: how busily to play, and where not at all.
-        follower: its instrument decides between strumming and sustaining.
+        grid: the beats.
+        leader: says where the band rests.
+        follower: its instrument decides whether chords are struck or held.
         voicing: from `voice_chords`.  [beats, voices]
-        ring_s: how long the last chord lasts past the leader's end.
-        strokes: of who strums or strikes, as `rule_strokes` has them; who sustains has no use for them.
+        ring_s: how long the last chord lasts after the leader's end.
+        strokes: for plucked and keyed instruments: when chords are struck, as from `rule_strokes`.
     """
     if follower.spec.family in ("plucked", "keyed"):
         return _strummed(grid, leader, follower, voicing, ring_s, strokes)
@@ -48,14 +51,14 @@ def write_pad(
 
 
 def rule_strokes(grid: Grid, leader: Leader, bass: NDArray[np.int64]) -> list[Stroke]:
-    """When to strum and how hard: half bars, beats or half beats; accents on the downbeat and on the back beats.
+    """Decide when chords are struck and how hard: every half bar, beat or half beat, with accents on 1, 2 and 4.
 
-    In three, the first beat is the bass's, and the chords come after it.
+    In three, the bass plays the first beat, and chords are struck after it.
 
     Args:
-        grid: the bars.
-        leader: how busily to play, and where not at all.
-        bass: the pitch below, 0 where there is none.  [beats]
+        grid: the beats.
+        leader: says how many notes to play, and where the band rests.
+        bass: pitch of the bass, 0 where it rests.  [beats]
     """
     levels = rhythm_levels(leader, grid)
     strokes: list[Stroke] = []
@@ -83,7 +86,7 @@ def _strummed(
     grid: Grid, leader: Leader, follower: FollowerSettings, voicing: NDArray[np.int64], ring_s: float,
     strokes: Sequence[Stroke],
 ) -> list[WrittenNote]:  # fmt: skip
-    """Down-strokes on the beat run from the lowest string up, up-strokes between beats from the highest down."""
+    """Make notes of strokes: on beats from the lowest to the highest note, between beats from the highest down."""
     spread_s = _STRUM_S if follower.spec.family == "plucked" else 0.0
     written: list[WrittenNote] = []
     for place, until, velocity in strokes:
@@ -102,7 +105,7 @@ def _strummed(
 def _sustained(
     grid: Grid, leader: Leader, follower: FollowerSettings, voicing: NDArray[np.int64], ring_s: float
 ) -> list[WrittenNote]:
-    """Every voice holds its note over chords that share it, for as long as a bow or a breath lasts."""
+    """Let every voice hold its note over chords that share it, for as long as a bow or a breath lasts."""
     family = follower.spec.family
     written: list[WrittenNote] = []
     for voice in range(voicing.shape[1]):

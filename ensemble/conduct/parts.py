@@ -1,9 +1,9 @@
-"""Who plays which notes: one part per follower, written from key, chords, beats and what the leader does.
+"""Writes one part for each follower, from key, chords, beats and what the leader plays.
 
-Parts are written by register from the lowest: the bass first, then pads, then counter-melodies, each without crossing
-those before it. Where no chord is heard the key's tonic triad is played, softly; where the leader is silent for more
-than a bar the band rests; the last strong beat begins the final chord. What is written at a beat depends on nothing
-that happens more than `LOOK_AHEAD_BEATS` and the rest of that bar later, so a longer leader leaves it as it was.
+Basses are written first, then pads, then counter-melodies, each from the lowest to the highest and without crossing
+those before it. Where no chord is heard the key's tonic triad is played softly; where the leader is silent for more
+than a bar the band rests; the final chord begins on the last strong beat. Notes at a beat depend on nothing later than
+`LOOK_AHEAD_BEATS` and the rest of that bar, so a longer leader does not change them.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _GAP_SEMITONES = 1
 
 
 class _Register:
-    """Lowest and highest pitch of one part on every beat, and where its register lies."""
+    """Lowest and highest pitch of one part on every beat, and the middle of its range."""
 
     def __init__(self, follower: FollowerSettings, pitches: NDArray[np.int64]) -> None:
         rests = pitches == 0
@@ -55,12 +55,12 @@ def write_parts(
     """Write every follower's part.
 
     Args:
-        heard: the leader; the music ends with it.
-        followers: the band; parts come in this order.
-        num_frames: length of the parts: the leader's and a tail into which bass and pads may ring for up to 0.5 s.
-        seed: of what chance decides: small human differences, and where approach notes, passing notes and fills come.
-        arranger: who writes those basses, pads and counter-melodies that it knows; rules write the others.
-        foretold: what the conductor expects of a drummer; drums keep to their grooves where it is absent or unsure.
+        heard: what is heard of the leader; the music ends with it.
+        followers: the band; parts are returned in this order.
+        num_frames: length of the parts: the leader's and a tail, into which bass and pads ring for up to 0.3 s.
+        seed: decides small deviations, and where approach notes, passing notes and fills are.
+        arranger: writes those basses, pads and counter-melodies that it knows; rules write the others.
+        foretold: the strokes that the conductor predicts; drums keep to their grooves where it is absent or unsure.
 
     Returns:
         One `Part` per pitched follower, `Hits` for a drummer. All have `num_frames` frames.
@@ -98,7 +98,7 @@ def _write(
     follower: FollowerSettings, grid: Grid, leader: Leader, heard: Heard, neighbours: Neighbours, seed: int,
     ring_s: float,
 ) -> tuple[list[WrittenNote], NDArray[np.int64]]:  # fmt: skip
-    """One follower's notes by the rules of its role, and its pitches.  [beats, voices or half beats]"""
+    """Write one follower's notes by the rules of its role; also returns its pitches.  [beats, voices or half beats]"""
     if follower.role == "bass":
         line = bass_pitches(grid, leader, heard.key, follower.range)
         written = write_bass(grid, leader, heard.key, follower, line, seed, ring_s)
@@ -112,7 +112,7 @@ def _write(
 
 
 def _highest(written: list[WrittenNote], grid: Grid) -> NDArray[np.int64]:
-    """The highest note that begins in each beat, 0 where none does: passing notes are nobody's beat.  [beats]"""
+    """The highest note that begins in each beat, approach notes included; 0 where none does.  [beats]"""
     highest = np.zeros(grid.num_beats, np.int64)
     beats = np.searchsorted(grid.edges_s, [note.start_s for note in written], side="right") - 1
     np.maximum.at(highest, np.clip(beats, 0, max(grid.num_beats - 1, 0)), [note.pitch_midi for note in written])
@@ -124,7 +124,7 @@ def _centre(follower: FollowerSettings) -> float:
 
 
 def _neighbours(follower: FollowerSettings, before: list[_Register], grid: Grid) -> Neighbours:
-    """Stay above parts of a lower register and below those of a higher one; a bass is below everyone."""
+    """The pitches that are free for a part: above parts of a lower range and basses, below parts of a higher range."""
     floor, ceiling = np.zeros(grid.num_beats, np.int64), np.full(grid.num_beats, 127, np.int64)
     bass = next((other.top for other in before if other.is_bass), np.zeros(grid.num_beats, np.int64))
     for other in before:

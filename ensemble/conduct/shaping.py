@@ -1,6 +1,6 @@
-"""From written notes to played curves: onsets, attacks, decays, releases, vibrato and scoops, by instrument.
+"""Turns written notes into f0 and level curves, with an instrument's attack, decay, release, vibrato and scoops.
 
-Everything is computed for all notes at once: a note becomes a run of frames, a curve one expression over all runs.
+All notes are computed at once: each is a run of frames, and the runs of all notes form one array.
 """
 
 from __future__ import annotations
@@ -31,58 +31,73 @@ _QUIETEST_DB = -60.0
 _DIP_FRAMES = 2
 _SAME_PITCH_DIP_DB, _SLUR_DIP_DB = 18.0, 4.0
 _STRESS_DIP_DB = {"bowed": 9.0, "blown": 12.0}
-"""Before a stressed note: the bow turns, the tongue strikes; an unstressed one is slurred."""
+"""Dip before a stressed note, by a change of bow or the tongue; unstressed notes are slurred."""
 _VIBRATO_DELAY_MS, _VIBRATO_RAMP_MS = 180.0, 300.0
 _VIBRATO_DEPTH_SPREAD, _VIBRATO_RATE_SPREAD = 0.4, 0.12
 _SCOOP_SHARE, _SCOOP_TAU_MS = 0.3, 40.0
 _SWELL_DB, _SWELL_FROM_FRAMES = 1.5, 60
 _EARLY_SHARE = 0.3
-"""Of the attack: who speaks slowly begins early, to be heard in time."""
+"""Share of the attack by which bowed and blown notes begin early, so that they are heard in time."""
 
 
 class WrittenNote(NamedTuple):
-    """A note on the page: seconds, written pitch, velocity 1..127, and which voice plays it."""
+    """A note before it is shaped."""
 
     start_s: float
+    """When it begins."""
     stop_s: float
+    """When it ends."""
     pitch_midi: int
+    """Written pitch."""
     velocity: int
+    """MIDI velocity, 1..127."""
     voice: int = 0
+    """The voice that plays it."""
 
 
 class _Runs(NamedTuple):
-    """All notes, by voice and time. onset_frames is exact; start, stop and silent are frames; each [notes]."""
+    """All notes of a part, sorted by voice and time, as columns.  [notes] each"""
 
     onset_frames: Floats
+    """Onset in control frames, not rounded."""
     start: Ints
+    """First frame."""
     stop: Ints
-    silent: Ints  # from here on nothing of this note sounds
+    """Frame at which the release begins."""
+    silent: Ints
+    """First frame in which nothing of the note sounds."""
     pitch_midi: Ints
+    """Written pitch."""
     velocity: Ints
+    """MIDI velocity."""
     voice: Ints
-    after_slur: NDArray[np.bool_]  # follows the note before it without a gap
-    repeats: NDArray[np.bool_]  # ... and on the same pitch
-    chance: Floats  # [notes, 4], uniform
+    """The voice that plays it."""
+    after_slur: NDArray[np.bool_]
+    """Whether it follows the note before without a gap."""
+    repeats: NDArray[np.bool_]
+    """Whether it follows the note before without a gap and on the same pitch."""
+    chance: Floats
+    """Uniform random numbers.  [notes, 4]"""
 
 
 def shape(
     name: str, written: Sequence[WrittenNote], instrument: InstrumentSpec, num_voices: int, tuning_cents: float,
     num_frames: int, seed: int,
 ) -> Part:  # fmt: skip
-    """Play written notes on an instrument.
+    """Make a part of written notes, as played on an instrument.
 
-    Within a voice a note ends where the next begins; every release is complete by `num_frames`. Onsets move by up to
-    6 ms and velocities by up to 4, by (seed, name, voice, written frame). Notes keep their written pitch; `f0_hz` is
-    moved by `tuning_cents`.
+    Within a voice a note ends where the next begins; every release is complete by `num_frames`. Onsets are moved by up
+    to 6 ms and velocities by up to 4, at random by (seed, name, voice, written frame). Notes keep their written pitch;
+    `f0_hz` is moved by `tuning_cents`.
 
     Args:
         name: of the part.
-        written: in any order.
-        instrument: gives attack, release, decay, vibrato.
-        num_voices: rows of the part.
-        tuning_cents: how far the leader lies above 440 Hz.
+        written: the notes, in any order.
+        instrument: gives attack, release, decay and vibrato.
+        num_voices: number of voices of the part.
+        tuning_cents: how far the leader's A4 lies above 440 Hz.
         num_frames: length of the part.
-        seed: of the performance.
+        seed: of the render.
     """
     f0_hz = np.zeros((num_voices, num_frames), np.float32)
     level_db = np.full((num_voices, num_frames), SILENCE_DB, np.float32)
@@ -102,12 +117,12 @@ def shape(
 def _lay_out(
     name: str, written: Sequence[WrittenNote], instrument: InstrumentSpec, num_frames: int, seed: int
 ) -> _Runs:
-    """Sort notes by voice, humanise them, and let none overlap the next of its voice."""
-    page = np.array(sorted(written, key=lambda one: (one.voice, one.start_s)), np.float64).reshape(-1, 5)
-    start_s, stop_s = page[:, 0], page[:, 1]
-    pitch, velocity, voice = (page[:, column].astype(np.int64) for column in (2, 3, 4))
+    """Sort notes by voice, change onsets and velocities a little at random, and end each where the next begins."""
+    table = np.array(sorted(written, key=lambda one: (one.voice, one.start_s)), np.float64).reshape(-1, 5)
+    start_s, stop_s = table[:, 0], table[:, 1]
+    pitch, velocity, voice = (table[:, column].astype(np.int64) for column in (2, 3, 4))
     place = np.maximum(np.round(start_s * FRAME_RATE_HZ).astype(np.int64), 0)
-    chance = np.zeros((len(page), 9))
+    chance = np.zeros((len(table), 9))
     for one in np.unique(voice):
         mine = voice == one
         chance[mine] = draws(seed, f"{name}/{one}", place[mine], 9)
@@ -135,7 +150,7 @@ def _lay_out(
 
 
 def _bend_cents(runs: _Runs, instrument: InstrumentSpec, note: Ints, elapsed_ms: Floats) -> Floats:
-    """Detune, delayed vibrato and, on bowed and blown notes, now and then a scoop from below."""
+    """Deviation from the written pitch in every frame: detuning, delayed vibrato, scoops of some sustained notes."""
     chance = runs.chance[note]
     bend = 6.0 * chance[:, 0] - 3.0
     if instrument.vibrato_cents > 0:
@@ -150,7 +165,7 @@ def _bend_cents(runs: _Runs, instrument: InstrumentSpec, note: Ints, elapsed_ms:
 
 
 def _level_db(runs: _Runs, instrument: InstrumentSpec, note: Ints, frame: Ints, elapsed_ms: Floats) -> Floats:
-    """Attack, decay, swell, accent, release, and the dip that makes two notes out of one line."""
+    """Level in every frame: attack, decay, swell, accent, release, and dips between notes that follow without a gap."""
     is_sustained = instrument.family in _SUSTAINED
     start_from_db = np.full(len(runs.start), -40.0)
     if is_sustained:

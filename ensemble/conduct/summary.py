@@ -1,7 +1,7 @@
-"""What the network keeps in mind of the last eight seconds: single moments, peaks, means, and in which register it was.
+"""Summarises the last eight seconds of the leader for the conductor's network: single values, peaks, means, registers.
 
-Within a note a leader swells and fades by far more than the music does; the peak of the last second says more about
-the dynamics than the level of the moment, and a low note weighs little in a loudness that is weighted as ears are.
+Within a note a leader's level changes far more than the dynamics of the music do, so the peak of the last second says
+more than the present level; and registers are included since A-weighted loudness counts low notes little.
 """
 
 from __future__ import annotations
@@ -13,36 +13,40 @@ from ensemble.conduct.conductor_features import FAINTEST_DB, HEARD_ROWS, LEVEL_C
 from ensemble.types.music import FloatArray
 
 LAGS = (0, 1, 2, 4, 8, 16, 32, 64, 128)
+"""How many conductor frames ago single values are taken from."""
 SPANS = (12, 25, 50, 100, 200)
-"""Conductor frames over which loudness is summed up, the last one included."""
+"""Numbers of last conductor frames over which peak and mean of the loudness are taken."""
 REGISTER_SPANS = (6, 25, 100)
+"""Numbers of last conductor frames over which registers are counted."""
 LAGGED_ROWS = ("loudness", "anchor", "above_anchor", "slope", "onset", "voiced", "pitch")
+"""The features of which single values are taken."""
 REGISTERS = 9
 PAST = max(SPANS) - 1
-"""Conductor frames that must be kept from one quantum to the next."""
+"""Conductor frames before a quantum that its summary needs."""
 NUM_SUMMARY = len(LAGGED_ROWS) * len(LAGS) + 2 * len(SPANS) + REGISTERS * len(REGISTER_SPANS)
 IS_LEVEL = np.array(
     [HEARD_ROWS.index(name) in LEVEL_ROWS for name in LAGGED_ROWS for _ in LAGS]
     + [True] * (2 * len(SPANS))
     + [False] * (REGISTERS * len(REGISTER_SPANS))
 )
-"""Which entries rise and fall with the recording level."""
+"""Which entries of a summary rise and fall with the recording level.  [NUM_SUMMARY]"""
 _LOUDNESS, _ANCHOR, _VOICED, _PITCH = (HEARD_ROWS.index(name) for name in ("loudness", "anchor", "voiced", "pitch"))
 _AUDIBLE = np.float32((FAINTEST_DB - LEVEL_CENTRE_DB) / LEVEL_SCALE_DB + 0.05)
 _CENTRES = np.linspace(-1.25, 1.5, REGISTERS, dtype=np.float32)
-"""Of the registers, in units of the pitch row: from MIDI 30 to 96."""
+"""Centres of the registers in units of the pitch row, from MIDI 30 to 96."""
 _WIDTH = np.float32(0.25)
 
 
 def summary(rows: FloatArray) -> FloatArray:
-    """Sum up features.
+    """Summarise features.
 
     Args:
-        rows: the frames in question, and `PAST` frames before them.  [rows, PAST + frames]
+        rows: features of the frames, and of the `PAST` frames before them.  [rows, PAST + frames]
 
     Returns:
-        [frames, NUM_SUMMARY]: every lagged row at every lag; peak of the loudness by span; its mean over what is
-        audible (the anchor where nothing is); share of each register among what is voiced, by span.
+        Every lagged row at every lag; for each span the peak of the loudness, then its mean over audible frames (the
+        anchor where there are none); for each register span the share of each register in the voiced frames.
+        [frames, NUM_SUMMARY]
     """
     num_frames = rows.shape[1] - PAST
     at = PAST + np.arange(num_frames)[:, None] - np.array(LAGS)
@@ -66,5 +70,5 @@ def summary(rows: FloatArray) -> FloatArray:
 
 
 def with_past(rows: FloatArray) -> FloatArray:
-    """Features from the very beginning, the first frame held before it.  [rows, frames] -> [rows, PAST + frames]"""
+    """Put `PAST` copies of the first frame before features from the start.  [rows, frames] -> [rows, PAST + frames]"""
     return np.concatenate([np.repeat(rows[:, :1], PAST, axis=1), rows], axis=1)

@@ -1,7 +1,7 @@
-"""Chord voicings for pads: every playable shape of a chord, and the smoothest path through them.
+"""Chord voicings for pads: finds the playable voicings of each chord, and the smoothest path through them.
 
-One voice makes an inner line, several make a guitar's, a piano's or a section's chord. Shapes may leave tones out, so
-that a pad can step aside when the leader dwells a semitone from one of them.
+A pad of one voice is an inner line; one of several voices plays chords. Voicings may leave tones out, so that a pad can
+avoid a tone that is a semitone from the leader's.
 """
 
 from __future__ import annotations
@@ -23,35 +23,44 @@ from ensemble.types.music import Key
 Floats = NDArray[np.float64]
 
 CROSSING = 8.0
-_MOST_SHAPES, _MOST_WITHOUT = 44, 8  # of all kinds, and for each tone of those that leave it out
+"""Cost of crossing another part."""
+_MOST_SHAPES, _MOST_WITHOUT = 44, 8  # voicings kept of a chord, and of those that leave out a given tone
 _WIDEST_SPAN, _WIDEST_STEP = 24, 12
 _MUDDY_BELOW_MIDI = 50
 _REVOICED = 0.6
 _PARALLEL_TO_BASS = 0.9
-"""Of a single inner voice that moves with the bass from a fifth or octave to another: it is heard as one voice less.
-Strummed and struck chords move so by nature."""
+"""Cost of a single inner voice that moves in parallel fifths or octaves with the bass. Chords of several voices may."""
 
 
 class Shapes(NamedTuple):
-    """Voicings of one chord: pitches [shapes, voices], lowest first, 0 where a voice rests; cost [shapes]."""
+    """Voicings of one chord."""
 
     pitches: NDArray[np.int64]
+    """Pitches, lowest first; 0 where a voice rests.  [shapes, voices]"""
     cost: Floats
+    """Cost of each voicing on its own.  [shapes]"""
 
 
 class Neighbours(NamedTuple):
-    """What the parts already written leave free: lowest and highest pitch that crosses none of them; and the bass, 0
-    where there is none.  [beats]
-    """
+    """The pitches that the parts already written leave free on every beat, and the bass."""
 
     floor: NDArray[np.int64]
+    """Lowest pitch that crosses no part below.  [beats]"""
     ceiling: NDArray[np.int64]
+    """Highest pitch that crosses no part above.  [beats]"""
     bass: NDArray[np.int64]
+    """Pitch of the bass; 0 where it rests or there is none.  [beats]"""
 
 
 @lru_cache(maxsize=512)
 def shapes(own: tuple[int, ...], pitch_range: tuple[int, int], num_voices: int) -> Shapes:
-    """The best shapes of a chord in a range, cheapest first; the cost prefers the third, the register and air below."""
+    """The best voicings of a chord in a range, cheapest first: with the third, in the middle of the range, wide below.
+
+    Args:
+        own: pitch classes of the chord: root, third, fifth and, where it has one, seventh.
+        pitch_range: lowest and highest note.
+        num_voices: most notes at once.
+    """
     low, high = pitch_range
     centre = low + 0.45 * (high - low)
     lowest_voice = max(centre - 2.5 * (num_voices - 1), low)
@@ -94,7 +103,7 @@ def _shape_cost(stack: tuple[int, ...], own: tuple[int, ...], centre: float, num
 
 @lru_cache(maxsize=4096)
 def _movement(before: tuple[int, ...], after: tuple[int, ...], pitch_range: tuple[int, int], num_voices: int) -> Floats:
-    """How far the voices move from each shape of one chord to each shape of another."""
+    """Cost of moving the voices from each voicing of one chord to each voicing of another.  [shapes, next shapes]"""
     here, there = shapes(before, pitch_range, num_voices).pitches, shapes(after, pitch_range, num_voices).pitches
     both = (here[:, None, :] > 0) & (there[None, :, :] > 0)
     step = np.where(both, np.abs(here[:, None, :] - there[None, :, :]), 0)
@@ -109,7 +118,7 @@ def _movement(before: tuple[int, ...], after: tuple[int, ...], pitch_range: tupl
 def _moves_in_parallel(
     lower: NDArray[np.int64], lower_next: NDArray[np.int64], upper: NDArray[np.int64], upper_next: NDArray[np.int64]
 ) -> NDArray[np.bool_]:
-    """Whether two voices go from a perfect fifth or octave to another one; pitches broadcast, 0 is a rest."""
+    """Whether two voices move from a perfect fifth or octave to another one; pitches broadcast, 0 is a rest."""
     interval = (upper - lower) % 12
     sounds = (lower > 0) & (lower_next > 0) & (upper > 0) & (upper_next > 0)
     is_kept = ((interval == 0) | (interval == 7)) & ((upper_next - lower_next) % 12 == interval)
@@ -119,10 +128,10 @@ def _moves_in_parallel(
 def voice_chords(
     grid: Grid, leader: Leader, key: Key, pitch_range: tuple[int, int], num_voices: int, neighbours: Neighbours
 ) -> NDArray[np.int64]:
-    """A voicing for every beat, by fixed-lag Viterbi over movement, register, crossings and clashes.
+    """Choose a voicing for every beat, by fixed-lag Viterbi over movement, register, crossings and clashes.
 
     Returns:
-        pitches [beats, voices], lowest first, 0 where a voice rests.
+        Pitches, lowest first; 0 where a voice rests.  [beats, voices]
     """
     clash = clash_cost(leader, grid)
     above = _leader_register(leader, grid)
@@ -156,6 +165,6 @@ def voice_chords(
 
 
 def _leader_register(leader: Leader, grid: Grid) -> Floats:
-    """The leader's lower pitch in each beat; NaN where it is unclear.  [beats]"""
+    """The leader's lower pitch of the two half beats of each beat; NaN where it is unclear.  [beats]"""
     lower: Floats = np.fmin.reduce(leader.register_midi.reshape(grid.num_beats, STEPS_PER_BEAT), axis=1)
     return lower
