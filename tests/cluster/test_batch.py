@@ -33,11 +33,11 @@ DUO = BandSettings(
         FollowerSettings(name="kit", instrument="drums", role="drums"),
     ),
 )
-ORDER = request_for(DUO, sample_rate=16_000, seed=2)
+REQUEST = request_for(DUO, sample_rate=16_000, seed=2)
 KERN = "**kern\n*M4/4\n*MM120\n4c\n4e\n4g\n4cc\n=\n4b\n4g\n4e\n4c\n==\n*-\n"
 
 
-def batch(leaders: Path, out: str | Path, *, force: bool = False, settings: RenderRequest = ORDER) -> BatchSummary:
+def batch(leaders: Path, out: str | Path, *, force: bool = False, settings: RenderRequest = REQUEST) -> BatchSummary:
     return render_batch(read_leaders(leaders).entries, out, workers=0, settings=settings, force=force)
 
 
@@ -142,7 +142,7 @@ def test_what_is_done_is_done_already(leaders: Path, done: Path) -> None:
 )
 def test_other_settings_are_refused(leaders: Path, done: Path, change: dict[str, object], words: str) -> None:
     before = files(done / "guitar")
-    summary = batch(leaders, done, settings=ORDER.model_copy(update=change))
+    summary = batch(leaders, done, settings=REQUEST.model_copy(update=change))
     assert statuses(summary)["guitar"] == "refused"
     assert f"{words}; add --force to replace it" in reasons(summary)["guitar"]
     assert files(done / "guitar") == before
@@ -194,7 +194,7 @@ def test_nothing_is_written_through_a_link(leaders: Path, tmp_path: Path) -> Non
 @pytest.mark.parametrize("name", ["../up", "/up", "a/b", "..", ".", "", ".hidden", "batch.json", "a\0b"])
 def test_no_name_leads_out_of_the_root(leaders: Path, tmp_path: Path, name: str) -> None:
     entry = LeaderEntry(name=name, leader=leaders / "guitar.wav")
-    summary = render_batch([entry], tmp_path / "root" / "out", workers=0, settings=ORDER)
+    summary = render_batch([entry], tmp_path / "root" / "out", workers=0, settings=REQUEST)
     assert [one.status for one in summary.outcomes] == ["refused"]
     assert {path.name for path in tmp_path.rglob("*")} == {"root", "out", "batch.json"}
 
@@ -248,7 +248,7 @@ def test_a_root_that_is_none_is_refused(leaders: Path, tmp_path: Path, kind: str
 
 def test_a_root_without_rights_is_refused(open_folder: Path, leaders: Path, as_nobody: None) -> None:
     with pytest.raises(EnsembleError, match=r"cannot be written \(Permission denied\)"):
-        render_batch([leaders / "guitar.wav"], open_folder / "out", workers=0, settings=ORDER)
+        render_batch([leaders / "guitar.wav"], open_folder / "out", workers=0, settings=REQUEST)
 
 
 def test_a_thousand_of_whom_two_can_lead(leaders: Path, tmp_path: Path) -> None:
@@ -278,7 +278,7 @@ def test_a_full_disk_ends_one_leader_and_not_the_next(leaders: Path, small_disk:
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "long.krn").write_text(KERN.replace("*MM120", "*MM20"))
     (tmp_path / "in" / "short.krn").write_text(KERN.replace("*MM120", "*MM240"))
-    summary = batch(tmp_path / "in", small_disk / "out", settings=ORDER.model_copy(update={"sample_rate": 32_000}))
+    summary = batch(tmp_path / "in", small_disk / "out", settings=REQUEST.model_copy(update={"sample_rate": 32_000}))
     assert statuses(summary) == {"long": "failed", "short": "rendered"}
     assert "No space left on device" in reasons(summary)["long"]
     assert {path.name for path in (small_disk / "out").iterdir()} == {"short", "batch.json"}
@@ -288,7 +288,7 @@ def test_a_killed_batch_leaves_nothing_that_stays(leaders: Path, tmp_path: Path)
     out, dead = tmp_path / "out", 2**22 + 1
     (out / "tune" / f".partial-{os.uname().nodename}-{dead}-x" / "new").mkdir(parents=True)
     (out / f".batch-{os.uname().nodename}-{dead}-x").touch()
-    summary = render_batch([leaders / "tune.krn"], out, workers=0, settings=ORDER)
+    summary = render_batch([leaders / "tune.krn"], out, workers=0, settings=REQUEST)
     assert statuses(summary) == {"tune": "rendered"}
     assert list(out.rglob(".*")) == []
 

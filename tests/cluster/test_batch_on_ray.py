@@ -19,7 +19,7 @@ from ensemble.audio.files import write_clip
 from ensemble.errors import AudioError, OutputError, VoiceError
 from ensemble.rendering.render import render
 from ensemble.types.music import AudioClip
-from tests.cluster.test_batch import DUO, KERN, ORDER, files, receipts, statuses
+from tests.cluster.test_batch import DUO, KERN, REQUEST, files, receipts, statuses
 
 PARTIAL = re.compile(rf"\.partial-{re.escape(socket.gethostname())}-(\d+)-")
 
@@ -55,7 +55,7 @@ def test_a_worker_that_is_killed_costs_time_and_nothing_else(
     out, killed = tmp_path / "out", list[int]()
     killer = threading.Thread(target=kill_one_at_work, args=(out, killed))
     killer.start()
-    summary = render_batch(leaders, out, workers=2, settings=ORDER)
+    summary = render_batch(leaders, out, workers=2, settings=REQUEST)
     killer.join()
     assert killed
     assert summary.lost == 1
@@ -74,7 +74,7 @@ def test_a_worker_that_is_killed_costs_time_and_nothing_else(
 def test_a_leader_that_takes_too_long_is_named_and_leaves_nothing(
     local_ray: None, leaders: list[Path], tmp_path: Path
 ) -> None:
-    summary = render_batch(leaders[:1], tmp_path / "out", workers=1, settings=ORDER, leader_s=0.0)
+    summary = render_batch(leaders[:1], tmp_path / "out", workers=1, settings=REQUEST, leader_s=0.0)
     assert statuses(summary) == {"guitar 0": "failed"}
     assert "took more than 0 s" in summary.outcomes[0].reason
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"batch.json"}
@@ -85,7 +85,7 @@ def test_a_large_leader_is_read_where_it_lies(
     local_ray: None, leaders: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("cluster.batch.batch.BY_VALUE_BYTES", 0)
-    summary = render_batch([*leaders[2:], tmp_path / "gone.wav"], tmp_path / "out", settings=ORDER)
+    summary = render_batch([*leaders[2:], tmp_path / "gone.wav"], tmp_path / "out", settings=REQUEST)
     assert statuses(summary) == {"tune 0": "rendered", "tune 1": "rendered", "gone": "failed"}
     assert summary.workers == 2
     assert summary.music_s_per_s > 0.0
@@ -94,7 +94,7 @@ def test_a_large_leader_is_read_where_it_lies(
 @pytest.mark.ray
 def test_a_place_of_this_process_is_refused_on_ray(local_ray: None, leaders: list[Path]) -> None:
     with pytest.raises(OutputError, match="exists in this process alone; add --local"):
-        render_batch(leaders, "memory://store/out", settings=ORDER)
+        render_batch(leaders, "memory://store/out", settings=REQUEST)
 
 
 def test_a_node_without_the_output_folder_is_refused(tmp_path: Path) -> None:
@@ -107,14 +107,14 @@ def test_a_leader_that_is_not_on_the_node_is_refused(tmp_path: Path, size_bytes:
     leader = tmp_path / "song.wav"
     if size_bytes == 7:
         leader.write_bytes(b"another")
-    task = Task(str(leader), 8, str(tmp_path / "out"), ORDER.model_dump_json(), False, 100)
+    task = Task(str(leader), 8, str(tmp_path / "out"), REQUEST.model_dump_json(), False, 100)
     with pytest.raises(AudioError, match=rf"song\.wav: {problem} {socket.gethostname()}; put it where every node"):
         Renderer(0, [16_000]).render(task)
 
 
 def test_a_node_with_other_voices_is_refused(leaders: list[Path], tmp_path: Path) -> None:
-    order = ORDER.model_copy(update={"weights_sha256": {"bass": "0" * 64}})
-    task = Task(str(leaders[0]), leaders[0].stat().st_size, str(tmp_path / "out"), order.model_dump_json(), False, 100)
+    request = REQUEST.model_copy(update={"weights_sha256": {"bass": "0" * 64}})
+    task = Task(str(leaders[0]), leaders[0].stat().st_size, str(tmp_path / "out"), request.model_dump_json(), False, 100)
     with pytest.raises(VoiceError, match="has other voices on"):
         Renderer(0, [16_000]).render(task)
     assert not (tmp_path / "out").exists()
