@@ -47,7 +47,7 @@ def complaint(words: list[str]) -> str:
     """
     command, rest, path = _program(words[0]), words[1:], words[0]
     while hasattr(command, "commands"):
-        if rest and rest[0] in ("-h", "--help"):
+        if rest[:1] in (["-h"], ["--help"]) or (not rest and command.invoke_without_command):
             return ""
         if not rest or rest[0] not in command.commands:
             return f"{path} has no command {' '.join(rest[:1])}"

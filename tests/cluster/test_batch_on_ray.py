@@ -114,7 +114,8 @@ def test_a_leader_that_is_not_on_the_node_is_refused(tmp_path: Path, size_bytes:
 
 def test_a_node_with_other_voices_is_refused(leaders: list[Path], tmp_path: Path) -> None:
     request = REQUEST.model_copy(update={"weights_sha256": {"bass": "0" * 64}})
-    task = Task(str(leaders[0]), leaders[0].stat().st_size, str(tmp_path / "out"), request.model_dump_json(), False, 100)
+    size_bytes = leaders[0].stat().st_size
+    task = Task(str(leaders[0]), size_bytes, str(tmp_path / "out"), request.model_dump_json(), False, 100)
     with pytest.raises(VoiceError, match="has other voices on"):
         Renderer(0, [16_000]).render(task)
     assert not (tmp_path / "out").exists()
