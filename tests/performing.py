@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ensemble.audio.files import prepare_leader, read_clip
+from ensemble.audio.files import read_clip
 from ensemble.band import Band
 from ensemble.conduct.models import models_sha256
 from ensemble.config import BandSettings, FollowerSettings
@@ -22,6 +22,7 @@ from ensemble.play.voice_file import VOICE
 from ensemble.takes import Lead, Take, extend
 from ensemble.types.continuation import Continuation, Hop, SeamScore
 from ensemble.types.music import Arrangement, AudioClip, Stem
+from tests.audio.prepared import prepare_leader
 
 
 def plan_for(leader: AudioClip, band: BandSettings) -> RenderPlan:

@@ -39,13 +39,6 @@ def read_clip(path: Path, max_duration_s: float = MAX_DURATION_S) -> AudioClip:
         return AudioClip(samples=samples, sample_rate=recording.sample_rate)
 
 
-def prepare_leader(clip: AudioClip, sample_rate: int) -> AudioClip:
-    """Convert a clip to the form that the band follows; see `prepared`."""
-    num_samples = -(-clip.num_samples * sample_rate // clip.sample_rate)
-    samples = gathered(prepared(clip, sample_rate), num_prepared(clip), num_samples)
-    return AudioClip(samples=samples, sample_rate=sample_rate)
-
-
 def prepared(sound: Sound, sample_rate: int) -> Iterator[FloatArray]:
     """Convert sound to the form that the band follows; converting it again changes nothing.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -102,8 +103,6 @@ def _followed(source: Path, band: str, true_notes: TrueNotes | None = None) -> R
 
 def _distinct(cases: Sequence[RenderCase]) -> list[RenderCase]:
     """Number the cases whose names occur more than once."""
-    from dataclasses import replace
-
     names = [case.name for case in cases]
     return [
         replace(case, name=f"{case.name} ({number + 1})") if names.count(case.name) > 1 else case

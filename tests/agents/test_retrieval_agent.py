@@ -15,7 +15,7 @@ import numpy as np
 import psutil
 import pytest
 
-from ensemble.audio.files import prepare_leader, read_clip, write_clip
+from ensemble.audio.files import read_clip, write_clip
 from ensemble.errors import StoreBusyError, StoreError
 from ensemble.listen.listener import Listener, at_analysis_rate
 from ensemble.retrieve.default_library import open_retriever
@@ -26,6 +26,7 @@ from ensemble.retrieve.settings import RetrieveSettings
 from ensemble.types.continuation import Continuation, ContinuationQuery
 from ensemble.types.music import AudioClip, Heard
 from ensemble.wire import pack, unpack
+from tests.audio.prepared import prepare_leader
 from tests.retrieve.shelves import described, entry_of
 
 RATE = 16_000

@@ -15,9 +15,10 @@ import soundfile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ensemble.audio.files import prepare_leader, printable, read_clip, write_clip
+from ensemble.audio.files import printable, read_clip, write_clip
 from ensemble.errors import AudioError
 from ensemble.types.music import AudioClip
+from tests.audio.prepared import prepare_leader
 
 RATE = 16_000
 needs_ffmpeg = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed")
@@ -304,11 +305,12 @@ def test_writing_where_there_is_no_folder_is_refused(tmp_path):
 
 def test_resampling_gives_the_same_bytes_in_a_fresh_process():
     program = (
-        "import numpy as np\n"
-        "from ensemble.audio.files import prepare_leader\n"
+        "import hashlib, numpy as np\n"
+        "from ensemble.audio.files import prepared\n"
         "from ensemble.types.music import AudioClip\n"
         "x = np.random.default_rng(3).normal(0, 0.1, (2, 44100)).astype(np.float32)\n"
-        "print(prepare_leader(AudioClip(samples=x, sample_rate=44100), 48000).digest)"
+        "pieces = prepared(AudioClip(samples=x, sample_rate=44100), 48000)\n"
+        "print(hashlib.sha256(b''.join(piece.tobytes() for piece in pieces)).hexdigest())"
     )
     digests = {
         subprocess.run([sys.executable, "-c", program], capture_output=True, check=True).stdout for _ in range(2)

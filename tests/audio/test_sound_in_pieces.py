@@ -12,7 +12,7 @@ import soundfile
 import soxr
 
 from ensemble.audio.clip_file import keep_in_file
-from ensemble.audio.files import PCM_STEPS, PEAK_CEILING, prepare_leader, prepared, read_clip, write_clip, write_pieces
+from ensemble.audio.files import PCM_STEPS, PEAK_CEILING, prepared, read_clip, write_clip, write_pieces
 from ensemble.audio.recording import opened
 from ensemble.audio.sound import mean_of_channels, regrouped, resampled
 from ensemble.audio.spectra import CHUNK_FRAMES, band_rise_db
@@ -20,6 +20,7 @@ from ensemble.errors import AudioError
 from ensemble.listen.listener import at_analysis_rate
 from ensemble.rendering.leader import take_in
 from ensemble.types.music import PIECE_SAMPLES, AudioClip
+from tests.audio.prepared import prepare_leader
 
 RATE = 48_000
 

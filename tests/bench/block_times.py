@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.audio.files import prepare_leader, read_clip
+from ensemble.audio.files import read_clip
 from ensemble.band import Band
 from ensemble.clock import FRAME_RATE_HZ, QUANTUM_FRAMES
 from ensemble.conduct.conductor_file import CONDUCTOR
@@ -23,6 +23,7 @@ from ensemble.play.voice_file import VOICE
 from ensemble.takes import Lead
 from ensemble.threads import one_thread
 from ensemble.types.music import AudioClip
+from tests.audio.prepared import prepare_leader
 
 RATE = 48_000
 BLOCK_S = QUANTUM_FRAMES / FRAME_RATE_HZ

@@ -19,7 +19,7 @@ from agents import RayBand
 from cluster.sessions.local import local_ray
 from cluster.watch.recording import recording
 from ensemble import render
-from ensemble.audio.files import prepare_leader, read_clip, write_clip
+from ensemble.audio.files import read_clip, write_clip
 from ensemble.events import Events
 from ensemble.leaders import leader_path
 from ensemble.plan import Extension, RenderPlan
@@ -29,6 +29,7 @@ from ensemble.retrieve.index_local import index_sources
 from ensemble.retrieve.library.opening import LibraryPlace
 from ensemble.retrieve.settings import RetrieveSettings
 from ensemble.types.music import AudioClip
+from tests.audio.prepared import prepare_leader
 
 RATE = 16_000
 

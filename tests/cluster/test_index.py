@@ -16,8 +16,9 @@ import numpy as np
 import psutil
 import pytest
 
-from ensemble.audio.files import prepare_leader, read_clip, write_clip
+from ensemble.audio.files import read_clip, write_clip
 from ensemble.types.music import AudioClip
+from tests.audio.prepared import prepare_leader
 
 ENSEMBLE = str(Path(sys.executable).parent / "ensemble")
 RATE = 16_000

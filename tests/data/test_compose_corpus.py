@@ -18,9 +18,9 @@ from ensemble.data.compose.labels import read_labels
 from ensemble.data.takes import split_of
 from ensemble.errors import DataError
 from ensemble.listen.loudness import loudness_db
-from ensemble.mix.true_peak import true_peak_dbtp
 from ensemble.types.music import DRUM_CLASSES
 from tests.data.composed import SHORT_S, needs_renderer
+from tests.mix.whole_peak import true_peak_dbtp
 
 RATE = 16_000
 SLAKH_KEYS = {

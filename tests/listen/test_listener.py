@@ -12,10 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ensemble.audio.files import prepare_leader, read_clip
+from ensemble.audio.files import read_clip
 from ensemble.clock import frames_for
 from ensemble.listen.listener import Listener
 from ensemble.types.music import Heard, Key
+from tests.audio.prepared import prepare_leader
 from tests.listen.leader_sounds import RATE, TWINKLE, TWINKLE_BEATS, chords, clicks, clip_of, sine, tone, tune, vibrato
 
 C, F, G = (48, 60, 64, 67), (41, 60, 65, 69), (43, 59, 62, 67)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import scipy.signal
 
-from ensemble.mix.true_peak import TruePeak, true_peak_dbtp
+from ensemble.mix.true_peak import TruePeak
+from tests.mix.whole_peak import true_peak_dbtp
 
 
 @pytest.mark.parametrize("cycles_per_sample", [0.01, 0.1, 0.25, 0.3, 0.4])
