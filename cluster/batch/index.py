@@ -9,11 +9,11 @@ from typing import Any
 
 from cluster.sessions.local import local_ray
 from ensemble.errors import EnsembleError
+from ensemble.events import OnProgress
 from ensemble.retrieve.index_local import AUDIO
 from ensemble.retrieve.library.indexer import Indexer, IndexJob, IndexOutcome, IndexReport
 from ensemble.retrieve.library.ledger import Ledger
 from ensemble.retrieve.library.ledger_log import LedgerEntry
-from ensemble.retrieve.library.library import OnProgress
 from ensemble.retrieve.library.opening import LibraryPlace
 from ensemble.retrieve.library.sources import Sources
 from ensemble.threads import num_cores

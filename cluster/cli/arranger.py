@@ -14,8 +14,6 @@ from cluster.cli.train_options import Config, MaxMinutes, MaxSteps, Resume, comm
 from ensemble.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from ensemble.train.pace import Row
 
 Folder = Annotated[
@@ -49,7 +47,7 @@ def train_arranger(
         check_folder(out, settings, resume=resume)
         files = midi_files(data)
         taught, held_out = (
-            gather_lessons([one for one in files if one[2] == split], most, _reading(monitor), monitor.say)
+            gather_lessons([one for one in files if one[2] == split], most, monitor.progress, monitor.say)
             for split, most in (("train", settings.most_lessons), ("valid", settings.most_held_out))
         )
         fit_arranger(
@@ -83,13 +81,10 @@ def evaluate_arranger(
         from ensemble.train.arranger.material import midi_files, read_pieces
 
         files = [one for one in midi_files(data) if one[2] == split.value]
-        pieces = list(read_pieces(files, _reading(monitor), monitor.say))
+        pieces = list(read_pieces(files, monitor.progress, monitor.say))
         if not pieces:
             raise DataError(str(data), f"has no piece of several parts in the {split.value} split", "name another set")
-        figures = run(
-            Arranger(ARRANGER.load(arranger)), pieces,
-            lambda done, total: monitor.progress("writing for every leader", done, total),
-        )  # fmt: skip
+        figures = run(Arranger(ARRANGER.load(arranger)), pieces, monitor.progress)
     if as_json:
         print_json({"arranger": arranger} | figures)
         return
@@ -105,7 +100,3 @@ def evaluate_arranger(
 
 def _line(row: Row) -> str:
     return f"held out: actions {row['action_nats']:.3f} nats, tones {row['tone_nats']:.3f} nats"
-
-
-def _reading(monitor: Monitor) -> Callable[[int, int], None]:
-    return lambda done, total: monitor.progress("reading", done, total)

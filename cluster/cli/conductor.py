@@ -45,7 +45,7 @@ def train_conductor(
         start_workers(monitor, workers)
         result, card = run(
             settings, data, out, num_workers=workers, resume=resume, command=command_line(), heard=heard,
-            on_heard=lambda done, total: monitor.progress("listen", done, total),
+            on_progress=monitor.progress,
             on_step=teller(monitor, "the conductor", _line), on_loss=monitor.say,
         )  # fmt: skip
     if as_json:

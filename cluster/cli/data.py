@@ -37,7 +37,7 @@ def inspect(
 
         inspection = inspect_set(
             path,
-            on_progress=lambda _, done, total: monitor.progress("inspect", done, total),
+            on_progress=monitor.progress,
             max_seconds_per_take=seconds,
         )
     found = document(inspection)
@@ -74,9 +74,7 @@ def prepare(
 
         cache = out or default_cache()
         monitor.enter_context(only_writer(cache))
-        work = survey(
-            path, cache, rate, instrument or (), lambda done, total: monitor.progress("find what is new", done, total)
-        )
+        work = survey(path, cache, rate, instrument or (), monitor.progress)
         actors = 0 if local else min(jobs or num_cores(), len(work.new))
         if actors:
             from cluster.sessions.local import local_ray
@@ -84,7 +82,7 @@ def prepare(
             monitor.enter_context(redirect_stdout(io.StringIO()))  # Ray prints messages of its own about lost workers
             monitor.stage("start Ray")
             monitor.enter_context(local_ray(num_cpus=actors))
-        done = prepare_takes(work, jobs=actors, on_progress=Pacer(monitor).tell)
+        done = prepare_takes(work, jobs=actors, on_take=Pacer(monitor).tell)
     if as_json:
         print_json(preparation(done))
     else:
@@ -129,7 +127,7 @@ def compose(
         monitor.stage("compose")
         report = compose_set(
             folder, tracks, seed=seed, style=style, sample_rate=rate, soundfont=soundfont, jobs=jobs,
-            on_progress=lambda done, total: monitor.progress("compose", done, total),
+            on_progress=monitor.progress,
         )  # fmt: skip
     if as_json:
         print_json(asdict(report))

@@ -8,10 +8,11 @@ from typing import Any
 
 from cluster.training.workers import OnLoss, on_ray, ray_team
 from ensemble.conduct.conductor_file import CONDUCTOR, ConductorCard
+from ensemble.events import OnProgress, unheard
 from ensemble.train.conductor.calibration import calibrate
 from ensemble.train.conductor.crops import scenes_of
 from ensemble.train.conductor.fit import fit_conductor
-from ensemble.train.conductor.material import OnHeard, gather_pieces
+from ensemble.train.conductor.material import gather_pieces
 from ensemble.train.conductor.settings import TrainConductorSettings
 from ensemble.train.pace import OnStep
 from ensemble.train.trainer import FitResult, check_folder
@@ -28,7 +29,7 @@ def train_conductor(
     resume: bool = False,
     command: str = "",
     heard: Path | None = None,
-    on_heard: OnHeard | None = None,
+    on_progress: OnProgress = unheard,
     on_step: OnStep | None = None,
     on_loss: OnLoss | None = None,
 ) -> tuple[FitResult, ConductorCard]:
@@ -42,7 +43,7 @@ def train_conductor(
         resume: go on from the folder's checkpoint.
         command: for the card.
         heard: where what was heard is kept; in the run's folder if absent.
-        on_heard: told how many pieces were read.
+        on_progress: told how many pieces were read.
         on_step: called after every step and every audit, in this process only.
         on_loss: told that workers were lost.
 
@@ -53,7 +54,7 @@ def train_conductor(
         EnsembleError: see `fit_conductor` and `on_ray`.
     """
     check_folder(out, settings, resume=resume)
-    material = gather_pieces(sets, heard or out / HEARD, settings.leaders_per_piece, command, on_heard)
+    material = gather_pieces(sets, heard or out / HEARD, settings.leaders_per_piece, command, on_progress)
     if num_workers == 0:
         result = fit_conductor(settings, material, out, resume=resume, on_step=on_step)
     else:

@@ -10,14 +10,13 @@ from typing import Any
 
 from ensemble.data.takes import RecordedPart, Skip
 from ensemble.errors import AudioError, DeadlineError, EnsembleError, JobLostError
+from ensemble.events import unheard
 from ensemble.train.prepare import PrepareWork, prepare_take
 
 TAKE_S = 900.0
 """What one take may take: half an hour of sound takes a minute."""
 Finished = tuple[RecordedPart, float | Skip]
 """A take, and its seconds of sound or why it has none."""
-OnProgress = Callable[[int, int, float], None]
-"""Called with takes done, takes in all, and seconds of sound prepared per second."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,13 +38,13 @@ class Preparation:
         return self.sound_s / self.wall_s if self.wall_s else 0.0
 
 
-def prepare(work: PrepareWork, *, jobs: int = 0, on_progress: OnProgress | None = None) -> Preparation:
+def prepare(work: PrepareWork, *, jobs: int = 0, on_take: Callable[[int, int, float], None] = unheard) -> Preparation:
     """Prepare what is new.
 
     Args:
         work: what `survey` found.
         jobs: 0 works in this process; more actors need a Ray that is running.
-        on_progress: called after every take.
+        on_take: told how many takes are done, of how many, and the seconds of sound prepared per second.
 
     Raises:
         OutputError: a shard cannot be written; what is finished is kept.
@@ -62,8 +61,7 @@ def prepare(work: PrepareWork, *, jobs: int = 0, on_progress: OnProgress | None 
             skips.append(outcome)
         else:
             sound_s += outcome
-        if on_progress is not None:
-            on_progress(done, len(work.new), sound_s / max(time.monotonic() - began, 1e-9))
+        on_take(done, len(work.new), sound_s / max(time.monotonic() - began, 1e-9))
     _remove_half_written(work.cache)
     return Preparation(
         root=work.root, cache=work.cache, sample_rate=work.sample_rate, num_new=len(work.new) - len(skips),

@@ -20,18 +20,16 @@ from ensemble.data.inspect_sound import hear_file
 from ensemble.data.readers import recognise
 from ensemble.data.takes import RecordedPart, Skip
 from ensemble.errors import DataError
+from ensemble.events import OnProgress, unheard
 from ensemble.threads import one_thread
 from ensemble.types.music import FloatArray
 
-Progress = Callable[[str, int, int], None]
 LENGTH_TOLERANCE_S = 0.25
 """A stem that is shorter or longer than its piece by more was exported from elsewhere, or is cut short."""
 Heard = tuple[TakeFacts, FloatArray]
 
 
-def inspect(
-    root: Path, *, on_progress: Progress | None = None, max_seconds_per_take: float | None = None
-) -> Inspection:
+def inspect(root: Path, *, on_progress: OnProgress = unheard, max_seconds_per_take: float | None = None) -> Inspection:
     """Recognise a data set and measure every take.
 
     Args:
@@ -72,8 +70,8 @@ def inspect(
     )
 
 
-def _steps(on_progress: Progress | None, done: int, total: int) -> Callable[[int], None]:
-    return lambda more: on_progress("inspect", done + more, total) if on_progress else None
+def _steps(on_progress: OnProgress, done: int, total: int) -> Callable[[int], None]:
+    return lambda more: on_progress("inspect", done + more, total)
 
 
 def _piece(

@@ -6,7 +6,7 @@ quality; chord tones, clashes and crossings tell manners. Both writers get the s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +16,7 @@ from ensemble.conduct.arranger_features import REST, STRIKE, ArrangerLine, Kind,
 from ensemble.conduct.grid import Grid, grid_of
 from ensemble.conduct.parts import write_parts
 from ensemble.config import FollowerSettings
+from ensemble.events import OnProgress, unheard
 from ensemble.measure.bootstrap import interval
 from ensemble.measure.f_measure import strokes_f1
 from ensemble.measure.harmony_fit import (
@@ -40,7 +41,6 @@ FIGURES = (
 that have one pitch class. density_error: of strokes per half beat, absolute. note_length_error: of the mean, in half
 beats, absolute. rest_share: of half beats. The other two: see `harmony_fit`."""
 _ROLES: dict[Kind, Role] = {"bass": "bass", "chords": "pad", "line": "counter"}
-OnProgress = Callable[[int, int], None]
 
 
 class _Score(NamedTuple):
@@ -51,7 +51,7 @@ class _Score(NamedTuple):
 
 
 def evaluate_arranger(
-    arranger: Arranger, pieces: Sequence[WrittenPiece], on_progress: OnProgress | None = None
+    arranger: Arranger, pieces: Sequence[WrittenPiece], on_progress: OnProgress = unheard
 ) -> dict[str, Any]:
     """Let both write for every leader of every piece.
 
@@ -85,8 +85,7 @@ def evaluate_arranger(
                 ]
             here["true"] += [_score(part.notes, part, leading, grid) for part in true]
             done += 1
-            if on_progress is not None:
-                on_progress(done, total)
+            on_progress("writing for every leader", done, total)
         for name, scores in here.items():
             found[name].append(scores)
     means = {name: np.array([_means(scores) for scores in by_piece]) for name, by_piece in found.items()}

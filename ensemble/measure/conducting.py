@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,6 +16,7 @@ from ensemble.conduct.dynamics import QUANTUM_CONDUCTOR_FRAMES
 from ensemble.conduct.foretell import foretell
 from ensemble.data.takes import Split
 from ensemble.errors import DataError
+from ensemble.events import OnProgress, unheard
 from ensemble.measure.bootstrap import interval
 from ensemble.measure.conducting_rivals import ConductingCase, Rival, cases_of, fit_ceiling, fit_rivals
 from ensemble.measure.conducting_strokes import stroke_scores
@@ -28,7 +29,6 @@ from ensemble.types.instruments import CATALOGUE
 LOOK_AHEADS_MS = (0, 100, 250, 500)
 MAIN_MS = 100
 Curve = NDArray[np.float64]
-OnProgress = Callable[[str, int, int], None]
 
 
 class Scores(NamedTuple):
@@ -64,7 +64,7 @@ def evaluate_conductor(
     split: Split | None = "test",
     trained_on: Sequence[Path] | None = None,
     leaders_per_piece: int = 2,
-    on_progress: OnProgress | None = None,
+    on_progress: OnProgress = unheard,
 ) -> dict[str, Any]:
     """Measure one conductor on pieces that it never learned from.
 
@@ -88,11 +88,10 @@ def evaluate_conductor(
         DataError: a set cannot, or holds no piece to learn or to measure on.
     """
     conductor = CONDUCTOR.read(path)
-    tell = on_progress or (lambda _stage, _done, _total: None)
 
     def pieces(roots: Sequence[Path], wanted: Split | None) -> list[PlayedPiece]:
         takes = [one for root in roots for one in takes_in(root) if wanted is None or one[1].split == wanted]
-        found = read_pieces(takes, cache, leaders_per_piece, lambda done, total: tell("listen", done, total))
+        found = read_pieces(takes, cache, leaders_per_piece, on_progress)
         if not found:
             where = ", ".join(map(str, roots))
             raise DataError(where, f"no piece of several parts in the {wanted} split", "name another set")
@@ -102,7 +101,7 @@ def evaluate_conductor(
     learned, tried = pieces(home, "train"), pieces(home, "valid")
     measured = pieces(sets, split)
     with one_thread():
-        return measure(conductor, learned, tried, measured, tell)
+        return measure(conductor, learned, tried, measured, on_progress)
 
 
 def measure(

@@ -16,9 +16,10 @@ from pathlib import Path
 
 from ensemble.corpus.catalogue import corpus_digest, corpus_pieces
 from ensemble.errors import StoreBusyError, StoreError
+from ensemble.events import OnProgress, unheard
 from ensemble.retrieve.index_local import index_sources
 from ensemble.retrieve.library.ledger import LEDGER_FILE, Ledger
-from ensemble.retrieve.library.library import Library, OnProgress
+from ensemble.retrieve.library.library import Library
 from ensemble.retrieve.library.opening import LibraryPlace, cache_folder, nothing_known, open_library
 from ensemble.retrieve.library.sources import Source, Sources
 from ensemble.retrieve.retriever import Retriever
@@ -40,7 +41,7 @@ def open_retriever(settings: RetrieveSettings) -> Iterator[Retriever]:
 
 
 @contextmanager
-def open_filled(settings: RetrieveSettings, on_progress: OnProgress | None = None) -> Iterator[Library]:
+def open_filled(settings: RetrieveSettings, on_progress: OnProgress = unheard) -> Iterator[Library]:
     """Lend the library that the settings name, and close it afterwards.
 
     What the store has lost since it was filled is put back from the ledger first.
@@ -67,7 +68,7 @@ def corpus_index_dir(cache: Path) -> Path:
     return cache / f"{corpus_digest()[:16]}-v{DESCRIPTORS_VERSION}"
 
 
-def indexed_corpus(cache: Path | None = None, on_progress: OnProgress | None = None) -> LibraryPlace:
+def indexed_corpus(cache: Path | None = None, on_progress: OnProgress = unheard) -> LibraryPlace:
     """A library that holds the bundled corpus and that nobody else has open; indexed now if it never was.
 
     Args:
@@ -90,7 +91,7 @@ def indexed_corpus(cache: Path | None = None, on_progress: OnProgress | None = N
         raise StoreError(str(folder), f"cannot be written ({error.strerror})", "set XDG_CACHE_HOME") from error
 
 
-def _index(place: LibraryPlace, on_progress: OnProgress | None) -> None:
+def _index(place: LibraryPlace, on_progress: OnProgress) -> None:
     """Index every piece; what an earlier run that was stopped has done is kept.
 
     Raises:
@@ -127,7 +128,7 @@ def _copy_ledger(source: Path, target: Path) -> None:
 
 
 @contextmanager
-def _locked(folder: Path, on_progress: OnProgress | None) -> Iterator[None]:
+def _locked(folder: Path, on_progress: OnProgress) -> Iterator[None]:
     """Hold the folder's lock; wait for the process that holds it.
 
     Raises:
@@ -143,7 +144,6 @@ def _locked(folder: Path, on_progress: OnProgress | None) -> Iterator[None]:
                 if time.monotonic() > deadline_s:
                     problem, cure = "is being indexed by another process", "wait until it has ended"
                     raise StoreBusyError(str(folder), problem, cure) from error
-                if on_progress:
-                    on_progress("wait for another process that indexes the corpus", 0, 1)
+                on_progress("wait for another process that indexes the corpus", 0, 1)
                 time.sleep(_LOOK_EVERY_S)
         yield

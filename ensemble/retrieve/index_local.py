@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 
 from ensemble.audio.files import read_clip
 from ensemble.errors import EnsembleError
+from ensemble.events import OnProgress, unheard
 from ensemble.listen.listener import Listener, at_analysis_rate
 from ensemble.retrieve.library.indexer import Indexer, IndexJob, IndexOutcome, IndexReport, recording_of
-from ensemble.retrieve.library.library import OnProgress
 from ensemble.retrieve.library.opening import LibraryPlace, open_library
 from ensemble.retrieve.library.sources import Sources
 from ensemble.retrieve.search.describe import describe
@@ -19,7 +19,7 @@ AUDIO = "audio"
 
 
 def index_sources(
-    sources: Sources, place: LibraryPlace, on_progress: OnProgress | None = None, *, copies: bool = False
+    sources: Sources, place: LibraryPlace, on_progress: OnProgress = unheard, *, copies: bool = False
 ) -> IndexReport:
     """Add recordings to a library; what it knows already is kept.
 

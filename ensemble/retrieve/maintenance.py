@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ensemble.errors import EnsembleError, StoreBusyError, StoreError
+from ensemble.events import OnProgress, unheard
 from ensemble.files.digest import recording_digest
 from ensemble.retrieve.index_local import describe_file
 from ensemble.retrieve.library.indexer import IndexJob
 from ensemble.retrieve.library.ledger import LEDGER_FILE, Ledger
 from ensemble.retrieve.library.ledger_log import LedgerEntry
-from ensemble.retrieve.library.library import Comparison, Library, OnProgress
+from ensemble.retrieve.library.library import Comparison, Library
 from ensemble.retrieve.library.opening import LibraryPlace, nothing_known, open_library
 from ensemble.retrieve.library.sources import Skipped, Source
 
@@ -121,7 +122,7 @@ def _check_exists(place: LibraryPlace) -> None:
         raise nothing_known(place)
 
 
-def repair(place: LibraryPlace, on_progress: OnProgress | None = None) -> Repair:
+def repair(place: LibraryPlace, on_progress: OnProgress = unheard) -> Repair:
     """Bring ledger and store back into step: every row that was ever acknowledged is there again.
 
     Raises:
@@ -166,13 +167,12 @@ def _adopt(ledger: Ledger) -> int:
     return adopted
 
 
-def _describe_again(library: Library, on_progress: OnProgress | None) -> tuple[int, tuple[Skipped, ...]]:
+def _describe_again(library: Library, on_progress: OnProgress) -> tuple[int, tuple[Skipped, ...]]:
     """Replace descriptions that are gone, damaged or of another version, as long as the file is the same."""
     lost = [entry for sha256, entry in library.ledger.entries.items() if library.ledger.load(sha256) is None]
     given_up = []
     for done, entry in enumerate(lost):
-        if on_progress:
-            on_progress("describe again", done, len(lost))
+        on_progress("describe again", done, len(lost))
         recording = entry.recording
         source = Source(path=Path(recording.path), title=recording.title, licence=recording.licence)
         job = IndexJob(source=source, sha256=recording.sha256, size_bytes=entry.size_bytes, mtime_ns=entry.mtime_ns)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from ensemble.audio.files import read_clip
+from ensemble.events import OnProgress
 from ensemble.files.digest import recording_digest
 from ensemble.listen.listener import Listener, at_analysis_rate
 from ensemble.retrieve.default_library import open_filled
 from ensemble.retrieve.join.exit_point import find_exit
-from ensemble.retrieve.library.library import OnProgress
 from ensemble.retrieve.search.context import context_of_leader
 from ensemble.retrieve.search.search import Found, Search
 from ensemble.retrieve.settings import RetrieveSettings

@@ -6,7 +6,7 @@ Who does the work, here or on a cluster, is decided in `cluster.training.prepare
 from __future__ import annotations
 
 import fcntl
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +16,7 @@ from ensemble.clock import hop_samples
 from ensemble.data.readers import recognise
 from ensemble.data.takes import RecordedPart, Skip
 from ensemble.errors import AudioError, DataError, OutputError
+from ensemble.events import OnProgress, unheard
 from ensemble.threads import one_thread
 from ensemble.train.player.analysis import analyse
 from ensemble.train.prepared import find_shard, keep_shard, shard_path
@@ -24,8 +25,6 @@ from ensemble.types.instruments import instrument
 
 _READERS = 4
 """Threads that hash stems: the disk is what they wait for."""
-OnSurvey = Callable[[int, int], None]
-"""Called with how many takes were looked at, and how many there are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +50,7 @@ def survey(
     cache: Path,
     sample_rate: int,
     instruments: Collection[str] = (),
-    on_progress: OnSurvey | None = None,
+    on_progress: OnProgress = unheard,
 ) -> PrepareWork:
     """Find what is new in a data set by the content of its stems.
 
@@ -87,8 +86,7 @@ def survey(
                 num_kept += 1
             else:
                 new[found] = take
-            if on_progress is not None:
-                on_progress(done, len(takes))
+            on_progress("find what is new", done, len(takes))
     return PrepareWork(
         root=root, cache=cache, sample_rate=sample_rate, new=tuple(new.values()), num_kept=num_kept, skips=tuple(skips)
     )

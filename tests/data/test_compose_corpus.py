@@ -170,7 +170,7 @@ def test_a_track_is_the_same_alone_again_and_after_an_interruption(corpus: Path,
     (half / "S00.wav").write_bytes(b"half a stem")
     seen: list[tuple[int, int]] = []
     report = compose(
-        again, 3, seed=1, sample_rate=RATE, length_s=SHORT_S, jobs=2, on_progress=lambda *at: seen.append(at)
+        again, 3, seed=1, sample_rate=RATE, length_s=SHORT_S, jobs=2, on_progress=lambda _, *at: seen.append(at)
     )
     assert report.kept == ("Track00001",)
     assert report.made == ("Track00002", "Track00003")

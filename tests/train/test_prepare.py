@@ -205,7 +205,7 @@ def test_a_killed_worker_loses_nothing(local_ray, tmp_path, cache):
                 killed.append(victim.pid)
 
     work = survey(data, cache, RATE)
-    done = prepare(work, jobs=2, on_progress=kill_one)
+    done = prepare(work, jobs=2, on_take=kill_one)
     assert killed
     assert (done.num_new, done.skips) == (6, ())
     assert not list(cache.rglob("*.part"))

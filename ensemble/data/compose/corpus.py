@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from ensemble.data.compose.piece import LENGTH_S, STYLES
 from ensemble.data.compose.track import ComposeRequest, digest, make_track, track_name
 from ensemble.data.takes import split_of
 from ensemble.errors import AudioError, DataError
+from ensemble.events import OnProgress, unheard
 from ensemble.files.replace import write_whole
 from ensemble.threads import one_thread
 
@@ -49,7 +49,7 @@ def compose(
     soundfont: Path | None = None,
     jobs: int = 1,
     length_s: tuple[float, float] = LENGTH_S,
-    on_progress: Callable[[int, int], None] | None = None,
+    on_progress: OnProgress = unheard,
 ) -> ComposeReport:
     """Compose a data set into a folder; what is already there and finished is kept.
 
@@ -91,8 +91,7 @@ def compose(
             for finished in as_completed(waiting):
                 finished.result()
                 done += 1
-                if on_progress:
-                    on_progress(done, num_tracks)
+                on_progress("compose", done, num_tracks)
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise

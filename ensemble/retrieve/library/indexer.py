@@ -16,10 +16,10 @@ from typing import Generic, Protocol, TypeVar
 
 from ensemble.audio.files import printable
 from ensemble.errors import AudioError
+from ensemble.events import OnProgress, unheard
 from ensemble.files.digest import recording_digest
 from ensemble.files.replace import replacing
 from ensemble.retrieve.library.ledger_log import LedgerEntry, writing
-from ensemble.retrieve.library.library import OnProgress
 from ensemble.retrieve.library.sources import Skipped, Source, Sources
 from ensemble.types.described import IndexedRecording
 
@@ -113,10 +113,10 @@ class Indexer(Generic[T]):
 
     def __init__(
         self, target: IndexTarget[T], known: Mapping[str, LedgerEntry], *, copies: Path | None = None,
-        on_progress: OnProgress | None = None,
+        on_progress: OnProgress = unheard,
     ) -> None:  # fmt: skip
         self._target, self._copies = target, copies
-        self._tell = on_progress or (lambda _what, _done, _total: None)
+        self._tell = on_progress
         self._known = dict(known)
         self._at = {entry.recording.path: sha256 for sha256, entry in known.items()}
         self._count: dict[str, int] = defaultdict(int)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
+from ensemble.events import OnProgress, unheard
 from ensemble.retrieve.library.ledger import Ledger
 from ensemble.retrieve.library.ledger_log import LedgerEntry
 from ensemble.retrieve.library.store import Match, Store, StoreFilter, StoreRow
 from ensemble.types.arrays import FloatArray
 from ensemble.types.described import Described, chunk_id
-
-OnProgress = Callable[[str, int, int], None]
-"""Called with what is being done, how much of it is done, and how much there is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +100,7 @@ class Library:
             foreign=tuple(foreign),
         )
 
-    def mend(self, on_progress: OnProgress | None = None) -> Comparison:
+    def mend(self, on_progress: OnProgress = unheard) -> Comparison:
         """Add what the store lacks and delete what it should not have; returns the comparison from before.
 
         Raises:
@@ -111,8 +109,7 @@ class Library:
         before = self.compare()
         self.store.remove(before.stray)
         for done, sha256 in enumerate(before.missing):
-            if on_progress:
-                on_progress("repair", done, len(before.missing))
+            on_progress("repair", done, len(before.missing))
             described = self.ledger[sha256]
             self.store.remove([sha256])
             self.store.add(rows_of(described))

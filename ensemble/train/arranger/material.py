@@ -25,6 +25,7 @@ from ensemble.data import slakh
 from ensemble.data.programs import instrument_of_program, instrument_of_words
 from ensemble.data.takes import Split, split_of
 from ensemble.errors import DataError
+from ensemble.events import OnProgress, unheard
 from ensemble.listen.harmony import find_chords, find_key
 from ensemble.scores.melody import Melody
 from ensemble.scores.midi_melody import MidiVoice, in_seconds, melody_of, open_midi, voices_of
@@ -38,7 +39,6 @@ ALL_PARTS = "all_src.mid"
 LAST_BEATS = 4
 CHORDS_SHARE = 0.3
 """Whoever sounds two notes or more for this share of its time plays chords."""
-OnRead = Callable[[int, int], None]
 Notes = tuple[tuple[float, float, int], ...]
 
 
@@ -110,30 +110,30 @@ def licence_of(root: Path) -> str:
 
 
 def gather_lessons(
-    files: Sequence[tuple[str, Path, Split]], most: int, on_read: OnRead | None = None,
-    on_left_out: Callable[[str], None] | None = None,
+    files: Sequence[tuple[str, Path, Split]], most: int, on_progress: OnProgress = unheard,
+    on_left_out: Callable[[str], None] = unheard,
 ) -> list[Lesson]:  # fmt: skip
     """The lessons of many files, each forgotten before the next is read.
 
     Args:
         files: see `midi_files`.
         most: lessons altogether; each file has an equal share of them, or gives one where there are more files.
-        on_read: see `read_pieces`.
+        on_progress: see `read_pieces`.
         on_left_out: see `read_pieces`.
     """
     share = max(most // max(len(files), 1), 1)
-    return [lesson for piece in read_pieces(files, on_read, on_left_out) for lesson in lessons_of(piece, share)]
+    return [lesson for piece in read_pieces(files, on_progress, on_left_out) for lesson in lessons_of(piece, share)]
 
 
 def read_pieces(
-    files: Sequence[tuple[str, Path, Split]], on_read: OnRead | None = None,
-    on_left_out: Callable[[str], None] | None = None,
+    files: Sequence[tuple[str, Path, Split]], on_progress: OnProgress = unheard,
+    on_left_out: Callable[[str], None] = unheard,
 ) -> Iterator[WrittenPiece]:  # fmt: skip
     """Read file after file; those without two pitched parts of known instruments are left out, and it is said why.
 
     Args:
         files: see `midi_files`.
-        on_read: told how many were read, and of how many.
+        on_progress: told how many were read, and of how many.
         on_left_out: told in a sentence which is left out, and why.
     """
     for done, (name, path, _) in enumerate(files):
@@ -145,10 +145,9 @@ def read_pieces(
             reason = error.problem
         if piece is not None:
             yield piece
-        elif on_left_out is not None:
+        else:
             on_left_out(f"{printable(path)} is left out: {reason}")
-        if on_read is not None:
-            on_read(done + 1, len(files))
+        on_progress("reading", done + 1, len(files))
 
 
 def read_piece(name: str, path: Path) -> WrittenPiece | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from ensemble.data.compose.labels import read_labels
 from ensemble.data.readers import recognise
 from ensemble.data.takes import RecordedPart, Split
 from ensemble.errors import AudioError, DataError, WireError
+from ensemble.events import OnProgress, unheard
 from ensemble.files.digest import file_digest
 from ensemble.files.replace import write_output
 from ensemble.listen.loudness import loudness_db
@@ -30,7 +31,6 @@ NEAR_PEAK_DB = 12.0
 """A part plays where it is no further than this below its loudest within half a second: what lies deeper is the end of
 a note or a gap, which is articulation and not dynamics."""
 NEAR_FRAMES = 25
-OnHeard = Callable[[int, int], None]
 """Told how many pieces were read, and of how many."""
 
 
@@ -106,7 +106,7 @@ class ConductorMaterial:
 
 
 def gather_pieces(
-    sets: Sequence[Path], cache: Path, leaders_per_piece: int, command: str = "", on_heard: OnHeard | None = None
+    sets: Sequence[Path], cache: Path, leaders_per_piece: int, command: str = "", on_progress: OnProgress = unheard
 ) -> ConductorMaterial:
     """Read the training and the validation pieces of one or several sets.
 
@@ -115,7 +115,7 @@ def gather_pieces(
         cache: a folder where what was heard is kept.
         leaders_per_piece: how many pitched parts of each are heard as leaders.
         command: for the card.
-        on_heard: told how far it is.
+        on_progress: told how far it is.
 
     Raises:
         DataError: a set has no known layout, or a split holds no piece of two parts.
@@ -124,7 +124,9 @@ def gather_pieces(
     pieces: dict[Split, list[PlayedPiece]] = {}
     splits: tuple[Split, ...] = ("train", "valid")
     for split in splits:
-        pieces[split] = read_pieces([one for one in takes if one[1].split == split], cache, leaders_per_piece, on_heard)
+        pieces[split] = read_pieces(
+            [one for one in takes if one[1].split == split], cache, leaders_per_piece, on_progress
+        )
         if not pieces[split]:
             raise DataError(", ".join(map(str, sets)), f"no piece of several parts in the {split} split", "add pieces")
     facts = [_composer_facts(root) for root in sets]
@@ -148,7 +150,7 @@ def takes_in(root: Path) -> list[tuple[str, RecordedPart]]:
 
 
 def read_pieces(
-    takes: Sequence[tuple[str, RecordedPart]], cache: Path, leaders_per_piece: int, on_heard: OnHeard | None = None
+    takes: Sequence[tuple[str, RecordedPart]], cache: Path, leaders_per_piece: int, on_progress: OnProgress = unheard
 ) -> list[PlayedPiece]:
     """Read pieces of two parts or more, of which one is pitched; what cannot be read is left out."""
     by_piece: dict[str, list[RecordedPart]] = {}
@@ -163,8 +165,7 @@ def read_pieces(
         if len(played) > 1 and any(part.heard is not None for part in played):
             length = min(len(part.loudness_db) for part in played)
             pieces.append(PlayedPiece(name=name, parts=tuple(_cut(part, length) for part in played)))
-        if on_heard is not None:
-            on_heard(done + 1, len(by_piece))
+        on_progress("listen", done + 1, len(by_piece))
     return pieces
 
 

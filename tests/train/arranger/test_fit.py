@@ -186,7 +186,7 @@ def test_bad_music_is_left_out_or_one_line(tmp_path: Path) -> None:
     write_song(tmp_path / "alone.mid", parts=("flute",))
     write_song(tmp_path / "unknown.mid", parts=("flute", "theremin"))
     said: list[str] = []
-    assert list(read_pieces(midi_files(tmp_path), None, said.append)) == []
+    assert list(read_pieces(midi_files(tmp_path), on_left_out=said.append)) == []
     assert len(said) == 4
     assert sum("no two pitched parts" in one for one in said) == 3
     done = ensemble("evaluate", "arranger", "--data", tmp_path)
