@@ -1,8 +1,8 @@
-"""What happens: `Events` tells the caller how far a run is, `emit` writes lines of a log.
+"""Progress and log: `Events` reports to the caller how far a run is, `emit` writes lines of a log.
 
-A line says of which render, take, part and block. Nothing is written until a handler is added to `LOGGER`; `JsonLines`
-formats one JSON document a line. Lines hold names and numbers only: no settings, no environment, and what looks like
-one of the environment's secrets is struck out.
+A line names its render, take, part and block. Nothing is written until a handler is added to `LOGGER`; `JsonLines`
+formats one JSON document per line. Lines hold names and numbers only, no settings and no environment; values of
+environment variables that look like secrets are replaced by `***`.
 """
 
 from __future__ import annotations
@@ -18,20 +18,21 @@ from pathlib import Path
 from typing import NamedTuple
 
 OnProgress = Callable[[str, int, int], None]
-"""Told what is being done, how much of it is done, and how much there is to do."""
+"""Called with what is being done, how much of it is done, and how much there is to do."""
 
 
-def unheard(*_told: object) -> None:
-    """Told something that nobody asked for."""
+def unheard(*_arguments: object) -> None:
+    """Do nothing: the callback where the caller gives none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Events:
-    """Who is told what, while something long runs."""
+    """The callbacks of a long run."""
 
     progress: OnProgress = unheard
+    """Called with the stage, how much of it is done, and how much there is to do."""
     take_ready: Callable[[Path], None] = unheard
-    """Told the folder of each take that can be heard before the rest is done."""
+    """Called with the folder of each take as soon as it is complete."""
 
 
 LOGGER = logging.getLogger("ensemble.events")
@@ -39,17 +40,18 @@ LOGGER.addHandler(logging.NullHandler())
 LOGGER.propagate = False
 Fact = str | int | float | bool | None
 WHERE = ("render", "take", "part", "block")
-"""In every line; null where it does not apply. block: the control frame that it begins with."""
+"""Keys of every line, null where they do not apply; `block` is the control frame that the block begins with."""
 
 
 class Position(NamedTuple):
-    """One block in the music."""
+    """One block of some takes."""
 
     take: str
-    """Or the takes that share it, joined by `+`."""
+    """Name of the take; of several that share the block, joined by `+`."""
     block: int
     """The control frame that it begins with."""
     num_frames: int
+    """Its length in control frames."""
 
 
 _RENDER: ContextVar[str | None] = ContextVar("render", default=None)
@@ -58,36 +60,36 @@ _SECRETS = ("TOKEN", "PASSWORD", "SECRET", "_KEY")
 
 
 def begin(render: str) -> None:
-    """From here on, what this thread says is about this render."""
+    """Name the render that the following lines of this thread belong to."""
     _RENDER.set(render)
 
 
 def set_position(takes: Sequence[str] = (), block: int = 0, num_frames: int = 0) -> None:
-    """From here on this thread asks for a block of these takes, which share it; of none, where none are named."""
+    """Name the block, and the takes that share it, that the following lines of this thread belong to; () for none."""
     _WHERE.set(Position("+".join(takes), block, num_frames) if takes else None)
 
 
 def position_now() -> Position | None:
-    """The block that this thread is asking for."""
+    """The block that was named last in this thread."""
     return _WHERE.get()
 
 
 def emit(event: str, *, level: int = logging.INFO, **facts: Fact) -> None:
-    """Write one line, if anybody listens."""
+    """Write one line to `LOGGER`."""
     LOGGER.log(level, event, extra={"facts": {"render": _RENDER.get()} | facts})
 
 
 def facts_of(record: logging.LogRecord) -> dict[str, Fact]:
-    """What a line says beside its event."""
+    """The facts of a line, without its event."""
     facts: dict[str, Fact] = getattr(record, "facts", {})
     return facts
 
 
 class JsonLines(logging.Formatter):
-    """One line of JSON: time (UTC), level, event, pid, where in the music, and whatever else is known.
+    """Formats a line as JSON: time (UTC), level, event, pid, the keys of `WHERE`, and all further facts.
 
     Args:
-        **always: facts of every line, unless the line says otherwise.
+        **always: facts of every line, unless the line has others of the same name.
     """
 
     def __init__(self, **always: Fact) -> None:
@@ -95,7 +97,7 @@ class JsonLines(logging.Formatter):
         self._always = always
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line."""
+        """Format one line."""
         said: dict[str, Fact] = {
             "time": datetime.fromtimestamp(record.created, tz=UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
@@ -109,7 +111,7 @@ class JsonLines(logging.Formatter):
 
 
 def _without_secrets(value: Fact) -> Fact:
-    """A fact in which no secret of the environment can be read."""
+    """A fact in which secrets of the environment are replaced by `***`."""
     if isinstance(value, str):
         for name, secret in os.environ.items():
             if name.upper().endswith(_SECRETS) and len(secret) >= 6:

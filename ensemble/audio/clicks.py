@@ -29,7 +29,7 @@ def click_ratio(file: soundfile.SoundFile, join_samples: Sequence[int] | range) 
     """The largest ratio over the joins of a file that is open at its beginning; see `JoinMeter`."""
     meter = JoinMeter(file.samplerate, join_samples)
     for piece in file.blocks(PIECE_SAMPLES, dtype="float64", always_2d=True):
-        meter.hear(piece)
+        meter.push(piece)
     return meter.worst()
 
 
@@ -52,7 +52,7 @@ class JoinMeter:
         self._kept_from = 0
         self._worst: float | None = None
 
-    def hear(self, samples: NDArray[np.float64]) -> None:
+    def push(self, samples: NDArray[np.float64]) -> None:
         """Measure the next piece.  [samples, channels]"""
         self._kept = np.concatenate([self._kept, samples]) if len(self._kept) else samples
         self._judge(self._kept_from + len(self._kept) - self._surround - 2)

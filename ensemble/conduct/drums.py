@@ -41,7 +41,7 @@ Forces = dict[DrumClass, float]
 Stroke = tuple[float, DrumClass, float]  # beat, drum, velocity
 
 
-class _Foretold:
+class _PredictedStrokes:
     """The conductor's prediction of strokes, on the sixteenths of the grid.
 
     Attributes:
@@ -87,7 +87,7 @@ def write_drums(
         foretold: the conductor's prediction; None where it predicts no strokes.
     """
     strokes = [*_ending(grid, leader)]
-    told = _Foretold(grid, foretold)
+    predicted = _PredictedStrokes(grid, foretold)
     grooves, energies = _choose(grid, leader)
     segments = _segments(grid)
     opening = int(np.argmax(leader.is_playing)) if grid.num_beats else 0
@@ -100,7 +100,7 @@ def write_drums(
         groove, energy = grooves[segments[beat]], float(energies[segments[beat]])
         fill = _fill(grid, beat, energy, seed, name)
         landing = _landing(energy) if beat == opening or had_fill else {}
-        strokes.extend(_beat(grid, beat, groove, told, fill, landing))
+        strokes.extend(_beat(grid, beat, groove, predicted, fill, landing))
         had_fill = bool(fill)
     return _humanised(sorted(strokes, key=lambda one: (one[0], one[1])), grid, seed, name)
 
@@ -174,7 +174,7 @@ def _distance(groove: Groove, density: float, energy: float, bpm: float) -> floa
 
 
 def _beat(
-    grid: Grid, beat: int, groove: Groove, told: _Foretold, fill: list[Forces], landing: Forces
+    grid: Grid, beat: int, groove: Groove, predicted: _PredictedStrokes, fill: list[Forces], landing: Forces
 ) -> Iterator[Stroke]:
     """The strokes of one beat of a groove. Strokes of a fill replace all but the kick; `landing`, the strokes that open
     a phrase, replaces the cymbal on the first sixteenth.
@@ -189,7 +189,7 @@ def _beat(
         for drum in dict.fromkeys((*groove.rows, *_ALWAYS)):
             if has_cymbal and drum in CYMBALS and written[drum] == "-":
                 continue
-            struck[drum] = told.velocity(beat * SIXTEENTHS_PER_BEAT + sixteenth, drum, written.get(drum, "-"))
+            struck[drum] = predicted.velocity(beat * SIXTEENTHS_PER_BEAT + sixteenth, drum, written.get(drum, "-"))
         if fill and fill[sixteenth]:
             struck = {"kick": struck["kick"], **fill[sixteenth]}
         if landing and sixteenth == 0:

@@ -28,12 +28,12 @@ def write_double(heard: Heard, pitch_range: tuple[int, int]) -> list[WrittenNote
     """
     written: list[WrittenNote] = []
     octaves = 0
-    for sung in segment(heard):
-        pitch = round(sung.pitch_midi)
+    for note in segment(heard):
+        pitch = round(note.pitch_midi)
         if not pitch_range[0] <= pitch + 12 * octaves <= pitch_range[1]:
             octaves = octaves_into(pitch, pitch_range)
-        start_s, stop_s = sung.start / FRAME_RATE_HZ, sung.stop / FRAME_RATE_HZ
-        written.append(WrittenNote(start_s, stop_s, pitch + 12 * octaves, sung.velocity))
+        start_s, stop_s = note.start / FRAME_RATE_HZ, note.stop / FRAME_RATE_HZ
+        written.append(WrittenNote(start_s, stop_s, pitch + 12 * octaves, note.velocity))
     return written
 
 
@@ -51,9 +51,9 @@ def transform(name: str, heard: Heard, pitch_range: tuple[int, int], num_frames:
     for start, stop in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
         octaves[start:stop] = octaves_into(float(np.median(midi[start:stop])), pitch_range)
     line = segment(heard)
-    for sung in line:
-        if not pitch_range[0] <= round(sung.pitch_midi) + 12 * octaves[sung.start] <= pitch_range[1]:
-            octaves[sung.start : sung.stop] = octaves_into(sung.pitch_midi, pitch_range)
+    for note in line:
+        if not pitch_range[0] <= round(note.pitch_midi) + 12 * octaves[note.start] <= pitch_range[1]:
+            octaves[note.start : note.stop] = octaves_into(note.pitch_midi, pitch_range)
     played = np.zeros((1, num_frames), np.float32)
     level = np.full((1, num_frames), SILENCE_DB, np.float32)
     length = min(len(f0_hz), num_frames)
@@ -61,10 +61,10 @@ def transform(name: str, heard: Heard, pitch_range: tuple[int, int], num_frames:
     level[0, :length][f0_hz[:length] > 0] = 0.0
     notes = tuple(
         Note(
-            start_frame=sung.start, stop_frame=min(sung.stop, num_frames), velocity=sung.velocity,
-            pitch_midi=sung.pitch_midi + 12 * int(octaves[sung.start]),
+            start_frame=note.start, stop_frame=min(note.stop, num_frames), velocity=note.velocity,
+            pitch_midi=note.pitch_midi + 12 * int(octaves[note.start]),
         )
-        for sung in line
-        if sung.start < num_frames
+        for note in line
+        if note.start < num_frames
     )  # fmt: skip
     return Part(name=name, notes=notes, f0_hz=played, level_db=level)

@@ -54,7 +54,7 @@ def onset_frames(frames: Frames) -> NDArray[np.int64]:
     return np.flatnonzero(is_peak & (becomes > SOUNDING_DB))
 
 
-class Sung(NamedTuple):
+class LeaderNote(NamedTuple):
     """One note of the leader."""
 
     start: int
@@ -67,7 +67,7 @@ class Sung(NamedTuple):
     """MIDI velocity, by the loudest frame."""
 
 
-def segment(heard: Heard) -> list[Sung]:
+def segment(heard: Heard) -> list[LeaderNote]:
     """Cut the leader's f0 into notes.
 
     A note ends where f0 is unclear for more than 30 ms, at the next onset, or where the pitch has been more than 0.65
@@ -77,7 +77,7 @@ def segment(heard: Heard) -> list[Sung]:
     clear = np.isfinite(midi) & (heard.frames.confidence >= CLEAR_CONFIDENCE)
     clear &= heard.frames.loudness_db > SOUNDING_DB
     cuts = _cuts(np.where(clear, midi, np.nan), set(onset_frames(heard.frames).tolist()))
-    return [_sung(start, stop, midi, clear, heard.frames) for start, stop in cuts if stop - start >= _SHORTEST_FRAMES]
+    return [_note(start, stop, midi, clear, heard.frames) for start, stop in cuts if stop - start >= _SHORTEST_FRAMES]
 
 
 def _cuts(midi: NDArray[np.float64], struck: set[int]) -> list[tuple[int, int]]:
@@ -106,11 +106,11 @@ def _cuts(midi: NDArray[np.float64], struck: set[int]) -> list[tuple[int, int]]:
     return cuts
 
 
-def _sung(start: int, stop: int, midi: NDArray[np.float64], clear: NDArray[np.bool_], frames: Frames) -> Sung:
+def _note(start: int, stop: int, midi: NDArray[np.float64], clear: NDArray[np.bool_], frames: Frames) -> LeaderNote:
     inside = slice(start, stop)
     loudest = float(frames.loudness_db[inside].max())
     velocity = int(np.clip(round(110 + _VELOCITY_PER_DB * (loudest - _LOUDEST_VELOCITY_DB)), 30, 120))
-    return Sung(start, stop, float(np.median(midi[inside][clear[inside]])), velocity)
+    return LeaderNote(start, stop, float(np.median(midi[inside][clear[inside]])), velocity)
 
 
 def last_note_s(heard: Heard) -> float:

@@ -90,7 +90,7 @@ def _hear(file: soundfile.SoundFile, path: Path, max_pitch_s: float | None) -> t
     for block in _blocks(file, path):
         peak = max(peak, float(np.abs(block).max(initial=0.0)))
         clipping.see(block)
-        meter.hear(block)
+        meter.push(block)
         ear.hear(resampler.resample_chunk(np.ascontiguousarray(block.mean(axis=0))))
         num_samples += block.shape[1]
     if num_samples == 0:

@@ -37,7 +37,7 @@ class LevelMeter:
         self._peak = self._highest = 0.0
         self._num_clipped = 0
 
-    def hear(self, samples: NDArray[np.float64]) -> None:
+    def push(self, samples: NDArray[np.float64]) -> None:
         """Measure the next piece.  [samples, channels]"""
         self._waiting.append(samples)
         self._num_waiting += len(samples)
@@ -74,8 +74,8 @@ class LevelMeter:
         self._peak = max(self._peak, float(magnitude.max(initial=0.0)))
         self._num_clipped += int((magnitude >= FULL_SCALE).sum())
         self._highest = max(self._highest, float(self._true_peak.push(chunk).max(initial=0.0)))
-        self._loudness.hear(chunk)
-        self._joins.hear(samples)
+        self._loudness.push(chunk)
+        self._joins.push(samples)
 
 
 def _shown(level_db: float) -> float:

@@ -39,7 +39,7 @@ class LoudnessMeter:
         self._rest = np.zeros((0, 0))
         self._powers: list[NDArray[np.float64]] = []
 
-    def hear(self, chunk: NDArray[np.floating]) -> None:
+    def push(self, chunk: NDArray[np.floating]) -> None:
         """Measure the next piece.  [channels, samples]"""
         if self._filter_state is None:
             self._filter_state = np.zeros((len(self._sections), chunk.shape[0], 2))
@@ -76,7 +76,7 @@ def integrated_lufs(chunks: Iterable[NDArray[np.floating]], sample_rate: int) ->
     """
     meter = LoudnessMeter(sample_rate)
     for chunk in chunks:
-        meter.hear(chunk)
+        meter.push(chunk)
     return meter.lufs()
 
 

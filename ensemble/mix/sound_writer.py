@@ -44,7 +44,7 @@ class SoundWriter:
     def write(self, steps: Steps) -> None:
         """Append sound."""
         self._file.write(steps)
-        self._meter.hear(steps / PCM_STEPS)
+        self._meter.push(steps / PCM_STEPS)
 
     def close(self) -> WrittenSound:
         """Close the file, and return its hashes and levels."""

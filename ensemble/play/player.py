@@ -16,8 +16,6 @@ from ensemble.play.strokes import stroke as formula_stroke
 from ensemble.play.voice_file import VOICE, VoiceWeights
 from ensemble.play.voice_kernel import NeuralVoice
 
-__all__ = ["Player", "make_player"]
-
 
 def make_player(follower: FollowerSettings, sample_rate: int, seed: int) -> Player:
     """Make the player of a part, with its voice loaded.

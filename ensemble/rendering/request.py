@@ -21,7 +21,7 @@ _DIFFERENCES = {
     "band": "another band",
     "weights_sha256": "other voices",
     "overrides": "another tempo, metre, key or chords",
-    "extension": "another way of going on",
+    "extension": "another extension",
     "tail_s": "another tail",
 }
 

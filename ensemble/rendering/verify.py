@@ -68,7 +68,7 @@ def verify(folder: Path, band_factory: BandFactory, pace: Pace, events: Events |
     manifest = Manifest.read(folder / "manifest.json")
     check_weights(manifest.plan)
     if manifest.plan.must_retrieve:  # a manifest from elsewhere must not make this process open a store
-        raise VerifyError(str(folder / "manifest.json"), "does not say how the leader goes on", "render again")
+        raise VerifyError(str(folder / "manifest.json"), "names no continuations", "render again")
     expected = {f"{take}/{name}": was for take, kept in manifest.takes.items() for name, was in kept.files.items()}
     if not expected or not all(stays_inside(name) for name in expected):
         raise VerifyError(str(folder / "manifest.json"), "does not list a render's files", "render again")

@@ -18,7 +18,7 @@ def stem_facts(path: Path, joins: Sequence[int] | range = (), piece_samples: int
     with soundfile.SoundFile(path) as file:
         meter = LevelMeter(file.samplerate, file.channels, joins)
         for piece in file.blocks(piece_samples, dtype="float64", always_2d=True):
-            meter.hear(piece)
+            meter.push(piece)
     return meter.facts()
 
 

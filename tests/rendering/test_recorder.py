@@ -36,6 +36,6 @@ def test_levels_are_those_of_the_files(rendered: tuple[Path, Manifest]) -> None:
         joins = () if part == "mix" else clock.seams(num_frames, 16_000)
         meter = LevelMeter(16_000, 2, joins)
         with soundfile.SoundFile(path) as file:
-            meter.hear(file.read(dtype="float64", always_2d=True))
+            meter.push(file.read(dtype="float64", always_2d=True))
         assert meter.facts() == facts, part
         assert facts.peak_dbfs > -60.0
