@@ -2,39 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import typer
 
 from cluster.cli.batch_view import BatchMonitor, show_batch
 from cluster.cli.json_output import print_json
-from cluster.cli.placement_options import enter_ray, prepare_machine
+from cluster.cli.placement_options import PlacementOptions, enter_ray, prepare_machine
 from ensemble.errors import ConfigError
-
-if TYPE_CHECKING:
-    from cluster.batch.batch import Batch, BatchSummary
 
 
 def render_many(
-    place: Path, out: str, band: str, asked: dict[str, Any], how: dict[str, Any], *, force: bool, as_json: bool
+    place: Path,
+    out: str,
+    settings: Callable[[], dict[str, Any]],
+    where: PlacementOptions,
+    *,
+    dashboard: bool,
+    block_frames: int,
+    force: bool,
+    as_json: bool,
 ) -> None:
     """Render every leader of a folder or list.
 
     Args:
         place: the folder, or the list.
         out: the folder or URL to fill.
-        band: of the leaders for which the list names no other.
-        asked: the other arguments of `request_for`.
-        how: `where`, `dashboard` and `block_frames`.
+        settings: makes the arguments of `request_for`; a list may name another band or seed for a leader.
+        where: in this process, or on which Ray with how many actors.
+        dashboard: serve the Ray dashboard while it runs.
+        block_frames: block length in control frames; never changes the sound.
         force: replace other renders in `out`.
         as_json: print the summary as JSON.
     """
-    if how["where"].local and (how["where"].actors or how["dashboard"]):
+    if where.local and (where.actors or dashboard):
         raise ConfigError("--local", "plays without actors or dashboard", "leave out --actors and --dashboard")
     with BatchMonitor(quiet=as_json) as monitor:
         monitor.say("reading the list of leaders")
-        from cluster.batch.batch import plan_batch
+        from cluster.batch.batch import plan_batch, run_batch
         from cluster.batch.leaders import read_leaders
         from ensemble.rendering.request import request_for
 
@@ -42,28 +49,22 @@ def render_many(
         if leaders.skipped:
             monitor.say(f"skipped: {_few(leaders.skipped)}")
         monitor.expect(len(leaders.entries))
-        request = request_for(band, **asked)
-        batch = plan_batch(leaders.entries, out, request, force=force, on_outcome=monitor.outcome)
-        summary = _run(batch, monitor, how)
+        batch = plan_batch(leaders.entries, out, request_for(**settings()), force=force, on_outcome=monitor.outcome)
+        workers: int | None = 0
+        if batch.jobs:
+            prepare_machine(monitor, (job.request.extension for job in batch.jobs))
+            if not where.local:
+                enter_ray(monitor, where.address, monitor.say, dashboard=dashboard)
+                workers = where.actors
+        summary = run_batch(
+            batch, workers=workers, block_frames=block_frames, on_outcome=monitor.outcome, on_note=monitor.say
+        )
     if as_json:
         print_json(summary.document())
     else:
         show_batch(summary)
     if not summary.is_good:
         raise typer.Exit(1)
-
-
-def _run(batch: Batch, monitor: BatchMonitor, how: dict[str, Any]) -> BatchSummary:
-    from cluster.batch.batch import run_batch
-
-    options: Any = {"on_outcome": monitor.outcome, "on_note": monitor.say, "block_frames": how["block_frames"]}
-    if not batch.jobs:
-        return run_batch(batch, workers=0, **options)
-    prepare_machine(monitor, (job.request.extension for job in batch.jobs))
-    if how["where"].local:
-        return run_batch(batch, workers=0, **options)
-    enter_ray(monitor, how["where"].address, monitor.say, dashboard=how["dashboard"])
-    return run_batch(batch, workers=how["where"].actors, **options)
 
 
 def _few(names: tuple[str, ...]) -> str:

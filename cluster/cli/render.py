@@ -101,14 +101,21 @@ def render(
     from cluster.watch.recording import recording
 
     where = PlacementOptions(local=local, address=address, actors=actors, spread=spread, mixed_devices=mixed_devices)
+
+    def settings() -> dict[str, Any]:
+        return {
+            "band": band, "seed": seed, "sample_rate": int(rate.value), "voice": voice, "arranger": arranger,
+            "overrides": _overrides(tempo, beats_per_bar, key, chords),
+            "extension": _extension(extend, top_k, index, retrieval),
+        }  # fmt: skip
+
     if resume is not None:
         _check_resume(context)
     if leader is not None and is_leader_list(leader):
-        asked: dict[str, Any] = {"seed": seed, "sample_rate": int(rate.value), "voice": voice, "arranger": arranger}
-        asked["overrides"] = _overrides(tempo, beats_per_bar, key, chords)
-        asked["extension"] = _extension(extend, top_k, index, retrieval)
-        how = {"where": where, "dashboard": dashboard, "block_frames": block_frames}
-        render_many(Path(leader), out, band, asked, how, force=force, as_json=as_json)
+        render_many(
+            Path(leader), out, settings, where, dashboard=dashboard, block_frames=block_frames, force=force,
+            as_json=as_json,
+        )  # fmt: skip
         return
 
     with Monitor(quiet=as_json) as monitor, recording(log, trace, monitor.say):
@@ -118,8 +125,6 @@ def render(
         from ensemble.rendering.render import resume as resume_one
 
         band_factory, pace = placed(monitor, where, dashboard=dashboard), _pace(block_frames)
-        overrides = _overrides(tempo, beats_per_bar, key, chords)
-        extension = _extension(extend, top_k, index, retrieval)
 
         def take_ready(take: Path) -> None:
             monitor.say(f"{take / 'mix.wav'} can be heard")
@@ -130,10 +135,8 @@ def render(
             manifest = resume_one(out, band_factory=band_factory, pace=pace, events=events)
         else:
             manifest = render_one(
-                leader, out, band=band, seed=seed, sample_rate=int(rate.value), voice=voice, arranger=arranger,
-                force=force, band_factory=band_factory, pace=pace, overrides=overrides, extension=extension,
-                events=events,
-            )  # fmt: skip
+                leader, out, force=force, band_factory=band_factory, pace=pace, events=events, **settings()
+            )
     if as_json:
         report = f"{out.rstrip('/')}/report.html"
         print_json({"out": out, "report": report, "manifest": manifest.model_dump(mode="json")})
