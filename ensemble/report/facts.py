@@ -1,19 +1,24 @@
-"""The manifest in words and rows: what was heard, what was measured, how fast it went, what proves it."""
+"""What was heard and measured, in words."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from urllib.parse import quote
 
-from ensemble.files.receipts import StemFacts
 from ensemble.manifest import Manifest, TakeReceipt
+from ensemble.measure.cases import FollowPart, LeadPart
+from ensemble.measure.following import Following, following
+from ensemble.measure.timing import matched
 from ensemble.types.music import Heard
 
 MAX_CLICK_RATIO = 1.5
 """Above this click ratio a join between blocks may be audible."""
 LOUDNESS_TOLERANCE_LU = 0.6
 TRUE_PEAK_TOLERANCE_DB = 0.1
+MAX_OFFSET_MS = 20.0
+"""Followers further from the leader than this are heard as late."""
+MIN_SHARED_ONSETS = 40
+"""With fewer a drift is not shown: three strings, few of whose notes begin with the leader's, leave too little."""
 MINUS = "\N{MINUS SIGN}"
 
 
@@ -29,42 +34,6 @@ class Fact:
     """A remark, in small print."""
     is_good: bool = True
     """Whether it is within its limit; always so where there is none."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SoundRow:
-    """One sound in the table of measurements."""
-
-    name: str
-    """The mix, or the part."""
-    loudness: str
-    """In LUFS."""
-    true_peak: str
-    """In dBTP."""
-    clipped: str
-    """Number of clipped samples."""
-    joins: str
-    """The worst click ratio where two blocks meet."""
-    is_clipped: bool
-    """Whether any sample is clipped."""
-    is_rough: bool
-    """Whether a join may be audible."""
-    links: tuple[tuple[str, str], ...]
-    """Label and relative address of each of its files."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StageTime:
-    """How long one stage took."""
-
-    name: str
-    """The stage."""
-    seconds: str
-    """Wall time."""
-    real_time: str
-    """Seconds of music per second of work; empty where that cannot be told."""
-    share_percent: float
-    """Of the longest stage, for the length of its bar."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,49 +139,26 @@ def checks(manifest: Manifest, take: TakeReceipt) -> list[Fact]:
     return found
 
 
-def rows(take_name: str, take: TakeReceipt, order: Sequence[str]) -> list[SoundRow]:
-    """The measurements of every sound of a take, in the order of the player."""
-    known = [name for name in order if name in take.facts]
-    return [_row(take_name, take, name) for name in (*known, *(name for name in take.facts if name not in known))]
+def following_facts(leader: LeadPart, band: Sequence[FollowPart]) -> list[Fact]:
+    """One line per stem: how far its onsets lie from the leader's, whether that grows, how often it clashes.
+
+    Only figures are shown that tell a band that followed this leader from one that followed another. Measured with
+    `ensemble evaluate render --data SET`, matched against shuffled leaders: with a rhythm section on seven leaders each
+    reaches an AUC of 0.95 or more, with three strings the drift reaches 0.82 only.
+    """
+    return [_followed(leader, stem, following(leader, stem)) for stem in band]
 
 
-def _row(take_name: str, take: TakeReceipt, name: str) -> SoundRow:
-    facts: StemFacts = take.facts[name]
-    places = {"WAV": "mix.wav" if name == "mix" else f"stems/{name}.wav", "MIDI": f"parts/{name}.mid"}
-    links = ((label, quote(f"{take_name}/{place}")) for label, place in places.items() if place in take.files)
-    return SoundRow(
-        name=name,
-        loudness="silent" if facts.loudness_lufs is None else number(facts.loudness_lufs),
-        true_peak=number(facts.true_peak_dbtp),
-        clipped=str(facts.clipped_samples),
-        joins="\N{EN DASH}" if facts.click_ratio is None else number(facts.click_ratio, 2),
-        is_clipped=facts.clipped_samples > 0,
-        is_rough=(facts.click_ratio or 0.0) > MAX_CLICK_RATIO,
-        links=tuple(links),
-    )
-
-
-def stages(manifest: Manifest) -> list[StageTime]:
-    """Wall time per stage, and how many seconds of music each second made."""
-    seconds = manifest.execution.seconds
-    longest = max(seconds.values(), default=0.0)
-    return [
-        StageTime(
-            name=spoken(name),
-            seconds=f"{number(spent, 2)} s",
-            real_time=f"{number(manifest.execution.duration_s / spent, 0 if spent else 1)} x" if spent > 0 else "",
-            share_percent=round(100 * spent / longest, 1) if longest > 0 else 0.0,
-        )
-        for name, spent in seconds.items()
-    ]
-
-
-def hashes(manifest: Manifest) -> list[tuple[str, str, str]]:
-    """Every file's sha256, and that of its samples where it is sound."""
-    listed = [("leader.wav", manifest.leader.sha256, manifest.leader.samples_sha256 or "")]
-    for take_name, take in manifest.takes.items():
-        listed += [
-            (f"{take_name}/{name}", receipt.sha256, receipt.samples_sha256 or "")
-            for name, receipt in sorted(take.files.items())
-        ]
-    return listed
+def _followed(leader: LeadPart, stem: FollowPart, measured: Following) -> Fact:
+    if measured.onset_offset_ms is None:
+        value, is_good = "Too few shared onsets to measure", True
+    else:
+        value = f"{number(measured.onset_offset_ms, 0)} ms from the leader's onsets"
+        is_good = measured.onset_offset_ms <= MAX_OFFSET_MS
+    notes = []
+    num_shared = len(matched(leader.onsets_s, stem.onsets_s)[0])
+    if measured.drift_ms_per_min is not None and num_shared >= MIN_SHARED_ONSETS:
+        notes.append(f"drift {number(measured.drift_ms_per_min, 0, signed=True)} ms a minute")
+    if measured.key_clashes_per_min is not None:
+        notes.append(f"{number(measured.key_clashes_per_min, 0)} semitone clashes a minute")
+    return Fact(name=spoken(stem.name), value=value, note=", ".join(notes), is_good=is_good)

@@ -18,7 +18,6 @@ from ensemble.errors import OutputError
 from ensemble.manifest import Manifest
 from ensemble.measure.cases import as_listened_to, follow_part, lead_part, notes_of
 from ensemble.report import continuations, facts, pictures, tracks
-from ensemble.report.following import following_facts
 from ensemble.takes import Take
 
 PAGE_NAME = "report.html"
@@ -54,7 +53,7 @@ def write_report(folder: Path, manifest: Manifest, takes: Sequence[Take], max_pa
         up = "" if take is first else "../"
         others = {one.name: up + ("" if one is first else f"{one.name}/") + PAGE_NAME for one in takes}
         listing = {
-            "takes": continuations.list_takes(manifest, tuple(takes), take.name, others) if len(takes) > 1 else [],
+            "takes": continuations.list_takes(manifest, tuple(takes), others) if len(takes) > 1 else [],
             "seams": continuations.seams(folder, manifest, tuple(takes), None if take is first else take.name),
             "mixes": {one.name: f"{up}{one.name}/mix.wav" for one in takes},
             "up": up,
@@ -81,12 +80,12 @@ def _write_page(
             shutil.rmtree(place / SOUND_FOLDER, ignore_errors=True)
             if not is_inside:
                 Path(shutil.copytree(draft, place / SOUND_FOLDER)).chmod(0o755)
-        drawn = tracks.draw(listed, envelopes, take.heard, take.arrangement.parts, take.dynamics, duration_s)
+        lanes = tracks.draw(listed, envelopes, take.heard, take.arrangement.parts, take.dynamics, duration_s)
         context = (
-            _context(manifest, take, duration_s, listing["up"])
+            _context(manifest, take, duration_s, is_first=not listing["up"])
             | listing
             | {
-                "tracks": list(zip(drawn, sources, strict=True)),
+                "tracks": list(zip(listed, lanes, sources, strict=True)),
                 "followed": _followed(listed, manifest, take),
                 "is_inside": is_inside,
             }
@@ -106,20 +105,19 @@ def _followed(listed: Sequence[tracks.TrackFile], manifest: Manifest, take: Take
         follow_part(as_listened_to(wavs[follower.name]), follower, notes_of(written.get(follower.name)))
         for follower in manifest.plan.request.band.followers
     ]
-    return following_facts(lead_part(as_listened_to(wavs["leader"]), take.heard), band)
+    return facts.following_facts(lead_part(as_listened_to(wavs["leader"]), take.heard), band)
 
 
-def _context(manifest: Manifest, take: Take, duration_s: float, up: str) -> dict[str, Any]:
+def _context(manifest: Manifest, take: Take, duration_s: float, *, is_first: bool) -> dict[str, Any]:
     """Everything that the template needs, except the tracks and the other takes."""
     heard = take.heard
-    shown = [(name, given) for name, given in sorted(manifest.takes.items()) if not up or name == take.name]
+    shown = [(name, given) for name, given in sorted(manifest.takes.items()) if is_first or name == take.name]
     script = (HERE / "player.js").read_text(encoding="utf-8")
     beats = np.asarray(heard.beats_s)
     bar_starts = beats[heard.first_downbeat :: heard.beats_per_bar]
     chords = [facts.chord_name(str(chord)) for chord in heard.chords]
     entry = facts.entry(heard)
     changes = [index for index in range(entry, len(chords)) if index == entry or chords[index] != chords[index - 1]]
-    order = ["mix", *(follower.name for follower in manifest.plan.request.band.followers)]
     return {
         "manifest": manifest,
         "take": take.name,
@@ -128,12 +126,9 @@ def _context(manifest: Manifest, take: Take, duration_s: float, up: str) -> dict
         "notices": facts.notices(manifest, heard),
         "bars": facts.bars(heard),
         "checks": [(name, facts.checks(manifest, given)) for name, given in shown],
-        "rows": [(name, facts.rows(up + name, given, order)) for name, given in shown],
-        "stages": facts.stages(manifest),
-        "hashes": facts.hashes(manifest),
-        "verify": f"ensemble verify {up or '.'}",
+        "shown": shown,
+        "max_click_ratio": facts.MAX_CLICK_RATIO,
         "duration_s": round(duration_s, 4),
-        "clock": facts.clock(duration_s),
         "bar_labels": [(number, _percent(at, duration_s)) for number, at in enumerate(bar_starts, 1)],
         "chord_labels": [
             (chords[index], _percent(beats[index], duration_s), until - index)
@@ -170,4 +165,7 @@ def _template() -> Any:
     environment = Environment(
         loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
+    environment.filters |= {
+        "clock": facts.clock, "number": facts.number, "spoken": facts.spoken, "measured": continuations.measured,
+    }  # fmt: skip
     return environment.get_template("page.html.j2")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,8 +22,7 @@ CENTRE_DB = -3.0103
 """The pan law lowers the leader by this, because it is panned to the centre."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Layer:
+class Layer(NamedTuple):
     """One path of a picture."""
 
     look: str
@@ -65,16 +65,6 @@ class TrackFile:
     """Of its colour, in degrees."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Track:
-    """One row of the player."""
-
-    sound: TrackFile
-    """What it plays."""
-    lanes: tuple[Lane, ...]
-    """Its pictures, from top to bottom."""
-
-
 def sounds(folder: Path, take_name: str, manifest: Manifest) -> list[TrackFile]:
     """The mix, the leader, and every follower in the order of the band."""
     take, band = manifest.takes[take_name], manifest.plan.request.band
@@ -104,11 +94,11 @@ def draw(
     parts: Sequence[Part | Hits],
     dynamics: Dynamics,
     duration_s: float,
-) -> list[Track]:
-    """Draw every row."""
+) -> list[list[Lane]]:
+    """Draw the pictures of every sound, from top to bottom."""
     lanes_of = _Lanes(heard, dynamics, duration_s)
     played = {part.name: part for part in parts}
-    tracks = []
+    drawn = []
     for sound, envelope in zip(listed, envelopes, strict=True):
         lanes = [_wave(sound, envelope)]
         if sound.role == "leader":
@@ -118,17 +108,17 @@ def draw(
             lanes += [lanes_of.drums(part)] if isinstance(part, Hits) and part.hits else []
             lanes += [lanes_of.pitch(part)] if isinstance(part, Part) else []
             lanes += [lanes_of.loudness(sound.name)] if sound.name in dynamics.parts else []
-        tracks.append(Track(sound=sound, lanes=tuple(lanes)))
-    return tracks
+        drawn.append(lanes)
+    return drawn
 
 
 def _wave(sound: TrackFile, envelope: Envelope) -> Lane:
-    layer = Layer(look="wave", path=pictures.wave(envelope))
+    layer = Layer("wave", pictures.wave(envelope))
     return Lane(kind="wave", caption="", label=f"Waveform of {sound.name}", layers=(layer,))
 
 
 def _rules(ticks: tuple[Tick, ...]) -> Layer:
-    return Layer(look="rule", path=pictures.rules(ticks))
+    return Layer("rule", pictures.rules(ticks))
 
 
 class _Lanes:
@@ -144,11 +134,11 @@ class _Lanes:
 
     def leader_pitch(self) -> Lane:
         axis = pictures.pitch_axis(self._leader_midi)
-        line = Layer(look="line", path=self._pitch_curve(self._leader_midi, axis))
+        line = Layer("line", self._pitch_curve(self._leader_midi, axis))
         return self._pitch_lane("Pitch of the leader", axis, line)
 
     def leader_loudness(self) -> Lane:
-        return self._loudness_lane("Loudness of the leader", Layer(look="line", path=self._leader_level))
+        return self._loudness_lane("Loudness of the leader", Layer("line", self._leader_level))
 
     def pitch(self, part: Part) -> Lane:
         is_sounding = (part.f0_hz > 0) & (part.level_db > SILENCE_DB)
@@ -157,14 +147,14 @@ class _Lanes:
         return self._pitch_lane(
             f"Pitch of {part.name} against the leader",
             axis,
-            Layer(look="leader", path=self._pitch_curve(self._leader_midi, axis)),
-            Layer(look="note", path=pictures.notes(part.notes, axis, self._duration_s)),
-            Layer(look="line", path="".join(self._pitch_curve(voice, axis) for voice in voices)),
+            Layer("leader", self._pitch_curve(self._leader_midi, axis)),
+            Layer("note", pictures.notes(part.notes, axis, self._duration_s)),
+            Layer("line", "".join(self._pitch_curve(voice, axis) for voice in voices)),
         )
 
     def drums(self, hits: Hits) -> Lane:
         paths = pictures.strokes(hits, self._duration_s)
-        layers = tuple(Layer(look=f"dot dot-{size}", path=path) for size, path in enumerate(paths, 1) if path)
+        layers = tuple(Layer(f"dot dot-{size}", path) for size, path in enumerate(paths, 1) if path)
         label = f"Strokes of {hits.name}: {len(hits.hits)}"
         return Lane(kind="drums", caption="Strokes", label=label, layers=layers, ticks=tuple(pictures.drum_ticks(hits)))
 
@@ -175,9 +165,9 @@ class _Lanes:
         level = pictures.smooth(self._dynamics.row(name))
         return self._loudness_lane(
             f"Dynamics of {name}, with the range expected, against the leader's loudness",
-            Layer(look="leader", path=self._leader_level),
-            Layer(look="band", path=pictures.band(low, high, axis, self._duration_s, start)),
-            Layer(look="line", path=self._level_curve(level, start)),
+            Layer("leader", self._leader_level),
+            Layer("band", pictures.band(low, high, axis, self._duration_s, start)),
+            Layer("line", self._level_curve(level, start)),
         )
 
     def _pitch_curve(self, pitch: pictures.Values, axis: Axis) -> str:

@@ -6,7 +6,7 @@ import numpy as np
 
 from ensemble.measure.cases import FollowPart, LeadPart
 from ensemble.measure.harmony_fit import TimedNote, tones_of_notes
-from ensemble.report.following import following_facts
+from ensemble.report.facts import following_facts
 
 ONSETS_S = np.arange(1, 60) * 0.5
 NOTES = tuple(TimedNote(at, at + 0.4, 60.0) for at in ONSETS_S)
