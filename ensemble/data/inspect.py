@@ -14,8 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from ensemble.data.inspect_alignment import late_ms
-from ensemble.data.inspect_doubts import doubts_of_piece
-from ensemble.data.inspect_facts import Inspection, SoundFacts, TakeFacts
+from ensemble.data.inspect_facts import Inspection, SoundFacts, TakeFacts, doubts_of_piece
 from ensemble.data.inspect_sound import hear_file
 from ensemble.data.readers import recognise
 from ensemble.data.takes import RecordedPart, Skip

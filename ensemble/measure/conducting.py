@@ -126,7 +126,9 @@ def measure(
     by_look_ahead: dict[str, Any] = {}
     for number, look_ahead_ms in enumerate(LOOK_AHEADS_MS):
         on_progress("foretell", number, len(LOOK_AHEADS_MS))
-        train, valid, test = (_cases(some, look_ahead_ms) for some in scenes)
+        train, valid, test = (
+            [case for name, scene in some for case in cases_of(name, scene, look_ahead_ms)] for some in scenes
+        )
         ceiling = fit_ceiling(train) if all(case.known_db is not None for case in test) else None
         foretold = [one for _, scene in scenes[2] for one in foretold_of(conductor, scene, look_ahead_ms)]
         rivals = [*fit_rivals(train, valid), *([ceiling] if ceiling else [])]
@@ -136,17 +138,9 @@ def measure(
         "pieces": len(measured),
         "cases": len(test),
         **{name: value for name, value in main.items() if name != "contenders"},
-        "strokes": stroke_scores(conductor, _only_scenes(scenes[0]), scenes[2], MAIN_MS),
+        "strokes": stroke_scores(conductor, [scene for _, scene in scenes[0]], scenes[2], MAIN_MS),
         "by_look_ahead_ms": by_look_ahead,
     }
-
-
-def _only_scenes(named: Sequence[tuple[str, LeaderScene]]) -> list[LeaderScene]:
-    return [scene for _, scene in named]
-
-
-def _cases(scenes: Sequence[tuple[str, LeaderScene]], look_ahead_ms: int) -> list[ConductingCase]:
-    return [case for name, scene in scenes for case in cases_of(name, scene, look_ahead_ms)]
 
 
 def foretold_of(conductor: ConductorWeights, scene: LeaderScene, look_ahead_ms: int) -> list[Foretold]:

@@ -18,22 +18,28 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ensemble.errors import RetrieveError
 from ensemble.measure.bootstrap import interval
 from ensemble.measure.retrieval_questions import RetrievalQuestion, questions_of
-from ensemble.measure.retrieval_seams import measure_seams
 from ensemble.measure.retrieval_songs import make_songs, other_soundfont
 from ensemble.measure.retrieval_store import SecondTakes
+from ensemble.retrieve.retriever import Retriever
 from ensemble.retrieve.search.search import Search
 from ensemble.retrieve.settings import RetrieveSettings
 from ensemble.threads import one_thread
+from ensemble.types.continuation import ContinuationQuery
 
 DEPTHS = (1, 10, 200)
 MIN_REMAINING_S = 4.0
 ANY_LEVEL = None
 """The last of the steps in which search relaxes: how loudly a song is played again says nothing of what comes next."""
+TAKES_PER_LEADER = 2
+EXTEND_S = 5.0
+MEASURES = ("click_ratio", "joined_level_step_db", "joined_spectral_distance_db", "joined_pitch_step_cents")
+"""Terms of the joined sound that have a percentile among the leader's own transitions."""
+OnProgress = Callable[[str, int, int], None]
 Ranks = Sequence[int | None]
 """Where the right answers stand in their rankings, from 1; None for one that is not there, which counts 0."""
-OnProgress = Callable[[str, int, int], None]
 
 
 def evaluate_retrieval(
@@ -132,6 +138,52 @@ def reciprocal_ranks(ranks: Ranks) -> NDArray[np.float64]:
 def recall_at(ranks: Ranks, depth: int) -> float:
     """Share of the questions whose answer is among the first `depth`."""
     return float(np.mean([rank is not None and rank <= depth for rank in ranks]))
+
+
+def measure_seams(
+    questions: Sequence[RetrievalQuestion], takes: SecondTakes, settings: RetrieveSettings, on_progress: OnProgress
+) -> dict[str, Any]:
+    """Let the retriever go on from every leader, and read what its seams measured.
+
+    Returns:
+        seams: how many; seam_percentile_median: each seam's mean percentile over `MEASURES` among the leader's own
+        transitions, the median of the seams; seam_percentiles: the median by measure; click_ratio_p95 and _max;
+        clicks_beyond_attack: seams rougher than their surroundings and than the new sound's own attack;
+        leaders_without_continuation.
+    """
+    retriever = Retriever(takes.store, takes.described, settings)
+    percentiles: dict[str, list[float]] = {name: [] for name in MEASURES}
+    per_seam, clicks, beyond, refused = list[float](), list[float](), 0, 0
+    for done, question in enumerate(questions, 1):
+        query = ContinuationQuery(
+            leader=question.heard_clip, tail=question.clip, tail_start_sample=0, extend_s=EXTEND_S,
+            top_k=TAKES_PER_LEADER,
+        )  # fmt: skip
+        try:
+            continuations = retriever.continuations(question.heard, query)
+        except RetrieveError:
+            refused += 1
+            continuations = ()
+        for hop in (hop for continuation in continuations for hop in continuation.hops):
+            terms = hop.score.terms
+            placed = {name: terms[name].percentile for name in MEASURES if name in terms}
+            known = {name: value for name, value in placed.items() if value is not None}
+            for name, value in known.items():
+                percentiles[name].append(value)
+            if known:
+                per_seam.append(float(np.mean(list(known.values()))))
+            clicks.append(terms["click_ratio"].value)
+            beyond += clicks[-1] > max(1.0, terms["attack_click_ratio"].value)
+        on_progress("join", done, len(questions))
+    return {
+        "seams": len(clicks),
+        "leaders_without_continuation": refused,
+        "seam_percentile_median": float(np.median(per_seam)) if per_seam else None,
+        "seam_percentiles": {name: float(np.median(values)) for name, values in percentiles.items() if values},
+        "click_ratio_p95": float(np.percentile(clicks, 95)) if clicks else None,
+        "click_ratio_max": max(clicks, default=None),
+        "clicks_beyond_attack": beyond,
+    }
 
 
 def written_out(figures: dict[str, Any]) -> str:
