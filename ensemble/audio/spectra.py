@@ -22,6 +22,12 @@ _FRAMES_AT_ONCE = 128
 """Frames of a chunk that are transformed together; more would take several times the memory."""
 
 
+def peak_offset(left: Array, middle: Array, right: Array) -> Array:
+    """How far beside its middle one three values peak, -0.5..0.5 steps, by the parabola through them; 0 without one."""
+    bend = left - 2 * middle + right
+    return np.where(bend < 0, 0.5 * (left - right) / np.where(bend < 0, bend, -1.0), 0.0)
+
+
 def power_spectra(
     samples: FloatArray, num_frames: int, hop: int, window_samples: int
 ) -> Iterator[tuple[slice, FloatArray]]:

@@ -10,7 +10,7 @@ import mido
 from ensemble.clock import FRAME_RATE_HZ
 from ensemble.conduct.grid import Grid, grid_of
 from ensemble.config import FollowerSettings
-from ensemble.files.midi import DRUM_CHANNEL, MidiEvent, save_midi, track_of
+from ensemble.files.midi import DRUM_CHANNEL, MidiEvent, save_midi, tempo_track, track_of
 from ensemble.types.music import DrumClass, Heard, Hits, Part
 from ensemble.types.tempo_map import TempoMap
 
@@ -57,7 +57,10 @@ def write_midi(path: Path, part: Part | Hits, follower: FollowerSettings, heard:
         events.append((start, 3, mido.Message("note_on", channel=channel, note=note, velocity=velocity)))
         stopped = mido.Message("note_off", channel=channel, note=note, velocity=0)
         events.append((max(stop, start + 1), 2, stopped))
-    save_midi(path, [_tempo_track(tempo_map, grid, ends_s), track_of(events)], TICKS_PER_BEAT)
+    metres = [(0, grid.beats_per_bar, 4)]
+    if pickup := _pickup_beats(grid, len(ends_s)):  # a first bar that is short has a signature of its own
+        metres = [(0, pickup, 4), (pickup * TICKS_PER_BEAT, grid.beats_per_bar, 4)]
+    save_midi(path, [tempo_track(metres, tempo_map, TICKS_PER_BEAT), track_of(events)], TICKS_PER_BEAT)
 
 
 def _beat_ends_s(grid: Grid, tempo_bpm: float) -> list[float]:
@@ -65,19 +68,6 @@ def _beat_ends_s(grid: Grid, tempo_bpm: float) -> list[float]:
     edges_s = [float(edge) for edge in grid.edges_s]
     plain_s = edges_s[1] - edges_s[0] if len(edges_s) > 1 else 60.0 / max(tempo_bpm, 1.0)
     return [edge for edge in edges_s if edge >= 0.5 * plain_s] or [plain_s]
-
-
-def _tempo_track(tempo_map: TempoMap, grid: Grid, ends_s: list[float]) -> mido.MidiTrack:
-    """Make the track of time signatures and tempos; a short first bar has a time signature of its own."""
-    bars = [(0, grid.beats_per_bar)]
-    if pickup := _pickup_beats(grid, len(ends_s)):
-        bars = [(0, pickup), (pickup * TICKS_PER_BEAT, grid.beats_per_bar)]
-    events: list[MidiEvent] = [
-        (tick, 0, mido.MetaMessage("time_signature", numerator=beats, denominator=4)) for tick, beats in bars
-    ]
-    for quarter, tempo_us in zip(tempo_map.quarters, tempo_map.quarter_us, strict=True):
-        events.append((int(quarter) * TICKS_PER_BEAT, 1, mido.MetaMessage("set_tempo", tempo=tempo_us)))
-    return track_of(events)
 
 
 def _pickup_beats(grid: Grid, num_ends: int) -> int:

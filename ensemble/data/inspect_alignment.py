@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 from scipy.signal import find_peaks
 
+from ensemble.audio.spectra import peak_offset
 from ensemble.clock import FRAME_RATE_HZ
 from ensemble.types.music import FloatArray
 
@@ -56,7 +57,8 @@ def late_ms(part: FloatArray, reference: FloatArray) -> float | None:
     rivals = sorted((peak - MAX_LAG_FRAMES for peak in peaks if fit[peak] >= RIVAL_SHARE * fit[peaks[0]]), key=abs)
     if len(rivals) > 1 and abs(rivals[1]) - abs(rivals[0]) < APART_FRAMES:
         return None
-    return _refined(fit, rivals[0] + MAX_LAG_FRAMES) * 1000 / FRAME_RATE_HZ
+    peak = rivals[0] + MAX_LAG_FRAMES
+    return float(rivals[0] + peak_offset(*fit[peak - 1 : peak + 2])) * 1000 / FRAME_RATE_HZ
 
 
 def _beginnings(onset: FloatArray) -> Array:
@@ -83,10 +85,3 @@ def _correlation(part: Array, reference: Array) -> Array:
         power = float(np.square(late).sum() * np.square(early).sum())
         fit[index] = float((late * early).sum()) / np.sqrt(power) if power > 0 else 0.0
     return fit
-
-
-def _refined(fit: Array, peak: int) -> float:
-    """The lag of a peak by the parabola through its neighbours, in frames."""
-    left, middle, right = fit[peak - 1 : peak + 2]
-    bend = left - 2 * middle + right
-    return peak - MAX_LAG_FRAMES + (0.5 * (left - right) / bend if bend < 0 else 0.0)

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import mido
 
+from ensemble.types.tempo_map import TempoMap
+
 DRUM_CHANNEL = 9
 """Channel 10 as musicians count: General MIDI's drums."""
 
@@ -23,6 +25,22 @@ def track_of(events: Iterable[MidiEvent], end_tick: int = 0) -> mido.MidiTrack:
         now = tick
     track.append(mido.MetaMessage("end_of_track", time=max(end_tick - now, 0)))
     return track
+
+
+def tempo_track(metres: Iterable[tuple[int, int, int]], tempo_map: TempoMap, ticks_per_quarter: int) -> mido.MidiTrack:
+    """Time signatures and tempos.
+
+    Args:
+        metres: the tick of each time signature, its numerator and its denominator.
+        tempo_map: the tempos.
+        ticks_per_quarter: of the file.
+    """
+    events: list[MidiEvent] = [
+        (tick, 0, mido.MetaMessage("time_signature", numerator=beats, denominator=unit)) for tick, beats, unit in metres
+    ]
+    for quarter, tempo_us in zip(tempo_map.quarters, tempo_map.quarter_us, strict=True):
+        events.append((round(quarter * ticks_per_quarter), 1, mido.MetaMessage("set_tempo", tempo=tempo_us)))
+    return track_of(events)
 
 
 def save_midi(path: Path, tracks: Iterable[mido.MidiTrack], ticks_per_quarter: int) -> None:

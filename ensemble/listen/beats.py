@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 
+from ensemble.audio.spectra import peak_offset
 from ensemble.clock import FRAME_RATE_HZ
 from ensemble.types.music import FloatArray
 
@@ -233,6 +234,5 @@ def _peak_offset(accents: Array, beats: NDArray[np.int64]) -> Array:
     """Where between the frames the accent peaks, -0.5..0.5, by the parabola through three frames."""
     inside = np.clip(beats, 1, len(accents) - 2)
     left, middle, right = accents[inside - 1], accents[inside], accents[inside + 1]
-    bend = left - 2 * middle + right
-    is_peak = (middle >= left) & (middle >= right) & (bend < 0) & (inside == beats)
-    return np.where(is_peak, 0.5 * (left - right) / np.where(bend < 0, bend, -1.0), 0.0)
+    is_peak = (middle >= left) & (middle >= right) & (inside == beats)
+    return np.where(is_peak, peak_offset(left, middle, right), 0.0)

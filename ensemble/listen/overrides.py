@@ -106,12 +106,8 @@ def _written_over(
     chords: tuple[Chord, ...], beats_s: NDArray[np.float64], given: tuple[ChordAt, ...]
 ) -> tuple[Chord, ...]:
     """The given chords, each from the beat nearest to where it stands to the next one's."""
-    written = list(chords)
+    written, middles = list(chords), (beats_s[:-1] + beats_s[1:]) / 2
     for one in given:
-        beat = round(one.at) - 1 if one.unit == "beat" else int(np.searchsorted(_middles(beats_s), one.at))
+        beat = round(one.at) - 1 if one.unit == "beat" else int(np.searchsorted(middles, one.at))
         written[beat:] = [parse_chord(one.chord)] * max(len(written) - beat, 0)
     return tuple(written)
-
-
-def _middles(beats_s: NDArray[np.float64]) -> NDArray[np.float64]:
-    return (beats_s[:-1] + beats_s[1:]) / 2

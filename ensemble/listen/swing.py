@@ -33,7 +33,8 @@ def find_swing(onset: FloatArray, beats_s: NDArray[np.float64]) -> float:
     """
     # Whole recording: its strong onsets set the threshold, and all its off-beats decide.
     inner = onset[1:-1]
-    is_peak = (inner > onset[:-2]) & (inner >= onset[2:]) & (inner > max(LEAST_ONSET, 0.3 * _usual_peak(onset)))
+    usual_peak = float(np.percentile(onset, 95)) if len(onset) else 0.0
+    is_peak = (inner > onset[:-2]) & (inner >= onset[2:]) & (inner > max(LEAST_ONSET, 0.3 * usual_peak))
     peaks_s = (np.flatnonzero(is_peak) + 1) / FRAME_RATE_HZ
     beat = np.searchsorted(beats_s, peaks_s, side="right") - 1
     inside = (beat >= 0) & (beat < len(beats_s) - 1)
@@ -47,8 +48,3 @@ def find_swing(onset: FloatArray, beats_s: NDArray[np.float64]) -> float:
     if place - STRAIGHT < CLEARLY_LATE or (third - first) / 2 > MAX_SPREAD:
         return STRAIGHT
     return round(float(place), 3)
-
-
-def _usual_peak(onset: FloatArray) -> float:
-    """The 95th percentile of the onset strength."""
-    return float(np.percentile(onset, 95)) if len(onset) else 0.0

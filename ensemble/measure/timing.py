@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter1d, percentile_filter
 
-from ensemble.audio.spectra import band_rise_db, mel_bands, power_spectra
+from ensemble.audio.spectra import band_rise_db, mel_bands, peak_offset, power_spectra
 from ensemble.types.music import FloatArray
 
 Array = NDArray[np.float64]
@@ -64,15 +64,8 @@ def onset_times(samples: FloatArray, sample_rate: int) -> Array:
     is_peak = (rise == maximum_filter1d(rise, apart)) & (rise > np.maximum(1.5 * usual, _LEAST_RISE))
     peaks = np.flatnonzero(is_peak)
     peaks = peaks[np.diff(peaks, prepend=-apart) > 1]
-    return np.asarray((peaks + _between(rise, peaks)) * HOP_S)
-
-
-def _between(rise: Array, peaks: NDArray[np.int64]) -> Array:
-    """Where the rise truly peaks, -0.5..0.5 steps away, by the parabola through three of them."""
     padded = np.pad(rise, 1)
-    left, middle, right = padded[peaks], padded[peaks + 1], padded[peaks + 2]
-    bend = left - 2 * middle + right
-    return np.where(bend < 0, 0.5 * (left - right) / np.where(bend < 0, bend, -1.0), 0.0)
+    return np.asarray((peaks + peak_offset(padded[peaks], padded[peaks + 1], padded[peaks + 2])) * HOP_S)
 
 
 def together(leader_s: Array, follower_s: Array) -> Together:

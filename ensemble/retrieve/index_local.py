@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-
 from ensemble.audio.files import read_clip
 from ensemble.errors import EnsembleError
 from ensemble.events import OnProgress, unheard
@@ -36,11 +34,7 @@ def index_sources(
     with open_library(place) as library:
         folder = place.folder / AUDIO if copies else None
         indexer = Indexer(library, library.ledger.entries, copies=folder, on_progress=on_progress)
-        return indexer.run(sources, _describe_in_turn)
-
-
-def _describe_in_turn(jobs: Iterable[IndexJob]) -> Iterator[IndexOutcome[Described]]:
-    return map(describe_job, jobs)
+        return indexer.run(sources, lambda jobs: map(describe_job, jobs))
 
 
 def describe_job(job: IndexJob) -> IndexOutcome[Described]:

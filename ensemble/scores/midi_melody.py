@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import struct
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -18,7 +18,6 @@ from ensemble.errors import DataError
 from ensemble.files.midi import DRUM_CHANNEL
 from ensemble.scores.melody import Melody, TempoMark, Tone, placed, refuse_endless, tempo_map
 from ensemble.scores.midi_time import USUAL_TEMPO, bars_of, key_of, metres_of, said_in, tempos_of
-from ensemble.scores.top_line import TickNote, top_line
 
 MELODY_WORDS = ("melod", "vocal", "voice", "voix", "sing", "lead", "solo", "gesang", "tune")
 MIN_SHARE = 0.5
@@ -29,6 +28,17 @@ _DAMAGE = (
     OSError, EOFError, ValueError, LookupError, TypeError, AttributeError, struct.error, KeySignatureError,
 )  # fmt: skip
 """What mido raises on bytes that are no MIDI."""
+
+
+class TickNote(NamedTuple):
+    """A note of a MIDI file."""
+
+    start: int
+    """The tick at which it begins."""
+    stop: int
+    """The tick at which it no longer sounds."""
+    pitch_midi: int
+    velocity: int
 
 
 class MidiVoice(NamedTuple):
@@ -189,3 +199,32 @@ def _phrased(tones: list[Tone]) -> list[Tone]:
         phrase += after.onset - before.onset - before.length >= PHRASE_REST_QUARTERS
         numbered.append(after._replace(phrase=phrase))
     return numbered
+
+
+def top_line(notes: Iterable[TickNote]) -> tuple[list[TickNote], int]:
+    """Follow the top line.
+
+    A note ends where a higher one begins. A lower one that begins under a held note is left out, unless it only laps
+    over it, as slurred notes do: where the held note is more than half over, and the new one goes on for longer than
+    they share.
+
+    Returns:
+        The line, no two notes at once; and how many notes were left out.
+    """
+    line: list[TickNote] = []
+    num_below = 0
+    for note in sorted(notes, key=lambda one: (one.start, -one.pitch_midi, -one.stop)):
+        held = line[-1] if line else None
+        if held is None or note.start >= held.stop:
+            line.append(note)
+        elif note.start > held.start and (note.pitch_midi > held.pitch_midi or _laps(held, note)):
+            line[-1] = held._replace(stop=note.start)
+            line.append(note)
+        else:
+            num_below += 1
+    return line, num_below
+
+
+def _laps(held: TickNote, note: TickNote) -> bool:
+    shared = held.stop - note.start
+    return 2 * shared < held.stop - held.start and 2 * shared < note.stop - note.start

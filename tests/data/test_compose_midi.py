@@ -23,7 +23,7 @@ def seconds(path: Path) -> list[tuple[float, mido.Message]]:
 
 
 def save(path: Path, piece: Piece, performance: ComposedPerformance) -> None:
-    tracks = [midi.tempo_track(piece.metre, piece.tempo), midi.player_track(performance, piece.tempo)]
+    tracks = [midi.lead_track(piece.metre, piece.tempo), midi.player_track(performance, piece.tempo)]
     save_midi(path, tracks, TICKS_PER_QUARTER)
 
 

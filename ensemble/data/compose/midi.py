@@ -10,7 +10,7 @@ import numpy as np
 from ensemble.clock import FRAME_RATE_HZ
 from ensemble.data.compose.performance import ComposedPerformance, frames_of, velocity_db
 from ensemble.data.compose.tempo import TICKS_PER_QUARTER, Metre
-from ensemble.files.midi import DRUM_CHANNEL, MidiEvent, track_of
+from ensemble.files.midi import DRUM_CHANNEL, MidiEvent, tempo_track, track_of
 from ensemble.types.tempo_map import TempoMap
 
 EXPRESSION_FRAMES = 2
@@ -32,13 +32,9 @@ def nrpn(generator: int, value: int, channel: int) -> tuple[mido.Message, ...]:
     return tuple(_control(channel, control, sent) for control, sent in pairs)
 
 
-def tempo_track(metre: Metre, tempo: TempoMap) -> mido.MidiTrack:
-    """Time signature and tempos."""
-    signature = mido.MetaMessage("time_signature", numerator=metre.numerator, denominator=metre.denominator)
-    events: list[MidiEvent] = [(0, 0, signature)]
-    for quarter, tempo_us in zip(tempo.quarters, tempo.quarter_us, strict=True):
-        events.append((round(quarter * TICKS_PER_QUARTER), 1, mido.MetaMessage("set_tempo", tempo=tempo_us)))
-    return track_of(events)
+def lead_track(metre: Metre, tempo: TempoMap) -> mido.MidiTrack:
+    """The piece's time signature and tempos."""
+    return tempo_track([(0, metre.numerator, metre.denominator)], tempo, TICKS_PER_QUARTER)
 
 
 def player_track(performance: ComposedPerformance, tempo: TempoMap, channel: int = 0) -> mido.MidiTrack:

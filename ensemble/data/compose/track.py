@@ -81,7 +81,7 @@ def make_track(root: Path, number: int, request: ComposeRequest) -> Path:
     _write_midi(draft, piece, performances)
     raw, pitches = [], []
     for performance in performances.values():
-        notes = [midi.tempo_track(piece.metre, CLOCK), midi.player_track(performance, CLOCK)]
+        notes = [midi.lead_track(piece.metre, CLOCK), midi.player_track(performance, CLOCK)]
         sound = fluidsynth.render(notes, request.soundfont, piece.num_frames * hop_samples(rate), rate)
         raw.append(stems.levelled(sound, rate))
         pitches.append(played_f0_hz(performance, raw[-1], rate))
@@ -119,7 +119,7 @@ def _write_wav(path: Path, samples: FloatArray, sample_rate: int) -> None:
 
 def _write_midi(draft: Path, piece: Piece, performances: dict[str, ComposedPerformance]) -> None:
     """Every part in its own file, and all in one; at the piece's tempo, as its score has it."""
-    lead = midi.tempo_track(piece.metre, piece.tempo)
+    lead = midi.lead_track(piece.metre, piece.tempo)
     together = [lead]
     for channel, (name, performance) in enumerate(performances.items()):
         alone = midi.player_track(performance, piece.tempo)

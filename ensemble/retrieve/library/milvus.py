@@ -140,7 +140,13 @@ class MilvusStore:
                 output_fields=["recording", "chunk"], search_params={"metric_type": "IP"}, timeout=self._patience_s,
                 **_STRONG,
             )  # fmt: skip
-        return [[_match(hit) for hit in sorted(hits, key=_by_score)] for hits in answers]
+        return [
+            [
+                Match(hit["id"], hit["entity"]["recording"], hit["entity"]["chunk"], float(hit["distance"]))
+                for hit in sorted(hits, key=lambda hit: (-hit["distance"], hit["id"]))
+            ]
+            for hits in answers
+        ]
 
     def count(self) -> int:
         """Number of rows."""
@@ -290,14 +296,6 @@ def _document(row: StoreRow) -> dict[str, Any]:
         problem = f"chunk {row.chunk} is not described by finite float32 numbers"
         raise StoreError(f"recording {row.recording[:12]}", problem, "describe it again")
     return {"id": row.id, "vector": row.vector, "recording": row.recording, "chunk": row.chunk} | numbers
-
-
-def _by_score(hit: Any) -> tuple[float, int]:
-    return -hit["distance"], hit["id"]
-
-
-def _match(hit: Any) -> Match:
-    return Match(hit["id"], hit["entity"]["recording"], hit["entity"]["chunk"], float(hit["distance"]))
 
 
 def _details(error: BaseException) -> str:

@@ -1,4 +1,4 @@
-"""Exact scores: every candidate is measured against the context that it would follow, and every term is kept."""
+"""Exact scores, every term kept, of each candidate in the context that it would follow; and why one may not be used."""
 
 from __future__ import annotations
 
@@ -24,6 +24,11 @@ EASE_SHARE = 0.4
 """Share of the seam's score that says how usual the steps at the join are among the context's own transitions."""
 SUITS_SHARE = 0.15
 """Share of harmony and of timbre that says whether what follows the candidate suits the context."""
+MAX_LEVEL_STEP_DB = 20.0
+"""After a larger gain the quieter recording's noise would be heard."""
+MAX_BASS_STEP_DB = 20.0
+"""Step of the bass band against the whole: a bass that appears from nowhere, or is gone."""
+SILENT_DB = -60.0
 COST_PER_SEMITONE = 0.004
 COST_PER_STRETCH = 0.3
 """At 8 % this is 0.024."""
@@ -92,7 +97,11 @@ def measure(context: JoinContext, pairs: Sequence[Pair], settings: RetrieveSetti
     steps = transition.steps(context.edge, gathered.head.transposed(semitones))
     if context.off_beat_ms is not None:
         steps["beat_phase_ms"] = np.where(gathered.has_beat, abs(context.off_beat_ms), np.nan).astype(np.float32)
-    percentiles = _percentiles(steps, context.own)
+    percentiles = {
+        name: among
+        for name, values in steps.items()
+        if (among := transition.percentiles(np.abs(np.nan_to_num(values)), context.own[name])) is not None
+    }
     apart = _transposed_seams(context.seam, semitones) - gathered.seam
     seam_cost = np.square(feature_layout.without_colour(apart)).sum(axis=1)
     seam = (1 - EASE_SHARE) * np.exp(-seam_cost / SEAM_COST) + EASE_SHARE * transition.ease(steps, percentiles)
@@ -115,6 +124,32 @@ def measure(context: JoinContext, pairs: Sequence[Pair], settings: RetrieveSetti
         percentiles=percentiles,
         gathered=gathered,
     )
+
+
+def vetoes(
+    context: JoinContext, pair: Pair, measured: Measured, place: int, settings: RetrieveSettings
+) -> tuple[str, ...]:
+    """The reasons against one pair, short ones; none for most.
+
+    Args:
+        context: what came before the join.
+        pair: the candidate.
+        measured: of all pairs.
+        place: of this pair among them.
+        settings: whether its own recording may continue a leader.
+    """
+    level_db = float(measured.gathered.level_db[place])
+    reasons = []
+    if level_db < SILENT_DB:
+        reasons.append("silence")
+    elif not context.is_silent and abs(level_db - context.level_db) > MAX_LEVEL_STEP_DB:
+        reasons.append("level")
+    balance_db = max(float(measured.gathered.low_db[place]) - level_db, -30.0)
+    if not context.is_silent and abs(balance_db - max(context.low_db - context.level_db, -30.0)) > MAX_BASS_STEP_DB:
+        reasons.append("bass band")
+    if settings.exclude_same_recording and pair.described.recording.sha256 == context.recording_sha256:
+        reasons.append("same recording")
+    return tuple(reasons)
 
 
 def _likeness(context: JoinContext, gathered: Gathered, semitones: NDArray[np.int64]) -> dict[str, FloatArray]:
@@ -145,8 +180,3 @@ def _transposed_seams(seam: FloatArray, semitones: NDArray[np.int64]) -> FloatAr
     """The context's seam as each pair, before it is transposed, should have it.  [pairs, SEAM_WIDTH]"""
     kinds, place = np.unique(semitones, return_inverse=True)
     return np.stack([feature_layout.rolled_seam(seam, -int(step)) for step in kinds])[place]
-
-
-def _percentiles(steps: dict[str, FloatArray], own: dict[str, FloatArray]) -> dict[str, FloatArray]:
-    found = {name: transition.percentiles(np.abs(np.nan_to_num(values)), own[name]) for name, values in steps.items()}
-    return {name: values for name, values in found.items() if values is not None}

@@ -13,8 +13,7 @@ from ensemble.retrieve.search.context import JoinContext
 from ensemble.retrieve.search.diversity import spread
 from ensemble.retrieve.search.gather import Pair
 from ensemble.retrieve.search.query import queries
-from ensemble.retrieve.search.rerank import measure
-from ensemble.retrieve.search.vetoes import vetoes
+from ensemble.retrieve.search.rerank import measure, vetoes
 from ensemble.retrieve.settings import RetrieveSettings
 from ensemble.types.continuation import SeamScore
 from ensemble.types.described import Described, IndexedRecording

@@ -62,7 +62,7 @@ def play_take(
         player = part.player
         part = replace(part, player=replace(player, spec=replace(player.spec, program=player.other_program)))
     notes = [replace(note, pitch_midi=note.pitch_midi + semitones) for note in write_solo(piece)]
-    tracks = [midi.tempo_track(piece.metre, CLOCK)]
+    tracks = [midi.lead_track(piece.metre, CLOCK)]
     tracks += [
         midi.player_track(performance, CLOCK, channel)
         for channel, performance in enumerate(play_voices(piece, part, notes, number))
