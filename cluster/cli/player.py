@@ -17,7 +17,7 @@ from cluster.cli.train_view import show_evaluation
 if TYPE_CHECKING:
     from ensemble.train.pace import Row
 
-train = typer.Typer(name="train", help="Train a voice on a data set.", no_args_is_help=True)
+train = typer.Typer(name="train", help="Train a voice, a conductor, an arranger or a drum kit.", no_args_is_help=True)
 evaluate = typer.Typer(name="evaluate", help="Measure what was trained, beside its baselines.", no_args_is_help=True)
 Data = Annotated[Path, typer.Option("--data", help="A data set: what `data compose` wrote, Slakh, URMP, a folder.")]
 

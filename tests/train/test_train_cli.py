@@ -44,6 +44,7 @@ def test_the_shipped_settings_are_the_defaults():
     assert parse(TrainPlayerSettings, shipped, "train_player.yaml") == TrainPlayerSettings()
 
 
+@pytest.mark.slow
 def test_train_go_on_and_evaluate(data, config, tmp_path):
     out = tmp_path / "run"
     train = ("train", "player", "--config", config, "--instrument", "violin", "--data", data, "--out", out, "--json")
@@ -81,6 +82,7 @@ def test_a_wrong_setting_is_named(tmp_path, data, text, complaint):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_two_recipes_stand_side_by_side(data, config, tmp_path):
     """Both losses and both sizes train, play and are measured by the same figures."""
     recipes = {"multi_scale": "starter", "mel_l1": "large"}
