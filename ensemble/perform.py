@@ -40,7 +40,7 @@ class Pace:
     block_frames: int = 50
     """Control frames per block."""
     in_flight: int = 2
-    """Number of blocks that are computed at the same time."""
+    """Number of blocks that are requested before the oldest is waited for."""
     deadline_s: float = 120.0
     """How long any one answer may take, in seconds."""
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ensemble.types.music import DrumClass
+from ensemble.types.music import DRUM_CLASSES, DrumClass
 
 SIXTEENTHS_PER_BEAT = 4
 CYMBALS: tuple[DrumClass, ...] = ("closed_hat", "open_hat", "ride")
@@ -39,8 +39,7 @@ def _groove(
     **rows: str,
 ) -> Groove:  # fmt: skip
     drums: dict[DrumClass, tuple[str, str]] = {}
-    names: tuple[DrumClass, ...] = ("kick", "snare", "closed_hat", "open_hat", "crash", "ride", "tom")
-    for drum in names:
+    for drum in DRUM_CLASSES:
         if drum in rows:
             first, second = rows[drum].split("|")
             drums[drum] = (first, second)
