@@ -92,7 +92,7 @@ CONDUCTOR = Format(
 )  # fmt: skip
 
 
-def seat_of(card: ConductorCard, instrument: str, role: str) -> NDArray[np.int64]:
+def follower_ids(card: ConductorCard, instrument: str, role: str) -> NDArray[np.int64]:
     """How a network counts a follower: family, instrument, role; 0 is whom or what it has not met.  [3]"""
     family = CATALOGUE[instrument].family if instrument in CATALOGUE else None
     met = {CATALOGUE[name].family for name in card.instruments if name in CATALOGUE}

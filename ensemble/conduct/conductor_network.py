@@ -42,19 +42,19 @@ class ConductorNetwork:
 
     Args:
         conductor: its weights.
-        seats: family, instrument and role of each follower as the embeddings count them.  [followers, 3]
+        ids: family, instrument and role of each follower as the embeddings count them.  [followers, 3]
     """
 
-    def __init__(self, conductor: ConductorWeights, seats: np.ndarray) -> None:
+    def __init__(self, conductor: ConductorWeights, ids: np.ndarray) -> None:
         card, tensors = conductor.card, conductor.tensors
         self._card = card
         self._tensors = {
             name: np.ascontiguousarray(tensor.T) if tensor.ndim == 2 else tensor for name, tensor in tensors.items()
         }
         tables = [tensors[f"{name}.weight"] for name in ("family", "instrument", "role")]
-        self._who = np.stack([table[seats[:, column]] for column, table in enumerate(tables)]).sum(axis=0)
-        self._regression = tensors["regression.weight"][seats[:, 1]][:, None]
-        self._usual = tensors["regression.bias"][seats[:, 1]][:, None]
+        self._who = np.stack([table[ids[:, column]] for column, table in enumerate(tables)]).sum(axis=0)
+        self._regression = tensors["regression.weight"][ids[:, 1]][:, None]
+        self._usual = tensors["regression.bias"][ids[:, 1]][:, None]
         half = card.width // card.heads // 2
         speed = ROTARY_BASE ** (-np.arange(half) / half)
         angle = np.arange(card.window - 1 + QUANTUM_CONDUCTOR_FRAMES)[:, None] * speed

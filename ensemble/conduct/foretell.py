@@ -7,24 +7,24 @@ from numpy.typing import NDArray
 
 from ensemble.clock import FRAME_RATE_HZ
 from ensemble.conduct.conductor_features import conductor_frame_of, sixteenths_s
-from ensemble.conduct.conductor_file import ConductorWeights, seat_of
+from ensemble.conduct.conductor_file import ConductorWeights, follower_ids
 from ensemble.conduct.conductor_network import ConductorNetwork, Prediction
 from ensemble.conduct.dynamics import QUANTUM_CONDUCTOR_FRAMES, ForetoldStrokes
 from ensemble.types.music import DRUM_CLASSES, FloatArray, Heard
 
 
-def foretell(conductor: ConductorWeights, seats: NDArray[np.int64], features: FloatArray) -> Prediction:
+def foretell(conductor: ConductorWeights, ids: NDArray[np.int64], features: FloatArray) -> Prediction:
     """Predict every conductor frame.
 
     Args:
         conductor: the weights.
-        seats: numbers of the followers' families, instruments and roles; see `seat_of`.  [followers, 3]
+        ids: numbers of the followers' families, instruments and roles; see `follower_ids`.  [followers, 3]
         features: see `conductor_features`; whole quanta.  [rows, conductor frames]
 
     Returns:
         The prediction for every conductor frame, as `ConductorNetwork.step` returns it for a quantum.
     """
-    network = ConductorNetwork(conductor, seats)
+    network = ConductorNetwork(conductor, ids)
     memory = network.start()
     quanta = []
     for start in range(0, features.shape[1], QUANTUM_CONDUCTOR_FRAMES):
@@ -48,6 +48,6 @@ def foretell_strokes(
     if not len(time_s):
         nothing = np.zeros((0, len(DRUM_CLASSES)), np.float32)
         return ForetoldStrokes(time_s=time_s, probability=nothing, velocity=nothing)
-    answer = foretell(conductor, seat_of(conductor.card, "drums", "drums")[None], features)
+    answer = foretell(conductor, follower_ids(conductor.card, "drums", "drums")[None], features)
     frame = np.minimum(conductor_frame_of(time_s), features.shape[1] - 1)
     return ForetoldStrokes(time_s=time_s, probability=answer.probability[0, frame], velocity=answer.velocity[0, frame])

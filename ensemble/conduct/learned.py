@@ -20,7 +20,7 @@ from ensemble.conduct.conductor_features import (
     anchor_db_of,
     conductor_features,
 )
-from ensemble.conduct.conductor_file import MEDIAN, ConductorWeights, seat_of
+from ensemble.conduct.conductor_file import MEDIAN, ConductorWeights, follower_ids
 from ensemble.conduct.conductor_network import ConductorNetwork
 from ensemble.conduct.dynamics import LOUDEST_DB, QUIETEST_DB, ForetoldStrokes, Memory, Predicted
 from ensemble.conduct.foretell import foretell_strokes
@@ -56,9 +56,9 @@ class LearnedDynamics:
         look_ahead_frames: int = LOOK_AHEAD_FRAMES,
     ) -> None:
         card = conductor.card
-        seats = [seat_of(card, follower.instrument, follower.role) for follower in followers]
+        ids = [follower_ids(card, follower.instrument, follower.role) for follower in followers]
         self._conductor = conductor
-        self._network = ConductorNetwork(conductor, np.stack(seats))
+        self._network = ConductorNetwork(conductor, np.stack(ids))
         self._look_ahead_frames = look_ahead_frames
         self._levels_db = np.array([follower.level_db for follower in followers], np.float32)[:, None]
         self._margin_db = card.margin_db

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.conduct.conductor_features import anchor_db_of
-from ensemble.conduct.conductor_file import CONDUCTOR, MEDIAN, ConductorWeights, seat_of
+from ensemble.conduct.conductor_file import CONDUCTOR, MEDIAN, ConductorWeights, follower_ids
 from ensemble.conduct.dynamics import QUANTUM_CONDUCTOR_FRAMES
 from ensemble.conduct.foretell import foretell
 from ensemble.data.takes import Split
@@ -148,8 +148,8 @@ def foretold_of(conductor: ConductorWeights, scene: LeaderScene, look_ahead_ms: 
     card = conductor.card
     rows = cases_of("", scene, look_ahead_ms)[0].rows
     whole = np.pad(rows, ((0, 0), (0, -rows.shape[1] % QUANTUM_CONDUCTOR_FRAMES)), mode="edge")
-    seats = np.stack([seat_of(card, part.instrument, part.role) for part in scene.followers])
-    levels = foretell(conductor, seats, whole).levels_db[:, : rows.shape[1]].astype(np.float64)
+    ids = np.stack([follower_ids(card, part.instrument, part.role) for part in scene.followers])
+    levels = foretell(conductor, ids, whole).levels_db[:, : rows.shape[1]].astype(np.float64)
     anchor_db = anchor_db_of(rows).astype(np.float64)
     found = []
     for part, level in zip(scene.followers, levels, strict=True):

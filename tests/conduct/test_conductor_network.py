@@ -8,7 +8,7 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from ensemble.conduct.conductor_features import NUM_ROWS
-from ensemble.conduct.conductor_file import seat_of
+from ensemble.conduct.conductor_file import follower_ids
 from ensemble.conduct.conductor_network import UNIT_DB, ConductorNetwork
 from ensemble.conduct.foretell import foretell
 from ensemble.conduct.summary import PAST, summary, with_past
@@ -22,12 +22,12 @@ def leader(frames: int = FRAMES, seed: int = 1) -> np.ndarray:
     return np.random.Generator(np.random.Philox(seed)).standard_normal((NUM_ROWS, frames)).astype(np.float32)
 
 
-def seats(*instruments: str) -> np.ndarray:
-    return np.stack([seat_of(small_conductor().card, name, "bass") for name in instruments])
+def ids(*instruments: str) -> np.ndarray:
+    return np.stack([follower_ids(small_conductor().card, name, "bass") for name in instruments])
 
 
 def test_numpy_and_torch_say_the_same():
-    conductor, rows, band = small_conductor(), leader(), seats("cello", "drums", "flute")
+    conductor, rows, band = small_conductor(), leader(), ids("cello", "drums", "flute")
     said = foretell(conductor, band, rows)
     network = ConductorNet.from_weights(conductor)
     with torch.no_grad():
@@ -41,9 +41,9 @@ def test_numpy_and_torch_say_the_same():
 
 def test_what_a_follower_is_told_does_not_depend_on_the_company():
     conductor, rows = small_conductor(), leader()
-    alone = foretell(conductor, seats("cello"), rows)
+    alone = foretell(conductor, ids("cello"), rows)
     names = ("flute", "drums", "cello", "electric_bass") * 4
-    together = foretell(conductor, seats(*names), rows)
+    together = foretell(conductor, ids(*names), rows)
     assert together.levels_db.shape[0] == 16
     for place in range(2, 16, 4):
         assert together.levels_db[place].tobytes() == alone.levels_db[0].tobytes()
@@ -52,7 +52,7 @@ def test_what_a_follower_is_told_does_not_depend_on_the_company():
 
 
 def test_threads_do_not_change_a_byte():
-    conductor, rows, band = small_conductor(width=64, heads=4), leader(50), seats("cello", "flute", "drums")
+    conductor, rows, band = small_conductor(width=64, heads=4), leader(50), ids("cello", "flute", "drums")
     said = []
     for threads in (1, 2):
         with threadpool_limits(limits=threads):
@@ -62,7 +62,7 @@ def test_threads_do_not_change_a_byte():
 
 @pytest.mark.parametrize("changed", [20, 100, 199])
 def test_a_frame_says_nothing_of_later_ones(changed):
-    conductor, rows, band = small_conductor(), leader(), seats("cello")
+    conductor, rows, band = small_conductor(), leader(), ids("cello")
     other = rows.copy()
     other[:, changed:] += 1.0
     before, after = (foretell(conductor, band, some).levels_db for some in (rows, other))
@@ -73,7 +73,7 @@ def test_a_frame_says_nothing_of_later_ones(changed):
 
 
 def test_what_lies_behind_every_window_is_forgotten():
-    conductor, band = small_conductor(), seats("cello")
+    conductor, band = small_conductor(), ids("cello")
     rows = leader(500)
     other = rows.copy()
     other[:, :100] = -other[:, :100]
@@ -84,7 +84,7 @@ def test_what_lies_behind_every_window_is_forgotten():
 
 
 def test_memory_does_not_grow_and_is_not_changed_in_place():
-    network = ConductorNetwork(small_conductor(), seats("cello"))
+    network = ConductorNetwork(small_conductor(), ids("cello"))
     first = network.start()
     copies = {name: value.copy() for name, value in first.items()}
     rows, memory = leader(2000), first
@@ -96,13 +96,17 @@ def test_memory_does_not_grow_and_is_not_changed_in_place():
 
 
 def test_quantiles_never_cross():
-    said = foretell(small_conductor(spread=1.0), seats("cello", "drums"), leader())
+    said = foretell(small_conductor(spread=1.0), ids("cello", "drums"), leader())
     assert (np.diff(said.levels_db, axis=-1) >= 0).all()
     assert np.isfinite(said.levels_db).all()
 
 
 def test_a_stranger_is_one_of_its_family():
     card = small_conductor().card
-    np.testing.assert_array_equal(seat_of(card, "violin", "bass"), [*seat_of(card, "cello", "bass")[:1], 0, 1])
-    np.testing.assert_array_equal(seat_of(card, "piano", "pad"), [0, 0, 0])  # no keyed instrument was met, and no pad
-    np.testing.assert_array_equal(seat_of(card, "theremin", "bass"), [0, 0, 1])
+    np.testing.assert_array_equal(
+        follower_ids(card, "violin", "bass"), [*follower_ids(card, "cello", "bass")[:1], 0, 1]
+    )
+    np.testing.assert_array_equal(
+        follower_ids(card, "piano", "pad"), [0, 0, 0]
+    )  # no keyed instrument was met, and no pad
+    np.testing.assert_array_equal(follower_ids(card, "theremin", "bass"), [0, 0, 1])

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from ensemble.conduct.conductor_features import anchor_db_of, frames_of_ms
-from ensemble.conduct.conductor_file import CONDUCTOR, ConductorCard, ConductorWeights, seat_of
+from ensemble.conduct.conductor_file import CONDUCTOR, ConductorCard, ConductorWeights, follower_ids
 from ensemble.conduct.conductor_network import UNIT_DB
 from ensemble.conduct.summary import PAST, summary
 from ensemble.train.conductor.crops import LeaderScene
@@ -47,12 +47,12 @@ def misses_db(conductor: ConductorWeights, scenes: Sequence[LeaderScene]) -> tup
         met = [part for part in scene.followers if part.instrument in card.balance_db]
         if not met:
             continue
-        seats = torch.from_numpy(np.stack([seat_of(card, part.instrument, part.role) for part in met]))
+        ids = torch.from_numpy(np.stack([follower_ids(card, part.instrument, part.role) for part in met]))
         for look_ahead_ms in LOOK_AHEADS_MS:
             known = scene.rows_with_past(frames_of_ms(look_ahead_ms), slice(0, scene.num_frames))
             rows = known[:, PAST:]
             inputs = [torch.from_numpy(np.ascontiguousarray(one))[None] for one in (rows.T, summary(known))]
-            levels, _ = network(*inputs, seats[None])
+            levels, _ = network(*inputs, ids[None])
             for part, level in zip(met, levels[0].numpy(), strict=True):
                 apart_db = (part.loudness_db - anchor_db_of(rows) - card.balance_db[part.instrument])[part.is_playing]
                 below.append(level[part.is_playing, 0] * UNIT_DB - apart_db)

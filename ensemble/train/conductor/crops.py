@@ -25,7 +25,7 @@ from ensemble.conduct.conductor_features import (
     placed_rows,
     sixteenths_s,
 )
-from ensemble.conduct.conductor_file import ConductorCard, seat_of
+from ensemble.conduct.conductor_file import ConductorCard, follower_ids
 from ensemble.conduct.conductor_network import UNIT_DB
 from ensemble.conduct.summary import NUM_SUMMARY, PAST, summary, with_past
 from ensemble.train.conductor.material import PlayedPart, PlayedPiece, StrokeTimes
@@ -46,8 +46,8 @@ class ConductorCrop(TypedDict):
     """Features of the leader.  [frames, rows]"""
     summed_up: Tensor
     """Their `summary`.  [frames, NUM_SUMMARY]"""
-    seats: Tensor
-    """See `seat_of`.  [followers, 3]"""
+    ids: Tensor
+    """See `follower_ids`.  [followers, 3]"""
     target: Tensor
     """Loudness against anchor and balance, in 10 dB.  [followers, frames]"""
     is_playing: Tensor
@@ -185,14 +185,14 @@ class ConductorDataset(Dataset[ConductorCrop]):
         num, frames, drums = settings.followers, settings.crop_frames, len(DRUM_CLASSES)
         whole, summed_up = np.zeros((frames, NUM_ROWS), np.float32), np.zeros((frames, NUM_SUMMARY), np.float32)
         whole[:length], summed_up[:length] = known[:, PAST:].T, summary(known)
-        seats = np.zeros((num, 3), np.int64)
+        ids = np.zeros((num, 3), np.int64)
         target, playing = np.zeros((2, num, frames), np.float32)
         grids = np.zeros((num, 1 + 2 * drums, frames), np.float32)
         for place, index in enumerate(rng.permutation(len(scene.followers))[:num].tolist()):
             part = scene.followers[index]
-            seats[place] = seat_of(card, part.instrument, part.role)
+            ids[place] = follower_ids(card, part.instrument, part.role)
             if self._changes:
-                seats[place, 1:] *= rng.random(2) >= settings.stranger_share
+                ids[place, 1:] *= rng.random(2) >= settings.stranger_share
             balance_db = card.balance_db[part.instrument]
             target[place, :length] = (part.loudness_db[inside] - anchor_db - balance_db) / UNIT_DB
             playing[place, :length] = part.is_playing[inside]
@@ -203,7 +203,7 @@ class ConductorDataset(Dataset[ConductorCrop]):
         return {
             "rows": torch.from_numpy(whole),
             "summed_up": torch.from_numpy(summed_up),
-            "seats": torch.from_numpy(seats),
+            "ids": torch.from_numpy(ids),
             "target": torch.from_numpy(target),
             "is_playing": torch.from_numpy(playing),
             "strokes": torch.from_numpy(grids[:, 1 : 1 + drums].transpose(0, 2, 1).copy()),

@@ -107,13 +107,13 @@ class ConductorNet(nn.Module):
         network.load_state_dict({name: torch.from_numpy(one.copy()) for name, one in conductor.tensors.items()})
         return network
 
-    def forward(self, rows: Tensor, summed_up: Tensor, seats: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, rows: Tensor, summed_up: Tensor, ids: Tensor) -> tuple[Tensor, Tensor]:
         """Hear a leader from its first frame on. No gradient of the strokes reaches what the levels rest on.
 
         Args:
             rows: the features.  [batch, frames, rows]
             summed_up: their `summary`.  [batch, frames, NUM_SUMMARY]
-            seats: family, instrument and role of each follower, 0 where unknown.  [batch, followers, 3]
+            ids: family, instrument and role of each follower, 0 where unknown.  [batch, followers, 3]
 
         Returns:
             quantiles of the loudness against anchor and balance, in units of 10 dB [batch, followers, frames, 5];
@@ -130,10 +130,10 @@ class ConductorNet(nn.Module):
         for block in self.leader:
             flow = block(flow, None, turns, mask)
         heard = self.leader_norm(flow[:, 0])
-        who = self.family(seats[..., 0]) + self.instrument(seats[..., 1]) + self.role(seats[..., 2])
+        who = self.family(ids[..., 0]) + self.instrument(ids[..., 1]) + self.role(ids[..., 2])
         asking = self.follower(who[:, :, None] + self.listen(heard)[:, None], heard, turns, mask)
         answer = self.follower_norm(asking)
-        usual = self.regression(summed_up, seats[..., 1])
+        usual = self.regression(summed_up, ids[..., 1])
         placed = rows[..., len(HEARD_ROWS) :].unbind(dim=-1)
         around = torch.cat([summed_up, torch.stack(metre(placed), dim=-1)], dim=-1)
         known_by_all = around[:, None].expand(-1, answer.shape[1], -1, -1)

@@ -57,7 +57,7 @@ class ConductorTask(FitTask[TrainConductorSettings, ConductorNet]):
     def training_step(self, batch: ConductorCrop, batch_idx: int) -> Tensor:
         """The loss of one batch."""
         del batch_idx
-        levels, strokes = self.network(batch["rows"], batch["summed_up"], batch["seats"])
+        levels, strokes = self.network(batch["rows"], batch["summed_up"], batch["ids"])
         loudness = pinball_loss(levels, batch["target"], batch["is_playing"])
         return loudness + stroke_loss(strokes, batch)
 
@@ -69,7 +69,7 @@ class ConductorTask(FitTask[TrainConductorSettings, ConductorNet]):
             held_out: the quantiles' loss and the strokes'; error_db: of the median, mean over what is played;
             coverage: of the 80 % interval, before it is calibrated; strokes: their loss.
         """
-        levels, strokes = self.network(batch["rows"], batch["summed_up"], batch["seats"])
+        levels, strokes = self.network(batch["rows"], batch["summed_up"], batch["ids"])
         target, playing = batch["target"], batch["is_playing"]
         inside = (target >= levels[..., 0]) & (target <= levels[..., -1])
         count = playing.sum().clamp(min=1.0)

@@ -64,8 +64,8 @@ def test_the_regression_finds_a_linear_rule_and_means_it_for_strangers():
     errors, at_balance = [], []
     for item in range(30):
         one = crop[item]
-        said = network.regression(one["summed_up"][None], one["seats"][None, :, 1])[0]
-        drums = (one["is_playing"] > 0) & (one["seats"][:, :1] == 1 + FAMILIES.index("drums"))
+        said = network.regression(one["summed_up"][None], one["ids"][None, :, 1])[0]
+        drums = (one["is_playing"] > 0) & (one["ids"][:, :1] == 1 + FAMILIES.index("drums"))
         errors.append(float((said - one["target"]).abs()[drums].mean()))
         at_balance.append(float(one["target"][drums].abs().mean()))
     assert np.nanmean(errors) < 0.3 * np.nanmean(at_balance)
