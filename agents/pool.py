@@ -52,8 +52,8 @@ class ActorPool(Generic[J]):
     Args:
         make: makes the actor of a number; its method `ready` returns its name, or raises what makes it unfit.
         count: number of actors.
-        ask: gives a job to an actor; returns the reference to its answer.
         deadline_s: how long a job may take.
+        ask: gives a job to an actor, and returns the reference to its answer; calls its method `do` if absent.
         ahead: jobs that an actor may hold at a time; it works on the first.
         on_lost: called with an actor's name and its job once that actor is gone. What it returns, if not None, is the
             answer: the job had just been finished.
@@ -65,8 +65,8 @@ class ActorPool(Generic[J]):
         make: Callable[[int], Any],
         count: int,
         *,
-        ask: Callable[[Any, J], Any],
         deadline_s: float,
+        ask: Callable[[Any, J], Any] = lambda actor, job: actor.do.remote(job),
         ahead: int = 1,
         on_lost: Callable[[str, J], Any] = lambda _name, _job: None,
         on_note: Callable[[str], None] = lambda _sentence: None,

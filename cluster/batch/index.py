@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from cluster.sessions.local import local_ray
 from ensemble.errors import EnsembleError
 from ensemble.events import OnProgress
-from ensemble.retrieve.index_local import AUDIO
+from ensemble.retrieve.index_local import AUDIO, describe_job
 from ensemble.retrieve.library.indexer import Indexer, IndexJob, IndexOutcome, IndexReport
 from ensemble.retrieve.library.ledger import Ledger
 from ensemble.retrieve.library.ledger_log import LedgerEntry
 from ensemble.retrieve.library.opening import LibraryPlace
 from ensemble.retrieve.library.sources import Sources
 from ensemble.threads import num_cores
+from ensemble.wire import pack
 
 WRITE_S = 300.0
 """What the library's writer may take for a batch."""
@@ -111,25 +112,29 @@ def describe_all(files: Iterable[IndexJob], jobs: int) -> Iterator[IndexOutcome[
     """Describe files by so many actors, in any order; a file that nobody can describe is passed over."""
     import ray
 
-    from agents.describer import Describer
     from agents.pool import ActorPool
+    from agents.worker import JobWorker
 
-    kind: Any = ray.remote(Describer).options(num_cpus=1)
+    kind: Any = ray.remote(JobWorker).options(num_cpus=1)
     described: dict[str, Any] = {}
 
     def ask(actor: Any, job: IndexJob) -> Any:
-        arguments = str(job.source.path), job.source.title, job.source.licence, job.sha256
-        summary, described[job.sha256] = actor.describe.options(num_returns=2).remote(*arguments)
-        return summary
+        outcome, described[job.sha256] = actor.do.options(num_returns=2).remote(job)
+        return outcome
 
-    with ActorPool[IndexJob](kind.remote, jobs, ask=ask, deadline_s=FILE_S, ahead=AHEAD) as pool:
-        for job, summary in pool.run(files):
+    def make(number: int) -> Any:
+        return kind.remote(number, "describer", _described)
+
+    with ActorPool[IndexJob](make, jobs, ask=ask, deadline_s=FILE_S, ahead=AHEAD) as pool:
+        for job, outcome in pool.run(files):
             message = described.pop(job.sha256, None)
-            if isinstance(summary, EnsembleError):
-                reason = f"could not be described ({summary.what} {summary.problem})"
-                yield IndexOutcome(job=job, reason=reason)
-                continue
-            yield IndexOutcome(
-                job=job, reason=summary.reason, described=message if summary.num_chunks else None,
-                duration_s=summary.duration_s, num_chunks=summary.num_chunks,
-            )  # fmt: skip
+            if isinstance(outcome, EnsembleError):
+                yield IndexOutcome(job=job, reason=f"could not be described ({outcome.what} {outcome.problem})")
+            else:
+                yield replace(outcome, described=message if outcome.num_chunks else None)
+
+
+def _described(job: IndexJob) -> tuple[IndexOutcome[Any], bytes]:
+    """What came of a file, and its description as a message apart; empty if it has none."""
+    outcome = describe_job(job)
+    return replace(outcome, described=None), b"" if outcome.described is None else pack(outcome.described)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -87,13 +88,11 @@ def _by_actors(work: PrepareWork, count: int) -> Iterator[Finished]:
     import ray
 
     from agents.pool import ActorPool
-    from agents.preparer import Preparer
+    from agents.worker import JobWorker
 
-    kind: Any = ray.remote(Preparer).options(num_cpus=1)
-    with ActorPool[RecordedPart](
-        lambda number: kind.remote(number, work.sample_rate, str(work.cache.resolve())), count,
-        ask=lambda actor, take: actor.prepare.remote(take), deadline_s=TAKE_S,
-    ) as pool:  # fmt: skip
+    kind: Any = ray.remote(JobWorker).options(num_cpus=1)
+    task = partial(prepare_take, sample_rate=work.sample_rate, cache=work.cache.resolve())
+    with ActorPool[RecordedPart](lambda at: kind.remote(at, "preparer", task), count, deadline_s=TAKE_S) as pool:
         for take, answer in pool.run(work.new):
             if isinstance(answer, AudioError):
                 yield take, _skip(answer)

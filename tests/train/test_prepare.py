@@ -186,7 +186,7 @@ def preparers() -> list[psutil.Process]:
     found = []
     for process in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.NoSuchProcess):  # others come and go meanwhile
-            if "Preparer" in " ".join(process.cmdline()[:1]):
+            if "JobWorker" in " ".join(process.cmdline()[:1]):
                 found.append(process)
     return found
 
