@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from cluster.training.workers import OnLoss, on_ray, ray_team
+from cluster.training.workers import OnLoss, on_ray
 from ensemble.conduct.conductor_file import CONDUCTOR, ConductorCard
 from ensemble.events import OnProgress, unheard
 from ensemble.train.conductor.calibration import calibrate
@@ -58,20 +59,15 @@ def train_conductor(
     if num_workers == 0:
         result = fit_conductor(settings, material, out, resume=resume, on_step=on_step)
     else:
-        task = {
-            "settings": settings.model_dump(),
-            "sets": [str(root.resolve()) for root in sets],
-            "heard": str((heard or out / HEARD).resolve()),
-            "out": str(out.resolve()),
-            "command": command,
-        }
-        result = on_ray(_work, task, out, num_workers, may_use_gpu=settings.device != "cpu", on_loss=on_loss)
+        places = [root.resolve() for root in sets]
+        fit = partial(_fit, settings, places, out.resolve(), command, (heard or out / HEARD).resolve())
+        result = on_ray(fit, out, num_workers, may_use_gpu=settings.device != "cpu", on_loss=on_loss)
     return result, calibrate(out / CONDUCTOR.file_name, scenes_of(material.held_out))
 
 
-def _work(task: dict[str, Any]) -> None:
-    """One worker: what was heard lies on the disk already."""
-    settings = TrainConductorSettings.model_validate(task["settings"])
-    sets = [Path(root) for root in task["sets"]]
-    material = gather_pieces(sets, Path(task["heard"]), settings.leaders_per_piece, task["command"])
-    fit_conductor(settings, material, Path(task["out"]), resume=True, team=ray_team())
+def _fit(
+    settings: TrainConductorSettings, sets: Sequence[Path], out: Path, command: str, heard: Path, **how: Any
+) -> FitResult:
+    """In a worker: what was heard lies on the disk already."""
+    material = gather_pieces(sets, heard, settings.leaders_per_piece, command)
+    return fit_conductor(settings, material, out, **how)

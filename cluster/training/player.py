@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from cluster.training.workers import OnLoss, on_ray, ray_team
+from cluster.training.workers import OnLoss, on_ray
 from ensemble.train.pace import OnStep
 from ensemble.train.player.fit import fit_player
 from ensemble.train.player.material import gather, takes_of
@@ -43,23 +44,15 @@ def train_player(
     """
     check_folder(out, settings, resume=resume)
     if num_workers == 0:
-        material = gather(data, settings.instrument, settings.sample_rate, command, prepared)
-        return fit_player(settings, material, out, resume=resume, on_step=on_step)
+        return _fit(settings, data, out, command, prepared, resume=resume, on_step=on_step)
     for split in ("train", "valid"):
         takes_of(data, settings.instrument, split)
-    task = {
-        "settings": settings.model_dump(),
-        "data": str(data.resolve()),
-        "out": str(out.resolve()),
-        "command": command,
-        "prepared": str(prepared.resolve()) if prepared else None,
-    }
-    return on_ray(_work, task, out, num_workers, may_use_gpu=settings.device != "cpu", on_loss=on_loss)
+    fit = partial(_fit, settings, data.resolve(), out.resolve(), command, prepared.resolve() if prepared else None)
+    return on_ray(fit, out, num_workers, may_use_gpu=settings.device != "cpu", on_loss=on_loss)
 
 
-def _work(task: dict[str, Any]) -> None:
-    """One worker. A worker that replaces a lost one finds the checkpoint and goes on."""
-    settings = TrainPlayerSettings.model_validate(task["settings"])
-    prepared = Path(task["prepared"]) if task["prepared"] else None
-    material = gather(Path(task["data"]), settings.instrument, settings.sample_rate, task["command"], prepared)
-    fit_player(settings, material, Path(task["out"]), resume=True, team=ray_team())
+def _fit(
+    settings: TrainPlayerSettings, data: Path, out: Path, command: str, prepared: Path | None, **how: Any
+) -> FitResult:
+    material = gather(data, settings.instrument, settings.sample_rate, command, prepared)
+    return fit_player(settings, material, out, **how)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from cluster.training.lost_workers import reason
 from ensemble.errors import BandError, WorkersLostError
@@ -14,15 +13,14 @@ from ensemble.train.trainer import FitResult, Team
 
 MAX_LOSSES = 2
 """How often in a row workers may be lost without one checkpoint in between; each time the run goes on from the last."""
-Work = Callable[[dict[str, Any]], None]
-"""What one worker does with the task that all of them are given."""
+Fit = Callable[..., FitResult]
+"""Gathers its material and trains; takes `resume`, and `on_step` in this process or `team` in a worker."""
 OnLoss = Callable[[str], None]
 """Told in a sentence that workers were lost, and where the run goes on."""
 
 
 def on_ray(
-    work: Work,
-    task: dict[str, Any],
+    fit: Fit,
     out: Path,
     num_workers: int,
     *,
@@ -34,8 +32,7 @@ def on_ray(
     Ray's own retries would repeat a full disk or a damaged checkpoint, too; our errors are raised at once.
 
     Args:
-        work: what every worker does; it resumes from the checkpoint in `out`.
-        task: its argument.
+        fit: what every worker does; it resumes from the checkpoint in `out`.
         out: the run's folder.
         num_workers: how many.
         may_use_gpu: give every worker a GPU where there are as many.
@@ -53,7 +50,7 @@ def on_ray(
         while losses <= MAX_LOSSES:
             before = _step(out)
             try:
-                _attempt(work, task, num_workers, on_gpu=on_gpu, storage=storage / f"attempt-{attempt}")
+                _attempt(fit, num_workers, on_gpu=on_gpu, storage=storage / f"attempt-{attempt}")
                 return FitResult.of(read_state(out / CHECKPOINT))
             except WorkersLostError as error:
                 losses = 1 if _step(out) > before else losses + 1
@@ -67,7 +64,7 @@ def on_ray(
     raise BandError("training", problem, f"look at memory and machines; --resume goes on from step {_step(out)}")
 
 
-def _attempt(work: Work, task: dict[str, Any], num_workers: int, *, on_gpu: bool, storage: Path) -> None:
+def _attempt(fit: Fit, num_workers: int, *, on_gpu: bool, storage: Path) -> None:
     """Let a team of workers train.
 
     Raises:
@@ -76,9 +73,11 @@ def _attempt(work: Work, task: dict[str, Any], num_workers: int, *, on_gpu: bool
     from ray.train import FailureConfig, RunConfig, ScalingConfig
     from ray.train.torch import TorchConfig, TorchTrainer
 
+    def work() -> None:  # a worker that replaces a lost one finds the checkpoint and goes on
+        fit(resume=True, team=_ray_team())
+
     trainer = TorchTrainer(
         work,
-        train_loop_config=task,
         scaling_config=ScalingConfig(num_workers=num_workers, use_gpu=on_gpu, resources_per_worker={"CPU": 1}),
         torch_config=TorchConfig(backend="nccl" if on_gpu else "gloo"),
         run_config=RunConfig(
@@ -91,7 +90,7 @@ def _attempt(work: Work, task: dict[str, Any], num_workers: int, *, on_gpu: bool
         raise reason(error) from error
 
 
-def ray_team() -> Team:
+def _ray_team() -> Team:
     """How this worker is wired to the others."""
     import ray.train
     from ray.train.lightning import RayDDPStrategy, RayLightningEnvironment
