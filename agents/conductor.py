@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TypeVar
 
 from agents.node_check import Stamp, check_packages, stamped
-from agents.status import Status
+from agents.status import Reporter, Status
 from ensemble.clock import Block
 from ensemble.conduct.conductor import Conductor
 from ensemble.conduct.models import models_sha256
@@ -26,7 +26,7 @@ MAX_ARRANGEMENTS = 4
 """That are kept unpacked. Blocks of one take come one after another: a few are enough, and none is missed."""
 
 
-class ConductorAgent:
+class ConductorAgent(Reporter):
     """Computes in its own process; its one answer per block is fanned out to every player.
 
     Args:
@@ -42,9 +42,6 @@ class ConductorAgent:
         self._conductors: dict[int, Conductor] = {}
         model = self._settings.conductor.rpartition("/")[2]
         self._status = Status("conductor", f"{self._settings.name}, {model}", {"conductor": "conductor"})
-
-    def __repr__(self) -> str:
-        return f"Conductor({self._status.role})"
 
     def ready(self, seed: int) -> tuple[Message[None], Stamp]:
         """Check what runs here, and load the weights; nothing, and a stamp.
@@ -106,10 +103,6 @@ class ConductorAgent:
             answer = pack(score), pack(after)
         self._status.count("conductor", span.num_frames, stamp["busy_s"], where)
         return *answer, stamp
-
-    def status(self) -> dict[str, object]:
-        """How much it has done, and where it runs."""
-        return self._status.describe()
 
     def _conductor(self, seed: int) -> Conductor:
         """Loaded at the first call: what is wrong with the weights is raised there, and does not kill the actor."""

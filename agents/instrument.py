@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agents.node_check import Stamp, check_packages, stamped
-from agents.status import Status
+from agents.status import Reporter, Status
 from ensemble.config import FollowerSettings, Settings
 from ensemble.errors import VoiceError
 from ensemble.events import Position
@@ -26,7 +26,7 @@ class PartSpec(Settings):
     """Of its voice; None: it has no weights."""
 
 
-class InstrumentAgent:
+class InstrumentAgent(Reporter):
     """Holds the voices, and nothing else that matters: what sounds depends on the cue and the state alone.
 
     Args:
@@ -42,10 +42,6 @@ class InstrumentAgent:
             "; ".join(_plays(one) for one in followers),
             {one.name: one.instrument for one in followers},
         )
-
-    def __repr__(self) -> str:
-        followers = (part.follower for part in self._parts)
-        return f"Instrument({'; '.join(f'{one.name}: {_plays(one)}' for one in followers)})"
 
     def ready(self, sample_rate: int, seed: int) -> tuple[Message[tuple[str, ...]], Stamp]:
         """Load the voices.
@@ -101,10 +97,6 @@ class InstrumentAgent:
             followers = [part.follower for part in self._parts]
             self._players[sample_rate, seed] = {one.name: make_player(one, sample_rate, seed) for one in followers}
         return self._players[sample_rate, seed]
-
-    def status(self) -> dict[str, object]:
-        """What it plays, where, and how much it has done."""
-        return self._status.describe()
 
 
 _ROLES = {

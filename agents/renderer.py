@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import psutil
 
 from agents.node_check import check_packages
-from agents.status import Status
+from agents.status import Reporter, Status
 from ensemble.band import LocalBand, Promise
 from ensemble.errors import AudioError, EnsembleError, OutputError, VoiceError
 from ensemble.events import Events
@@ -62,7 +62,7 @@ class Rendered(NamedTuple):
     manifest_sha256: str
 
 
-class Renderer:
+class Renderer(Reporter):
     """Renders leaders. The same task leaves the same files on any actor.
 
     Args:
@@ -77,9 +77,6 @@ class Renderer:
         self._mark = mark
         self._retrieval = retrieval
         self._status = Status(f"renderer {number}", "renderer")
-
-    def __repr__(self) -> str:
-        return f"Renderer({self._status.name})"
 
     def ready(self) -> str:
         """Check this node, compile, and remove what killed renderers left here.
@@ -119,10 +116,6 @@ class Renderer:
             done = render_task(task, leader, partial(_Consulting, retrieval=self._retrieval))
         self._status.count("renderer", round(100 * done.duration_s), done.wall_s)
         return done
-
-    def status(self) -> dict[str, object]:
-        """How much it has done, and where it runs."""
-        return self._status.describe()
 
 
 def render_task(task: Task, leader: str | Path, band_factory: BandFactory = LocalBand) -> Rendered:

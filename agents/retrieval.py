@@ -5,15 +5,14 @@ from __future__ import annotations
 from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 from agents.gauges import RetrievalMetrics
 from agents.node_check import Stamp, check_packages, stamped
-from agents.status import Status
+from agents.status import Reporter, Status
 from ensemble import events
 from ensemble.retrieve.default_library import open_filled
-from ensemble.retrieve.library.ledger_log import entry_of
+from ensemble.retrieve.library.ledger_log import LedgerEntry
 from ensemble.retrieve.library.library import Library
 from ensemble.retrieve.library.opening import LibraryPlace, open_library
 from ensemble.retrieve.retriever import Retriever
@@ -26,7 +25,7 @@ from ensemble.types.music import Heard
 from ensemble.wire import Message, pack, unpack
 
 
-class RetrievalAgent:
+class RetrievalAgent(Reporter):
     """Finds what comes next. It alone opens the store while it lives.
 
     The library is opened at the first call and not in the constructor: Ray reports an error of a constructor as a dead
@@ -42,9 +41,6 @@ class RetrievalAgent:
         self._skipped: list[str] = []
         self._status = Status("retrieval", _place_name(self._settings.uri))
         self._metrics = RetrievalMetrics()
-
-    def __repr__(self) -> str:
-        return f"Retrieval({self._status.role})"
 
     @cached_property
     def _library(self) -> Library:
@@ -96,10 +92,6 @@ class RetrievalAgent:
         """Recordings that could not be used so far, one line each."""
         return list(dict.fromkeys(self._skipped))
 
-    def status(self) -> dict[str, object]:
-        """What it has done, and where it runs."""
-        return self._status.describe()
-
     def close(self) -> None:
         """Let another process open the library."""
         self._opened.close()
@@ -107,7 +99,7 @@ class RetrievalAgent:
             self.__dict__.pop(opened, None)
 
 
-class LibraryWriter:
+class LibraryWriter(Reporter):
     """Writes into a library what many describers found. Every method may be repeated: rows are keyed by content.
 
     Args:
@@ -118,9 +110,6 @@ class LibraryWriter:
     def __init__(self, uri: str, folder: str) -> None:
         self._place = LibraryPlace.of(uri, folder)
         self._status = Status("library writer", _place_name(uri))
-
-    def __repr__(self) -> str:
-        return f"LibraryWriter({self._status.role})"
 
     @cached_property
     def _library(self) -> Library:
@@ -142,11 +131,11 @@ class LibraryWriter:
         """
         return self._library.ledger.num_rows
 
-    def add(self, entries: list[dict[str, Any]], *recordings: bytes) -> int:
+    def add(self, entries: list[LedgerEntry], *recordings: bytes) -> int:
         """Take recordings in; the number of rows. They are on the disk when it returns."""
         with stamped() as stamp:
             described = [unpack(recording, Described) for recording in recordings]
-            rows = self._library.add(list(zip(described, map(entry_of, entries), strict=True)))
+            rows = self._library.add(list(zip(described, entries, strict=True)))
         self._status.count("library writer", 0, stamp["busy_s"])
         return rows
 
@@ -154,13 +143,9 @@ class LibraryWriter:
         """Forget recordings; the number of rows."""
         return self._library.remove([sha256 for sha256 in recordings if sha256 in self._library.ledger])
 
-    def restate(self, entry: dict[str, Any]) -> None:
+    def restate(self, entry: LedgerEntry) -> None:
         """A known recording has moved, or is called otherwise."""
-        self._library.restate(entry_of(entry))
-
-    def status(self) -> dict[str, object]:
-        """What it has done, and where it runs."""
-        return self._status.describe()
+        self._library.restate(entry)
 
     def close(self) -> None:
         """Let another process open the library."""

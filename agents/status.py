@@ -100,6 +100,19 @@ class Status:
                 self._metrics.realtime.set(factor, tags=self._tags(part))
 
 
+class Reporter:
+    """What every actor of ours has besides its work: a `Status`, and the method that `ensemble status` calls."""
+
+    _status: Status
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._status.name}: {self._status.role})"
+
+    def status(self) -> dict[str, object]:
+        """How much it has done, and where it runs."""
+        return self._status.describe()
+
+
 def _realtime_factor(blocks: Sequence[tuple[int, float]]) -> float | None:
     """Seconds of music per second of work."""
     frames, busy_s = sum(frames for frames, _ in blocks), sum(busy_s for _, busy_s in blocks)

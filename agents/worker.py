@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from agents.node_check import check_packages, stamped
-from agents.status import Status
+from agents.status import Reporter, Status
 
 
-class JobWorker:
+class JobWorker(Reporter):
     """Holds no state: any worker gives the same answer for the same job, so that a job may be repeated.
 
     Args:
@@ -21,9 +21,6 @@ class JobWorker:
     def __init__(self, number: int, role: str, work: Callable[[Any], Any]) -> None:
         self._status = Status(f"{role} {number}", role)
         self._work = work
-
-    def __repr__(self) -> str:
-        return f"JobWorker({self._status.name})"
 
     def ready(self) -> str:
         """Check what runs here; its name.
@@ -40,7 +37,3 @@ class JobWorker:
             answer = self._work(job)
         self._status.count(self._status.role, 0, stamp["busy_s"])
         return answer
-
-    def status(self) -> dict[str, object]:
-        """How much it has done, and where it runs."""
-        return self._status.describe()

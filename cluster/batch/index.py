@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 from cluster.sessions.local import local_ray
@@ -80,7 +80,7 @@ class RemoteLibrary:
 
     def add(self, recordings: Sequence[tuple[Any, LedgerEntry]]) -> int:
         """Take recordings in; the number of rows."""
-        entries = [asdict(entry) for _, entry in recordings]
+        entries = [entry for _, entry in recordings]
         rows: int = self._answer(self._actor.add.remote(entries, *(ref for ref, _ in recordings)))
         return rows
 
@@ -91,7 +91,7 @@ class RemoteLibrary:
 
     def restate(self, entry: LedgerEntry) -> None:
         """A known recording has moved, or is called otherwise."""
-        self._answer(self._actor.restate.remote(asdict(entry)))
+        self._answer(self._actor.restate.remote(entry))
 
     def close(self) -> None:
         """Let another process open the library."""

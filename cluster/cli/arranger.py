@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cluster.cli.json_output import AsJson, print_json
-from cluster.cli.player import HeldOut
 from cluster.cli.progress import Monitor, number
-from cluster.cli.train_options import Config, MaxMinutes, MaxSteps, Resume, command_line, teller
+from cluster.cli.train_options import Config, HeldOut, MaxMinutes, MaxSteps, Resume, command_line, teller
 from ensemble.errors import DataError
 
 if TYPE_CHECKING:
@@ -69,7 +68,7 @@ def train_arranger(
 def evaluate_arranger(
     data: Folder,
     arranger: Annotated[str, typer.Argument(help="A shipped arranger's name, or a path (.safetensors).")] = "learned",
-    split: Annotated[HeldOut, typer.Option(help="Which pieces.")] = HeldOut.TEST,
+    split: HeldOut = "test",
     as_json: AsJson = False,
 ) -> None:
     """Let an arranger and the rules write for the same leaders, and hold both against what was played."""
@@ -80,10 +79,10 @@ def evaluate_arranger(
         from ensemble.measure.arranging import evaluate_arranger as run
         from ensemble.train.arranger.material import midi_files, read_pieces
 
-        files = [one for one in midi_files(data) if one[2] == split.value]
+        files = [one for one in midi_files(data) if one[2] == split]
         pieces = list(read_pieces(files, monitor.progress, monitor.say))
         if not pieces:
-            raise DataError(str(data), f"has no piece of several parts in the {split.value} split", "name another set")
+            raise DataError(str(data), f"has no piece of several parts in the {split} split", "name another set")
         figures = run(Arranger(ARRANGER.load(arranger)), pieces, monitor.progress)
     if as_json:
         print_json({"arranger": arranger} | figures)

@@ -10,9 +10,18 @@ import typer
 
 from cluster.cli.conductor_view import show_conducting
 from cluster.cli.json_output import AsJson, print_json
-from cluster.cli.player import HeldOut
 from cluster.cli.progress import Monitor
-from cluster.cli.train_options import Config, MaxMinutes, MaxSteps, Resume, Workers, command_line, start_workers, teller
+from cluster.cli.train_options import (
+    Config,
+    HeldOut,
+    MaxMinutes,
+    MaxSteps,
+    Resume,
+    Workers,
+    command_line,
+    start_workers,
+    teller,
+)
 
 if TYPE_CHECKING:
     from ensemble.train.pace import Row
@@ -60,7 +69,7 @@ def train_conductor(
 def evaluate_conductor(
     data: Sets,
     conductor: Annotated[str, typer.Argument(help="A shipped conductor's name, or a path (.safetensors).")] = "learned",
-    split: Annotated[HeldOut, typer.Option(help="Which pieces.")] = HeldOut.TEST,
+    split: HeldOut = "test",
     beside: Annotated[
         list[Path] | None, typer.Option(help="A second set, all of whose pieces are foretold; may be given again.")
     ] = None,
@@ -75,7 +84,7 @@ def evaluate_conductor(
         from ensemble.train.prepared import default_cache
 
         path, cache = CONDUCTOR.path_of(conductor), heard or default_cache() / "heard"
-        figures = run(path, data, cache, split=split.value, leaders_per_piece=leaders, on_progress=monitor.progress)
+        figures = run(path, data, cache, split=split, leaders_per_piece=leaders, on_progress=monitor.progress)
         if beside:
             figures["beside"] = run(
                 path, beside, cache, split=None, trained_on=data, leaders_per_piece=leaders,

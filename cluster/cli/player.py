@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -20,21 +19,6 @@ if TYPE_CHECKING:
 train = typer.Typer(name="train", help="Train a voice, a conductor, an arranger or a drum kit.", no_args_is_help=True)
 evaluate = typer.Typer(name="evaluate", help="Measure what was trained, beside its baselines.", no_args_is_help=True)
 Data = Annotated[Path, typer.Option("--data", help="A data set: what `data compose` wrote, Slakh, URMP, a folder.")]
-
-
-class HeldOut(StrEnum):
-    """The splits that were not learned from."""
-
-    VALID = "valid"
-    TEST = "test"
-
-
-class AnySplit(StrEnum):
-    """The splits; a voice has seen the first."""
-
-    TRAIN = "train"
-    VALID = "valid"
-    TEST = "test"
 
 
 @train.command("player")
@@ -86,7 +70,7 @@ def _line(row: Row) -> str:
 def evaluate_player(
     voices: Annotated[list[Path], typer.Argument(metavar="VOICE...", help="Trained voices (.safetensors).")],
     data: Data,
-    split: Annotated[AnySplit, typer.Option(help="Which pieces.")] = AnySplit.TEST,
+    split: Annotated[Literal["train", "valid", "test"], typer.Option(help="Which pieces.")] = "test",
     pieces: Annotated[int, typer.Option(min=1, help="At most so many pieces per voice.")] = 12,
     pictures: Annotated[Path | None, typer.Option(help="A folder for spectrograms, side by side.")] = None,
     as_json: AsJson = False,
@@ -98,7 +82,7 @@ def evaluate_player(
 
         for number, voice in enumerate(voices):
             monitor.progress("evaluating", number, len(voices))
-            figures.append(evaluate_voice(voice, data, split.value, max_pieces=pieces, pictures=pictures))
+            figures.append(evaluate_voice(voice, data, split, max_pieces=pieces, pictures=pictures))
     if as_json:
         print_json(figures)
     else:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -22,15 +21,6 @@ if TYPE_CHECKING:
     from ensemble.plan import Extension
 
 playing = typer.Typer()
-
-
-class Rate(StrEnum):
-    """Sample rates that a render can be written at, in Hz."""
-
-    R16 = "16000"
-    R32 = "32000"
-    R44 = "44100"
-    R48 = "48000"
 
 
 BlockFrames = Annotated[int, typer.Option(min=1, help="Block length in frames of 10 ms; never changes the sound.")]
@@ -57,7 +47,9 @@ def render(
     out: Annotated[str, typer.Option("--out", "-o", help="Output folder or URL.")] = "ensemble-out",
     band: Annotated[str, typer.Option(help="Band: rock, quartet or a YAML file.")] = "rock",
     seed: Annotated[int, typer.Option(min=0, help="Random seed.")] = 0,
-    rate: Annotated[Rate, typer.Option(help="Sample rate of the output in Hz.")] = Rate.R48,
+    rate: Annotated[
+        Literal["16000", "32000", "44100", "48000"], typer.Option(help="Sample rate of the output in Hz.")
+    ] = "48000",
     voice: Annotated[
         str | None,
         typer.Option(help="Voice of every pitched part: naive, seeded, a shipped one or a .safetensors file."),
@@ -104,7 +96,7 @@ def render(
 
     def settings() -> dict[str, Any]:
         return {
-            "band": band, "seed": seed, "sample_rate": int(rate.value), "voice": voice, "arranger": arranger,
+            "band": band, "seed": seed, "sample_rate": int(rate), "voice": voice, "arranger": arranger,
             "overrides": _overrides(tempo, beats_per_bar, key, chords),
             "extension": _extension(extend, top_k, index, retrieval),
         }  # fmt: skip

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from contextlib import redirect_stdout
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -24,6 +24,9 @@ MaxMinutes = Annotated[
 MaxSteps = Annotated[int | None, typer.Option("--max-steps", min=1, help="Of the optimiser.")]
 Workers = Annotated[int, typer.Option("--workers", min=0, help="Ray Train workers; 0 trains in this process.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on from the folder's checkpoint.")]
+
+
+HeldOut = Annotated[Literal["valid", "test"], typer.Option(help="Which pieces.")]
 
 
 def command_line() -> str:

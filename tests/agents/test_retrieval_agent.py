@@ -7,7 +7,6 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -153,7 +152,7 @@ def test_a_writer_killed_again_and_again_loses_no_row_that_it_acknowledged(write
     made = [described(f"recording {number}", 60) for number in range(24)]
     acknowledged = {}
     for number, one in enumerate(made):
-        adding = writer.add.remote([asdict(entry_of(one))], pack(one))
+        adding = writer.add.remote([entry_of(one)], pack(one))
         if number in (5, 6, 17):
             time.sleep(0.02 * (number - 4))
             kill_holder(tmp_path / "kept" / "ledger.lock")
@@ -199,7 +198,7 @@ def test_what_a_writer_took_in_is_found_by_the_next_one(writer: Any, tmp_path: P
     import ray
 
     one, two = described("one", 30), described("two", 20)
-    assert ray.get(writer.add.remote([asdict(entry_of(x)) for x in (one, two)], pack(one), pack(two)), timeout=60) == 50
+    assert ray.get(writer.add.remote([entry_of(x) for x in (one, two)], pack(one), pack(two)), timeout=60) == 50
     assert ray.get(writer.remove.remote([one.recording.sha256, "0" * 64]), timeout=60) == 30
     assert ray.get(writer.ready.remote(), timeout=60) == 20
     ray.get(writer.close.remote(), timeout=60)
