@@ -13,7 +13,7 @@ from cluster.cli.conductor import evaluate_conductor, train_conductor
 from cluster.cli.data import data
 from cluster.cli.evaluate_render import evaluate_render
 from cluster.cli.index import index
-from cluster.cli.json_output import AsJson, print_json
+from cluster.cli.json_output import AsJson, print_result
 from cluster.cli.kit import evaluate_kit, train_kit
 from cluster.cli.player import evaluate, train
 from cluster.cli.progress import show_examination
@@ -48,10 +48,7 @@ def doctor(as_json: AsJson = False) -> None:
     from cluster.doctor import examine
 
     findings = examine()
-    if as_json:
-        print_json([finding._asdict() for finding in findings])
-    else:
-        show_examination(findings)
+    print_result(as_json, [finding._asdict() for finding in findings], lambda: show_examination(findings))
     if any(finding.verdict == "missing" for finding in findings):
         raise typer.Exit(1)
 

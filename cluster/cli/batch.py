@@ -9,7 +9,7 @@ from typing import Any
 import typer
 
 from cluster.cli.batch_view import BatchMonitor, show_batch
-from cluster.cli.json_output import print_json
+from cluster.cli.json_output import print_result
 from cluster.cli.placement_options import PlacementOptions, enter_ray, prepare_machine
 from ensemble.errors import ConfigError
 
@@ -59,10 +59,7 @@ def render_many(
         summary = run_batch(
             batch, workers=workers, block_frames=block_frames, on_outcome=monitor.outcome, on_note=monitor.say
         )
-    if as_json:
-        print_json(summary.document())
-    else:
-        show_batch(summary)
+    print_result(as_json, summary.document(), lambda: show_batch(summary))
     if not summary.is_good:
         raise typer.Exit(1)
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cluster.cli.json_output import AsJson, print_json
+from cluster.cli.json_output import AsJson, print_result
 from cluster.cli.progress import Monitor, show_bench
 
 bench = typer.Typer(name="bench", help="Measure how fast this machine plays, beside a plain textbook synthesizer.")
@@ -33,10 +33,7 @@ def bench_synth(leader: Leader = None, with_ray: WithRay = True, as_json: AsJson
 
     with Monitor(quiet=as_json) as monitor:
         figures = bench_playing(leader, with_ray=with_ray, on_stage=monitor.stage)
-    if as_json:
-        print_json(figures)
-    else:
-        show_bench(figures)
+    print_result(as_json, figures, lambda: show_bench(figures))
 
 
 def bench_moved(context: typer.Context) -> None:

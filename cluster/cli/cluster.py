@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cluster.cli.json_output import AsJson, print_json
+from cluster.cli.json_output import AsJson, print_json, print_result
 from cluster.cli.progress import Monitor
 from cluster.cli.render import playing
 from cluster.cli.status_view import show_status
@@ -45,10 +45,7 @@ def bring_down(as_json: AsJson = False) -> None:
     from cluster.sessions.keep_alive import down
 
     was_there = down()
-    if as_json:
-        print_json({"was_up": was_there})
-    else:
-        typer.echo("down" if was_there else "no Ray was running")
+    print_result(as_json, {"was_up": was_there}, lambda: typer.echo("down" if was_there else "no Ray was running"))
 
 
 @cluster_commands.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})

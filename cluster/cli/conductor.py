@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cluster.cli.conductor_view import show_conducting
-from cluster.cli.json_output import AsJson, print_json
+from cluster.cli.json_output import AsJson, print_json, print_result
+from cluster.cli.placement_options import start_ray
 from cluster.cli.progress import Monitor
 from cluster.cli.train_options import (
     Config,
@@ -19,7 +20,6 @@ from cluster.cli.train_options import (
     Resume,
     Workers,
     command_line,
-    start_workers,
     teller,
 )
 
@@ -51,7 +51,8 @@ def train_conductor(
 
         given = {"max_minutes": max_minutes, "max_steps": max_steps}
         settings = read_settings(TrainConductorSettings, config, "train_conductor.yaml", given)
-        start_workers(monitor, workers)
+        if workers:
+            start_ray(monitor, num_cpus=workers + 1)
         result, card = run(
             settings, data, out, num_workers=workers, resume=resume, command=command_line(), heard=heard,
             on_progress=monitor.progress,
@@ -90,10 +91,7 @@ def evaluate_conductor(
                 path, beside, cache, split=None, trained_on=data, leaders_per_piece=leaders,
                 on_progress=monitor.progress,
             )  # fmt: skip
-    if as_json:
-        print_json({"conductor": conductor} | figures)
-    else:
-        show_conducting(figures)
+    print_result(as_json, {"conductor": conductor} | figures, lambda: show_conducting(figures))
 
 
 def _line(row: Row) -> str:

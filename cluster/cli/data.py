@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-from contextlib import redirect_stdout
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +9,8 @@ from typing import Annotated
 import typer
 
 from cluster.cli.data_view import Pacer, preparation, show_composition, show_inspection, show_preparation
-from cluster.cli.json_output import AsJson, print_json
+from cluster.cli.json_output import AsJson, print_result
+from cluster.cli.placement_options import start_ray
 from cluster.cli.progress import Monitor
 from ensemble.errors import ConfigError, DataError
 from ensemble.threads import num_cores
@@ -41,10 +40,7 @@ def inspect(
             max_seconds_per_take=seconds,
         )
     found = document(inspection)
-    if as_json:
-        print_json(found)
-    else:
-        show_inspection(found)
+    print_result(as_json, found, lambda: show_inspection(found))
     if not inspection.is_usable:
         reasons = sorted({skip.reason for skip in inspection.skips})
         raise DataError(str(path), f"nothing in it can be used: {'; '.join(reasons[:3])}", "check the export")
@@ -77,16 +73,9 @@ def prepare(
         work = survey(path, cache, rate, instrument or (), monitor.progress)
         actors = 0 if local else min(jobs or num_cores(), len(work.new))
         if actors:
-            from cluster.sessions.local import local_ray
-
-            monitor.enter_context(redirect_stdout(io.StringIO()))  # Ray prints messages of its own about lost workers
-            monitor.stage("start Ray")
-            monitor.enter_context(local_ray(num_cpus=actors))
+            start_ray(monitor, num_cpus=actors)
         done = prepare_takes(work, jobs=actors, on_take=Pacer(monitor).tell)
-    if as_json:
-        print_json(preparation(done))
-    else:
-        show_preparation(done)
+    print_result(as_json, preparation(done), lambda: show_preparation(done))
     if not done.num_new + done.num_kept:
         reasons = sorted({skip.reason for skip in done.skips})
         raise DataError(str(path), f"nothing in it can be prepared: {'; '.join(reasons[:3])}", "see `data inspect`")
@@ -129,7 +118,4 @@ def compose(
             folder, tracks, seed=seed, style=style, sample_rate=rate, soundfont=soundfont, jobs=jobs,
             on_progress=monitor.progress,
         )  # fmt: skip
-    if as_json:
-        print_json(asdict(report))
-    else:
-        show_composition(report)
+    print_result(as_json, asdict(report), lambda: show_composition(report))

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cluster.cli.json_output import AsJson, print_json
+from cluster.cli.json_output import AsJson, print_result
 from cluster.cli.progress import Monitor, number
 
 
@@ -35,10 +35,7 @@ def evaluate_render(
             sources or [], band=band, data=data, max_tracks=tracks, max_s=seconds,
             on_progress=lambda name, done, total: monitor.progress(f"following {name}", done, total),
         )  # fmt: skip
-    if as_json:
-        print_json(document)
-    else:
-        _show(document)
+    print_result(as_json, document, lambda: _show(document))
 
 
 def _show(document: dict[str, Any]) -> None:

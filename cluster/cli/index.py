@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from cluster.cli.index_view import show_candidates, show_repair, show_report, show_stats
-from cluster.cli.json_output import AsJson, print_json
+from cluster.cli.json_output import AsJson, print_result
 from cluster.cli.progress import Monitor
 from ensemble.errors import StoreError
 
@@ -61,10 +61,11 @@ def add(
             # Ray prints its own words about lost workers; ours come with the result, and --json must stay JSON.
             monitor.enter_context(contextlib.redirect_stdout(io.StringIO()))
             report = index_on_ray(sources, place, jobs=jobs, copies=copy, on_progress=monitor.progress)
-    if as_json:
-        print_json(asdict(report) | {"index": place.uri, "times_realtime": round(report.times_realtime, 2)})
-    else:
-        show_report(place.uri, report)
+    print_result(
+        as_json,
+        asdict(report) | {"index": place.uri, "times_realtime": round(report.times_realtime, 2)},
+        lambda: show_report(place.uri, report),
+    )
     if not (report.added or report.kept or report.moved):
         reasons = sorted({skip.reason for skip in report.skipped}) or ["no sound file was found"]
         raise StoreError(place.uri, f"nothing was taken in: {'; '.join(reasons[:3])}", "name recordings")
@@ -84,10 +85,11 @@ def remove(
 
         place = LibraryPlace.of(index_at, ledger)
         removed = remove_recordings(paths, place)
-    if as_json:
-        print_json(asdict(removed) | {"index": place.uri})
-    else:
-        typer.echo(f"{place.uri}: {removed.recordings} recordings removed, {removed.rows} rows")
+    print_result(
+        as_json,
+        asdict(removed) | {"index": place.uri},
+        lambda: typer.echo(f"{place.uri}: {removed.recordings} recordings removed, {removed.rows} rows"),
+    )
 
 
 @index.command()
@@ -97,10 +99,7 @@ def stats(index_at: OptionalIndex = "", ledger: LedgerFolder = "", as_json: AsJs
         from ensemble.retrieve.maintenance import library_stats
 
         found = library_stats(_place(index_at, ledger))
-    if as_json:
-        print_json(asdict(found) | {"is_whole": found.comparison.is_whole})
-    else:
-        show_stats(found)
+    print_result(as_json, asdict(found) | {"is_whole": found.comparison.is_whole}, lambda: show_stats(found))
 
 
 @index.command()
@@ -111,10 +110,7 @@ def repair(index_at: OptionalIndex = "", ledger: LedgerFolder = "", as_json: AsJ
 
         place = _place(index_at, ledger)
         done = mend(place, monitor.progress)
-    if as_json:
-        print_json(asdict(done) | {"index": place.uri})
-    else:
-        show_repair(place.uri, done)
+    print_result(as_json, asdict(done) | {"index": place.uri}, lambda: show_repair(place.uri, done))
 
 
 @index.command()
@@ -133,10 +129,7 @@ def search(
 
         settings = RetrieveSettings(uri=index_at, ledger=ledger)
         found = what_could_follow(leader, settings, top_k, min_remaining_s=extend, on_progress=monitor.progress)
-    if as_json:
-        print_json(asdict(found))
-    else:
-        show_candidates(leader, found)
+    print_result(as_json, asdict(found), lambda: show_candidates(leader, found))
 
 
 def _place(uri: str, ledger: str) -> Any:

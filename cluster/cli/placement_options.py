@@ -97,6 +97,15 @@ def enter_ray(stack: ExitStack, address: str | None, say: Say, *, dashboard: boo
         say(f"Ray dashboard: {url}")
 
 
+def start_ray(monitor: Monitor, *, num_cpus: int) -> None:
+    """Start a Ray of so many cores that ends with the command."""
+    from cluster.sessions.local import local_ray
+
+    monitor.enter_context(redirect_stdout(io.StringIO()))  # what Ray prints about lost workers
+    monitor.stage("start Ray")
+    monitor.enter_context(local_ray(num_cpus=num_cpus))
+
+
 def prepare_machine(monitor: Monitor, extensions: Iterable[Extension | None]) -> None:
     """Compile the kernels, and index the bundled music if it is searched, here, so that no actor has to."""
     from ensemble.play.warm import compile_kernels, kernels_are_cached

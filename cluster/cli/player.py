@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from cluster.cli.json_output import AsJson, print_json
+from cluster.cli.json_output import AsJson, print_json, print_result
+from cluster.cli.placement_options import start_ray
 from cluster.cli.progress import Monitor
-from cluster.cli.train_options import Config, MaxMinutes, MaxSteps, Resume, Workers, command_line, start_workers, teller
+from cluster.cli.train_options import Config, MaxMinutes, MaxSteps, Resume, Workers, command_line, teller
 from cluster.cli.train_view import show_evaluation
 
 if TYPE_CHECKING:
@@ -42,7 +43,8 @@ def train_player(
 
         given = {"instrument": instrument, "max_minutes": max_minutes, "max_steps": max_steps}
         settings = read_settings(TrainPlayerSettings, config, "train_player.yaml", given)
-        start_workers(monitor, workers)
+        if workers:
+            start_ray(monitor, num_cpus=workers + 1)
         monitor.stage(f"training {settings.instrument}")
         result = run(
             settings, data, out, num_workers=workers, resume=resume, command=command_line(), prepared=prepared,
@@ -83,10 +85,7 @@ def evaluate_player(
         for number, voice in enumerate(voices):
             monitor.progress("evaluating", number, len(voices))
             figures.append(evaluate_voice(voice, data, split, max_pieces=pieces, pictures=pictures))
-    if as_json:
-        print_json(figures)
-    else:
-        show_evaluation(figures)
+    print_result(as_json, figures, lambda: show_evaluation(figures))
 
 
 @evaluate.command("retrieval")
@@ -102,7 +101,4 @@ def evaluate_retrieval(
         from ensemble.measure.retrieval import written_out
 
         figures = evaluate_search(songs, seed=seed, soundfont=soundfont, on_progress=monitor.progress)
-    if as_json:
-        print_json(figures)
-    else:
-        typer.echo(written_out(figures))
+    print_result(as_json, figures, lambda: typer.echo(written_out(figures)))

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import shlex
 import sys
 from collections.abc import Callable
-from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -32,16 +30,6 @@ HeldOut = Annotated[Literal["valid", "test"], typer.Option(help="Which pieces.")
 def command_line() -> str:
     """The command as typed, for a card."""
     return shlex.join(["ensemble", *sys.argv[1:]])
-
-
-def start_workers(monitor: Monitor, workers: int) -> None:
-    """Start a Ray that ends with the command; nothing where no workers are asked for."""
-    if workers:
-        from cluster.sessions.local import local_ray
-
-        monitor.enter_context(redirect_stdout(io.StringIO()))  # Ray's own words about lost workers
-        monitor.stage("start Ray")
-        monitor.enter_context(local_ray(num_cpus=workers + 1))
 
 
 def teller(monitor: Monitor, what: str, line: Callable[[Row], str]) -> OnStep:

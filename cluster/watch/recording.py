@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from logging.handlers import BufferingHandler
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +31,13 @@ def recording(log: Path | None, trace: Path | None, say: Say) -> Iterator[None]:
     Raises:
         OutputError: a file cannot be written.
     """
-    writer, is_over = _TraceEvents(), False
+    kept, is_over = BufferingHandler(sys.maxsize), False
     handlers: list[logging.Handler] = [_lines(log)] if log else []
     if trace:
         with _written(trace):  # known before the render
             trace.touch()
         os.environ.setdefault("RAY_PROFILING", "1")  # for the Ray that is started in the block
-        handlers.append(writer)
+        handlers.append(kept)
     for handler in handlers:
         events.LOGGER.addHandler(handler)
     if handlers:
@@ -56,26 +57,16 @@ def recording(log: Path | None, trace: Path | None, say: Say) -> Iterator[None]:
         events.emit("done")
     finally:
         ended_at = time.time()
+        noted = [Noted(one.created, one.getMessage(), events.facts_of(one)) for one in kept.buffer]
         for handler in handlers:
             events.LOGGER.removeHandler(handler)
             handler.close()
         if trace:
-            if not any(one.event == "answered" for one in writer.noted):
+            if not any(one.event == "answered" for one in noted):
                 say("no Ray actor played: the trace holds this process's stages and nothing else")
             # Ray takes a second for its timeline: after Ctrl-C it is left out.
             with _written(trace):
-                trace.write_text(trace_of(writer.noted, ended_at, _timeline() if is_over else ()), encoding="utf-8")
-
-
-class _TraceEvents(logging.Handler):
-    """Keeps every event for the trace."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.noted: list[Noted] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.noted.append(Noted(record.created, record.getMessage(), dict(events.facts_of(record))))
+                trace.write_text(trace_of(noted, ended_at, _timeline() if is_over else ()), encoding="utf-8")
 
 
 def _lines(path: Path) -> logging.Handler:

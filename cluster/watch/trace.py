@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 Event = dict[str, Any]
@@ -16,7 +16,7 @@ class Noted(NamedTuple):
     at: float
     """In seconds since 1970."""
     event: str
-    facts: dict[str, Any]
+    facts: Mapping[str, Any]
 
 
 class Rows:
