@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agents.renderer import Rendered, Renderer, Task, clear_temporary, render_task
-from cluster.batch.leaders import LeaderEntry, leaders_of
+from cluster.batch.leaders import LeaderEntry
 from cluster.batch.root import BatchRoot
 from cluster.batch.survey import RenderJob, RenderOutcome, finished, survey
 from ensemble.errors import AudioError, EnsembleError, OutputError
 from ensemble.output.remote import is_url, shown
 from ensemble.plan import RenderRequest
-from ensemble.rendering.request import request_for
 from ensemble.retrieve.settings import RetrieveSettings
 
 if TYPE_CHECKING:
@@ -88,43 +87,6 @@ class Batch:
     """What is known, by the leader's place in `entries`; filled as jobs end."""
 
 
-def render_batch(
-    leaders: Sequence[str | Path | LeaderEntry],
-    out: str | Path,
-    *,
-    workers: int | None = None,
-    settings: RenderRequest | None = None,
-    force: bool = False,
-    block_frames: int = 100,
-    leader_s: float = LEADER_S,
-    on_outcome: OnOutcome | None = None,
-    on_note: Callable[[str], None] | None = None,
-) -> BatchSummary:
-    """Render every leader into `out/<name>`, as `ensemble.render` would with `settings`, and write `out/batch.json`.
-
-    A render that is already there, made from the same file with the same settings, is kept. A leader that cannot be
-    rendered does not stop the others.
-
-    Args:
-        leaders: recordings, scores, their URLs, or entries of a leader list.
-        out: a folder that every node sees, or a URL.
-        workers: Ray actors, on the Ray that is running (default: one per core); 0 works in this process, without Ray.
-        settings: how to render (default: as `ensemble render` without options).
-        force: replace other renders in `out`.
-        block_frames: block length in control frames; never changes the sound.
-        leader_s: time limit for one leader, in seconds, on Ray.
-        on_outcome: called with the outcome of each leader as soon as it is known.
-        on_note: called with a sentence when something else happens, such as the loss of an actor.
-
-    Raises:
-        EnsembleError: the output cannot be used, or there is no worker.
-    """
-    batch = plan_batch(leaders_of(leaders), out, settings or request_for(), force=force, on_outcome=on_outcome)
-    return run_batch(
-        batch, workers=workers, block_frames=block_frames, leader_s=leader_s, on_outcome=on_outcome, on_note=on_note
-    )  # fmt: skip
-
-
 def plan_batch(
     entries: Sequence[LeaderEntry],
     out: str | Path,
@@ -134,6 +96,15 @@ def plan_batch(
     on_outcome: OnOutcome | None = None,
 ) -> Batch:
     """Look at every leader and at what `out` holds already: this says what is to be rendered. Needs no Ray.
+
+    A render that is already there, made from the same file with the same settings, is kept.
+
+    Args:
+        entries: the leaders.
+        out: a folder that every node sees, or a URL.
+        settings: how to render those that say nothing else.
+        force: replace other renders in `out`.
+        on_outcome: called with the outcome of each leader that needs no rendering.
 
     Raises:
         OutputError: the output cannot be used.
@@ -159,7 +130,21 @@ def run_batch(
     on_outcome: OnOutcome | None = None,
     on_note: Callable[[str], None] | None = None,
 ) -> BatchSummary:
-    """Render what a batch holds, and write the summary; see `render_batch`."""
+    """Render every leader of a batch into `out/<name>`, as `ensemble.render` would, and write `out/batch.json`.
+
+    A leader that cannot be rendered does not stop the others.
+
+    Args:
+        batch: what is to be rendered.
+        workers: Ray actors, on the Ray that is running (default: one per core); 0 works in this process, without Ray.
+        block_frames: block length in control frames; never changes the sound.
+        leader_s: time limit for one leader, in seconds, on Ray.
+        on_outcome: called with the outcome of each leader as soon as it is known.
+        on_note: called with a sentence when something else happens, such as the loss of an actor.
+
+    Raises:
+        EnsembleError: the output cannot be used, or there is no worker.
+    """
     began = time.monotonic()
     count = lost = 0
     with contextlib.ExitStack() as opened:

@@ -16,9 +16,10 @@ import torch
 from numpy.typing import NDArray
 
 from ensemble.clock import FRAME_RATE_HZ, QUANTUM_FRAMES, hop_samples
+from ensemble.play import torch_synth
 from ensemble.play.controls import NUM_HARMONICS
 from ensemble.play.noise import NUM_BANDS, filtered_noise, noise_key
-from ensemble.play.oscillator import harmonic_bank, is_steep, nyquist_taper, smooth_ramp
+from ensemble.play.oscillator import harmonic_bank, nyquist_taper
 from ensemble.play.pitched import KernelSynthesizer, PitchedPlayer
 from ensemble.play.seeded import seeded_voice
 from ensemble.play.voice_kernel import NeuralVoice
@@ -57,36 +58,14 @@ def _harmonic_snr_db(sample_rate: int) -> float:
     return float(10 * np.log10(np.square(truth).sum() / np.square(error).sum()))
 
 
-def _float64_bank(
-    f0_hz: FloatArray, amplitudes: FloatArray, sample_rate: int, first_interval: int
-) -> NDArray[np.float64]:
-    """The convention of `oscillator.add_harmonics`, evaluated directly; the phase is summed in extended precision.
-
-    Args:
-        f0_hz: [frames].
-        amplitudes: [frames, num_harmonics].
-        sample_rate: in Hz.
-        first_interval: where the output begins; the phase runs from frame 0.
-
-    Returns:
-        [(frames - 1 - first_interval) * hop].
-    """
+def _float64_bank(f0_hz: FloatArray, amplitudes: FloatArray, sample_rate: int, first: int) -> NDArray[np.float64]:
+    """The reference bank in float64, from frame `first` on; the phase until there is summed in extended precision."""
     hop = hop_samples(sample_rate)
-    start = f0_hz.astype(np.longdouble)
-    rise = np.diff(start)
-    before = np.concatenate([[0], np.cumsum(start[:-1] * hop + rise * (hop - 1) / 2)]) / sample_rate
-    steps = np.arange(1, hop + 1)
-    straight = ((steps - 1) / hop)[:, None]
-    steep = is_steep(amplitudes)
-    number = np.arange(1, amplitudes.shape[1] + 1)
-    pieces = []
-    for i in range(first_interval, len(rise)):
-        cycles = before[i] + (start[i] * steps + rise[i] * steps * (steps - 1) / (2 * hop)) / sample_rate
-        sines = np.sin(2 * np.pi * (cycles % 1).astype(np.float64)[:, None] * number)
-        here, there = amplitudes[i].astype(np.float64), amplitudes[i + 1].astype(np.float64)
-        ramp = smooth_ramp(straight) if steep[i] else straight
-        pieces.append((sines * (here + ramp * (there - here))).sum(axis=1))
-    return np.concatenate(pieces)
+    until = f0_hz[: first + 1].astype(np.longdouble)
+    cycles = (until[:-1] * hop + np.diff(until) * (hop - 1) / 2).sum() / sample_rate
+    f0, levels = torch.from_numpy(f0_hz[None, first:]), torch.from_numpy(amplitudes[None, first:]).double()
+    phase = torch.tensor([float(cycles % 1)], dtype=torch.float64)
+    return torch_synth.harmonic_bank(f0[:, :-1], f0[:, 1:], levels, phase, sample_rate)[0][0].numpy()
 
 
 def _melody(num_frames: int, sample_rate: int) -> tuple[FloatArray, FloatArray]:

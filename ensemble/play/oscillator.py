@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,17 +14,12 @@ from ensemble.types.music import FloatArray
 TAPER_START = 0.45
 """Share of the sample rate from which harmonics fade; at one half they are silent."""
 STEEP = 2.0
-"""Amplitudes follow `smooth_ramp` where their sum changes by more than this factor within one hop, else straight."""
+"""Where the sum of the amplitudes changes by more than this factor within one hop, their ramp r from 0 to 1 becomes
+r * r * (3 - 2 * r), which has slope 0 at both ends.
 
-
-def smooth_ramp(ramp: NDArray[Any]) -> NDArray[Any]:
-    """Bend a straight ramp from 0 to 1 so that it has slope 0 at both ends.
-
-    The corners of a straight ramp are audible in low notes that end within 10 ms. Slower fades stay straight, since
-    slopes of 0 at every frame would make them ripple at 100 Hz.
-    """
-    smooth: NDArray[Any] = ramp * ramp * (3 - 2 * ramp)
-    return smooth
+The corners of a straight ramp are audible in low notes that end within 10 ms. Slower fades stay straight, since slopes
+of 0 at every frame would make them ripple at 100 Hz.
+"""
 
 
 def is_steep(amplitudes: FloatArray) -> NDArray[np.bool_]:
@@ -63,7 +57,7 @@ def add_harmonics(
         f0_start_hz: fundamental at the start of every interval.  [intervals]
         f0_stop_hz: fundamental at its end; linear between.  [intervals]
         amplitudes: of every harmonic at the ends of the intervals, tapered.  [intervals + 1, num_harmonics]
-        steep: where amplitudes follow `smooth_ramp` instead of a straight ramp.  [intervals]
+        steep: where the ramp of the amplitudes is smooth (see `STEEP`) instead of straight.  [intervals]
         phase_cycles: the fundamental's phase before the first sample.
         sample_rate: in Hz.
 

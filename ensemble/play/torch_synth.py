@@ -34,7 +34,7 @@ def harmonic_bank(
         sample_rate: in Hz.
 
     Returns:
-        samples [batch, intervals * hop], float32, and the phases after them [batch], float64.
+        samples [batch, intervals * hop], as precise as the amplitudes, and the phases after them [batch], float64.
 
     Sines are multiplied with the amplitudes in one batched product, so no amplitude is stored per sample. Gradients
     reach the amplitudes, and f0 where it requires them.
@@ -42,8 +42,8 @@ def harmonic_bank(
     hop = hop_samples(sample_rate)
     device = amplitudes.device
     steps = torch.arange(1, hop + 1, device=device, dtype=torch.float64)
-    straight = torch.arange(hop, device=device, dtype=torch.float32) / hop
-    smooth = straight * straight * (3 - 2 * straight)  # `oscillator.smooth_ramp`
+    straight = torch.arange(hop, device=device, dtype=amplitudes.dtype) / hop
+    smooth = straight * straight * (3 - 2 * straight)  # see `oscillator.STEEP`
     number = torch.arange(1, amplitudes.shape[-1] + 1, device=device, dtype=torch.float64)
 
     start = f0_start_hz.double()
@@ -58,7 +58,7 @@ def harmonic_bank(
         glide = start[:, part, None] * steps + bend[:, part, None] * (steps * (steps - 1))
         cycles = before[:, part, None] + glide / sample_rate
         cycles = (cycles - cycles.floor()).unsqueeze(-1) * number
-        sines = torch.sin(2 * math.pi * (cycles - cycles.detach().round()).float())
+        sines = torch.sin(2 * math.pi * (cycles - cycles.detach().round()).to(amplitudes.dtype))
         ends = amplitudes[:, first : first + sines.shape[1] + 1]
         slopes = torch.stack([ends[:, :-1], ends[:, 1:] - ends[:, :-1]], dim=-1)
         level, rise = (sines @ slopes).unbind(-1)

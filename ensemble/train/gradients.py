@@ -38,7 +38,7 @@ def project_harmonics(
         upstream: gradient of the samples.  [intervals * hop]
         f0_start_hz: fundamental at the start of every interval.  [intervals]
         f0_stop_hz: at its end.  [intervals]
-        steep: where the amplitudes go along `oscillator.smooth_ramp`.  [intervals]
+        steep: where the ramp of the amplitudes is smooth (see `oscillator.STEEP`).  [intervals]
         gradient: of the amplitudes, is added to; 0 where a harmonic cannot be heard.  [intervals + 1, num_harmonics]
         sample_rate: in Hz.
 

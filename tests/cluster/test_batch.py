@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +14,8 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 from typer.testing import CliRunner
 
-from cluster.batch.batch import BatchSummary, render_batch
-from cluster.batch.leaders import LeaderEntry, read_leaders
+from cluster.batch.batch import BatchSummary, plan_batch, run_batch
+from cluster.batch.leaders import LeaderEntry, leaders_of, read_leaders
 from cluster.cli.app import app
 from ensemble.audio.files import write_clip
 from ensemble.config import BandSettings, FollowerSettings
@@ -35,6 +35,19 @@ DUO = BandSettings(
 )
 REQUEST = request_for(DUO, sample_rate=16_000, seed=2)
 KERN = "**kern\n*M4/4\n*MM120\n4c\n4e\n4g\n4cc\n=\n4b\n4g\n4e\n4c\n==\n*-\n"
+
+
+def render_batch(
+    leaders: Sequence[str | Path | LeaderEntry],
+    out: str | Path,
+    *,
+    workers: int | None = None,
+    force: bool = False,
+    settings: RenderRequest,
+    leader_s: float = 600.0,
+) -> BatchSummary:
+    batch = plan_batch(leaders_of(leaders), out, settings, force=force)
+    return run_batch(batch, workers=workers, block_frames=100, leader_s=leader_s)
 
 
 def batch(leaders: Path, out: str | Path, *, force: bool = False, settings: RenderRequest = REQUEST) -> BatchSummary:

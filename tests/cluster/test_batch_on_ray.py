@@ -14,12 +14,12 @@ from pathlib import Path
 import pytest
 
 from agents.renderer import Renderer, Task
-from cluster.batch.batch import BatchSummary, render_batch
+from cluster.batch.batch import BatchSummary
 from ensemble.audio.files import write_clip
 from ensemble.errors import AudioError, OutputError, VoiceError
 from ensemble.rendering.render import render
 from ensemble.types.music import AudioClip
-from tests.cluster.test_batch import DUO, KERN, REQUEST, files, receipts, statuses
+from tests.cluster.test_batch import DUO, KERN, REQUEST, files, receipts, render_batch, statuses
 
 PARTIAL = re.compile(rf"\.partial-{re.escape(socket.gethostname())}-(\d+)-")
 
