@@ -65,13 +65,8 @@ Planner = Callable[[Sequence[SlotRequest], Sequence[Node], float], PlacementPlan
 
 def anywhere(requests: Sequence[SlotRequest], _nodes: Sequence[Node], _free_gpus: float) -> PlacementPlan:
     """A tenth of a core for each actor and the GPU shares that are asked for, on whatever node Ray chooses."""
-    return PlacementPlan(bundles=tuple(light(request) for request in requests))
-
-
-def light(request: SlotRequest) -> dict[str, float]:
-    """A tenth of a core, and the GPU share of the most demanding part."""
-    share = gpu_share(request)
-    return {"CPU": LIGHT_CPUS} | ({"GPU": share} if share else {})
+    shares = [gpu_share(request) for request in requests]
+    return PlacementPlan(bundles=tuple({"CPU": LIGHT_CPUS} | ({"GPU": one} if one else {}) for one in shares))
 
 
 def gpu_share(request: SlotRequest) -> float:

@@ -74,17 +74,14 @@ def submit(
     if not place:
         raise ConfigError("--address", "is absent, and no Ray is kept here", "give http://HOST:8265, or `ensemble up`")
     parameters = typer.main.get_command(playing).commands["render"].make_context("render", command[1:]).params  # type: ignore[attr-defined]
-    job = send(command[1:], parameters, place, _quiet if as_json else typer.echo, is_followed=wait)
+    say = (lambda _line: None) if as_json else typer.echo  # --json must stay JSON
+    job = send(command[1:], parameters, place, say, is_followed=wait)
     if fetch is not None:
         bring(str(parameters["out"]), fetch)
     if as_json:
         print_json({"job": job, "address": place, "out": str(parameters["out"])})
     elif not wait:
         typer.echo(f"job {job}: `{control('logs --follow', job, place)}`")
-
-
-def _quiet(_line: str) -> None:
-    """Print nothing: --json must stay JSON."""
 
 
 @cluster_commands.command()

@@ -44,28 +44,25 @@ def watching(address: str) -> Iterator[Callable[[], list[dict[str, Any]]]]:
         return awake
 
     with ExitStack() as joined:
-        at_first = places()
-        if len(at_first) == 1:
-            joined.enter_context(joined_ray(at_first[0]))
+        only, *others = places()
+        if not others:  # a process can be on one Ray at a time
+            joined.enter_context(joined_ray(only))
 
-            def look() -> list[dict[str, Any]]:
-                if not answers(at_first[0]):
-                    raise BandError(f"Ray at {at_first[0]}", "has ended", "the render that started it is over")
-                return _rows(at_first[0])
-
-        else:  # a process can be on one Ray at a time
-
-            def look() -> list[dict[str, Any]]:
-                rows = []
-                for place in places():
-                    try:
-                        with joined_ray(place):
-                            rows += _rows(place)
-                    except BandError:
-                        if answers(place):
-                            raise
-                        # it has ended meanwhile: the others are still there to be asked
-                return rows
+        def look() -> list[dict[str, Any]]:
+            if not others and not answers(only):
+                raise BandError(f"Ray at {only}", "has ended", "the render that started it is over")
+            if not others:
+                return _rows(only)
+            rows = []
+            for place in places():
+                try:
+                    with joined_ray(place):
+                        rows += _rows(place)
+                except BandError:
+                    if answers(place):
+                        raise
+                    # it has ended meanwhile: the others are still there to be asked
+            return rows
 
         yield look
 
