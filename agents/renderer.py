@@ -13,8 +13,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import psutil
-
 from agents.node_check import check_packages
 from agents.status import Reporter, Status
 from ensemble.band import LocalBand, Promise
@@ -22,7 +20,7 @@ from ensemble.errors import AudioError, EnsembleError, OutputError, VoiceError
 from ensemble.events import Events
 from ensemble.manifest import MANIFEST
 from ensemble.output.remote import is_url, located
-from ensemble.output.staging import clear_after, holds_only_staging, writer
+from ensemble.output.staging import clear_after, holds_only_staging, left_by_dead, writer
 from ensemble.perform import RETRIEVE_S, Pace
 from ensemble.plan import RenderPlan, RenderRequest
 from ensemble.play.warm import compile_kernels
@@ -92,7 +90,8 @@ class Renderer(Reporter):
         if self._mark and not Path(self._mark).exists():
             folder, cure = str(Path(self._mark).parent), "name a folder that every node sees, or a URL"
             raise OutputError(folder, f"is not what it is elsewhere on {socket.gethostname()}", cure)
-        _clear_dead()
+        for left in left_by_dead(Path(tempfile.gettempdir()), _PREFIX):
+            shutil.rmtree(left, ignore_errors=True)
         compile_kernels(self._rates)
         return writer()
 
@@ -141,8 +140,14 @@ def render_task(task: Task, leader: str | Path, band_factory: BandFactory = Loca
             clear_after(place, writer())  # what is kept to go on from would be in the way of the next leader
         error.kept_in = ""
         raise
+    return Rendered(manifest.execution.duration_s, time.monotonic() - began, manifest_sha256(task.out))
+
+
+def manifest_sha256(out: str) -> str:
+    """Of the manifest of a render, at a path or a URL."""
+    place = located(out)
     written = (place / MANIFEST).read_bytes() if isinstance(place, Path) else place.read(MANIFEST)
-    return Rendered(manifest.execution.duration_s, time.monotonic() - began, hashlib.sha256(written).hexdigest())
+    return hashlib.sha256(written).hexdigest()
 
 
 class _Consulting(LocalBand):
@@ -190,12 +195,4 @@ def clear_temporary(dead: str) -> None:
     """Remove the temporary folder of a killed renderer of this host; on another host the next renderer does."""
     for left in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
         if left.name.startswith(f"{_PREFIX}{dead}-"):
-            shutil.rmtree(left, ignore_errors=True)
-
-
-def _clear_dead() -> None:
-    ours = f"{_PREFIX}{socket.gethostname()}-"
-    for left in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
-        pid = left.name.removeprefix(ours).partition("-")[0]
-        if left.name.startswith(ours) and pid.isdigit() and not psutil.pid_exists(int(pid)):
             shutil.rmtree(left, ignore_errors=True)

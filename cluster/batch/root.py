@@ -5,12 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 import secrets
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-
-import psutil
 
 from cluster.batch.leaders import BATCH, check_name
 from ensemble.audio.files import printable
@@ -19,7 +16,7 @@ from ensemble.files.replace import write_whole
 from ensemble.manifest import MANIFEST, Manifest
 from ensemble.output.publish import refused
 from ensemble.output.remote import RemoteFolder, located, shown
-from ensemble.output.staging import clear_after, holds_only_staging, writer
+from ensemble.output.staging import clear_after, holds_only_staging, left_by_dead, writer
 
 _MARK = ".batch-"
 
@@ -104,19 +101,6 @@ class BatchRoot:
             raise OutputError(shown(target), f"holds a render without its {min(missing)}", "remove it")
         return manifest
 
-    def manifest_bytes(self, name: str) -> bytes:
-        """The content of a render's manifest.
-
-        Raises:
-            OutputError: it cannot be read.
-        """
-        if isinstance(self._place, RemoteFolder):
-            return self._place.below(name).read(MANIFEST)
-        try:
-            return (Path(self.target(name)) / MANIFEST).read_bytes()
-        except OSError as error:
-            raise refused(self.what, error) from error
-
     def clear_after(self, name: str, dead: str) -> None:
         """Remove what a dead worker left under a name; what cannot be removed is refused when it is rendered again."""
         with contextlib.suppress(OSError, OutputError):
@@ -143,7 +127,8 @@ class BatchRoot:
         mark = self._place / f"{_MARK}{writer()}-{secrets.token_hex(4)}"
         try:
             self._place.mkdir(parents=True, exist_ok=True)
-            _clear_marks(self._place)
+            for left in left_by_dead(self._place, _MARK):
+                left.unlink(missing_ok=True)
             mark.touch(exist_ok=False)
         except OSError as error:
             raise refused(self.what, error) from error
@@ -175,15 +160,6 @@ class BatchRoot:
         if isinstance(self._place, RemoteFolder):
             return self._place.manifest() is not None
         return (self._place / MANIFEST).exists()
-
-
-def _clear_marks(root: Path) -> None:
-    """Remove the marker files of batches on this host that were killed."""
-    ours = f"{_MARK}{socket.gethostname()}-"
-    for left in root.iterdir():
-        pid = left.name.removeprefix(ours).partition("-")[0]
-        if left.name.startswith(ours) and pid.isdigit() and not psutil.pid_exists(int(pid)):
-            left.unlink(missing_ok=True)
 
 
 def _listed_files(manifest: Manifest) -> set[str]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from agents.renderer import Rendered
+from agents.renderer import Rendered, manifest_sha256
 from cluster.batch.leaders import LeaderEntry
 from cluster.batch.root import BatchRoot
 from ensemble.audio.files import printable
@@ -123,13 +122,13 @@ def finished(job: RenderJob) -> Rendered | None:
     try:
         earlier = job.root.earlier(job.name)
         return None if earlier is None or _difference(job, earlier) else _receipt(job, earlier)
-    except EnsembleError:
+    except (EnsembleError, OSError):
         return None
 
 
 def _receipt(job: RenderJob, manifest: Manifest) -> Rendered:
-    digest = hashlib.sha256(job.root.manifest_bytes(job.name)).hexdigest()
-    return Rendered(manifest.execution.duration_s, manifest.execution.seconds.get("total", 0.0), digest)
+    execution = manifest.execution
+    return Rendered(execution.duration_s, execution.seconds.get("total", 0.0), manifest_sha256(job.out))
 
 
 def _difference(job: RenderJob, earlier: Manifest) -> str:

@@ -34,6 +34,13 @@ def writer() -> str:
     return f"{socket.gethostname()}-{os.getpid()}"
 
 
+def left_by_dead(folder: Path, prefix: str) -> list[Path]:
+    """What writers of this host that are gone have left in a folder: names of `prefix`, writer, `-` and anything."""
+    ours = f"{prefix}{socket.gethostname()}-"
+    pids = {path: path.name.removeprefix(ours).partition("-")[0] for path in folder.glob(f"{ours}*")}
+    return [path for path, pid in pids.items() if pid.isdigit() and not psutil.pid_exists(int(pid))]
+
+
 def is_ours(name: str) -> bool:
     """Whether a render writes a file or folder of this name into its folder."""
     return _OURS.fullmatch(name) is not None
