@@ -58,9 +58,10 @@ class Placement:
         index = self._requests[request.who]
         on_cpu = request.who in self._plan.on_cpu
         own = plain_settings if on_cpu else settings
-        name = f"{request.who}-{self._render}"
-        slot = ActorSlot(kind, request.who, name, own, self._plan.bundles[index], plain_settings)
-        slot.is_degraded = on_cpu
+        slot = ActorSlot(
+            kind=kind, name=request.who, actor_name=f"{request.who}-{self._render}", settings=own,
+            plain_settings=plain_settings, bundle=self._plan.bundles[index], is_degraded=on_cpu,
+        )  # fmt: skip
         slot.fill(self._group, index, warm_name=warm_name(kind, request.who, own))
         self.slots.append(slot)
         return slot

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import ray
@@ -74,52 +74,42 @@ def gpu_share(request: SlotRequest) -> float:
     return max((one.gpu for one in request.followers if one.device == "cuda"), default=0.0)
 
 
+@dataclass(eq=False, slots=True, kw_only=True)
 class ActorSlot:
-    """One place in the band: an actor, and after a loss another like it.
+    """One place in the band: an actor, and after a loss another like it."""
 
-    Args:
-        kind: the actor class.
-        name: of the slot, for people.
-        actor_name: the actor's name in Ray.
-        settings: arguments of the actor's constructor.
-        bundle: what it gets of a node.
-        plain_settings: arguments for an actor that plays the same without a GPU.
-    """
-
-    def __init__(
-        self,
-        kind: Any,
-        name: str,
-        actor_name: str,
-        settings: tuple[Any, ...],
-        bundle: dict[str, float],
-        plain_settings: tuple[Any, ...],
-    ) -> None:
-        self.name = name
-        self.bundle = bundle
-        self.actor: Any = None
-        """The present one."""
-        self.lives = 0
-        """How many actors were lost here."""
-        self.pids: set[int] = set()
-        """Of every process that answered from here."""
-        self.in_a_row = 0
-        """Losses since the last answer."""
-        self.replayed_life = -1
-        """`lives` at the last loss that a block was played again for."""
-        self.node_id = ""
-        """Where the last answer came from."""
-        self.waiting_since: float | None = None
-        """When the present actor was asked for; None once it has answered."""
-        self.is_degraded = False
-        """Whether it plays without the GPU that was asked for."""
-        self.is_lent = False
-        """Whether the present actor is one that `ensemble up` keeps."""
-        self._kind = kind
-        self._actor_name = actor_name
-        self._settings = settings
-        self._plain_settings = plain_settings
-        self._where: PlacementGroupSchedulingStrategy | None = None
+    kind: Any
+    """The actor class."""
+    name: str
+    """Of the slot, for people."""
+    actor_name: str
+    """The actor's name in Ray."""
+    settings: tuple[Any, ...]
+    """Arguments of the actor's constructor."""
+    plain_settings: tuple[Any, ...]
+    """Arguments for an actor that plays the same without a GPU."""
+    bundle: dict[str, float]
+    """What it gets of a node."""
+    is_degraded: bool = False
+    """Whether it plays without the GPU that was asked for."""
+    is_lent: bool = False
+    """Whether the present actor is one that `ensemble up` keeps."""
+    actor: Any = None
+    """The present one."""
+    lives: int = 0
+    """How many actors were lost here."""
+    pids: set[int] = field(default_factory=set)
+    """Of every process that answered from here."""
+    in_a_row: int = 0
+    """Losses since the last answer."""
+    replayed_life: int = -1
+    """`lives` at the last loss that a block was played again for."""
+    node_id: str = ""
+    """Where the last answer came from."""
+    waiting_since: float | None = None
+    """When the present actor was asked for; None once it has answered."""
+    where: PlacementGroupSchedulingStrategy | None = None
+    """Its bundle of the placement group."""
 
     @property
     def actor_id(self) -> str:
@@ -129,7 +119,7 @@ class ActorSlot:
     def fill(self, group: PlacementGroup | None, index: int, *, warm_name: str = "") -> None:
         """Take the first actor: a warm one of that name, or a new one in its bundle of the group."""
         if group is not None:
-            self._where = PlacementGroupSchedulingStrategy(group, placement_group_bundle_index=index)
+            self.where = PlacementGroupSchedulingStrategy(group, placement_group_bundle_index=index)
         with contextlib.suppress(ValueError):
             if warm_name:
                 self.actor = ray.get_actor(warm_name, namespace=NAMESPACE)
@@ -144,7 +134,7 @@ class ActorSlot:
         self.is_lent = False
         if on_cpu:
             self.is_degraded = True
-            self._settings, self.bundle, self._where = self._plain_settings, {"CPU": LIGHT_CPUS}, None
+            self.settings, self.bundle, self.where = self.plain_settings, {"CPU": LIGHT_CPUS}, None
         self._start()
 
     def release(self) -> None:
@@ -155,9 +145,9 @@ class ActorSlot:
 
     def _start(self) -> None:
         self.waiting_since = time.monotonic()
-        name = f"{self._actor_name}.{self.lives}" if self.lives else self._actor_name
-        where = {} if self._where is None else {"scheduling_strategy": self._where}
-        self.actor = self._kind.options(
+        name = f"{self.actor_name}.{self.lives}" if self.lives else self.actor_name
+        where = {} if self.where is None else {"scheduling_strategy": self.where}
+        self.actor = self.kind.options(
             name=name, namespace=NAMESPACE, max_restarts=0, max_task_retries=0,
             num_cpus=self.bundle.get("CPU", 0.0), num_gpus=self.bundle.get("GPU", 0.0), **where,
-        ).remote(*self._settings)  # fmt: skip
+        ).remote(*self.settings)  # fmt: skip
