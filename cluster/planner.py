@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import StrEnum
 
-from agents.slots import LIGHT_CPUS, Node, PlacementPlan, Planner, SlotRequest, gpu_share
+from agents.slots import LIGHT_CPUS, Node, PlacementPlan, SlotRequest, gpu_share
 from ensemble.config import BUILT_IN_VOICES, FollowerSettings
 from ensemble.errors import BandError
 
@@ -27,42 +27,31 @@ class Strategy(StrEnum):
     """Over as many nodes as there are: the most cores."""
 
 
-def planner(*, strategy: Strategy = Strategy.PACK, mixed_devices: bool = False, fingerprint: str) -> Planner:
-    """Make the function that a band is placed by.
-
-    Args:
-        strategy: how it is spread.
-        mixed_devices: whether nodes of another kind of machine than `fingerprint` may be used.
-        fingerprint: of the machine that the render was planned on.
-    """
-
-    def plan(requests: Sequence[SlotRequest], nodes: Sequence[Node], free_gpus: float) -> PlacementPlan:
-        return plan_placement(requests, _usable(nodes, fingerprint, mixed=mixed_devices), nodes, free_gpus, strategy)
-
-    return plan
-
-
 def plan_placement(
     requests: Sequence[SlotRequest],
-    usable: Sequence[Node],
     nodes: Sequence[Node],
     free_gpus: float,
-    strategy: Strategy,
+    *,
+    fingerprint: str,
+    strategy: Strategy = Strategy.PACK,
+    mixed_devices: bool = False,
 ) -> PlacementPlan:
-    """Give every request its bundle.
+    """Give every request its bundle; a `Planner` once the keywords are given.
 
     Requests for a GPU are granted in order while a device has so much left; later ones play on a CPU.
 
     Args:
         requests: the actors.
-        usable: the nodes that may be used.
-        nodes: all of them.
+        nodes: of the cluster.
         free_gpus: GPUs that are free, in the whole cluster.
-        strategy: how to spread.
+        fingerprint: of the machine that the render was planned on.
+        strategy: how the band is spread.
+        mixed_devices: whether nodes of another kind of machine may be used.
 
     Raises:
-        BandError: one request is larger than the largest node, or needs a GPU and there is none at all.
+        BandError: no node may be used; or a request is larger than the largest, or needs a GPU and there is none.
     """
+    usable = _usable(nodes, fingerprint, mixed=mixed_devices)
     if not usable:
         raise BandError("the band", "finds no node that it may use", "add one")
     bundles, on_cpu, left = [], set(), free_gpus

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack, redirect_stdout
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
@@ -63,11 +64,13 @@ def placed(monitor: Monitor, where: PlacementOptions, *, dashboard: bool = False
         monitor.stage("place the band")
         from agents import RayBand
         from agents.node_check import fingerprint_digest
-        from cluster.planner import Strategy, planner
+        from cluster.planner import Strategy, plan_placement
 
         strategy = Strategy.SPREAD if where.spread else Strategy.PACK
-        chosen = planner(strategy=strategy, mixed_devices=where.mixed_devices, fingerprint=fingerprint_digest())
-        return RayBand(plan, actors=where.actors, planner=chosen)
+        planner = partial(
+            plan_placement, fingerprint=fingerprint_digest(), strategy=strategy, mixed_devices=where.mixed_devices
+        )
+        return RayBand(plan, actors=where.actors, planner=planner)
 
     return band_of
 

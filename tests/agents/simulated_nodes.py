@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 import uuid
+from functools import partial
 from typing import Any
 
 from agents.environment import on_loopback, prepare_environment
@@ -27,7 +28,7 @@ from agents.placement import Placement, nodes  # noqa: E402
 from agents.recovery import Rules  # noqa: E402
 from agents.slots import ActorSlot, SlotRequest  # noqa: E402
 from agents.supervision import Supervisor  # noqa: E402
-from cluster.planner import Strategy, planner  # noqa: E402
+from cluster.planner import plan_placement  # noqa: E402
 from ensemble.config import FollowerSettings  # noqa: E402
 from ensemble.errors import BandError  # noqa: E402
 from ensemble.wire import Message, pack  # noqa: E402
@@ -62,7 +63,7 @@ def requests(count: int, gpu: float) -> list[SlotRequest]:
 
 def placed(count: int, gpu: float, place_s: float = 20.0) -> tuple[Placement, list[ActorSlot]]:
     wanted = requests(count, gpu)
-    plan = planner(strategy=Strategy.PACK, fingerprint=fingerprint_digest())
+    plan = partial(plan_placement, fingerprint=fingerprint_digest())
     placement = Placement(wanted, plan, uuid.uuid4().hex[:8], place_s)
     kind = ray.remote(Player)
     return placement, [placement.place(kind, request, ("cuda",), ("cpu",)) for request in wanted]

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.slots import Node, SlotRequest
-from cluster.planner import Strategy, cost, plan_placement, planner
+from cluster.planner import Strategy, cost, plan_placement
 from ensemble.config import FollowerSettings
 from ensemble.errors import BandError
 
@@ -34,27 +34,27 @@ def nodes(*gpus: float, kinds: str = "") -> list[Node]:
 
 def test_eight_voices_share_two_gpus_on_three_nodes() -> None:
     there = nodes(0, 1, 1)
-    plan = plan_placement(requests(8, device="cuda"), there, there, 2.0, Strategy.SPREAD)
+    plan = plan_placement(requests(8, device="cuda"), there, 2.0, fingerprint="a", strategy=Strategy.SPREAD)
     assert [bundle.get("GPU") for bundle in plan.bundles] == [None] + [0.25] * 8
     assert (plan.strategy, plan.on_cpu, plan.node_ids) == ("SPREAD", frozenset(), ())
 
 
 def test_with_one_of_them_lost_four_play_on_cpus() -> None:
     there = nodes(0, 1)
-    plan = plan_placement(requests(8, device="cuda"), there, there, 1.0, Strategy.PACK)
+    plan = plan_placement(requests(8, device="cuda"), there, 1.0, fingerprint="a")
     assert plan.on_cpu == {"v4", "v5", "v6", "v7"}
     assert sum(bundle.get("GPU", 0.0) for bundle in plan.bundles) == 1.0
 
 
 def test_what_others_hold_is_not_given_twice() -> None:
     there = nodes(1)
-    assert plan_placement(requests(4, device="cuda"), there, there, 0.5, Strategy.PACK).on_cpu == {"v2", "v3"}
+    assert plan_placement(requests(4, device="cuda"), there, 0.5, fingerprint="a").on_cpu == {"v2", "v3"}
 
 
 def test_a_share_is_of_one_device() -> None:
     """Three times 0.6 is less than two devices have, and does not fit into them."""
     there = nodes(2)
-    assert plan_placement(requests(3, device="cuda", gpu=0.6), there, there, 2.0, Strategy.PACK).on_cpu == {"v2"}
+    assert plan_placement(requests(3, device="cuda", gpu=0.6), there, 2.0, fingerprint="a").on_cpu == {"v2"}
 
 
 @pytest.mark.parametrize(
@@ -67,22 +67,22 @@ def test_a_share_is_of_one_device() -> None:
 def test_what_no_node_has_is_said_at_once(gpus: tuple[float, ...], share: float, said: str) -> None:
     there = nodes(*gpus)
     with pytest.raises(BandError, match=said):
-        plan_placement(requests(1, device="cuda", gpu=share), there, there, sum(gpus), Strategy.PACK)
+        plan_placement(requests(1, device="cuda", gpu=share), there, sum(gpus), fingerprint="a")
 
 
 def test_another_kind_of_machine_stays_out_unless_it_is_asked_in() -> None:
     there = nodes(0, 0, 0, kinds="aba")
-    assert planner(fingerprint="a")(requests(2), there, 0.0).node_ids == ("n0", "n2")
-    assert planner(fingerprint="a", mixed_devices=True)(requests(2), there, 0.0).node_ids == ()
+    assert plan_placement(requests(2), there, 0.0, fingerprint="a").node_ids == ("n0", "n2")
+    assert plan_placement(requests(2), there, 0.0, fingerprint="a", mixed_devices=True).node_ids == ()
     with pytest.raises(BandError, match=r"no node of this machine's kind \(h0, h1, h2: .*--mixed-devices"):
-        planner(fingerprint="c")(requests(2), there, 0.0)
+        plan_placement(requests(2), there, 0.0, fingerprint="c")
 
 
 def test_a_node_without_the_package_is_left_out_and_named_when_it_is_the_only_one() -> None:
     there = [*nodes(0), Node(node_id="x", host="bare", num_cpus=64.0, num_gpus=8.0, fingerprint="")]
-    assert planner(fingerprint="a", mixed_devices=True)(requests(1), there, 8.0).node_ids == ("n0",)
+    assert plan_placement(requests(1), there, 8.0, fingerprint="a", mixed_devices=True).node_ids == ("n0",)
     with pytest.raises(BandError, match=r"no node can load this package \(bare\)"):
-        planner(fingerprint="a")(requests(1), there[1:], 0.0)
+        plan_placement(requests(1), there[1:], 0.0, fingerprint="a")
 
 
 def test_a_seat_asks_for_what_its_parts_cost() -> None:
@@ -92,9 +92,8 @@ def test_a_seat_asks_for_what_its_parts_cost() -> None:
     light, heavy = plan_placement(
         [SlotRequest(who="one", followers=(line("one"),)), SlotRequest(who="all", followers=(pad,) * 20)],
         there,
-        there,
         0,
-        Strategy.PACK,
+        fingerprint="a",
     ).bundles
     assert light["CPU"] == 0.1
     assert heavy["CPU"] == pytest.approx(20 * 6 * 4 / 180, abs=0.01)
@@ -104,7 +103,7 @@ def test_a_seat_asks_for_what_its_parts_cost() -> None:
 def test_no_stage_promises_what_is_not_there(count: int, gpus: list[int], share: float) -> None:
     there = nodes(*gpus)
     try:
-        plan = plan_placement(requests(count, device="cuda", gpu=share), there, there, float(sum(gpus)), Strategy.PACK)
+        plan = plan_placement(requests(count, device="cuda", gpu=share), there, float(sum(gpus)), fingerprint="a")
     except BandError:
         assert not sum(gpus)
         return

@@ -12,6 +12,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from ensemble.errors import BandError, EnsembleError
@@ -88,11 +89,11 @@ def _render(wanted: Wanted, tell: Any) -> dict[str, Any]:
         def band_factory(plan: RenderPlan) -> Any:
             from agents import RayBand
             from agents.node_check import fingerprint_digest
-            from cluster.planner import planner
+            from cluster.planner import plan_placement
             from ensemble.play.warm import compile_kernels
 
             compile_kernels()
-            band = RayBand(plan, planner=planner(fingerprint=fingerprint_digest()))
+            band = RayBand(plan, planner=partial(plan_placement, fingerprint=fingerprint_digest()))
             tell(stage="loaded", actors=_actors() if wanted.get("look", True) else [])
             return band
 
