@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple
 
 import psutil
 
+from agents.node_check import HOME, check_packages
 from ensemble.errors import EnsembleError
 
 PACKAGES = (
@@ -51,8 +52,6 @@ def _package(name: str) -> Finding:
 
 
 def _ours() -> Finding:
-    from agents.node_check import HOME, check_packages
-
     try:
         check_packages()
     except EnsembleError as error:

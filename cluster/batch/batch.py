@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import time
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from agents.environment import NAMESPACE
 from agents.renderer import Rendered, Renderer, Task, clear_temporary, render_task
 from cluster.batch.leaders import LeaderEntry
 from cluster.batch.root import BatchRoot
@@ -241,10 +243,6 @@ def _retrieval(settings: RetrieveSettings) -> Any:
 
 
 def _named(name: str) -> dict[str, str]:
-    import uuid
-
-    from agents.environment import NAMESPACE
-
     return {"name": f"{name}-{uuid.uuid4().hex[:8]}", "namespace": NAMESPACE}
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
+from agents.environment import NAMESPACE
 from cluster.sessions.local import local_ray
 from ensemble.errors import EnsembleError
 from ensemble.events import OnProgress
@@ -69,7 +70,6 @@ class RemoteLibrary:
     def __init__(self, place: LibraryPlace) -> None:
         import ray
 
-        from agents.environment import NAMESPACE
         from agents.retrieval import LibraryWriter
 
         kind: Any = ray.remote(LibraryWriter).options(

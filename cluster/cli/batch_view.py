@@ -25,6 +25,7 @@ class BatchMonitor(Monitor):
 
     def __init__(self, *, quiet: bool) -> None:
         super().__init__(quiet=quiet, columns=(MofNCompleteColumn(), TextColumn("{task.fields[music]}")))
+        self._bar.update(self._task, music="")
         self._total = self._done = 0
         self._music_s = 0.0
 

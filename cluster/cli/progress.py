@@ -58,7 +58,7 @@ class Monitor(contextlib.ExitStack):
             SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=30), *columns, TimeElapsedColumn(),
             console=ERR, transient=True, disable=quiet or not ERR.is_terminal,
         )  # fmt: skip
-        self._task = self._bar.add_task("starting", total=None, music="")
+        self._task = self._bar.add_task("starting", total=None)
         self._first = stage
         self._stage = ""
         self._began = time.perf_counter()
