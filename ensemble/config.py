@@ -18,6 +18,11 @@ Device = Literal["auto", "cpu", "cuda"]
 BUILT_IN_VOICES = ("naive", "seeded")
 LEADER_GAIN = "leader-gain"
 RULES = "rules"
+WeightsKind = Literal["voice", "conductor", "arranger"]
+BUILT_IN: dict[WeightsKind, tuple[str, ...]] = {
+    "voice": BUILT_IN_VOICES, "conductor": (LEADER_GAIN,), "arranger": (RULES,)
+}  # fmt: skip
+"""What a setting may name that has no weights."""
 RESERVED_NAMES = ("arranger", "conductor", "leader", "listener", "mix", "retrieval")
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
 
@@ -154,34 +159,14 @@ def shipped_bands() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in (configs_dir() / "bands").glob("*.yaml")))
 
 
-def voices_dir() -> Path:
-    """The folder of the shipped voices."""
-    return Path(__file__).parent / "voices"
+def weights_dir(kind: WeightsKind) -> Path:
+    """The folder of the shipped weights of a kind."""
+    return Path(__file__).parent / f"{kind}s"
 
 
-def shipped_voices() -> tuple[str, ...]:
-    """The names of the shipped voices."""
-    return weights_in(voices_dir())
-
-
-def conductors_dir() -> Path:
-    """The folder of the shipped conductors."""
-    return Path(__file__).parent / "conductors"
-
-
-def shipped_conductors() -> tuple[str, ...]:
-    """The names of the shipped conductors."""
-    return weights_in(conductors_dir())
-
-
-def arrangers_dir() -> Path:
-    """The folder of the shipped arrangers."""
-    return Path(__file__).parent / "arrangers"
-
-
-def shipped_arrangers() -> tuple[str, ...]:
-    """The names of the shipped arrangers."""
-    return weights_in(arrangers_dir())
+def weights_in(folder: Path) -> tuple[str, ...]:
+    """The names of the weights in a folder."""
+    return tuple(sorted(path.stem for path in folder.glob("*.safetensors")))
 
 
 def load_band(name_or_path: str) -> BandSettings:
@@ -206,7 +191,7 @@ def load_band(name_or_path: str) -> BandSettings:
     return band.model_copy(update={"followers": tuple(followers), "conductor": conductor, "arranger": arranger})
 
 
-def located(kind: Literal["voice", "conductor", "arranger"], name: str, folder: Path, setting: str) -> str:
+def located(kind: WeightsKind, name: str, folder: Path, setting: str) -> str:
     """The name itself where it is a known one, else the absolute path of the file, so that any process can open it.
 
     Args:
@@ -218,11 +203,7 @@ def located(kind: Literal["voice", "conductor", "arranger"], name: str, folder: 
     Raises:
         ConfigError: the value is neither a known name nor a file.
     """
-    known = {
-        "voice": (*BUILT_IN_VOICES, *shipped_voices()),
-        "conductor": (LEADER_GAIN, *shipped_conductors()),
-        "arranger": (RULES, *shipped_arrangers()),
-    }[kind]
+    known = (*BUILT_IN[kind], *weights_in(weights_dir(kind)))
     if name in known:
         return name
     path = (folder / name).absolute()
@@ -230,11 +211,6 @@ def located(kind: Literal["voice", "conductor", "arranger"], name: str, folder: 
         cure = f"choose one of {', '.join(known)}, or name a .safetensors file"
         raise ConfigError(setting, f"{name!r} is unknown", cure)
     return str(path)
-
-
-def weights_in(folder: Path) -> tuple[str, ...]:
-    """The names of the weights in a folder."""
-    return tuple(sorted(path.stem for path in folder.glob("*.safetensors")))
 
 
 def read_yaml(path: Path, cure: str) -> Any:

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from ensemble.conduct.arranger_features import KINDS, NUM_ACTIONS, NUM_INPUTS, Kind
-from ensemble.config import RULES, arrangers_dir
+from ensemble.config import RULES, weights_dir
 from ensemble.errors import ArrangerError
 from ensemble.files.weights import Card, Fault, Format, Shapes, Weights, gru_shapes, linear_shapes
 
@@ -46,5 +46,5 @@ def _shapes(card: ArrangerCard) -> Shapes:
 ArrangerWeights = Weights[ArrangerCard]
 ARRANGER = Format(
     name="an arranger", card=ArrangerCard, version=FORMAT_VERSION, error=ArrangerError, built_in=(RULES,),
-    folder=arrangers_dir(), shapes=_shapes, card_fault=_card_fault,
+    folder=weights_dir("arranger"), shapes=_shapes, card_fault=_card_fault,
 )  # fmt: skip

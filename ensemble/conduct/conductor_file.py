@@ -14,7 +14,7 @@ from pydantic import Field
 
 from ensemble.conduct.conductor_features import NUM_METRE, NUM_ROWS
 from ensemble.conduct.summary import NUM_SUMMARY
-from ensemble.config import LEADER_GAIN, conductors_dir
+from ensemble.config import LEADER_GAIN, weights_dir
 from ensemble.errors import ConductorError
 from ensemble.files.weights import Card, Fault, Format, Shapes, Weights, linear_shapes, norm_shapes
 from ensemble.types.instruments import CATALOGUE
@@ -88,7 +88,7 @@ def _shapes(card: ConductorCard) -> Shapes:
 ConductorWeights = Weights[ConductorCard]
 CONDUCTOR = Format(
     name="a conductor", card=ConductorCard, version=FORMAT_VERSION, error=ConductorError, built_in=(LEADER_GAIN,),
-    folder=conductors_dir(), shapes=_shapes, card_fault=_card_fault,
+    folder=weights_dir("conductor"), shapes=_shapes, card_fault=_card_fault,
 )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from ensemble.config import BUILT_IN_VOICES, voices_dir
+from ensemble.config import BUILT_IN_VOICES, weights_dir
 from ensemble.errors import VoiceError
 from ensemble.files.weights import Card, Fault, Format, Shapes, Weights, gru_shapes, linear_shapes, norm_shapes
 from ensemble.play.controls import NUM_HARMONICS
@@ -83,5 +83,5 @@ def _shapes(card: VoiceCard) -> Shapes:
 VoiceWeights = Weights[VoiceCard]
 VOICE = Format(
     name="a voice", card=VoiceCard, version=FORMAT_VERSION, error=VoiceError, built_in=BUILT_IN_VOICES,
-    folder=voices_dir(), shapes=_shapes, card_fault=_card_fault, stranger=_stranger,
+    folder=weights_dir("voice"), shapes=_shapes, card_fault=_card_fault, stranger=_stranger,
 )  # fmt: skip

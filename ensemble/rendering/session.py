@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ensemble import clock
 from ensemble.band import Band, LocalBand
-from ensemble.events import Events
+from ensemble.events import Events, unheard
 from ensemble.machine import ensemble_version, fingerprint
 from ensemble.manifest import Execution, HeardSummary, Manifest
 from ensemble.perform import Pace, Performance, perform
@@ -22,10 +22,6 @@ from ensemble.types.music import Heard
 
 BandFactory = Callable[[RenderPlan], Band]
 """Makes the band that plays a plan: `LocalBand` in this process, or one on a cluster."""
-
-
-def _ignored(_take: str) -> None:
-    """Do nothing when a take is complete."""
 
 
 @dataclass(kw_only=True)
@@ -42,7 +38,7 @@ class RenderSession:
     """How the work is divided."""
     events: Events = field(default_factory=Events)
     """Receives the stages and how much of them is done."""
-    on_take: Callable[[str], None] = _ignored
+    on_take: Callable[[str], None] = unheard
     """Called with the name of each take when all its files are written."""
     began_s: float = field(default_factory=time.perf_counter)
     """When the render was asked for, by `time.perf_counter`."""

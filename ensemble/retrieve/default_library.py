@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ensemble.corpus.catalogue import corpus_digest, corpus_pieces
+from ensemble.corpus import corpus_digest, corpus_pieces
 from ensemble.errors import StoreBusyError, StoreError
 from ensemble.events import OnProgress, unheard
 from ensemble.retrieve.index_local import index_sources

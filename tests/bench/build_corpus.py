@@ -17,7 +17,7 @@ import tempfile
 from pathlib import Path
 
 from ensemble.audio.files import write_clip
-from ensemble.corpus.catalogue import CATALOGUE, LICENCE, SOUNDS
+from ensemble.corpus import CATALOGUE, LICENCE, SOUNDS
 from ensemble.data.compose.fluidsynth import RENDER_RATE_HZ, check_renderer
 from ensemble.data.compose.solo import SoloOrder, play_take
 from ensemble.files.digest import file_digest

@@ -31,7 +31,7 @@ from ensemble.conduct.grid import LOOK_AHEAD_BEATS, grid_of
 from ensemble.conduct.harmony import tones
 from ensemble.conduct.leader import listen_to
 from ensemble.conduct.parts import write_parts
-from ensemble.config import BandSettings, FollowerSettings, shipped_arrangers
+from ensemble.config import BandSettings, FollowerSettings, weights_dir, weights_in
 from ensemble.errors import ArrangerError
 from ensemble.files.weights import state_tensors
 from ensemble.train.arranger.network import ArrangerNet
@@ -67,7 +67,7 @@ def written(heard: Heard, arranger: Arranger | None, seed: int = 3) -> dict[str,
 
 
 def test_one_is_in_the_box() -> None:
-    assert "learned" in shipped_arrangers()
+    assert "learned" in weights_in(weights_dir("arranger"))
     card = ARRANGER.load("learned").card
     assert card.training_data
     assert "Apache-2.0" in card.licence

@@ -14,7 +14,7 @@ from ensemble.conduct.conductor_file import CONDUCTOR
 from ensemble.conduct.dynamics import DynamicsModel, LeaderGain
 from ensemble.conduct.foretell import foretell_strokes
 from ensemble.conduct.learned import FURTHEST_DB, LearnedDynamics
-from ensemble.config import BandSettings, FollowerSettings, load_band, shipped_conductors
+from ensemble.config import BandSettings, FollowerSettings, load_band, weights_dir, weights_in
 from ensemble.errors import ConductorError
 from ensemble.listen.listener import Listener
 from ensemble.types.music import DRUM_CLASSES, Arrangement, AudioClip, ConductorState, Dynamics, Heard
@@ -191,7 +191,7 @@ def test_a_bands_file_may_name_a_conductor_beside_it(tmp_path):
 
 
 def test_the_shipped_conductor_is_whole_small_and_says_what_it_learned():
-    assert shipped_conductors() == ("learned",)
+    assert weights_in(weights_dir("conductor")) == ("learned",)
     path = CONDUCTOR.path_of("learned")
     card = CONDUCTOR.read(path).card
     assert path.stat().st_size < 8e6

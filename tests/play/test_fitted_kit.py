@@ -11,7 +11,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from ensemble.audio.spectra import mel_bands, power_spectra
-from ensemble.config import FollowerSettings, load_band, voices_dir
+from ensemble.config import FollowerSettings, load_band, weights_dir
 from ensemble.errors import VoiceError
 from ensemble.measure.kit import cleanliness
 from ensemble.play.fitted_kit import FittedDrum, FittedKit
@@ -22,7 +22,7 @@ from ensemble.play.voice_file import VOICE
 from ensemble.types.music import DRUM_CLASSES, Hit
 from tests.play.cues import drum_cue, played, power_db
 
-SHIPPED = voices_dir() / "drums.safetensors"
+SHIPPED = weights_dir("voice") / "drums.safetensors"
 
 
 def follower(voice: str) -> FollowerSettings:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from ensemble.audio.files import read_clip
-from ensemble.config import shipped_voices
+from ensemble.config import weights_dir, weights_in
 from ensemble.listen.listener import Listener, at_analysis_rate
 from ensemble.measure.contenders import play
 from ensemble.measure.fidelity import worst_click
@@ -21,7 +21,7 @@ from ensemble.types.music import SILENCE_DB, FloatArray
 
 RATE = 48_000
 RECORDINGS = ("guitar_20s.wav", "tinysol_Fl-ord-C4-mf-N-T14d.wav", "tinysol_Cb-ord-A2-mf-2c-N.wav", "espeak")
-PITCHED = [voice for voice in shipped_voices() if voice != "drums"]
+PITCHED = [voice for voice in weights_in(weights_dir("voice")) if voice != "drums"]
 
 
 @pytest.fixture(scope="module")

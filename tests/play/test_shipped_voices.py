@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ensemble.config import FollowerSettings, load_band, located, shipped_voices
+from ensemble.config import FollowerSettings, load_band, located, weights_dir, weights_in
 from ensemble.play.player import make_player
 from ensemble.play.voice_file import VOICE
 from ensemble.types.music import SILENCE_DB, Cue
@@ -28,7 +28,7 @@ def played(voice: str, loudness_db: float, num_frames: int = 150) -> np.ndarray:
 
 
 def test_a_violin_is_in_the_box_and_the_quartet_plays_it() -> None:
-    assert "violin" in shipped_voices()
+    assert "violin" in weights_in(weights_dir("voice"))
     assert load_band("quartet").followers[0].voice == "violin"
     assert located("voice", "violin", Path("/anywhere"), "voice") == "violin"
 
@@ -40,7 +40,7 @@ BARS = (
     ("brightness_slope_ratio", 4 / 3, "brightness"),
 )
 """What a voice should reach, and the word by which its card owns up to a fault."""
-PITCHED = [voice for voice in shipped_voices() if voice != "drums"]
+PITCHED = [voice for voice in weights_in(weights_dir("voice")) if voice != "drums"]
 
 
 @pytest.mark.parametrize("voice", PITCHED)
