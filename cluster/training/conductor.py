@@ -31,7 +31,7 @@ def train_conductor(
     command: str = "",
     heard: Path | None = None,
     on_progress: OnProgress = unheard,
-    on_step: OnStep | None = None,
+    on_step: OnStep = unheard,
     on_loss: OnLoss | None = None,
 ) -> tuple[FitResult, ConductorCard]:
     """Train one conductor, then widen its interval until it holds on the validation pieces.

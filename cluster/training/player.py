@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cluster.training.workers import OnLoss, on_ray
+from ensemble.events import unheard
 from ensemble.train.pace import OnStep
 from ensemble.train.player.fit import fit_player
 from ensemble.train.player.material import gather, takes_of
@@ -23,7 +24,7 @@ def train_player(
     resume: bool = False,
     command: str = "",
     prepared: Path | None = None,
-    on_step: OnStep | None = None,
+    on_step: OnStep = unheard,
     on_loss: OnLoss | None = None,
 ) -> FitResult:
     """Train one voice.

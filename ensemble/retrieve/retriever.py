@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from ensemble.errors import RetrieveError
+from ensemble.events import unheard
 from ensemble.retrieve.join.beam_search import Chain, best_chain
 from ensemble.retrieve.join.exit_point import ExitPoint, find_exit
 from ensemble.retrieve.join.hops import Hops, HopStep, OnFound, Refused
@@ -50,8 +51,8 @@ class Retriever:
         store: Store,
         described: Callable[[str], Described],
         settings: RetrieveSettings,
-        on_skip: OnSkip = lambda line: None,  # noqa: ARG005
-        on_found: OnFound = lambda found: None,  # noqa: ARG005
+        on_skip: OnSkip = unheard,
+        on_found: OnFound = unheard,
     ) -> None:
         self._on_found = on_found
         self._store, self._described, self._settings, self._on_skip = store, described, settings, on_skip

@@ -101,8 +101,8 @@ class FitCallback(pl.Callback):
         timer: CpuTimer,
         patience: Patience,
         write: Callable[[Row], None],
-        on_step: OnStep | None,
-        on_audit: Callable[[Row], None] | None,
+        on_step: OnStep,
+        on_audit: Callable[[Row], None],
     ) -> None:
         self.settings, self.state, self.out, self.fingerprint = settings, state, out, fingerprint
         self.timer, self.patience, self.write = timer, patience, write
@@ -143,8 +143,7 @@ class FitCallback(pl.Callback):
             if is_best:
                 self.write(row)
             write_curve(self.out, self.state.rows)
-        if self.on_audit is not None:
-            self.on_audit(row)
+        self.on_audit(row)
         self._tell(trainer)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -161,5 +160,5 @@ class FitCallback(pl.Callback):
             trainer.save_checkpoint(self.out / CHECKPOINT)
 
     def _tell(self, trainer: pl.Trainer) -> None:
-        if self.on_step is not None and trainer.is_global_zero:
+        if trainer.is_global_zero:
             self.on_step(self.state)

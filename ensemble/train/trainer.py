@@ -17,6 +17,7 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset, Subset
 
 from ensemble.errors import ConfigError, DataError, OutputError
+from ensemble.events import unheard
 from ensemble.files.weights import Card, Format, Weights, state_tensors
 from ensemble.train.callback import CpuTimer, FitCallback, Patience
 from ensemble.train.checkpoints import CHECKPOINT, SafetensorsIO, check_run, read_state
@@ -36,7 +37,7 @@ class Team:
     """Workers; each is given its own crops."""
     options: dict[str, Any] = field(default_factory=dict)
     """For Lightning's Trainer: strategy and plugins."""
-    on_audit: Callable[[Row], None] | None = None
+    on_audit: Callable[[Row], None] = unheard
     """Called in every worker after every audit."""
 
 
@@ -139,7 +140,7 @@ def fit(
     card: C,
     metrics: Callable[[Row], dict[str, float]],
     half_on_gpu: bool = False,
-    on_step: OnStep | None = None,
+    on_step: OnStep = unheard,
     team: Team | None = None,
 ) -> FitResult:
     """Train until steps, minutes or patience end; go on from the folder's checkpoint where there is one.

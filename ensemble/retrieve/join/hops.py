@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from ensemble.events import unheard
 from ensemble.retrieve.join.beam_search import Step
 from ensemble.retrieve.join.exit_point import exits_s, music_ends_s
 from ensemble.retrieve.search.context import JoinContext, context_of_recording
@@ -73,7 +74,7 @@ class Hops:
         described: Callable[[str], Described],
         settings: RetrieveSettings,
         leader: JoinContext,
-        on_found: OnFound = lambda found: None,  # noqa: ARG005
+        on_found: OnFound = unheard,
     ) -> None:
         self._search, self._described, self._settings, self._leader = search, described, settings, leader
         self._on_found = on_found

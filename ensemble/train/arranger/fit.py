@@ -13,6 +13,7 @@ from torch.utils.data import default_collate
 from ensemble.conduct.arranger_features import KINDS
 from ensemble.conduct.arranger_file import ARRANGER, ArrangerCard
 from ensemble.errors import DataError
+from ensemble.events import unheard
 from ensemble.train.arranger.crops import NOT_ASKED, ArrangerCrop, ArrangerDataset, crop_of
 from ensemble.train.arranger.material import Lesson
 from ensemble.train.arranger.network import ArrangerNet
@@ -62,7 +63,7 @@ def fit_arranger(
     licence: str,
     command: str = "",
     resume: bool = False,
-    on_step: OnStep | None = None,
+    on_step: OnStep = unheard,
 ) -> FitResult:
     """Train, and keep the best arranger in `out` as `arranger.safetensors` with its card.
 

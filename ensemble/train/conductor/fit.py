@@ -13,6 +13,7 @@ from torch.utils.data import default_collate
 from ensemble.conduct.conductor_features import anchor_db_of, frames_of_ms
 from ensemble.conduct.conductor_file import CONDUCTOR, ConductorCard
 from ensemble.errors import DataError
+from ensemble.events import unheard
 from ensemble.train.conductor.crops import ConductorCrop, ConductorDataset, LeaderScene, scenes_of
 from ensemble.train.conductor.material import ConductorMaterial
 from ensemble.train.conductor.network import ConductorNet
@@ -33,7 +34,7 @@ def fit_conductor(
     out: Path,
     *,
     resume: bool = False,
-    on_step: OnStep | None = None,
+    on_step: OnStep = unheard,
     team: Team | None = None,
 ) -> FitResult:
     """Train, and keep the best conductor in `out` as `conductor.safetensors` with its card.

@@ -31,7 +31,6 @@ NEAR_PEAK_DB = 12.0
 """A part plays where it is no further than this below its loudest within half a second: what lies deeper is the end of
 a note or a gap, which is articulation and not dynamics."""
 NEAR_FRAMES = 25
-"""Told how many pieces were read, and of how many."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 from torch.utils.data import default_collate
 
 from ensemble.errors import DataError
+from ensemble.events import unheard
 from ensemble.play.seeded import seeded_voice
 from ensemble.play.voice_file import VOICE, VoiceWeights
 from ensemble.train.pace import OnStep
@@ -27,7 +28,7 @@ def fit_player(
     out: Path,
     *,
     resume: bool = False,
-    on_step: OnStep | None = None,
+    on_step: OnStep = unheard,
     team: Team | None = None,
 ) -> FitResult:
     """Train, and keep the best voice in `out` as `voice.safetensors` with its card.
