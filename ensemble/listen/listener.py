@@ -27,6 +27,7 @@ CANCELLED = 0.05
 class Listener:
     """Hears a leader. Holds nothing: the same clip is heard the same way in any process, on any number of threads."""
 
+    @one_thread()
     def listen(self, clip: AudioClip, overrides: Overrides = NO_OVERRIDES) -> Heard:
         """Follow pitch, loudness, onsets, beats and harmony.
 
@@ -36,10 +37,6 @@ class Listener:
             clip: at any rate, with any number of channels; half a second is enough.
             overrides: what the player says of it, in place of what is heard.
         """
-        with one_thread():
-            return with_overrides(self._listen(clip), overrides)
-
-    def _listen(self, clip: AudioClip) -> Heard:
         num_frames = -(-clip.num_samples * FRAME_RATE_HZ // clip.sample_rate)
         samples = at_analysis_rate(clip).samples[0]
         loudness = loudness_db(samples, ANALYSIS_RATE_HZ, num_frames)
@@ -66,7 +63,7 @@ class Listener:
             chroma=spectral / np.maximum(spectral.max(axis=0, keepdims=True), np.float32(1e-9)),
         )
         found = understand(frames, beats.times_s, tuning_cents, follows_pitch=follows_pitch)
-        return Heard(
+        heard = Heard(
             frames=frames,
             beats_s=beats.times_s,
             tempo_bpm=beats.tempo_bpm,
@@ -78,6 +75,7 @@ class Listener:
             diagnostics=diagnostics.diagnose(evidence, loudness),
             swing=find_swing(onset, beats.times_s) if beats.clarity >= MIN_CLARITY else STRAIGHT,
         )
+        return with_overrides(heard, overrides)
 
 
 def at_analysis_rate(sound: Sound) -> AudioClip:

@@ -69,6 +69,7 @@ class Overrides(Settings):
         return self == Overrides()
 
 
+@one_thread()
 def with_overrides(heard: Heard, overrides: Overrides) -> Heard:
     """Replace what was heard by what the user says, and find anew what depends on it.
 
@@ -78,11 +79,6 @@ def with_overrides(heard: Heard, overrides: Overrides) -> Heard:
     """
     if overrides.is_empty:
         return heard
-    with one_thread():
-        return _with_overrides(heard, overrides)
-
-
-def _with_overrides(heard: Heard, overrides: Overrides) -> Heard:
     keeps_bars = overrides.tempo_bpm is None and overrides.beats_per_bar in (None, heard.beats_per_bar)
     if overrides.tempo_bpm is not None:
         onset = heard.frames.onset

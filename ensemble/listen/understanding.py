@@ -64,7 +64,7 @@ def understand(
     """
     edges = np.append(np.rint(beats_s * FRAME_RATE_HZ).astype(np.int64), frames.num_frames)
     sounding = _notes(frames, tuning_cents) if follows_pitch else _spectrum(frames)
-    beat_chroma = _per_beat(sounding, edges)
+    beat_chroma = per_beat(sounding, edges)
     key = key or find_key(beat_chroma.sum(axis=1), beat_chroma[:, -LAST_BEATS:].sum(axis=1))
     loop = None if follows_pitch else loop_beats(beat_chroma)
     context = beat_chroma if loop is None else pool_rounds(beat_chroma, loop)
@@ -103,7 +103,7 @@ def _spectrum(frames: Frames) -> FloatArray:
     return frames.chroma * (amplitude * audible).astype(np.float32)
 
 
-def _per_beat(sounding: FloatArray, edges: NDArray[np.int64]) -> FloatArray:
+def per_beat(sounding: FloatArray, edges: NDArray[np.int64]) -> FloatArray:
     """Sum of the frames from each edge to the next.  [rows, edges - 1]"""
     return np.stack([sounding[:, start:stop].sum(axis=1) for start, stop in pairwise(edges)], axis=1)
 

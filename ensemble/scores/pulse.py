@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,9 +94,3 @@ def _beat(metre: MetreMark, quarter_bpm: float) -> tuple[Fraction, int]:
     while quarter_bpm / beat < (SLOWEST_BPM if number % 3 else SLOWEST_BPM / 2):
         beat, number = beat / 2, number * 2
     return beat, number
-
-
-def edges_s(pulse: Pulse, end_s: float) -> list[tuple[float, float]]:
-    """Start and stop of every beat; the first takes in what stands before it."""
-    times = [0.0, *pulse.times_s[1:].tolist(), max(end_s, float(pulse.times_s[-1]))]
-    return list(pairwise(times))

@@ -10,10 +10,10 @@ from ensemble import clock
 from ensemble.config import FollowerSettings
 from ensemble.listen.bars import first_bar
 from ensemble.listen.harmony import find_chords, find_key
-from ensemble.listen.understanding import with_neighbours
+from ensemble.listen.understanding import per_beat, with_neighbours
 from ensemble.play.player import make_player
 from ensemble.scores.melody import PLAIN_VELOCITY, Melody, MelodyNote
-from ensemble.scores.pulse import Pulse, edges_s, pulse_of
+from ensemble.scores.pulse import pulse_of
 from ensemble.threads import one_thread
 from ensemble.types.diagnostics import Diagnostic
 from ensemble.types.instruments import CATALOGUE
@@ -70,19 +70,16 @@ def melody_frames(melody: Melody) -> Frames:
     return Frames(f0_hz=f0_hz, loudness_db=loudness_db, confidence=confidence, onset=onset, chroma=chroma)
 
 
+@one_thread()
 def hear_melody(melody: Melody) -> Heard:
     """What there is to understand of a score: beats from its metre and tempo, its key, chords that fit the notes.
 
     The key is found in the notes where the score names none. Everything assumed is a diagnostic.
     """
-    with one_thread():
-        return _hear(melody)
-
-
-def _hear(melody: Melody) -> Heard:
     frames = melody_frames(melody)
     pulse = pulse_of(melody)
-    beat_chroma = _per_beat(frames, pulse)
+    edges_s = [0.0, *pulse.times_s[1:], max(frames.num_frames / clock.FRAME_RATE_HZ, pulse.times_s[-1])]
+    beat_chroma = per_beat(frames.chroma, np.rint(np.array(edges_s) * clock.FRAME_RATE_HZ).astype(np.int64))
     key = melody.key or find_key(beat_chroma.sum(axis=1), beat_chroma[:, -4:].sum(axis=1))
     found = [Diagnostic(code="score_simplified", text=text) for text in melody.warnings]
     found += [Diagnostic(code="metre_simplified", text=text) for text in pulse.warnings]
@@ -105,6 +102,7 @@ def _hear(melody: Melody) -> Heard:
     )
 
 
+@one_thread()
 def play_melody(melody: Melody, sample_rate: int) -> AudioClip:
     """Sound a melody with the naive voice of an instrument whose range it fits: mono, whole frames, always the same.
 
@@ -129,8 +127,7 @@ def play_melody(melody: Melody, sample_rate: int) -> AudioClip:
             loudness_db=frames.loudness_db[inside],
             is_last=block.is_last,
         )
-        with one_thread():
-            stem, state = player.play(cue, state)
+        stem, state = player.play(cue, state)
         pieces.append(stem.clip.samples)
     return AudioClip(samples=np.concatenate(pieces, axis=1), sample_rate=sample_rate)
 
@@ -168,10 +165,3 @@ def _arches(notes: tuple[MelodyNote, ...]) -> list[float]:
         ends[note.phrase] = note.onset_s
     spans = {phrase: max(ends[phrase] - begin, 1e-9) for phrase, begin in begins.items()}
     return [math.sin(math.pi * (note.onset_s - begins[note.phrase]) / spans[note.phrase]) for note in notes]
-
-
-def _per_beat(frames: Frames, pulse: Pulse) -> FloatArray:
-    """How long each pitch class sounds in each beat.  [12, beats]"""
-    spans = edges_s(pulse, frames.num_frames / clock.FRAME_RATE_HZ)
-    edges = np.rint(np.array(spans) * clock.FRAME_RATE_HZ).astype(np.int64)
-    return np.stack([frames.chroma[:, start:stop].sum(axis=1) for start, stop in edges], axis=1)
