@@ -4,6 +4,7 @@ import base64
 import hashlib
 import io
 import re
+import shutil
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -17,9 +18,10 @@ from ensemble.config import load_band
 from ensemble.errors import OutputError
 from ensemble.files.receipts import FileReceipt, StemFacts
 from ensemble.manifest import Execution, HeardSummary, Manifest, TakeReceipt
-from ensemble.plan import RenderPlan, RenderRequest
+from ensemble.plan import ContinuationPlan, RenderPlan, RenderRequest
 from ensemble.report import facts, pictures, write_report
 from ensemble.takes import Take
+from ensemble.types.continuation import Hop, SeamScore, Term
 from ensemble.types.diagnostics import Diagnostic
 from ensemble.types.harmony import NO_CHORD
 from ensemble.types.music import Arrangement, Chord, Dynamics, Frames, Heard, Hit, Hits, Key, Note, Part
@@ -239,6 +241,33 @@ def test_how_it_followed_is_measured_on_the_parts_and_needs_no_midi(render):
         said = re.search(r"bass Too few shared onsets to measure .*?(\d+) semitone clashes", page.text("main"))
         assert said is not None
         assert (int(said[1]) > 0) is clashes
+
+
+def test_a_continuation_is_listed_with_its_source_and_with_what_its_seam_measures(render):
+    folder, manifest, (given,) = render["folder"], render["manifest"], render["takes"]
+    shutil.copytree(folder / "take-00", folder / "take-01")
+    shutil.copyfile(folder / "leader.wav", folder / "take-01" / "leader.wav")
+    terms = {"level_step_db": Term(value=-1.5, unit="dB", percentile=40.0), "harmony": Term(value=0.8, unit="0..1")}
+    hop = Hop(
+        path="/music/roof.wav", recording_sha256="ab" * 32, title="<Tin Roof>", licence="CC0-1.0", start_s=61.0,
+        stop_s=63.0, semitones=-2.0, tempo_ratio=1.05, gain_db=-1.3, aligned_ms=3.0, fade_ms=25.0, begins_s=2.04,
+        score=SeamScore(relevance=0.5, seam=0.75, total=0.6, terms=terms),
+    )  # fmt: skip
+    found = ContinuationPlan(leader_sha256="ab" * 32, begin_sample=32_640, beats_s=(), total=0.6, hops=(hop,))
+    plan = manifest.plan.model_copy(update={"continuations": (found,)})
+    takes = manifest.takes | {"take-01": manifest.takes["take-00"]}
+    extended = manifest.model_copy(update={"plan": plan, "takes": takes})
+    page = page_of(write_report(folder, extended, [given, replace(given, name="take-01")]))
+    assert page.text("ol").startswith("take-00 0:04 The leader as given")
+    assert "take-01 0:04 0.60 of 1 <Tin Roof> CC0-1.0 in the player below" in page.text("ol")
+    minus, article = "\N{MINUS SIGN}", page.text("article")
+    for said in (
+        "take-01 at 0:02.0 <Tin Roof> CC0-1.0 from 1:01 to 1:03 of it",
+        f"transposed by {minus}2.00 semitones, played 5.0 % faster, {minus}1.3 dB, moved by +3.0 ms to fit",
+        "relevance 0.50 seam 0.75 total 0.60",
+        f"level step {minus}1.50 dB 40 harmony 0.80 of 1",
+    ):
+        assert said in article
 
 
 def test_every_control_and_picture_has_a_name(render):
