@@ -38,7 +38,6 @@ class RetrievalAgent(Reporter):
     def __init__(self, settings: str) -> None:
         self._settings = RetrieveSettings.model_validate_json(settings)
         self._opened = ExitStack()
-        self._skipped: list[str] = []
         self._status = Status("retrieval", _place_name(self._settings.uri))
         self._metrics = RetrievalMetrics()
 
@@ -82,15 +81,10 @@ class RetrievalAgent(Reporter):
         return found, stamp
 
     def _skip(self, line: str) -> None:
-        self._skipped.append(line)
         events.emit("skipped", why=line)
 
     def _searched(self, found: Found) -> None:
         self._metrics.searched(found.num_scored, found.recall_proxy)
-
-    def skipped(self) -> list[str]:
-        """Recordings that could not be used so far, one line each."""
-        return list(dict.fromkeys(self._skipped))
 
     def close(self) -> None:
         """Let another process open the library."""
