@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from ensemble.manifest import Manifest, TakeReceipt
 from ensemble.measure.cases import FollowPart, LeadPart
@@ -103,14 +104,8 @@ def bars(heard: Heard) -> list[Bar]:
     spans += [(number + 1, start, min(start + per_bar, len(heard.chords))) for number, start in enumerate(starts)]
     chart = []
     for bar_number, start, stop in spans:
-        runs: list[tuple[str, int]] = []
-        for chord in heard.chords[start:stop]:
-            name = chord_name(str(chord))
-            if runs and runs[-1][0] == name:
-                runs[-1] = (name, runs[-1][1] + 1)
-            else:
-                runs.append((name, 1))
-        chart.append(Bar(number=bar_number, chords=tuple(runs)))
+        runs = groupby(chord_name(str(chord)) for chord in heard.chords[start:stop])
+        chart.append(Bar(number=bar_number, chords=tuple((name, len(list(beats))) for name, beats in runs)))
     return chart
 
 
