@@ -32,7 +32,7 @@ def train_conductor(
     heard: Path | None = None,
     on_progress: OnProgress = unheard,
     on_step: OnStep = unheard,
-    on_loss: OnLoss | None = None,
+    on_loss: OnLoss = unheard,
 ) -> tuple[FitResult, ConductorCard]:
     """Train one conductor, then widen its interval until it holds on the validation pieces.
 

@@ -25,7 +25,7 @@ def train_player(
     command: str = "",
     prepared: Path | None = None,
     on_step: OnStep = unheard,
-    on_loss: OnLoss | None = None,
+    on_loss: OnLoss = unheard,
 ) -> FitResult:
     """Train one voice.
 

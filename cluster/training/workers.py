@@ -25,7 +25,7 @@ def on_ray(
     num_workers: int,
     *,
     may_use_gpu: bool,
-    on_loss: OnLoss | None,
+    on_loss: OnLoss,
 ) -> FitResult:
     """Let workers train until the run ends; when some are lost, a new team goes on from the checkpoint.
 
@@ -56,7 +56,7 @@ def on_ray(
                 losses = 1 if _step(out) > before else losses + 1
                 lost = error.problem
             attempt += 1
-            if on_loss is not None and losses <= MAX_LOSSES:
+            if losses <= MAX_LOSSES:
                 on_loss(f"{lost}; going on from step {_step(out)}")
     finally:
         shutil.rmtree(storage, ignore_errors=True)  # Ray's own records of the attempts

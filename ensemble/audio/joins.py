@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,18 +14,8 @@ SILENT_POWER = 1e-10
 """At this power (-100 dBFS) and below a sound counts as silent, and is not aligned."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Alignment:
-    """How an incoming sound is shifted to match an outgoing one."""
-
-    offset_samples: int
-    """The shift: positive plays the incoming sound earlier."""
-    correlation: float
-    """Normalised correlation of the two at this shift, -1..1; 0 where either is silent."""
-
-
-def align(outgoing: FloatArray, incoming: FloatArray) -> Alignment:
-    """Find the shift at which the incoming sound matches the outgoing one best.
+def align(outgoing: FloatArray, incoming: FloatArray) -> int:
+    """Find the shift at which the incoming sound matches the outgoing one best; positive plays it earlier.
 
     Args:
         outgoing: mono.  [samples]
@@ -49,8 +37,8 @@ def align(outgoing: FloatArray, incoming: FloatArray) -> Alignment:
     correlation = np.where(audible, products / np.sqrt(np.maximum(powers * power, silent**2)), 0.0)
     offsets = np.arange(len(correlation)) - reach
     worth = correlation - SHIFT_COST * np.square(offsets / max(reach, 1))
-    best = min(np.flatnonzero(worth == worth.max()).tolist(), key=lambda place: abs(place - reach))
-    return Alignment(offset_samples=best - reach, correlation=float(np.clip(correlation[best], -1.0, 1.0)))
+    best: int = min(offsets[worth == worth.max()].tolist(), key=abs)
+    return best
 
 
 def fade_gains(num_samples: int, correlation: float) -> tuple[Array, Array]:

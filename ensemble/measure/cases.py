@@ -61,7 +61,6 @@ class RenderCase:
     """One leader and the band that followed it."""
 
     name: str
-    duration_s: float
     leader: LeadPart
     band: tuple[FollowPart, ...]
     true_tones: dict[Role, Bools] = field(default_factory=dict)
@@ -83,7 +82,6 @@ def case_of(
     """A leader, what was understood of it, and those who followed it."""
     return RenderCase(
         name=name,
-        duration_s=leader.duration_s,
         leader=lead_part(leader, heard, true_notes.leader),
         band=band,
         true_tones={role: tones_of_notes(notes, heard.frames.num_frames) for role, notes in true_notes.others.items()},

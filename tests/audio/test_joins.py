@@ -29,21 +29,19 @@ def middle_level_db(joined: np.ndarray, around: np.ndarray) -> float:
 @pytest.mark.parametrize("shift", [-300, -17, 0, 5, 300])
 def test_a_shifted_copy_is_found_where_it_was_put(shift):
     whole = noise(4000)[0]
-    found = align(whole[1000:2000], np.roll(whole, shift)[1000 - 400 : 2000 + 400])
-    assert found.offset_samples == shift
-    assert found.correlation == pytest.approx(1.0, abs=1e-6)
+    assert align(whole[1000:2000], np.roll(whole, shift)[1000 - 400 : 2000 + 400]) == shift
 
 
 def test_of_equal_periods_the_nearest_is_taken():
     tone = sine(480.0, 4000)[0]  # a period of 100 samples: many shifts fit
-    assert align(tone[1000:2000], tone[1030 - 500 : 2030 + 500]).offset_samples == -30
+    assert align(tone[1000:2000], tone[1030 - 500 : 2030 + 500]) == -30
 
 
 def test_the_level_does_not_hide_the_match():
     whole = noise(4000)[0]
     incoming = whole[600:2400].copy()
     incoming[:300] *= 50.0  # loud, but unlike
-    assert align(whole[1000:2000], incoming).offset_samples == 0
+    assert align(whole[1000:2000], incoming) == 0
 
 
 @pytest.mark.parametrize("silent", ["outgoing", "incoming"])
@@ -53,8 +51,7 @@ def test_silence_is_not_aligned(silent):
         outgoing = np.zeros_like(outgoing)
     else:
         incoming = np.zeros_like(incoming)
-    found = align(outgoing, incoming)
-    assert (found.offset_samples, found.correlation) == (0, 0.0)
+    assert align(outgoing, incoming) == 0
 
 
 @given(correlation=st.floats(-1.0, 1.0), num_samples=st.integers(2, 3000))

@@ -37,7 +37,7 @@ def case(seed: int, *, follows: bool = True) -> RenderCase:
         tones=np.zeros((12, frames), np.bool_),
     )  # fmt: skip
     return RenderCase(
-        name=f"leader-{seed}", duration_s=60.0, band=(bass, drums), true_tones={"bass": tones_of_notes(notes, frames)},
+        name=f"leader-{seed}", band=(bass, drums), true_tones={"bass": tones_of_notes(notes, frames)},
         leader=LeadPart(onsets_s=onsets_s, tones=tones_of_notes(leader_notes, frames), chords=chords),
     )  # fmt: skip
 

@@ -203,7 +203,7 @@ def _late(sound: FloatArray, stop: int, material: JoinMaterial, at_sample: int) 
     incoming = _from(material, first)[:, : window + 2 * reach].mean(axis=0)
     if len(incoming) < window + 2 * reach:
         return 0
-    return -align(outgoing, incoming).offset_samples
+    return -align(outgoing, incoming)
 
 
 def _from(material: JoinMaterial, first: int) -> FloatArray:
