@@ -17,6 +17,7 @@ from cluster.batch.leaders import LeaderEntry
 from cluster.batch.root import BatchRoot
 from cluster.batch.survey import RenderJob, RenderOutcome, finished, survey
 from ensemble.errors import AudioError, EnsembleError, OutputError
+from ensemble.events import unheard
 from ensemble.output.remote import is_url, shown
 from ensemble.plan import RenderRequest
 from ensemble.retrieve.settings import RetrieveSettings
@@ -95,7 +96,7 @@ def plan_batch(
     settings: RenderRequest,
     *,
     force: bool,
-    on_outcome: OnOutcome | None = None,
+    on_outcome: OnOutcome = unheard,
 ) -> Batch:
     """Look at every leader and at what `out` holds already: this says what is to be rendered. Needs no Ray.
 
@@ -116,7 +117,7 @@ def plan_batch(
     for number, found in enumerate(survey(entries, root, settings, force=force)):
         if isinstance(found, RenderOutcome):
             outcomes[number] = found
-            (on_outcome or _ignore)(found)
+            on_outcome(found)
         else:
             jobs.append(found)
     jobs.sort(key=lambda job: -job.size_bytes)
@@ -129,8 +130,8 @@ def run_batch(
     workers: int | None,
     block_frames: int = 100,
     leader_s: float = LEADER_S,
-    on_outcome: OnOutcome | None = None,
-    on_note: Callable[[str], None] | None = None,
+    on_outcome: OnOutcome = unheard,
+    on_note: Callable[[str], None] = unheard,
 ) -> BatchSummary:
     """Render every leader of a batch into `out/<name>`, as `ensemble.render` would, and write `out/batch.json`.
 
@@ -155,12 +156,12 @@ def run_batch(
         if not batch.jobs or workers == 0:
             ended = _render_in_process(batch.jobs, block_frames)
         else:
-            pool = opened.enter_context(_pool(batch, mark, workers, block_frames, leader_s, on_note or _ignore))
+            pool = opened.enter_context(_pool(batch, mark, workers, block_frames, leader_s, on_note))
             ended = pool.run(batch.jobs)
         for job, answer in ended:
             outcome = job.outcome(answer)
             batch.outcomes[job.number] = outcome
-            (on_outcome or _ignore)(outcome)
+            on_outcome(outcome)
         if pool is not None:
             count, lost = pool.count, pool.num_lost
         summary = BatchSummary(
@@ -266,7 +267,3 @@ def _clear_after(who: str, job: RenderJob) -> Rendered | None:
     clear_temporary(who)
     job.root.clear_after(job.name, who)
     return finished(job)
-
-
-def _ignore(_: Any) -> None:
-    pass
