@@ -111,7 +111,7 @@ def compose(
 ) -> None:
     """Compose and render a multitrack set with its true pitch, loudness and notes; run it again to continue."""
     with Monitor(quiet=as_json, stage="load") as monitor:
-        from ensemble.data.compose import compose as compose_set
+        from ensemble.data.compose.corpus import compose as compose_set
 
         monitor.stage("compose")
         report = compose_set(

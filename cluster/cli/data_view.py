@@ -12,7 +12,7 @@ from cluster.cli.progress import OUT, Monitor, number, show_rows
 
 if TYPE_CHECKING:
     from cluster.training.prepare import Preparation
-    from ensemble.data.compose import ComposeReport
+    from ensemble.data.compose.corpus import ComposeReport
 
 _REPORT_EVERY_S = 10.0
 

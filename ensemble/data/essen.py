@@ -12,7 +12,7 @@ from pathlib import Path
 from ensemble.audio.files import printable
 from ensemble.data.takes import Dataset, RecordedPart, Skip, split_of
 from ensemble.errors import DataError
-from ensemble.scores.kern import read_kern
+from ensemble.scores.kern.reader import read_kern
 
 NAME = "essen"
 LICENCE = "Essen folk song collection: research and personal use only; no redistribution, no sound recordings"

@@ -16,7 +16,8 @@ import numpy as np
 from ensemble.data.compose import fluidsynth
 from ensemble.data.compose.orchestra import SOLOISTS
 from ensemble.data.compose.piece import chance
-from ensemble.data.compose.solo import SoloOrder, SoloTake, play_take
+from ensemble.data.compose.solo.outline import SoloOrder
+from ensemble.data.compose.solo.take import SoloTake, play_take
 from ensemble.data.compose.tempo import TICKS_PER_QUARTER
 from ensemble.types.music import AudioClip
 

@@ -27,7 +27,7 @@ from ensemble.rendering.checkpoint import Checkpoint, read_checkpoint
 from ensemble.rendering.leader import take_in, take_up
 from ensemble.rendering.request import DEFAULT_BAND, DEFAULT_RATE, check_weights, request_for
 from ensemble.rendering.session import BandFactory, RenderSession
-from ensemble.report import write_report
+from ensemble.report.page import write_report
 from ensemble.takes import Lead
 
 

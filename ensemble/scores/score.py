@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ensemble.audio.files import MIN_DURATION_S, printable
 from ensemble.errors import DataError
-from ensemble.scores.kern import parse_kern
+from ensemble.scores.kern.reader import parse_kern
 from ensemble.scores.kern.spine import decode
 from ensemble.scores.melody import Melody
 from ensemble.scores.midi_melody import parse_midi

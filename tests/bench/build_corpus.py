@@ -19,7 +19,8 @@ from pathlib import Path
 from ensemble.audio.files import write_clip
 from ensemble.corpus import CATALOGUE, LICENCE, SOUNDS
 from ensemble.data.compose.fluidsynth import RENDER_RATE_HZ, check_renderer
-from ensemble.data.compose.solo import SoloOrder, play_take
+from ensemble.data.compose.solo.outline import SoloOrder
+from ensemble.data.compose.solo.take import play_take
 from ensemble.files.digest import file_digest
 from ensemble.types.music import AudioClip, FloatArray
 

@@ -12,8 +12,8 @@ import soundfile
 import yaml
 
 from ensemble.audio.spectra import power_spectra
-from ensemble.data.compose import compose
 from ensemble.data.compose.brightness import colour_table
+from ensemble.data.compose.corpus import compose
 from ensemble.data.compose.labels import read_labels
 from ensemble.data.takes import split_of
 from ensemble.errors import DataError

@@ -19,7 +19,8 @@ from ensemble.errors import OutputError
 from ensemble.files.receipts import FileReceipt, StemFacts
 from ensemble.manifest import Execution, HeardSummary, Manifest, TakeReceipt
 from ensemble.plan import ContinuationPlan, RenderPlan, RenderRequest
-from ensemble.report import facts, pictures, write_report
+from ensemble.report import facts, pictures
+from ensemble.report.page import write_report
 from ensemble.takes import Take
 from ensemble.types.continuation import Hop, SeamScore, Term
 from ensemble.types.diagnostics import Diagnostic

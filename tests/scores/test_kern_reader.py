@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ensemble.errors import DataError
-from ensemble.scores.kern import parse_kern, read_kern
+from ensemble.scores.kern.reader import parse_kern, read_kern
 from ensemble.scores.kern.spine import decode
 from ensemble.scores.melody import Melody, MetreMark, TempoMark
 from ensemble.types.music import Key

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ensemble.errors import DataError
-from ensemble.scores.kern import read_kern
+from ensemble.scores.kern.reader import read_kern
 from ensemble.scores.melody import Melody, MetreMark, TempoMark, Tone, placed
 from ensemble.scores.midi_melody import parse_midi
 from ensemble.scores.score_bytes import MAX_BYTES, read_score_bytes

@@ -18,7 +18,7 @@ from ensemble.listen.listener import Listener
 from ensemble.manifest import Manifest
 from ensemble.perform import Pace
 from ensemble.rendering.verify import verify
-from ensemble.scores.kern import read_kern
+from ensemble.scores.kern.reader import read_kern
 from ensemble.scores.score import read_score
 from ensemble.scores.symbolic import hear_melody
 from tests.scores.melody_midi import write_midi

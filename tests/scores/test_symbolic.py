@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ensemble.listen.listener import Listener
-from ensemble.scores.kern import parse_kern, read_kern
+from ensemble.scores.kern.reader import parse_kern, read_kern
 from ensemble.scores.melody import Melody
 from ensemble.scores.pulse import pulse_of
 from ensemble.scores.symbolic import hear_melody, leader_instrument, melody_frames, play_melody

@@ -3,6 +3,3 @@
 A tool for building voices: it needs FluidSynth and a soundfont, the product does not. The folder that it writes has
 BabySlakh's layout, plus `labels/` and `composer.json` in every track and `splits.json` on top.
 """
-
-from ensemble.data.compose.corpus import ComposeReport as ComposeReport
-from ensemble.data.compose.corpus import compose as compose
