@@ -11,7 +11,7 @@ transpose.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.errors import RetrieveError
+from ensemble.events import OnProgress, unheard
 from ensemble.measure.bootstrap import interval
 from ensemble.measure.retrieval_questions import RetrievalQuestion, questions_of
 from ensemble.measure.retrieval_songs import make_songs, other_soundfont
@@ -37,7 +38,6 @@ TAKES_PER_LEADER = 2
 EXTEND_S = 5.0
 MEASURES = ("click_ratio", "joined_level_step_db", "joined_spectral_distance_db", "joined_pitch_step_cents")
 """Terms of the joined sound that have a percentile among the leader's own transitions."""
-OnProgress = Callable[[str, int, int], None]
 Ranks = Sequence[int | None]
 """Where the right answers stand in their rankings, from 1; None for one that is not there, which counts 0."""
 
@@ -48,7 +48,7 @@ def evaluate_retrieval(
     seed: int = 0,
     soundfont: Path | None = None,
     settings: RetrieveSettings | None = None,
-    on_progress: OnProgress | None = None,
+    on_progress: OnProgress = unheard,
 ) -> dict[str, Any]:
     """Measure search and seams.
 
@@ -67,21 +67,20 @@ def evaluate_retrieval(
     Raises:
         DataError: FluidSynth or its soundfont is missing.
     """
-    tell = on_progress or (lambda _what, _done, _total: None)
     chosen, other = settings or RetrieveSettings(), other_soundfont(soundfont)
     with tempfile.TemporaryDirectory(prefix="ensemble-") as folder, one_thread():
         takes, questions = SecondTakes(Path(folder)), list[RetrievalQuestion]()
         for song in make_songs(num_songs, seed, other):
             takes.add(song)
             questions += questions_of(song, takes)
-            tell("compose, play and hear songs", song.number + 1, num_songs)
+            on_progress("compose, play and hear songs", song.number + 1, num_songs)
         ranks: dict[str, list[int | None]] = {}
         for done, question in enumerate(questions, 1):
             for scorer, rank in _ranks(question, takes, chosen, done).items():
                 ranks.setdefault(scorer, []).append(rank)
-            tell("search", done, len(questions))
+            on_progress("search", done, len(questions))
         figures = _figures(ranks, [question.song for question in questions])
-        figures |= measure_seams(questions, takes, chosen, tell)
+        figures |= measure_seams(questions, takes, chosen, on_progress)
     answered = sum(question.answer is not None for question in questions)
     return figures | {
         "songs": num_songs, "questions": len(questions), "answerable": answered, "chunks": takes.store.count(),

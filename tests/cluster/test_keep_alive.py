@@ -12,12 +12,15 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import psutil
 import pytest
 
+from ensemble.audio.files import write_clip
 from ensemble.errors import BandError, ConfigError
 from ensemble.manifest import Manifest
 from ensemble.rendering.render import render
+from ensemble.types.music import AudioClip
 
 ROOT = Path(__file__).parents[2]
 
@@ -110,9 +113,11 @@ def test_a_job_that_fails_says_why(home: Path, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_who_stops_following_a_job_is_told_that_it_goes_on_and_how_to_end_it(
-    home: Path, short_leader_file: Path, tmp_path: Path
+    home: Path, short_leader: AudioClip, tmp_path: Path
 ) -> None:
-    words = ("submit", "render", str(short_leader_file), "--out", str(tmp_path / "out"))
+    long = np.tile(short_leader.samples, 60)  # three minutes: the job is still playing when it is stopped
+    write_clip(tmp_path / "long.wav", AudioClip(samples=long, sample_rate=short_leader.sample_rate))
+    words = ("submit", "render", str(tmp_path / "long.wav"), "--out", str(tmp_path / "out"))
     with started(home, *words) as following:
         assert following.stdout is not None
         following.stdout.readline()  # of the job

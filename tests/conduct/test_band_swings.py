@@ -46,7 +46,7 @@ def test_a_swung_leaders_off_beat_is_heard_in_the_second_half_of_the_beat():
 
 @pytest.mark.parametrize("swing", [0.49, 0.8, float("nan")])
 def test_impossible_swings_are_refused(swing):
-    with pytest.raises(ValueError, match="swings"):
+    with pytest.raises(ValueError, match="swing must lie within"):
         replace(heard_of(bars=1), swing=swing)
 
 
