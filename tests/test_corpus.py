@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from ensemble import corpus
 from ensemble.audio.files import read_clip
 from ensemble.corpus import corpus_pieces
 from ensemble.data.compose.harmony import ComposedChord
@@ -195,3 +196,11 @@ def _hold(path: Path, held, done) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)
         held.set()
         done.wait(60)
+
+
+def test_another_installation_has_an_index_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A library keeps the paths of its recordings: an index whose installation is gone would play nothing."""
+    here = corpus_index_dir(tmp_path)
+    shutil.copytree(corpus.SOUNDS, tmp_path / "sounds")
+    monkeypatch.setattr(corpus, "SOUNDS", tmp_path / "sounds")
+    assert corpus_index_dir(tmp_path) != here

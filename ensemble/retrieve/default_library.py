@@ -8,6 +8,7 @@ a copy of its ledger, from which a store fills itself.
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import shutil
 import time
 from collections.abc import Iterator
@@ -64,8 +65,13 @@ def open_filled(settings: RetrieveSettings, on_progress: OnProgress = unheard) -
 
 
 def corpus_index_dir(cache: Path) -> Path:
-    """Where this corpus is indexed below `cache`: another corpus, or other descriptors, go into another folder."""
-    return cache / f"{corpus_digest()[:16]}-v{DESCRIPTORS_VERSION}"
+    """Where this corpus is indexed below `cache`.
+
+    Another corpus, other descriptors or another installation go into another folder: a library keeps the paths of its
+    recordings, and an installation may be moved or removed.
+    """
+    installed_in = hashlib.sha256(str(corpus_pieces()[0].path.parent).encode()).hexdigest()
+    return cache / f"{corpus_digest()[:16]}-{installed_in[:8]}-v{DESCRIPTORS_VERSION}"
 
 
 def indexed_corpus(cache: Path | None = None, on_progress: OnProgress = unheard) -> LibraryPlace:
