@@ -25,6 +25,8 @@ class HeardSummary(Settings):
     """Beats per minute."""
     beats_per_bar: int
     """Beats in a bar."""
+    beat_division: int = 2
+    """How many equal parts a beat has: 3 in compound metres."""
     num_beats: int
     """Number of beats."""
     key: str

@@ -93,14 +93,15 @@ class Monitor(contextlib.ExitStack):
 
 def show_render(out: str, manifest: Manifest) -> None:
     """Print what was heard, who played and where the result is."""
+    from ensemble.listen.names import counted
     from ensemble.output.remote import shown
     from ensemble.takes import AS_GIVEN
     from ensemble.takes import take_name as take_name_of
 
     heard, execution = manifest.heard, manifest.execution
     OUT.print(
-        f"heard {manifest.source}: {heard.tempo_bpm:.0f} bpm, {heard.beats_per_bar} beats a bar, {heard.key}, "
-        f"tuning {round(heard.tuning_cents):+d} cents, "
+        f"heard {manifest.source}: {heard.tempo_bpm:.0f} bpm, {counted(heard.beats_per_bar, heard.beat_division)}, "
+        f"{heard.key}, tuning {round(heard.tuning_cents):+d} cents, "
         f"{' '.join(_runs(heard.chords))[:300]}"
     )
     for warning in heard.warnings:
@@ -150,10 +151,13 @@ def show_verification(folder: str, result: Verification) -> None:
 
 def show_heard(leader: Path, duration_s: float, heard: Heard, out: Path | None) -> None:
     """Print what was heard."""
+    from ensemble.listen.names import counted
+
     voiced = float((heard.frames.f0_hz > 0).mean())
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_row("leader", f"{leader.name}, {duration_s:.1f} s")
-    table.add_row("tempo", f"{heard.tempo_bpm:.1f} bpm, {heard.beats_per_bar} beats a bar, {len(heard.beats_s)} beats")
+    metre = counted(heard.beats_per_bar, heard.beat_division)
+    table.add_row("tempo", f"{heard.tempo_bpm:.1f} bpm, {metre}, {len(heard.beats_s)} beats")
     table.add_row("key", str(heard.key))
     table.add_row("tuning", f"{round(heard.tuning_cents):+d} cents against A = 440 Hz")
     table.add_row("pitched", f"{100 * voiced:.0f} % of the time")

@@ -84,10 +84,10 @@ def write_drums(
         leader: what the leader plays in them.
         seed: decides the choice of fills and small deviations in time and strength.
         name: of the part.
-        foretold: the conductor's prediction; None where it predicts no strokes.
+        foretold: the conductor's prediction; None where it predicts no strokes. In compound metres it is not asked.
     """
     strokes = [*_ending(grid, leader)]
-    predicted = _PredictedStrokes(grid, foretold)
+    predicted = _PredictedStrokes(grid, foretold if grid.beat_division == 2 else None)  # it learned in halves
     grooves, energies = _choose(grid, leader)
     segments = _segments(grid)
     opening = int(np.argmax(leader.is_playing)) if grid.num_beats else 0
@@ -157,7 +157,7 @@ def _choose(grid: Grid, leader: Leader) -> tuple[list[Groove], NDArray[np.float6
     energy = np.clip((level - _SOFT_DB) / (_LOUD_DB - _SOFT_DB) - below_loudest / _CONTRAST_DB, 0.0, 1.0)
     tempo = 60.0 * num_beats / np.bincount(segment, weights=np.diff(grid.edges_s))
     chosen: list[Groove] = []
-    fitting = [groove for groove in GROOVES if suits(groove, grid.beats_per_bar)]
+    fitting = [groove for groove in GROOVES if suits(groove, grid.beats_per_bar, grid.beat_division)]
     for want_density, want_energy, bpm in zip(density, energy, tempo, strict=True):
         distance = [_distance(groove, want_density, want_energy, bpm) for groove in fitting]
         best = int(np.argmin(distance))
@@ -180,8 +180,7 @@ def _beat(
     a phrase, replaces the cymbal on the first sixteenth.
     """
     bar, position = int(grid.bars[beat]), int(grid.positions[beat])
-    too_fast = (grid.edges_s[beat + 1] - grid.edges_s[beat]) / SIXTEENTHS_PER_BEAT < _FASTEST_SIXTEENTH_S
-    for sixteenth in range(0, SIXTEENTHS_PER_BEAT, 2 if too_fast else 1):
+    for sixteenth in _playable(float(grid.edges_s[beat + 1] - grid.edges_s[beat]), grid.beat_division):
         inside = position * SIXTEENTHS_PER_BEAT + sixteenth
         written = {drum: sign(row, bar, inside) for drum, row in groove.rows.items()}
         has_cymbal = any(written.get(drum, "-") != "-" for drum in CYMBALS)
@@ -197,6 +196,15 @@ def _beat(
             struck = {**kept, **landing}
         for drum, velocity in _by_two_hands(struck):
             yield beat + sixteenth / SIXTEENTHS_PER_BEAT, drum, velocity
+
+
+def _playable(beat_s: float, beat_division: int) -> tuple[int, ...]:
+    """The signs of a beat that are not too fast to be played, by their numbers."""
+    if beat_division == 2:
+        return (0, 1, 2, 3) if beat_s / 4 >= _FASTEST_SIXTEENTH_S else (0, 2)
+    if beat_s / 6 >= _FASTEST_SIXTEENTH_S:
+        return (0, 1, 2, 3)
+    return (0, 1, 2) if beat_s / 3 >= _FASTEST_SIXTEENTH_S else (0, 2)
 
 
 def _by_two_hands(struck: Forces) -> list[tuple[DrumClass, float]]:

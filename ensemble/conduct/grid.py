@@ -42,7 +42,9 @@ class Grid:
     final_beat: int
     """The beat on which the last chord begins."""
     swing: float = 0.5
-    """Where in a beat its second half begins."""
+    """Where in a beat its second half begins: two thirds where it has three parts, after the second of them."""
+    beat_division: int = 2
+    """How many equal parts a beat has: 2, or 3 in compound metres."""
 
     @property
     def num_beats(self) -> int:
@@ -136,7 +138,8 @@ def grid_of(heard: Heard) -> Grid:
         beats_per_bar=per_bar,
         end_s=end_s,
         final_beat=_final_beat(edges, positions, per_bar, end_s, 0.7 * last, last_note_s(heard)),
-        swing=heard.swing,
+        swing=heard.swing if heard.beat_division == 2 else 2 / 3,
+        beat_division=heard.beat_division,
     )
 
 

@@ -1,6 +1,7 @@
 """Two-bar grooves on a grid of sixteenths, and the fills that end phrases.
 
-A row has one sign per sixteenth: X accent, x stroke, o ghost note, - nothing; | is the bar line.
+A row has one sign per sixteenth: X accent, x stroke, o ghost note, - nothing; | is the bar line. In compound metres the
+four signs of a beat are its three eighths and the last sixteenth: where swing of two thirds puts them.
 """
 
 from __future__ import annotations
@@ -32,11 +33,13 @@ class Groove:
     """Slowest and fastest tempo that it suits."""
     rows: dict[DrumClass, tuple[str, str]]
     """Signs of the first and of the second bar, by drum."""
+    beat_division: int = 2
+    """How many equal parts a beat has: 3 in compound metres."""
 
 
 def _groove(
     name: str, density: float, energy: float, tempo_bpm: tuple[float, float], *, beats_per_bar: int = 4,
-    **rows: str,
+    beat_division: int = 2, **rows: str,
 ) -> Groove:  # fmt: skip
     drums: dict[DrumClass, tuple[str, str]] = {}
     for drum in DRUM_CLASSES:
@@ -44,8 +47,9 @@ def _groove(
             first, second = rows[drum].split("|")
             drums[drum] = (first, second)
     return Groove(
-        name=name, beats_per_bar=beats_per_bar, density=density, energy=energy, tempo_bpm=tempo_bpm, rows=drums
-    )
+        name=name, beats_per_bar=beats_per_bar, density=density, energy=energy, tempo_bpm=tempo_bpm, rows=drums,
+        beat_division=beat_division,
+    )  # fmt: skip
 
 
 GROOVES: tuple[Groove, ...] = (
@@ -175,6 +179,59 @@ GROOVES: tuple[Groove, ...] = (
         snare="----o--oX--o|----o--oX-o-",
         closed_hat="xoxoxoxoxoxo|xoxoxoxoxoxo",
     ),
+    _groove(
+        "rocking", 0.0, 0.0, (25, 240), beats_per_bar=2, beat_division=3,
+        kick="x-------|x-------",
+        closed_hat="o---x---|o---x-o-",
+    ),
+    _groove(
+        "barcarole", 0.35, 0.3, (25, 160), beats_per_bar=2, beat_division=3,
+        kick="x-------|x-----o-",
+        snare="----x---|----x---",
+        closed_hat="x-o-x-o-|x-o-x-o-",
+    ),
+    _groove(
+        "six", 0.45, 0.65, (40, 200), beats_per_bar=2, beat_division=3,
+        kick="X-------|X-----x-",
+        snare="----X---|----X---",
+        closed_hat="x-x-x-x-|x-x-x-x-",
+    ),
+    _groove(
+        "jig", 0.8, 0.5, (40, 160), beats_per_bar=2, beat_division=3,
+        kick="X-----x-|X-x---x-",
+        snare="----X---|----X-o-",
+        closed_hat="xox-xox-|xox-xox-",
+    ),
+    _groove(
+        "reel around", 0.95, 0.9, (60, 180), beats_per_bar=2, beat_division=3,
+        kick="X-x---x-|X-x---x-",
+        snare="----X---|----X--o",
+        closed_hat="XxxxXxx-|XxxxXx--",
+        open_hat="--------|------x-",
+    ),
+    _groove(
+        "long six", 0.4, 0.95, (40, 200), beats_per_bar=2, beat_division=3,
+        kick="X-----x-|X-------",
+        snare="----X---|----X---",
+        ride="X-x-X-x-|X-x-X-x-",
+    ),
+    _groove(
+        "nine at rest", 0.0, 0.0, (25, 240), beats_per_bar=3, beat_division=3,
+        kick="x-----------|x-----------",
+        closed_hat="----o---o---|----o---o-o-",
+    ),
+    _groove(
+        "nine", 0.4, 0.5, (25, 200), beats_per_bar=3, beat_division=3,
+        kick="X-----------|X-----------",
+        snare="----o---x---|----o---x---",
+        closed_hat="x-o-x-o-x-o-|x-o-x-o-x-o-",
+    ),
+    _groove(
+        "slip jig", 0.85, 0.7, (40, 180), beats_per_bar=3, beat_division=3,
+        kick="X-----x-----|X-----x---x-",
+        snare="----o---X---|----o-o-X---",
+        closed_hat="xox-xox-xox-|xox-xox-xox-",
+    ),
 )  # fmt: skip
 
 FILLS: tuple[dict[DrumClass, str], ...] = (
@@ -190,9 +247,9 @@ FILLS: tuple[dict[DrumClass, str], ...] = (
 """Fills for the last beat of a phrase, from light to heavy; where a fill has no stroke, the groove goes on."""
 
 
-def suits(groove: Groove, beats_per_bar: int) -> bool:
+def suits(groove: Groove, beats_per_bar: int, beat_division: int) -> bool:
     """Whether a groove suits bars of so many beats: grooves in three suit multiples of three, the others the rest."""
-    return (groove.beats_per_bar == 3) == (beats_per_bar % 3 == 0)
+    return groove.beat_division == beat_division and (groove.beats_per_bar == 3) == (beats_per_bar % 3 == 0)
 
 
 def sign(row: tuple[str, str], bar: int, sixteenth: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 from pathlib import Path
 
 import mido
@@ -14,7 +15,7 @@ from ensemble.files.midi import DRUM_CHANNEL, MidiEvent, save_midi, tempo_track,
 from ensemble.types.music import DrumClass, Heard, Hits, Part
 from ensemble.types.tempo_map import TempoMap
 
-TICKS_PER_BEAT = 960
+TICKS_PER_QUARTER = 960
 DRUM_NOTES: dict[DrumClass, int] = {
     "kick": 36,
     "snare": 38,
@@ -46,21 +47,22 @@ def write_midi(path: Path, part: Part | Hits, follower: FollowerSettings, heard:
     """
     grid = grid_of(heard)
     ends_s = _beat_ends_s(grid, heard.tempo_bpm)
-    tempo_map = TempoMap.through(ends_s, _TEMPO_ERROR_S)
+    beat = Fraction(4 * heard.time_signature[0], heard.time_signature[1] * grid.beats_per_bar)
+    tempo_map = TempoMap.through(ends_s, _TEMPO_ERROR_S, float(beat))
     channel = DRUM_CHANNEL if isinstance(part, Hits) else 0
     events: list[MidiEvent] = [
         (0, 0, mido.MetaMessage("track_name", name=part.name)),
         (0, 1, mido.Message("program_change", channel=channel, program=follower.spec.program)),
     ]
     for start_s, stop_s, note, velocity in _without_overlaps(_struck(part)):
-        start, stop = tempo_map.ticks([start_s, stop_s], TICKS_PER_BEAT).tolist()
+        start, stop = tempo_map.ticks([start_s, stop_s], TICKS_PER_QUARTER).tolist()
         events.append((start, 3, mido.Message("note_on", channel=channel, note=note, velocity=velocity)))
         stopped = mido.Message("note_off", channel=channel, note=note, velocity=0)
         events.append((max(stop, start + 1), 2, stopped))
-    metres = [(0, grid.beats_per_bar, 4)]
-    if pickup := _pickup_beats(grid, len(ends_s)):  # a first bar that is short has a signature of its own
-        metres = [(0, pickup, 4), (pickup * TICKS_PER_BEAT, grid.beats_per_bar, 4)]
-    save_midi(path, [tempo_track(metres, tempo_map, TICKS_PER_BEAT), track_of(events)], TICKS_PER_BEAT)
+    metres = [(0, *heard.time_signature)]
+    if pickup := beat * _pickup_beats(grid, len(ends_s)):  # a first bar that is short has a signature of its own
+        metres = [(0, *_signature(pickup, heard.time_signature[1])), (int(pickup * TICKS_PER_QUARTER), *metres[0][1:])]
+    save_midi(path, [tempo_track(metres, tempo_map, TICKS_PER_QUARTER), track_of(events)], TICKS_PER_QUARTER)
 
 
 def _beat_ends_s(grid: Grid, tempo_bpm: float) -> list[float]:
@@ -78,6 +80,13 @@ def _pickup_beats(grid: Grid, num_ends: int) -> int:
     first = len(grid.edges_s) - num_ends - 1
     position = (int(grid.positions[0]) + first) % grid.beats_per_bar
     return (grid.beats_per_bar - position) % grid.beats_per_bar
+
+
+def _signature(bar: Fraction, unit: int) -> tuple[int, int]:
+    """The time signature of a bar of so many quarters: of `unit`, or of shorter notes where it takes these."""
+    wholes = bar / 4
+    scale = max(unit // wholes.denominator, 1)
+    return wholes.numerator * scale, wholes.denominator * scale
 
 
 def _struck(part: Part | Hits) -> list[Struck]:

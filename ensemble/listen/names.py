@@ -51,6 +51,11 @@ def parse_chord(word: str) -> Chord:
     return Chord(root=_pitch_class(match[1], match[2]), quality=quality)
 
 
+def counted(beats_per_bar: int, beat_division: int) -> str:
+    """A metre in words: `3 beats a bar`, or `2 beats a bar, three to a beat` in 6/8."""
+    return f"{beats_per_bar} beats a bar" + ", three to a beat" * (beat_division == 3)
+
+
 def _pitch_class(letter: str, accidentals: str) -> int:
     sharps = sum(sign in "#\N{MUSIC SHARP SIGN}" for sign in accidentals)
     return (_STEPS[letter] + 2 * sharps - len(accidentals)) % 12

@@ -94,6 +94,8 @@ def with_overrides(heard: Heard, overrides: Overrides) -> Heard:
             beats_per_bar=heard.beats_per_bar if keeps_bars else overrides.beats_per_bar,
             first_downbeat=heard.first_downbeat if keeps_bars else None,
         )  # fmt: skip
+        if not keeps_bars:
+            heard = replace(heard, written_metre=None)
         heard = replace(heard, **found._asdict())
     return replace(heard, chords=_written_over(heard.chords, heard.beats_s, overrides.chords))
 

@@ -20,6 +20,7 @@ def heard_as_json(heard: Heard) -> dict[str, Any]:
     return {
         "tempo_bpm": round(heard.tempo_bpm, 2),
         "beats_per_bar": heard.beats_per_bar,
+        "beat_division": heard.beat_division,
         "first_downbeat": heard.first_downbeat,
         "key": str(heard.key),
         "tuning_cents": round(heard.tuning_cents, 1),

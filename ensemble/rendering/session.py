@@ -97,6 +97,7 @@ def _summary(heard: Heard) -> HeardSummary:
     return HeardSummary(
         tempo_bpm=round(heard.tempo_bpm, 2),
         beats_per_bar=heard.beats_per_bar,
+        beat_division=heard.beat_division,
         num_beats=len(heard.beats_s),
         key=str(heard.key),
         tuning_cents=round(heard.tuning_cents, 1),

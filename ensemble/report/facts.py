@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+from ensemble.listen.names import counted
 from ensemble.manifest import Manifest, TakeReceipt
 from ensemble.measure.cases import FollowPart, LeadPart
 from ensemble.measure.following import Following, following
@@ -74,7 +75,7 @@ def headline(manifest: Manifest, heard: Heard, duration_s: float) -> list[Fact]:
     return [
         Fact(name="Duration", value=clock(duration_s), note=f"{number(duration_s)} s with the tail"),
         Fact(name="Tempo", value=f"{number(heard.tempo_bpm, 0)} bpm", note=f"{len(heard.beats_s)} beats heard"),
-        Fact(name="Metre", value=f"{heard.beats_per_bar} beats a bar"),
+        Fact(name="Metre", value=counted(heard.beats_per_bar, heard.beat_division)),
         Fact(name="Key", value=chord_name(str(heard.key).split()[0]) + " " + heard.key.mode),
         Fact(name="Tuning", value=tuning, note=f"{number(cents, 0, signed=True)} cents" if cents else "as written"),
         Fact(name="Rate", value=f"{manifest.plan.request.sample_rate / 1000:g} kHz", note="24 bit"),

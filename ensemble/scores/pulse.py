@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,8 @@ from ensemble.scores.melody import Melody, MetreMark, tempo_map
 
 SLOWEST_BPM, FASTEST_BPM = 50.0, 240.0
 """Within these a beat can be counted; the same span that beats of recordings are looked for in."""
+COMPOUND_UNIT = 8
+"""Three notes of this kind, or of a shorter one, make one beat in metres of six, nine, twelve and more."""
 COMMON = MetreMark(Fraction(0), 4, 4)
 """What is counted where the score names no metre."""
 
@@ -29,6 +32,10 @@ class Pulse:
     """Beats a minute."""
     beats_per_bar: int
     """Beats that make a bar."""
+    beat_division: Literal[2, 3]
+    """How many equal parts a beat has."""
+    metre: tuple[int, int] | None
+    """The time signature that is counted; None where the score has none."""
     first_downbeat: int
     """Index of the first beat that opens a bar."""
     warnings: tuple[str, ...]
@@ -45,12 +52,10 @@ class Pulse:
 def pulse_of(melody: Melody) -> Pulse:
     """Lay the grid: by the metre that lasts longest, from the first bar line in it.
 
-    The beat is what the metre's lower figure names (six eighths are six beats), made longer by twos (by threes in a
-    compound metre) where it passes too fast to be counted, and divided where it is too slow; threes, which would become
-    sixes of another kind, only at half of that.
+    The beat is what the metre's lower figure names, and three of them in a compound metre; see `_beat`.
     """
     metre, is_mixed = _chief(melody)
-    beat, beats_per_bar = _beat(metre or COMMON, melody.quarter_bpm)
+    beat, beats_per_bar, beat_division = _beat(metre or COMMON, melody.quarter_bpm)
     anchor = next((bar for bar in melody.bars if metre is None or bar >= metre.at), Fraction(0))
     first = anchor % beat
     places = [first + number * beat for number in range(math.ceil((melody.length - first) / beat))] or [Fraction(0)]
@@ -64,6 +69,8 @@ def pulse_of(melody: Melody) -> Pulse:
         places=tuple(places),
         tempo_bpm=melody.quarter_bpm / float(beat),
         beats_per_bar=beats_per_bar,
+        beat_division=beat_division,
+        metre=None if metre is None else (metre.beats, metre.unit),
         first_downbeat=int((anchor - first) / beat) % beats_per_bar,
         warnings=tuple(warnings),
     )
@@ -84,13 +91,20 @@ def _chief(melody: Melody) -> tuple[MetreMark | None, bool]:
     return (earliest[longest] if longest[0] else None), len([kind for kind in lasting if lasting[kind] > 0]) > 1
 
 
-def _beat(metre: MetreMark, quarter_bpm: float) -> tuple[Fraction, int]:
-    """The beat in quarters, and how many make a bar."""
+def _beat(metre: MetreMark, quarter_bpm: float) -> tuple[Fraction, int, Literal[2, 3]]:
+    """The beat in quarters, how many make a bar, and in how many parts it divides.
+
+    Six, nine, twelve and more eighths, or shorter notes, are two, three and four beats of three: longer notes only
+    where they pass too fast to be counted. A beat is made longer by twos where it is too fast, and divided where it is
+    too slow: one of three parts becomes three beats, and threes, which would become sixes of another kind, only at half
+    of that tempo.
+    """
     beat, number = Fraction(4, metre.unit), metre.beats
-    if number > 3 and number % 3 == 0 and quarter_bpm / beat > FASTEST_BPM:
-        beat, number = beat * 3, number // 3
+    is_fast = metre.unit >= COMPOUND_UNIT or quarter_bpm / beat > FASTEST_BPM
+    if number > 3 and number % 3 == 0 and is_fast and quarter_bpm / (3 * beat) >= SLOWEST_BPM / 2:
+        return 3 * beat, number // 3, 3
     while number % 2 == 0 and quarter_bpm / beat > FASTEST_BPM:
         beat, number = beat * 2, number // 2
     while quarter_bpm / beat < (SLOWEST_BPM if number % 3 else SLOWEST_BPM / 2):
         beat, number = beat / 2, number * 2
-    return beat, number
+    return beat, number, 2

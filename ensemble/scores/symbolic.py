@@ -99,6 +99,8 @@ def hear_melody(melody: Melody) -> Heard:
         chords=find_chords(with_neighbours(beat_chroma), key, pulse.beats_per_bar, pulse.first_downbeat),
         tuning_cents=0.0,
         diagnostics=tuple(found),
+        beat_division=pulse.beat_division,
+        written_metre=pulse.metre,
     )
 
 

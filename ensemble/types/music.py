@@ -142,6 +142,10 @@ class Heard:
     """Warnings: what could not be heard clearly, or was assumed."""
     swing: float = 0.5
     """Where the second half of a beat begins: 0.5 is straight, 2/3 swings in triplets, 0.75 is the largest value."""
+    beat_division: Literal[2, 3] = 2
+    """How many equal parts a beat has: 3 in compound metres, which count two dotted quarters in a bar of 6/8."""
+    written_metre: tuple[int, int] | None = None
+    """The time signature of a score, (6, 8) for 6/8; None for a recording."""
     provisional_frames: int = 0
     """Number of frames at the end that may change as more is heard; 0 where the recording was heard to its end."""
 
@@ -149,6 +153,8 @@ class Heard:
         if not 0 <= self.provisional_frames <= self.frames.num_frames:
             raise ValueError(f"{self.provisional_frames} of {self.frames.num_frames} frames cannot be provisional")
         check_array(self.beats_s, (None,), "beats_s", np.float64)
+        if self.beat_division not in (2, 3):
+            raise ValueError(f"a beat has 2 or 3 parts, not {self.beat_division}")
         if not 0.5 <= self.swing <= 0.75:
             raise ValueError(f"swing must lie within 0.5..0.75, not at {self.swing}")
         if len(self.chords) != len(self.beats_s):
@@ -160,6 +166,12 @@ class Heard:
     def final_frames(self) -> int:
         """Number of frames that no longer change, however the leader goes on."""
         return self.frames.num_frames - self.provisional_frames
+
+    @property
+    def time_signature(self) -> tuple[int, int]:
+        """The written one, or what a recording would be written in: its beats as quarters or dotted quarters."""
+        counted = (self.beats_per_bar, 4) if self.beat_division == 2 else (3 * self.beats_per_bar, 8)
+        return self.written_metre or counted
 
     @property
     def follows_pitch(self) -> bool:

@@ -23,23 +23,25 @@ class TempoMap:
     """How long a quarter lasts at each tempo, in seconds.  [tempos]"""
 
     @classmethod
-    def through(cls, ends_s: Sequence[float], tolerance_s: float) -> Self:
-        """Make the tempos under which quarter note after quarter note ends at the given times.
+    def through(cls, ends_s: Sequence[float], tolerance_s: float, beat_quarters: float = 1.0) -> Self:
+        """Make the tempos under which beat after beat ends at the given times.
 
-        Tempos are whole microseconds per quarter note, as in MIDI files. A tempo is kept while its quarters end within
+        Tempos are whole microseconds per quarter note, as in MIDI files. A tempo is kept while its beats end within
         `tolerance_s` of the times given, so a steady player gets one tempo.
 
         Args:
-            ends_s: when each quarter note ends, rising.
-            tolerance_s: how far off a quarter note may end.
+            ends_s: when each beat ends, rising.
+            tolerance_s: how far off a beat may end.
+            beat_quarters: length of a beat in quarter notes: 1.5 is a dotted quarter.
         """
-        quarters, starts_s, quarter_s = [0.0], [0.0], [_whole_us(ends_s[0]) / 1e6]
-        for quarter, end_s in enumerate(ends_s[1:], start=1):
+        quarters, starts_s, quarter_s = [0.0], [0.0], [_whole_us(ends_s[0] / beat_quarters) / 1e6]
+        for beat, end_s in enumerate(ends_s[1:], start=1):
+            quarter = beat * beat_quarters
             reached_s = starts_s[-1] + (quarter - quarters[-1]) * quarter_s[-1]
-            if abs(reached_s + quarter_s[-1] - end_s) > tolerance_s:
-                quarters.append(float(quarter))
+            if abs(reached_s + beat_quarters * quarter_s[-1] - end_s) > tolerance_s:
+                quarters.append(quarter)
                 starts_s.append(reached_s)
-                quarter_s.append(_whole_us(end_s - reached_s) / 1e6)
+                quarter_s.append(_whole_us((end_s - reached_s) / beat_quarters) / 1e6)
         return cls(quarters=np.array(quarters), quarter_s=np.array(quarter_s))
 
     @property

@@ -42,6 +42,7 @@ def test_the_bank_is_well_written():
     assert len(GROOVES) >= 12
     assert len({groove.name for groove in GROOVES}) == len(GROOVES)
     assert sum(groove.beats_per_bar == 3 for groove in GROOVES) >= 2
+    assert {groove.beats_per_bar for groove in GROOVES if groove.beat_division == 3} == {2, 3}
     for groove in GROOVES:
         for row in groove.rows.values():
             assert [len(bar) for bar in row] == [groove.beats_per_bar * SIXTEENTHS_PER_BEAT] * 2
@@ -134,6 +135,29 @@ def test_kick_on_one_and_snare_on_the_back_beats():
     snares = [hit.time_s / 0.5 % 2 for hit in hits if hit.drum == "snare" and hit.velocity > 0.85]
     assert sum(abs((place + 2) % 4 - 2) < 0.05 for place in kicks) >= 11  # one may give way to the ending
     assert np.mean([abs(place - 1) < 0.05 for place in snares]) > 0.9
+
+
+@pytest.mark.parametrize(("beats_per_bar", "snare_on"), [(2, {1}), (3, {1, 2}), (4, {1, 3})])
+@pytest.mark.parametrize("melody", [CALM, ((72, 1.0),), ((72, 2 / 3), (74, 1 / 3)), ((72, 0.334),)])
+def test_in_compound_metres_eighths_are_thirds_of_a_beat(beats_per_bar, snare_on, melody):
+    """6/8, 9/8 and 12/8 at 90 dotted quarters a minute."""
+    leader = heard_of(bars=12, bpm=90.0, beats_per_bar=beats_per_bar, melody=melody)
+    hits = strokes(replace(leader, beat_division=3))
+    places = [6 * hit.time_s / (60 / 90) for hit in hits]  # in sixteenths, six to a beat
+    assert max(abs(place - round(place)) for place in places) < 0.15
+    played = {round(place) % 6 for place in places}
+    assert {0, 4} <= played <= {0, 2, 4, 5}
+    snares = [round(place) / 6 for hit, place in zip(hits, places, strict=True)
+              if hit.drum == "snare" and hit.velocity > 0.65]  # fmt: skip
+    accents = {beat % beats_per_bar for beat in snares if not in_last_beat(beat, beats_per_bar)}
+    assert accents <= snare_on
+    kicks = [round(place) for hit, place in zip(hits, places, strict=True) if hit.drum == "kick"]
+    assert {6 * beats_per_bar * bar for bar in range(11)} <= set(kicks)
+
+
+def in_last_beat(beat: float, beats_per_bar: int) -> bool:
+    """Whether a fill is played: in the last beat of four bars."""
+    return beat % (4 * beats_per_bar) > 4 * beats_per_bar - 1.1
 
 
 def test_a_busier_leader_has_a_busier_drummer_and_a_louder_one_a_harder():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import mido
@@ -115,6 +116,35 @@ def test_a_steady_leader_has_one_tempo(tmp_path):
         message.tempo for message in mido.MidiFile(str(tmp_path / "part.mid")).tracks[0] if message.type == "set_tempo"
     ]
     assert tempos == [round(60e6 / 97)]
+
+
+@pytest.mark.parametrize(
+    ("leader", "signatures", "quarter_bpm"),
+    [
+        ({"beats_per_bar": 2, "beat_division": 3}, [(0, 6, 8)], 135),
+        ({"beats_per_bar": 4, "beat_division": 3, "written_metre": (12, 8)}, [(0, 12, 8)], 135),
+        ({"beats_per_bar": 2, "beat_division": 3, "first_downbeat": 1}, [(0, 3, 8), (1440, 6, 8)], 135),
+        ({"beats_per_bar": 2, "written_metre": (2, 2)}, [(0, 2, 2)], 180),
+        ({"beats_per_bar": 3, "written_metre": (3, 8), "first_downbeat": 2}, [(0, 2, 8), (960, 3, 8)], 45),
+        ({"beats_per_bar": 8, "written_metre": (4, 4), "first_downbeat": 3}, [(0, 3, 8), (1440, 4, 4)], 45),
+    ],
+)
+def test_the_written_signature_is_exported(tmp_path, leader, signatures, quarter_bpm):
+    """At 90 beats a minute: beats of dotted quarters, halves and eighths."""
+    heard = replace(heard_of(bars=12, bpm=90.0), **leader)
+    (part,) = write_parts(heard, (BASS,), heard.frames.num_frames, 0)
+    write_midi(tmp_path / "part.mid", part, BASS, heard)
+    document = mido.MidiFile(str(tmp_path / "part.mid"))
+    said, tick = [], 0
+    for message in document.tracks[0]:
+        tick += message.time
+        said += [(tick, message.numerator, message.denominator)] if message.type == "time_signature" else []
+    assert said == signatures
+    assert [m.tempo for m in document.tracks[0] if m.type == "set_tempo"] == [round(60e6 / quarter_bpm)]
+    np.testing.assert_allclose(
+        [start for start, *_ in seconds(tmp_path / "part.mid")[0]],
+        sorted(note.start_frame / 100 for note in part.notes), atol=0.002,
+    )  # fmt: skip
 
 
 def test_the_same_part_gives_the_same_bytes(tmp_path):

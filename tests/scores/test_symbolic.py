@@ -74,22 +74,31 @@ def test_key_tempo_metre_and_beats_are_the_scores(lantern: Melody) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "tempo_bpm", "beats_per_bar"),
+    ("said", "tempo_bpm", "beats_per_bar", "beat_division"),
     [
-        (("*M6/8", "*MM100"), 200.0, 6),
-        (("*M12/8", "*MM180"), 120.0, 4),  # eighths at 360 cannot be counted
-        (("*M2/2", "*MM120"), 60.0, 2),
-        (("*M2/2", "*MM60"), 60.0, 4),  # halves at 30 are too slow
-        (("*M4/16", "*MM100"), 200.0, 2),
-        (("*M3/4", "*MM44"), 44.0, 3),  # six eighths would be counted as two threes
-        (("*M2/4", "*MM44"), 88.0, 4),
-        (("*M5/4", "*MM100"), 100.0, 5),
-        (("*MX", "*MM100"), 100.0, 4),
+        (("*M6/8", "*MM120"), 80.0, 2, 3),
+        (("*M9/8", "*MM90"), 60.0, 3, 3),
+        (("*M12/8", "*MM180"), 120.0, 4, 3),
+        (("*M6/16", "*MM60"), 80.0, 2, 3),
+        (("*M6/8", "*MM36"), 72.0, 6, 2),  # dotted quarters at 24 are too slow
+        (("*M6/4", "*MM120"), 120.0, 6, 2),
+        (("*M6/4", "*MM300"), 100.0, 2, 3),  # quarters at 300 cannot be counted
+        (("*M3/8", "*MM100"), 200.0, 3, 2),
+        (("*M2/2", "*MM120"), 60.0, 2, 2),
+        (("*M2/2", "*MM60"), 60.0, 4, 2),  # halves at 30 are too slow
+        (("*M4/16", "*MM100"), 200.0, 2, 2),
+        (("*M3/4", "*MM44"), 44.0, 3, 2),  # six eighths would be counted as two threes
+        (("*M2/4", "*MM44"), 88.0, 4, 2),
+        (("*M5/4", "*MM100"), 100.0, 5, 2),
+        (("*MX", "*MM100"), 100.0, 4, 2),
     ],
 )
-def test_a_band_counts_what_it_can_count(said: tuple[str, str], tempo_bpm: float, beats_per_bar: int) -> None:
+def test_a_band_counts_what_it_can_count(
+    said: tuple[str, str], tempo_bpm: float, beats_per_bar: int, beat_division: int
+) -> None:
     pulse = pulse_of(tune(*said, "=1", "1c", "1d", "1e"))
     assert (pulse.tempo_bpm, pulse.beats_per_bar, pulse.first_downbeat) == (tempo_bpm, beats_per_bar, 0)
+    assert pulse.beat_division == beat_division
     assert np.diff(pulse.times_s) == pytest.approx(60 / tempo_bpm)
 
 
