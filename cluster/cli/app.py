@@ -11,6 +11,7 @@ from cluster.cli.bench import bench
 from cluster.cli.cluster import cluster_commands
 from cluster.cli.conductor import evaluate_conductor, train_conductor
 from cluster.cli.data import data
+from cluster.cli.evaluate_listening import evaluate_listening
 from cluster.cli.evaluate_render import evaluate_render
 from cluster.cli.index import index
 from cluster.cli.json_output import AsJson, print_result
@@ -32,6 +33,7 @@ train.command("conductor")(train_conductor)
 evaluate.command("conductor")(evaluate_conductor)
 train.command("kit")(train_kit)
 evaluate.command("kit")(evaluate_kit)
+evaluate.command("listening")(evaluate_listening)
 evaluate.command("render")(evaluate_render)
 app.add_typer(playing)
 app.add_typer(cluster_commands)
