@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from ensemble.audio.files import printable
-from ensemble.audio.sound import KeptSound, Sound, gathered, mean_of_channels, resampled
+from ensemble.audio.sound import KeptSound, gathered, mean_of_channels, resampled
 from ensemble.clock import FRAME_RATE_HZ
 from ensemble.config import FollowerSettings
 from ensemble.errors import AudioError
@@ -22,7 +23,7 @@ from ensemble.measure.timing import onset_times
 from ensemble.scores.midi_melody import in_seconds, open_midi, track_notes
 from ensemble.scores.midi_time import USUAL_TEMPO, said_in, tempos_of
 from ensemble.scores.score_bytes import read_score_bytes
-from ensemble.types.music import PIECE_SAMPLES, AudioClip, Heard, Hits, Part, Role
+from ensemble.types.music import PIECE_SAMPLES, FloatArray, Heard, Hits, Part, Role
 
 Array = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -82,7 +83,7 @@ def case_of(
     """A leader, what was understood of it, and those who followed it."""
     return RenderCase(
         name=name,
-        leader=lead_part(leader, heard, true_notes.leader),
+        leader=lead_part(onset_times(at_analysis_rate(leader).samples[0], ANALYSIS_RATE_HZ), heard, true_notes.leader),
         band=band,
         true_tones={role: tones_of_notes(notes, heard.frames.num_frames) for role, notes in true_notes.others.items()},
     )
@@ -97,7 +98,7 @@ def band_of_take(take: Path, followers: Sequence[FollowerSettings]) -> tuple[Fol
     """
     return tuple(
         follow_part(
-            as_listened_to(take / "stems" / f"{follower.name}.wav"),
+            _stem_onsets(take / "stems" / f"{follower.name}.wav"),
             follower,
             () if follower.role == "drums" else read_notes(take / "parts" / f"{follower.name}.mid"),
         )
@@ -105,11 +106,11 @@ def band_of_take(take: Path, followers: Sequence[FollowerSettings]) -> tuple[Fol
     )
 
 
-def lead_part(clip: Sound, heard: Heard, notes: tuple[TimedNote, ...] = ()) -> LeadPart:
+def lead_part(onsets_s: Array, heard: Heard, notes: tuple[TimedNote, ...] = ()) -> LeadPart:
     """The leader as it is measured; its notes are taken from the sound where they are not known."""
     frames = heard.frames
     tones = tones_of_notes(notes, frames.num_frames) if notes else tones_of_leader(frames, heard.tuning_cents)
-    return LeadPart(onsets_s=_onsets(clip), tones=tones, chords=tones_of_chords(heard, frames.num_frames))
+    return LeadPart(onsets_s=onsets_s, tones=tones, chords=tones_of_chords(heard, frames.num_frames))
 
 
 def notes_of(part: Part | Hits | None) -> tuple[TimedNote, ...]:
@@ -124,47 +125,45 @@ def notes_of(part: Part | Hits | None) -> tuple[TimedNote, ...]:
     )
 
 
-def follow_part(clip: AudioClip, follower: FollowerSettings, notes: tuple[TimedNote, ...]) -> FollowPart:
+def follow_part(onsets_s: Array, follower: FollowerSettings, notes: tuple[TimedNote, ...]) -> FollowPart:
     """One follower as it is measured.
 
     Args:
-        clip: its stem, from `as_listened_to`.
+        onsets_s: when notes begin to be heard in its stem.
         follower: its settings.
         notes: what it plays; none for drums.
     """
+    num_frames = math.ceil(max((note.stop_s for note in notes), default=0.0) * FRAME_RATE_HZ)
     return FollowPart(
         name=follower.name,
         role=follower.role,
         range_midi=follower.range,
-        onsets_s=_onsets(clip),
+        onsets_s=onsets_s,
         notes=notes,
-        tones=tones_of_notes(notes, round(clip.duration_s * FRAME_RATE_HZ)),
+        tones=tones_of_notes(notes, num_frames),
     )
 
 
-def as_listened_to(path: Path) -> AudioClip:
-    """A delivered sound at 16 kHz in one channel, read piece by piece: half an hour of it is small. It may be silent.
+def onsets_in(pieces: Iterable[FloatArray], sample_rate: int, num_samples: int) -> Array:
+    """When notes begin to be heard in a delivered sound, in seconds; it is read piece by piece, and may be silent.
 
-    Raises:
-        AudioError: it cannot be read.
+    Args:
+        pieces: [channels, samples] each, in order.
+        sample_rate: in Hz.
+        num_samples: of all pieces together, per channel.
     """
+    mono = resampled((mean_of_channels(piece) for piece in pieces), sample_rate, ANALYSIS_RATE_HZ)
+    samples = gathered(mono, 1, -(-num_samples * ANALYSIS_RATE_HZ // sample_rate))
+    return onset_times(samples[0], ANALYSIS_RATE_HZ)
+
+
+def _stem_onsets(path: Path) -> Array:
     try:
         with soundfile.SoundFile(path) as sound:
-            rate = int(sound.samplerate)
-            pieces = (
-                mean_of_channels(np.ascontiguousarray(piece.T))
-                for piece in sound.blocks(PIECE_SAMPLES, dtype="float32", always_2d=True)
-            )
-            at_most = -(-int(sound.frames) * ANALYSIS_RATE_HZ // rate)
-            samples = gathered(resampled(pieces, rate, ANALYSIS_RATE_HZ), 1, at_most)
+            blocks = sound.blocks(PIECE_SAMPLES, dtype="float32", always_2d=True)
+            return onsets_in((np.ascontiguousarray(block.T) for block in blocks), sound.samplerate, sound.frames)
     except (OSError, soundfile.LibsndfileError) as error:
         raise AudioError(str(path), "is missing or damaged", "render again") from error
-    return AudioClip(samples=samples, sample_rate=ANALYSIS_RATE_HZ)
-
-
-def _onsets(clip: Sound) -> Array:
-    mono = at_analysis_rate(clip)
-    return onset_times(mono.samples[0], mono.sample_rate)
 
 
 def read_notes(path: Path) -> tuple[TimedNote, ...]:

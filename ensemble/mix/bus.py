@@ -1,10 +1,11 @@
-"""Mixes the files of the leader and the stems: sums them, brings the sum to a loudness, and limits its true peak."""
+"""Mixes the leader and the sum of the stems: brings the whole to a loudness, and limits its true peak."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack
+from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from ensemble.mix.gain import CENTRE
 from ensemble.mix.limiter import Limiter
 from ensemble.mix.loudness import integrated_lufs
 from ensemble.mix.sound_writer import SoundWriter
+from ensemble.mix.stem_sum import StemSum
 from ensemble.types.music import PIECE_SAMPLES
 
 MAX_GAIN_DB = 30.0
@@ -33,16 +35,15 @@ Chunk = NDArray[np.float64]
 
 
 def mix_files(
-    leader: Path, stems: Sequence[Path], out: Path, settings: MixSettings, gain_db: float | None = None
+    leader: Path, stems: StemSum, out: Path, settings: MixSettings, gain_db: float | None = None
 ) -> tuple[WrittenSound, float]:
-    """Mix a leader and the stems that accompany it into a 24-bit stereo WAV.
+    """Mix a leader and the stems that accompany it into a 24-bit stereo WAV, as long as the longer of the two.
 
-    Files are read in pieces, so memory does not depend on the duration. Sums of 24-bit samples are exact in float64, so
-    the order of the stems does not change the bytes. A file that is shorter than the others is silent after its end.
+    Everything is read in pieces, so memory does not depend on the duration.
 
     Args:
         leader: one or two channels; it is panned to the centre.
-        stems: stereo, at the leader's rate, after gain and pan.
+        stems: their sum, at the leader's rate, after gain and pan.
         out: the file to write.
         settings: the leader's level, the target loudness (ITU-R BS.1770-4) and the ceiling of the true peak.
         gain_db: gain of the mix, where another take's mix decided it; the target loudness is then ignored.
@@ -52,7 +53,7 @@ def mix_files(
         `MAX_GAIN_DB` at most, 0 where nothing is loud enough to be measured.
 
     Raises:
-        AudioError: a file cannot be read, or has another rate or number of channels; or `out` cannot be written.
+        AudioError: the leader cannot be read or has more than two channels, or `out` cannot be written.
         OSError: the disk is full.
     """
     if gain_db is not None:
@@ -67,23 +68,23 @@ def mix_files(
     return written, gain_db
 
 
-def _first_gain_db(leader: Path, stems: Sequence[Path], settings: MixSettings) -> float:
-    with ExitStack() as files:
-        bus = _Bus(leader, stems, settings, files)
-        loudness_lufs = integrated_lufs(bus.chunks(), bus.sample_rate)
+def _first_gain_db(leader: Path, stems: StemSum, settings: MixSettings) -> float:
+    with _opened(leader) as sound:
+        loudness_lufs = integrated_lufs(_summed(sound, stems, settings), int(sound.samplerate))
     return 0.0 if math.isinf(loudness_lufs) else min(settings.target_lufs - loudness_lufs, MAX_GAIN_DB)
 
 
 def _write(
-    leader: Path, stems: Sequence[Path], out: Path, settings: MixSettings, gain_db: float
+    leader: Path, stems: StemSum, out: Path, settings: MixSettings, gain_db: float
 ) -> tuple[WrittenSound, float]:
     """Write the mix at one gain; returns it with its loudness in LUFS, not rounded."""
     gain = 10 ** (gain_db / 20)
     with ExitStack() as files:
-        bus = _Bus(leader, stems, settings, files)
-        limiter = Limiter(settings.ceiling_dbtp, bus.sample_rate)
+        sound = files.enter_context(_opened(leader))
+        sample_rate = int(sound.samplerate)
+        limiter = Limiter(settings.ceiling_dbtp, sample_rate)
         try:
-            mix = SoundWriter(out, bus.sample_rate, bus.num_samples)
+            mix = SoundWriter(out, sample_rate, max(int(sound.frames), stems.num_samples))
         except (FileNotFoundError, PermissionError) as error:
             raise AudioError(str(out), "cannot be written", "is the render's folder complete and writable?") from error
         files.callback(mix.abandon)
@@ -91,44 +92,28 @@ def _write(
         def put(limited: Chunk) -> None:
             mix.write(np.clip(np.rint(limited.T * PCM_STEPS), -PCM_STEPS, PCM_STEPS - 1).astype(np.int32))
 
-        for chunk in bus.chunks():
+        for chunk in _summed(sound, stems, settings):
             put(limiter.push(chunk * gain))
         put(limiter.flush())
         return mix.close(), mix.loudness_lufs
 
 
-class _Bus:
-    """The open files of one pass over the leader and the stems."""
-
-    def __init__(self, leader: Path, stems: Sequence[Path], settings: MixSettings, files: ExitStack) -> None:
-        self._leader = files.enter_context(_opened(leader))
-        self._stems = [files.enter_context(_opened(stem)) for stem in stems]
-        self._leader_gain = CENTRE * 10 ** (settings.leader_gain_db / 20)
-        self.sample_rate = int(self._leader.samplerate)
-        if self._leader.channels > 2:
-            raise AudioError(str(leader), f"has {self._leader.channels} channels", "a leader has one or two")
-        for path, stem in zip(stems, self._stems, strict=True):
-            if (stem.samplerate, stem.channels) != (self.sample_rate, 2):
-                found = f"has {stem.channels} channels at {stem.samplerate} Hz"
-                raise AudioError(str(path), found, f"a stem of this mix has 2 at {self.sample_rate}")
-
-        self.num_samples = max(int(file.frames) for file in (self._leader, *self._stems))
-
-    def chunks(self) -> Iterator[Chunk]:
-        """The sum of leader and stems, piece by piece, as long as the longest file.  [2, samples]"""
-        for start in range(0, self.num_samples, PIECE_SAMPLES):
-            length = min(PIECE_SAMPLES, self.num_samples - start)
-            total = np.zeros((length, 2))
-            for stem in self._stems:
-                sound = stem.read(length, dtype="float64", always_2d=True)
-                total[: len(sound)] += sound
-            sound = self._leader.read(length, dtype="float64", always_2d=True)
-            total[: len(sound)] += sound * self._leader_gain
-            yield np.ascontiguousarray(total.T)
+def _summed(leader: soundfile.SoundFile, stems: StemSum, settings: MixSettings) -> Iterator[Chunk]:
+    """The sum of leader and stems, piece by piece; the shorter one is silent after its end.  [2, samples]"""
+    gain = CENTRE * 10 ** (settings.leader_gain_db / 20)
+    alone = leader.blocks(PIECE_SAMPLES, dtype="float64", always_2d=True)
+    for of_stems, of_leader in zip_longest(stems.pieces(), alone, fillvalue=np.zeros((0, 2))):
+        total = np.zeros((max(len(of_stems), len(of_leader)), 2))
+        total[: len(of_stems)] += of_stems
+        total[: len(of_leader)] += of_leader * gain
+        yield np.ascontiguousarray(total.T)
 
 
-def _opened(path: Path) -> soundfile.SoundFile:
+def _opened(leader: Path) -> soundfile.SoundFile:
     try:
-        return soundfile.SoundFile(path)
+        sound = soundfile.SoundFile(leader)
     except (OSError, soundfile.LibsndfileError) as error:
-        raise AudioError(str(path), "cannot be read", "is the render's folder complete?") from error
+        raise AudioError(str(leader), "cannot be read", "is the render's folder complete?") from error
+    if sound.channels > 2:
+        raise AudioError(str(leader), f"has {sound.channels} channels", "a leader has one or two")
+    return sound

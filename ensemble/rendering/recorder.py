@@ -118,9 +118,8 @@ class TakeRecorder(ExitStack):
             # Every take is mixed with the gain of take-00, so that what the takes share sounds the same in all.
             gain_db = self.takes[AS_GIVEN].mix_gain_db if take.name != AS_GIVEN else None
             mix = folder / "mix.wav"
-            written["mix"], gain_db = mix_files(
-                leader, list(stems.paths.values()), mix, self._request.band.mix, gain_db
-            )
+            written["mix"], gain_db = mix_files(leader, stems.sum, mix, self._request.band.mix, gain_db)
+            stems.sum.close()
         with self._timed("write"):
             (folder / "parts").mkdir()
             for follower, part in zip(self._request.band.followers, take.arrangement.parts, strict=True):

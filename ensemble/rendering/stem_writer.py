@@ -14,13 +14,14 @@ from ensemble.errors import OutputError
 from ensemble.files.receipts import WrittenSound
 from ensemble.mix.gain import place
 from ensemble.mix.sound_writer import CHANNELS, SoundWriter
+from ensemble.mix.stem_sum import StemSum
 from ensemble.types.music import Stem
 
 _AT_ONCE = 1 << 18
 
 
 class StemWriter:
-    """Writes the stems of one take as 24-bit stereo, after gain and pan.
+    """Writes the stems of one take as 24-bit stereo, after gain and pan, and adds them up for its mix.
 
     Args:
         folder: made if absent; stems that an earlier process wrote in it are renamed until they are restored.
@@ -30,6 +31,10 @@ class StemWriter:
 
     Raises:
         OSError: the disk is full (so do all methods that write).
+
+    Attributes:
+        paths: the file of each stem, by part.
+        sum: of what was written; `abandon` deletes it.
     """
 
     def __init__(self, folder: Path, followers: Sequence[FollowerSettings], sample_rate: int, num_frames: int) -> None:
@@ -38,6 +43,7 @@ class StemWriter:
         self.paths = {name: folder / f"{name}.wav" for name in self._followers}
         self._earlier = {name: path.with_suffix(".earlier") for name, path in self.paths.items()}
         num_samples, joins = num_frames * clock.hop_samples(sample_rate), clock.seams(num_frames, sample_rate)
+        self.sum = StemSum(folder, num_samples)
         self._files: dict[str, SoundWriter] = {}
         for name, path in self.paths.items():
             if _size(path) > _size(self._earlier[name]):
@@ -57,7 +63,7 @@ class StemWriter:
         """
         for name, file in self._files.items():
             for steps in _read(self._earlier[name], num_samples[name]):
-                file.write(steps)
+                self._write(name, steps)
             if file.num_samples < num_samples[name]:
                 earlier = str(self._earlier[name])
                 raise OutputError(earlier, "is shorter than the checkpoint says", "render again with --force")
@@ -65,7 +71,7 @@ class StemWriter:
     def append(self, stem: Stem) -> None:
         """Append the sound of one player in one block, with the follower's gain and pan."""
         follower = self._followers[stem.part]
-        self._files[stem.part].write(steps_of(place(stem.clip.samples[0], follower.gain_db, follower.pan)))
+        self._write(stem.part, steps_of(place(stem.clip.samples[0], follower.gain_db, follower.pan)))
 
     def close(self) -> dict[str, WrittenSound]:
         """Close every file, and return their receipts and levels, by part."""
@@ -78,6 +84,11 @@ class StemWriter:
         """Close every file, incomplete as it may be."""
         for file in self._files.values():
             file.abandon()
+        self.sum.close()
+
+    def _write(self, part: str, steps: Steps) -> None:
+        self.sum.add(self._files[part].num_samples, steps)
+        self._files[part].write(steps)
 
 
 def _size(path: Path) -> int:

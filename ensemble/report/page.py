@@ -6,7 +6,7 @@ import base64
 import hashlib
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ import numpy as np
 from ensemble.audio import mp3
 from ensemble.errors import OutputError
 from ensemble.manifest import Manifest
-from ensemble.measure.cases import as_listened_to, follow_part, lead_part, notes_of
+from ensemble.measure.cases import Array, follow_part, lead_part, notes_of, onsets_in
 from ensemble.report import continuations, facts, pictures, tracks
 from ensemble.takes import Take
 
@@ -74,7 +74,7 @@ def _write_page(
     try:
         with tempfile.TemporaryDirectory(prefix=f".{SOUND_FOLDER}-", dir=place) as draft:
             encoded = [Path(draft) / f"{item.name}.mp3" for item in listed]
-            envelopes = mp3.encode_all(wavs, encoded, num_samples)
+            envelopes, onsets_s = zip(*mp3.encode_all(wavs, encoded, num_samples, onsets_in), strict=True)
             is_inside = sum(path.stat().st_size for path in encoded) * 4 / 3 <= max_page_bytes
             sources = [_inside(path) if is_inside else f"{SOUND_FOLDER}/{path.name}" for path in encoded]
             shutil.rmtree(place / SOUND_FOLDER, ignore_errors=True)
@@ -86,7 +86,9 @@ def _write_page(
             | listing
             | {
                 "tracks": list(zip(listed, lanes, sources, strict=True)),
-                "followed": _followed(listed, manifest, take),
+                "followed": _followed(
+                    {item.name: at_s for item, at_s in zip(listed, onsets_s, strict=True)}, manifest, take
+                ),
                 "is_inside": is_inside,
             }
         )
@@ -97,15 +99,14 @@ def _write_page(
     return page
 
 
-def _followed(listed: Sequence[tracks.TrackFile], manifest: Manifest, take: Take) -> list[facts.Fact]:
-    """How closely the band followed: onsets as they sound in the stems, notes as they were written."""
-    wavs = {item.name: item.wav for item in listed}
+def _followed(onsets_s: Mapping[str, Array], manifest: Manifest, take: Take) -> list[facts.Fact]:
+    """How closely the band followed: onsets as they sound (by track), notes as they were written."""
     written = {part.name: part for part in take.arrangement.parts}
     band = [
-        follow_part(as_listened_to(wavs[follower.name]), follower, notes_of(written.get(follower.name)))
+        follow_part(onsets_s[follower.name], follower, notes_of(written.get(follower.name)))
         for follower in manifest.plan.request.band.followers
     ]
-    return facts.following_facts(lead_part(as_listened_to(wavs["leader"]), take.heard), band)
+    return facts.following_facts(lead_part(onsets_s["leader"], take.heard), band)
 
 
 def _context(manifest: Manifest, take: Take, duration_s: float, *, is_first: bool) -> dict[str, Any]:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +11,13 @@ import pytest
 import scipy.signal
 import soundfile
 
+from ensemble.audio.wav_writer import PCM_STEPS
 from ensemble.config import MixSettings
 from ensemble.errors import AudioError
 from ensemble.mix.bus import MAX_GAIN_DB, mix_files
 from ensemble.mix.gain import CENTRE
 from ensemble.mix.loudness import integrated_lufs
+from ensemble.mix.stem_sum import StemSum
 
 RATE = 48_000
 
@@ -32,6 +35,23 @@ def decoded(path: Path) -> np.ndarray:
 def tone(hz: float, level: float, seconds: float) -> np.ndarray:
     time_s = np.arange(round(seconds * RATE)) / RATE
     return level * np.sin(2 * np.pi * hz * time_s)
+
+
+def mixed(leader: Path, stems: list[Path], out: Path, settings: MixSettings | None = None) -> float:
+    """Mix a leader and stems, and return the gain."""
+    with closing(summed(leader.parent, stems)) as total:
+        return mix_files(leader, total, out, settings or MixSettings())[1]
+
+
+def summed(folder: Path, stems: list[Path]) -> StemSum:
+    """The sum of stems, added in pieces of different lengths."""
+    total = StemSum(folder, max((soundfile.info(stem).frames for stem in stems), default=0))
+    for number, stem in enumerate(stems, 1):
+        start = 0
+        for piece in soundfile.blocks(stem, 10_007 * number, dtype="int32", always_2d=True):
+            total.add(start, piece >> 8)
+            start += len(piece)
+    return total
 
 
 @pytest.fixture
@@ -56,7 +76,7 @@ def expected_sum(leader: Path, stems: list[Path], leader_gain_db: float = 0.0) -
 def test_the_mix_is_the_sum_of_the_decoded_files_times_the_gain(band, tmp_path):
     leader, stems = band
     settings = MixSettings(target_lufs=-20.0, leader_gain_db=-2.5)
-    _, gain_db = mix_files(leader, stems, tmp_path / "mix.wav", settings)
+    gain_db = mixed(leader, stems, tmp_path / "mix.wav", settings)
     mix = decoded(tmp_path / "mix.wav")
     np.testing.assert_allclose(mix, expected_sum(leader, stems, -2.5) * 10 ** (gain_db / 20), atol=2**-24 + 1e-12)
     assert integrated_lufs([mix], RATE) == pytest.approx(-20.0, abs=0.01)
@@ -67,18 +87,15 @@ def test_the_mix_is_the_sum_of_the_decoded_files_times_the_gain(band, tmp_path):
 def test_a_mono_leader_and_its_stereo_copy_give_the_same_mix(band, tmp_path):
     leader, stems = band
     twin = write(tmp_path / "twin.wav", np.repeat(decoded(leader), 2, axis=0))
-    mix_files(leader, stems, tmp_path / "mono.wav", MixSettings())
-    mix_files(twin, stems, tmp_path / "stereo.wav", MixSettings())
+    mixed(leader, stems, tmp_path / "mono.wav")
+    mixed(twin, stems, tmp_path / "stereo.wav")
     assert (tmp_path / "mono.wav").read_bytes() == (tmp_path / "stereo.wav").read_bytes()
 
 
 def test_the_order_of_the_stems_and_a_second_run_give_the_same_bytes(band, tmp_path):
     leader, stems = band
     outs = [tmp_path / f"{name}.wav" for name in ("once", "again", "swapped")]
-    gains = [
-        mix_files(leader, order, out, MixSettings())
-        for order, out in zip((stems, stems, stems[::-1]), outs, strict=True)
-    ]
+    gains = [mixed(leader, order, out) for order, out in zip((stems, stems, stems[::-1]), outs, strict=True)]
     assert len(set(gains)) == 1
     assert len({hashlib.sha256(out.read_bytes()).hexdigest() for out in outs}) == 1
 
@@ -89,7 +106,7 @@ def test_bursts_are_limited_and_the_loudness_is_made_up(band, tmp_path):
     drums[:, 20_000:120_000:24_000] += 0.7
     write(stems[1], drums)
     settings = MixSettings(target_lufs=-9.0, ceiling_dbtp=-1.0)
-    mix_files(leader, stems, tmp_path / "mix.wav", settings)
+    mixed(leader, stems, tmp_path / "mix.wav", settings)
     mix = decoded(tmp_path / "mix.wav")
     peak = np.abs(scipy.signal.resample_poly(mix, 4, 1, axis=1, window=("kaiser", 8.0))).max()
     assert -1.3 < 20 * np.log10(peak) <= -0.9
@@ -98,38 +115,45 @@ def test_bursts_are_limited_and_the_loudness_is_made_up(band, tmp_path):
 
 def test_silence_is_left_alone_and_a_whisper_is_not_raised_without_end(tmp_path):
     silent = write(tmp_path / "silent.wav", np.zeros((2, RATE)))
-    assert mix_files(silent, [silent], tmp_path / "mix.wav", MixSettings())[1] == 0.0
+    assert mixed(silent, [silent], tmp_path / "mix.wav") == 0.0
     assert not decoded(tmp_path / "mix.wav").any()
     whisper = write(tmp_path / "whisper.wav", tone(440, 0.003, 2.0)[None])
-    assert mix_files(whisper, [], tmp_path / "mix.wav", MixSettings())[1] == MAX_GAIN_DB
+    assert mixed(whisper, [], tmp_path / "mix.wav") == MAX_GAIN_DB
+
+
+def test_a_sum_is_exact_at_full_scale_and_silent_where_nothing_was_added(tmp_path):
+    loudest = np.full((70_000, 2), -PCM_STEPS, np.int32)
+    with closing(StemSum(tmp_path, 70_005)) as total:
+        for _ in range(255):
+            total.add(5, loudest)
+        found = np.concatenate(list(total.pieces()))
+        assert not list(tmp_path.iterdir()), "it has a name in the folder"
+    assert not found[:5].any()
+    assert (found[5:] == -255).all()
+    assert len(found) == 70_005
 
 
 def test_refuses_what_is_not_of_this_mix(band, tmp_path):
     leader, stems = band
-    other_rate = write(tmp_path / "slow.wav", np.zeros((2, 100)), 44_100)
-    with pytest.raises(AudioError, match=r"slow\.wav: has 2 channels at 44100 Hz"):
-        mix_files(leader, [*stems, other_rate], tmp_path / "mix.wav", MixSettings())
-    mono = write(tmp_path / "mono.wav", np.zeros((1, 100)))
-    with pytest.raises(AudioError, match="has 1 channels"):
-        mix_files(leader, [mono], tmp_path / "mix.wav", MixSettings())
     quad = write(tmp_path / "quad.wav", np.zeros((4, 100)))
     with pytest.raises(AudioError, match="has 4 channels"):
-        mix_files(quad, stems, tmp_path / "mix.wav", MixSettings())
+        mixed(quad, stems, tmp_path / "mix.wav")
     with pytest.raises(AudioError, match=r"absent\.wav: cannot be read"):
-        mix_files(tmp_path / "absent.wav", stems, tmp_path / "mix.wav", MixSettings())
+        mixed(tmp_path / "absent.wav", stems, tmp_path / "mix.wav")
     with pytest.raises(AudioError, match="cannot be written"):
-        mix_files(leader, stems, tmp_path / "nowhere" / "mix.wav", MixSettings())
+        mixed(leader, stems, tmp_path / "nowhere" / "mix.wav")
 
 
 MEMORY = """
 import resource, sys
 from pathlib import Path
 from ensemble.config import MixSettings
-from ensemble.mix.bus import mix_files
+from tests.mix.test_bus import mixed
 folder = Path(sys.argv[1])
 peaks = []
 for name in ("short", "short", "long"):
-    mix_files(folder / f"{name}.wav", [folder / f"{name}.wav"], folder / "mix.wav", MixSettings(target_lufs=-12))
+    sound = folder / f"{name}.wav"
+    mixed(sound, [sound], folder / "mix.wav", MixSettings(target_lufs=-12))
     peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 print(peaks[2] - peaks[1])
 """

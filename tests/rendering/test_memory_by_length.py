@@ -12,13 +12,14 @@ import pytest
 
 SLOPE = """
 import json, resource, sys
+from contextlib import closing
 from pathlib import Path
 import numpy as np, soundfile
 from ensemble.rendering.leader import take_in
 from ensemble.listen.listener import Listener, at_analysis_rate
-from ensemble.measure.cases import as_listened_to
-from ensemble.measure.timing import onset_times
+from ensemble.measure.cases import onsets_in
 from ensemble.mix.bus import mix_files
+from ensemble.mix.stem_sum import StemSum
 from ensemble.config import MixSettings
 
 def follow(seconds):
@@ -31,8 +32,10 @@ def follow(seconds):
             given.write(np.stack([tone, 0.5 * tone], axis=1))
     lead = take_in(folder / 'given.wav', 48_000, folder)
     Listener().listen(at_analysis_rate(lead.clip))
-    mix_files(folder / 'leader.wav', [folder / 'leader.wav'] * 2, folder / 'mix.wav', MixSettings(), 0.0)
-    onset_times(as_listened_to(folder / 'mix.wav').samples[0], 16_000)
+    with closing(StemSum(folder, seconds * 48_000)) as stems:
+        mix_files(folder / 'leader.wav', stems, folder / 'mix.wav', MixSettings(), 0.0)
+    with soundfile.SoundFile(folder / 'mix.wav') as mix:
+        onsets_in((piece.T for piece in mix.blocks(65_536, dtype='float32')), 48_000, mix.frames)
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 print(json.dumps([follow(90), follow(270)]))
