@@ -17,7 +17,7 @@ from ensemble.conduct.arranger_network import ArrangerNetwork, Floats
 from ensemble.conduct.breath import released_s, renews
 from ensemble.conduct.density import softer_without_chord
 from ensemble.conduct.grid import Grid
-from ensemble.conduct.harmony import scale, sounding, tones
+from ensemble.conduct.harmony import scale, sounding
 from ensemble.conduct.jitter import draws
 from ensemble.conduct.leader import STEPS_PER_BEAT, Leader
 from ensemble.conduct.pad import Stroke, write_pad
@@ -142,12 +142,17 @@ class _Chooser:
         self._follower, self._grid, self._leader, self._neighbours = follower, grid, leader, neighbours
         low, high = follower.range
         self._ladder = np.arange(low, high + 1)
-        share = 0.3 if follower.role == "bass" else 0.5
+        self._is_bass = follower.role == "bass"
+        share = 0.3 if self._is_bass else 0.5
         self._register = _REGISTER * (self._ladder - (low + share * (high - low))) ** 2
         self._clash = np.roll(leader.pitch_share, 1, axis=1) + np.roll(leader.pitch_share, -1, axis=1)
-        chords = [sounding(chord, key) for chord in grid.chords]
-        self._own = [np.array(tones(chord)) for chord in chords]
-        self._passing = [np.array(sorted(scale(key, chord))) for chord in chords]
+        self._chords = [sounding(chord, key) for chord in grid.chords]
+        self._own = [np.array([*chord.tones, chord.lowest] if self._is_bass else chord.tones) for chord in self._chords]
+        self._passing = [np.array(sorted(scale(key, chord))) for chord in self._chords]
+
+    def _has_given_bass(self, beat: int) -> bool:
+        """Whether a slash chord's bass belongs on this beat."""
+        return self._chords[beat].bass is not None and (self._grid.is_strong(beat) or self._grid.changes(beat))
 
     def may_hold(self, step: int, note: _Struck) -> bool:
         """Whether a note may sound on: it has breath, belongs to the chord, and is in nobody's way."""
@@ -189,8 +194,8 @@ class _Chooser:
             leap = np.abs(ladder - before)
             score -= _LEAP * leap + _FAR_LEAP * (leap > 7) + _OCTAVE_LEAP * (leap > 12)
         allowed: NDArray[np.bool_] = np.isin(ladder % 12, self._passing[beat] if is_off else self._own[beat])
-        if beat >= self._grid.final_beat and self._follower.role == "bass":
-            allowed = ladder % 12 == self._own[beat][0]
+        if self._is_bass and (beat >= self._grid.final_beat or (not is_off and self._has_given_bass(beat))):
+            allowed = ladder % 12 == self._chords[beat].lowest
         free = (ladder >= self._neighbours.floor[beat]) & (ladder <= self._neighbours.ceiling[beat])
         allowed &= free
         return int(ladder[np.where(allowed, score, -np.inf).argmax()]) if allowed.any() else 0

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ensemble.clock import FRAME_RATE_HZ
 from ensemble.conduct.density import rhythm_levels
 from ensemble.conduct.grid import PHRASE_BARS, Grid
-from ensemble.conduct.harmony import sounding, tones
+from ensemble.conduct.harmony import sounding
 from ensemble.conduct.leader import STEPS_PER_BEAT, Leader
 from ensemble.types.harmony import Chord, Key
 from ensemble.types.instruments import InstrumentSpec
@@ -152,8 +152,9 @@ def timed(notes: Sequence[Note]) -> list[tuple[float, float, int]]:
 
 
 def _own(chord: Chord) -> NDArray[np.float64]:
+    """The tones of the plain chord that it is a kind of: networks were trained on these.  [12]"""
     own = np.zeros(12)
-    own[list(tones(chord))] = 1.0
+    own[list(Chord(root=chord.root, quality=chord.form.plain).tones)] = 1.0
     return own
 
 

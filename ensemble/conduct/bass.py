@@ -1,7 +1,7 @@
 """Writes basses: roots on strong beats, fifths between, a step into the next chord, and as many notes as the leader's.
 
-In three the bass plays the first beat of a bar, and the others only under a busy leader. Plucked basses repeat a note
-within the beat; bowed and blown ones change it from beat to beat.
+A slash chord's bass stands for its root. In three the bass plays the first beat of a bar, and the others only under a
+busy leader. Plucked basses repeat a note within the beat; bowed and blown ones change it from beat to beat.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ensemble.audio.viterbi import fixed_lag_viterbi
 from ensemble.conduct.density import CLASH, OUT_OF_CHORD, clash_cost, rhythm_levels, softer_without_chord
 from ensemble.conduct.grid import LOOK_AHEAD_BEATS, Grid
-from ensemble.conduct.harmony import scale, sounding, tones
+from ensemble.conduct.harmony import scale, sounding
 from ensemble.conduct.jitter import draws
 from ensemble.conduct.leader import Leader
 from ensemble.conduct.shaping import WrittenNote
@@ -22,7 +22,9 @@ from ensemble.types.music import Key
 Floats = NDArray[np.float64]
 
 _APPROACH_SHARE = 0.7
-_ENDS_ON_ROOT = 20.0  # outweighs any clash with the leader
+_ENDS_ON_ROOT = 20.0  # outweighs any clash with the leader; a slash chord's bass stands for its root
+_NOT_THE_GIVEN_BASS = 12.0  # outweighs it, too
+_FIFTH = 2  # its place among a chord's tones, where it has a third or a suspension; the last of two tones otherwise
 
 
 def bass_pitches(grid: Grid, leader: Leader, key: Key, pitch_range: tuple[int, int]) -> list[int]:
@@ -34,14 +36,18 @@ def bass_pitches(grid: Grid, leader: Leader, key: Key, pitch_range: tuple[int, i
     clash = clash_cost(leader, grid)
     costs: list[Floats] = []
     for beat in range(grid.num_beats):
-        own = tones(sounding(grid.chords[beat], key))
+        chord = sounding(grid.chords[beat], key)
         is_anchor = grid.is_strong(beat) or grid.changes(beat) or beat == grid.final_beat
         class_cost = np.full(12, OUT_OF_CHORD)
-        class_cost[list(own)] = 6.0 if is_anchor else 1.4
-        class_cost[own[2]] = 2.0 if is_anchor else 0.0
-        class_cost[own[0]] = 0.0 if is_anchor else 0.9
+        if chord.bass is None:
+            class_cost[list(chord.tones)] = 6.0 if is_anchor else 1.4
+            class_cost[chord.tones[: _FIFTH + 1][-1]] = 2.0 if is_anchor else 0.0
+            class_cost[chord.root] = 0.0 if is_anchor else 0.9
+        else:
+            class_cost[list(chord.tones)] = _NOT_THE_GIVEN_BASS if is_anchor else 1.4
+            class_cost[chord.bass] = 0.0
         if beat >= grid.final_beat:
-            class_cost[own[0]] = -_ENDS_ON_ROOT
+            class_cost[chord.lowest] = -_ENDS_ON_ROOT
         costs.append(class_cost[pitch % 12] + register + CLASH * clash[beat][pitch % 12])
     leap = np.abs(pitch[:, None] - pitch[None, :]).astype(np.float64)
     movement = 0.06 * leap + 0.3 * (leap > 7) + 1.0 * (leap > 12)
@@ -66,7 +72,7 @@ def write_bass(
         leads = grid.changes(beat + 1) and pitches[beat + 1] != pitch
         if leads and wants_approach[beat]:
             chord = sounding(grid.chords[beat], key)
-            step = _approach(pitch, pitches[beat + 1], tones(chord), scale(key, chord), follower.range)
+            step = _approach(pitch, pitches[beat + 1], chord.tones, scale(key, chord), follower.range)
             slots.append((beat + 0.5, step, 74 - softer))
         elif level == 2 and not sustains:
             slots.append((beat + 0.5, pitch, 70 - softer))

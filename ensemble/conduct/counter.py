@@ -12,7 +12,7 @@ from ensemble.audio.viterbi import fixed_lag_viterbi
 from ensemble.conduct.breath import released_s, renews
 from ensemble.conduct.density import OUT_OF_CHORD, softer_without_chord
 from ensemble.conduct.grid import LOOK_AHEAD_BEATS, Grid
-from ensemble.conduct.harmony import scale, sounding, tones
+from ensemble.conduct.harmony import scale, sounding
 from ensemble.conduct.jitter import draws
 from ensemble.conduct.leader import STEPS_PER_BEAT, Leader
 from ensemble.conduct.shaping import WrittenNote
@@ -50,7 +50,7 @@ def counter_pitches(
         class_cost = np.full(12, OUT_OF_CHORD)
         if may_pass[step] and not is_on_beat and beat < grid.final_beat:
             class_cost[list(scale(key, chord))] = _PASSING
-        own = tones(chord)
+        own = chord.tones
         class_cost[list(own)] = 0.0
         if beat >= grid.final_beat:
             class_cost[list(own[2:])] = 1.0

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ensemble.audio.viterbi import fixed_lag_viterbi
 from ensemble.conduct.density import CLASH, clash_cost
 from ensemble.conduct.grid import LOOK_AHEAD_BEATS, Grid
-from ensemble.conduct.harmony import sounding, tones
+from ensemble.conduct.harmony import sounding
 from ensemble.conduct.leader import STEPS_PER_BEAT, Leader
 from ensemble.types.music import Key
 
@@ -28,6 +28,7 @@ _MOST_SHAPES, _MOST_WITHOUT = 44, 8  # voicings kept of a chord, and of those th
 _WIDEST_SPAN, _WIDEST_STEP = 24, 12
 _MUDDY_BELOW_MIDI = 50
 _REVOICED = 0.6
+_PERFECT_FIFTH = 7  # any other fifth tells the chord
 _PARALLEL_TO_BASS = 0.9
 """Cost of a single inner voice that moves in parallel fifths or octaves with the bass. Chords of several voices may."""
 
@@ -57,7 +58,7 @@ def shapes(own: tuple[int, ...], pitch_range: tuple[int, int], num_voices: int) 
     """The best voicings of a chord in a range, cheapest first: with the third, in the middle of the range, wide below.
 
     Args:
-        own: pitch classes of the chord: root, third, fifth and, where it has one, seventh.
+        own: pitch classes of the chord as `Chord.tones` has them: root, third, fifth, and what is added.
         pitch_range: lowest and highest note.
         num_voices: most notes at once.
     """
@@ -95,7 +96,8 @@ def _shape_cost(stack: tuple[int, ...], own: tuple[int, ...], centre: float, num
     heard = [pitch % 12 for pitch in stack]
     cost: float = 0.02 * abs(sum(stack) / len(stack) - centre) ** 1.5 + 1.2 * (num_voices - len(stack))
     cost += 1.5 * (own[1] not in heard) + (0.3 * (own[0] not in heard) if num_voices > 1 else 0.6 * (own[0] in heard))
-    cost += 0.8 * (len(own) > 3 and own[3] not in heard) + 0.8 * max(heard.count(own[1]) - 1, 0)
+    cost += 0.8 * sum(tone not in heard for tone in own[3:]) + 0.8 * max(heard.count(own[1]) - 1, 0)
+    cost += 0.8 * (len(own) > 2 and (own[2] - own[0]) % 12 != _PERFECT_FIFTH and own[2] not in heard)
     for below, above in pairwise(stack):
         cost += 0.6 * (below < _MUDDY_BELOW_MIDI and above - below < 5) + 0.15 * max(above - below - 7, 0)
     return cost
@@ -137,7 +139,7 @@ def voice_chords(
     above = _leader_register(leader, grid)
     options: list[Shapes] = []
     costs: list[Floats] = []
-    owns = [tones(sounding(chord, key)) for chord in grid.chords]
+    owns = [sounding(chord, key).tones for chord in grid.chords]
     for beat, own in enumerate(owns):
         option = shapes(own, pitch_range, num_voices)
         sounds = option.pitches > 0

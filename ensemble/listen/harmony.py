@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.audio.viterbi import fixed_lag_viterbi
-from ensemble.types.harmony import NO_CHORD, TONES, Chord, Key, Mode, Quality
+from ensemble.types.harmony import NO_CHORD, Chord, Key, Mode, Quality
 from ensemble.types.music import FloatArray
 
 Array = NDArray[np.float64]
@@ -38,7 +38,7 @@ NO_CHORD_COST = 1.6
 CHANGE_COST = {"downbeat": 0.45, "strong": 0.7, "weak": 1.15}
 FIFTH_FALL_BONUS = 0.12
 
-CHORDS = (*(Chord(root=root, quality=quality) for quality in TONES for root in range(12)), NO_CHORD)
+CHORDS = (*(Chord(root=root, quality=quality) for quality in QUALITY_COST for root in range(12)), NO_CHORD)
 
 
 def find_key(chroma: FloatArray, last_notes: FloatArray) -> Key:
@@ -94,8 +94,8 @@ def _costs(beat_chroma: Array, key: Key) -> Sequence[Array]:
     """Per beat, what each chord costs.  [beats] of [chords]"""
     templates, distance = np.zeros((len(CHORDS), 12)), np.zeros(len(CHORDS))
     for row, chord in enumerate(CHORDS[:-1]):
-        for tone, weight in zip(TONES[chord.quality], TONE_WEIGHTS, strict=False):
-            templates[row, (chord.root + tone) % 12] = weight
+        for tone, weight in zip(chord.tones, TONE_WEIGHTS, strict=False):
+            templates[row, tone] = weight
         distance[row] = _distance(chord, key)
     templates /= np.maximum(np.sqrt(np.square(templates).sum(axis=1, keepdims=True)), 1e-9)
     length = np.sqrt(np.square(beat_chroma).sum(axis=0))

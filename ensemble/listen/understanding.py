@@ -13,7 +13,7 @@ from ensemble.listen.bars import find_bars, first_bar
 from ensemble.listen.chroma import centre_pitch, note_chroma
 from ensemble.listen.harmony import LOOK_AHEAD_BEATS, find_chords, find_key
 from ensemble.listen.repeats import loop_beats, pool_rounds
-from ensemble.types.harmony import TONES, Chord, Key
+from ensemble.types.harmony import Chord, Key
 from ensemble.types.music import FloatArray, Frames
 
 INAUDIBLE_BELOW_PEAK_DB = 60.0
@@ -85,7 +85,7 @@ def _at_rest(chords: tuple[Chord, ...], key: Key, beat_chroma: FloatArray) -> tu
     tonic_seventh = Chord(root=key.tonic, quality="7")
     last = range(max(len(chords) - LOOK_AHEAD_BEATS, 0), len(chords))
     sounding = [beat for beat in last if chords[beat].quality != "none"][-LAST_BEATS:]
-    tones = beat_chroma[[(key.tonic + step) % 12 for step in TONES["7"]]][:, sounding].sum(axis=1)
+    tones = beat_chroma[list(tonic_seventh.tones)][:, sounding].sum(axis=1)
     if not sounding or tones[-1] >= SEVENTH_SHARE * tones[:-1].max():
         return chords
     triad = Chord(root=key.tonic, quality="maj")

@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.clock import FRAME_RATE_HZ
-from ensemble.types.harmony import TONES
 from ensemble.types.music import Frames, Heard
 
 Bools = NDArray[np.bool_]
@@ -59,7 +58,7 @@ def tones_of_chords(heard: Heard, num_frames: int) -> Bools:
     edges = [*np.rint(heard.beats_s * FRAME_RATE_HZ).astype(np.int64).tolist(), num_frames]
     for chord, start, stop in zip(heard.chords, edges[:-1], edges[1:], strict=True):
         if chord.quality != "none":
-            tones[[(chord.root + tone) % 12 for tone in TONES[chord.quality]], start:stop] = True
+            tones[[*chord.tones, chord.lowest], start:stop] = True
     return tones
 
 

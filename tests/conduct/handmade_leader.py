@@ -120,6 +120,6 @@ def restless(seed: int, metre: int | None = None) -> Heard:
         frames=frames_of(f0, loudness, onset, chroma), beats_s=beats, tempo_bpm=float(bpm),
         beats_per_bar=beats_per_bar, first_downbeat=downbeat, key=key, tuning_cents=10.0,
         chords=tuple(
-            Chord(root=int(rng.integers(12)), quality=qualities[rng.integers(7)]) for _ in range(num_beats)
+            Chord(root=int(rng.integers(12)), quality=qualities[rng.integers(len(qualities))]) for _ in range(num_beats)
         ),
     )  # fmt: skip

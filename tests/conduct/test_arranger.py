@@ -28,7 +28,6 @@ from ensemble.conduct.arranger_file import ARRANGER, ArrangerCard, ArrangerWeigh
 from ensemble.conduct.arranger_network import ArrangerNetwork
 from ensemble.conduct.conductor import Conductor
 from ensemble.conduct.grid import LOOK_AHEAD_BEATS, grid_of
-from ensemble.conduct.harmony import tones
 from ensemble.conduct.leader import listen_to
 from ensemble.conduct.parts import write_parts
 from ensemble.config import BandSettings, FollowerSettings, weights_dir, weights_in
@@ -150,7 +149,7 @@ def test_on_the_beat_it_plays_the_chord_and_it_ends_on_the_root(seed: int | None
             place = note.start_frame / 50  # beats
             if abs(place - round(place)) < 0.1:
                 chord = heard.chords[min(round(place), len(heard.chords) - 1)]
-                assert round(note.pitch_midi) % 12 in tones(chord), (name, place)
+                assert round(note.pitch_midi) % 12 in chord.tones, (name, place)
     assert round(parts["bass"].notes[-1].pitch_midi) % 12 == heard.chords[-1].root
 
 
@@ -308,5 +307,5 @@ def test_chords_of_every_quality_are_seen() -> None:
         heard = heard_of(bars=2, loop=((3, quality),))  # type: ignore[arg-type]
         grid = grid_of(heard)
         seen = context_of(grid, listen_to(heard, grid), Key(tonic=3, mode="minor"), "bass", CATALOGUE["cello"], 54.0)
-        own = tones(Chord(root=3, quality="min" if quality == "none" else quality))  # type: ignore[arg-type]
+        own = Chord(root=3, quality="min" if quality == "none" else quality).tones  # type: ignore[arg-type]
         assert set(np.flatnonzero(seen.rows[0, :12]).tolist()) == {(one - 3) % 12 for one in own}

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from ensemble.conduct.grid import LOOK_AHEAD_BEATS, grid_of
-from ensemble.conduct.harmony import tones
 from ensemble.conduct.parts import write_parts
 from ensemble.config import BandSettings, FollowerSettings
 from ensemble.types.music import SILENCE_DB, Chord, Heard, Hits, Key, Part
@@ -49,7 +48,7 @@ def is_chord_tone(heard: Heard, played: np.ndarray) -> np.ndarray:
     beat = np.clip(np.searchsorted(heard.beats_s, np.arange(played.shape[1]) / 100, side="right") - 1, 0, None)
     own = np.zeros((len(heard.chords), 12), bool)
     for index, chord in enumerate(heard.chords):
-        own[index, list(tones(chord))] = True
+        own[index, list(chord.tones)] = True
     pitch_class = np.nan_to_num(np.mod(played, 12)).astype(int)
     return own[beat[None, :], pitch_class] & np.isfinite(played)
 

@@ -12,7 +12,6 @@ from pydantic import ValidationError
 from ensemble.errors import ConfigError
 from ensemble.listen.chords_file import read_chords
 from ensemble.listen.listener import Listener
-from ensemble.listen.names import parse_chord, parse_key
 from ensemble.listen.overrides import ChordAt, Overrides, with_overrides
 from ensemble.types.music import Heard
 from tests.listen.leader_sounds import TWINKLE, TWINKLE_BEATS, chords, clip_of, tune
@@ -21,37 +20,6 @@ from tests.listen.leader_sounds import TWINKLE, TWINKLE_BEATS, chords, clip_of, 
 @pytest.fixture(scope="module")
 def twinkle() -> Heard:
     return Listener().listen(clip_of(tune(TWINKLE, TWINKLE_BEATS, 100)))
-
-
-@pytest.mark.parametrize(
-    ("words", "name"),
-    [("Am", "A minor"), ("G minor", "G minor"), ("F# major", "F# major"), ("Bb", "Bb major"), ("E:min", "E minor"),
-     (" Cb ", "B major"), ("D\N{MUSIC FLAT SIGN} maj", "C# major")],
-)  # fmt: skip
-def test_keys_as_people_write_them(words, name):
-    assert str(parse_key(words)) == name
-
-
-@pytest.mark.parametrize("words", ["", "H", "a", "A blues", "Am7", "G  mixolydian", "C#b#", "7"])
-def test_what_is_no_key_is_refused(words):
-    with pytest.raises(ConfigError, match="is no key"):
-        parse_key(words)
-
-
-@pytest.mark.parametrize(
-    ("word", "name"),
-    [("Am", "Am"), ("F#m7", "F#m7"), ("Bb:maj7", "Bbmaj7"), ("C/E", "C"), ("N", "-"), ("G:7(*5)", "G7"),
-     ("Dsus4", "D"), ("B:hdim7", "Bdim"), ("Eb9", "Eb7"), ("A:min/b3", "Am"), ("Emin7", "Em7")],
-)  # fmt: skip
-def test_chords_as_people_and_lab_files_write_them(word, name):
-    assert str(parse_chord(word)) == name
-    assert str(parse_chord(str(parse_chord(word)))) == name  # our own names are read again
-
-
-@pytest.mark.parametrize("word", ["", "H7", "Cxyz", "c", "am", "G#bb#", "4"])
-def test_what_is_no_chord_is_refused(word):
-    with pytest.raises(ConfigError, match="is no chord"):
-        parse_chord(word)
 
 
 @pytest.mark.parametrize(
