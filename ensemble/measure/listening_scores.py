@@ -16,7 +16,6 @@ from ensemble.clock import FRAME_RATE_HZ
 from ensemble.conduct.notes import onset_frames
 from ensemble.measure.annotations import Annotation, Times
 from ensemble.measure.f_measure import events_f1
-from ensemble.types.harmony import PITCH_CLASSES, TONES, Chord
 from ensemble.types.music import Heard
 
 FIGURES = (
@@ -40,24 +39,12 @@ def annotation_of(heard: Heard) -> Annotation:
         tempo_bpm=heard.tempo_bpm,
         beats_per_bar=heard.beats_per_bar,
         chord_spans_s=np.stack([edges[:-1], edges[1:]], axis=1),
-        chord_labels=tuple(map(harte_label, heard.chords)),
+        chord_labels=tuple(chord.harte for chord in heard.chords),
         key=str(heard.key),
         f0_s=np.arange(heard.frames.num_frames) / FRAME_RATE_HZ,
         f0_hz=heard.frames.f0_hz.astype(np.float64),
         onsets_s=onset_frames(heard.frames) / FRAME_RATE_HZ,
     )
-
-
-def harte_label(chord: Chord) -> str:
-    """A chord in Harte's syntax; a quality that has no name there is named by its triad."""
-    if chord.quality == "none":
-        return "N"
-    for tones in (TONES[chord.quality], TONES[chord.quality][:3]):
-        bitmap = [int(step in {tone % 12 for tone in tones}) for step in range(12)]
-        for name, known in mir_eval.chord.QUALITIES.items():
-            if bitmap == known:
-                return f"{PITCH_CLASSES[chord.root]}:{name}"
-    raise ValueError(f"{chord} is built on no triad")
 
 
 def score(reference: Annotation, said: Annotation) -> dict[str, float | None]:

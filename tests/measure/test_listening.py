@@ -17,8 +17,7 @@ from cluster.cli.evaluate_listening import show_listening
 from ensemble.errors import DataError
 from ensemble.measure.annotations import Annotation, kinds_in, read_annotation
 from ensemble.measure.listening import evaluate_listening
-from ensemble.measure.listening_scores import FIGURES, harte_label, score
-from ensemble.types.harmony import NO_CHORD, TONES, Chord
+from ensemble.measure.listening_scores import FIGURES, score
 from tests.data.composed import needs_renderer
 from tests.measure.composed_recordings import write_recordings
 
@@ -66,14 +65,6 @@ def test_each_error_costs_its_figure_alone(change: dict[str, Any], figures: dict
 def test_what_no_reference_tells_is_not_scored() -> None:
     assert score(Annotation(), TRUE) == dict.fromkeys(FIGURES)
     assert score(TRUE, Annotation()) == dict.fromkeys(FIGURES)
-
-
-@pytest.mark.parametrize("quality", list(TONES))
-def test_every_quality_has_a_name_in_hartes_syntax(quality: Any) -> None:
-    label = harte_label(Chord(root=3, quality=quality))
-    assert score(replace(TRUE, chord_labels=(label,) * 3), replace(TRUE, chord_labels=(label,) * 3))["chords_root"] == 1
-    assert label.startswith("Eb:")
-    assert harte_label(NO_CHORD) == "N"
 
 
 def write(folder: Path, texts: dict[str, str]) -> Path:
