@@ -65,6 +65,10 @@ class ArrangerError(EnsembleError, code="arranger"):
     """An arranger's weights or its card cannot be used."""
 
 
+class ListenerError(EnsembleError, code="listener"):
+    """A network that listens cannot be used."""
+
+
 class WireError(EnsembleError, code="wire"):
     """Bytes are not a message of this version."""
 

@@ -35,7 +35,8 @@ class RenderRequest(Settings):
     tail_s: float = Field(default=1.0, ge=0.0, le=30.0)
     """How long the band may sound after the leader's end, in seconds."""
     weights_sha256: dict[str, str] = {}
-    """sha256 of every voice file, by part; of the conductor's and the arranger's file as `conductor` and `arranger`."""
+    """sha256 of every voice file, by part; of the conductor's and the arranger's file as `conductor` and `arranger`; of
+    the networks that listen as `listener/chords` and so on."""
     overrides: Overrides = Overrides()
     """Tempo, metre, key or chords that the user gave; they replace what is heard."""
     extension: Extension | None = None

@@ -31,7 +31,7 @@ LAYERS = """
     ensemble/plan.py
     ensemble/manifest.py
     ensemble/scores
-    ensemble/arrangers ensemble/conductors ensemble/corpus ensemble/leaders ensemble/voices
+    ensemble/arrangers ensemble/conductors ensemble/corpus ensemble/leaders ensemble/listeners ensemble/voices
     ensemble/data
     ensemble/data/compose
     ensemble/data/compose/solo

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
-
-os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # onnxruntime reads it as it is imported
-
 from swift_f0 import FMAX, FMIN, FRAME_PERIOD, SwiftF0
 from swift_f0.core import HOP, LEFT_FRAMES, LOOKAHEAD_FRAMES, WINDOW_FRAMES
 

@@ -8,6 +8,7 @@ from ensemble import clock
 from ensemble.conduct.models import models_sha256
 from ensemble.config import BandSettings, load_band, located
 from ensemble.errors import VerifyError
+from ensemble.listen import networks
 from ensemble.listen.overrides import Overrides
 from ensemble.manifest import Manifest
 from ensemble.plan import Extension, RenderPlan, RenderRequest
@@ -15,6 +16,8 @@ from ensemble.play.voice_file import VOICE
 
 DEFAULT_BAND = "rock"
 DEFAULT_RATE = 48_000
+LISTENER = "listener/"
+"""Before the name of a network that listens."""
 _DIFFERENCES = {
     "sample_rate": "another rate",
     "seed": "another seed",
@@ -59,17 +62,18 @@ def request_for(
 
 
 def weights_of(settings: BandSettings) -> dict[str, str]:
-    """The sha256 of every voice file, by part, and of the conductor's and the arranger's under these names.
+    """The sha256 of every voice file, by part; of the conductor and the arranger; of the networks that listen.
 
     Raises:
         EnsembleError: a file cannot be read.
     """
     voices = {follower.name: digest for follower in settings.followers if (digest := VOICE.sha256_of(follower.voice))}
-    return voices | models_sha256(settings)
+    listening = {f"{LISTENER}{name}": sha256 for name, sha256 in networks.SHA256.items()}
+    return voices | models_sha256(settings) | listening
 
 
 def check_weights(plan: RenderPlan) -> None:
-    """Check that the files of the voices, the conductor and the arranger are those of the plan.
+    """Check that the files of the voices, the conductor, the arranger and what listened are those of the plan.
 
     Raises:
         VerifyError: a file has changed.
@@ -81,6 +85,9 @@ def check_weights(plan: RenderPlan) -> None:
     for model, work in (("conductor", "led the band"), ("arranger", "wrote the parts")):
         if now.get(model) != planned.get(model):
             raise VerifyError(getattr(band, model), f"is not the {model} that {work}", "restore its weights")
+    for listener in (name for name in now if name.startswith(LISTENER)):  # 0.1.0 had none, and a score needs none
+        if plan.score_sha256 is None and planned.get(listener, now[listener]) != now[listener]:
+            raise VerifyError(listener, "is not the network that heard the leader", "use the release that rendered")
 
 
 def difference(request: RenderRequest, manifest: Manifest, source_sha256: str, *, is_score: bool) -> str:
