@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from cluster.cli.json_output import AsJson, print_json, print_result
-from cluster.cli.progress import Monitor
+from cluster.cli.progress import ERR, Monitor
 from cluster.cli.render import playing
 from cluster.cli.status_view import show_status
 from ensemble.errors import ConfigError
@@ -93,7 +93,7 @@ def status(
     """Show which actors play on a Ray, where, and how fast."""
     from cluster.watch.watching import watching
 
-    with watching(address) as look:
+    with watching(address, lambda refusal: ERR.print(f"not shown: {refusal}")) as look:
         if as_json:
             print_json(look())
         else:

@@ -8,6 +8,9 @@ import os
 import socket
 import sys
 from collections.abc import Iterator
+from typing import NamedTuple
+
+import psutil
 
 from agents.environment import NAMESPACE, on_loopback, prepare_environment, variable
 from ensemble.errors import BandError
@@ -16,6 +19,18 @@ ANSWER_S = 5.0
 """How long a connection, or an actor's status, is waited for."""
 AUTO = "auto"
 CLIENT = "ray://"
+_SAME_KEY = "set RAY_AUTH_TOKEN, RAY_AUTH_TOKEN_PATH or ~/.ray/auth_token to the cluster's"
+_KNOCK = "/ray.rpc.NodeInfoGcsService/CheckAlive"
+"""What every Ray of ours and others' answers at once."""
+
+
+class LocalRay(NamedTuple):
+    """A Ray with a node on this machine."""
+
+    address: str
+    """HOST:PORT."""
+    is_ours: bool
+    """Whether this user runs that node."""
 
 
 @contextlib.contextmanager
@@ -38,6 +53,8 @@ def joined_ray(address: str) -> Iterator[None]:
         raise BandError(
             f"Ray at {place}", "does not answer", "give HOST:PORT, ray://HOST:PORT or auto, and see that it is up"
         )
+    if not place.startswith(CLIENT):
+        _knock(place)
     with contextlib.ExitStack() as stack:
         if is_loopback(place):
             stack.enter_context(on_loopback())
@@ -76,26 +93,61 @@ def answers(place: str) -> bool:
     return True
 
 
-def found() -> list[str]:
-    """The addresses of the Rays that run on this machine."""
-    from ray._private.services import find_gcs_addresses
-
-    places: set[str] = find_gcs_addresses()  # type: ignore[no-untyped-call]
-    return sorted(places)
+def found() -> list[LocalRay]:
+    """The Rays with a node on this machine, as the command lines of these nodes tell; their own user's first."""
+    me = psutil.Process().uids().real
+    rays: dict[str, bool] = {}
+    for one in psutil.process_iter(["name", "cmdline", "uids"]):
+        if one.info["name"] == "raylet" and one.info["uids"]:
+            words = (word.partition("=") for word in one.info["cmdline"] or [])
+            rays |= {value: one.info["uids"].real == me for name, _, value in words if name == "--gcs-address"}
+    return sorted((LocalRay(*ray) for ray in rays.items()), key=lambda ray: (not ray.is_ours, ray.address))
 
 
 def the_only_one() -> str:
-    """The Ray of this machine.
+    """The Ray of this machine; this user's own, where there are others'.
 
     Raises:
         BandError: there is none, or more than one.
     """
-    places = [place for place in found() if answers(place)]
+    awake = [ray for ray in found() if answers(ray.address)]
+    places = [ray.address for ray in awake if ray.is_ours] or [ray.address for ray in awake]
     if not places:
         raise BandError("Ray at auto", "none is running here", "start one with `ensemble up`, or name its address")
     if len(places) > 1:
         raise BandError("Ray at auto", f"{len(places)} are running here", f"name one: {', '.join(places)}")
     return places[0]
+
+
+def _knock(place: str) -> None:
+    """Say at once why a Ray cannot be joined: Ray itself would try for a minute.
+
+    Raises:
+        BandError: it refuses the token, nothing that is a Ray answers, or its node on this machine died.
+    """
+    import grpc
+    from ray._raylet import AuthenticationTokenLoader  # type: ignore[attr-defined]
+    from ray.exceptions import AuthenticationError
+
+    if os.environ.get("RAY_USE_TLS", "0").lower() not in ("1", "true"):
+        try:
+            token = AuthenticationTokenLoader.instance().get_token_for_http_header()
+        except AuthenticationError as error:
+            raise BandError("Ray's token", "cannot be read", _SAME_KEY) from error
+        metadata = [(name.lower(), value) for name, value in token.items()]
+        with grpc.insecure_channel(place, options=[("grpc.enable_http_proxy", 0)]) as channel:
+            call = channel.unary_unary(_KNOCK, request_serializer=bytes, response_deserializer=bytes)
+            try:
+                call(b"", timeout=ANSWER_S, metadata=metadata)
+            except grpc.RpcError as error:
+                if error.code() is grpc.StatusCode.UNAUTHENTICATED:
+                    raise BandError(f"Ray at {place}", "refuses our token", _SAME_KEY) from error
+                problem = f"is no Ray, or does not answer ({error.code().name.lower()})"
+                raise BandError(f"Ray at {place}", problem, "give HOST:PORT of a Ray's head, or auto") from error
+    port = place.rpartition(":")[2]
+    if is_loopback(place) and all(ray.address.rpartition(":")[2] != port for ray in found()):
+        problem = "answers, but has no node on this machine any more"
+        raise BandError(f"Ray at {place}", problem, "it died: `ensemble down`, or `ray stop`, and start another")
 
 
 def is_loopback(place: str) -> bool:
@@ -110,5 +162,5 @@ def _in_short(error: Exception) -> tuple[str, str]:
         start = said.lower().find("version mismatch")
         return f"runs other releases ({said[max(start, 0) :][:200]})", "install the same Ray and Python on both sides"
     if "auth" in said.lower() or "token" in said.lower() or "UNAUTHENTICATED" in said:
-        return "refuses our token", "set RAY_AUTH_TOKEN, RAY_AUTH_TOKEN_PATH or ~/.ray/auth_token to the cluster's"
+        return "refuses our token", _SAME_KEY
     return f"cannot be joined ({said[:200]})", "is its token in ~/.ray/auth_token? see `ensemble doctor`"

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,19 +23,19 @@ from platformdirs import user_state_path
 
 from agents.environment import ENVIRONMENT, prepare_environment
 from agents.node_check import python_path
-from cluster.sessions.attach import answers, joined_ray
+from cluster.sessions.attach import answers, found, joined_ray
 from cluster.sessions.local import object_store_bytes
 from ensemble.config import BandSettings
 from ensemble.errors import BandError
 
 START_S = 120.0
-ENDING_S = 5.0
-MAX_ROUNDS = 5
-"""How often processes are looked for and ended: while it ends, Ray may start another worker."""
+MAX_STARTS = 3
+"""A port that was free may be taken by the time Ray wants it: another start finds other ports."""
+ASKED_S, KILLED_S = 3.0, 20.0
+"""How long processes may take to end when they are asked to, and when they are killed."""
+LOOK_S = 0.05
 DASHBOARD_PORT = 8265
 LOOPBACK = "127.0.0.1"
-_CLIENT = "ray.util.client.server"
-"""A process of Ray whose command line does not name its session folder."""
 HEALTH = {
     "RAY_health_check_initial_delay_ms": "0",
     "RAY_health_check_period_ms": "500",
@@ -50,7 +53,9 @@ class Kept(NamedTuple):
     dashboard: str
     """A URL."""
     folder: str
-    """Of its session."""
+    """Of its session, and the TMPDIR of its processes."""
+    session_id: int = 0
+    """The POSIX session that `up` started it in; 0 where an older release did not note it."""
     fresh: bool = False
     """Whether this call started it."""
 
@@ -62,47 +67,108 @@ def up(bands: Sequence[BandSettings], *, num_cpus: int | None = None) -> Kept:
         BandError: it does not start.
     """
     prepare_environment()
-    known = kept()
-    if known is None:
-        down()  # one that no longer answers may have left processes
-    ray = known or _start(num_cpus)
-    try:
-        with joined_ray(ray.address):
-            from agents.warm import keep_warm
-
-            keep_warm(bands)
-    except BaseException:
+    with _alone():
+        known = kept()
         if known is None:
-            down()
-        raise
+            _end_noted()  # one that no longer works may have left processes
+        ray = known or _start(num_cpus)
+        try:
+            with joined_ray(ray.address):
+                from agents.warm import keep_warm
+
+                keep_warm(bands)
+        except BaseException:
+            if known is None:
+                _end_noted()
+            raise
     return ray._replace(fresh=known is None)
 
 
 def kept() -> Kept | None:
     """The Ray that was started by `up` and still works."""
     ray = _noted()
-    return ray if ray and answers(ray.address) and _has_raylet(Path(ray.folder)) else None
+    if ray is None or not answers(ray.address):
+        return None
+    return ray if any(one.address == ray.address for one in found()) else None
 
 
 def down() -> bool:
-    """End every process of what `up` started; whether there was one."""
+    """End every process of what `up` started; whether there was one.
+
+    Raises:
+        BandError: some of them do not end.
+    """
+    with _alone():
+        return _end_noted()
+
+
+def _end_noted() -> bool:
+    """End the Ray that is noted, if one is; whether any of its processes was there."""
     ray = _noted()
-    if ray is None:
-        return False
-    was_there = _end(Path(ray.folder), ray.address)
+    was_there = ray is not None and _end(ray)
     _note().unlink(missing_ok=True)
     return was_there
 
 
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """Hold what `up` and `down` change; whoever comes second waits for the first to finish.
+
+    Raises:
+        BandError: the note cannot be written, so what is started could not be found again.
+    """
+    place = _note().with_suffix(".lock")
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        lock = place.open("wb")
+    except OSError as error:
+        cure = "set XDG_STATE_HOME to a folder that can be written"
+        raise BandError(str(place), f"cannot be written ({error.strerror})", cure) from error
+    with lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def _start(num_cpus: int | None) -> Kept:
+    """Start a Ray, on other ports where another program has taken one meanwhile, and note it.
+
+    Raises:
+        BandError: it does not start.
+    """
+    for _ in range(MAX_STARTS):
+        ports = Ports(*_free_ports(len(Ports._fields)))
+        if _is_free(DASHBOARD_PORT):
+            ports = ports._replace(dashboard=DASHBOARD_PORT)
+        ray, said = _started(num_cpus, ports)
+        if not said:
+            _note().write_text(json.dumps(ray._asdict()), encoding="utf-8")
+            return ray
+        if all(map(_is_free, ports)):
+            break
+    raise BandError("Ray", f"did not start ({said})", "see `ensemble doctor`")
+
+
+class Ports(NamedTuple):
+    """Where a Ray listens."""
+
+    gcs: int
+    """Its control store: the port of its address."""
+    client: int
+    """For `ray://`."""
+    agent: int
+    """Of the node's dashboard agent."""
+    dashboard: int
+    """For browsers and jobs."""
+
+
+def _started(num_cpus: int | None, ports: Ports) -> tuple[Kept, str]:
+    """Start a Ray; what it said where it does not answer. None of its processes is left then."""
     folder = Path(tempfile.mkdtemp(prefix="ens-up-"))  # short: socket paths end at 107 bytes
     (folder / "empty").mkdir()
-    port, client_port = _free_port(), _free_port()
-    dashboard_port = DASHBOARD_PORT if not answers(f"{LOOPBACK}:{DASHBOARD_PORT}") else _free_port()
     command = [
         sys.executable, "-m", "ray.scripts.scripts", "start", "--head", f"--node-ip-address={LOOPBACK}",
-        f"--port={port}", f"--ray-client-server-port={client_port}", f"--dashboard-host={LOOPBACK}",
-        f"--dashboard-port={dashboard_port}", f"--dashboard-agent-listen-port={_free_port()}",
+        f"--port={ports.gcs}", f"--ray-client-server-port={ports.client}", f"--dashboard-host={LOOPBACK}",
+        f"--dashboard-port={ports.dashboard}", f"--dashboard-agent-listen-port={ports.agent}",
         "--include-dashboard=true", f"--temp-dir={folder}",
         f"--object-store-memory={object_store_bytes()}", "--disable-usage-stats",
         *([] if num_cpus is None else [f"--num-cpus={num_cpus}"]),
@@ -114,70 +180,97 @@ def _start(num_cpus: int | None) -> Kept:
         "PATH": os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", "")]),
     }  # fmt: skip
     environment.pop("RAY_ADDRESS", None)
-    try:
-        done = subprocess.run(
-            command, cwd=folder / "empty", env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True, timeout=START_S, check=False, start_new_session=True,
-        )  # fmt: skip
-    except BaseException as error:
-        _end(folder, f"{LOOPBACK}:{port}")
-        if not isinstance(error, subprocess.TimeoutExpired):
-            raise
-        raise BandError("Ray", f"did not start within {START_S:g} s", "see `ensemble doctor`") from error
-    address = f"{LOOPBACK}:{port}"
-    if done.returncode or not answers(address):
-        said = done.stdout.strip().splitlines() or [f"exit status {done.returncode}"]
-        _end(folder, address)
-        raise BandError("Ray", f"did not start ({said[-1]})", "see `ensemble doctor`")
-    ray = Kept(address=address, dashboard=f"http://{LOOPBACK}:{dashboard_port}", folder=str(folder))
-    _note().parent.mkdir(parents=True, exist_ok=True)
-    _note().write_text(json.dumps(ray._asdict()), encoding="utf-8")
-    return ray
+    ray = Kept(f"{LOOPBACK}:{ports.gcs}", f"http://{LOOPBACK}:{ports.dashboard}", str(folder))
+    with subprocess.Popen(
+        command, cwd=folder / "empty", env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True, start_new_session=True,
+    ) as starter:  # fmt: skip
+        ray = ray._replace(session_id=starter.pid)
+        try:
+            said, _ = starter.communicate(timeout=START_S)
+        except BaseException as error:
+            _end(ray)
+            if not isinstance(error, subprocess.TimeoutExpired):
+                raise
+            raise BandError("Ray", f"did not start within {START_S:g} s", "see `ensemble doctor`") from error
+    if starter.returncode == 0 and answers(ray.address):
+        return ray, ""
+    _end(ray)
+    return ray, (said.strip().splitlines() or [f"exit status {starter.returncode}"])[-1]
 
 
-def _has_raylet(folder: Path) -> bool:
-    """Whether a raylet of the session in `folder` runs: without one, joining takes Ray a minute to fail."""
-    raylets = (one for one in psutil.process_iter(["name", "cmdline"]) if one.info["name"] == "raylet")
-    return any(str(folder) in word for raylet in raylets for word in raylet.info["cmdline"] or [])
+def _end(ray: Kept) -> bool:
+    """Ask every process of a Ray to end, kill those that do not, and remove its folder; whether there was one.
 
+    A process that Ray starts meanwhile is ended like the others: it is over when a look finds none.
 
-def _end(folder: Path, address: str) -> bool:
-    """Kill every process of the session in `folder`, which answers at `address`, and remove it."""
-    was_there = False
-    for _ in range(MAX_ROUNDS):
-        alive: Iterable[psutil.Process] = _processes(folder, address)
-        if not alive:
-            break
-        was_there = True
-        for how in (psutil.Process.terminate, psutil.Process.kill):
-            for process in alive:
+    Raises:
+        BandError: some do not end.
+    """
+    alive = _processes(ray)
+    was_there = bool(alive)
+    for how, patience_s in ((signal.SIGTERM, ASKED_S), (signal.SIGKILL, KILLED_S)):
+        told: set[psutil.Process] = set()
+        until = time.monotonic() + patience_s
+        while alive and time.monotonic() < until:
+            for process in alive - told:
                 with contextlib.suppress(psutil.Error):
-                    how(process)
-            _, alive = psutil.wait_procs(alive, timeout=ENDING_S)
-    shutil.rmtree(folder, ignore_errors=True)
+                    process.send_signal(how)
+            told |= alive
+            time.sleep(LOOK_S)
+            alive = _processes(ray)
+    if alive:
+        left = ", ".join(str(process.pid) for process in alive)
+        raise BandError(f"Ray at {ray.address}", f"does not end: processes {left}", "`ensemble down` tries again")
+    shutil.rmtree(ray.folder, ignore_errors=True)
     return was_there
 
 
-def _processes(folder: Path, address: str) -> set[psutil.Process]:
-    """The processes of a session, with their children; never this one or one that it runs in."""
+def _processes(ray: Kept) -> set[psutil.Process]:
+    """The living processes of a Ray, never this one or one that it runs in.
+
+    Command lines do not tell: a process has none while it is being started, and some write their title over it. What
+    tells is the environment that all inherit, or for those whose title lies over that, too, the POSIX session; it
+    counts only while a process in it has that environment, since its number may be somebody else's by now.
+    """
+    running = [
+        one for one in psutil.process_iter(["status", "environ", "ppid"]) if one.info["status"] != psutil.STATUS_ZOMBIE
+    ]
+    family = {one.pid for one in running if (one.info["environ"] or {}).get("TMPDIR") == ray.folder}
+    session = {one.pid for one in running if _session_of(one) == ray.session_id}
+    if family & session:
+        family |= session
+    while children := {one.pid for one in running if one.info["ppid"] in family} - family:
+        family |= children
     me = psutil.Process()
-    family: set[psutil.Process] = set()
-    for process in psutil.process_iter(["cmdline", "uids"]):
-        words = process.info["cmdline"] or []
-        is_of_session = any(str(folder) in word for word in words) or (
-            _CLIENT in words and any(address in word for word in words)
-        )
-        if is_of_session and process.info["uids"] and process.info["uids"].real == me.uids().real:
-            with contextlib.suppress(psutil.Error):
-                family |= {process, *process.children(recursive=True)}
-    return family - {me, *me.parents()}
+    return {one for one in running if one.pid in family} - {me, *me.parents()}
 
 
-def _free_port() -> int:
-    with socket.socket() as asked:
-        asked.bind((LOOPBACK, 0))
-        port: int = asked.getsockname()[1]
-        return port
+def _session_of(process: psutil.Process) -> int | None:
+    try:
+        return os.getsid(process.pid)
+    except OSError:  # it has ended meanwhile
+        return None
+
+
+def _is_free(port: int) -> bool:
+    """Whether nobody listens there."""
+    with socket.socket() as tried:
+        tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            tried.bind((LOOPBACK, port))
+        except OSError:
+            return False
+    return True
+
+
+def _free_ports(count: int) -> list[int]:
+    """So many ports at which nobody listens, no two the same."""
+    with contextlib.ExitStack() as held:
+        asked = [held.enter_context(socket.socket()) for _ in range(count)]
+        for one in asked:
+            one.bind((LOOPBACK, 0))
+        return [one.getsockname()[1] for one in asked]
 
 
 def _note() -> Path:

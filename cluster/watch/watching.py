@@ -11,17 +11,22 @@ from agents.environment import prepare_environment
 from cluster.sessions.attach import ANSWER_S, AUTO, CLIENT, answers, found, joined_ray
 from cluster.watch.scraping import blocks_in_flight
 from ensemble.errors import BandError
+from ensemble.events import unheard
 
 HEAVY_S = 1.0
 """How long to wait for a busy actor once another has answered: it may be in the middle of a block."""
 
 
 @contextmanager
-def watching(address: str) -> Iterator[Callable[[], list[dict[str, Any]]]]:
+def watching(
+    address: str, on_refusal: Callable[[BandError], None] = unheard
+) -> Iterator[Callable[[], list[dict[str, Any]]]]:
     """Lend a function that asks every actor for its status, as often as it is called.
 
     Args:
         address: `HOST:PORT`, or `auto`: every Ray of this machine, the renders' own and others.
+        on_refusal: told once of every Ray that runs here and cannot be joined, somebody else's most likely; the others
+            are shown.
 
     Yields:
         The function. A row tells `name`, `role`, `render`, `ray`, `state` (ALIVE, RESTARTING, PENDING...; BUSY where a
@@ -29,7 +34,7 @@ def watching(address: str) -> Iterator[Callable[[], list[dict[str, Any]]]]:
         from Ray's metrics, some seconds old) and, for those who answered, what `Status.describe` says.
 
     Raises:
-        BandError: no Ray runs there, or it cannot be joined.
+        BandError: no Ray runs there, or none of them can be joined.
     """
     prepare_environment()
     if address.startswith(CLIENT):
@@ -38,11 +43,14 @@ def watching(address: str) -> Iterator[Callable[[], list[dict[str, Any]]]]:
         )
 
     def places() -> list[str]:
-        awake = [place for place in (found() if address == AUTO else [address]) if answers(place)]
+        awake = [
+            place for place in ([ray.address for ray in found()] if address == AUTO else [address]) if answers(place)
+        ]
         if not awake:
             raise BandError(f"Ray at {address}", "none is running", "start a render, or name one with --address")
         return awake
 
+    refused: set[str] = set()
     with ExitStack() as joined:
         only, *others = places()
         if not others:  # a process can be on one Ray at a time
@@ -53,15 +61,21 @@ def watching(address: str) -> Iterator[Callable[[], list[dict[str, Any]]]]:
                 raise BandError(f"Ray at {only}", "has ended", "the render that started it is over")
             if not others:
                 return _rows(only)
-            rows = []
-            for place in places():
+            rows: list[dict[str, Any]] = []
+            refusals: dict[str, BandError] = {}
+            awake = places()
+            for place in awake:
                 try:
                     with joined_ray(place):
                         rows += _rows(place)
-                except BandError:
-                    if answers(place):
-                        raise
-                    # it has ended meanwhile: the others are still there to be asked
+                except BandError as error:
+                    if answers(place):  # else it has ended meanwhile: the others are still there to be asked
+                        refusals[place] = error
+            if len(refusals) == len(awake):
+                raise next(iter(refusals.values()))
+            for place in refusals.keys() - refused:
+                on_refusal(refusals[place])
+            refused.update(refusals)
             return rows
 
         yield look

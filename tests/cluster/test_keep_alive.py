@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import os
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -16,6 +19,7 @@ import numpy as np
 import psutil
 import pytest
 
+from cluster.sessions import keep_alive
 from ensemble.audio.files import write_clip
 from ensemble.errors import BandError, ConfigError
 from ensemble.manifest import Manifest
@@ -61,7 +65,10 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     assert not Path(kept["folder"]).exists()
     words = (kept["folder"], kept["address"])
     left = [
-        one for one in psutil.process_iter(["cmdline"]) if any(w in " ".join(one.info["cmdline"] or []) for w in words)
+        one.info
+        for one in psutil.process_iter(["pid", "cmdline", "environ"])
+        if any(word in " ".join(one.info["cmdline"] or []) for word in words)
+        or (one.info["environ"] or {}).get("TMPDIR") == kept["folder"]
     ]
     assert not left
 
@@ -187,6 +194,118 @@ def test_a_leader_is_looked_for_where_it_must_be(tmp_path: Path) -> None:
     check_leader(str(tmp_path), "http://127.0.0.1:8265")
     with pytest.raises(ConfigError, match="is not here"):
         check_leader("/srv/leader.wav", "http://127.0.0.1:8265")
+
+
+@pytest.fixture
+def stubborn(tmp_path: Path) -> Iterator[tuple[keep_alive.Kept, list[psutil.Process]]]:
+    """What is left of a Ray: one that does not end when asked, and two whose environment nobody sees."""
+    folder = tmp_path / "ray"
+    folder.mkdir()
+    script = "trap 'env -i sleep 60 &' TERM; env -i sleep 60 & echo ready; while :; do sleep 0.1; done"
+    with subprocess.Popen(
+        ["sh", "-c", script], env=os.environ | {"TMPDIR": str(folder)}, start_new_session=True,
+        stdout=subprocess.PIPE, text=True,
+    ) as shell:  # fmt: skip
+        assert shell.stdout is not None
+        shell.stdout.readline()
+        ray = keep_alive.Kept("127.0.0.1:9", "http://127.0.0.1:9", str(folder), session_id=shell.pid)
+        kin = [psutil.Process(shell.pid), *psutil.Process(shell.pid).children()]
+        yield ray, kin
+        for one in psutil.process_iter():
+            with contextlib.suppress(OSError, psutil.Error):
+                if os.getsid(one.pid) == shell.pid:
+                    one.kill()
+
+
+def test_down_is_done_when_every_process_is_gone(
+    stubborn: tuple[keep_alive.Kept, list[psutil.Process]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ray, kin = stubborn
+    monkeypatch.setattr(keep_alive, "ASKED_S", 0.5)
+    bystander = subprocess.Popen(["tail", "-f", "/dev/null", f"--pid={os.getpid()}", "--", f"{ray.folder}/x"])
+    assert keep_alive._end(ray)
+    assert not any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in kin)
+    assert keep_alive._processes(ray) == set()
+    assert not Path(ray.folder).exists()
+    assert bystander.poll() is None  # its command line names the folder, and it is none of Ray's
+    bystander.kill()
+    bystander.wait()
+
+
+def test_a_session_whose_number_is_somebody_elses_by_now_is_left_alone(
+    stubborn: tuple[keep_alive.Kept, list[psutil.Process]],
+) -> None:
+    ray, kin = stubborn
+    assert keep_alive._processes(ray) >= set(kin)
+    assert keep_alive._processes(ray._replace(folder="/nowhere")) == set()
+
+
+def test_down_says_so_where_a_process_does_not_end(
+    stubborn: tuple[keep_alive.Kept, list[psutil.Process]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ray, _ = stubborn
+    monkeypatch.setattr(keep_alive, "ASKED_S", 0.2)
+    monkeypatch.setattr(keep_alive, "KILLED_S", 0.0)
+    with pytest.raises(BandError, match=r"does not end: processes \d+"):
+        keep_alive._end(ray)
+    assert Path(ray.folder).exists()
+
+
+def test_a_port_that_is_taken_meanwhile_costs_another_start(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    (tmp_path / "ensemble").mkdir()
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        tried: list[keep_alive.Ports] = []
+
+        def started(_num_cpus: int | None, ports: keep_alive.Ports) -> tuple[keep_alive.Kept, str]:
+            tried.append(ports)
+            return keep_alive.Kept(f"127.0.0.1:{ports.gcs}", "", ""), "no" if len(tried) == 1 else ""
+
+        draws = iter([[taken.getsockname()[1], 2, 3, 4], [5, 6, 7, 8]])
+        monkeypatch.setattr(keep_alive, "_free_ports", lambda _count: next(draws))
+        monkeypatch.setattr(keep_alive, "_started", started)
+        assert keep_alive._start(None).address == "127.0.0.1:5"
+        assert len(tried) == 2
+
+
+def test_a_start_that_fails_for_another_reason_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[keep_alive.Ports] = []
+
+    def started(_num_cpus: int | None, ports: keep_alive.Ports) -> tuple[keep_alive.Kept, str]:
+        calls.append(ports)
+        return keep_alive.Kept("", "", ""), "out of memory"
+
+    monkeypatch.setattr(keep_alive, "_started", started)
+    with pytest.raises(BandError, match="did not start \\(out of memory\\)"):
+        keep_alive._start(None)
+    assert len(calls) == 1
+
+
+def test_ports_that_are_free_are_all_different() -> None:
+    ports = keep_alive._free_ports(50)
+    assert len(set(ports)) == 50
+    assert all(map(keep_alive._is_free, ports))
+
+
+def test_whoever_comes_second_waits_for_up_or_down_to_finish(tmp_path: Path) -> None:
+    (tmp_path / "ensemble").mkdir()
+    with (tmp_path / "ensemble" / "up.lock").open("wb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with started(tmp_path, "down") as second:
+            with pytest.raises(subprocess.TimeoutExpired):
+                second.wait(timeout=2.0)
+            fcntl.flock(held, fcntl.LOCK_UN)
+            assert second.communicate(timeout=60)[0] == "no Ray was running\n"
+
+
+def test_a_state_folder_that_cannot_be_written_is_told_before_anything_starts(tmp_path: Path) -> None:
+    (tmp_path / "ensemble").write_text("a file where the folder should be")
+    done = ensemble(tmp_path, "up")
+    assert done.returncode == 1
+    assert "up.lock: cannot be written" in done.stderr
+    assert "XDG_STATE_HOME" in done.stderr
 
 
 @pytest.mark.slow
