@@ -93,10 +93,10 @@ class Monitor(contextlib.ExitStack):
 
 def show_render(out: str, manifest: Manifest) -> None:
     """Print what was heard, who played and where the result is."""
-    from ensemble.listen.names import counted
     from ensemble.output.remote import shown
     from ensemble.takes import AS_GIVEN
     from ensemble.takes import take_name as take_name_of
+    from ensemble.types.names import counted
 
     heard, execution = manifest.heard, manifest.execution
     OUT.print(
@@ -151,7 +151,7 @@ def show_verification(folder: str, result: Verification) -> None:
 
 def show_heard(leader: Path, duration_s: float, heard: Heard, out: Path | None) -> None:
     """Print what was heard."""
-    from ensemble.listen.names import counted
+    from ensemble.types.names import counted
 
     voiced = float((heard.frames.f0_hz > 0).mean())
     table = Table(show_header=False, box=None, pad_edge=False)

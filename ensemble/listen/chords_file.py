@@ -15,8 +15,8 @@ from itertools import pairwise
 from pathlib import Path
 
 from ensemble.errors import ConfigError
-from ensemble.listen.names import parse_chord
 from ensemble.listen.overrides import MAX_CHORDS, ChordAt
+from ensemble.types.names import parse_chord
 
 _FORM = "write lines like `4.50 Am` (seconds) or `9 Am` (a beat)"
 _COMMENT = re.compile(r"(^|\s)#.*")

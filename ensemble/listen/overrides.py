@@ -13,12 +13,12 @@ from pydantic import Field, field_validator, model_validator
 from ensemble.clock import FRAME_RATE_HZ
 from ensemble.config import Settings
 from ensemble.listen.beats import track_beats
-from ensemble.listen.names import parse_chord, parse_key
 from ensemble.listen.swing import find_swing
 from ensemble.listen.understanding import understand
 from ensemble.threads import one_thread
 from ensemble.types.harmony import NO_CHORD, Chord
 from ensemble.types.music import Heard
+from ensemble.types.names import parse_chord, parse_key
 
 SLOWEST_BPM, FASTEST_BPM = 20.0, 400.0
 MAX_CHORDS = 20_000

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from ensemble.audio.files import printable
 from ensemble.errors import ConfigError, DataError
-from ensemble.listen.names import parse_key
+from ensemble.types.names import parse_key
 
 Times = NDArray[np.float64]
 

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from ensemble.listen.names import counted
 from ensemble.manifest import Manifest, TakeReceipt
 from ensemble.measure.cases import FollowPart, LeadPart
 from ensemble.measure.following import Following, following
 from ensemble.measure.timing import matched
 from ensemble.types.music import Heard
+from ensemble.types.names import counted
 
 MAX_CLICK_RATIO = 1.5
 """Above this click ratio a join between blocks may be audible."""

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ensemble.errors import ConfigError
-from ensemble.listen.names import parse_chord, parse_key, read_chord
 from ensemble.types.harmony import CHORD_FORMS, NO_CHORD, Chord, Key, Quality, nearest_quality
+from ensemble.types.names import parse_chord, parse_key, read_chord
 
 KEYS = st.builds(Key, tonic=st.integers(0, 11), mode=st.sampled_from(("major", "minor")))
 CHORDS = st.builds(
