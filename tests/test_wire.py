@@ -120,3 +120,10 @@ def test_another_version_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_has_no_place_in_a_message_is_refused() -> None:
     with pytest.raises(WireError, match="cannot be sent"):
         pack({"function": print})
+
+
+def test_a_chord_of_the_release_before_slash_basses_is_read() -> None:
+    packed = b"\x82\xa8ensemble\x01\xa7message\xc7\x1b\x02\x92\xa5Chord\x82\xa4root\x02\xa7quality\xa4min7"
+    assert unpack(packed, Chord) == Chord(root=2, quality="min7")
+    slash = Chord(root=2, quality="hdim7", bass=0)
+    assert unpack(pack(slash), Chord) == slash

@@ -161,7 +161,7 @@ def show_heard(leader: Path, duration_s: float, heard: Heard, out: Path | None) 
     table.add_row("key", str(heard.key))
     table.add_row("tuning", f"{round(heard.tuning_cents):+d} cents against A = 440 Hz")
     table.add_row("pitched", f"{100 * voiced:.0f} % of the time")
-    table.add_row("chords", " ".join(_runs([str(chord) for chord in heard.chords])))
+    table.add_row("chords", " ".join(_runs(heard.chord_names)))
     for found in heard.diagnostics:
         table.add_row("warning", Text(found.text, style="yellow"))
     if out is not None:

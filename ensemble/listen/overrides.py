@@ -7,7 +7,6 @@ from itertools import pairwise
 from typing import Literal, Self
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field, field_validator, model_validator
 
 from ensemble.clock import FRAME_RATE_HZ
@@ -16,9 +15,10 @@ from ensemble.listen.beats import track_beats
 from ensemble.listen.swing import find_swing
 from ensemble.listen.understanding import understand
 from ensemble.threads import one_thread
-from ensemble.types.harmony import NO_CHORD, Chord
+from ensemble.types.diagnostics import Diagnostic
+from ensemble.types.harmony import NO_CHORD, Key
 from ensemble.types.music import Heard
-from ensemble.types.names import parse_chord, parse_key
+from ensemble.types.names import parse_key, read_chord
 
 SLOWEST_BPM, FASTEST_BPM = 20.0, 400.0
 MAX_CHORDS = 20_000
@@ -32,12 +32,13 @@ class ChordAt(Settings):
     unit: Literal["s", "beat"] = "s"
     """Which of the two."""
     chord: str
-    """As `parse_chord` reads it."""
+    """As it was written, and as `read_chord` reads it."""
 
     @field_validator("chord")
     @classmethod
     def _playable(cls, chord: str) -> str:
-        return str(parse_chord(chord))
+        read_chord(chord)
+        return chord
 
 
 class Overrides(Settings):
@@ -97,15 +98,43 @@ def with_overrides(heard: Heard, overrides: Overrides) -> Heard:
         if not keeps_bars:
             heard = replace(heard, written_metre=None)
         heard = replace(heard, **found._asdict())
-    return replace(heard, chords=_written_over(heard.chords, heard.beats_s, overrides.chords))
+    return _with_chords(heard, overrides.chords)
 
 
-def _written_over(
-    chords: tuple[Chord, ...], beats_s: NDArray[np.float64], given: tuple[ChordAt, ...]
-) -> tuple[Chord, ...]:
-    """The given chords, each from the beat nearest to where it stands to the next one's."""
-    written, middles = list(chords), (beats_s[:-1] + beats_s[1:]) / 2
-    for one in given:
-        beat = round(one.at) - 1 if one.unit == "beat" else int(np.searchsorted(middles, one.at))
-        written[beat:] = [parse_chord(one.chord)] * max(len(written) - beat, 0)
-    return tuple(written)
+def _with_chords(heard: Heard, given: tuple[ChordAt, ...]) -> Heard:
+    """The given chords, each from the beat nearest to where it stands to the next one's; tells of all that is lost."""
+    chords, starts = list(heard.chords), [_beat_of(one, heard) for one in given]
+    bars: dict[str, dict[str, None]] = {}
+    left_out: list[Diagnostic] = []
+    for one, start, stop in zip(given, starts, [*starts[1:], len(chords)], strict=False):
+        chord, is_exact = read_chord(one.chord)
+        chords[start:] = [chord] * (len(chords) - start)
+        if start >= min(stop, len(chords)):
+            if chord != NO_CHORD:
+                left_out.append(_left_out(one, is_late=start >= len(chords)))
+        elif not is_exact:
+            bar = (start - heard.first_downbeat) // heard.beats_per_bar + 1
+            bars.setdefault(one.chord, {})[str(bar)] = None
+    simplified = [_simplified(written, tuple(bars[written]), heard.key) for written in bars]
+    return replace(heard, chords=tuple(chords), diagnostics=(*heard.diagnostics, *simplified, *left_out))
+
+
+def _simplified(written: str, bars: tuple[str, ...], key: Key) -> Diagnostic:
+    places = f"bar {bars[0]}" if len(bars) == 1 else f"bars {', '.join(bars[:-1])} and {bars[-1]}"
+    text = f"{written} in {places} is played as {read_chord(written).chord.spelled(key)}, the nearest chord."
+    return Diagnostic(code="chord_simplified", text=text)
+
+
+def _left_out(one: ChordAt, *, is_late: bool) -> Diagnostic:
+    at = f"at {one.at:g} s" if one.unit == "s" else f"on beat {one.at:g}"
+    why = "it lies after the last beat" if is_late else "the next one begins on the same beat"
+    return Diagnostic(code="chord_left_out", text=f"{one.chord} {at} is not played: {why}.")
+
+
+def _beat_of(one: ChordAt, heard: Heard) -> int:
+    """The beat from which a chord holds; the number of beats where it lies after the recording."""
+    if one.unit == "beat":
+        return min(max(round(one.at) - 1, 0), len(heard.beats_s))
+    if one.at >= heard.frames.num_frames / FRAME_RATE_HZ:
+        return len(heard.beats_s)
+    return int(np.searchsorted((heard.beats_s[:-1] + heard.beats_s[1:]) / 2, one.at))

@@ -26,7 +26,7 @@ def heard_as_json(heard: Heard) -> dict[str, Any]:
         "tuning_cents": round(heard.tuning_cents, 1),
         "swing": round(heard.swing, 3),
         "beats_s": np.round(heard.beats_s, 4).tolist(),
-        "chords": [str(chord) for chord in heard.chords],
+        "chords": list(heard.chord_names),
         "warnings": [found.text for found in heard.diagnostics],
         "codes": [found.code for found in heard.diagnostics],
         "frames": {

@@ -101,7 +101,7 @@ def _summary(heard: Heard) -> HeardSummary:
         num_beats=len(heard.beats_s),
         key=str(heard.key),
         tuning_cents=round(heard.tuning_cents, 1),
-        chords=tuple(str(chord) for chord in heard.chords),
+        chords=heard.chord_names,
         warnings=tuple(found.text for found in heard.diagnostics),
         codes=tuple(found.code for found in heard.diagnostics),
     )

@@ -63,9 +63,9 @@ def spoken(name: str) -> str:
     return name.replace("_", " ")
 
 
-def chord_name(chord: str) -> str:
-    """Accidentals as musicians write them; pitch classes are spelt C, C#, D, Eb ..."""
-    return chord.replace("#", "\N{MUSIC SHARP SIGN}").replace("b", "\N{MUSIC FLAT SIGN}")
+def with_accidentals(name: str) -> str:
+    """The name of a chord or key with accidentals as musicians write them."""
+    return name.replace("#", "\N{MUSIC SHARP SIGN}").replace("b", "\N{MUSIC FLAT SIGN}")
 
 
 def headline(manifest: Manifest, heard: Heard, duration_s: float) -> list[Fact]:
@@ -76,7 +76,7 @@ def headline(manifest: Manifest, heard: Heard, duration_s: float) -> list[Fact]:
         Fact(name="Duration", value=clock(duration_s), note=f"{number(duration_s)} s with the tail"),
         Fact(name="Tempo", value=f"{number(heard.tempo_bpm, 0)} bpm", note=f"{len(heard.beats_s)} beats heard"),
         Fact(name="Metre", value=counted(heard.beats_per_bar, heard.beat_division)),
-        Fact(name="Key", value=chord_name(str(heard.key).split()[0]) + " " + heard.key.mode),
+        Fact(name="Key", value=with_accidentals(str(heard.key).split()[0]) + " " + heard.key.mode),
         Fact(name="Tuning", value=tuning, note=f"{number(cents, 0, signed=True)} cents" if cents else "as written"),
         Fact(name="Rate", value=f"{manifest.plan.request.sample_rate / 1000:g} kHz", note="24 bit"),
     ]
@@ -105,7 +105,7 @@ def bars(heard: Heard) -> list[Bar]:
     spans += [(number + 1, start, min(start + per_bar, len(heard.chords))) for number, start in enumerate(starts)]
     chart = []
     for bar_number, start, stop in spans:
-        runs = groupby(chord_name(str(chord)) for chord in heard.chords[start:stop])
+        runs = groupby(map(with_accidentals, heard.chord_names[start:stop]))
         chart.append(Bar(number=bar_number, chords=tuple((name, len(list(beats))) for name, beats in runs)))
     return chart
 

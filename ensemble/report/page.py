@@ -116,7 +116,7 @@ def _context(manifest: Manifest, take: Take, duration_s: float, *, is_first: boo
     script = (HERE / "player.js").read_text(encoding="utf-8")
     beats = np.asarray(heard.beats_s)
     bar_starts = beats[heard.first_downbeat :: heard.beats_per_bar]
-    chords = [facts.chord_name(str(chord)) for chord in heard.chords]
+    chords = [facts.with_accidentals(name) for name in heard.chord_names]
     entry = facts.entry(heard)
     changes = [index for index in range(entry, len(chords)) if index == entry or chords[index] != chords[index - 1]]
     return {

@@ -17,7 +17,7 @@ from ensemble.scores.pulse import pulse_of
 from ensemble.threads import one_thread
 from ensemble.types.diagnostics import Diagnostic
 from ensemble.types.instruments import CATALOGUE
-from ensemble.types.music import PITCH_CLASSES, SILENCE_DB, AudioClip, Cue, FloatArray, Frames, Heard
+from ensemble.types.music import SILENCE_DB, AudioClip, Cue, FloatArray, Frames, Heard
 
 LEVEL_DB = -26.0
 """Of a plain note: with arch and accents as loud as a recording, and no voice has to limit itself to get there."""
@@ -87,7 +87,7 @@ def hear_melody(melody: Melody) -> Heard:
         text = f"The score names no tempo: {melody.quarter_bpm:g} quarters a minute are assumed."
         found.append(Diagnostic(code="tempo_assumed", text=text))
     if melody.key is None:
-        text = f"The score names no key: {PITCH_CLASSES[key.tonic]} {key.mode} is found in its notes."
+        text = f"The score names no key: {key} is found in its notes."
         found.append(Diagnostic(code="key_assumed", text=text))
     return Heard(
         frames=frames,

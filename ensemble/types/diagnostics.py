@@ -1,4 +1,4 @@
-"""Warnings of the listener and of the score reader: a code for programs, a sentence for people."""
+"""Warnings of the listener, of the score reader and about what is given: a code for programs, a sentence for people."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ DiagnosticCode = Literal[
     "metre_simplified",
     "tempo_assumed",
     "key_assumed",
+    "chord_simplified",
+    "chord_left_out",
 ]
 """Codes stay the same from release to release; programs decide by the code, never by the sentence.
 
@@ -29,6 +31,8 @@ DiagnosticCode = Literal[
 | metre_simplified | a score's metre is missing, or changes: one metre is counted throughout |
 | tempo_assumed | the score names no tempo |
 | key_assumed | the score names no key |
+| chord_simplified | a given chord has no exact counterpart: the nearest one is played |
+| chord_left_out | a given chord holds for no beat |
 """
 
 

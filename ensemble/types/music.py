@@ -174,6 +174,11 @@ class Heard:
         return self.written_metre or counted
 
     @property
+    def chord_names(self) -> tuple[str, ...]:
+        """The chord on every beat as it is written in the key."""
+        return tuple(chord.spelled(self.key) for chord in self.chords)
+
+    @property
     def follows_pitch(self) -> bool:
         """Whether key and chords can be estimated from f0; from the spectrum otherwise."""
         return not any(found.code in ("little_pitch", "several_notes") for found in self.diagnostics)

@@ -27,7 +27,8 @@ def twinkle() -> Heard:
     [
         ("# my song\n0.0 C   # home\n\n4.8 F\n7.2 G7\n", [(0.0, "s", "C"), (4.8, "s", "F"), (7.2, "s", "G7")]),
         ("1 C\n9 F#m\n", [(1.0, "beat", "C"), (9.0, "beat", "F#m")]),
-        ("0 2.5 C:maj\n2.5 5 N\n", [(0.0, "s", "C"), (2.5, "s", "-")]),
+        ("0 2.5 C:maj\n2.5 5 N\n", [(0.0, "s", "C:maj"), (2.5, "s", "N")]),
+        ("0 2 C\n2.02 4 F\n5 6 G\n", [(0.0, "s", "C"), (2.02, "s", "F"), (4.0, "s", "-"), (5.0, "s", "G")]),
     ],
 )
 def test_chords_files(tmp_path, text, expected):
@@ -42,7 +43,7 @@ def test_chords_files(tmp_path, text, expected):
      ("1.0 C\n1.0 G\n", 2, "come after"),
      ("1.0 C\n3 G\n", 2, "mixes"), ("0 C\n", 1, "before the first"), ("\n\nC\n", 3, "not a time and a chord"),
      ("0.0 1.0 2.0 C\n", 1, "not a time and a chord"), ("nan C\n", 1, "is no time"), ("-1.0 C\n", 1, "is no time"),
-     ("0.0 x C\n", 1, "'x' is no time")],
+     ("0.0 x C\n", 1, "'x' is no time"), ("0 1 C\n2.0 2.0 F\n", 2, "ends before it begins")],
 )  # fmt: skip
 def test_a_wrong_line_is_refused_with_its_number(tmp_path, text, line, problem):
     path = tmp_path / "chords.txt"
@@ -128,5 +129,29 @@ def test_given_chords_stand_from_the_nearest_beat_on(twinkle):
         assert [str(chord) for chord in changed.chords[:6]] == [
             *(str(chord) for chord in twinkle.chords[:2]), "Am", "Am", "-", "-"
         ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ([(1, "C7b9"), (9, "Am"), (13, "C7b9"), (14, "C7b9"), (21, "D13/F#"), (25, "C")],
+         [("chord_simplified", "C7b9 in bars 1 and 4 is played as C7, the nearest chord."),
+          ("chord_simplified", "D13/F# in bar 6 is played as D9/F#, the nearest chord.")]),
+        ([(3, "Em7b5/Bb"), (5, "Cadd9"), (7, "C5")], []),
+        ([(3, "F"), (3.2, "G"), (1000, "Am"), (1001, "N")],
+         [("chord_left_out", "F on beat 3 is not played: the next one begins on the same beat."),
+          ("chord_left_out", "Am on beat 1000 is not played: it lies after the last beat.")]),
+    ],
+)  # fmt: skip
+def test_what_is_lost_of_given_chords_is_said(twinkle, given, said):
+    in_four = dataclasses.replace(twinkle, beats_per_bar=4, first_downbeat=0)
+    wanted = Overrides(chords=tuple(ChordAt(at=at, unit="beat", chord=chord) for at, chord in given))
+    heard = with_overrides(in_four, wanted)
+    told = heard.diagnostics[len(twinkle.diagnostics) :]
+    assert [(found.code, found.text) for found in told] == said
+
+
+def test_a_chord_after_the_recording_is_left_out(twinkle):
     late = with_overrides(twinkle, Overrides(chords=(ChordAt(at=9999.0, chord="Am"),)))
-    assert late.chords[:-1] == twinkle.chords[:-1]
+    assert late.chords == twinkle.chords
+    assert [found.code for found in late.diagnostics[len(twinkle.diagnostics) :]] == ["chord_left_out"]
