@@ -20,8 +20,9 @@ from ensemble.listen.listener import at_analysis_rate
 from ensemble.listen.pitch import ANALYSIS_RATE_HZ
 from ensemble.measure.harmony_fit import TimedNote, tones_of_chords, tones_of_leader, tones_of_notes
 from ensemble.measure.timing import onset_times
-from ensemble.scores.midi_melody import in_seconds, open_midi, track_notes
-from ensemble.scores.midi_time import USUAL_TEMPO, said_in, tempos_of
+from ensemble.scores.midi_reader import read_midi
+from ensemble.scores.midi_time import USUAL_TEMPO, labels_of
+from ensemble.scores.midi_voices import in_seconds, voices_of
 from ensemble.scores.score_bytes import read_score_bytes
 from ensemble.types.music import PIECE_SAMPLES, FloatArray, Heard, Hits, Part, Role
 
@@ -172,7 +173,7 @@ def read_notes(path: Path) -> tuple[TimedNote, ...]:
     Raises:
         DataError: it cannot be read.
     """
-    document = open_midi(read_score_bytes(path), printable(path))
-    notes = [note for track in document.tracks for voice in track_notes(track)[0].values() for note in voice]
-    tempos = tempos_of(said_in(document), printable(path)) or [USUAL_TEMPO]
-    return tuple(sorted(TimedNote(*note) for note in in_seconds(notes, document, tempos)))
+    score = read_midi(read_score_bytes(path), printable(path))
+    tempos = labels_of(score).tempos or [USUAL_TEMPO]
+    notes = [note for voice in voices_of(score, []) for note in in_seconds(voice, score, tempos)]
+    return tuple(sorted(TimedNote(*note) for note in notes))

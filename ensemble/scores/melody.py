@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ensemble.errors import DataError
+from ensemble.types.diagnostics import Diagnostic
 from ensemble.types.music import Key
 from ensemble.types.tempo_map import TempoMap
 
@@ -48,6 +49,17 @@ class MetreMark(NamedTuple):
         return Fraction(4 * self.beats, self.unit)
 
 
+class Shading(NamedTuple):
+    """How a melody's notes sound, apart from their pitch and velocity."""
+
+    at: Fraction
+    """From this quarter on."""
+    bend_semitones: float
+    """Above the note."""
+    level_db: float
+    """Against the usual volume."""
+
+
 class Tone(NamedTuple):
     """A note on the page: a `MelodyNote` without its seconds, where each field is explained."""
 
@@ -76,6 +88,11 @@ class MelodyNote:
     """1 to 127."""
     phrase: int = 0
     """Number of its phrase, from 0."""
+
+
+def simplified(text: str) -> Diagnostic:
+    """Something that was left out of a score or read in a simpler way."""
+    return Diagnostic(code="score_simplified", text=text)
 
 
 def tempo_map(marks: Iterable[TempoMark]) -> TempoMap:
@@ -107,8 +124,12 @@ class Melody:
     """The General MIDI instrument, where the score names one."""
     tempo_assumed: bool = False
     """Whether the score names no tempo, so that a usual one was taken."""
-    warnings: tuple[str, ...] = ()
-    """What was not taken as written, one sentence each."""
+    shading: tuple[Shading, ...] = ()
+    """How bend and level change, in order; nothing where they never do."""
+    is_performed: bool = False
+    """Whether its beats were found in its notes, as in a recording, so that bars are to be found there, too."""
+    diagnostics: tuple[Diagnostic, ...] = ()
+    """What was not taken as written."""
 
     def __post_init__(self) -> None:
         if not self.notes or not self.tempos or self.tempos[0].at != 0:

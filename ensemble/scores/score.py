@@ -14,7 +14,9 @@ from ensemble.scores.melody import Melody
 from ensemble.scores.midi_melody import parse_midi
 from ensemble.scores.score_bytes import read_score_bytes
 
-SCORE_SUFFIXES = (".krn", ".mid", ".midi")
+MIDI_SUFFIXES = (".mid", ".midi", ".kar", ".rmi", ".smf")
+SCORE_SUFFIXES = (".krn", *MIDI_SUFFIXES)
+"""`.kar` are MIDI files with the words of a song, `.rmi` MIDI files in RIFF."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +44,7 @@ def kept_name(path: Path) -> str:
 
 
 def read_score(path: Path) -> LeaderScore:
-    """Read a melody from **kern (`.krn`) or MIDI (`.mid`, `.midi`).
+    """Read a melody from **kern (`.krn`) or MIDI (`MIDI_SUFFIXES`).
 
     Raises:
         DataError: it cannot be read, holds no single line (see the two readers), or is too short to follow.

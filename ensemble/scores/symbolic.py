@@ -10,9 +10,9 @@ from ensemble import clock
 from ensemble.config import FollowerSettings
 from ensemble.listen.bars import first_bar
 from ensemble.listen.harmony import find_chords, find_key
-from ensemble.listen.understanding import per_beat, with_neighbours
+from ensemble.listen.understanding import per_beat, understand, with_neighbours
 from ensemble.play.player import make_player
-from ensemble.scores.melody import PLAIN_VELOCITY, Melody, MelodyNote
+from ensemble.scores.melody import PLAIN_VELOCITY, Melody, MelodyNote, tempo_map
 from ensemble.scores.pulse import pulse_of
 from ensemble.threads import one_thread
 from ensemble.types.diagnostics import Diagnostic
@@ -53,6 +53,7 @@ def melody_frames(melody: Melody) -> Frames:
     notes = melody.notes
     starts = [round(note.onset_s * clock.FRAME_RATE_HZ) for note in notes] + [num_frames]
     arches = _arches(notes)
+    bend_semitones, shade_db = _shades(melody, num_frames)
     for index, note in enumerate(notes):
         start = starts[index]
         stop = min(max(round(note.stop_s * clock.FRAME_RATE_HZ), start + 1), starts[index + 1])
@@ -62,10 +63,14 @@ def melody_frames(melody: Melody) -> Frames:
         level_db += ARCH_DB * arches[index] + ACCENT_DB * pulse.accent(note.onset)
         goes_on = index + 1 < len(notes) and starts[index + 1] == stop
         is_slur = goes_on and notes[index + 1].pitch_midi != note.pitch_midi
-        loudness_db[start:stop] = level_db + _envelope_db(stop - start, SLUR_DB if is_slur else RELEASE_DB)
-        f0_hz[start:stop] = 440.0 * 2.0 ** ((note.pitch_midi - 69) / 12)
-        chroma[note.pitch_midi % 12, start:stop] = 1.0
+        loudness_db[start:stop] = (
+            level_db + shade_db[start:stop] + _envelope_db(stop - start, SLUR_DB if is_slur else RELEASE_DB)
+        )
+        pitch_midi = note.pitch_midi + bend_semitones[start:stop]
+        f0_hz[start:stop] = 440.0 * 2.0 ** ((pitch_midi - 69) / 12)
+        chroma[np.rint(pitch_midi).astype(np.int64) % 12, np.arange(start, stop)] = 1.0
         onset[start] = note.velocity / PLAIN_VELOCITY
+    np.maximum(loudness_db, SILENCE_DB, out=loudness_db)
     confidence = (f0_hz > 0).astype(np.float32)
     return Frames(f0_hz=f0_hz, loudness_db=loudness_db, confidence=confidence, onset=onset, chroma=chroma)
 
@@ -81,14 +86,21 @@ def hear_melody(melody: Melody) -> Heard:
     edges_s = [0.0, *pulse.times_s[1:], max(frames.num_frames / clock.FRAME_RATE_HZ, pulse.times_s[-1])]
     beat_chroma = per_beat(frames.chroma, np.rint(np.array(edges_s) * clock.FRAME_RATE_HZ).astype(np.int64))
     key = melody.key or find_key(beat_chroma.sum(axis=1), beat_chroma[:, -4:].sum(axis=1))
-    found = [Diagnostic(code="score_simplified", text=text) for text in melody.warnings]
-    found += [Diagnostic(code="metre_simplified", text=text) for text in pulse.warnings]
-    if melody.tempo_assumed:
+    found = [*melody.diagnostics]
+    if not melody.is_performed:
+        found += [Diagnostic(code="metre_simplified", text=text) for text in pulse.warnings]
+    if melody.tempo_assumed and not melody.is_performed:
         text = f"The score names no tempo: {melody.quarter_bpm:g} quarters a minute are assumed."
         found.append(Diagnostic(code="tempo_assumed", text=text))
     if melody.key is None:
         text = f"The score names no key: {key} is found in its notes."
         found.append(Diagnostic(code="key_assumed", text=text))
+    if melody.is_performed:
+        meant = understand(frames, pulse.times_s, 0.0, follows_pitch=True, key=key)
+        return Heard(
+            frames=frames, beats_s=pulse.times_s, tempo_bpm=pulse.tempo_bpm, tuning_cents=0.0,
+            diagnostics=tuple(found), **meant._asdict(),
+        )  # fmt: skip
     return Heard(
         frames=frames,
         beats_s=pulse.times_s,
@@ -156,6 +168,15 @@ def _envelope_db(num_frames: int, release_db: float) -> FloatArray:
         envelope -= ATTACK_DB * np.maximum(1 - (frame + 1) / edge, 0.0)
         envelope -= release_db * np.maximum((frame - num_frames + edge + 1) / edge, 0.0)
     return np.maximum(envelope, -RELEASE_DB - ATTACK_DB).astype(np.float32)
+
+
+def _shades(melody: Melody, num_frames: int) -> tuple[FloatArray, FloatArray]:
+    """Bend in semitones and level in dB of every frame; 0 until the melody says otherwise.  [frames] each"""
+    starts_s = tempo_map(melody.tempos).seconds([float(one.at) for one in melody.shading])
+    begun = np.searchsorted(starts_s, np.arange(num_frames) / clock.FRAME_RATE_HZ + 1e-6, side="right")
+    bend = np.array([0.0, *(one.bend_semitones for one in melody.shading)], np.float32)
+    level = np.array([0.0, *(one.level_db for one in melody.shading)], np.float32)
+    return bend[begun], level[begun]
 
 
 def _arches(notes: tuple[MelodyNote, ...]) -> list[float]:

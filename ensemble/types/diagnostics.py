@@ -17,6 +17,9 @@ DiagnosticCode = Literal[
     "key_assumed",
     "chord_simplified",
     "chord_left_out",
+    "score_damaged",
+    "key_contradicted",
+    "tempo_contradicted",
 ]
 """Codes stay the same from release to release; programs decide by the code, never by the sentence.
 
@@ -33,6 +36,9 @@ DiagnosticCode = Literal[
 | key_assumed | the score names no key |
 | chord_simplified | a given chord has no exact counterpart: the nearest one is played |
 | chord_left_out | a given chord holds for no beat |
+| score_damaged | a score is damaged or breaks its format: what can be read of it is played |
+| key_contradicted | a score's notes contradict its key: the key of the notes is taken |
+| tempo_contradicted | a score's notes contradict its tempo: the beats of the notes are taken |
 """
 
 

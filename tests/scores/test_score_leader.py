@@ -117,7 +117,7 @@ def test_a_leader_that_is_known_is_not_listened_to(rendered: Path) -> None:
     [
         ("chord.krn", b"**kern\n4c 4e\n*-\n", "chord.krn:2: '4c 4e' is a chord"),
         ("short.krn", b"**kern\n16c\n*-\n", "short.krn: lasts 0.15 s"),
-        ("cut.mid", b"MThd\0\0\0\6\0\1\0\1\1\xe0MTrk\0\0\0\x20\0\x90", "cut.mid: is cut short"),
+        ("cut.mid", b"MThd\0\0\0\6\0\1\0\1\1\xe0MTrk\0\0\0\x20\0\x90", "cut.mid: is damaged or cut short"),
         ("empty.midi", b"", "empty.midi: is empty"),
     ],
 )

@@ -12,7 +12,7 @@ from ensemble.errors import DataError
 from ensemble.scores.kern.interpretations import is_written_for_transposer, key_of, metre_of, tempo_of
 from ensemble.scores.kern.spine import Record, decode, find_spine
 from ensemble.scores.kern.tokens import Token, parse_token
-from ensemble.scores.melody import Melody, MetreMark, TempoMark, Tone, placed, refuse_endless, tempo_map
+from ensemble.scores.melody import Melody, MetreMark, TempoMark, Tone, placed, refuse_endless, simplified, tempo_map
 from ensemble.scores.score_bytes import read_score_bytes
 from ensemble.types.music import Key
 
@@ -105,7 +105,7 @@ class _Walk:
             bars=tuple(bar for bar in self._bars if bar < self._now),
             key=self._keys[0] if self._keys else None,
             tempo_assumed=not self._tempos,
-            warnings=(*warnings, *self._doubts()),
+            diagnostics=tuple(simplified(text) for text in (*warnings, *self._doubts())),
         )
 
     def _bar(self, record: Record) -> None:

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +27,9 @@ from ensemble.errors import DataError
 from ensemble.events import OnProgress, unheard
 from ensemble.listen.harmony import find_chords, find_key
 from ensemble.scores.melody import Melody
-from ensemble.scores.midi_melody import MidiVoice, in_seconds, melody_of, open_midi, voices_of
+from ensemble.scores.midi_melody import melody_of, midi_piece
+from ensemble.scores.midi_voices import MidiVoice, in_seconds
+from ensemble.scores.score import MIDI_SUFFIXES
 from ensemble.scores.score_bytes import read_score_bytes
 from ensemble.scores.symbolic import hear_melody
 from ensemble.types.instruments import CATALOGUE
@@ -95,7 +96,7 @@ def midi_files(root: Path) -> list[tuple[str, Path, Split]]:
         found = [(piece, _track(root, piece) / ALL_PARTS, split) for piece, split in sorted(splits.items())]
         files = [one for one in found if one[1].is_file()]
     else:
-        paths = sorted({*root.rglob("*.mid"), *root.rglob("*.midi")})
+        paths = sorted(path for path in root.rglob("*") if path.suffix.lower() in MIDI_SUFFIXES)
         files = [(str(path.relative_to(root)), path, split_of(path.stem)) for path in paths]
     if not files:
         raise DataError(str(root), "holds no MIDI of several parts", "name a folder of MIDI files, or a Slakh set")
@@ -154,15 +155,15 @@ def read_piece(name: str, path: Path) -> WrittenPiece | None:
     """One multitrack file; None where it has no two pitched parts that are known.
 
     Raises:
-        DataError: it is no MIDI file, or has no notes.
+        DataError: it is no MIDI file, or has no notes but drums.
     """
     what = printable(path)
-    document = open_midi(read_score_bytes(path), what)
-    known = [(voice, found) for voice in voices_of(document, what, []) if (found := _instrument(voice)) is not None]
+    written = midi_piece(read_score_bytes(path), what)
+    known = [(voice, found) for voice in written.voices if (found := _instrument(voice)) is not None]
     if len(known) < 2:
         return None
-    melodies = [melody_of(document, voice, what, []) for voice, _ in known]
-    notes = [_seconds(voice, melodies[0], document) for voice, _ in known]
+    melodies = [melody_of(written, voice, what) for voice, _ in known]
+    notes = [tuple(in_seconds(voice, written.score, written.tempos)) for voice, _ in known]
     heards = [hear_melody(melody) for melody in melodies]
     lowest = min(range(len(known)), key=lambda index: float(np.mean([pitch for _, _, pitch in notes[index]])))
     parts = []
@@ -207,11 +208,6 @@ def _instrument(voice: MidiVoice) -> str | None:
     of_program = instrument_of_program(voice.program) if voice.program is not None else None
     found = instrument_of_words(voice.name) or of_program
     return found if found is not None and CATALOGUE[found].family != "drums" else None
-
-
-def _seconds(voice: MidiVoice, melody: Melody, document: Any) -> Notes:
-    """A voice's notes in the time of its document."""
-    return tuple(in_seconds(voice.notes, document, melody.tempos))
 
 
 def _plays_chords(notes: Notes, instrument: str) -> bool:

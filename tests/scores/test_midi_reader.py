@@ -1,0 +1,257 @@
+"""MIDI files that break the rules are played, and what was broken is said with its code."""
+
+from __future__ import annotations
+
+import struct
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ensemble.scores.melody import Melody
+from ensemble.scores.midi_melody import midi_piece, parse_midi
+from ensemble.scores.score import read_score
+from ensemble.scores.symbolic import hear_melody, melody_frames
+from ensemble.types.music import Heard, Key
+from tests.scores.midi_bytes import SCALE, Event, control, key, meta, metre, notes, smf, tempo, track, vlq
+
+HEAD = [tempo(100), metre(4, 4)]
+LINE = notes(SCALE * 4)
+PLAIN = smf(track([*HEAD, *LINE]), kind=0)
+
+
+def codes(melody: Melody) -> list[str]:
+    return [found.code for found in melody.diagnostics]
+
+
+def running(events: list[Event]) -> bytes:
+    """The status only once, though a meta event and a system message come between."""
+    body, now = b"", 0
+    for number, (tick, said) in enumerate(sorted(events)):
+        body += vlq(tick - now) + (said if number == 0 else said[1:])
+        body += b"\x00\xff\x01\x02hi\x00\xf0\x03abc" if number == 5 else b""
+        now = tick
+    body += b"\x00\xff\x2f\x00"
+    return b"MTrk" + struct.pack(">I", len(body)) + body
+
+
+ON_AND_OFF = [(at, bytes([0x90, said[1], 0 if said[0] == 0x80 else 80])) for at, said in LINE]
+BROKEN = {
+    "a key of 128 flats": smf(track([*HEAD, key(-128), *LINE]), kind=0),
+    "an empty key": smf(track([*HEAD, meta(0x59), *LINE]), kind=0),
+    "an empty tempo": smf(track([*HEAD, meta(0x51), *LINE]), kind=0),
+    "an endless speed": smf(track([*HEAD, meta(0x51, b"\0\0\0"), *LINE]), kind=0),
+    "half a metre": smf(track([*HEAD, meta(0x58, b"\4"), *LINE]), kind=0),
+    "a byte over 127": smf(track([*HEAD, *LINE, (1445, b"\xb0\x07\xc8")]), kind=0),
+    "a foreign chunk": smf(track(HEAD), b"XFIH\0\0\0\4abcd", track(LINE)),
+    "a track too many declared": smf(track(HEAD), track(LINE), declared=3),
+    "a track too few declared": smf(track(HEAD), track(LINE), declared=1),
+    "in RIFF": b"RIFF" + struct.pack("<I", len(PLAIN) + 12) + b"RMIDdata" + struct.pack("<I", len(PLAIN)) + PLAIN,
+    "after a header of a Macintosh": b"\0song" + bytes(123) + PLAIN,
+    "no end of track": smf(track([*HEAD, *LINE], end=b""), kind=0),
+    "cut short in the end of the track": PLAIN[:-3],
+    "a length of zero": PLAIN[:18] + bytes(4) + PLAIN[22:],
+    "an endless length": PLAIN[:18] + b"\xff\xff\xff\xff" + PLAIN[22:],
+    "type 7": PLAIN[:9] + b"\7" + PLAIN[10:],
+    "no division": smf(track([*HEAD, *LINE]), kind=0, division=0),
+    "a message of wires": smf(track([*HEAD, *LINE, (1445, b"\xf3\x05")]), kind=0),
+    "bytes between tracks": smf(track(HEAD), b"\x01\x02\x03\x04\x05", track(LINE)),
+    "nonsense after the notes": smf(track([*HEAD, *LINE, (15360, b"\xff\xff\xff\xff\xff\xff")], end=b""), kind=0),
+}
+FINE = {
+    "running status over other events": smf(track(HEAD), running(ON_AND_OFF)),
+    "a longer header": PLAIN[:7] + b"\x0a" + PLAIN[8:14] + b"more" + PLAIN[14:],
+    "type 2 with one pattern": smf(track([*HEAD, *LINE]), kind=2),
+    "zeros at the end": PLAIN + bytes(100),
+    "an unknown meta event": smf(track([*HEAD, meta(0x6B, b"what"), *LINE]), kind=0),
+}
+
+
+@pytest.mark.parametrize("name", [*BROKEN, *FINE])
+def test_what_is_broken_is_played_and_said(name: str) -> None:
+    melody = parse_midi((BROKEN | FINE)[name], "song.mid")
+    assert [note.pitch_midi for note in melody.notes] == list(SCALE * 4)
+    assert [note.onset for note in melody.notes] == list(range(32))
+    assert melody.tempos[0].quarter_bpm == pytest.approx(100)
+    assert set(codes(melody)) == ({"score_damaged"} if name in BROKEN else set())
+
+
+@pytest.mark.parametrize("cut", [7, 9, 100, 250])
+def test_what_is_left_of_a_file_that_is_cut_short_is_played(cut: int) -> None:
+    melody = parse_midi(PLAIN[:-cut], "song.mid")
+    kept = [note.pitch_midi for note in melody.notes]
+    assert kept == list(SCALE * 4)[: len(kept)]
+    assert len(kept) >= 32 - cut // 8
+    assert codes(melody)[:2] == ["score_damaged", "score_damaged"]
+
+
+@pytest.mark.parametrize("name", ["song.kar", "song.RMI", "song.midi"])
+def test_every_ending_of_midi_is_a_score(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(PLAIN)
+    assert len(read_score(tmp_path / name).melody.notes) == 32
+
+
+def test_of_several_patterns_the_first_is_read() -> None:
+    melody = parse_midi(smf(track(HEAD), track(LINE), track(notes((50, 52))), kind=2), "x")
+    assert melody.notes[0].pitch_midi == 60
+    assert codes(melody) == ["score_damaged"]
+
+
+@pytest.mark.parametrize("name", ["Melodía".encode(), "Mélodie".encode("latin-1"), b"Melody\xff\xfe\x00\x81"])
+def test_a_name_in_any_encoding_is_read(name: bytes) -> None:
+    low = track([meta(3, name), *notes((50, 52, 53, 55))])
+    melody = parse_midi(smf(low, track([meta(3, b"\x83s\x83A\x83m"), *notes((80, 82, 84, 85))])), "x")
+    assert melody.notes[0].pitch_midi in (50, 80)
+    assert (melody.notes[0].pitch_midi == 50) == name.lower().startswith(b"melod")
+
+
+@pytest.mark.parametrize(("division", "per_s"), [(0xE728, 1000), (0xE801, 24), (0xE250, 2400), (0xE364, 3000)])
+def test_frames_of_film_are_seconds_and_beats_come_from_the_notes(division: int, per_s: int) -> None:
+    melody = parse_midi(smf(track(notes(SCALE * 4, per_s // 2, held=per_s // 3)), division=division), "x")
+    assert [note.onset_s for note in melody.notes] == pytest.approx([number / 2 for number in range(32)], abs=2e-3)
+    assert hear_melody(melody).tempo_bpm == pytest.approx(120, rel=0.01)
+    assert codes(melody) == ["tempo_assumed"]
+
+
+def test_the_pedal_holds_what_is_released() -> None:
+    strokes = [(480 * place, pitch) for place, pitch in enumerate([60, 64, 67, 72] * 4)]
+    events = [event for at, pitch in strokes for event in (
+        (at, bytes([0x90, pitch, 80])), (at + 60, bytes([0x80, pitch, 0])),
+        control(64, 127, at + 1), control(64, 0, at + 475),
+    )]  # fmt: skip
+    dry = [event for event in events if event[1][0] != 0xB0]
+    pedalled, plain = (melody_frames(parse_midi(smf(track([tempo(60), *one])), "x")) for one in (events, dry))
+    assert (pedalled.f0_hz > 0).mean() > 0.97
+    assert (plain.f0_hz > 0).mean() < 0.15
+
+
+def test_notes_that_ring_under_the_pedal_do_not_hide_the_next_ones() -> None:
+    down = [control(64, 127), control(64, 0, 480 * 9)]
+    melody = parse_midi(smf(track([*down, *notes((72, 60, 64, 67, 62), held=200)])), "x")
+    assert [note.pitch_midi for note in melody.notes] == [72, 60, 64, 67, 62]
+    assert [note.length for note in melody.notes] == [1, 1, 1, 1, 5]
+
+
+def frames_hz(events: list[Event]) -> tuple[Heard, list[float]]:
+    """The pitch in the middle of every note of the scale, at 120 quarters a minute."""
+    heard = hear_melody(parse_midi(smf(track([tempo(120), *notes(SCALE * 2), *events])), "x"))
+    return heard, heard.frames.f0_hz[25::50].tolist()
+
+
+@pytest.mark.parametrize(
+    ("bent", "semitones"),
+    [
+        ([(0, b"\xe0\x00\x60")], 1.0),
+        ([(0, b"\xe0\x00\x00")], -2.0),
+        ([control(101, 0), control(100, 0), control(6, 12), (0, b"\xe0\x00\x60")], 6.0),
+        ([control(101, 0), control(100, 0), control(6, 0), control(38, 50), (0, b"\xe0\x00\x20")], -0.25),
+        ([control(101, 0), control(100, 1), control(6, 12), (0, b"\xe0\x00\x60")], 1.0),  # another parameter
+        ([(0, b"\xe0\x00\x60"), control(121, 0)], 0.0),
+        ([(0, b"\xe1\x00\x60")], 0.0),  # another channel
+    ],
+)
+def test_pitch_bend_is_heard_in_its_range(bent: list[Event], semitones: float) -> None:
+    heard, f0_hz = frames_hz(bent)
+    expected = [440 * 2 ** ((pitch + semitones - 69) / 12) for pitch in SCALE * 2]
+    assert f0_hz == pytest.approx(expected, rel=1e-5)
+    assert heard.key == Key(tonic=round(semitones + 1e-6) % 12, mode="major")
+
+
+def test_a_bend_within_a_note_glides() -> None:
+    heard, _ = frames_hz([(240, b"\xe0\x00\x60"), (470, b"\xe0\x00\x40")])
+    assert heard.frames.f0_hz[20] == pytest.approx(261.63, abs=0.01)
+    assert heard.frames.f0_hz[30] == pytest.approx(277.18, abs=0.01)
+
+
+@pytest.mark.parametrize("number", [7, 11])
+def test_volume_and_expression_are_heard(number: int) -> None:
+    loud = frames_hz([])[0].frames.loudness_db
+    half = frames_hz([control(number, 50 if number == 7 else 64, 8 * 480)])[0].frames.loudness_db
+    np.testing.assert_allclose(half[:400], loud[:400], atol=1e-4)
+    assert np.median(half[410:780] - loud[410:780]) == pytest.approx(-12.0, abs=0.2)
+    mute = frames_hz([control(number, 0, 8 * 480)])[0].frames.loudness_db
+    assert mute[410:].max() == -100.0
+
+
+def test_a_controller_on_another_track_counts_and_what_nobody_plays_is_named() -> None:
+    first = track([tempo(120), (0, b"\xe0\x00\x60"), (0, b"\xc0\x28")])
+    melody = parse_midi(smf(first, track([*LINE, control(1, 9), control(66, 127), (7, b"\xd0\x11")])), "x")
+    assert melody.program == 40
+    assert melody_frames(melody).f0_hz[0] == pytest.approx(277.18, abs=0.01)
+    assert [found.text for found in melody.diagnostics] == ["Not played: modulation, pressure, the sostenuto pedal."]
+
+
+def test_all_notes_off_ends_them() -> None:
+    melody = parse_midi(smf(track([(0, b"\x90\x40\x50"), control(123, 0, 960), (4800, b"\x90\x45\x50")])), "x")
+    assert melody.notes[0].length == 2
+
+
+def test_a_key_that_its_notes_contradict_gives_way() -> None:
+    sharp = [66, 68, 70, 71, 73, 75, 77, 78] * 4
+    said = {}
+    for name, events in {"C": [key(0)], "F sharp": [key(6)], "changing": [key(0), (9, key(6)[1])]}.items():
+        said[name] = parse_midi(smf(track([*HEAD, *events, *notes(sharp)])), "x")
+    assert [str(melody.key) for melody in said.values()] == ["F# major", "F# major", "C major"]
+    assert [codes(melody) for melody in said.values()] == [["key_contradicted"], [], []]
+    for word in ("C major", "F# major"):
+        assert word in said["C"].diagnostics[0].text
+
+
+def test_a_minor_tune_that_is_signed_as_its_relative_major_is_minor() -> None:
+    tune = [69, 71, 72, 74, 76, 74, 72, 71, 69, 76, 77, 76, 72, 71, 68, 69] * 2
+    assert str(parse_midi(smf(track([key(0), *notes(tune)])), "x").key) == "A minor"
+    assert str(parse_midi(smf(track([key(0), *notes(SCALE * 4)])), "x").key) == "C major"
+
+
+def performed(bpm: float, signed: list[Event], spread_s: float = 0.008, division: int = 220) -> bytes:
+    """A transcription: notes a little beside the beats of its own tempo, ticks of a header's."""
+    rng = np.random.default_rng(1)
+    ticks_per_s = division * 2  # at 120 quarters a minute
+    events: list[Event] = []
+    for place, pitch in enumerate([60, 64, 67, 72, 69, 65, 62, 67] * 4):
+        at_s = max(place * 60 / bpm + rng.normal(0, spread_s), 0.0)
+        events.append((int(at_s * ticks_per_s), bytes([0x90, pitch, 80])))
+        events.append((int((at_s + 0.8 * min(60 / bpm, 0.6)) * ticks_per_s), bytes([0x80, pitch, 0])))
+    return smf(track(signed), track(events), division=division)
+
+
+@pytest.mark.parametrize("signed", [[tempo(120), metre(4, 4)], []])
+@pytest.mark.parametrize("bpm", [82.0, 90.0, 95.0, 107.0, 133.0])
+def test_a_transcription_has_the_beats_of_its_notes(bpm: float, signed: list[Event]) -> None:
+    melody = parse_midi(performed(bpm, signed), "x")
+    heard = hear_melody(melody)
+    assert heard.tempo_bpm == pytest.approx(bpm, rel=0.02)
+    beats = 60 / bpm * np.arange(1, 30)
+    assert np.abs(heard.beats_s[None] - beats[:, None]).min(axis=1).max() < 0.05
+    assert [note.onset_s for note in melody.notes][5] == pytest.approx(5 * 60 / bpm, abs=0.03)
+    assert "tempo_contradicted" in codes(melody)
+    assert "120" in melody.diagnostics[0].text
+    assert f"{bpm:.0f}" in melody.diagnostics[0].text
+
+
+@pytest.mark.parametrize("content", [
+    performed(120.0, [tempo(120)]),  # played to a click
+    performed(60.0, [tempo(120)]),
+    performed(240.0, [tempo(120)]),
+    performed(95.0, [tempo(120), tempo(119, 220), tempo(121, 440)]),  # somebody has followed the player
+    smf(track([tempo(120), *notes(SCALE * 4, 600)])),  # written: five sixteenths each
+    smf(track([tempo(120), *notes(SCALE * 4, 160)])),  # triplets
+])  # fmt: skip
+def test_a_tempo_that_the_notes_keep_to_stays(content: bytes) -> None:
+    melody = parse_midi(content, "x")
+    assert melody.tempos[0].quarter_bpm == 120
+    assert codes(melody) == []
+
+
+def test_compound_metres_and_their_signature() -> None:
+    heard = hear_melody(parse_midi(smf(track([tempo(120), metre(12, 8)]), track(notes(SCALE * 6, 240))), "x"))
+    assert (heard.tempo_bpm, heard.beats_per_bar, heard.beat_division) == (80.0, 4, 3)
+    assert heard.time_signature == (12, 8)
+    np.testing.assert_allclose(np.diff(heard.beats_s), 0.75)
+
+
+def test_damage_counts_for_all_voices_alike() -> None:
+    piece = midi_piece(smf(track(HEAD), track(LINE), track(notes((50, 52), channel=1)), declared=9), "x")
+    assert [len(voice.notes) for voice in piece.voices] == [32, 2]
+    assert piece.score.quarters(240) == Fraction(1, 2)
