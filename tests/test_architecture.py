@@ -23,7 +23,7 @@ LAYERS = """
     ensemble/clock.py
     ensemble/types
     ensemble/audio ensemble/config.py ensemble/wire.py
-    ensemble/files
+    ensemble/files ensemble/chart
     ensemble/retrieve/settings.py ensemble/retrieve/library
     ensemble/retrieve/search
     ensemble/retrieve/join

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from ensemble.events import emit
@@ -149,12 +149,12 @@ def show_verification(folder: str, result: Verification) -> None:
     OUT.print(f"{shown(folder)}: {'verified' if result.is_good else 'NOT reproduced'}")
 
 
-def show_heard(leader: Path, duration_s: float, heard: Heard, out: Path | None) -> None:
+def show_heard(leader: Path, duration_s: float, heard: Heard, written: Sequence[Path]) -> None:
     """Print what was heard."""
     from ensemble.types.names import counted
 
     voiced = float((heard.frames.f0_hz > 0).mean())
-    table = Table(show_header=False, box=None, pad_edge=False)
+    table = Table("", Column(overflow="fold"), show_header=False, box=None, pad_edge=False)
     table.add_row("leader", f"{leader.name}, {duration_s:.1f} s")
     metre = counted(heard.beats_per_bar, heard.beat_division)
     table.add_row("tempo", f"{heard.tempo_bpm:.1f} bpm, {metre}, {len(heard.beats_s)} beats")
@@ -164,8 +164,8 @@ def show_heard(leader: Path, duration_s: float, heard: Heard, out: Path | None) 
     table.add_row("chords", " ".join(_runs(heard.chord_names)))
     for found in heard.diagnostics:
         table.add_row("warning", Text(found.text, style="yellow"))
-    if out is not None:
-        table.add_row("written", str(out))
+    for path in written:
+        table.add_row("written", str(path))
     OUT.print(table)
 
 

@@ -65,6 +65,9 @@ def render(
     ] = None,
     key: Annotated[str | None, typer.Option(help="Key, instead of the detected one: 'Am', 'F# major'.")] = None,
     chords: Annotated[Path | None, typer.Option(help="File of chords, instead of the detected ones.")] = None,
+    chart: Annotated[
+        Path | None, typer.Option(help="Chart to play by, such as `ensemble listen --chart` writes.")
+    ] = None,
     extend: Annotated[
         float | None, typer.Option(min=0.1, max=600, help="Seconds of music to add after the leader's end.")
     ] = None,
@@ -97,7 +100,7 @@ def render(
     def settings() -> dict[str, Any]:
         return {
             "band": band, "seed": seed, "sample_rate": int(rate), "voice": voice, "arranger": arranger,
-            "overrides": _overrides(tempo, beats_per_bar, key, chords),
+            "overrides": _overrides(tempo, beats_per_bar, key, chords, chart),
             "extension": _extension(extend, top_k, index, retrieval),
         }  # fmt: skip
 
@@ -168,12 +171,17 @@ def verify(
 def listen(
     leader: Annotated[Path, typer.Argument(help="A recording, or a melody (.krn, .mid).")],
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Also write it all to this JSON file.")] = None,
+    chart: Annotated[
+        Path | None, typer.Option(help="Also write a chart to this new file: correct it, and give it to render.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show what is detected in a recording: tempo, beats, key, chords, tuning, pitch and loudness."""
     with Monitor(quiet=as_json) as monitor:
         monitor.stage("listen")
         from ensemble.audio.files import read_clip
+        from ensemble.chart.text import write_chart
+        from ensemble.listen.charted import chart_of
         from ensemble.listen.listener import Listener
         from ensemble.listen.to_json import heard_as_json
         from ensemble.scores.score import is_score, read_score
@@ -185,6 +193,12 @@ def listen(
         else:
             clip = read_clip(leader)
             heard, duration_s = Listener().listen(clip), clip.duration_s
+    if chart is not None:
+        try:
+            with chart.open("x", encoding="utf-8") as file:
+                file.write(write_chart(chart_of(heard, leader.stem)))
+        except OSError as error:
+            raise OutputError(str(chart), f"cannot be written ({error.strerror})", "name another file") from error
     if out is not None:
         try:
             write_whole(out, json.dumps(heard_as_json(heard), allow_nan=False).encode() + b"\n")
@@ -193,7 +207,7 @@ def listen(
     if as_json:
         print_json(heard_as_json(heard))
     else:
-        show_heard(leader, duration_s, heard, out)
+        show_heard(leader, duration_s, heard, [path for path in (chart, out) if path is not None])
 
 
 def _check_resume(context: typer.Context) -> None:
@@ -209,13 +223,18 @@ def _check_resume(context: typer.Context) -> None:
         raise ConfigError("--resume", "continues with the settings of the interrupted render", f"leave out {what}")
 
 
-def _overrides(tempo: float | None, beats_per_bar: int | None, key: str | None, chords: Path | None) -> Overrides:
+def _overrides(
+    tempo: float | None, beats_per_bar: int | None, key: str | None, chords: Path | None, chart: Path | None
+) -> Overrides:
     """The values that replace detected ones."""
+    from ensemble.chart.text import read_chart, write_chart
     from ensemble.config import parse
     from ensemble.listen.chords_file import read_chords
     from ensemble.listen.overrides import Overrides
 
-    given = parse(Overrides, {"tempo_bpm": tempo, "beats_per_bar": beats_per_bar, "key": key}, "the recording")
+    written = None if chart is None else write_chart(read_chart(chart))
+    settings = {"tempo_bpm": tempo, "beats_per_bar": beats_per_bar, "key": key, "chart": written}
+    given = parse(Overrides, settings, "the recording")
     return given if chords is None else given.model_copy(update={"chords": read_chords(chords)})
 
 

@@ -9,9 +9,11 @@ from typing import Literal, Self
 import numpy as np
 from pydantic import Field, field_validator, model_validator
 
+from ensemble.chart.text import parse_chart, without_comments, write_chart
 from ensemble.clock import FRAME_RATE_HZ
 from ensemble.config import Settings
 from ensemble.listen.beats import track_beats
+from ensemble.listen.charted import ChartTerms, chords_of, terms_of, with_chart
 from ensemble.listen.swing import find_swing
 from ensemble.listen.understanding import understand
 from ensemble.threads import one_thread
@@ -52,11 +54,18 @@ class Overrides(Settings):
     """As `parse_key` reads it."""
     chords: tuple[ChordAt, ...] = Field(default=(), max_length=MAX_CHORDS)
     """In rising order, all in one unit."""
+    chart: str | None = None
+    """The text of a chart, as `parse_chart` reads it; what is given beside it counts more."""
 
     @field_validator("key")
     @classmethod
     def _known(cls, key: str | None) -> str | None:
         return None if key is None else str(parse_key(key))
+
+    @field_validator("chart")
+    @classmethod
+    def _readable(cls, chart: str | None) -> str | None:
+        return None if chart is None else write_chart(without_comments(parse_chart(chart)))
 
     @model_validator(mode="after")
     def _rising(self) -> Self:
@@ -76,9 +85,28 @@ def with_overrides(heard: Heard, overrides: Overrides) -> Heard:
 
     A tempo: the beats that fit the recording best at that tempo are found, and the bars. A metre: the bars are found. A
     key: the chords are found in that key. Given chords hold from the beat nearest to each; before the first, what was
-    heard stays. The same input gives the same result in any process.
+    heard stays. A chart: all of these, where it says anything else than what was heard. The same input gives the same
+    result in any process.
+
+    Raises:
+        ConfigError: a chart is of another recording.
     """
     if overrides.is_empty:
+        return heard
+    if overrides.chart is None:
+        return _with_chords(_heard_anew(heard, overrides), overrides.chords)
+    chart = parse_chart(overrides.chart)
+    given = overrides.model_dump(include=set(ChartTerms._fields), exclude_none=True)
+    heard = with_chart(_heard_anew(heard, Overrides(**terms_of(chart, heard)._asdict() | given)), chart)
+    changes, told = chords_of(chart, heard)
+    laid = tuple(ChordAt(at=beat + 1, unit="beat", chord=chord) for beat, chord in changes)
+    heard = replace(heard, diagnostics=(*heard.diagnostics, *told))
+    return _with_chords(_with_chords(heard, laid), overrides.chords)
+
+
+def _heard_anew(heard: Heard, overrides: Overrides) -> Heard:
+    """Find anew what depends on a tempo, a metre or a key."""
+    if overrides == Overrides(chords=overrides.chords):
         return heard
     keeps_bars = overrides.tempo_bpm is None and overrides.beats_per_bar in (None, heard.beats_per_bar)
     if overrides.tempo_bpm is not None:
@@ -88,17 +116,15 @@ def with_overrides(heard: Heard, overrides: Overrides) -> Heard:
             heard, beats_s=beats.times_s, tempo_bpm=beats.tempo_bpm, swing=find_swing(onset, beats.times_s),
             chords=(NO_CHORD,) * len(beats.times_s),
         )  # fmt: skip
-    if overrides != Overrides(chords=overrides.chords):
-        found = understand(
-            heard.frames, heard.beats_s, heard.tuning_cents, follows_pitch=heard.follows_pitch,
-            key=heard.key if overrides.key is None else parse_key(overrides.key),
-            beats_per_bar=heard.beats_per_bar if keeps_bars else overrides.beats_per_bar,
-            first_downbeat=heard.first_downbeat if keeps_bars else None,
-        )  # fmt: skip
-        if not keeps_bars:
-            heard = replace(heard, written_metre=None)
-        heard = replace(heard, **found._asdict())
-    return _with_chords(heard, overrides.chords)
+    found = understand(
+        heard.frames, heard.beats_s, heard.tuning_cents, follows_pitch=heard.follows_pitch,
+        key=heard.key if overrides.key is None else parse_key(overrides.key),
+        beats_per_bar=heard.beats_per_bar if keeps_bars else overrides.beats_per_bar,
+        first_downbeat=heard.first_downbeat if keeps_bars else None,
+    )  # fmt: skip
+    if not keeps_bars:
+        heard = replace(heard, written_metre=None)
+    return replace(heard, **found._asdict())
 
 
 def _with_chords(heard: Heard, given: tuple[ChordAt, ...]) -> Heard:

@@ -20,6 +20,8 @@ DiagnosticCode = Literal[
     "score_damaged",
     "key_contradicted",
     "tempo_contradicted",
+    "chart_repeats",
+    "chart_not_finished",
 ]
 """Codes stay the same from release to release; programs decide by the code, never by the sentence.
 
@@ -39,6 +41,8 @@ DiagnosticCode = Literal[
 | score_damaged | a score is damaged or breaks its format: what can be read of it is played |
 | key_contradicted | a score's notes contradict its key: the key of the notes is taken |
 | tempo_contradicted | a score's notes contradict its tempo: the beats of the notes are taken |
+| chart_repeats | the chart is shorter than the recording, and begins again |
+| chart_not_finished | the recording ends before the chart does |
 """
 
 

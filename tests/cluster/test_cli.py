@@ -241,12 +241,23 @@ def test_a_place_that_takes_no_files_is_refused(short_leader_file: Path) -> None
 
 
 def test_listen_writes_what_was_heard(short_leader_file: Path, tmp_path: Path) -> None:
-    done = ensemble("listen", short_leader_file, "--out", tmp_path / "heard.json")
+    chart = tmp_path / "song.chart"
+    done = ensemble("listen", short_leader_file, "--out", tmp_path / "heard.json", "--chart", chart)
     assert done.returncode == 0, done.stderr
+    written = chart.read_text()
+    assert f"title: {short_leader_file.stem}\n" in written
+    assert str(chart) in "".join(done.stdout.split()), "a long path goes on in the next line"
     heard = json.loads((tmp_path / "heard.json").read_text())
     assert len(heard["frames"]["f0_hz"]) == 300
     assert len(heard["chords"]) == len(heard["beats_s"]) >= 4
     assert heard["key"] in done.stdout
+    chart.write_text(written + "| H |\n")
+    wrong = ensemble("render", short_leader_file, "--chart", chart, "--out", tmp_path / "out", "--local")
+    assert (wrong.returncode, (tmp_path / "out").exists()) == (1, False)
+    assert f"{chart}:{len(written.splitlines()) + 1}: bar " in wrong.stderr
+    again = ensemble("listen", short_leader_file, "--chart", chart)
+    assert again.returncode == 1, "a corrected chart is not replaced"
+    assert "File exists" in again.stderr
 
 
 def test_status_says_when_nobody_plays() -> None:

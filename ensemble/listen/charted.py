@@ -1,0 +1,146 @@
+"""What was heard as a chart, and what a chart says in place of what was heard."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import groupby
+from typing import NamedTuple
+
+import numpy as np
+
+from ensemble.chart.chart import HOLD, SAME_BAR, Chart
+from ensemble.chart.text import parse_chart
+from ensemble.errors import ConfigError
+from ensemble.types.diagnostics import Diagnostic
+from ensemble.types.harmony import NO_CHORD, Chord, Key
+from ensemble.types.music import Heard
+
+BARS_PER_LINE = 4
+SAME_TEMPO = 0.02
+"""A chart's tempo that is so near to the heard one, as a share, leaves the heard beats as they are."""
+LONGEST_RATIO, SPARE_BARS = 1.5, 8
+"""A chart of more bars than heard times this ratio, and this many more, is of another song."""
+
+
+class ChartTerms(NamedTuple):
+    """What a chart says of tempo, bars and key, where that is not what was heard; None where it is."""
+
+    tempo_bpm: float | None
+    """Beats a minute."""
+    beats_per_bar: int | None
+    """Beats in a bar."""
+    key: str | None
+    """The key, as `parse_key` reads it."""
+
+
+def chart_of(heard: Heard, title: str) -> Chart:
+    """Write down what was heard; playing by the chart as it stands changes nothing.
+
+    Args:
+        heard: with chords.
+        title: of the song.
+    """
+    count, unit = heard.time_signature
+    first = heard.first_downbeat
+    downbeat_s = heard.beats_s[first] if first < len(heard.beats_s) else 0.0
+    head = [f"title: {' '.join(title.split())}"] if title.strip() else []
+    head += [
+        f"tempo: {round(heard.tempo_bpm, 2):g}",
+        f"metre: {count}/{unit}",
+        f"first downbeat: {round(float(downbeat_s), 3):g}",
+        f"key: {heard.key}",
+        "",
+    ]
+    per_bar = heard.beats_per_bar
+    chords = list(heard.chords[first:])
+    chords += [chords[-1] if chords else NO_CHORD] * (-len(chords) % per_bar or (0 if chords else per_bar))
+    bars = [tuple(chords[at : at + per_bar]) for at in range(0, len(chords), per_bar)]
+    written = [
+        SAME_BAR if at % BARS_PER_LINE and bar == bars[at - 1] else _bar(bar, heard.key) for at, bar in enumerate(bars)
+    ]
+    lines = [f"| {' | '.join(written[at : at + BARS_PER_LINE])} |" for at in range(0, len(bars), BARS_PER_LINE)]
+    before = heard.chords[max(first - per_bar + 1, 0) : first]
+    if any(chord != NO_CHORD for chord in before):
+        lines[0] = f"{' '.join(_name(chord, heard.key) for chord in before)} {lines[0]}"
+    return parse_chart("\n".join([*head, *lines]))
+
+
+def terms_of(chart: Chart, heard: Heard) -> ChartTerms:
+    """What has to be heard anew, because the chart says otherwise."""
+    tempo_bpm, metre, key = chart.tempo_bpm, chart.metre, chart.key
+    is_same_tempo = tempo_bpm is None or abs(tempo_bpm / heard.tempo_bpm - 1) <= SAME_TEMPO
+    return ChartTerms(
+        tempo_bpm=None if is_same_tempo else tempo_bpm,
+        beats_per_bar=None if metre.beats_per_bar == heard.beats_per_bar else metre.beats_per_bar,
+        key=None if key in (None, heard.key) else str(key),
+    )
+
+
+def with_chart(heard: Heard, chart: Chart) -> Heard:
+    """What was heard, with the chart's metre as it is written, and its first downbeat on the nearest beat.
+
+    Raises:
+        ConfigError: the first downbeat lies after the recording.
+    """
+    metre, at_s = chart.metre, chart.first_downbeat_s
+    if (metre.count, metre.unit) != heard.time_signature:
+        heard = replace(heard, beat_division=metre.beat_division, written_metre=(metre.count, metre.unit))
+    if at_s is None or not len(heard.beats_s):
+        return heard
+    if at_s > heard.beats_s[-1]:
+        problem = f"has its first downbeat at {at_s:g} s, after the last beat at {heard.beats_s[-1]:.2f} s"
+        raise ConfigError("the chart", problem, "is it of another recording?")
+    return replace(heard, first_downbeat=int(np.argmin(np.abs(heard.beats_s - at_s))))
+
+
+def chords_of(chart: Chart, heard: Heard) -> tuple[list[tuple[int, str]], tuple[Diagnostic, ...]]:
+    """Lay the bars of a chart on the heard beats, from the first downbeat on.
+
+    A chart that ends earlier begins again. Beats before its pick-up keep what was heard.
+
+    Returns:
+        Beats on which a chord begins, and the chords; and what to tell where the chart is shorter or longer than the
+        song.
+
+    Raises:
+        ConfigError: the chart is so long that it must be of another song.
+    """
+    per_bar, first = heard.beats_per_bar, heard.first_downbeat
+    num_beats = len(heard.beats_s) - first
+    num_bars = -(-num_beats // per_bar)
+    if len(chart.bars) > LONGEST_RATIO * num_bars + SPARE_BARS:
+        raise ConfigError(
+            "the chart", f"has {len(chart.bars)} bars, and the recording {num_bars}", "is it of another song?"
+        )
+    pickup = chart.pickup[-first:] if first else ()
+    laid = [*pickup, *(chord for at in range(num_bars) for chord in chart.bars[at % len(chart.bars)].chords)]
+    laid = laid[: len(pickup) + num_beats]
+    changes = [at for at in range(len(laid)) if at == 0 or laid[at] != laid[at - 1]]
+    return [(first - len(pickup) + at, laid[at]) for at in changes], _told(
+        len(chart.bars), num_beats // per_bar, num_bars
+    )
+
+
+def _told(written: int, whole: int, begun: int) -> tuple[Diagnostic, ...]:
+    """What to tell of a chart of so many bars, where so many are heard whole, or at least begun."""
+    if written < whole:
+        text = f"the chart has {written} bars and the recording {whole}: it begins again after its end"
+        return (Diagnostic(code="chart_repeats", text=text),)
+    if written > begun:
+        text = f"the recording ends in bar {begun} of the chart, which has {written}"
+        return (Diagnostic(code="chart_not_finished", text=text),)
+    return ()
+
+
+def _bar(chords: tuple[Chord, ...], key: Key) -> str:
+    """A bar in as few symbols as say it."""
+    runs = [(chord, len(tuple(same))) for chord, same in groupby(chords)]
+    for count in (1, 2):
+        share = len(chords) // count
+        if len(chords) % count == 0 and all(length % share == 0 for _, length in runs):
+            return " ".join(_name(chord, key) for chord, length in runs for _ in range(length // share))
+    return " ".join(" ".join([_name(chord, key), *[HOLD] * (length - 1)]) for chord, length in runs)
+
+
+def _name(chord: Chord, key: Key) -> str:
+    return "N" if chord == NO_CHORD else chord.spelled(key)

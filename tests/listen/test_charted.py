@@ -1,0 +1,98 @@
+"""A chart of what was heard changes nothing; what a musician changes in it is played."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from ensemble import wire
+from ensemble.chart.text import write_chart
+from ensemble.errors import ConfigError
+from ensemble.listen.charted import chart_of
+from ensemble.listen.overrides import Overrides, with_overrides
+from ensemble.types.harmony import NO_CHORD, Chord
+from ensemble.types.music import Heard
+from tests.conduct.handmade_leader import heard_of
+
+AM = Chord(root=9, quality="min")
+
+
+def charted(heard: Heard, old: str = "", new: str = "", **others: object) -> Heard:
+    """Write a chart, replace a text in it, and play by it."""
+    text = write_chart(chart_of(heard, "a song"))
+    assert old in text, text
+    return with_overrides(heard, Overrides.model_validate({"chart": text.replace(old, new, 1), **others}))
+
+
+def codes(heard: Heard) -> list[str]:
+    return [found.code for found in heard.diagnostics]
+
+
+@pytest.mark.parametrize("beats_per_bar", [3, 4])
+@pytest.mark.parametrize("first_downbeat", [0, 1, 2])
+@pytest.mark.parametrize("division", [2, 3])
+def test_a_chart_as_it_was_heard_changes_no_byte(beats_per_bar: int, first_downbeat: int, division: int) -> None:
+    heard = replace(
+        heard_of(beats_per_bar=beats_per_bar, bars=9, bpm=97.3), first_downbeat=first_downbeat, beat_division=division
+    )
+    dice = np.random.default_rng(first_downbeat)
+    chords = [Chord(root=int(root), quality="min9", bass=int(root + 3) % 12) for root in dice.integers(12, size=9)]
+    chords = [chords[number] for number in dice.integers(9, size=len(heard.beats_s))]
+    heard = replace(heard, chords=(NO_CHORD, *chords[1:]))
+    assert wire.pack(charted(heard)) == wire.pack(heard)
+
+
+def test_a_corrected_chord_is_played_in_its_bar_alone() -> None:
+    heard = heard_of(bars=8)
+    corrected = charted(heard, "| C | Am | F | G7 |", "| C | Am | F . . Am | G7 |")
+    changed = [beat for beat, chord in enumerate(corrected.chords) if chord != heard.chords[beat]]
+    assert changed == [11]
+    assert corrected.chords[11] == AM
+
+
+def test_a_short_chart_begins_again_and_a_long_one_is_cut() -> None:
+    heard = heard_of(bars=8)
+    again = with_overrides(heard, Overrides(chart="| Am | C |"))
+    assert [str(chord) for chord in again.chords[::4]] == ["Am", "C"] * 4
+    assert codes(again) == ["chart_repeats"]
+    long = with_overrides(heard, Overrides(chart="| Am |\n" * 10))
+    assert codes(long) == ["chart_not_finished"]
+    with pytest.raises(ConfigError, match="another song"):
+        with_overrides(heard, Overrides(chart="| Am |\n" * 40))
+
+
+def test_metre_key_and_first_downbeat_are_taken_from_the_chart() -> None:
+    heard = heard_of(bars=12)
+    waltz = charted(heard, "metre: 4/4", "metre: 3/4")
+    assert waltz.beats_per_bar == 3
+    assert str(charted(heard, "key: C major", "key: G major").key) == "G major"
+    later = charted(heard, "first downbeat: 0", "first downbeat: 1.04")
+    assert later.first_downbeat == 2
+    assert later.chords[2:6] == (heard.chords[0],) * 4
+    compound = charted(replace(heard, beats_per_bar=2), "metre: 2/4", "metre: 6/8")
+    assert (compound.beat_division, compound.time_signature) == (3, (6, 8))
+    with pytest.raises(ConfigError, match="another recording"):
+        charted(heard, "first downbeat: 0", "first downbeat: 900")
+
+
+def test_a_tempo_of_the_chart_moves_the_beats() -> None:
+    heard = heard_of(bars=16, bpm=120)
+    half = charted(heard, "tempo: 120", "tempo: 60")
+    assert half.tempo_bpm == pytest.approx(60, rel=0.03)
+
+
+def test_options_beside_a_chart_count_more() -> None:
+    heard = heard_of(bars=8)
+    chords = ({"at": 5.0, "unit": "beat", "chord": "Am"}, {"at": 6.0, "unit": "beat", "chord": "F"})
+    both = charted(heard, key="G major", chords=chords)
+    assert str(both.key) == "G major"
+    assert both.chords[:4] == heard.chords[:4]
+    assert both.chords[4] == AM
+
+
+def test_what_cannot_be_played_exactly_is_told_with_its_bar() -> None:
+    told = charted(heard_of(bars=8), "| C | Am |", "| C | Am7b13 |").diagnostics
+    assert [found.code for found in told] == ["chord_simplified"]
+    assert "bar 2" in told[0].text
