@@ -44,7 +44,7 @@ def train_arranger(
         settings = read_settings(TrainArrangerSettings, config, "train_arranger.yaml", given)
 
         check_folder(out, settings, resume=resume)
-        files = midi_files(data)
+        files = midi_files(data, monitor.progress, monitor.say)
         taught, held_out = (
             gather_lessons([one for one in files if one[2] == split], most, monitor.progress, monitor.say)
             for split, most in (("train", settings.most_lessons), ("valid", settings.most_held_out))
@@ -79,7 +79,7 @@ def evaluate_arranger(
         from ensemble.measure.arranging import evaluate_arranger as run
         from ensemble.train.arranger.material import midi_files, read_pieces
 
-        files = [one for one in midi_files(data) if one[2] == split]
+        files = [one for one in midi_files(data, monitor.progress, monitor.say) if one[2] == split]
         pieces = list(read_pieces(files, monitor.progress, monitor.say))
         if not pieces:
             raise DataError(str(data), f"has no piece of several parts in the {split} split", "name another set")

@@ -22,6 +22,7 @@ from cluster.cli.train_options import (
     command_line,
     teller,
 )
+from cluster.cli.train_view import tell_left_out
 
 if TYPE_CHECKING:
     from ensemble.train.pace import Row
@@ -47,10 +48,12 @@ def train_conductor(
     with Monitor(quiet=as_json, stage="load") as monitor:
         from cluster.training.conductor import train_conductor as run
         from ensemble.config import read_settings
+        from ensemble.train.conductor.material import left_out
         from ensemble.train.conductor.settings import TrainConductorSettings
 
         given = {"max_minutes": max_minutes, "max_steps": max_steps}
         settings = read_settings(TrainConductorSettings, config, "train_conductor.yaml", given)
+        passed_over = tell_left_out(monitor, left_out(data))
         if workers:
             start_ray(monitor, num_cpus=workers + 1)
         result, card = run(
@@ -59,7 +62,7 @@ def train_conductor(
             on_step=teller(monitor, "the conductor", _line), on_loss=monitor.say,
         )  # fmt: skip
     if as_json:
-        print_json(asdict(result) | {"out": str(out), "margin_db": card.margin_db})
+        print_json(asdict(result) | {"out": str(out), "margin_db": card.margin_db, "left_out": passed_over})
         return
     typer.echo(f"{result.steps} steps in {result.minutes:.1f} CPU minutes, {result.reason}")
     error = card.metrics.get("error_db", float("nan"))

@@ -41,6 +41,11 @@ def show_composition(report: ComposeReport) -> None:
         f"{report.root}: {len(report.made)} tracks composed, {len(report.kept)} kept; {splits}; summarise it with: "
         f"ensemble data inspect {report.root}", markup=False,
     )  # fmt: skip
+    if report.lacking:
+        from ensemble.data.compose.corpus import ENOUGH_TRACKS
+
+        names = ", ".join(report.lacking)
+        OUT.print(f"too few tracks to train and test {names}: {ENOUGH_TRACKS} are enough for all", style="yellow")
 
 
 class Pacer:

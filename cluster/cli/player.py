@@ -12,7 +12,7 @@ from cluster.cli.json_output import AsJson, print_json, print_result
 from cluster.cli.placement_options import start_ray
 from cluster.cli.progress import Monitor
 from cluster.cli.train_options import Config, MaxMinutes, MaxSteps, Resume, Workers, command_line, teller
-from cluster.cli.train_view import show_evaluation
+from cluster.cli.train_view import show_evaluation, tell_left_out
 
 if TYPE_CHECKING:
     from ensemble.train.pace import Row
@@ -39,19 +39,23 @@ def train_player(
     with Monitor(quiet=as_json, stage="load") as monitor:
         from cluster.training.player import train_player as run
         from ensemble.config import read_settings
+        from ensemble.train.player.material import left_out
         from ensemble.train.player.settings import TrainPlayerSettings
 
         given = {"instrument": instrument, "max_minutes": max_minutes, "max_steps": max_steps}
         settings = read_settings(TrainPlayerSettings, config, "train_player.yaml", given)
+        foreseen = left_out(data, settings.instrument)
+        passed_over = tell_left_out(monitor, foreseen)
         if workers:
             start_ray(monitor, num_cpus=workers + 1)
         monitor.stage(f"training {settings.instrument}")
         result = run(
             settings, data, out, num_workers=workers, resume=resume, command=command_line(), prepared=prepared,
             on_step=teller(monitor, settings.instrument, _line), on_loss=monitor.say,
+            on_left_out=lambda skip: passed_over.extend(tell_left_out(monitor, [skip] if skip not in foreseen else [])),
         )  # fmt: skip
     if as_json:
-        print_json(asdict(result) | {"out": str(out)})
+        print_json(asdict(result) | {"out": str(out), "left_out": passed_over})
     else:
         best = (
             f"{result.best_loss:.3f} at step {result.best_step}" if result.best_loss is not None else "never measured"

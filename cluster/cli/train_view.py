@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from rich.table import Column, Table
 
-from cluster.cli.progress import OUT, number
+from cluster.cli.progress import OUT, SHOWN, Monitor, number
+
+if TYPE_CHECKING:
+    from ensemble.data.takes import Skip
 
 _COLUMNS = {
     "mss": 3, "mss_naive": 3, "mss_ratio": 3, "log_mel_ratio": 3, "loudness_error_db": 2, "hnr_error_db": 1,
     "silence_db": 0, "brightness_slope_ratio": 2, "click_ratio": 2, "f0_outlier_rate": 3,
 }  # fmt: skip
+
+
+def tell_left_out(monitor: Monitor, skips: Sequence[Skip]) -> list[dict[str, str]]:
+    """Say what a training will pass over, before it loads anything.
+
+    Returns:
+        path and reason of each, for JSON.
+    """
+    for skip in skips[:SHOWN]:
+        monitor.say(f"left out: {skip.path}: {skip.reason}")
+    if len(skips) > SHOWN:
+        monitor.say(f"left out: and {len(skips) - SHOWN} more; --json lists all")
+    return [{"path": str(skip.path), "reason": skip.reason} for skip in skips]
 
 
 def show_evaluation(figures: list[dict[str, Any]]) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from cluster.training.workers import OnLoss, on_ray
+from ensemble.data.takes import Skip
 from ensemble.events import unheard
 from ensemble.train.pace import OnStep
 from ensemble.train.player.fit import fit_player
@@ -26,6 +28,7 @@ def train_player(
     prepared: Path | None = None,
     on_step: OnStep = unheard,
     on_loss: OnLoss = unheard,
+    on_left_out: Callable[[Skip], None] = unheard,
 ) -> FitResult:
     """Train one voice.
 
@@ -39,13 +42,14 @@ def train_player(
         prepared: where `data prepare` keeps its shards; its own place if absent.
         on_step: called after every step and every audit, in this process only.
         on_loss: told that workers were lost.
+        on_left_out: told of every take that could not be used, in this process only.
 
     Raises:
         EnsembleError: see `fit_player` and `on_ray`.
     """
     check_folder(out, settings, resume=resume)
     if num_workers == 0:
-        return _fit(settings, data, out, command, prepared, resume=resume, on_step=on_step)
+        return _fit(settings, data, out, command, prepared, on_left_out, resume=resume, on_step=on_step)
     for split in ("train", "valid"):
         takes_of(data, settings.instrument, split)
     fit = partial(_fit, settings, data.resolve(), out.resolve(), command, prepared.resolve() if prepared else None)
@@ -53,7 +57,15 @@ def train_player(
 
 
 def _fit(
-    settings: TrainPlayerSettings, data: Path, out: Path, command: str, prepared: Path | None, **how: Any
+    settings: TrainPlayerSettings,
+    data: Path,
+    out: Path,
+    command: str,
+    prepared: Path | None,
+    on_left_out: Callable[[Skip], None] = unheard,
+    **how: Any,
 ) -> FitResult:
     material = gather(data, settings.instrument, settings.sample_rate, command, prepared)
+    for skip in material.skips:
+        on_left_out(skip)
     return fit_player(settings, material, out, **how)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ensemble.audio.files import printable
-from ensemble.data.takes import Dataset, RecordedPart, Skip, split_of
+from ensemble.data.takes import Dataset, RecordedPart, Skip, split_of, spread
 from ensemble.errors import DataError
 from ensemble.scores.kern.reader import read_kern
 
@@ -42,7 +42,7 @@ def read(root: Path) -> Dataset:
         problem = f"none of {len(skips)} kern files can be read" if skips else "holds no kern files"
         reason = f"the first: {skips[0].path.name}: {skips[0].reason}" if skips else "name a folder of .krn files"
         raise DataError(str(root), problem, reason)
-    return Dataset(name=NAME, root=root, takes=tuple(takes), skips=tuple(skips))
+    return Dataset(name=NAME, root=root, takes=spread(takes, lambda take: take.piece), skips=tuple(skips))
 
 
 def _take(piece: str, path: Path) -> RecordedPart:

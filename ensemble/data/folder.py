@@ -10,11 +10,11 @@ But song.wav and song.flac beside each other are taken for the same music, and l
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from ensemble.data.listing import AUDIO_SUFFIXES, FOREIGN_SUFFIXES, first_file, folders, is_file, is_folder, visible
 from ensemble.data.programs import instrument_of_words
-from ensemble.data.takes import Dataset, RecordedPart, Skip, split_of
+from ensemble.data.takes import Dataset, RecordedPart, Skip, split_of, spread
 from ensemble.errors import DataError
 
 NAME = "folder"
@@ -44,7 +44,7 @@ def read(root: Path) -> Dataset:
             part=folder.name,
             label=folder.name,
             instrument=instrument_of_words(folder.name),
-            split=split_of(audio.relative_to(root).with_suffix("").as_posix()),
+            split=split_of(_song(audio.relative_to(root))),
             licence=LICENCE,
             may_ship=False,
             audio=audio,
@@ -65,7 +65,14 @@ def read(root: Path) -> Dataset:
     ]
     if not takes:
         raise DataError(str(root), "no subfolder holds a recording", f"known: {', '.join(AUDIO_SUFFIXES)}")
-    return Dataset(name=NAME, root=root, takes=tuple(takes), skips=tuple(skips))
+    return Dataset(
+        name=NAME, root=root, takes=spread(takes, lambda take: _song(PurePath(take.piece))), skips=tuple(skips)
+    )
+
+
+def _song(recording: PurePath) -> str:
+    """What one recording in two formats has in common."""
+    return recording.with_suffix("").as_posix()
 
 
 def _recordings(folder: Path, suffixes: tuple[str, ...], depth: int = 1) -> Iterator[Path]:

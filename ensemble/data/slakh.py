@@ -20,7 +20,7 @@ import yaml
 
 from ensemble.data.listing import first_file, folders, is_file, is_folder, visible
 from ensemble.data.programs import DRUMS_PROGRAM, instrument_of_program, instrument_of_words
-from ensemble.data.takes import Dataset, RecordedPart, Skip, Split, split_of
+from ensemble.data.takes import Dataset, RecordedPart, Skip, Split, split_of, spread
 from ensemble.errors import DataError
 
 try:
@@ -48,7 +48,8 @@ def recognises(root: Path) -> bool:
 def read(root: Path) -> Dataset:
     """List the stems that have a file.
 
-    Two tracks made from the same MIDI file may not lie on both sides of a split: the second is passed over.
+    Two tracks made from the same MIDI file may not lie on both sides of a split: in a set with split folders the
+    second is passed over, elsewhere both lie in one (see `takes.spread`).
 
     Raises:
         DataError: no track has a stem that can be used.
@@ -56,6 +57,9 @@ def read(root: Path) -> Dataset:
     takes: list[RecordedPart] = []
     skips: list[Skip] = []
     split_by_source: dict[str, tuple[Split, str]] = {}
+    has_own_splits = any(folder.name in SPLIT_FOLDERS for folder in folders(root))
+    first_of: dict[str, str] = {}
+    source_of: dict[str, str] = {}
     for track, split in _tracks(root):
         if not is_track(track):
             if _TRACK_NAME.fullmatch(track.name):
@@ -66,7 +70,9 @@ def read(root: Path) -> Dataset:
         except DataError as error:
             skips.append(Skip(path=track, reason=f"{Path(error.what).name} {error.problem}"))
             continue
-        for source in {track.name, str(metadata.get("UUID") or track.name)}:
+        uuid = str(metadata.get("UUID") or track.name)
+        source_of[track.name] = first_of.setdefault(uuid, track.name)
+        for source in {track.name, uuid} if has_own_splits else ():
             first_split, first_track = split_by_source.setdefault(source, (split, track.name))
             if first_split != split:
                 reason = f"made from the same MIDI as {first_track}, which is in split {first_split}"
@@ -79,7 +85,12 @@ def read(root: Path) -> Dataset:
     if not takes:
         reason = f": {skips[0].path.name}: {skips[0].reason}" if skips else ""
         raise DataError(str(root), f"no track has a stem to use{reason}", "check that the archive was unpacked whole")
-    return Dataset(name=NAME, root=root, takes=tuple(takes), skips=tuple(skips))
+    return Dataset(
+        name=NAME,
+        root=root,
+        takes=tuple(takes) if has_own_splits else spread(takes, lambda take: source_of[take.piece]),
+        skips=tuple(skips),
+    )
 
 
 def _tracks(root: Path) -> Iterator[tuple[Path, Split]]:

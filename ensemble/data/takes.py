@@ -6,11 +6,15 @@ Readers take a data set in place: nothing in it is moved, renamed or written.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, Protocol
 
 Split = Literal["train", "valid", "test"]
+SPLITS: tuple[Split, ...] = ("train", "valid", "test")
+"""The most needed first: training asks for the first two, evaluation for the last."""
 _HELD_OUT: dict[int, Split] = {8: "valid", 9: "test"}
 
 
@@ -28,7 +32,7 @@ class RecordedPart:
     instrument: str | None
     """The catalogue's name for it; None where nothing fits."""
     split: Split
-    """The data set's own, or by hash of the piece; never by part."""
+    """The data set's own, or see `splits_of`; never by part."""
     licence: str
     """Of the recording."""
     may_ship: bool
@@ -80,5 +84,48 @@ class Reader(Protocol):
 
 def split_of(piece: str) -> Split:
     """Train, valid or test, 8 : 1 : 1, by hash of the piece's name: the same on every machine, for ever."""
-    tenth = int(hashlib.sha256(piece.encode()).hexdigest(), 16) % 10
-    return _HELD_OUT.get(tenth, "train")
+    return _HELD_OUT.get(_hash(piece) % 10, "train")
+
+
+def splits_of(pieces: Mapping[str, Collection[str]]) -> dict[str, Split]:
+    """The split of every piece of a set, each instrument in all three where there are three pieces with it.
+
+    By `split_of`; where a split lacks an instrument, a piece with it is moved there from another that keeps one. So a
+    small set has something to validate and to test with; as it grows, pieces may return to training.
+
+    Args:
+        pieces: the instruments of each.
+    """
+    splits = {piece: split_of(piece) for piece in pieces}
+    for wanted in SPLITS:
+        while (piece := _to_move(pieces, splits, wanted)) is not None:
+            splits[piece] = wanted
+    return splits
+
+
+def _to_move(pieces: Mapping[str, Collection[str]], splits: Mapping[str, Split], wanted: Split) -> str | None:
+    """The piece that brings most of what a split lacks and can be spared where it is; None if there is none."""
+    having = Counter((instrument, splits[piece]) for piece, played in pieces.items() for instrument in set(played))
+
+    def can_be_spared(piece: str) -> bool:
+        split = splits[piece]
+        is_needed_less = SPLITS.index(split) > SPLITS.index(wanted)
+        return split != wanted and (is_needed_less or all(having[one, split] > 1 for one in pieces[piece]))
+
+    lacking = {one for one, _ in having if not having[one, wanted]}
+    useful = [piece for piece, played in pieces.items() if lacking & set(played) and can_be_spared(piece)]
+    return max(useful, key=lambda piece: (len(lacking & set(pieces[piece])), _hash(piece)), default=None)
+
+
+def spread(takes: Iterable[RecordedPart], source_of: Callable[[RecordedPart], str]) -> tuple[RecordedPart, ...]:
+    """The takes of a set without splits of its own, each in its split: takes of one source lie in one."""
+    takes = tuple(takes)
+    played: dict[str, set[str]] = {}
+    for take in takes:
+        played.setdefault(source_of(take), set()).add(take.instrument or "")
+    splits = splits_of(played)
+    return tuple(replace(take, split=splits[source_of(take)]) for take in takes)
+
+
+def _hash(piece: str) -> int:
+    return int(hashlib.sha256(piece.encode()).hexdigest(), 16)

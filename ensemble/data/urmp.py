@@ -16,7 +16,7 @@ import re
 from pathlib import Path
 
 from ensemble.data.listing import first_file, folders, visible
-from ensemble.data.takes import Dataset, RecordedPart, Skip, split_of
+from ensemble.data.takes import Dataset, RecordedPart, Skip, split_of, spread
 from ensemble.errors import DataError
 
 NAME = "urmp"
@@ -41,6 +41,7 @@ def read(root: Path) -> Dataset:
         DataError: no piece has one.
     """
     takes: list[RecordedPart] = []
+    tune_of: dict[str, str] = {}
     skips: list[Skip] = []
     for piece in _pieces(root):
         stems = [path for path in visible(piece) if path.name.startswith("AuSep_")]
@@ -53,6 +54,7 @@ def read(root: Path) -> Dataset:
                 skips.append(Skip(path=audio, reason="is not named AuSep_<part>_<instrument>_<number>_<tune>.wav"))
                 continue
             index, code, number, tune = match.groups()
+            tune_of[piece.name] = tune
             takes.append(
                 RecordedPart(
                     dataset=NAME,
@@ -71,7 +73,7 @@ def read(root: Path) -> Dataset:
     if not takes:
         reason = f": {skips[0].path.name}: {skips[0].reason}" if skips else ""
         raise DataError(str(root), f"no piece has a separated part{reason}", "keep the names as they were published")
-    return Dataset(name=NAME, root=root, takes=tuple(takes), skips=tuple(skips))
+    return Dataset(name=NAME, root=root, takes=spread(takes, lambda take: tune_of[take.piece]), skips=tuple(skips))
 
 
 def _pieces(root: Path) -> list[Path]:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ensemble.audio.files import read_clip
+from ensemble.audio.recording import opened
 from ensemble.clock import FRAME_RATE_HZ, hop_samples
 from ensemble.data.takes import RecordedPart
 from ensemble.errors import AudioError
@@ -90,6 +91,21 @@ def read_recording(take: RecordedPart, sample_rate: int, curves: Curves | None =
         licence=take.licence,
         **curves._asdict(),
     )
+
+
+def check_recording(take: RecordedPart) -> None:
+    """Look at a take's labels and at its sound file's beginning, without decoding it.
+
+    Raises:
+        AudioError: it cannot be used, or is shorter than a second.
+    """
+    if take.audio is None:
+        raise AudioError(f"{take.piece}/{take.part}", "has no sound")
+    if take.labels is not None:
+        _labels(take.labels)
+    with opened(take.audio) as recording:
+        if recording.num_samples < recording.sample_rate:
+            raise AudioError(str(take.audio), "is shorter than a second")
 
 
 def resampled(samples: FloatArray, from_hz: int, to_hz: int) -> FloatArray:

@@ -22,7 +22,7 @@ from ensemble.conduct.grid import grid_of
 from ensemble.conduct.leader import listen_to
 from ensemble.data import slakh
 from ensemble.data.programs import instrument_of_program, instrument_of_words
-from ensemble.data.takes import Split, split_of
+from ensemble.data.takes import Split, splits_of
 from ensemble.errors import DataError
 from ensemble.events import OnProgress, unheard
 from ensemble.listen.harmony import find_chords, find_key
@@ -85,22 +85,49 @@ class Lesson:
     """What the part is."""
 
 
-def midi_files(root: Path) -> list[tuple[str, Path, Split]]:
+def midi_files(
+    root: Path, on_progress: OnProgress = unheard, on_left_out: Callable[[str], None] = unheard
+) -> list[tuple[str, Path, Split]]:
     """Every multitrack file of a folder with its piece's name and split; a Slakh set's own splits are kept.
+
+    Args:
+        root: a folder of MIDI files, or a set of Slakh's layout.
+        on_progress: told how many files were looked through, and of how many.
+        on_left_out: told in a sentence of every file without two pitched parts of known instruments.
 
     Raises:
         DataError: there is none.
     """
-    if root.is_dir() and slakh.recognises(root):
-        splits = {take.piece: take.split for take in slakh.read(root).takes}
-        found = [(piece, _track(root, piece) / ALL_PARTS, split) for piece, split in sorted(splits.items())]
-        files = [one for one in found if one[1].is_file()]
+    is_slakh = root.is_dir() and slakh.recognises(root)
+    if is_slakh:
+        own = {take.piece: take.split for take in slakh.read(root).takes}
+        found = [(piece, _track(root, piece) / ALL_PARTS) for piece in sorted(own)]
+        found = [(piece, path) for piece, path in found if path.is_file()]
     else:
         paths = sorted(path for path in root.rglob("*") if path.suffix.lower() in MIDI_SUFFIXES)
-        files = [(str(path.relative_to(root)), path, split_of(path.stem)) for path in paths]
-    if not files:
+        found = [(str(path.relative_to(root)), path) for path in paths]
+    usable = []
+    for done, (piece, path) in enumerate(found):
+        if (reason := _why_left_out(path)) is None:
+            usable.append((piece, path))
+        else:
+            on_left_out(f"{printable(path)} is left out: {reason}")
+        on_progress("look through", done + 1, len(found))
+    if not usable:
         raise DataError(str(root), "holds no MIDI of several parts", "name a folder of MIDI files, or a Slakh set")
-    return files
+    splits = own if is_slakh else splits_of({path.stem: ("",) for _, path in usable})
+    return [(piece, path, splits[piece if is_slakh else path.stem]) for piece, path in usable]
+
+
+def _why_left_out(path: Path) -> str | None:
+    """Why nothing is learned from a file; None where something is."""
+    what = printable(path)
+    try:
+        written = midi_piece(read_score_bytes(path), what)
+        known = [voice for voice in written.voices if _instrument(voice) is not None]
+    except DataError as error:
+        return error.problem
+    return None if len(known) > 1 else "it has no two pitched parts of known instruments"
 
 
 def licence_of(root: Path) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +18,7 @@ from ensemble.audio.files import read_clip
 from ensemble.clock import FRAMES_PER_CONDUCTOR_FRAME, frames_for
 from ensemble.data.compose.labels import read_labels
 from ensemble.data.readers import recognise
-from ensemble.data.takes import RecordedPart, Split
+from ensemble.data.takes import RecordedPart, Skip, Split
 from ensemble.errors import AudioError, DataError, WireError
 from ensemble.events import OnProgress, unheard
 from ensemble.files.digest import file_digest
@@ -127,7 +128,10 @@ def gather_pieces(
             [one for one in takes if one[1].split == split], cache, leaders_per_piece, on_progress
         )
         if not pieces[split]:
-            raise DataError(", ".join(map(str, sets)), f"no piece of several parts in the {split} split", "add pieces")
+            raise DataError(
+                ", ".join(map(str, sets)), f"no piece of several parts in the {split} split",
+                "three pieces are the least: to learn from, validate and test with",
+            )  # fmt: skip
     facts = [_composer_facts(root) for root in sets]
     return ConductorMaterial(
         train=pieces["train"],
@@ -146,6 +150,28 @@ def takes_in(root: Path) -> list[tuple[str, RecordedPart]]:
     takes = recognise(root).read(root).takes
     usable = [take for take in takes if take.audio is not None and take.instrument is not None]
     return [(f"{root.absolute().name}/{take.piece}", take) for take in usable]
+
+
+def left_out(sets: Sequence[Path]) -> list[Skip]:
+    """What training will pass over, as far as the layouts tell: known before anything is loaded.
+
+    Raises:
+        DataError: a set has no known layout.
+    """
+    skips: list[Skip] = []
+    for root in sets:
+        dataset = recognise(root).read(root)
+        skips += dataset.skips
+        usable = Counter(take.piece for take in dataset.takes if take.audio is not None and take.instrument is not None)
+        for take in dataset.takes:
+            where = take.audio or take.notes or Path(take.piece) / take.part
+            if take.audio is None:
+                skips.append(Skip(path=where, reason="has no sound"))
+            elif take.instrument is None:
+                skips.append(Skip(path=where, reason=f"{take.label} is no instrument of the catalogue"))
+            elif usable[take.piece] < 2:
+                skips.append(Skip(path=where, reason="is the only part of its piece"))
+    return skips
 
 
 def read_pieces(

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from ensemble.data.readers import recognise
 from ensemble.data.takes import RecordedPart, Skip, Split
-from ensemble.errors import DataError
+from ensemble.errors import AudioError, DataError
 from ensemble.train.player.analysis import Analysis
 from ensemble.train.prepared import default_cache, read_prepared
-from ensemble.train.recordings import TrainingRecording
+from ensemble.train.recordings import TrainingRecording, check_recording
 from ensemble.types.instruments import instrument
 
 
@@ -60,8 +60,27 @@ def takes_of(data: Path, instrument_name: str, split: Split) -> list[RecordedPar
         raise DataError(str(data), f"has no take of {instrument_name}", f"it has {there or 'no instrument we know'}")
     takes = [take for take in of_instrument if take.split == split]
     if not takes:
-        raise DataError(str(data), f"has no take of {instrument_name} in its {split} split", "add more pieces")
+        num_pieces = len({take.piece for take in of_instrument})
+        problem = f"has no take of {instrument_name} in its {split} split (pieces with one: {num_pieces})"
+        raise DataError(str(data), problem, "three pieces with it are the least: to learn from, validate and test with")
     return takes
+
+
+def left_out(data: Path, instrument_name: str) -> list[Skip]:
+    """What training one voice will pass over, as far as the files' beginnings tell: known before anything is loaded.
+
+    Raises:
+        ConfigError, DataError: see `takes_of`.
+    """
+    skips = list(recognise(data).read(data).skips)
+    splits: tuple[Split, ...] = ("train", "valid")
+    for split in splits:
+        for take in takes_of(data, instrument_name, split):
+            try:
+                check_recording(take)
+            except AudioError as error:
+                skips.append(Skip(path=Path(error.what), reason=error.problem))
+    return skips
 
 
 def gather(

@@ -176,6 +176,16 @@ def test_the_command_line_trains_and_measures(songs: Path, tmp_path: Path) -> No
     assert (tmp_path / "run" / "curve.csv").read_text().splitlines()[-1].startswith("22,")
 
 
+def test_few_files_are_split_among_those_that_can_be_used(tmp_path: Path) -> None:
+    for name in ("ode", "reel", "waltz"):
+        write_song(tmp_path / f"{name}.mid")
+    (tmp_path / "damaged.mid").write_bytes(b"MThd nonsense")
+    said: list[str] = []
+    assert {split for _, _, split in midi_files(tmp_path, on_left_out=said.append)} == {"train", "valid", "test"}
+    (line,) = said
+    assert "damaged.mid is left out: " in line
+
+
 def test_bad_music_is_left_out_or_one_line(tmp_path: Path) -> None:
     done = ensemble("train", "arranger", "--data", tmp_path, "--out", tmp_path / "run")
     assert done.returncode == 1
@@ -186,9 +196,10 @@ def test_bad_music_is_left_out_or_one_line(tmp_path: Path) -> None:
     write_song(tmp_path / "alone.mid", parts=("flute",))
     write_song(tmp_path / "unknown.mid", parts=("flute", "theremin"))
     said: list[str] = []
-    assert list(read_pieces(midi_files(tmp_path), on_left_out=said.append)) == []
+    with pytest.raises(DataError, match="no MIDI of several parts"):
+        midi_files(tmp_path, on_left_out=said.append)
     assert len(said) == 4
     assert sum("no two pitched parts" in one for one in said) == 3
     done = ensemble("evaluate", "arranger", "--data", tmp_path)
     assert done.returncode == 1
-    assert "has no piece of several parts" in done.stderr.splitlines()[-1]
+    assert "holds no MIDI of several parts" in done.stderr.splitlines()[-1]

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from cluster.cli.app import app
 from ensemble.data.takes import split_of
 from ensemble.errors import DataError
-from ensemble.train.conductor.material import gather_pieces, read_pieces, takes_in
+from ensemble.train.conductor.material import gather_pieces, left_out, read_pieces, takes_in
 from tests.played_pieces import shared_curve
 
 RATE = 16_000
@@ -79,8 +79,19 @@ def test_a_set_of_single_parts_is_refused(tmp_path):
     (tmp_path / "violin").mkdir(parents=True)
     tone = 0.1 * np.sin(np.arange(2 * RATE) * 0.1)
     soundfile.write(tmp_path / "violin" / "one.wav", tone, RATE)
-    with pytest.raises(DataError, match="no piece of several parts"):
+    soundfile.write(tmp_path / "violin" / "two.wav", tone, RATE)
+    with pytest.raises(DataError, match="no piece of several parts in the train split; three pieces"):
         gather_pieces([tmp_path], tmp_path / "heard", 1)
+
+
+def test_what_no_conductor_learns_from_is_known_before_anything_is_read(home, tmp_path):
+    assert left_out([home]) == []
+    for folder in ("violin", "kazoo"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "one.wav").write_bytes(b"never opened")
+    assert {(skip.path.parent.name, skip.reason) for skip in left_out([home, tmp_path])} == {
+        ("violin", "is the only part of its piece"), ("kazoo", "kazoo is no instrument of the catalogue"),
+    }  # fmt: skip
 
 
 def test_from_the_command_line_to_figures(home, tmp_path):

@@ -7,7 +7,7 @@ import pytest
 import soundfile
 
 from ensemble.errors import ConfigError, DataError
-from ensemble.train.player.material import gather, takes_of
+from ensemble.train.player.material import gather, left_out, takes_of
 from ensemble.train.recordings import held_pitch
 from tests.train.small_set import write_set
 
@@ -63,11 +63,13 @@ def test_a_damaged_take_is_skipped_by_name(data, damage):
         np.savez(take.labels, f0_hz=np.zeros((2, 400), np.float32), loudness_db=np.zeros(400, np.float32))
     else:
         np.savez(take.labels, f0_hz=np.array([{"run": "me"}], dtype=object), loudness_db=np.zeros(1))
+    foreseen = left_out(data, "violin")
     material = gather(data, "violin", 16_000)
     assert len(material.train) == 1
     (skip,) = material.skips
     assert skip.path.stem == "S00"
     assert skip.reason
+    assert foreseen == ([] if damage == "nan" else [skip])  # which only decoding finds
 
 
 def test_what_is_not_there_is_named(data, tmp_path):
@@ -77,5 +79,10 @@ def test_what_is_not_there_is_named(data, tmp_path):
         gather(data, "cello", 16_000)
     with pytest.raises(DataError, match="no such folder"):
         gather(tmp_path / "nowhere", "violin", 16_000)
-    with pytest.raises(DataError, match="no take of violin in its valid split"):
+    with pytest.raises(DataError, match=r"no take of violin in its valid split \(pieces with one: 1\); three pieces"):
         gather(write_set(tmp_path / "one", splits=("train",)), "violin", 16_000)
+
+
+def test_two_pieces_are_enough_to_learn_from_one_and_audit_with_the_other(tmp_path):
+    material = gather(write_set(tmp_path / "two", splits=("train", "train")), "violin", 16_000)
+    assert (len(material.train), len(material.held_out)) == (1, 1)
