@@ -1,5 +1,8 @@
 """Tempo and beats from the onset strength: a tempo prior, dynamic programming, an explicit half and double test.
 
+Several pulses are laid through the recording; which of them is the beat is decided by the accents on and between their
+beats, by how usual they are, and by what a network hears.
+
 Beats cover the whole recording, rests included: a band needs its grid everywhere. Everything here is decided from the
 whole recording: the unit of the accents, the candidates for the tempo, the path of the beats and the grid in rests.
 """
@@ -7,6 +10,7 @@ whole recording: the unit of the accents, the candidates for the tempo, the path
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +18,7 @@ from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 
 from ensemble.audio.spectra import peak_offset
 from ensemble.clock import FRAME_RATE_HZ
+from ensemble.listen.tempo import even_time, tempo_course
 from ensemble.types.music import FloatArray
 
 Array = NDArray[np.float64]
@@ -24,7 +29,15 @@ SPREAD_OCTAVES = 0.7
 TIGHTNESS = 80.0
 """Cost of a beat that comes early or late, against onsets in units of their own deviation."""
 NUM_CANDIDATES = 5
-RECURRENCE_WEIGHT = 2.0
+RECURRENCE_WEIGHT, PRIOR_WEIGHT, LOOSENESS_WEIGHT, PULSE_WEIGHT = 2.0, 0.6, 0.1, 0.07
+SOFT_SHARE, SOFT_SPREADS, SURELY_SOFT_SPREADS, SOFT_WEIGHT = 0.65, 2.5, 4.0, 1.5
+"""Off-beats have at most this share of the accent of beats, and lie so many standard deviations below. Measured: soft
+off-beats of a strum 2.5 to 7; weak beats of songs with a backbeat 1.6 to 2.9, of (2, 1, 1) below 2."""
+LEAST_PROBABILITY = 1e-3
+PULSE_STEP = 2
+"""The network says something every second frame."""
+BESIDE_BEAT = 3
+"""So many steps of the network on either side of a beat are neither on it nor between."""
 STEADY_LOG = 0.05
 """Mean deviation of a played beat from its period, as a logarithm: steady players stay within a few percent."""
 LONG_NOTE_S = 0.6
@@ -33,6 +46,7 @@ SUPPORT = 0.5
 """A beat was played where the accent, in standard deviations, exceeds this."""
 HEARD_LATE_S = 0.007
 """The onset strength of a plucked note peaks this long after it is heard to begin; that of a click sooner."""
+FEWEST_BEATS = 4
 MIN_CLARITY = 0.25
 """Below this the beat is no more than a guess; see `Beats.clarity`."""
 
@@ -49,31 +63,64 @@ class Beats:
     """How much of the onset strength recurs from beat to beat, 0..1; below `MIN_CLARITY` there is no pulse."""
 
 
-def track_beats(onset: FloatArray, duration_s: float, known_bpm: float | None = None) -> Beats:
+def track_beats(
+    onset: FloatArray, duration_s: float, pulse: FloatArray | None = None, known_bpm: float | None = None
+) -> Beats:
     """Find the pulse and lay a grid over the whole recording.
 
     Args:
         onset: onset strength at 100 Hz.  [frames]
         duration_s: length of the recording, at least half a second.
+        pulse: as in `Frames`, where a network listened.
         known_bpm: the tempo, where it is known: only where the beats lie is found then.
 
     Source: the dynamic programming is Ellis, Beat Tracking by Dynamic Programming, JNMR 2007.
     """
-    accents = _accents(onset)
-    best, best_value, clarity = np.empty(0, dtype=np.int64), -np.inf, 0.0
+    accents, even = _at_even_tempo(_accents(onset))
     candidates = _candidates(accents) if known_bpm is None else [(60.0 * FRAME_RATE_HZ / known_bpm, 1.0)]
-    for period, recurrence in candidates:
-        beats = _dynamic_programme(accents, period)
-        value = _worth(accents, beats, period) + RECURRENCE_WEIGHT * recurrence
-        if value > best_value:
-            best, best_value, clarity = beats, value, recurrence
-    if len(best) < 4:
+    grids = [
+        _Grid(times_s, recurrence, _worth(accents, beats, period) + RECURRENCE_WEIGHT * recurrence)
+        for period, recurrence in candidates
+        if len(beats := _dynamic_programme(accents, period)) >= FEWEST_BEATS
+        and len(times_s := _as_recorded(_whole_grid(accents, beats, duration_s, even), even, duration_s)) > 1
+    ]
+    if not grids:
         return _even_grid(duration_s, known_bpm)
-    times_s = _whole_grid(accents, best, duration_s)
-    if len(times_s) < 2:
-        return _even_grid(duration_s, known_bpm)
-    tempo_bpm = known_bpm or float(np.clip(60.0 / _period_s(times_s), SLOWEST_BPM, FASTEST_BPM))
-    return Beats(times_s=times_s, tempo_bpm=tempo_bpm, clarity=clarity)
+    if pulse is not None and pulse.size:
+        grids = [grid._replace(value=grid.value + PULSE_WEIGHT * _likelihood(pulse, grid.times_s)) for grid in grids]
+    best = max(grids, key=lambda grid: grid.value)
+    return Beats(times_s=best.times_s, tempo_bpm=known_bpm or best.tempo_bpm, clarity=best.recurrence)
+
+
+class _Grid(NamedTuple):
+    """A pulse that may be the beat."""
+
+    times_s: Array
+    recurrence: float
+    """How much of the accents recurs in its family, 0..1."""
+    value: float
+    """How much speaks for it."""
+
+    @property
+    def tempo_bpm(self) -> float:
+        return float(np.clip(60.0 / _period(self.times_s), SLOWEST_BPM, FASTEST_BPM))
+
+
+def _likelihood(pulse: FloatArray, times_s: Array) -> float:
+    """Logarithm of the probability that the network gives to beats at these times and none between, a second."""
+    beat = np.clip(pulse.sum(axis=0, dtype=np.float64)[::PULSE_STEP], LEAST_PROBABILITY, 1.0 - LEAST_PROBABILITY)
+    at = np.minimum(np.rint(times_s * FRAME_RATE_HZ / PULSE_STEP).astype(np.int64), len(beat) - 1)
+    is_beside = np.zeros(len(beat), np.bool_)
+    is_beside[at] = True
+    is_beside = maximum_filter1d(is_beside, 2 * BESIDE_BEAT + 1)
+    gathered = np.log(maximum_filter1d(beat, 5)[at]).sum() + np.log(1.0 - beat[~is_beside]).sum()
+    return float(gathered) / (len(beat) * PULSE_STEP / FRAME_RATE_HZ)
+
+
+def _at_even_tempo(accents: Array) -> tuple[Array, Array]:
+    """The accents with time stretched until their tempo is even, and `even_time`: there every beat is equally long."""
+    even = even_time(tempo_course(accents))
+    return np.interp(even[:-1], np.arange(len(accents)), accents), even
 
 
 def _even_grid(duration_s: float, known_bpm: float | None) -> Beats:
@@ -190,10 +237,11 @@ def _worth(accents: Array, beats: NDArray[np.int64], period: float) -> float:
     on_beat, middle = float(capped[beats].mean()), float(capped[beats[:-1] + steps // 2].mean())
     thirds = [float(capped[beats[:-1] + steps * part // 3].mean()) for part in (1, 2)]
     # Music rests on some beats; a grid at double (three times) the tempo rests on nearly all but each second (third).
-    unevenness = max(_emptiness(nearby[beats], 2, 0.6), _emptiness(nearby[beats], 3, 0.75))
+    unevenness = max(_emptiness(nearby[beats], 2, 0.6), _emptiness(nearby[beats], 3, 0.75), _softness(nearby[beats]))
     looseness = min(float(np.abs(np.log(steps / period)).mean()) / STEADY_LOG, 3.0)
     prior = float(np.log(_prior(np.array(period))))
-    return (on_beat - 0.5 * middle - 0.7 * min(thirds)) / 3.0 - unevenness - 0.1 * looseness + 0.8 * prior
+    strength = (on_beat - 0.5 * middle - 0.7 * min(thirds)) / 3.0
+    return strength - unevenness - LOOSENESS_WEIGHT * looseness + PRIOR_WEIGHT * prior
 
 
 def _emptiness(accents: Array, every: int, full: float) -> float:
@@ -207,27 +255,45 @@ def _emptiness(accents: Array, every: int, full: float) -> float:
     return max(0.0, full - means[-2] / max(means[-1], 1e-9))
 
 
-def _whole_grid(accents: Array, beats: NDArray[np.int64], duration_s: float) -> Array:
+def _softness(accents: Array) -> float:
+    """How surely every second beat is softer than the others, as off-beats are; 0 to `SOFT_WEIGHT`."""
+    (_, soft, _), (_, loud, _) = quartiles = sorted(
+        (np.quantile(accents[phase::2], (0.25, 0.5, 0.75)).tolist() for phase in (0, 1)), key=lambda three: three[1]
+    )
+    if soft > SOFT_SHARE * loud:
+        return 0.0
+    deviation = sum(third - first for first, _, third in quartiles) / 2 / 1.35  # of a normal distribution
+    spreads = (loud - soft) / max(deviation, 0.1 * loud, 1e-9)
+    sure = (spreads - SOFT_SPREADS) / (SURELY_SOFT_SPREADS - SOFT_SPREADS)
+    return SOFT_WEIGHT * min(max(sure, 0.0), 1.0)
+
+
+def _whole_grid(accents: Array, beats: NDArray[np.int64], duration_s: float, even: Array) -> Array:
     """From the first frame to the end: played beats are kept, beats in rests divide the time between them evenly."""
+    stop = float(np.interp(duration_s * FRAME_RATE_HZ, even, np.arange(len(even))))
     refined = beats + _peak_offset(accents, beats)
     supported = np.flatnonzero(maximum_filter1d(accents, 5)[beats] > SUPPORT)
     if len(supported) < 2:
         supported = np.arange(len(beats))
     number = np.arange(supported[0], supported[-1] + 1)
-    grid = np.maximum(np.interp(number, supported, refined[supported]) / FRAME_RATE_HZ - HEARD_LATE_S, 0.0)
-    head_s, tail_s = _period_s(grid[:9]), _period_s(grid[-9:])
-    num_before, num_after = int(grid[0] / head_s), int(np.ceil((duration_s - grid[-1]) / tail_s)) - 1
-    before = grid[0] - head_s * np.arange(num_before, 0, -1)
-    after = grid[-1] + tail_s * np.arange(1, max(num_after, 0) + 1)
-    whole = np.concatenate([before, grid, after])
-    whole = whole[(whole >= 0.0) & (whole < duration_s)]
-    return whole[np.diff(whole, prepend=-1.0) > 0.0]
+    grid = np.interp(number, supported, refined[supported])
+    head, tail = _period(grid[:9]), _period(grid[-9:])
+    num_before, num_after = int(grid[0] / head), int(np.ceil((stop - grid[-1]) / tail)) - 1
+    before = grid[0] - head * np.arange(num_before, 0, -1)
+    after = grid[-1] + tail * np.arange(1, max(num_after, 0) + 1)
+    return np.concatenate([before, grid, after])
 
 
-def _period_s(times_s: Array) -> float:
+def _as_recorded(grid: Array, even: Array, duration_s: float) -> Array:
+    """Seconds of what lies at these frames of even tempo; what falls outside the recording or together is left out."""
+    times_s = np.maximum(np.interp(grid, np.arange(len(even)), even) / FRAME_RATE_HZ - HEARD_LATE_S, 0.0)
+    return np.asarray(times_s[(times_s < duration_s) & (np.diff(times_s, prepend=-1.0) > 0.0)])
+
+
+def _period(times: Array) -> float:
     """Slope of the straight line through the times."""
-    number = np.arange(len(times_s)) - (len(times_s) - 1) / 2
-    return float((number * times_s).sum() / np.square(number).sum())
+    number = np.arange(len(times)) - (len(times) - 1) / 2
+    return float((number * times).sum() / np.square(number).sum())
 
 
 def _peak_offset(accents: Array, beats: NDArray[np.int64]) -> Array:
