@@ -257,12 +257,11 @@ def _emptiness(accents: Array, every: int, full: float) -> float:
 
 def _softness(accents: Array) -> float:
     """How surely every second beat is softer than the others, as off-beats are; 0 to `SOFT_WEIGHT`."""
-    (_, soft, _), (_, loud, _) = quartiles = sorted(
-        (np.quantile(accents[phase::2], (0.25, 0.5, 0.75)).tolist() for phase in (0, 1)), key=lambda three: three[1]
-    )
+    quartiles = [np.quantile(accents[phase::2], (0.25, 0.5, 0.75)) for phase in (0, 1)]
+    soft, loud = sorted(float(three[1]) for three in quartiles)
     if soft > SOFT_SHARE * loud:
         return 0.0
-    deviation = sum(third - first for first, _, third in quartiles) / 2 / 1.35  # of a normal distribution
+    deviation = float(sum(three[2] - three[0] for three in quartiles)) / 2 / 1.35  # as of a normal distribution
     spreads = (loud - soft) / max(deviation, 0.1 * loud, 1e-9)
     sure = (spreads - SOFT_SPREADS) / (SURELY_SOFT_SPREADS - SOFT_SPREADS)
     return SOFT_WEIGHT * min(max(sure, 0.0), 1.0)

@@ -69,4 +69,5 @@ def _joined(before: Frames, after: Frames, begin_frame: int, skipped: int) -> Fr
         confidence=joined(before.confidence, after.confidence),
         onset=joined(before.onset, after.onset),
         chroma=joined(before.chroma, after.chroma),
+        pulse=joined(before.pulse, after.pulse) if before.pulse.size and after.pulse.size else before.pulse[:, :0],
     )

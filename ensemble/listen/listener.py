@@ -12,12 +12,13 @@ from ensemble.listen.loudness import loudness_db
 from ensemble.listen.onsets import onset_strength
 from ensemble.listen.overrides import Overrides, with_overrides
 from ensemble.listen.pitch import ANALYSIS_RATE_HZ, track_pitch
+from ensemble.listen.pulse import hear_pulse
 from ensemble.listen.swing import STRAIGHT, find_swing
 from ensemble.listen.understanding import INAUDIBLE_BELOW_PEAK_DB, understand
 from ensemble.threads import one_thread
 from ensemble.types.music import SILENCE_DB, AudioClip, Frames, Heard
 
-LISTENING_VERSION = 3
+LISTENING_VERSION = 4
 """Counted up when the same recording is understood otherwise, so that results kept on disk are made anew."""
 NO_OVERRIDES = Overrides()
 CANCELLED = 0.05
@@ -42,7 +43,8 @@ class Listener:
         loudness = loudness_db(samples, ANALYSIS_RATE_HZ, num_frames)
         onset = onset_strength(samples, ANALYSIS_RATE_HZ, num_frames)
         pitch = track_pitch(samples, num_frames)
-        beats = track_beats(onset, clip.duration_s)
+        pulse = hear_pulse(samples, ANALYSIS_RATE_HZ, num_frames)
+        beats = track_beats(onset, clip.duration_s, pulse)
         evidence = diagnostics.measure_evidence(samples, ANALYSIS_RATE_HZ, pitch.f0_hz, loudness, beats.clarity)
         follows_pitch = not (evidence.is_polyphonic or evidence.is_noisy)
         # Whole recording: what is noise, what is too quiet to have a chroma, and the tuning.
@@ -61,6 +63,7 @@ class Listener:
             confidence=pitch.confidence,
             onset=onset,
             chroma=spectral / np.maximum(spectral.max(axis=0, keepdims=True), np.float32(1e-9)),
+            pulse=pulse,
         )
         found = understand(frames, beats.times_s, tuning_cents, follows_pitch=follows_pitch)
         heard = Heard(

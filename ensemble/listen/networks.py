@@ -10,12 +10,15 @@ from ensemble.errors import ListenerError
 from ensemble.types.music import FloatArray
 
 FOLDER = Path(__file__).parent.parent / "listeners"
-SHA256 = {"chords": "1dc67809740e0a96f56f9cb123e80e58006ef2fd32700dbe7dbc2809dad51b97"}
+SHA256 = {
+    "beats": "17fda7e14ff3680e9c102e8d922cc0e08dc7728ddb82c7074f12ac4823d0e91a",
+    "chords": "1dc67809740e0a96f56f9cb123e80e58006ef2fd32700dbe7dbc2809dad51b97",
+}
 """Of every network's file, by name."""
 
 
 class Network:
-    """A network with one input and one output. It holds no state."""
+    """A network. It holds no state: what it remembers goes in and comes out."""
 
     def __init__(self, content: bytes) -> None:
         import onnxruntime
@@ -23,12 +26,16 @@ class Network:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-        self._input = self._session.get_inputs()[0].name
+        self._inputs = [one.name for one in self._session.get_inputs()]
 
     def __call__(self, features: FloatArray) -> FloatArray:
-        """What the network says of features."""
-        output: FloatArray = self._session.run(None, {self._input: features})[0]
-        return output
+        """What a network with one input and one output says of features."""
+        return self.run(features)[0]
+
+    def run(self, *inputs: FloatArray) -> list[FloatArray]:
+        """All outputs, of all inputs in order."""
+        outputs: list[FloatArray] = self._session.run(None, dict(zip(self._inputs, inputs, strict=True)))
+        return outputs
 
 
 def path_of(name: str) -> Path:

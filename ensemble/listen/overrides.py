@@ -111,7 +111,8 @@ def _heard_anew(heard: Heard, overrides: Overrides) -> Heard:
     keeps_bars = overrides.tempo_bpm is None and overrides.beats_per_bar in (None, heard.beats_per_bar)
     if overrides.tempo_bpm is not None:
         onset = heard.frames.onset
-        beats = track_beats(onset, heard.frames.num_frames / FRAME_RATE_HZ, known_bpm=overrides.tempo_bpm)
+        duration_s = heard.frames.num_frames / FRAME_RATE_HZ
+        beats = track_beats(onset, duration_s, heard.frames.pulse, known_bpm=overrides.tempo_bpm)
         heard = replace(
             heard, beats_s=beats.times_s, tempo_bpm=beats.tempo_bpm, swing=find_swing(onset, beats.times_s),
             chords=(NO_CHORD,) * len(beats.times_s),

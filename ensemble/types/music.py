@@ -100,12 +100,16 @@ class Frames:
     """Onset strength, 0 or more.  [frames]"""
     chroma: FloatArray
     """Energy per pitch class from C: the largest of a frame is 1, all are 0 in silence.  [12, frames]"""
+    pulse: FloatArray = field(default_factory=lambda: np.zeros((2, 0), np.float32))
+    """How probable a beat within a bar is, and a beat that opens one, 0..1; no columns where no network listened.
+    [2, frames]"""
 
     def __post_init__(self) -> None:
         num_frames = len(self.f0_hz)
         for name in ("f0_hz", "loudness_db", "confidence", "onset"):
             check_array(getattr(self, name), (num_frames,), name)
         check_array(self.chroma, (12, num_frames), "chroma")
+        check_array(self.pulse, (2, num_frames if self.pulse.size else 0), "pulse")
 
     @property
     def num_frames(self) -> int:

