@@ -39,6 +39,8 @@ class RenderRequest(Settings):
     the networks that listen as `listener/chords` and so on."""
     overrides: Overrides = Overrides()
     """Tempo, metre, key or chords that the user gave; they replace what is heard."""
+    expansion: str | None = None
+    """Name of the expansion list that a kern score's sections follow; None: `norep`, or else its unnamed one."""
     extension: Extension | None = None
     """How the leader is continued; None: the band ends with the leader."""
 

@@ -34,6 +34,12 @@ _RESUME_OPTIONS = {
 """Options that go with --resume: they change how a render is played, and not what."""
 
 
+Expansion = Annotated[
+    str | None,
+    typer.Option(help="Expansion list that a kern score's sections follow: its name, or 'written' for none."),
+]
+
+
 @playing.command()
 def render(
     context: typer.Context,
@@ -64,6 +70,7 @@ def render(
         int | None, typer.Option(min=2, max=12, help="Beats per bar, instead of the detected number.")
     ] = None,
     key: Annotated[str | None, typer.Option(help="Key, instead of the detected one: 'Am', 'F# major'.")] = None,
+    expansion: Expansion = None,
     chords: Annotated[Path | None, typer.Option(help="File of chords, instead of the detected ones.")] = None,
     chart: Annotated[
         Path | None, typer.Option(help="Chart to play by, such as `ensemble listen --chart` writes.")
@@ -101,7 +108,7 @@ def render(
         return {
             "band": band, "seed": seed, "sample_rate": int(rate), "voice": voice, "arranger": arranger,
             "overrides": _overrides(tempo, beats_per_bar, key, chords, chart),
-            "extension": _extension(extend, top_k, index, retrieval),
+            "extension": _extension(extend, top_k, index, retrieval), "expansion": expansion,
         }  # fmt: skip
 
     if resume is not None:
@@ -170,6 +177,7 @@ def verify(
 @playing.command()
 def listen(
     leader: Annotated[Path, typer.Argument(help="A recording, or a melody (.krn, .mid).")],
+    expansion: Expansion = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Also write it all to this JSON file.")] = None,
     chart: Annotated[
         Path | None, typer.Option(help="Also write a chart to this new file: correct it, and give it to render.")
@@ -187,8 +195,8 @@ def listen(
         from ensemble.scores.score import is_score, read_score
         from ensemble.scores.symbolic import hear_melody
 
-        if is_score(leader):
-            melody = read_score(leader).melody
+        if is_score(leader) or expansion is not None:
+            melody = read_score(leader, expansion).melody
             heard, duration_s = hear_melody(melody), melody.duration_s
         else:
             clip = read_clip(leader)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ensemble.audio.clip_file import keep_in_file
-from ensemble.audio.files import num_prepared, prepared, write_pieces
+from ensemble.audio.files import num_prepared, prepared, printable, write_pieces
 from ensemble.audio.recording import opened
 from ensemble.audio.sound import KeptSound, Sound
 from ensemble.errors import AudioError, DataError, VerifyError
@@ -19,16 +19,18 @@ from ensemble.scores.symbolic import hear_melody, play_melody
 from ensemble.takes import LEADER, LONGEST_S, Lead, as_followed, take_name, whole_frames
 
 
-def take_in(source: Path, sample_rate: int, folder: Path) -> Lead:
+def take_in(source: Path, sample_rate: int, folder: Path, expansion: str | None = None) -> Lead:
     """Write a recording, or the sound of a score, into `folder` as `leader.wav`; the band follows that file's samples.
 
     Raises:
         AudioError: the recording cannot be used.
-        DataError: the score cannot be used.
+        DataError: the score cannot be used, or has no expansion list of that name.
         OSError: the folder cannot be written.
     """
+    if expansion is not None and not is_score(source):
+        raise DataError(printable(source), "is no score, and has no expansion lists", "leave out --expansion")
     if is_score(source):
-        score = read_score(source)
+        score = read_score(source, expansion)
         (folder / kept_name(source)).write_bytes(score.content)
         _keep(play_melody(score.melody, sample_rate), sample_rate, folder)
         return Lead(
@@ -70,7 +72,7 @@ def _as_recorded(folder: Path, plan: RenderPlan, source: str) -> Lead:
         return Lead(clip=clip, folder=folder)
     path = folder / kept_name(Path(source))
     try:
-        score = read_score(path)
+        score = read_score(path, plan.request.expansion)
     except DataError as error:
         raise VerifyError(str(path), error.problem, "render again from the score") from error
     if score.sha256 != plan.score_sha256:

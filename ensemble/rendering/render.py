@@ -45,6 +45,7 @@ def render(
     pace: Pace | None = None,
     overrides: Overrides | None = None,
     extension: Extension | None = None,
+    expansion: str | None = None,
     events: Events | None = None,
     **old_names: Any,
 ) -> Manifest:
@@ -63,6 +64,7 @@ def render(
         pace: how the work is divided; never changes the sound.
         overrides: a tempo, a metre, a key or chords that replace what is heard.
         extension: how the leader is continued after its end, and how often; the band ends with it when absent.
+        expansion: which expansion list a kern score's sections follow: its name, or `written` for none.
         events: receives the stage and how much of it is done; and the folder of each take as soon as it is complete,
             except where an earlier render is replaced.
         old_names: 0.1.0's `seat`, `on_progress` and `on_take`; the next release refuses them.
@@ -77,11 +79,12 @@ def render(
     if old_names:
         return render(
             leader, out, band=band, seed=seed, sample_rate=sample_rate, voice=voice, arranger=arranger, force=force,
-            pace=pace, overrides=overrides, extension=extension, **_renamed(band_factory, events, old_names),
+            pace=pace, overrides=overrides, extension=extension, expansion=expansion,
+            **_renamed(band_factory, events, old_names),
         )  # fmt: skip
     request = request_for(
         band, seed=seed, sample_rate=sample_rate, voice=voice, arranger=arranger, overrides=overrides,
-        extension=extension,
+        extension=extension, expansion=expansion,
     )  # fmt: skip
     return render_request(
         request, leader, out, force=force, band_factory=band_factory, pace=pace or Pace(), events=events or Events()
@@ -103,7 +106,7 @@ def render_request(
     given = leader_path() if leader is None else leader
     with destination(out, force=force) as folder, fetched(given) as source:
         events.progress("read", 0, 1)
-        lead = take_in(source, request.sample_rate, folder.path)
+        lead = take_in(source, request.sample_rate, folder.path, request.expansion)
         plan = RenderPlan(request=request, leader_sha256=lead.clip.digest, score_sha256=lead.score_sha256)
         with closing(Checkpoint(folder.checkpoint_path)) as checkpoint:
             checkpoint.write_plan(plan, printable(Path(source.name)), lead.source_sha256)

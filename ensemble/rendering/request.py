@@ -25,6 +25,7 @@ _DIFFERENCES = {
     "weights_sha256": "other voices",
     "overrides": "another tempo, metre, key or chords",
     "extension": "another extension",
+    "expansion": "another order of sections",
     "tail_s": "another tail",
 }
 
@@ -38,6 +39,7 @@ def request_for(
     arranger: str | None = None,
     overrides: Overrides | None = None,
     extension: Extension | None = None,
+    expansion: str | None = None,
 ) -> RenderRequest:
     """Read a band and hash its weights; see `ensemble.rendering.render` for the arguments.
 
@@ -58,6 +60,7 @@ def request_for(
         weights_sha256=weights_of(settings),
         overrides=overrides or Overrides(),
         extension=extension,
+        expansion=expansion,
     )
 
 

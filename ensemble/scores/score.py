@@ -43,15 +43,22 @@ def kept_name(path: Path) -> str:
     return "leader.krn" if path.suffix.lower() == ".krn" else "leader.mid"
 
 
-def read_score(path: Path) -> LeaderScore:
+def read_score(path: Path, expansion: str | None = None) -> LeaderScore:
     """Read a melody from **kern (`.krn`) or MIDI (`MIDI_SUFFIXES`).
 
+    Args:
+        path: the file.
+        expansion: the list of a kern file that says in which order its sections are played; see `in_order`.
+
     Raises:
-        DataError: it cannot be read, holds no single line (see the two readers), or is too short to follow.
+        DataError: it cannot be read, has no such list, holds no single line (see the two readers), or is too short to
+            follow.
     """
     content, what = read_score_bytes(path), printable(path)
     is_kern = path.suffix.lower() == ".krn"
-    melody = parse_kern(decode(content), what) if is_kern else parse_midi(content, what)
+    if expansion is not None and not is_kern:
+        raise DataError(what, "has no expansion lists: only kern has", "leave out --expansion")
+    melody = parse_kern(decode(content), what, expansion) if is_kern else parse_midi(content, what)
     if melody.duration_s < MIN_DURATION_S:
         raise DataError(what, f"lasts {melody.duration_s:.2f} s", f"give at least {MIN_DURATION_S} s")
     return LeaderScore(melody=melody, content=content)

@@ -74,16 +74,76 @@ def test_repeats_are_named_and_played_once() -> None:
     assert [note.pitch_midi for note in melody.notes] == [60, 62, 64, 65, 67, 69, 71, 72]
 
 
-def test_an_expansion_list_is_named_and_not_followed() -> None:
-    melody = read_kern(FIXTURES / "sections.krn")
-    assert [note.pitch_midi for note in melody.notes] == [60, 62, 64]
-    assert said(melody) == ("The expansion list A,B,A is not followed: sections are played once.",)
+@pytest.mark.parametrize(
+    ("expansion", "pitches", "text"),
+    [
+        (None, [60, 62, 64, 60, 62], "Sections follow the expansion list: A, B, A (others: 'short', 'written')."),
+        ("short", [60, 62, 64], None),
+        ("written", [60, 62, 64], None),
+    ],
+)
+def test_sections_follow_the_list_that_is_asked_for(
+    expansion: str | None, pitches: list[int], text: str | None
+) -> None:
+    melody = read_kern(FIXTURES / "sections.krn", expansion)
+    assert [note.pitch_midi for note in melody.notes] == pitches
+    assert said(melody) == (() if text is None else (text,))
+
+
+ENDINGS = kern(
+    "*>[A,A1,A,A2]", "*>norep[A,A2]", "*G:", "*M4/4", "*MM120", "*>A", "=1", "4g", "4a", "4b", "4cc", "=2", "1dd",
+    "*>A1", "=3", "1a", "=:|!", "*>A2", "=4", "1g", "==",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("expansion", "pitches"),
+    [
+        (None, [67, 69, 71, 72, 74, 67]),
+        ("", [67, 69, 71, 72, 74, 69, 67, 69, 71, 72, 74, 67]),
+        ("written", [67, 69, 71, 72, 74, 69, 67]),
+    ],
+)
+def test_norep_is_followed_unless_another_list_is_asked_for(expansion: str | None, pitches: list[int]) -> None:
+    melody = parse_kern(ENDINGS, "x", expansion)
+    assert [note.pitch_midi for note in melody.notes] == pitches
+    assert melody.length == len(pitches) // 6 * F(12) + (4 * (len(pitches) == 7))
+    assert melody.bars == tuple(F(bar) for bar in range(0, int(melody.length), 4))
+    assert ("Repeats are played once." in said(melody)) == (expansion == "written")
+
+
+def test_a_section_keeps_the_tempo_and_the_metre_that_it_has_in_the_file() -> None:
+    melody = parse_kern(kern(
+        "*>[B,A,B]", "*>A", "*M4/4", "*MM120", "=1", "1c", "*>B", "*M3/4", "*MM60", "=2", "2.d", "=",
+    ), "x")  # fmt: skip
+    assert [note.pitch_midi for note in melody.notes] == [62, 60, 62]
+    assert [(mark.at, mark.quarter_bpm) for mark in melody.tempos] == [(0, 60), (3, 120), (7, 60)]
+    assert [mark[:2] for mark in melody.metres] == [(0, 3), (3, 4), (7, 3)]
+
+
+@pytest.mark.parametrize("mark", ["q", "Q", "qq"])
+def test_grace_notes_take_no_time_whatever_their_length(mark: str) -> None:
+    graces = f"8gg{mark}", f"16ff{mark}"
+    melody = parse_kern(kern("*M4/4", "=1", *graces, "4g", "4a", "4b", "4cc", "=2", "1dd", "=="), "x")
+    assert melody.length == 8
+    assert melody.bars == (0, 4)
+    assert said(melody) == ("2 grace notes are left out.",)
 
 
 def test_other_spines_are_left_alone() -> None:
     melody = read_kern(FIXTURES / "beside_words.krn")
     assert page(melody) == [(F(0), F(1), 62), (F(2), F(2), 64)]
     assert said(melody) == ("Only the notes are read, not **text, **dynam.",)
+
+
+def test_other_spines_may_split_join_and_end() -> None:
+    lines = (
+        "**dynam\t**kern\t**text", "*^\t*\t*", "p\tf\t4c\tla", "*\t*\t*\t*^", "p\t.\t4d\tla\tlo", "*v\t*v\t*\t*v\t*v",
+        ".\t4e\tla", "*-\t*\t*", "4f\tla", "*\t*^", "4g\tla\tlo", "*-\t*-\t*-",
+    )  # fmt: skip
+    melody = parse_kern("\n".join(lines), "x")
+    assert page(melody) == [(F(place), F(1), pitch) for place, pitch in enumerate((60, 62, 64, 65, 67))]
+    assert said(melody) == ("Only the notes are read, not **dynam, **text.",)
 
 
 def test_key_signatures_change_nothing_since_every_accidental_is_written() -> None:
@@ -93,7 +153,9 @@ def test_key_signatures_change_nothing_since_every_accidental_is_written() -> No
 @pytest.mark.parametrize(
     ("said", "key"),
     [("*b-:", Key(tonic=10, mode="minor")), ("*F#:", Key(tonic=6, mode="major")),
-     ("*d:dor", Key(tonic=2, mode="minor")), ("*C-:", Key(tonic=11, mode="major")), ("*?:", None)],
+     ("*d:dor", Key(tonic=2, mode="minor")), ("*D:dor", Key(tonic=2, mode="minor")),
+     ("*G:mix", Key(tonic=7, mode="major")), ("*e:phr", Key(tonic=4, mode="minor")),
+     ("*C-:", Key(tonic=11, mode="major")), ("*?:", None)],
 )  # fmt: skip
 def test_keys(said: str, key: Key | None) -> None:
     assert parse_kern(kern(said, "4c"), "x").key == key
@@ -164,12 +226,16 @@ def test_a_part_for_a_transposing_instrument_sounds_as_it_is_encoded_and_says_so
         (kern("4c\t4e"), 2, "2 columns for 1 spines"),
         ("**kern\t**kern\n4c\t4e\n*-\t*-", 1, "2 **kern spines"),
         ("**kern\t**text\n4c\t\n*-\t*-", 2, "empty column"),
-        ("**kern\t**text\n4c\tla\n*-\t*", 3, "before the others"),
+        ("**kern\t**text\n4c\tla\n*-\t*", 3, "ends before the others"),
+        ("**kern\t**text\n*^\t*\n4c\t4e\tla\n*-\t*-\t*-", 2, "polyphonic"),
+        ("**kern\t**text\n*\t*^\n4c\tla\n*-\t*-", 3, "2 columns for 3 spines"),
+        ("**kern\t**text\n*\t*+\n4c\tla\n*-\t*-", 2, "adds or exchanges"),
         ("**mens\n4c\n*-", 1, "not **kern"),
         ("4c\n**kern\n*-", 1, "before **kern"),
         (kern("4c") + "\n4d", 4, "after the end"),
         (kern("4c", "**kern"), 3, "another kind of spine"),
         (kern("4r"), None, "no notes"),
+        (kern("*>[A,C]", "*>A", "4c"), 2, "names section 'C'"),
         ("**kern\n4c", None, "cut short"),
         ("", None, "no **kern"),
         (kern("*MM1", *["000c"] * 20), None, "lasts"),

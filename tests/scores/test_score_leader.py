@@ -17,6 +17,9 @@ from ensemble.errors import DataError, VerifyError
 from ensemble.listen.listener import Listener
 from ensemble.manifest import Manifest
 from ensemble.perform import Pace
+from ensemble.plan import RenderPlan
+from ensemble.rendering.leader import take_in, take_up
+from ensemble.rendering.request import request_for
 from ensemble.rendering.verify import verify
 from ensemble.scores.kern.reader import read_kern
 from ensemble.scores.score import read_score
@@ -103,6 +106,22 @@ def test_a_ray_band_plays_the_same_bytes(local_ray: None, rendered: Path) -> Non
     from agents import RayBand
 
     assert verify(rendered, RayBand, Pace()).is_good
+
+
+def test_a_render_keeps_to_its_expansion_list(tmp_path: Path) -> None:
+    sections = LANTERN.parent / "sections.krn"
+    for expansion, duration_s in ((None, 3.6), ("short", 2.4)):
+        lead = take_in(sections, 16_000, tmp_path, expansion)
+        assert lead.clip.duration_s == pytest.approx(duration_s)
+        request = request_for(expansion=expansion, sample_rate=16_000)
+        plan = RenderPlan(request=request, leader_sha256=lead.clip.digest, score_sha256=lead.score_sha256)
+        known = take_up(tmp_path, plan, "sections.krn").known
+        assert known is not None
+        assert known.frames.num_frames == round(100 * duration_s)
+    with pytest.raises(DataError, match=r"no expansion list 'long'; choose one of: short, written"):
+        take_in(sections, 16_000, tmp_path, "long")
+    with pytest.raises(DataError, match="is no score"):
+        take_in(tmp_path / "leader.wav", 16_000, tmp_path, "short")
 
 
 def test_a_leader_that_is_known_is_not_listened_to(rendered: Path) -> None:

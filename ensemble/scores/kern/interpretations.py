@@ -6,9 +6,13 @@ import re
 from fractions import Fraction
 
 from ensemble.scores.melody import FASTEST_QUARTER_BPM, STEPS
-from ensemble.types.music import Key
+from ensemble.types.music import Key, Mode
 
-_KEY = re.compile(r"\*([A-Ga-g])(#{0,2}|-{0,2}):", re.ASCII)
+_KEY = re.compile(r"\*([A-Ga-g])(#{0,2}|-{0,2}):([a-z]{3})?.*", re.ASCII)
+_CHURCH: dict[str, Mode] = {
+    "ion": "major", "lyd": "major", "mix": "major", "dor": "minor", "phr": "minor", "aeo": "minor", "loc": "minor",
+}  # fmt: skip
+"""Church modes, by their third."""
 _METRE = re.compile(r"\*M(\d{1,3})/(1|2|4|8|16|32)", re.ASCII)
 _UNCOUNTED = re.compile(r"\*M(\d|X|Z|FREI|\?)", re.ASCII)
 _TEMPO = re.compile(r"\*MM(\d{1,6}(?:\.\d{1,6})?)", re.ASCII)
@@ -16,13 +20,13 @@ _TRANSPOSITION = re.compile(r"\*(I?)Trd[+-]?\d{1,3}c([+-]?\d{1,3})", re.ASCII)
 
 
 def key_of(text: str) -> Key | None:
-    """`*e-:` is E flat minor, `*E-:` its major; a church mode counts by the case of its letter. None: not a key."""
-    found = _KEY.match(text)
+    """`*e-:` is E flat minor, `*E-:` its major; a church mode counts by its third. None: not a key."""
+    found = _KEY.fullmatch(text)
     if found is None:
         return None
     letter, accidental = found[1], found[2]
     tonic = STEPS[letter.lower()] + accidental.count("#") - accidental.count("-")
-    return Key(tonic=tonic % 12, mode="major" if letter.isupper() else "minor")
+    return Key(tonic=tonic % 12, mode=_CHURCH.get(found[3], "major" if letter.isupper() else "minor"))
 
 
 def metre_of(text: str) -> tuple[int, int] | None:

@@ -10,6 +10,7 @@ from typing import NamedTuple, TypeVar
 from ensemble.audio.files import printable
 from ensemble.errors import DataError
 from ensemble.scores.kern.interpretations import is_written_for_transposer, key_of, metre_of, tempo_of
+from ensemble.scores.kern.sections import in_order
 from ensemble.scores.kern.spine import Record, decode, find_spine
 from ensemble.scores.kern.tokens import Token, parse_token
 from ensemble.scores.melody import Melody, MetreMark, TempoMark, Tone, placed, refuse_endless, simplified, tempo_map
@@ -18,34 +19,31 @@ from ensemble.types.music import Key
 
 DEFAULT_QUARTER_BPM = Fraction(100)
 """Where the score names no tempo."""
-_EXPANSION = re.compile(r"\*>\[([^\]]*)\]")
-"""The order in which a player would follow the sections."""
 _REPEAT = re.compile(r"=+\d*[a-z]?:", re.ASCII)
 """A bar line that ends a repeated section."""
 
 
-def read_kern(path: Path) -> Melody:
+def read_kern(path: Path, expansion: str | None = None) -> Melody:
     """Read a monophonic **kern file, in UTF-8 or Latin-1.
 
-    Every section is read once, whatever repeat signs and expansion lists say; grace notes are left out. Key signatures
-    change nothing, since kern writes every accidental; the tempo is `DEFAULT_QUARTER_BPM` where none is named.
+    Sections follow an expansion list, see `in_order`; repeat signs alone repeat nothing, and grace notes are left out.
+    Key signatures change nothing, since kern writes every accidental; the tempo is `DEFAULT_QUARTER_BPM` where none is
+    named.
 
     Raises:
         DataError: the file cannot be read, or is not one single line of notes, with the line of the file.
     """
-    return parse_kern(decode(read_score_bytes(path)), printable(path))
+    return parse_kern(decode(read_score_bytes(path)), printable(path), expansion)
 
 
-def parse_kern(text: str, name: str) -> Melody:
+def parse_kern(text: str, name: str, expansion: str | None = None) -> Melody:
     """Read the text of a **kern file; `name` stands for it in errors. See `read_kern`."""
     spine = find_spine(text, name)
-    walk = _Walk(name)
-    for record in spine.records:
+    ordered = in_order(spine.records, expansion, name)
+    walk = _Walk(name, follows_list=ordered.followed is not None)
+    for record in ordered.records:
         walk.take(record)
-    orders = [found[1] for record in spine.records if (found := _EXPANSION.fullmatch(record.text))]
-    if orders:
-        spine.warnings.append(f"The expansion list {orders[-1][:40]} is not followed: sections are played once.")
-    return walk.melody(spine.warnings)
+    return walk.melody([*spine.warnings, *([ordered.followed] if ordered.followed else [])])
 
 
 class _OddBar(NamedTuple):
@@ -59,8 +57,9 @@ class _OddBar(NamedTuple):
 class _Walk:
     """Walks along the spine; `now` is where it stands, in quarters."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, follows_list: bool) -> None:
         self._name = name
+        self._follows_list = follows_list
         self._now = Fraction(0)
         self._tones: list[Tone] = []
         self._num_graces = 0
@@ -175,7 +174,7 @@ class _Walk:
             f"{_counted(self._num_graces, 'grace note')} left out.": self._num_graces > 0,
             f"{_counted(self._num_unbalanced + self._is_in_phrase, 'phrase mark')} without a partner.":
                 self._num_unbalanced + self._is_in_phrase > 0,
-            "Repeats are played once.": self._has_repeats,
+            "Repeats are played once.": self._has_repeats and not self._follows_list,
             "The part is written for a transposing instrument: the notes are taken at the pitch that sounds.":
                 self._is_for_transposer,
             "The key changes: the first one named is kept.": len(self._keys) > 1,

@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from ensemble.errors import DataError
 
-SPINE_OPERATIONS = {"*^", "*v", "*+", "*x"}
+_SPLIT, _JOIN, _END = "*^", "*v", "*-"
+_REARRANGING = {"*+", "*x"}
 _ONE_VOICE = "extract one voice into a file of its own"
 
 
@@ -44,7 +45,7 @@ def find_spine(text: str, name: str) -> Spine:
     """
     records: list[Record] = []
     warnings: list[str] = []
-    column, width, has_ended = -1, 0, False
+    column, spines, has_ended = -1, list[str](), False
     # Not splitlines: in Latin-1 files some letters would count as line breaks.
     for number, raw in enumerate(text.replace("\r\n", "\n").replace("\r", "\n").split("\n"), start=1):
         line = raw.rstrip(" ")
@@ -54,12 +55,15 @@ def find_spine(text: str, name: str) -> Spine:
             raise DataError(f"{name}:{number}", "stands after the end of the spine (*-)", "keep one piece in a file")
         tokens = line.split("\t")
         if column < 0:
-            column, width = _open(tokens, f"{name}:{number}", warnings)
+            spines = _open(tokens, f"{name}:{number}", warnings)
+            column = spines.index("**kern")
             continue
-        if len(tokens) != width or "*" in line or "" in tokens:
-            _check_row(tokens, width, f"{name}:{number}")
+        if len(tokens) != len(spines) or "*" in line or "" in tokens:
+            spines, after = _row(tokens, spines, f"{name}:{number}")
+        else:
+            after = column
         token = tokens[column]
-        has_ended = token == "*-"  # noqa: S105  kern's end of a spine, no secret
+        column, has_ended = after, token == _END
         if not token.startswith("!") and token not in (".", "*", "*-"):
             records.append(Record(number, token))
     if column < 0:
@@ -69,8 +73,8 @@ def find_spine(text: str, name: str) -> Spine:
     return Spine(records, warnings)
 
 
-def _open(heads: list[str], place: str, warnings: list[str]) -> tuple[int, int]:
-    """The kern spine's column, and how many spines there are."""
+def _open(heads: list[str], place: str, warnings: list[str]) -> list[str]:
+    """The spines, of which one is kern."""
     if not all(head.startswith("**") for head in heads):
         raise DataError(place, f"{heads[0][:20]!r} stands before **kern", "a spine begins with its name")
     voices = [column for column, head in enumerate(heads) if head == "**kern"]
@@ -81,17 +85,29 @@ def _open(heads: list[str], place: str, warnings: list[str]) -> tuple[int, int]:
     others = [head for head in heads if head != "**kern"]
     if others:
         warnings.append(f"Only the notes are read, not {', '.join(others)}.")
-    return voices[0], len(heads)
+    return heads
 
 
-def _check_row(tokens: list[str], width: int, place: str) -> None:
-    if split := SPINE_OPERATIONS.intersection(tokens):
-        raise DataError(place, f"polyphonic: the spine splits or joins ({min(split)})", _ONE_VOICE)
-    if len(tokens) != width:
-        raise DataError(place, f"has {len(tokens)} columns for {width} spines", "columns are parted by one tab")
+def _row(tokens: list[str], spines: list[str], place: str) -> tuple[list[str], int]:
+    """Check a row that may change the spines; the spines after it, and the kern spine's column among them."""
+    if len(tokens) != len(spines):
+        split = next((token for token in tokens if token in (_SPLIT, _JOIN)), None)
+        if split and len(spines) == 1:
+            raise DataError(place, f"polyphonic: the spine splits or joins ({split})", _ONE_VOICE)
+        raise DataError(place, f"has {len(tokens)} columns for {len(spines)} spines", "columns are parted by one tab")
     if "" in tokens:
         raise DataError(place, "has an empty column", "write . where nothing happens")
-    if "*-" in tokens and any(token != "*-" for token in tokens):  # noqa: S105  kern's end of a spine, no secret
-        raise DataError(place, "ends one spine before the others", _ONE_VOICE)
     if any(token.startswith("**") for token in tokens):
         raise DataError(place, "begins another kind of spine", _ONE_VOICE)
+    if changed := _REARRANGING.intersection(tokens):
+        raise DataError(place, f"adds or exchanges spines ({min(changed)})", _ONE_VOICE)
+    after: list[str] = []
+    for column, (token, spine) in enumerate(zip(tokens, spines, strict=True)):
+        if spine == "**kern" and token in (_SPLIT, _JOIN):
+            raise DataError(place, f"polyphonic: the spine splits or joins ({token})", _ONE_VOICE)
+        if spine == "**kern" and token == _END and any(other != _END for other in tokens):
+            raise DataError(place, "ends before the others", _ONE_VOICE)
+        joins = token == _JOIN and column > 0 and tokens[column - 1] == _JOIN and spines[column - 1] == spine
+        if not joins and token != _END:
+            after += [spine] * (2 if token == _SPLIT else 1)
+    return after, after.index("**kern") if "**kern" in after else 0

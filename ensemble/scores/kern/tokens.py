@@ -61,7 +61,7 @@ def parse_token(text: str) -> Token:
     ties = [TIES[mark] for mark in marks if mark in TIES]
     is_rest = found["letters"] is None
     length = _quarters(found["number"], found["over"], found["dots"])
-    is_grace = "q" in marks or (length is None and any(mark in marks for mark in "QPp"))
+    is_grace = any(mark in marks for mark in "qQ") or (length is None and any(mark in marks for mark in "Pp"))
     if is_grace:
         length = Fraction(0)
     elif length is None:
