@@ -147,12 +147,16 @@ class _Chooser:
         self._register = _REGISTER * (self._ladder - (low + share * (high - low))) ** 2
         self._clash = np.roll(leader.pitch_share, 1, axis=1) + np.roll(leader.pitch_share, -1, axis=1)
         self._chords = [sounding(chord, key) for chord in grid.chords]
-        self._own = [np.array([*chord.tones, chord.lowest] if self._is_bass else chord.tones) for chord in self._chords]
+        self._own = [np.array(self._belonging(beat)) for beat in range(grid.num_beats)]
         self._passing = [np.array(sorted(scale(key, chord))) for chord in self._chords]
 
-    def _has_given_bass(self, beat: int) -> bool:
-        """Whether a slash chord's bass belongs on this beat."""
-        return self._chords[beat].bass is not None and (self._grid.is_strong(beat) or self._grid.changes(beat))
+    def _belonging(self, beat: int) -> tuple[int, ...]:
+        """Pitch classes that belong on a beat; a slash chord's bass alone, where a bass turns to it or a bar leans."""
+        chord = self._chords[beat]
+        if not self._is_bass or chord.bass is None:
+            return chord.tones
+        is_given = self._grid.is_strong(beat) or self._grid.changes(beat)
+        return (chord.bass,) if is_given else (*chord.tones, chord.bass)
 
     def may_hold(self, step: int, note: _Struck) -> bool:
         """Whether a note may sound on: it has breath, belongs to the chord, and is in nobody's way."""
@@ -194,7 +198,7 @@ class _Chooser:
             leap = np.abs(ladder - before)
             score -= _LEAP * leap + _FAR_LEAP * (leap > 7) + _OCTAVE_LEAP * (leap > 12)
         allowed: NDArray[np.bool_] = np.isin(ladder % 12, self._passing[beat] if is_off else self._own[beat])
-        if self._is_bass and (beat >= self._grid.final_beat or (not is_off and self._has_given_bass(beat))):
+        if self._is_bass and beat >= self._grid.final_beat:
             allowed = ladder % 12 == self._chords[beat].lowest
         free = (ladder >= self._neighbours.floor[beat]) & (ladder <= self._neighbours.ceiling[beat])
         allowed &= free

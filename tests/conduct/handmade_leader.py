@@ -115,11 +115,15 @@ def restless(seed: int, metre: int | None = None) -> Heard:
     loudness = np.where(midi > 0, -20 + 6 * np.sin(np.arange(num_frames) / 300), SILENCE_DB)
     onset, chroma = rng.random(num_frames) ** 6, rng.random((12, num_frames))
     downbeat, key = int(rng.integers(0, beats_per_bar)), Key(tonic=int(rng.integers(12)), mode="minor")
-    qualities = get_args(Quality)
     return Heard(
         frames=frames_of(f0, loudness, onset, chroma), beats_s=beats, tempo_bpm=float(bpm),
         beats_per_bar=beats_per_bar, first_downbeat=downbeat, key=key, tuning_cents=10.0,
-        chords=tuple(
-            Chord(root=int(rng.integers(12)), quality=qualities[rng.integers(len(qualities))]) for _ in range(num_beats)
-        ),
+        chords=tuple(_any_chord(rng) for _ in range(num_beats)),
     )  # fmt: skip
+
+
+def _any_chord(rng: np.random.Generator) -> Chord:
+    """Of any quality, every fourth over any bass; or none."""
+    quality = get_args(Quality)[rng.integers(len(get_args(Quality)))]
+    root, bass = rng.integers(12).item(), rng.integers(12).item()
+    return Chord(root=root, quality=quality, bass=bass if quality != "none" and rng.random() < 0.25 else None)
