@@ -13,9 +13,9 @@ import soundfile
 from ensemble import corpus
 from ensemble.audio.files import read_clip
 from ensemble.corpus import corpus_pieces
+from ensemble.data.compose.fretboard import STRINGS_MIDI, next_shape, shapes
 from ensemble.data.compose.harmony import ComposedChord
 from ensemble.data.compose.orchestra import SOLOISTS
-from ensemble.data.compose.solo.fretboard import STRINGS_MIDI, next_shape, shapes
 from ensemble.data.compose.solo.outline import solo_piece
 from ensemble.data.compose.solo.solo import write_solo
 from ensemble.data.compose.solo.tune import TUNE_VOICE

@@ -101,7 +101,9 @@ def compose(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Output folder.")],
     tracks: Annotated[int, typer.Option(min=1, help="Number of pieces.")],
     seed: Annotated[int, typer.Option(min=0, help="Random seed.")] = 0,
-    style: Annotated[str, typer.Option(help="house, or other (metres and modes that house does not use).")] = "house",
+    style: Annotated[
+        str, typer.Option(help="house, other (metres and modes that house does not use), or songs (whole chords).")
+    ] = "house",
     rate: Annotated[int, typer.Option(help="Sample rate in Hz.")] = 48_000,
     soundfont: Annotated[
         Path | None, typer.Option(help="SF2 or SF3 file (default: Debian's fluid-soundfont-gm).")

@@ -65,7 +65,8 @@ def compose(
         out: the data set's folder; made if need be.
         num_tracks: how many, numbered from 1.
         seed: of the set.
-        style: house, or other: other modes, loops, chords and metres, for a second held-out set.
+        style: house; other: other modes, loops, chords and metres, for a second held-out set; or songs: whole chords,
+            to learn listening from.
         sample_rate: of the sound, one of the project's rates.
         soundfont: SF2 or SF3 with General MIDI; the Debian package's when absent.
         jobs: tracks made at once.

@@ -20,6 +20,7 @@ SCALES: dict[str, tuple[int, ...]] = {
 MODES: dict[str, tuple[str, ...]] = {
     "house": ("major", "minor", "dorian", "mixolydian"),
     "other": ("lydian", "phrygian", "harmonic minor"),
+    "songs": ("major", "major", "minor", "harmonic minor", "dorian", "mixolydian"),
 }
 LOOPS: dict[str, tuple[tuple[int, ...], ...]] = {
     "house": (
@@ -28,6 +29,10 @@ LOOPS: dict[str, tuple[tuple[int, ...], ...]] = {
     ),
     "other": (
         (0, 1, 0, 6), (0, 6, 1, 0, 2), (0, 2, 5, 1, 3, 6), (0, 1, 2, 1, 3, 1, 6, 0), (0, 5, 2, 6, 0, 1, 5),
+    ),
+    "songs": (
+        (0, 4, 5, 3), (0, 5, 3, 4), (5, 3, 0, 4), (0, 3, 4, 3), (0, 0, 3, 3, 0, 4), (1, 4, 0, 5), (0, 2, 3, 4),
+        (0, 3, 6, 2, 5, 1, 4, 0), (0, 6, 5, 4), (3, 0, 4, 5), (0, 4, 1, 3), (0, 5, 1, 4, 0, 3, 4, 4),
     ),
 }  # fmt: skip
 """Roots as scale degrees from 0; four to eight chords."""
@@ -61,7 +66,7 @@ def stacked(scale: tuple[int, ...], tonic: int, degree: int, steps: tuple[int, .
 
 
 def draw_loop(rng: np.random.Generator, style: str, mode: str, tonic: int) -> tuple[ComposedChord, ...]:
-    """A loop of four to eight chords in a key; triads and sevenths in the house, suspensions elsewhere."""
+    """A loop of four to eight chords in a key: triads and sevenths, in the style `other` suspensions, too."""
     degrees = LOOPS[style][rng.integers(len(LOOPS[style]))]
     builds: tuple[tuple[int, ...], ...] = ((0, 2, 4), (0, 2, 4), (0, 2, 4, 6))
     if style == "other":

@@ -16,14 +16,14 @@ CLASS_DTYPE = f"<U{max(map(len, DRUM_CLASSES))}"
 
 
 def label_arrays(
-    piece: Piece, performance: ComposedPerformance, f0_hz: FloatArray, samples: FloatArray, sample_rate: int
+    piece: Piece, voices: list[ComposedPerformance], f0_hz: FloatArray, samples: FloatArray, sample_rate: int
 ) -> dict[str, np.ndarray]:
     """Every label of one stem; curves have one value per frame of 10 ms, centred on its instant.
 
     Args:
         piece: gives the shared dynamics.
-        performance: gives the notes.
-        f0_hz: the played pitch, [frames].
+        voices: give the notes.
+        f0_hz: the played pitch, [frames]; of several voices [voices, frames].
         samples: the finished stem, [samples].
         sample_rate: in Hz.
 
@@ -32,10 +32,12 @@ def label_arrays(
         gain and lag) [frames] float32; note_onset_s, note_stop_s [notes] float64; note_midi, note_velocity [notes];
         gain, lag_beats, lag_s; and for drums hit_time_s, hit_class (fixed-width text), hit_velocity (1..127) [hits].
     """
-    part, notes = performance.part, performance.notes
+    part = voices[0].part
+    notes = sorted((note for voice in voices for note in voice.notes), key=lambda note: (note.onset_s, note.midi))
+    intended_hz = np.stack([voice.intended_f0_hz for voice in voices]).reshape(f0_hz.shape)
     arrays: dict[str, np.ndarray] = {
         "f0_hz": f0_hz.astype(np.float32),
-        "f0_intended_hz": performance.intended_f0_hz.astype(np.float32),
+        "f0_intended_hz": intended_hz.astype(np.float32),
         "loudness_db": loudness_db(samples, sample_rate, piece.num_frames),
         "dynamics_curve": piece.dynamics_db.astype(np.float32),
         "dynamics_own": piece.level_db(part).astype(np.float32),

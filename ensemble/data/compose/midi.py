@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import mido
 import numpy as np
@@ -35,6 +35,12 @@ def nrpn(generator: int, value: int, channel: int) -> tuple[mido.Message, ...]:
 def lead_track(metre: Metre, tempo: TempoMap) -> mido.MidiTrack:
     """The piece's time signature and tempos."""
     return tempo_track([(0, metre.numerator, metre.denominator)], tempo, TICKS_PER_QUARTER)
+
+
+def player_tracks(voices: Iterable[ComposedPerformance], tempo: TempoMap) -> list[mido.MidiTrack]:
+    """A track for each voice, on channels of their own; the kit keeps its."""
+    free = (channel for channel in range(16) if channel != DRUM_CHANNEL)
+    return [player_track(one, tempo, 0 if one.part.player.is_drums else next(free)) for one in voices]
 
 
 def player_track(performance: ComposedPerformance, tempo: TempoMap, channel: int = 0) -> mido.MidiTrack:

@@ -99,6 +99,33 @@ def _alone(like: str, name: str, program: int, other: int, tune_midi: tuple[int,
     return OrchestraPlayer(spec=spec, tune_midi=tune_midi, other_program=other)
 
 
+_ACCOMPANIMENT: dict[str, dict[str, tuple[int, ...]]] = {
+    "nylon_guitar": {"guitar": (24, 25, 26, 27, 28, 29, 30, 104, 105)},
+    "piano": {"piano": (0, 1, 2, 3), "electric_piano": (4, 5, 6, 7, 11, 12, 46)},
+    "violin": {"organ": (16, 17, 18, 19, 21), "strings": (48, 49, 50, 51, 89, 91), "choir": (52, 53, 54, 61, 62, 90)},
+    "electric_bass": {"bass_guitar": (32, 33, 34, 35, 36, 38, 39)},
+    "trumpet": {"tune": (0, 22, 40, 42, 52, 53, 54, 56, 65, 66, 68, 71, 73, 75, 80, 81, 24, 26)},
+}
+"""Programs of General MIDI by the instrument that they are handled like and by what they do in a song."""
+
+
+def song_players(rng: np.random.Generator) -> dict[str, OrchestraPlayer]:
+    """Who plays a song, by role: two who sound the chords, a bass, a tune and the kit, of any sound of General MIDI."""
+
+    def drawn(like: str, what: str) -> OrchestraPlayer:
+        program = int(rng.choice(_ACCOMPANIMENT[like][what]))
+        spec = replace(CATALOGUE[like], name=what, program=program)
+        return OrchestraPlayer(spec=spec, vibrato_share=0.4 * (what == "tune"), scoop_share=0.2 * (what == "tune"))
+
+    struck, held = ("nylon_guitar", "guitar"), ("violin", ("organ", "strings", "choir")[rng.integers(3)])
+    keyed = ("piano", ("piano", "electric_piano")[rng.integers(2)])
+    first, second = [(struck, held), (keyed, held), (struck, keyed), (keyed, struck)][rng.integers(4)]
+    return {
+        "tune": drawn("trumpet", "tune"), "chords": drawn(*first), "more_chords": drawn(*second),
+        "bass": drawn("electric_bass", "bass_guitar"), "drums": ORCHESTRA[-1],
+    }  # fmt: skip
+
+
 SOLOISTS: dict[str, OrchestraPlayer] = {
     player.instrument: player
     for player in (

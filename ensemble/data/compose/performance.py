@@ -14,6 +14,7 @@ from ensemble.data.compose.lines import write_line
 from ensemble.data.compose.orchestra import OrchestraPlayer
 from ensemble.data.compose.piece import Piece, PlayerTraits, ScoreNote
 from ensemble.data.compose.tempo import TICKS_PER_QUARTER
+from ensemble.data.compose.textures import write_bass, write_guitar, write_keys
 
 Curve = NDArray[np.float64]
 ONSET_JITTER_S = 0.006
@@ -72,6 +73,17 @@ def frames_of(note: PlayedNote, num_frames: int) -> slice:
 def velocity_db(velocity: int) -> float:
     """What a velocity does to the level in a SoundFont synthesizer: 40 log10(v / 127)."""
     return float(40 * np.log10(velocity / 127))
+
+
+def perform_voices(piece: Piece, part: PlayerTraits) -> list[ComposedPerformance]:
+    """Write and play one part of a band's piece: every voice of who sounds the chords of a song, one of any other."""
+    if part.role in ("chords", "more_chords"):
+        low = int(piece.rng("register", part.role).integers(45, 61))
+        is_guitar = part.player.instrument == "guitar"
+        return play_voices(piece, part, write_guitar(piece) if is_guitar else write_keys(piece, low))
+    if piece.style == "songs" and part.role == "bass":
+        return play_voices(piece, part, write_bass(piece, part.player.spec.range_midi[0]))
+    return [perform(piece, part)]
 
 
 def perform(piece: Piece, part: PlayerTraits) -> ComposedPerformance:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.clock import FRAME_RATE_HZ
 from ensemble.data.compose.harmony import MODES, ComposedChord, draw_loop
-from ensemble.data.compose.orchestra import OrchestraPlayer, players_of
+from ensemble.data.compose.orchestra import OrchestraPlayer, players_of, song_players
 from ensemble.data.compose.tempo import METRES, Metre, draw_tempo
 from ensemble.types.tempo_map import TempoMap
 
-STYLES = ("house", "other")
+STYLES = ("house", "other", "songs")
 LENGTH_S = (45.0, 75.0)
 TAIL_S = 1.5
 """Silence after the last note, for what still rings."""
@@ -22,7 +22,10 @@ LEVELS_DB = (-27.0, -21.5, -16.0, -11.0, -6.0, -1.0)
 """pp, p, mp, mf, f, ff, against the loudest that the sampled instruments play."""
 WANDER = 0.08
 """How far the tempo leans forward and back, at most."""
-_METRE_NAMES = {"house": ("4/4", "4/4", "4/4", "3/4", "3/4", "6/8"), "other": ("4/4", "5/4", "6/8", "3/4")}
+_METRE_NAMES = {"house": ("4/4", "4/4", "4/4", "3/4", "3/4", "6/8"), "other": ("4/4", "5/4", "6/8", "3/4"),
+                "songs": ("4/4", "4/4", "4/4", "3/4", "6/8")}  # fmt: skip
+SONG_TEXTURES = ("strum", "arpeggio", "picking", "calm", "strum", "funk")
+"""What those who sound the chords of a song do in a section; see `textures`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +71,7 @@ class PlayerTraits:
 
     player: OrchestraPlayer
     role: str
-    """tune, bass, inner, drums; or solo, who plays alone."""
+    """tune, bass, inner, drums; in songs chords and more_chords; or solo, who plays alone."""
     lag_beats: float = 0.0
     """How late it follows the shared dynamics; early where negative."""
     gain: float = 1.0
@@ -152,15 +155,21 @@ def draw_piece(seed: int, number: int, style: str, length_s: tuple[float, float]
     mode = MODES[style][rng.integers(len(MODES[style]))]
     tonic = int(rng.integers(12))
     loop = draw_loop(rng, style, mode, tonic)
-    bars_per_chord = 2 if bar_s < 1.6 else 1
+    bars_per_chord = 2 if bar_s < (1.1 if style == "songs" else 1.6) else 1
     wander = rng.uniform(0, WANDER) if rng.random() < 0.7 else 0.0
     tempo = draw_tempo(rng, metre, tempo_bpm, num_bars * metre.beats_per_bar, wander)
     sections = _draw_sections(rng, num_bars, bars_per_chord)
+    if style == "songs":
+        sections = tuple(
+            replace(one, texture=str(rng.choice(SONG_TEXTURES)), letter="ABCDEFG"[at])
+            for at, one in enumerate(sections)
+        )
+    dynamics_db = draw_dynamics(rng, sections, metre, tempo, TAIL_S)
     return Piece(
         name=name, style=style, metre=metre, tempo_bpm=tempo_bpm, tonic=tonic, mode=mode, loop=loop,
         bar_chords=tuple(loop[bar // bars_per_chord % len(loop)] for bar in range(num_bars)),
-        sections=sections, tempo=tempo, dynamics_db=draw_dynamics(rng, sections, metre, tempo, TAIL_S),
-        parts=_draw_parts(rng, players_of(seed, number)),
+        sections=sections, tempo=tempo, dynamics_db=dynamics_db,
+        parts=_song_parts(rng) if style == "songs" else _draw_parts(rng, players_of(seed, number)),
     )  # fmt: skip
 
 
@@ -225,3 +234,13 @@ def _draw_parts(rng: np.random.Generator, players: tuple[OrchestraPlayer, ...]) 
             )
         )  # fmt: skip
     return tuple(parts)
+
+
+def _song_parts(rng: np.random.Generator) -> tuple[PlayerTraits, ...]:
+    """Traits of a song's players; what is struck or plucked may ring."""
+    return tuple(
+        PlayerTraits(
+            player=player, role=role, gain=float(rng.uniform(0.3, 0.8)), rings=player.is_plucked and rng.random() < 0.7
+        )
+        for role, player in song_players(rng).items()
+    )

@@ -17,7 +17,7 @@ from ensemble.clock import FRAME_RATE_HZ, hop_samples
 from ensemble.data.compose import fluidsynth, midi, stems
 from ensemble.data.compose.colour import tilted
 from ensemble.data.compose.labels import label_arrays, write_labels
-from ensemble.data.compose.performance import ComposedPerformance, perform
+from ensemble.data.compose.performance import ComposedPerformance, perform_voices
 from ensemble.data.compose.piece import Piece, draw_piece
 from ensemble.data.compose.tempo import CLOCK, TICKS_PER_QUARTER
 from ensemble.data.compose.truth import played_f0_hz
@@ -77,25 +77,25 @@ def make_track(root: Path, number: int, request: ComposeRequest) -> Path:
         (draft / folder).mkdir(parents=True)
     rate = request.sample_rate
     piece = draw_piece(request.seed, number, request.style, request.length_s)
-    performances = {f"S{index:02d}": perform(piece, part) for index, part in enumerate(piece.parts)}
+    performances = {f"S{index:02d}": perform_voices(piece, part) for index, part in enumerate(piece.parts)}
     _write_midi(draft, piece, performances)
     raw, pitches = [], []
-    for performance in performances.values():
-        notes = [midi.lead_track(piece.metre, CLOCK), midi.player_track(performance, CLOCK)]
+    for voices in performances.values():
+        notes = [midi.lead_track(piece.metre, CLOCK), *midi.player_tracks(voices, CLOCK)]
         sound = fluidsynth.render(notes, request.soundfont, piece.num_frames * hop_samples(rate), rate)
         raw.append(stems.levelled(sound, rate))
-        pitches.append(played_f0_hz(performance, raw[-1], rate))
+        pitches.append(_pitches(voices, raw[-1], rate))
     room = stems.headroom_gain(raw)  # first, so that the tilt hears the loudness that the finished stem will have
     coloured = [
-        _coloured(performance, sound * np.float32(room), f0_hz, rate)
-        for performance, sound, f0_hz in zip(performances.values(), raw, pitches, strict=True)
+        _coloured(voices, sound * np.float32(room), f0_hz, rate)
+        for voices, sound, f0_hz in zip(performances.values(), raw, pitches, strict=True)
     ]
     rest = stems.headroom_gain(coloured)
     finished = [stems.quantised(sound * np.float32(rest)) for sound in coloured]
     loudness_lufs = []
-    for (name, performance), stem, f0_hz in zip(performances.items(), finished, pitches, strict=True):
+    for (name, voices), stem, f0_hz in zip(performances.items(), finished, pitches, strict=True):
         _write_wav(draft / "stems" / f"{name}.wav", stem, rate)
-        write_labels(draft / "labels" / f"{name}.npz", label_arrays(piece, performance, f0_hz, stem, rate))
+        write_labels(draft / "labels" / f"{name}.npz", label_arrays(piece, voices, f0_hz, stem, rate))
         loudness_lufs.append(integrated_lufs([stem[None]], rate))
     _write_wav(draft / "mix.wav", stems.mixed(finished), rate)
     _write_metadata(draft / "metadata.yaml", piece, request, loudness_lufs, room * rest)
@@ -117,21 +117,26 @@ def _write_wav(path: Path, samples: FloatArray, sample_rate: int) -> None:
     write_clip(path, AudioClip(samples=samples[None], sample_rate=sample_rate))
 
 
-def _write_midi(draft: Path, piece: Piece, performances: dict[str, ComposedPerformance]) -> None:
+def _write_midi(draft: Path, piece: Piece, performances: dict[str, list[ComposedPerformance]]) -> None:
     """Every part in its own file, and all in one; at the piece's tempo, as its score has it."""
     lead = midi.lead_track(piece.metre, piece.tempo)
-    together = [lead]
-    for channel, (name, performance) in enumerate(performances.items()):
-        alone = midi.player_track(performance, piece.tempo)
-        save_midi(draft / "MIDI" / f"{name}.mid", [lead, alone], TICKS_PER_QUARTER)
-        together.append(midi.player_track(performance, piece.tempo, channel))
+    for name, voices in performances.items():
+        save_midi(draft / "MIDI" / f"{name}.mid", [lead, *midi.player_tracks(voices, piece.tempo)], TICKS_PER_QUARTER)
+    together = [lead, *midi.player_tracks([one for voices in performances.values() for one in voices], piece.tempo)]
     save_midi(draft / "all_src.mid", together, TICKS_PER_QUARTER)
 
 
-def _coloured(performance: ComposedPerformance, sound: FloatArray, f0_hz: FloatArray, sample_rate: int) -> FloatArray:
-    """A pitched stem with its tilt."""
-    player = performance.part.player
-    if player.is_drums:
+def _pitches(voices: list[ComposedPerformance], sound: FloatArray, sample_rate: int) -> FloatArray:
+    """What a line really sounds; of several voices at once what was asked for.  [frames], [voices, frames]"""
+    if len(voices) == 1:
+        return played_f0_hz(voices[0], sound, sample_rate)
+    return np.stack([voice.intended_f0_hz for voice in voices]).astype(np.float32)
+
+
+def _coloured(voices: list[ComposedPerformance], sound: FloatArray, f0_hz: FloatArray, sample_rate: int) -> FloatArray:
+    """A line with its tilt."""
+    player = voices[0].part.player
+    if player.is_drums or len(voices) > 1:
         return sound
     return tilted(sound, sample_rate, f0_hz, player.tilt_db_per_octave, player.neutral_db)
 

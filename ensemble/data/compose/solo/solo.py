@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 
 from ensemble.data.compose.piece import Piece, ScoreNote
-from ensemble.data.compose.solo.textures import write_bass, write_guitar, write_left_hand
 from ensemble.data.compose.solo.tune import write_tune
+from ensemble.data.compose.textures import write_bass, write_guitar, write_left_hand
 
 CLEARANCE = 2
 """Semitones between a tune and what lies under it."""

@@ -10,7 +10,7 @@ from ensemble.data.compose.harmony import scale_pitches
 from ensemble.data.compose.pen import Pen
 from ensemble.data.compose.piece import Piece, ScoreNote, Section
 from ensemble.data.compose.rhythm import draw_bar
-from ensemble.data.compose.solo.textures import answers
+from ensemble.data.compose.textures import answers
 
 TUNE_VOICE = 7
 """Voices 0 to 5 are the strings under it."""

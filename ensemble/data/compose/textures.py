@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from ensemble.data.compose.fretboard import next_shape
 from ensemble.data.compose.harmony import ComposedChord
 from ensemble.data.compose.piece import Piece, ScoreNote, Section
-from ensemble.data.compose.solo.fretboard import next_shape
 
 EIGHTH = 0.5
 PATTERNS: dict[str, dict[str, tuple[str, ...]]] = {
@@ -105,6 +105,28 @@ def write_left_hand(piece: Piece) -> list[ScoreNote]:
         for index, (at, pitch) in enumerate(steps):
             accent_db = -3.0 if at == 0.0 else -6.0
             notes.append(_note(bar * bar_quarters + at, bar_quarters - at, pitch, accent_db, index % 6))
+    return notes
+
+
+def write_keys(piece: Piece, low: int) -> list[ScoreNote]:
+    """A keyboard's chords, every tone of them, close together from a pitch on: held, struck, off the beat or broken."""
+    notes: list[ScoreNote] = []
+    bar_quarters, beat = piece.metre.bar_quarters, piece.metre.beat_quarters
+    for bar, section, chord in _bars(piece):
+        pitches = sorted(low + (tone - low) % 12 for tone in chord.pitch_classes)
+        beats = np.arange(0.0, bar_quarters - 1e-6, beat).tolist()
+        if section.texture in ("arpeggio", "picking"):
+            turn = [*range(len(pitches)), *range(len(pitches) - 2, 0, -1)]
+            steps = np.arange(0.0, bar_quarters - 1e-6, EIGHTH).tolist()
+            struck = [(at, bar_quarters, turn[step % len(turn)]) for step, at in enumerate(steps)]
+        else:
+            onsets = {"calm": [0.0], "funk": [at + beat / 2 for at in beats]}.get(section.texture, beats)
+            length = bar_quarters if section.texture == "calm" else 0.9 * beat
+            struck = [(at, length, tone) for at in onsets for tone in range(len(pitches))]
+        notes += [
+            _note(bar * bar_quarters + at, min(length, bar_quarters - at), pitches[tone], -3.0, tone)
+            for at, length, tone in struck
+        ]
     return notes
 
 
