@@ -18,9 +18,9 @@ Device = Literal["auto", "cpu", "cuda"]
 BUILT_IN_VOICES = ("naive", "seeded")
 LEADER_GAIN = "leader-gain"
 RULES = "rules"
-WeightsKind = Literal["voice", "conductor", "arranger"]
+WeightsKind = Literal["voice", "conductor", "arranger", "listener"]
 BUILT_IN: dict[WeightsKind, tuple[str, ...]] = {
-    "voice": BUILT_IN_VOICES, "conductor": (LEADER_GAIN,), "arranger": (RULES,)
+    "voice": BUILT_IN_VOICES, "conductor": (LEADER_GAIN,), "arranger": (RULES,), "listener": ()
 }  # fmt: skip
 """What a setting may name that has no weights."""
 RESERVED_NAMES = ("arranger", "conductor", "leader", "listener", "mix", "retrieval")

@@ -39,7 +39,7 @@ LAYERS = """
     ensemble/takes.py ensemble/band.py
     ensemble/train
     ensemble/train/player ensemble/train/kit
-    ensemble/train/conductor ensemble/train/arranger
+    ensemble/train/conductor ensemble/train/arranger ensemble/train/listener
     ensemble/measure
     ensemble/report
     ensemble/perform.py

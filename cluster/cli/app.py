@@ -16,6 +16,7 @@ from cluster.cli.evaluate_render import evaluate_render
 from cluster.cli.index import index
 from cluster.cli.json_output import AsJson, print_result
 from cluster.cli.kit import evaluate_kit, train_kit
+from cluster.cli.listener import evaluate_listener, train_listener
 from cluster.cli.player import evaluate, train
 from cluster.cli.progress import show_examination
 from cluster.cli.render import playing
@@ -31,6 +32,8 @@ train.command("arranger")(train_arranger)
 evaluate.command("arranger")(evaluate_arranger)
 train.command("conductor")(train_conductor)
 evaluate.command("conductor")(evaluate_conductor)
+train.command("listener")(train_listener)
+evaluate.command("listener")(evaluate_listener)
 train.command("kit")(train_kit)
 evaluate.command("kit")(evaluate_kit)
 evaluate.command("listening")(evaluate_listening)

@@ -19,13 +19,19 @@ def evaluate_listening(
             metavar="FOLDER", help="Recordings, each with NAME.beats, .lab, .key, .f0.csv or .notes.csv beside it."
         ),
     ],
+    listener: Annotated[
+        str | None, typer.Option(help="A causal listener to measure beside it: a shipped one's name, or a path.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure the listener on recordings with references: chords, beats, bars, tempo, key and pitch."""
     with Monitor(quiet=as_json, stage="load") as monitor:
+        from ensemble.listen.causal_file import LISTENER
+        from ensemble.listen.causal_network import CausalListener
         from ensemble.measure.listening import evaluate_listening as measure
 
-        document = measure(folder, monitor.progress)
+        causal = CausalListener(LISTENER.load(listener)) if listener else None
+        document = measure(folder, monitor.progress, causal)
     print_result(as_json, document, lambda: show_listening(document))
 
 
@@ -54,5 +60,7 @@ def show_listening(document: dict[str, Any]) -> None:
     row("95 % from", "", {name: document["intervals"][name][0] for name in names})
     row("to", "", {name: document["intervals"][name][1] for name in names})
     row("baseline", "all", document["baseline"])
+    if any(value is not None for value in document["causal"].values()):
+        row("causal", "all", document["causal"])
     table.add_row("recordings", "", *(str(document["counts"][name]) for name in names))
     OUT.print(table)

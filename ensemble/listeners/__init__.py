@@ -1,1 +1,1 @@
-"""Networks that listen, as ONNX; `NOTICE` says whose they are, and `tests/bench/make_networks.py` makes them again."""
+"""Networks that listen: others' as ONNX (made again by `tests/bench/make_networks.py`), our own with their cards."""

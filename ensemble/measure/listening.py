@@ -12,28 +12,34 @@ from ensemble.audio.files import printable, read_clip
 from ensemble.data.listing import AUDIO_SUFFIXES, FOREIGN_SUFFIXES, visible
 from ensemble.errors import DataError
 from ensemble.events import OnProgress, unheard
+from ensemble.listen.causal_network import CausalListener
 from ensemble.listen.listener import Listener, at_analysis_rate
 from ensemble.measure.annotations import kinds_in, read_annotation
 from ensemble.measure.bootstrap import interval
 from ensemble.measure.listening_baseline import baseline
+from ensemble.measure.listening_causal import causal_annotation
 from ensemble.measure.listening_scores import FIGURES, annotation_of, score
 from ensemble.threads import one_thread
 
 Scores = dict[str, float | None]
 
 
-def evaluate_listening(folder: Path, on_progress: OnProgress = unheard) -> dict[str, Any]:
+def evaluate_listening(
+    folder: Path, on_progress: OnProgress = unheard, causal: CausalListener | None = None
+) -> dict[str, Any]:
     """Listen to every recording of a folder that has a reference, and compare.
 
     Args:
         folder: recordings, each with any of the files that `annotations` describes beside it; `TABLE.md` may name
             their kinds.
         on_progress: told the recording's name, how many are done, and of how many.
+        causal: a causal listener to measure beside ours.
 
     Returns:
         The mean of each of `FIGURES` over the recordings that have a reference for it, None where none has;
         `intervals` with the 95 % of each mean, recordings drawn again; `counts`; `kinds`, `baseline` and `recordings`
-        with the same figures, by kind, of `listening_baseline`, and by recording.
+        with the same figures, by kind, of `listening_baseline`, and by recording; and `causal`, those of a causal
+        listener.
 
     Raises:
         DataError: a reference is damaged, or there is none.
@@ -50,12 +56,15 @@ def evaluate_listening(folder: Path, on_progress: OnProgress = unheard) -> dict[
         )
     ours: dict[str, Scores] = {}
     others: dict[str, Scores] = {}
+    causals: dict[str, Scores] = {}
     for done, (path, reference) in enumerate(known):
         on_progress(f"listening to {printable(path.stem)}", done, len(known))
         with one_thread():
             clip = at_analysis_rate(read_clip(path))
             ours[path.stem] = score(reference, annotation_of(Listener().listen(clip)))
             others[path.stem] = score(reference, baseline(clip))
+            if causal is not None:
+                causals[path.stem] = score(reference, causal_annotation(causal, clip))
     by_kind = {
         kind: [figures for name, figures in ours.items() if kinds.get(name) == kind]
         for kind in sorted({kinds[name] for name in ours if name in kinds})
@@ -65,8 +74,10 @@ def evaluate_listening(folder: Path, on_progress: OnProgress = unheard) -> dict[
         "intervals": {name: _interval(_values(ours.values(), name)) for name in FIGURES},
         "kinds": {kind: _means(figures) for kind, figures in by_kind.items()},
         "baseline": _means(others.values()),
+        "causal": _means(causals.values()),
         "recordings": {
-            name: {"kind": kinds.get(name)} | figures | {"baseline": others[name]} for name, figures in ours.items()
+            name: {"kind": kinds.get(name)} | figures | {"baseline": others[name], "causal": causals.get(name)}
+            for name, figures in ours.items()
         },
     }
 
