@@ -156,6 +156,7 @@ class _Performing:
             clip = at_analysis_rate(self._lead.clip)
             heard = self._listen(clip)
             (value,) = self._band.collect([heard], self._deadline_s(self._lead.clip.duration_s))
+            value = replace(value, diagnostics=self._lead.doubts + value.diagnostics)
         if self._plan.must_retrieve and not self._lead.extended:
             with self._stage("retrieve"):
                 self._retrieve(heard, clip)

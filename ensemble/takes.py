@@ -17,6 +17,7 @@ from ensemble.clock import hop_samples
 from ensemble.listen.listener import at_analysis_rate
 from ensemble.plan import MAX_EXTEND_S, ContinuationPlan
 from ensemble.types.continuation import Continuation
+from ensemble.types.diagnostics import Diagnostic
 from ensemble.types.music import (
     Arrangement,
     AudioClip,
@@ -78,6 +79,8 @@ class Lead:
     """sha256 of that score; None for a recording."""
     source_sha256: str = ""
     """sha256 of the file that the leader was read from."""
+    doubts: tuple[Diagnostic, ...] = ()
+    """What is wrong with that file."""
     extended: tuple[ExtendedLead, ...] = ()
     """The leader with each of its continuations, where those are chosen already."""
 

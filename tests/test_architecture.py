@@ -81,7 +81,6 @@ KEPT_TO = {
 EXCEPTIONS = {
     ("ensemble/train/prepare.py", "ensemble.train.player.analysis"),
     ("ensemble/train/prepared.py", "ensemble.train.player.analysis"),
-    ("ensemble/data/inspect_sound.py", "soundfile"),
     ("ensemble/measure/cases.py", "soundfile"),
     ("ensemble/measure/fidelity.py", "soundfile"),
     ("ensemble/mix/bus.py", "soundfile"),

@@ -187,7 +187,9 @@ def listen(
     """Show what is detected in a recording: tempo, beats, key, chords, tuning, pitch and loudness."""
     with Monitor(quiet=as_json) as monitor:
         monitor.stage("listen")
-        from ensemble.audio.files import read_clip
+        from dataclasses import replace
+
+        from ensemble.audio.recording import opened
         from ensemble.chart.text import write_chart
         from ensemble.listen.charted import chart_of
         from ensemble.listen.listener import Listener
@@ -199,8 +201,10 @@ def listen(
             melody = read_score(leader, expansion).melody
             heard, duration_s = hear_melody(melody), melody.duration_s
         else:
-            clip = read_clip(leader)
+            with opened(leader) as recording:
+                clip = recording.clip()
             heard, duration_s = Listener().listen(clip), clip.duration_s
+            heard = replace(heard, diagnostics=recording.diagnostics + heard.diagnostics)
     if chart is not None:
         try:
             with chart.open("x", encoding="utf-8") as file:

@@ -18,6 +18,8 @@ CONTAINERS = (
     "mov,matroska,aac,ac3,eac3,asf,mp3,ape,wv,tta,dsf,iff,caf,amr,flv,avi,mpegts,mpeg,ogg,wav,flac,aiff,tak,mpc,mpc8"
 )
 """The formats that ffmpeg may open; others, such as playlists, could make it open more files or the network."""
+TABLED = {"mov", "caf"}
+"""The formats with a table of packets, from which ffprobe knows the length of a sound track."""
 INSTALL = "convert it to WAV or FLAC, or install ffmpeg"
 
 
@@ -40,24 +42,27 @@ def _run(command: list[str | bytes], what: str) -> bytes:
     except OSError as error:
         raise AudioError(what, f"ffmpeg did not start ({error.strerror})", INSTALL) from error
     if done.returncode != 0:
-        raise AudioError(what, "is not a recording that libsndfile or ffmpeg can read", "give a WAV, FLAC, OGG or MP3")
+        problem = "is not a recording, it cannot be decoded by libsndfile or ffmpeg"
+        raise AudioError(what, problem, "give a WAV, FLAC, OGG or MP3")
     return done.stdout
 
 
-def declared_duration_s(path: Path, what: str) -> float | None:
-    """The length in seconds that the file's header declares; None where it declares none.
+def declared_duration_s(path: Path, what: str) -> float:
+    """How long the sound track is by the table of its packets; 0 where the file has none and ffprobe would estimate.
 
     Raises:
         AudioError: the file is not a recording, has no sound track, or ffprobe failed.
     """
-    fields = ["-show_entries", "format=duration:stream=channels", "-select_streams", "a:0", "-of", "json"]
+    fields = ["-show_entries", "format=format_name:stream=duration", "-select_streams", "a:0", "-of", "json"]
     found = json.loads(_run(["ffprobe", "-v", "error", *fields, *_source(path)], what) or b"{}")
     if not found.get("streams"):
         raise AudioError(what, "holds no sound", "give a recording")
+    if not TABLED & set(found.get("format", {}).get("format_name", "").split(",")):
+        return 0.0
     try:
-        return float(found["format"]["duration"])
+        return float(found["streams"][0]["duration"])
     except (KeyError, ValueError):
-        return None
+        return 0.0
 
 
 @contextmanager

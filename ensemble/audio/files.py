@@ -15,7 +15,7 @@ from ensemble.audio.recording import MAX_DURATION_S as MAX_DURATION_S
 from ensemble.audio.recording import MIN_DURATION_S as MIN_DURATION_S
 from ensemble.audio.recording import opened
 from ensemble.audio.recording import printable as printable
-from ensemble.audio.sound import Sound, gathered, mean_of_channels, regrouped, resampled
+from ensemble.audio.sound import Sound, mean_of_channels, regrouped, resampled
 from ensemble.audio.wav_writer import PCM_STEPS as PCM_STEPS
 from ensemble.errors import AudioError
 from ensemble.types.music import PIECE_SAMPLES, AudioClip, FloatArray
@@ -32,11 +32,10 @@ def read_clip(path: Path, max_duration_s: float = MAX_DURATION_S) -> AudioClip:
     """Read a whole recording at its own rate with its own channels, by libsndfile or else by ffmpeg.
 
     Raises:
-        AudioError: the file is one that `opened` or `Recording.pieces` refuses.
+        AudioError: the file is one that `opened` or `Recording.clip` refuses.
     """
     with opened(path, max_duration_s) as recording:
-        samples = gathered(recording.pieces(), recording.num_channels, recording.num_samples)
-        return AudioClip(samples=samples, sample_rate=recording.sample_rate)
+        return recording.clip()
 
 
 def prepared(sound: Sound, sample_rate: int) -> Iterator[FloatArray]:

@@ -1,27 +1,31 @@
-"""Opens recordings; a file that is damaged, too short, too long, silent or no sound is refused with one clear line."""
+"""Opens recordings; a file that is too short, too long, silent or no sound is refused with one clear line."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from ensemble.audio import ffmpeg
-from ensemble.audio.riff import read_promise, sized
+from ensemble.audio import chunks, ffmpeg, mpeg, ogg
+from ensemble.audio.layout import Layout
+from ensemble.audio.sound import gathered, mean_of_channels, regrouped, resampled
+from ensemble.audio.spliced import SplicedFile
 from ensemble.errors import AudioError
-from ensemble.types.music import PIECE_SAMPLES, FloatArray
+from ensemble.events import emit
+from ensemble.types.diagnostics import Diagnostic
+from ensemble.types.music import PIECE_SAMPLES, AudioClip, FloatArray
 
 MIN_DURATION_S = 0.5
 MAX_DURATION_S = 30 * 60.0
 MAX_DECODED_BYTES = 3 * 2**30
-"""Most memory that a recording may take as float32; half an hour of stereo at 192 kHz takes 2.6 GiB."""
+"""Most memory that a clip may take as float32; half an hour of stereo at 192 kHz takes 2.6 GiB."""
 SILENT_PEAK = 1e-5
 """A recording with no higher peak is silent."""
 CONSTANT_RANGE = 1e-3
@@ -29,7 +33,11 @@ CONSTANT_RANGE = 1e-3
 MAX_PEAK = 2.0**32
 """Highest peak of a float file that is still scaled down, as of 32-bit integers stored as floats; more is damage."""
 LOSSLESS = ("WAV", "WAVEX", "RF64", "W64", "FLAC", "AIFF", "CAF", "AU")
-"""Formats of libsndfile whose headers give the exact length."""
+"""Formats of libsndfile whose headers give the exact length of a whole file."""
+LEAST_MISSING_S = 0.05
+"""A file that ends at most so much early is whole: containers round, and encoders pad."""
+_NEVER = 2**40
+"""So many samples, or more, libsndfile says where a header tells none."""
 
 
 def printable(path: str | Path) -> str:
@@ -42,125 +50,239 @@ def opened(path: Path, max_duration_s: float = MAX_DURATION_S) -> Iterator[Recor
     """Open a recording at its own rate with its own channels: by libsndfile, else by ffmpeg where that is installed.
 
     Raises:
-        AudioError: there is no such file, it cannot be read, is not sound, is cut short, or its header declares a
-            length under `MIN_DURATION_S`, over `max_duration_s` or over `MAX_DECODED_BYTES`. The samples are
-            checked by `Recording.pieces`.
+        AudioError: there is no such file, it cannot be read, is not sound, or holds more than `max_duration_s` by a
+            count. The samples are checked by `Recording.pieces`.
     """
     what = printable(path)
     _check_file(path, what)
     with contextlib.ExitStack() as copies:
         try:
-            recording = _known(path, what, max_duration_s, copies)
+            recording = Recording(path, what, max_duration_s)
         except soundfile.LibsndfileError as error:
             if not ffmpeg.is_installed():
-                raise AudioError(what, "is not a recording that libsndfile can read", ffmpeg.INSTALL) from error
+                raise AudioError(
+                    what, "is not a recording, it cannot be decoded by libsndfile", ffmpeg.INSTALL
+                ) from error
             recording = _converted(path, what, max_duration_s, copies)
         yield recording
 
 
-def _known(path: Path, what: str, max_duration_s: float, copies: contextlib.ExitStack) -> Recording:
-    """Open a file that libsndfile can read; raises LibsndfileError for any other format."""
-    with _stream(path, what) as stream:
-        promise = read_promise(stream, os.fstat(stream.fileno()).st_size)
-    if promise.unsized_at is not None:
-        return _known(copies.enter_context(sized(path, promise.unsized_at)), what, max_duration_s, copies)
-    recording = Recording(path, what, max_duration_s)
-    if lost := promise.missing_bytes:
-        raise AudioError(what, f"is cut short, {lost} bytes of sound are missing", "copy or export it again")
-    return recording
-
-
 def _converted(path: Path, what: str, max_duration_s: float, copies: contextlib.ExitStack) -> Recording:
     """Decode a file with ffmpeg, and open the result."""
-    duration_s = ffmpeg.declared_duration_s(path, what)
-    if duration_s is not None:
-        _check_duration(duration_s, what, max_duration_s)
+    declared_s = ffmpeg.declared_duration_s(path, what)
     wav = copies.enter_context(ffmpeg.decoded(path, what, max_duration_s + 1.0, MAX_DECODED_BYTES + 2**20))
     try:
-        return _known(wav, what, max_duration_s, copies)
+        return Recording(wav, what, max_duration_s, declared_s)
     except soundfile.LibsndfileError as error:
         raise AudioError(what, "holds no sound that can be decoded", "convert it to WAV or FLAC") from error
+
+
+class _Decoder(soundfile.SoundFile):  # type: ignore[misc]
+    """Decodes from the beginning; soundfile would ask some formats where they are, which they cannot tell."""
+
+    def seekable(self) -> bool:
+        """Whether soundfile may look for its place after each reading: it need not."""
+        return False
 
 
 class Recording:
     """A recording that can be read piece by piece, any number of times.
 
+    How long it is, is what is decoded: a header is believed only where its number was counted.
+
+    Args:
+        path: the file.
+        what: its name in errors.
+        max_duration_s: how long it may be.
+        declared_s: of a decoded copy, how long the original is; 0 where that is not known, None where it is no copy.
+
     Attributes:
         sample_rate: in Hz.
         num_channels: number of channels.
-        num_samples: samples per channel, by the header.
+        num_samples: samples per channel, as far as a header tells; 0 where none does.
+
+    Raises:
+        soundfile.LibsndfileError: libsndfile cannot read the file.
+        AudioError: it holds more than `max_duration_s`.
     """
 
-    def __init__(self, path: Path, what: str, max_duration_s: float) -> None:
-        self._path = path
-        self._what = what
-        self._max_duration_s = max_duration_s
-        with self._sound() as sound:
-            self.sample_rate, self.num_samples = int(sound.samplerate), int(sound.frames)
-            self.num_channels = int(sound.channels)
+    def __init__(self, path: Path, what: str, max_duration_s: float, declared_s: float | None = None) -> None:
+        self._path, self._what = path, what
+        self._max_duration_s, self._declared_s = max_duration_s, declared_s or 0.0
+        self._layout = _read_layout(path, what)
+        self._is_counted = self._layout.is_counted and declared_s is None
+        self._is_damaged = False
+        self._length_s = self._missing_s = 0.0
+        with self._opened(0) as sound:
+            self.sample_rate, self.num_channels = int(sound.samplerate), int(sound.channels)
+            is_told = self._num_links == 1 and sound.frames < _NEVER
+            self.num_samples = int(sound.frames) if is_told else 0
             self._is_lossless = sound.format in LOSSLESS
-        _check_duration(self.num_samples / max(self.sample_rate, 1), what, max_duration_s)
-        decoded_bytes = 4 * self.num_samples * self.num_channels
-        if decoded_bytes > MAX_DECODED_BYTES:
-            size, limit = f"{decoded_bytes / 2**30:.1f} GiB", f"{MAX_DECODED_BYTES / 2**30:.0f} GiB"
-            raise AudioError(what, f"takes {size} decoded", f"cut it, or mix it down, to {limit} or less")
+            self._can_seek = self._num_links == 1 and sound.format != "MP3"
+        if self._is_counted:
+            self._check_longest(self.num_samples)
+
+    @property
+    def diagnostics(self) -> tuple[Diagnostic, ...]:
+        """What to know before trusting the recording, once all of it has been read."""
+        if self._missing_s:
+            whole_s = self._length_s + self._missing_s
+            said = f"The file ends early: {self._missing_s:.1f} of {whole_s:.1f} s are missing."
+        elif self._is_damaged or self._layout.is_open:
+            problem = "is damaged" if self._is_damaged else "lacks the mark of its end"
+            said = f"The file {problem} at {self._length_s:.1f} s: what followed is missing."
+        else:
+            return ()
+        return (Diagnostic(code="cut_short", text=said),)
+
+    def clip(self) -> AudioClip:
+        """All of it in memory.
+
+        Raises:
+            AudioError: see `pieces`; or it would take more than `MAX_DECODED_BYTES`.
+        """
+        self._check_size(self.num_samples if self._is_counted else 0)
+        samples = gathered(self._while_it_fits(), self.num_channels, self.num_samples)
+        return AudioClip(samples=samples, sample_rate=self.sample_rate)
 
     def pieces(self) -> Iterator[FloatArray]:
         """All samples in order, `PIECE_SAMPLES` at a time.  [channels, samples]
 
         Raises:
-            AudioError: the recording is damaged or has samples that are not finite; or, after the last piece, is
-                shorter than its header says, silent, constant, or far beyond full scale.
+            AudioError: see `decoded`; or, after the last piece, the recording is silent, constant, or far beyond full
+                scale.
         """
         highest = np.full(self.num_channels, -np.inf)
         lowest = np.full(self.num_channels, np.inf)
-        filled = 0
-        with self._sound() as sound:
-            while filled < self.num_samples:
-                piece = self._read(sound, filled, min(PIECE_SAMPLES, self.num_samples - filled))
-                if not piece.shape[1]:
-                    break
-                np.maximum(highest, piece.max(axis=1), out=highest)
-                np.minimum(lowest, piece.min(axis=1), out=lowest)
-                filled += piece.shape[1]
-                yield piece
-        if filled < self.num_samples and self._is_lossless:
-            lost = self.num_samples - filled
-            problem = f"is cut short, {lost} of {self.num_samples} samples are missing"
-            raise AudioError(self._what, problem, "copy or export it again")
-        _check_duration(filled / self.sample_rate, self._what, self._max_duration_s)
+        for piece in self.decoded():
+            np.maximum(highest, piece.max(axis=1), out=highest)
+            np.minimum(lowest, piece.min(axis=1), out=lowest)
+            yield piece
         _check_sound(highest, lowest, self._what)
+
+    def decoded(self) -> Iterator[FloatArray]:
+        """All samples that can be decoded, `PIECE_SAMPLES` at a time, whatever they are.  [channels, samples]
+
+        Raises:
+            AudioError: there are samples that are not finite, fewer than for `MIN_DURATION_S`, or more than for the
+                longest duration that is allowed.
+        """
+        num_samples = 0
+        for piece in regrouped(self._links(), PIECE_SAMPLES):
+            num_samples += piece.shape[1]
+            self._check_longest(num_samples)
+            yield piece
+        self._close(num_samples)
 
     def span(self, start: int, stop: int) -> FloatArray:
         """The samples from `start` (included) to `stop` (excluded), as far as there are any.  [channels, samples]
 
         Raises:
-            AudioError: the recording is damaged there.
+            AudioError: there are samples that are not finite.
         """
-        start = min(start, self.num_samples)
-        with self._sound() as sound:
-            if sound.seekable():
+        if self._can_seek:
+            with self._opened(0) as sound:
+                start = min(start, sound.frames)
                 sound.seek(start)
-            else:
-                self._read(sound, 0, start)
-            return self._read(sound, start, min(stop, self.num_samples) - start)
+                pieces = [*self._read(sound, start, stop)]
+        else:
+            pieces = [*_between(self._links(), start, stop)]
+        return gathered(pieces, self.num_channels, stop - start)
 
-    def _read(self, sound: Any, start: int, wanted: int) -> FloatArray:
-        """Read `wanted` samples of an open file whose position is at sample `start`."""
-        at_s = start / self.sample_rate
-        try:
-            piece = sound.read(wanted, dtype="float32", always_2d=True)
-        except soundfile.LibsndfileError as error:
-            problem = f"is damaged, decoding stops near {at_s:.1f} s"
-            raise AudioError(self._what, problem, "export it again") from error
-        if not np.isfinite(piece).all():
-            raise AudioError(self._what, f"has samples that are not numbers near {at_s:.1f} s", "export it again")
-        return np.ascontiguousarray(piece.T)
+    def _links(self) -> Iterator[FloatArray]:
+        """The sound of every file within the file, at the rate and with the channels of the first."""
+        for number in range(self._num_links):
+            try:
+                with self._opened(number) as sound:
+                    pieces = self._read(sound, 0, int(sound.frames))
+                    if sound.channels != self.num_channels:
+                        pieces = (np.repeat(mean_of_channels(piece), self.num_channels, axis=0) for piece in pieces)
+                    yield from resampled(pieces, int(sound.samplerate), self.sample_rate)
+            except soundfile.LibsndfileError:  # a later one cannot be opened
+                self._is_damaged = True
+
+    def _read(self, sound: _Decoder, start: int, stop: int) -> Iterator[FloatArray]:
+        """Decode from `start`, where the decoder is, up to `stop` or as far as it goes.  [channels, samples]"""
+        while start < stop:
+            room = np.empty((min(PIECE_SAMPLES, stop - start), sound.channels), np.float32)
+            try:
+                piece = sound.read(out=room)
+            except soundfile.LibsndfileError:  # what was decoded before the damage is in `room`
+                self._is_damaged = True
+                piece = room[: sound.tell() - start]
+            if not len(piece):
+                return
+            if not (is_number := np.isfinite(piece).all(axis=1)).all():
+                at_s = (start + int(np.argmin(is_number))) / sound.samplerate
+                raise AudioError(self._what, f"has samples that are not numbers near {at_s:.2f} s", "export it again")
+            start += len(piece)
+            yield np.ascontiguousarray(piece.T)
+
+    @property
+    def _num_links(self) -> int:
+        return max(len(self._layout.links), 1)
 
     @contextlib.contextmanager
-    def _sound(self) -> Iterator[Any]:
-        with _stream(self._path, self._what) as stream, soundfile.SoundFile(stream.fileno(), closefd=False) as sound:
-            yield sound
+    def _opened(self, number: int) -> Iterator[_Decoder]:
+        with _stream(self._path, self._what) as stream, contextlib.ExitStack() as stack:
+            if self._layout.links:
+                spliced = SplicedFile(stream, self._layout.links[number])
+                yield stack.enter_context(_Decoder(spliced))
+            else:
+                yield stack.enter_context(_Decoder(stream.fileno(), closefd=False))
+
+    def _while_it_fits(self) -> Iterator[FloatArray]:
+        num_samples = 0
+        for piece in self.pieces():
+            self._check_size(num_samples := num_samples + piece.shape[1])
+            yield piece
+
+    def _check_size(self, num_samples: int) -> None:
+        decoded_bytes = 4 * num_samples * self.num_channels
+        if decoded_bytes > MAX_DECODED_BYTES:
+            size, limit = f"{decoded_bytes / 2**30:.1f} GiB", f"{MAX_DECODED_BYTES / 2**30:.0f} GiB"
+            raise AudioError(self._what, f"takes {size} decoded", f"cut it, or mix it down, to {limit} or less")
+
+    def _check_longest(self, num_samples: int) -> None:
+        if num_samples <= self._max_duration_s * self.sample_rate:
+            return
+        limit = f"{self._max_duration_s / 60:.0f} min"
+        counted_s = num_samples / self.sample_rate if self._is_counted else self._declared_s
+        lasts = f"{counted_s / 60:.1f} min" if counted_s > self._max_duration_s else f"more than {limit}"
+        raise AudioError(self._what, f"lasts {lasts}", f"cut it to {limit} or less")
+
+    def _close(self, num_samples: int) -> None:
+        """Note how much is missing after the last sample, and refuse what is left where that is nothing."""
+        self._length_s = num_samples / self.sample_rate
+        missing_s = max(self._layout.missing_ratio * self._length_s, self._declared_s - self._length_s)
+        if self._is_lossless:
+            missing_s = max(missing_s, self.num_samples / self.sample_rate - self._length_s)
+        self._missing_s = missing_s if missing_s >= LEAST_MISSING_S else 0.0
+        if self._length_s < MIN_DURATION_S:
+            problem, cure = f"lasts {self._length_s:.2f} s", f"give at least {MIN_DURATION_S} s"
+            if self._missing_s or self._is_damaged:
+                problem, cure = f"is cut short or damaged, {self._length_s:.2f} s are left", "copy or export it again"
+            raise AudioError(self._what, problem, cure)
+        if self.diagnostics:
+            emit("cut_short", file=self._what, missing_s=round(self._missing_s, 2))
+
+
+def _between(pieces: Iterable[FloatArray], start: int, stop: int) -> Iterator[FloatArray]:
+    """The samples from `start` (included) to `stop` (excluded).  [channels, samples]"""
+    for piece in pieces:
+        if stop <= 0:
+            return
+        if start < piece.shape[1]:
+            yield piece[:, max(start, 0) : stop]
+        start, stop = start - piece.shape[1], stop - piece.shape[1]
+
+
+def _read_layout(path: Path, what: str) -> Layout:
+    """Where the sound lies in a file, where its header does not tell."""
+    with _stream(path, what) as stream:
+        file_bytes = os.fstat(stream.fileno()).st_size
+        found = (read(stream, file_bytes) for read in (chunks.read_layout, ogg.read_layout, mpeg.read_layout))
+        return next(filter(None, found), Layout())
 
 
 def _stream(path: Path, what: str) -> BinaryIO:
@@ -187,13 +309,6 @@ def _check_file(path: Path, what: str) -> None:
         raise AudioError(what, "may not be read by you", "change its permissions")
     if status.st_size == 0:
         raise AudioError(what, "is empty", "export it again")
-
-
-def _check_duration(duration_s: float, what: str, max_duration_s: float) -> None:
-    if duration_s < MIN_DURATION_S:
-        raise AudioError(what, f"lasts {duration_s:.2f} s", f"give at least {MIN_DURATION_S} s")
-    if duration_s > max_duration_s:
-        raise AudioError(what, f"lasts {duration_s / 60:.1f} min", f"cut it to {max_duration_s / 60:.0f} min or less")
 
 
 def _check_sound(highest: NDArray[np.float64], lowest: NDArray[np.float64], what: str) -> None:

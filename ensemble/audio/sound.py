@@ -27,7 +27,7 @@ class Sound(Protocol):
 
     @property
     def num_samples(self) -> int:
-        """Samples per channel; a lossy recording may have fewer."""
+        """Samples per channel; a recording of which that is an estimate may have fewer or more."""
 
     def pieces(self) -> Iterator[FloatArray]:
         """All samples in order, in pieces of one length, the last one shorter.  [channels, samples]"""
@@ -101,17 +101,21 @@ def regrouped(pieces: Iterable[FloatArray], num_samples: int) -> Iterator[FloatA
         yield np.concatenate(waiting, axis=1)
 
 
-def gathered(pieces: Iterable[FloatArray], num_channels: int, at_most: int) -> FloatArray:
+def gathered(pieces: Iterable[FloatArray], num_channels: int, expected: int) -> FloatArray:
     """Join pieces into one array.  [channels, samples]
 
     Args:
         pieces: [channels, samples] each, in order.
         num_channels: channels of every piece.
-        at_most: the number of samples that they are together at most; a few more fit.
+        expected: how many samples they are together, as far as is known; there is room for more.
     """
-    whole = np.empty((num_channels, at_most + _SLACK_SAMPLES), np.float32)
+    whole = np.empty((num_channels, max(expected, 0) + _SLACK_SAMPLES), np.float32)
     filled = 0
     for piece in pieces:
+        if filled + piece.shape[1] > whole.shape[1]:
+            whole = np.concatenate(
+                [whole[:, :filled], np.empty((num_channels, filled + piece.shape[1]), np.float32)], 1
+            )
         whole[:, filled : filled + piece.shape[1]] = piece
         filled += piece.shape[1]
     return whole[:, :filled]

@@ -116,7 +116,9 @@ def _of_one_length(heard: list[Heard], mix: tuple[SoundFacts, FloatArray] | None
             fits.append((facts, onset))
         elif facts.take.audio is not None:
             reason = f"lasts {facts.sound.duration_s:.2f} s where its piece lasts {piece_s:.2f} s"
-            skips.append(Skip(path=facts.take.audio, reason=reason))
+            skips.append(
+                Skip(path=facts.take.audio, reason=f"is cut short, {reason}" if facts.sound.faults else reason)
+            )
     return fits, skips
 
 

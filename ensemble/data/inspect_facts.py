@@ -12,7 +12,7 @@ from typing import Any, Literal
 from ensemble.data.takes import RecordedPart, Skip, Split
 from ensemble.types.instruments import CATALOGUE
 
-DoubtKind = Literal["misaligned", "clipped", "tuning", "polyphonic", "unpitched", "mostly silent"]
+DoubtKind = Literal["misaligned", "clipped", "tuning", "polyphonic", "unpitched", "mostly silent", "cut short"]
 LATE_MS = 40.0
 SLOW_ATTACK_MS = 90.0
 """Bowed and blown notes are heard late by their attack alone."""
@@ -36,6 +36,8 @@ class SoundFacts:
     """By ITU-R BS.1770-4."""
     clipped_runs: int
     """Runs of equal samples at full scale."""
+    faults: tuple[str, ...] = ()
+    """What is wrong with the file."""
     heard_s: float = 0.0
     """Sounding time in which pitch was looked for; the shares below are of this time."""
     voiced: float | None = None
@@ -122,6 +124,8 @@ def _of_sound(facts: TakeFacts) -> Iterator[tuple[DoubtKind, str]]:
     sound = facts.sound
     instrument = CATALOGUE.get(facts.take.instrument or "")
     is_line = instrument is not None and instrument.voices == 1
+    for fault in sound.faults:
+        yield "cut short", fault
     if sound.clipped_runs:
         yield "clipped", f"clipped {sound.clipped_runs} times"
     if sound.tuning_cents is not None and abs(sound.tuning_cents) > OFF_CENTS:
@@ -216,7 +220,7 @@ def _instruments(takes: tuple[TakeFacts, ...]) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: (row["instrument"] is None, -row["minutes"], str(row["label"])))
 
 
-def _median(group: Iterable[Any], value_of: Callable[[Any], float | None], digits: int) -> float | None:
+def _median(group: Iterable[Any], value_of: Callable[[Any], float | None], digits: int) -> Any:
     values = [value for one in group if (value := value_of(one)) is not None]
     return _rounded(median(values), digits) if values else None
 
@@ -242,5 +246,5 @@ def _shown(path: Path, root: Path) -> str:
     return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
 
 
-def _rounded(value: float | None, digits: int) -> float | None:
-    return value if value is None or isinstance(value, int) else round(value, digits)
+def _rounded(value: Any, digits: int) -> Any:
+    return round(value, digits) if isinstance(value, float) else value

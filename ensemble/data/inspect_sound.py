@@ -6,30 +6,25 @@ A second of sound costs a few hundred numbers to remember, so hours fit. Damage 
 from __future__ import annotations
 
 import math
-import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import soundfile
 import soxr
 
-from ensemble.audio.files import LOSSLESS
-from ensemble.audio.riff import read_promise
+from ensemble.audio.recording import MAX_PEAK, Recording, opened
 from ensemble.data.inspect_facts import SoundFacts
 from ensemble.data.inspect_pitch import ANALYSIS_RATE_HZ, Ear
-from ensemble.errors import DataError
+from ensemble.errors import AudioError, DataError
 from ensemble.mix.loudness import LoudnessMeter
 from ensemble.mix.true_peak import decibels
 from ensemble.types.music import SILENCE_DB, FloatArray
 
-BLOCK_SAMPLES = 65_536
 FULL_SCALE = 0.999
 CLIPPED_SAMPLES = 4
 """So many equal samples in a row at full scale are clipping; three are what rounding makes of the top of a low sine."""
 LOWEST_RATE_HZ, HIGHEST_RATE_HZ, MAX_CHANNELS = 4000, 400_000, 64
-MAX_PEAK = 2.0**32
-"""Float files may hold any number; beyond this it is damage."""
+LONGEST_S = 24 * 3600.0
+"""Of one file."""
 
 
 class Clipping:
@@ -63,38 +58,28 @@ def hear_file(path: Path, *, max_pitch_s: float | None) -> tuple[SoundFacts, Flo
         DataError: it is empty, cannot be decoded, is cut short, or has samples that are no sound.
     """
     try:
-        with path.open("rb") as stream:
-            promise = read_promise(stream, os.fstat(stream.fileno()).st_size)
-            if promise.missing_bytes:
-                raise DataError(str(path), f"is cut short, {promise.missing_bytes} bytes of sound are missing")
-            if promise.unsized_at is not None:
-                raise DataError(str(path), "declares no length, as streaming tools leave it")
-            os.lseek(stream.fileno(), 0, os.SEEK_SET)
-            with soundfile.SoundFile(stream.fileno(), closefd=False) as file:
-                return _hear(file, path, max_pitch_s)
-    except OSError as error:
-        raise DataError(str(path), f"cannot be read ({error.strerror})") from error
-    except soundfile.LibsndfileError as error:
-        is_empty = path.stat().st_size == 0
-        raise DataError(str(path), "is empty" if is_empty else "cannot be decoded") from error
+        with opened(path, LONGEST_S) as recording:
+            return _hear(recording, path, max_pitch_s)
+    except AudioError as error:
+        raise DataError(str(path), error.problem) from error
 
 
-def _hear(file: soundfile.SoundFile, path: Path, max_pitch_s: float | None) -> tuple[SoundFacts, FloatArray]:
-    sample_rate, num_channels = int(file.samplerate), int(file.channels)
+def _hear(recording: Recording, path: Path, max_pitch_s: float | None) -> tuple[SoundFacts, FloatArray]:
+    sample_rate, num_channels = recording.sample_rate, recording.num_channels
     if not (LOWEST_RATE_HZ <= sample_rate <= HIGHEST_RATE_HZ and num_channels <= MAX_CHANNELS):
         raise DataError(str(path), f"declares {num_channels} channels at {sample_rate} Hz, which is no recording")
     meter, clipping = LoudnessMeter(sample_rate), Clipping(num_channels)
-    ear = Ear(max_pitch_s, expected_s=file.frames / sample_rate)
+    ear = Ear(max_pitch_s, expected_s=recording.num_samples / sample_rate)
     resampler = soxr.ResampleStream(sample_rate, ANALYSIS_RATE_HZ, 1, dtype="float32", quality="HQ")
     peak, num_samples = 0.0, 0
-    for block in _blocks(file, path):
+    for block in recording.decoded():
+        if np.abs(block).max() > MAX_PEAK:
+            raise DataError(str(path), f"has samples far beyond full scale near {num_samples / sample_rate:.1f} s")
         peak = max(peak, float(np.abs(block).max(initial=0.0)))
         clipping.see(block)
         meter.push(block)
         ear.hear(resampler.resample_chunk(np.ascontiguousarray(block.mean(axis=0))))
         num_samples += block.shape[1]
-    if num_samples == 0:
-        raise DataError(str(path), "holds no sound")
     ear.hear(resampler.resample_chunk(np.zeros(0, dtype=np.float32), last=True))
     ear.finish()
     loudness_lufs = meter.lufs()
@@ -106,27 +91,6 @@ def _hear(file: soundfile.SoundFile, path: Path, max_pitch_s: float | None) -> t
         peak_dbfs=max(decibels(peak), SILENCE_DB),
         loudness_lufs=None if math.isinf(loudness_lufs) else loudness_lufs,
         clipped_runs=clipping.runs,
+        faults=tuple(found.text for found in recording.diagnostics),
     )
     return ear.complete(sound), ear.onset()
-
-
-def _blocks(file: soundfile.SoundFile, path: Path) -> Iterator[FloatArray]:
-    """The sound in order, checked.  [channels, samples]"""
-    read = 0
-    while read < file.frames:
-        at_s = read / file.samplerate
-        try:
-            block = file.read(BLOCK_SAMPLES, dtype="float32", always_2d=True)
-        except soundfile.LibsndfileError as error:
-            raise DataError(str(path), f"is damaged, decoding stops near {at_s:.1f} s") from error
-        if not len(block):
-            if file.format not in LOSSLESS:  # these only estimate their length
-                return
-            raise DataError(str(path), f"is cut short, it ends at {at_s:.1f} of {file.frames / file.samplerate:.1f} s")
-        if not np.isfinite(block).all():
-            first = int(np.argmax(~np.isfinite(block).all(axis=1)))
-            raise DataError(str(path), f"has samples that are not numbers near {at_s + first / file.samplerate:.2f} s")
-        if np.abs(block).max() > MAX_PEAK:
-            raise DataError(str(path), f"has samples far beyond full scale near {at_s:.1f} s")
-        read += len(block)
-        yield block.T

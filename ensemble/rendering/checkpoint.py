@@ -25,6 +25,7 @@ from ensemble.manifest import TakeReceipt
 from ensemble.output.staging import CHECKPOINT, OLD_CHECKPOINT, STATES_SUFFIX
 from ensemble.plan import RenderPlan
 from ensemble.takes import ResumeState, segment_name
+from ensemble.types.diagnostics import Diagnostic
 from ensemble.types.music import ConductorState, Dynamics, PlayerState
 from ensemble.wire import pack, unpack
 
@@ -41,6 +42,7 @@ class Checkpoint:
         plan: the plan that is rendered; None where nothing is written yet.
         source: name of the leader's file.
         source_sha256: sha256 of that file.
+        doubts: what is wrong with it.
         is_of_this_machine: whether everything so far was played on a machine of this fingerprint.
         takes: the receipts of the finished takes, by name.
         is_resumed: whether an earlier process had played a block.
@@ -53,6 +55,7 @@ class Checkpoint:
         self.plan: RenderPlan | None = None
         self.source = ""
         self.source_sha256 = ""
+        self.doubts: tuple[Diagnostic, ...] = ()
         self.is_of_this_machine = True
         self.takes: dict[str, TakeReceipt] = {}
         for message in _messages(folder / CHECKPOINT):
@@ -64,15 +67,17 @@ class Checkpoint:
         states = {path.stem: path.read_bytes() for path in self._folder.glob(f"*{STATES_SUFFIX}")}
         return {name: self._resume_state(name, unpack(message, dict)) for name, message in states.items()}
 
-    def write_plan(self, plan: RenderPlan, source: str, source_sha256: str) -> None:
-        """Add the plan, and the name and hash of the leader's file.
+    def write_plan(
+        self, plan: RenderPlan, source: str, source_sha256: str, doubts: tuple[Diagnostic, ...] = ()
+    ) -> None:
+        """Add the plan, and the name and hash of the leader's file, and what is wrong with it.
 
         Raises:
             OSError: the disk is full; so do the other methods that write.
         """
-        self.plan, self.source, self.source_sha256 = plan, source, source_sha256
+        self.plan, self.source, self.source_sha256, self.doubts = plan, source, source_sha256, doubts
         self._append(
-            kind="plan", plan=plan.model_dump(mode="json"), source=source, source_sha256=source_sha256,
+            kind="plan", plan=plan.model_dump(mode="json"), source=source, source_sha256=source_sha256, doubts=doubts,
             fingerprint=fingerprint(),
         )  # fmt: skip
 
@@ -124,6 +129,7 @@ class Checkpoint:
             case "plan":
                 self.plan = RenderPlan.model_validate(message["plan"])
                 self.source, self.source_sha256 = message["source"], message["source_sha256"]
+                self.doubts = tuple(message.get("doubts", ()))
                 self.is_of_this_machine = message["fingerprint"] == fingerprint()
             case "block":
                 dynamics = message["dynamics"]

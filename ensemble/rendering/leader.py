@@ -40,7 +40,9 @@ def take_in(source: Path, sample_rate: int, folder: Path, expansion: str | None 
     source_sha256 = _sha256(source)
     with opened(source) as recording:
         _keep(recording, sample_rate, folder)
-    return Lead(clip=keep_in_file(folder / LEADER), folder=folder, source_sha256=source_sha256)
+    return Lead(
+        clip=keep_in_file(folder / LEADER), folder=folder, source_sha256=source_sha256, doubts=recording.diagnostics
+    )
 
 
 def take_up(folder: Path, plan: RenderPlan, source: str) -> Lead:

@@ -68,7 +68,8 @@ class TakeRecorder(ExitStack):
             OutputError: stems of the earlier process are missing.
         """
         if plan != self._checkpoint.plan:
-            self._checkpoint.write_plan(plan, self._checkpoint.source, self._checkpoint.source_sha256)
+            kept = self._checkpoint
+            kept.write_plan(plan, kept.source, kept.source_sha256, kept.doubts)
         for name in arrangements.keys() - self.takes.keys():
             folder = self._folder / name
             for path in folder.glob("*"):

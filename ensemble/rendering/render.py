@@ -109,7 +109,7 @@ def render_request(
         lead = take_in(source, request.sample_rate, folder.path, request.expansion)
         plan = RenderPlan(request=request, leader_sha256=lead.clip.digest, score_sha256=lead.score_sha256)
         with closing(Checkpoint(folder.checkpoint_path)) as checkpoint:
-            checkpoint.write_plan(plan, printable(Path(source.name)), lead.source_sha256)
+            checkpoint.write_plan(plan, printable(Path(source.name)), lead.source_sha256, lead.doubts)
             session = RenderSession(
                 folder=folder.path, checkpoint=checkpoint, band_factory=band_factory, pace=pace, events=events,
                 on_take=partial(_publish_take, folder, Path(out), events), began_s=began_s,
@@ -146,7 +146,8 @@ def resume(
             folder=folder.path, checkpoint=checkpoint, band_factory=band_factory, pace=pace or Pace(), events=events,
             on_take=partial(_publish_take, folder, Path(out), events), began_s=began_s,
         )  # fmt: skip
-        return _complete(session, replace(lead, source_sha256=checkpoint.source_sha256), plan)
+        lead = replace(lead, source_sha256=checkpoint.source_sha256, doubts=checkpoint.doubts)
+        return _complete(session, lead, plan)
 
 
 def _complete(session: RenderSession, lead: Lead, plan: RenderPlan) -> Manifest:

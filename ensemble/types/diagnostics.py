@@ -11,6 +11,7 @@ DiagnosticCode = Literal[
     "several_notes",
     "no_clear_beat",
     "very_quiet",
+    "cut_short",
     "score_simplified",
     "metre_simplified",
     "tempo_assumed",
@@ -32,6 +33,7 @@ DiagnosticCode = Literal[
 | several_notes | several notes sound at once: chords are estimated from the spectrum |
 | no_clear_beat | the beat grid is a guess |
 | very_quiet | the band follows a level at which it may not be heard |
+| cut_short | the file ends early or is damaged: what follows is missing |
 | score_simplified | something in a score was left out or read in a simpler way |
 | metre_simplified | a score's metre is missing, or changes: one metre is counted throughout |
 | tempo_assumed | the score names no tempo |

@@ -93,7 +93,7 @@ def test_a_playlist_opens_nothing_else(tmp_path, wav):
 
 
 @needs_ffmpeg
-def test_what_ffmpeg_would_read_is_refused_by_its_header_when_it_is_too_long(tmp_path):
+def test_what_ffmpeg_decodes_is_refused_when_it_is_too_long(tmp_path):
     path = tmp_path / "long.mov"
     source = ["-f", "lavfi", "-i", "sine=f=440:r=4000:d=7200"]
     subprocess.run(["ffmpeg", "-v", "error", *source, "-c:a", "pcm_u8", str(path)], check=True)
@@ -129,29 +129,6 @@ def test_any_file_name_is_one_printable_line(tmp_path, name):
     soundfile.write(str(tmp_path / "tone.wav"), sine(), RATE)
     (tmp_path / "tone.wav").rename(path)
     assert read_clip(path).num_samples == RATE
-
-
-@pytest.mark.parametrize("format_name", ["WAV", "RF64", "FLAC"])
-def test_a_file_cut_short_is_refused(tmp_path, format_name):
-    path = tmp_path / "cut.wav"
-    noise = np.random.default_rng(1).normal(0, 0.1, 2 * RATE)
-    soundfile.write(path, noise, RATE, format=format_name, subtype="PCM_16")
-    whole = path.read_bytes()
-    path.write_bytes(whole[: len(whole) * 3 // 4])
-    message = refusal(path)
-    assert "cut short" in message or "damaged" in message
-    path.write_bytes(whole)
-    assert read_clip(path).num_samples == 2 * RATE
-
-
-@pytest.mark.parametrize("data_bytes", [0, 0xFFFFFFFF])
-def test_a_wav_streamed_without_a_length_is_read(tmp_path, wav, data_bytes):
-    whole = wav.read_bytes()
-    at = whole.index(b"data") + 4
-    wav.write_bytes(whole[:at] + struct.pack("<I", data_bytes) + whole[at + 4 :])
-    clip = read_clip(wav)
-    assert clip.num_samples == RATE
-    np.testing.assert_allclose(clip.samples, sine().T, atol=1e-4)
 
 
 @pytest.mark.parametrize(

@@ -181,6 +181,15 @@ def test_a_leader_is_taken_in_as_it_is_prepared(tmp_path: Path, name: str) -> No
     assert lead.clip.digest == AudioClip(samples=np.ascontiguousarray(kept), sample_rate=RATE).digest
 
 
+def test_a_leader_that_ends_early_is_taken_in_with_a_doubt(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "given.wav", music(2, 2.0).samples.T, RATE, subtype="PCM_16")
+    whole = (tmp_path / "given.wav").read_bytes()
+    (tmp_path / "given.wav").write_bytes(whole[: len(whole) // 2])
+    lead = take_in(tmp_path / "given.wav", RATE, tmp_path)
+    assert lead.clip.duration_s == pytest.approx(1.0, abs=0.01)
+    assert [found.code for found in lead.doubts] == ["cut_short"]
+
+
 @pytest.mark.parametrize("num_frames", [1, 3, CHUNK_FRAMES - 1, CHUNK_FRAMES, CHUNK_FRAMES + 1, 2 * CHUNK_FRAMES + 3])
 @pytest.mark.parametrize("lag", [2, 4])
 def test_bands_rise_alike_in_chunks_and_at_once(num_frames: int, lag: int) -> None:

@@ -25,6 +25,7 @@ from ensemble.retrieve.find_sources import find_sources
 from ensemble.retrieve.index_local import index_sources
 from ensemble.retrieve.library.opening import LibraryPlace
 from ensemble.retrieve.settings import RetrieveSettings
+from ensemble.types.diagnostics import Diagnostic
 
 PACE = Pace(block_frames=20)
 
@@ -273,7 +274,8 @@ def test_kill_minus_nine_in_the_real_command(short_leader_file: Path, tmp_path: 
 
 def test_a_checkpoint_tells_only_what_was_written_whole(tmp_path: Path, undisturbed: Manifest) -> None:
     checkpoint = Checkpoint(tmp_path)
-    checkpoint.write_plan(undisturbed.plan, "leader.wav", "abc")
+    doubts = (Diagnostic(code="cut_short", text="The file ends early."),)
+    checkpoint.write_plan(undisturbed.plan, "leader.wav", "abc", doubts)
     receipt = undisturbed.takes["take-00"]
     checkpoint.write_take("take-00", receipt)
     checkpoint.close()
@@ -285,4 +287,5 @@ def test_a_checkpoint_tells_only_what_was_written_whole(tmp_path: Path, undistur
         read.write_take("take-01", receipt)
         read.close()
         assert "take-01" in Checkpoint(tmp_path).takes
+    assert (read.source, read.source_sha256, read.doubts) == ("leader.wav", "abc", doubts)
     assert [path.name for path in tmp_path.iterdir()] == [CHECKPOINT]

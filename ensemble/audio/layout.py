@@ -1,0 +1,28 @@
+"""Where the sound of a file lies and how much is missing, by what the file holds: lengths in headers are estimates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ensemble.audio.spliced import Part
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """What was found in a file beside what its header says."""
+
+    links: tuple[tuple[Part, ...], ...] = ()
+    """The parts of each file within the file, with their headers put right; empty where it can be read as it is."""
+    declared: int = 0
+    """How much sound the header declares, in bytes or in frames."""
+    present: int = 0
+    """How much of it is there, in the same unit."""
+    is_counted: bool = False
+    """Whether the length that a decoder will find in the header has been counted."""
+    is_open: bool = False
+    """Whether the mark that ends such a file is missing."""
+
+    @property
+    def missing_ratio(self) -> float:
+        """What is missing, relative to what is there."""
+        return max(self.declared / self.present - 1.0, 0.0) if self.present else 0.0

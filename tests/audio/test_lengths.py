@@ -1,0 +1,231 @@
+"""How long a recording is, is what can be decoded of it; a header says so, says something else, or says nothing."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import struct
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from ensemble.audio.files import read_clip
+from ensemble.audio.recording import Recording, opened
+from ensemble.audio.spliced import SplicedFile
+from ensemble.errors import AudioError
+from ensemble.types.music import AudioClip
+
+RATE = 16_000
+NUM_SAMPLES = 6 * RATE
+MPEG_FRAME = 576
+needs_ffmpeg = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed")
+
+
+def music(seed: int = 1) -> np.ndarray:
+    """A quiet tone, then noise: an encoder with a variable rate spends little on the beginning."""
+    time_s = np.arange(NUM_SAMPLES) / RATE
+    noise = np.random.default_rng(seed).normal(0, 0.1, NUM_SAMPLES)
+    return np.where(time_s < 2, 0.1 * np.sin(2 * np.pi * 440 * time_s), noise).astype(np.float32)
+
+
+def written(path: Path, samples: np.ndarray | None = None, rate: int = RATE, **form: object) -> bytes:
+    soundfile.write(path, music() if samples is None else samples, rate, **form)
+    return path.read_bytes()
+
+
+def mp3(path: Path, seed: int = 1) -> tuple[bytes, bytes]:
+    """An MP3 of variable rate, and the same without the frame that counts the others."""
+    whole = written(path, music(seed), format="MP3", bitrate_mode="VARIABLE", compression_level=0.5)
+    return whole, whole[whole.index(whole[:2], 4) :]
+
+
+def heard(path: Path) -> tuple[AudioClip, list[str]]:
+    """What is decoded, and the sentences about the file."""
+    with opened(path) as recording:
+        clip = recording.clip()
+    assert all(found.code == "cut_short" for found in recording.diagnostics)
+    return clip, [found.text for found in recording.diagnostics]
+
+
+def test_an_mp3_that_does_not_count_its_frames_is_heard_to_its_end(tmp_path: Path) -> None:
+    path = tmp_path / "a.mp3"
+    whole, uncounted = mp3(path)
+    expected = read_clip(path)
+    assert (expected.num_samples, read_clip(path).digest) == (NUM_SAMPLES, expected.digest)
+    path.write_bytes(uncounted)
+    assert soundfile.info(path).frames < NUM_SAMPLES / 2, "the estimate from the first frame is far off"
+    clip, said = heard(path)
+    assert not said
+    assert 0 <= clip.num_samples - NUM_SAMPLES < 4 * MPEG_FRAME
+    assert clip.num_samples == Recording(path, "a", 60.0).num_samples, "frames are counted before any is decoded"
+    late = int(np.argmax(np.correlate(clip.samples[0, 3 * RATE : 4 * RATE + 4000], music()[3 * RATE : 4 * RATE])))
+    assert late < 4 * MPEG_FRAME
+    path.write_bytes(whole.replace(b"Info", b"Nope").replace(b"Xing", b"Nope"))
+    assert heard(path)[0].num_samples == pytest.approx(NUM_SAMPLES, abs=6 * MPEG_FRAME)
+
+
+def test_an_uncounted_mp3_is_refused_by_what_it_holds_and_not_by_an_estimate(tmp_path: Path) -> None:
+    path = tmp_path / "a.mp3"
+    samples = np.concatenate([music()[2 * RATE : 3 * RATE], np.zeros(9 * RATE, np.float32)])  # dense, then nothing
+    whole = written(path, samples, format="MP3", bitrate_mode="VARIABLE", compression_level=0.5)
+    path.write_bytes(bytes(whole[whole.index(whole[:2], 4) :]))
+    with opened(path, max_duration_s=11.0) as recording:
+        assert recording.clip().duration_s == pytest.approx(10.0, abs=0.2)
+    with pytest.raises(AudioError, match=r"lasts 0[.]2 min; cut it to 0 min or less"), opened(path, max_duration_s=9.0):
+        pass
+
+
+def test_mp3s_in_a_row_are_heard_one_after_the_other(tmp_path: Path) -> None:
+    path = tmp_path / "a.mp3"
+    (one, uncounted), (two, _) = mp3(path), mp3(path, seed=2)
+    id3 = b"ID3\4\0\0\0\0\1\0" + bytes(128)
+    for content, slack in ((one + two, 0), (id3 + one + b"TAG" + bytes(125) + id3 + two, 0), (uncounted * 2, 6)):
+        path.write_bytes(content)
+        clip, said = heard(path)
+        assert not said
+        assert clip.num_samples == pytest.approx(2 * NUM_SAMPLES, abs=slack * MPEG_FRAME)
+        assert np.abs(clip.samples[0, NUM_SAMPLES + RATE : NUM_SAMPLES + 2 * RATE]).max() == pytest.approx(
+            0.1, abs=0.05
+        )
+    with opened(path) as recording:
+        np.testing.assert_array_equal(recording.span(90_000, 110_000), clip.samples[:, 90_000:110_000])
+
+
+@pytest.mark.parametrize("share", [0.9, 0.4])
+def test_an_mp3_that_ends_early_says_how_much_is_missing(tmp_path: Path, share: float) -> None:
+    path = tmp_path / "a.mp3"
+    whole, _ = mp3(path)
+    path.write_bytes(whole[: int(len(whole) * share)])
+    clip, (said,) = heard(path)
+    missing_s = 6.0 - clip.duration_s
+    assert missing_s > 0.3
+    numbers = re.fullmatch(r"The file ends early: (\S+) of (\S+) s are missing[.]", said)
+    assert numbers is not None
+    assert [float(number) for number in numbers.groups()] == pytest.approx([missing_s, 6.0], abs=0.15)
+
+
+@pytest.mark.parametrize(("form", "subtype"), [("OGG", "VORBIS"), ("OGG", "OPUS")])
+def test_a_chain_is_heard_to_its_end_at_the_rate_of_its_beginning(tmp_path: Path, form: str, subtype: str) -> None:
+    path = tmp_path / "a.ogg"
+    one = written(path, format=form, subtype=subtype)
+    rate, length = read_clip(path).sample_rate, read_clip(path).num_samples
+    two = written(path, np.stack([music(2), -0.5 * music(2)], axis=1), 24_000, format=form, subtype=subtype)
+    path.write_bytes(one + two)
+    clip, said = heard(path)
+    assert not said
+    assert (clip.sample_rate, clip.num_channels) == (rate, 1)
+    assert clip.num_samples == pytest.approx(length + NUM_SAMPLES * rate / 24_000, abs=2)
+    path.write_bytes(one + two[:-100])
+    assert "lacks the mark of its end" in heard(path)[1][0]
+
+
+SIZES = [0, 0x7FFFF000, 0x80000000, 0xFFFFFFFF]
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("kind", ["WAV", "RIFX", "RF64", "AIFF", "W64", "CAF"])
+def test_a_length_that_a_pipe_could_not_know_is_no_length(tmp_path: Path, kind: str, size: int) -> None:
+    path = tmp_path / "a"
+    form = {"format": "WAV", "endian": "BIG"} if kind == "RIFX" else {"format": kind}
+    content = bytearray(written(path, **form, subtype="PCM_16"))
+    long = size if size < 0xFFFFFFFF else 2**64 - 1
+    match kind:
+        case "WAV":
+            at = content.index(b"data") + 4
+            content[at : at + 4] = struct.pack("<I", size)
+        case "RIFX":
+            at = content.index(b"data") + 4
+            content[at : at + 4] = struct.pack(">I", size)
+        case "RF64":
+            at = content.index(b"ds64") + 8
+            content[at : at + 24] = struct.pack("<3Q", long, long, 0)
+        case "AIFF":
+            at, frames_at = content.index(b"SSND") + 4, content.index(b"COMM") + 10
+            content[4:8] = content[at : at + 4] = content[frames_at : frames_at + 4] = struct.pack(">I", size)
+        case "W64":
+            at = content.index(b"data") + 16
+            content[at : at + 8] = struct.pack("<Q", long)
+        case "CAF":
+            at = content.index(b"data") + 4
+            content[at : at + 8] = struct.pack(">Q", long)
+    path.write_bytes(content)
+    clip, said = heard(path)
+    assert not said
+    np.testing.assert_allclose(clip.samples[0, :NUM_SAMPLES], music(), atol=1e-4)
+    assert clip.num_samples - NUM_SAMPLES in range(8)
+    with opened(path) as recording:
+        np.testing.assert_array_equal(recording.span(500, 900), clip.samples[:, 500:900])
+
+
+@pytest.mark.parametrize("form", ["WAV", "RF64", "AIFF", "W64", "FLAC"])
+def test_a_file_that_ends_early_is_heard_as_far_as_it_goes(tmp_path: Path, form: str) -> None:
+    path = tmp_path / "a"
+    whole = written(path, format=form, subtype="PCM_16")
+    path.write_bytes(whole[: len(whole) * 3 // 4])
+    clip, (said,) = heard(path)
+    assert clip.duration_s == pytest.approx(4.5, abs=0.7)
+    np.testing.assert_allclose(clip.samples[0], music()[: clip.num_samples], atol=1e-4)
+    assert said == f"The file ends early: {6 - clip.duration_s:.1f} of 6.0 s are missing."
+    path.write_bytes(whole[: len(whole) * 19 // 20])
+    assert heard(path)[0].duration_s > clip.duration_s + 0.7
+    path.write_bytes(whole[:3000])
+    with pytest.raises(AudioError, match=r"is cut short or damaged, 0[.][0-4]. s are left"):
+        read_clip(path)
+
+
+def test_a_flac_that_was_streamed_declares_no_total(tmp_path: Path) -> None:
+    path = tmp_path / "a.flac"
+    content = bytearray(written(path, subtype="PCM_16"))
+    content[21] &= 0xF0  # STREAMINFO: 36 bits, the number of samples
+    content[22:26] = bytes(4)
+    path.write_bytes(content)
+    clip, said = heard(path)
+    assert (clip.num_samples, said) == (NUM_SAMPLES, [])
+    with opened(path) as recording:
+        np.testing.assert_array_equal(recording.span(90_000, 200_000), clip.samples[:, 90_000:])
+    with pytest.raises(AudioError, match="lasts more than 0 min"), opened(path, max_duration_s=5.0) as recording:
+        recording.clip()
+    path.write_bytes(content[: len(content) // 2])
+    clip, (said,) = heard(path)
+    assert said == f"The file is damaged at {clip.duration_s:.1f} s: what followed is missing."
+
+
+def test_a_flac_that_declares_hours_is_not_refused_for_that(tmp_path: Path) -> None:
+    path = tmp_path / "a.flac"
+    content = bytearray(written(path, subtype="PCM_16"))
+    content[22:26] = b"\xff" * 4
+    path.write_bytes(content)
+    clip, (said,) = heard(path)
+    assert clip.num_samples == NUM_SAMPLES
+    assert "are missing" in said
+
+
+@needs_ffmpeg
+def test_what_ffprobe_estimates_refuses_nothing(tmp_path: Path) -> None:
+    written(tmp_path / "a.wav")
+    command = ["ffmpeg", "-v", "error", "-i", str(tmp_path / "a.wav")]
+    subprocess.run([*command, "-c:a", "aac", str(tmp_path / "a.aac")], check=True)
+    subprocess.run([*command, "-c:a", "aac", "-movflags", "faststart", str(tmp_path / "a.m4a")], check=True)
+    clip, said = heard(tmp_path / "a.aac")
+    assert (said, clip.duration_s) == ([], pytest.approx(6.0, abs=0.2))
+    whole = (tmp_path / "a.m4a").read_bytes()
+    (tmp_path / "a.m4a").write_bytes(whole[: len(whole) * 2 // 3])
+    clip, (said,) = heard(tmp_path / "a.m4a")
+    assert said == f"The file ends early: {6 - clip.duration_s:.1f} of 6.0 s are missing."
+
+
+def test_a_spliced_file_reads_as_if_it_had_been_copied(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(bytes(range(200)))
+    copied = bytes(range(10)) + b"between" + bytes(range(50, 200))
+    with path.open("rb") as stream:
+        spliced = SplicedFile(stream, ((0, 10), b"between", (20, 20), (50, 200)))
+        assert spliced.read() == copied
+        for at, length in ((0, 5), (8, 12), (15, 40), (160, 100), (500, 3)):
+            spliced.seek(at)
+            assert spliced.read(length) == copied[at : at + length]
+        assert spliced.seek(-3, 2) == len(copied) - 3
+        assert spliced.read() == copied[-3:]
