@@ -8,6 +8,7 @@ import typer
 
 from cluster.cli.arranger import evaluate_arranger, train_arranger
 from cluster.cli.bench import bench
+from cluster.cli.chart import chart
 from cluster.cli.cluster import cluster_commands
 from cluster.cli.conductor import evaluate_conductor, train_conductor
 from cluster.cli.data import data
@@ -39,6 +40,7 @@ evaluate.command("kit")(evaluate_kit)
 evaluate.command("listening")(evaluate_listening)
 evaluate.command("render")(evaluate_render)
 app.add_typer(playing)
+app.command()(chart)
 app.add_typer(cluster_commands)
 app.add_typer(index)
 app.add_typer(data)

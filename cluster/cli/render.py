@@ -239,7 +239,8 @@ def _overrides(
     tempo: float | None, beats_per_bar: int | None, key: str | None, chords: Path | None, chart: Path | None
 ) -> Overrides:
     """The values that replace detected ones."""
-    from ensemble.chart.text import read_chart, write_chart
+    from ensemble.chart.files import read_chart
+    from ensemble.chart.text import write_chart
     from ensemble.config import parse
     from ensemble.listen.chords_file import read_chords
     from ensemble.listen.overrides import Overrides

@@ -21,7 +21,6 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import replace
-from pathlib import Path
 
 from ensemble.chart.chart import SILENT, Chart, ChartBar, ChartLine, TimeSignature, fill_beats, played
 from ensemble.errors import ConfigError
@@ -29,7 +28,6 @@ from ensemble.types.harmony import Key
 from ensemble.types.names import parse_key
 
 FORM = "write bars like `| G | Em7 . C D/F# |`"
-MAX_BYTES = 1_000_000
 MAX_PLAYS = 99
 SLOWEST_BPM, FASTEST_BPM = 20.0, 400.0
 COMMON_TIME = TimeSignature(count=4, unit=4)
@@ -40,22 +38,6 @@ _TOKEN = re.compile(
     r"(?P<line>:?\|[|\]]?:?(?P<passes>\d+(?:[,-]\d+)*)?)|x(?P<plays>\d+)(?=\s|$)|(?P<symbol>[^\s|]+?)(?=:?\||\s|$)"
 )
 _SPELLED = {"meter": "metre", "time": "metre"}
-
-
-def read_chart(path: Path) -> Chart:
-    """Read a chart from a file.
-
-    Raises:
-        ConfigError: it cannot be read, or a line is wrong; with the line's number.
-    """
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise ConfigError(str(path), "is too large for a chart", FORM)
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not a text file"
-        raise ConfigError(str(path), f"cannot be read ({reason})", "give a text file with a chart") from error
-    return parse_chart(text, str(path))
 
 
 def parse_chart(text: str, name: str = "the chart") -> Chart:
@@ -95,11 +77,12 @@ def written_line(line: ChartLine) -> str:
     elif line.section:
         content = f"[{line.section}]"
     else:
-        content = " ".join([*line.pickup, _written(line.bars)]) if line.bars else ""
+        content = " ".join([*line.pickup, written_bars(line.bars)]) if line.bars else ""
     return "  ".join(text for text in (content, comment) if text)
 
 
-def _written(bars: tuple[ChartBar, ...]) -> str:
+def written_bars(bars: tuple[ChartBar, ...]) -> str:
+    """The bars of one line, with their signs."""
     text = ""
     for before, bar in zip((None, *bars), bars, strict=False):
         closes = before is not None and before.plays > 1

@@ -178,6 +178,11 @@ def nearest_quality(intervals: Collection[int]) -> Quality:
     return min(CHORD_FORMS, key=misfit)
 
 
+def tone_name(pitch_class: int, key: Key | None) -> str:
+    """The name of a tone, with flats or sharps as they are usual in a key."""
+    return _name(_on_line(pitch_class, _LOWEST_PLAIN if key is None else key.lowest_fifths))
+
+
 def _on_line(pitch_class: int, lowest: int) -> int:
     """Fifths above C of the name of a pitch class among the twelve from `lowest` up."""
     return lowest + (7 * pitch_class - lowest) % 12

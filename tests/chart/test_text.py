@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import random
-from pathlib import Path
 
 import pytest
 
 from ensemble.chart import text as chart_text
-from ensemble.chart.text import parse_chart, read_chart, without_comments, write_chart
+from ensemble.chart.text import parse_chart, without_comments, write_chart
 from ensemble.errors import ConfigError
 from ensemble.types.harmony import CHORD_FORMS
 
@@ -141,11 +140,3 @@ def test_a_chart_does_not_play_forever() -> None:
     line = "|: " + " | ".join(["A"] * 60) + " :| x99\n"
     with pytest.raises(ConfigError, match="plays more than"):
         parse_chart(line)
-
-
-def test_a_file_that_is_no_chart_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "binary").write_bytes(b"\xff\xfe\x00\x01")
-    (tmp_path / "large").write_bytes(b"| A |\n" * 200_000)
-    for name, problem in (("absent", "cannot be read"), ("binary", "not a text file"), ("large", "too large")):
-        with pytest.raises(ConfigError, match=problem):
-            read_chart(tmp_path / name)

@@ -260,6 +260,17 @@ def test_listen_writes_what_was_heard(short_leader_file: Path, tmp_path: Path) -
     assert "File exists" in again.stderr
 
 
+def test_a_chart_is_written_in_another_key_and_form(tmp_path: Path) -> None:
+    song = tmp_path / "song.chart"
+    song.write_text("key: G\n| G | D/F# |\n")
+    assert ensemble("chart", song, "--transpose", "-2").stdout == "key: F major\n| F | C/E |\n"
+    done = ensemble("chart", song, "--form", "chordpro", "--out", tmp_path / "song.cho")
+    assert done.returncode == 0, done.stderr
+    assert ensemble("chart", tmp_path / "song.cho").stdout == "key: G\n\n| G | D/F# |\n"
+    kept = ensemble("chart", song, "--out", tmp_path / "song.cho")
+    assert (kept.returncode, "File exists" in kept.stderr) == (1, True)
+
+
 def test_status_says_when_nobody_plays() -> None:
     done = ensemble("status", "--address", "127.0.0.1:1")
     assert done.returncode == 1

@@ -1,0 +1,89 @@
+"""ChordPro in and out: songs with chords over their words, and grids of bars.
+
+Source: the ChordPro format, version 6, chordpro.org.
+"""
+
+from __future__ import annotations
+
+import re
+
+from ensemble.chart.chart import Chart
+from ensemble.chart.text import parse_chart, written_bars
+from ensemble.chart.transposing import transposed
+
+SUFFIXES = (".cho", ".crd", ".chopro", ".chordpro", ".pro")
+DIRECTIVE = re.compile(r"\{\s*([\w-]+)\s*[:\s]?\s*([^{}]*)\}")
+_SHORT = {"t": "title", "c": "comment", "sov": "start_of_verse", "soc": "start_of_chorus", "sob": "start_of_bridge",
+          "sog": "start_of_grid", "eog": "end_of_grid"}  # fmt: skip
+_SETTINGS = {"title": "title", "key": "key", "tempo": "tempo", "time": "metre"}
+_INLINE = re.compile(r"\[([^\[\]]+)\]")
+_MARGIN = re.compile(r"^[^|]*?(?=:?\|)|(?<=[|:])[^|:]*$")
+"""What a grid has before its first bar line and after its last."""
+
+
+def is_chordpro(text: str) -> bool:
+    """Whether a text has a line that only a ChordPro song has."""
+    return any(DIRECTIVE.fullmatch(line.strip()) for line in text.splitlines())
+
+
+def read_chordpro(text: str, name: str) -> Chart:
+    """Read a song; every chord over the words is taken for a bar, a grid is read as it is written.
+
+    Raises:
+        ConfigError: a line is wrong; with the line's number.
+    """
+    lines: list[str] = []
+    is_grid, capo = False, 0
+    for line in text.splitlines():
+        match = DIRECTIVE.fullmatch(line.strip())
+        if match is None:
+            lines.append(_grid(line) if is_grid else _bars_over_words(line))
+            continue
+        directive, value = _SHORT.get(match[1].lower(), match[1].lower()), match[2].strip()
+        if directive.endswith("_of_grid"):
+            is_grid = directive.startswith("start")
+        capo = int(value) if directive == "capo" and value.isdigit() else capo
+        lines.append(_as_line(directive, value))
+    return transposed(parse_chart("\n".join(lines), name), capo)
+
+
+def write_chordpro(chart: Chart) -> str:
+    """The chart as a ChordPro song of grids; a pick-up becomes a comment."""
+    names = {written: name for name, written in _SETTINGS.items()}
+    lines: list[str] = []
+    is_grid = False
+    for line in chart.lines:
+        if line.bars:
+            lines += [] if is_grid else ["{start_of_grid}"]
+            lines += [f"{{comment: pick-up {' '.join(line.pickup)}}}"] if line.pickup else []
+            lines.append(written_bars(line.bars))
+            is_grid = True
+        elif line.setting is not None or line.section:
+            lines += ["{end_of_grid}"] if is_grid else []
+            is_grid = bool(line.section)
+            if line.section:
+                lines.append(f"{{start_of_grid: {line.section}}}")
+            elif line.setting is not None and line.setting[0] in names:
+                lines.append(f"{{{names[line.setting[0]]}: {line.setting[1]}}}")
+        if line.comment:
+            lines.append(f"{{comment: {line.comment}}}")
+    return "\n".join([*lines, *["{end_of_grid}"] * is_grid, ""])
+
+
+def _as_line(directive: str, value: str) -> str:
+    """A directive as a line of a chart; blank where it says nothing of the music, so that lines keep their numbers."""
+    if directive in _SETTINGS:
+        return f"{_SETTINGS[directive]}: {value}"
+    if directive.startswith("start_of_"):
+        section = value or ("" if directive.endswith("_grid") else directive.removeprefix("start_of_").capitalize())
+        return f"[{section}]" if section else ""
+    return f"# {value}" if directive == "comment" else ""
+
+
+def _grid(line: str) -> str:
+    return _MARGIN.sub("", line.replace("|.", "|"))
+
+
+def _bars_over_words(line: str) -> str:
+    chords = _INLINE.findall(line)
+    return f"| {' | '.join(chords)} |" if chords else ""
