@@ -49,8 +49,8 @@ class FollowerSettings(Settings):
     """Most notes at once of a pad; as many as the instrument can sound when absent. Other roles play one."""
     gain_db: float = Field(default=0.0, ge=-60.0, le=24.0)
     """Level in the mix."""
-    level_db: float = Field(default=-6.0, ge=-40.0, le=12.0)
-    """Played loudness relative to the leader's, with the conductor `leader-gain`."""
+    level_db: float = Field(default=-10.0, ge=-40.0, le=12.0)
+    """Played loudness relative to the leader's; three players at the default lie about 5 LU under it."""
     pan: float = Field(default=0.0, ge=-1.0, le=1.0)
     """-1 left, 0 centre, 1 right."""
     voice: str = "naive"

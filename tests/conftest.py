@@ -36,11 +36,10 @@ def shared_audio() -> Path:
 @pytest.fixture(scope="session")
 def short_leader() -> AudioClip:
     """Three seconds of the bundled guitar at 16 kHz, prepared as `render` would."""
-    from ensemble.audio.files import read_clip
+    from ensemble.audio.files import prepared_clip, read_clip
     from ensemble.leaders import leader_path
-    from tests.audio.prepared import prepare_leader
 
-    clip = prepare_leader(read_clip(leader_path()), 16_000)
+    clip = prepared_clip(read_clip(leader_path()), 16_000)
     return AudioClip(samples=np.ascontiguousarray(clip.samples[:, : 3 * 16_000]), sample_rate=16_000)
 
 

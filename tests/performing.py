@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ensemble.audio.files import read_clip
+from ensemble.audio.files import prepared_clip, read_clip
 from ensemble.band import Band
 from ensemble.conduct.models import models_sha256
 from ensemble.config import BandSettings, FollowerSettings
@@ -22,7 +22,6 @@ from ensemble.play.voice_file import VOICE
 from ensemble.takes import Lead, Take, extend
 from ensemble.types.continuation import Continuation, Hop, SeamScore
 from ensemble.types.music import Arrangement, AudioClip, Stem
-from tests.audio.prepared import prepare_leader
 
 
 def plan_for(leader: AudioClip, band: BandSettings) -> RenderPlan:
@@ -116,7 +115,7 @@ def two_ways_on(folder: Path) -> Lead:
 
     folder: where the takes' leaders are written.
     """
-    guitar = prepare_leader(read_clip(leader_path()), 16_000).samples
+    guitar = prepared_clip(read_clip(leader_path()), 16_000).samples
     clip = AudioClip(samples=np.ascontiguousarray(guitar[:, : 12 * 16_000]), sample_rate=16_000)
     lead = Lead(clip=clip, folder=folder)
     score = SeamScore(relevance=1.0, seam=1.0, total=1.0, terms={})

@@ -189,6 +189,7 @@ def listen(
         monitor.stage("listen")
         from dataclasses import replace
 
+        from ensemble.audio.files import prepared_clip
         from ensemble.audio.recording import opened
         from ensemble.chart.text import write_chart
         from ensemble.listen.charted import chart_of
@@ -202,7 +203,7 @@ def listen(
             heard, duration_s = hear_melody(melody), melody.duration_s
         else:
             with opened(leader) as recording:
-                clip = recording.clip()
+                clip = prepared_clip(recording.clip(), recording.sample_rate)
             heard, duration_s = Listener().listen(clip), clip.duration_s
             heard = replace(heard, diagnostics=recording.diagnostics + heard.diagnostics)
     if chart is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -10,16 +11,22 @@ import soundfile
 from numpy.typing import NDArray
 
 from ensemble.audio.disk import disk_errors
+from ensemble.audio.loudness import LoudnessMeter
 from ensemble.audio.recording import LOSSLESS as LOSSLESS
 from ensemble.audio.recording import MAX_DURATION_S as MAX_DURATION_S
 from ensemble.audio.recording import MIN_DURATION_S as MIN_DURATION_S
-from ensemble.audio.recording import opened
+from ensemble.audio.recording import SILENT_PEAK, opened
 from ensemble.audio.recording import printable as printable
-from ensemble.audio.sound import Sound, mean_of_channels, regrouped, resampled
+from ensemble.audio.sound import Sound, gathered, mean_of_channels, regrouped, resampled
 from ensemble.audio.wav_writer import PCM_STEPS as PCM_STEPS
 from ensemble.errors import AudioError
 from ensemble.types.music import PIECE_SAMPLES, AudioClip, FloatArray
 
+LEADER_LUFS = -23.0
+"""Integrated loudness of a prepared leader (ITU-R BS.1770-4), the programme loudness of EBU R 128: the band reads
+loudness against full scale, and so plays alike for a recording at any level."""
+LEVEL_TOLERANCE_DB = 0.1
+"""A leader that is so near to its level is left as it is."""
 PEAK_CEILING = 10 ** (-1 / 20)
 """Highest peak of a prepared leader: -1 dBFS."""
 MAX_OFFSET = 1e-3
@@ -42,15 +49,22 @@ def prepared(sound: Sound, sample_rate: int) -> Iterator[FloatArray]:
     """Convert sound to the form that the band follows; converting it again changes nothing.
 
     The result has one or two channels (more become their mean), the given rate (soxr, high quality) and no constant
-    offset. It is scaled down only where its peak exceeds -1 dBFS, and rounded to 24 bits, so that a WAV file holds
-    exactly these samples. The sound is read twice: once to find its offset and peak.
+    offset. It is brought to `LEADER_LUFS`, or as near as a peak of -1 dBFS allows, and rounded to 24 bits, so that a
+    WAV file holds exactly these samples. The sound is read twice: once to find its offset, peak and loudness.
 
     Returns:
         The converted sound in order.  [channels, samples]
     """
-    offset, peak = _levels(_at_rate(sound, sample_rate))
-    gain = PEAK_CEILING / peak if peak > PEAK_CEILING + 1 / PCM_STEPS else 1.0
+    offset, peak, loudness_lufs = _levels(_at_rate(sound, sample_rate), sample_rate)
+    gain = _leader_gain(peak, loudness_lufs)
     return (_prepared(piece, offset, gain) for piece in _at_rate(sound, sample_rate))
+
+
+def prepared_clip(clip: AudioClip, sample_rate: int) -> AudioClip:
+    """A whole clip as `prepared` converts it."""
+    at_most = -(-clip.num_samples * sample_rate // clip.sample_rate)
+    samples = gathered(prepared(clip, sample_rate), num_prepared(clip), at_most)
+    return AudioClip(samples=samples, sample_rate=sample_rate)
 
 
 def num_prepared(sound: Sound) -> int:
@@ -92,25 +106,39 @@ def _at_rate(sound: Sound, sample_rate: int) -> Iterator[FloatArray]:
     return regrouped(resampled(mixed, sound.sample_rate, sample_rate), PIECE_SAMPLES)
 
 
-def _levels(pieces: Iterable[FloatArray]) -> tuple[FloatArray | None, float]:
-    """Find the constant offset of a recording, which would thump where the leader begins and ends, and its peak.
+def _levels(pieces: Iterable[FloatArray], sample_rate: int) -> tuple[FloatArray | None, float, float]:
+    """Find the constant offset of a recording, which would thump where the leader begins and ends, and its levels.
 
     Returns:
-        The offset of each channel (None where no channel's exceeds `MAX_OFFSET`), and the peak without the offset.
+        The offset of each channel (None where no channel's exceeds `MAX_OFFSET`), the peak without the offset, and the
+        loudness in LUFS, -inf where nothing is loud enough to be measured.
     """
     total: NDArray[np.float64] | float = 0.0
     highest: FloatArray | float = -np.inf
     lowest: FloatArray | float = np.inf
     num_samples = 0
+    loudness = LoudnessMeter(sample_rate)
+    start_at: FloatArray | None = None
     for piece in pieces:
+        start_at = piece[:, :1] if start_at is None else start_at
+        loudness.push(piece - start_at)  # an offset that sets in would be a thump
         for start in range(0, piece.shape[1], _SUM_SAMPLES):
             total = total + piece[:, start : start + _SUM_SAMPLES].sum(axis=1, dtype=np.float64)
         highest, lowest = np.maximum(highest, piece.max(axis=1)), np.minimum(lowest, piece.min(axis=1))
         num_samples += piece.shape[1]
     offset = np.asarray(total / max(num_samples, 1)).astype(np.float32)
     if np.abs(total / max(num_samples, 1)).max() <= MAX_OFFSET:
-        return None, max(float(np.max(highest)), -float(np.min(lowest)), 0.0)
-    return offset[:, None], max(float((highest - offset).max()), -float((lowest - offset).min()), 0.0)
+        return None, max(float(np.max(highest)), -float(np.min(lowest)), 0.0), loudness.lufs()
+    peak = max(float((highest - offset).max()), -float((lowest - offset).min()), 0.0)
+    return offset[:, None], peak, loudness.lufs()
+
+
+def _leader_gain(peak: float, loudness_lufs: float) -> float:
+    """The factor that brings a leader to its level, or as near as its peak allows."""
+    wanted = 1.0 if math.isinf(loudness_lufs) else 10 ** ((LEADER_LUFS - loudness_lufs) / 20)
+    gain = min(wanted, PEAK_CEILING / max(peak, SILENT_PEAK))
+    is_near = abs(math.log10(gain)) < LEVEL_TOLERANCE_DB / 20 and peak <= PEAK_CEILING + 1 / PCM_STEPS
+    return 1.0 if is_near else gain
 
 
 def _prepared(piece: FloatArray, offset: FloatArray | None, gain: float) -> FloatArray:

@@ -1,7 +1,8 @@
 """A trained conductor at work: the network's quantiles become dynamics, within what is sober.
 
 What it learned is how a part moves against the leader. Where a part lies at rest is the band's own business: the usual
-distance in the training music (the card's `balance_db`) is replaced by the follower's `level_db`.
+distance in the training music (the card's `balance_db`) is replaced by the follower's `level_db`, and what the network
+says of this leader throughout is taken out, too.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ LOOK_AHEAD_FRAMES = 12
 FURTHEST_DB = 18.0
 """A follower never lies further than this from the leader's own smoothed loudness at its own level: what the network
 says of a leader unlike any that it has met stays within that."""
+_THROUGHOUT_FRAMES = 4 * CONDUCTOR_RATE_HZ
+"""Over the last so many conductor frames a part has as much power, against the leader's, as its own level says."""
 _HOLD_S = 4.0
 """The band plays on through a rest of the leader, as the music that it learned from does; then it fades."""
 _FADE_DB_PER_S = 8.0
@@ -75,19 +78,24 @@ class LearnedDynamics:
 
     def start(self) -> Memory:
         """Nothing heard yet."""
-        return self._network.start() | {"quiet_s": np.zeros(1, np.float64)}
+        num_followers = len(self._levels_db)
+        return self._network.start() | {
+            "quiet_s": np.zeros(1, np.float64),
+            "said": np.zeros((num_followers + 1, _THROUGHOUT_FRAMES - 1), np.float64),
+        }
 
     def predict(self, features: FloatArray, memory: Memory) -> tuple[Predicted, Memory]:
         """Go on by one quantum; see `DynamicsModel`."""
-        heard = {name: value for name, value in memory.items() if name != "quiet_s"}
+        heard = {name: value for name, value in memory.items() if name not in ("quiet_s", "said")}
         answer, after = self._network.step(features, heard)
         faded_db, quiet_s = _fade(features, float(memory["quiet_s"][0]))
         anchor_db = anchor_db_of(features)
         usual_db = anchor_db + self._levels_db - faded_db
         is_heard = np.broadcast_to(anchor_db > FAINTEST_DB, usual_db.shape)
+        throughout_db, said = _throughout(answer.levels_db[..., MEDIAN], anchor_db, memory["said"])
 
         def bounded(apart_db: FloatArray) -> FloatArray:
-            near_db = usual_db + np.clip(apart_db, -FURTHEST_DB, FURTHEST_DB)
+            near_db = usual_db + np.clip(apart_db - throughout_db, -FURTHEST_DB, FURTHEST_DB)
             floor_db = np.where(faded_db > 0, _FADED_DB, QUIETEST_DB)
             return np.where(is_heard, np.clip(near_db, floor_db, LOUDEST_DB), SILENCE_DB).astype(np.float32)
 
@@ -97,7 +105,28 @@ class LearnedDynamics:
             low_db=bounded(levels[..., 0] - np.float32(self._margin_db[0])),
             high_db=bounded(levels[..., -1] + np.float32(self._margin_db[1])),
         )
-        return predicted, after | {"quiet_s": np.array([quiet_s], np.float64)}
+        return predicted, after | {"quiet_s": np.array([quiet_s], np.float64), "said": said}
+
+
+def _throughout(
+    apart_db: FloatArray, anchor_db: FloatArray, said: NDArray[np.float64]
+) -> tuple[FloatArray, NDArray[np.float64]]:
+    """What the network says of every part throughout: the power of the last frames, against the leader's.
+
+    Args:
+        apart_db: what it says now.  [parts, 5]
+        anchor_db: the leader's smoothed loudness.  [5]
+        said: the power of every part in the frames before, and the leader's.  [parts + 1, frames]
+
+    Returns:
+        The level against the leader's up to each frame, [parts, 5], and `said` for the next.
+    """
+    leader = np.where(anchor_db > FAINTEST_DB, 10.0 ** (anchor_db.astype(np.float64) / 10), 0.0)
+    parts = leader * 10.0 ** (apart_db.astype(np.float64) / 10)
+    said = np.concatenate([said, np.concatenate([parts, leader[None]])], axis=1)
+    sums = np.lib.stride_tricks.sliding_window_view(said, _THROUGHOUT_FRAMES, axis=1).sum(axis=-1)
+    ratio = np.where(sums[-1] > 0, sums[:-1] / np.maximum(sums[-1], 1e-30), 1.0)
+    return (10 * np.log10(ratio)).astype(np.float32), said[:, -_THROUGHOUT_FRAMES + 1 :]
 
 
 def _fade(features: FloatArray, quiet_s: float) -> tuple[NDArray[np.float32], float]:

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import soxr
 
+from ensemble.audio.loudness import LoudnessMeter
 from ensemble.audio.recording import MAX_PEAK, Recording, opened
 from ensemble.data.inspect_facts import SoundFacts
 from ensemble.data.inspect_pitch import ANALYSIS_RATE_HZ, Ear
 from ensemble.errors import AudioError, DataError
-from ensemble.mix.loudness import LoudnessMeter
 from ensemble.mix.true_peak import decibels
 from ensemble.types.music import SILENCE_DB, FloatArray
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ensemble.audio.files import printable, read_clip
+from ensemble.audio.files import prepared_clip, printable, read_clip
 from ensemble.data.listing import AUDIO_SUFFIXES, FOREIGN_SUFFIXES, visible
 from ensemble.errors import DataError
 from ensemble.events import OnProgress, unheard
@@ -60,7 +60,8 @@ def evaluate_listening(
     for done, (path, reference) in enumerate(known):
         on_progress(f"listening to {printable(path.stem)}", done, len(known))
         with one_thread():
-            clip = at_analysis_rate(read_clip(path))
+            clip = read_clip(path)
+            clip = at_analysis_rate(prepared_clip(clip, clip.sample_rate))
             ours[path.stem] = score(reference, annotation_of(Listener().listen(clip)))
             others[path.stem] = score(reference, baseline(clip))
             if causal is not None:

@@ -12,13 +12,13 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from ensemble.audio.loudness import integrated_lufs
 from ensemble.audio.wav_writer import PCM_STEPS
 from ensemble.config import MixSettings
 from ensemble.errors import AudioError
 from ensemble.files.receipts import WrittenSound
 from ensemble.mix.gain import CENTRE
 from ensemble.mix.limiter import Limiter
-from ensemble.mix.loudness import integrated_lufs
 from ensemble.mix.sound_writer import SoundWriter
 from ensemble.mix.stem_sum import StemSum
 from ensemble.types.music import PIECE_SAMPLES

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.audio.clicks import JoinMeter
+from ensemble.audio.loudness import LoudnessMeter
 from ensemble.files.receipts import StemFacts
-from ensemble.mix.loudness import LoudnessMeter
 from ensemble.mix.true_peak import HALF_TAPS, TruePeak, decibels
 from ensemble.types.music import PIECE_SAMPLES, SILENCE_DB
 

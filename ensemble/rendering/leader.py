@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,13 +11,14 @@ import numpy as np
 from ensemble.audio.clip_file import keep_in_file
 from ensemble.audio.files import num_prepared, prepared, printable, write_pieces
 from ensemble.audio.recording import opened
-from ensemble.audio.sound import KeptSound, Sound
+from ensemble.audio.sound import KeptSound
 from ensemble.errors import AudioError, DataError, VerifyError
 from ensemble.files.digest import file_digest
 from ensemble.plan import RenderPlan
 from ensemble.scores.score import is_score, kept_name, read_score
 from ensemble.scores.symbolic import hear_melody, play_melody
 from ensemble.takes import LEADER, LONGEST_S, Lead, as_followed, take_name, whole_frames
+from ensemble.types.music import FloatArray
 
 
 def take_in(source: Path, sample_rate: int, folder: Path, expansion: str | None = None) -> Lead:
@@ -32,14 +34,14 @@ def take_in(source: Path, sample_rate: int, folder: Path, expansion: str | None 
     if is_score(source):
         score = read_score(source, expansion)
         (folder / kept_name(source)).write_bytes(score.content)
-        _keep(play_melody(score.melody, sample_rate), sample_rate, folder)
+        _keep(play_melody(score.melody, sample_rate).pieces(), sample_rate, 1, folder)
         return Lead(
             clip=keep_in_file(folder / LEADER), folder=folder, known=hear_melody(score.melody),
             score_sha256=score.sha256, source_sha256=score.sha256,
         )  # fmt: skip
     source_sha256 = _sha256(source)
     with opened(source) as recording:
-        _keep(recording, sample_rate, folder)
+        _keep(prepared(recording, sample_rate), sample_rate, num_prepared(recording), folder)
     return Lead(
         clip=keep_in_file(folder / LEADER), folder=folder, source_sha256=source_sha256, doubts=recording.diagnostics
     )
@@ -93,10 +95,9 @@ def _kept(path: Path, sha256: str) -> KeptSound:
     return clip
 
 
-def _keep(recording: Sound, sample_rate: int, folder: Path) -> None:
-    """Write a recording at the rate and level at which the band follows it."""
-    pieces = whole_frames(prepared(recording, sample_rate), sample_rate)
-    write_pieces(folder / LEADER, pieces, sample_rate, num_prepared(recording))
+def _keep(pieces: Iterable[FloatArray], sample_rate: int, num_channels: int, folder: Path) -> None:
+    """Write the sound that the band follows."""
+    write_pieces(folder / LEADER, whole_frames(pieces, sample_rate), sample_rate, num_channels)
 
 
 def _sha256(path: Path) -> str:

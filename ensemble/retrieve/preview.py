@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ensemble.audio.files import read_clip
+from ensemble.audio.files import prepared_clip, read_clip
 from ensemble.events import OnProgress
 from ensemble.files.digest import recording_digest
 from ensemble.listen.listener import Listener, at_analysis_rate
+from ensemble.listen.pitch import ANALYSIS_RATE_HZ
 from ensemble.retrieve.default_library import open_filled
 from ensemble.retrieve.join.exit_point import find_exit
 from ensemble.retrieve.search.context import context_of_leader
@@ -38,7 +39,7 @@ def what_could_follow(
         StoreError: the library cannot be used.
     """
     on_progress("listen", 0, 1)
-    clip = at_analysis_rate(read_clip(leader))
+    clip = at_analysis_rate(prepared_clip(read_clip(leader), ANALYSIS_RATE_HZ))
     heard = Listener().listen(clip)
     at_s = find_exit(heard, clip.duration_s).at_s
     context = context_of_leader(heard, clip, at_s, recording_sha256=recording_digest(leader))

@@ -14,7 +14,7 @@ import numpy as np
 import psutil
 import pytest
 
-from ensemble.audio.files import read_clip, write_clip
+from ensemble.audio.files import prepared_clip, read_clip, write_clip
 from ensemble.errors import StoreBusyError, StoreError
 from ensemble.listen.listener import Listener, at_analysis_rate
 from ensemble.retrieve.default_library import open_retriever
@@ -25,7 +25,6 @@ from ensemble.retrieve.settings import RetrieveSettings
 from ensemble.types.continuation import Continuation, ContinuationQuery
 from ensemble.types.music import AudioClip, Heard
 from ensemble.wire import pack, unpack
-from tests.audio.prepared import prepare_leader
 from tests.retrieve.shelves import described, entry_of
 
 RATE = 16_000
@@ -50,7 +49,7 @@ def pid_of(actor: Any) -> int:
 def whole() -> AudioClip:
     from ensemble.leaders import leader_path
 
-    return prepare_leader(read_clip(leader_path()), RATE)
+    return prepared_clip(read_clip(leader_path()), RATE)
 
 
 @pytest.fixture(scope="module")

@@ -15,10 +15,10 @@ import soundfile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ensemble.audio.files import printable, read_clip, write_clip
+from ensemble.audio.files import LEADER_LUFS, PEAK_CEILING, prepared_clip, printable, read_clip, write_clip
+from ensemble.audio.loudness import integrated_lufs
 from ensemble.errors import AudioError
 from ensemble.types.music import AudioClip
-from tests.audio.prepared import prepare_leader
 
 RATE = 16_000
 needs_ffmpeg = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed")
@@ -235,30 +235,43 @@ def read_or_refused(path: Path) -> None:
 
 
 def test_preparing_resamples_and_keeps_the_tone():
-    prepared = prepare_leader(clip_of(sine(1.0, 44_100, 2), 44_100), 48_000)
+    prepared = prepared_clip(clip_of(sine(1.0, 44_100, 2), 44_100), 48_000)
     assert (prepared.sample_rate, prepared.samples.shape) == (48_000, (2, 48_000))
     spectrum = np.abs(np.fft.rfft(prepared.samples[0] * np.hanning(48_000)))
     assert spectrum.argmax() == 440
-    assert np.abs(prepared.samples[0, 1000:-1000]).max() == pytest.approx(0.5, abs=1e-3)
+    assert integrated_lufs([prepared.samples], 48_000) == pytest.approx(LEADER_LUFS, abs=0.1)
 
 
 def test_more_than_two_channels_become_their_mean():
     samples = np.concatenate([sine(peak=0.9), np.zeros((RATE, 2), np.float32)], axis=1)
-    prepared = prepare_leader(clip_of(samples), RATE)
-    np.testing.assert_allclose(prepared.samples, samples[:, :1].T / 3, atol=2e-7)
+    mean = prepared_clip(clip_of(samples[:, :1] / 3), RATE)
+    np.testing.assert_allclose(prepared_clip(clip_of(samples), RATE).samples, mean.samples, atol=2e-7)
 
 
-@pytest.mark.parametrize("peak", [0.5, 0.89, 1.0, 3.0, 1e9])
+@pytest.mark.parametrize("peak", [1e-3, 0.04, 0.5, 1.0, 3.0, 1e9])
 @pytest.mark.parametrize("sample_rate", [16_000, 44_100])
-def test_preparing_twice_changes_nothing_and_only_what_is_too_loud_is_scaled(peak, sample_rate):
-    once = prepare_leader(clip_of(sine(0.5, 44_100, 2, peak), 44_100), sample_rate)
-    twice = prepare_leader(once, sample_rate)
-    np.testing.assert_array_equal(once.samples, twice.samples)
-    assert np.abs(once.samples).max() == pytest.approx(min(peak, 10 ** (-1 / 20)), abs=0.01)
+def test_a_leader_is_brought_to_its_level_and_preparing_it_again_changes_nothing(peak, sample_rate):
+    once = prepared_clip(clip_of(sine(0.5, 44_100, 2, peak), 44_100), sample_rate)
+    np.testing.assert_array_equal(once.samples, prepared_clip(once, sample_rate).samples)
+    assert integrated_lufs([once.samples], sample_rate) == pytest.approx(LEADER_LUFS, abs=0.12)
+
+
+def test_peaks_keep_their_room_though_the_leader_stays_softer():
+    strokes = sine(4.0, peak=1e-3)
+    strokes[::RATE] = 0.5
+    once = prepared_clip(clip_of(strokes), RATE)
+    np.testing.assert_array_equal(once.samples, prepared_clip(once, RATE).samples)
+    assert np.abs(once.samples).max() == pytest.approx(PEAK_CEILING, abs=1e-6)
+    assert integrated_lufs([once.samples], RATE) < LEADER_LUFS - 3
+
+
+def test_what_is_too_short_or_too_soft_to_be_measured_keeps_its_level():
+    soft = clip_of(sine(1.0, peak=2e-5))
+    np.testing.assert_allclose(prepared_clip(soft, RATE).samples, soft.samples, atol=2e-7)
 
 
 def test_a_prepared_leader_comes_back_from_its_file_bit_by_bit(tmp_path):
-    prepared = prepare_leader(clip_of(sine(0.7, 22_050, 2), 22_050), 48_000)
+    prepared = prepared_clip(clip_of(sine(0.7, 22_050, 2), 22_050), 48_000)
     first, second = tmp_path / "first.wav", tmp_path / "second.wav"
     write_clip(first, prepared)
     read = read_clip(first)
@@ -297,7 +310,7 @@ def test_resampling_gives_the_same_bytes_in_a_fresh_process():
 
 def test_a_constant_offset_is_taken_away_and_a_tune_is_left_alone():
     tune = sine(2.0)
-    offset = prepare_leader(clip_of(tune * 0.5 + 0.4), RATE)
+    offset = prepared_clip(clip_of(tune * 0.5 + 0.4), RATE)
     assert abs(float(offset.samples.mean())) < 1e-4
-    np.testing.assert_allclose(offset.samples, prepare_leader(clip_of(tune * 0.5), RATE).samples, atol=2e-3)
-    np.testing.assert_array_equal(prepare_leader(offset, RATE).samples, offset.samples)
+    np.testing.assert_allclose(offset.samples, prepared_clip(clip_of(tune * 0.5), RATE).samples, atol=2e-3)
+    np.testing.assert_array_equal(prepared_clip(offset, RATE).samples, offset.samples)

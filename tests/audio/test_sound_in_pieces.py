@@ -12,7 +12,17 @@ import soundfile
 import soxr
 
 from ensemble.audio.clip_file import keep_in_file
-from ensemble.audio.files import PCM_STEPS, PEAK_CEILING, prepared, read_clip, write_clip, write_pieces
+from ensemble.audio.files import (
+    LEADER_LUFS,
+    PCM_STEPS,
+    PEAK_CEILING,
+    prepared,
+    prepared_clip,
+    read_clip,
+    write_clip,
+    write_pieces,
+)
+from ensemble.audio.loudness import integrated_lufs
 from ensemble.audio.recording import opened
 from ensemble.audio.sound import mean_of_channels, regrouped, resampled
 from ensemble.audio.spectra import CHUNK_FRAMES, band_rise_db
@@ -20,7 +30,6 @@ from ensemble.errors import AudioError
 from ensemble.listen.listener import at_analysis_rate
 from ensemble.rendering.leader import take_in
 from ensemble.types.music import PIECE_SAMPLES, AudioClip
-from tests.audio.prepared import prepare_leader
 
 RATE = 48_000
 
@@ -62,11 +71,12 @@ def whole_leader(clip: AudioClip, sample_rate: int) -> np.ndarray:
     samples = clip.samples.mean(axis=0, keepdims=True) if clip.num_channels > 2 else clip.samples
     if clip.sample_rate != sample_rate:
         samples = np.stack([soxr.resample(channel, clip.sample_rate, sample_rate, "HQ") for channel in samples])
+    loudness_lufs = integrated_lufs([samples - samples[:, :1]], sample_rate)
     offset = samples.mean(axis=1, dtype=np.float64, keepdims=True)
     if np.abs(offset).max() > 1e-3:
         samples = samples - offset.astype(np.float32)
     peak = float(np.abs(samples).max())
-    gain = PEAK_CEILING / peak if peak > PEAK_CEILING + 1 / PCM_STEPS else 1.0
+    gain = min(10 ** ((LEADER_LUFS - loudness_lufs) / 20), PEAK_CEILING / peak)
     return np.clip(np.rint(samples * np.float32(gain * PCM_STEPS)), -PCM_STEPS, PCM_STEPS - 1) / np.float32(PCM_STEPS)
 
 
@@ -87,7 +97,7 @@ def test_preparing_in_pieces_equals_preparing_whole(name: str, length: int) -> N
     clip = LEADERS[name]
     in_pieces = np.concatenate(list(prepared(Cut(clip, length), RATE)), axis=1)
     np.testing.assert_array_equal(in_pieces, whole_leader(clip, RATE))
-    np.testing.assert_array_equal(prepare_leader(clip, RATE).samples, in_pieces)
+    np.testing.assert_array_equal(prepared_clip(clip, RATE).samples, in_pieces)
 
 
 @pytest.mark.parametrize("length", [7, 1000, 65_537])
@@ -130,7 +140,7 @@ def test_what_is_listened_to_does_not_depend_on_the_pieces(length: int, sign: fl
 
 @pytest.mark.parametrize("num_channels", [1, 2])
 def test_a_clip_in_its_file_is_the_clip_that_was_written(tmp_path: Path, num_channels: int) -> None:
-    clip = prepare_leader(music(num_channels, 3.4), RATE)
+    clip = prepared_clip(music(num_channels, 3.4), RATE)
     write_clip(tmp_path / "clip.wav", clip)
     kept = keep_in_file(tmp_path / "clip.wav")
     assert (kept.digest, kept.num_samples, kept.num_channels) == (clip.digest, clip.num_samples, num_channels)

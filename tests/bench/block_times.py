@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.audio.files import read_clip
+from ensemble.audio.files import prepared_clip, read_clip
 from ensemble.band import Band
 from ensemble.clock import FRAME_RATE_HZ, QUANTUM_FRAMES
 from ensemble.conduct.conductor_file import CONDUCTOR
@@ -23,7 +23,6 @@ from ensemble.play.voice_file import VOICE
 from ensemble.takes import Lead
 from ensemble.threads import one_thread
 from ensemble.types.music import AudioClip
-from tests.audio.prepared import prepare_leader
 
 RATE = 48_000
 BLOCK_S = QUANTUM_FRAMES / FRAME_RATE_HZ
@@ -42,7 +41,7 @@ FOLLOWERS = (
 
 def leader(seconds: float, *, is_heard: bool = True) -> Lead:
     """So much of the bundled guitar at 48 kHz, over and over; heard once, and known by heart from then on."""
-    clip = prepare_leader(read_clip(leader_path()), RATE)
+    clip = prepared_clip(read_clip(leader_path()), RATE)
     times = -(-round(seconds * RATE) // clip.num_samples)
     samples = np.tile(clip.samples, times)[:, : round(seconds * RATE)]
     clip = AudioClip(samples=np.ascontiguousarray(samples), sample_rate=RATE)

@@ -19,7 +19,7 @@ from agents import RayBand
 from cluster.sessions.local import local_ray
 from cluster.watch.recording import recording
 from ensemble import render
-from ensemble.audio.files import read_clip, write_clip
+from ensemble.audio.files import prepared_clip, read_clip, write_clip
 from ensemble.events import Events
 from ensemble.leaders import leader_path
 from ensemble.plan import Extension, RenderPlan
@@ -29,7 +29,6 @@ from ensemble.retrieve.index_local import index_sources
 from ensemble.retrieve.library.opening import LibraryPlace
 from ensemble.retrieve.settings import RetrieveSettings
 from ensemble.types.music import AudioClip
-from tests.audio.prepared import prepare_leader
 
 RATE = 16_000
 
@@ -42,7 +41,7 @@ def say(**facts: object) -> None:
 
 def material(folder: Path) -> tuple[Path, Extension]:
     """Seven seconds of the bundled guitar, and a store that holds all of it, to go on with."""
-    whole = prepare_leader(read_clip(leader_path()), RATE)
+    whole = prepared_clip(read_clip(leader_path()), RATE)
     write_clip(folder / "whole.wav", whole)
     write_clip(
         folder / "leader.wav", AudioClip(samples=np.ascontiguousarray(whole.samples[:, : 7 * RATE]), sample_rate=RATE)

@@ -16,9 +16,8 @@ import numpy as np
 import psutil
 import pytest
 
-from ensemble.audio.files import read_clip, write_clip
+from ensemble.audio.files import prepared_clip, read_clip, write_clip
 from ensemble.types.music import AudioClip
-from tests.audio.prepared import prepare_leader
 
 ENSEMBLE = str(Path(sys.executable).parent / "ensemble")
 RATE = 16_000
@@ -48,7 +47,7 @@ def music(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three stretches of the bundled guitar, one file that is broken, one that is silent."""
     from ensemble.leaders import leader_path
 
-    whole = prepare_leader(read_clip(leader_path()), RATE).samples
+    whole = prepared_clip(read_clip(leader_path()), RATE).samples
     folder = tmp_path_factory.mktemp("music")
     for number, start_s in enumerate((0, 5, 10)):
         samples = np.ascontiguousarray(whole[:, start_s * RATE : (start_s + 9) * RATE])

@@ -12,11 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ensemble.audio.files import read_clip
+from ensemble.audio.files import prepared_clip, read_clip
 from ensemble.clock import frames_for
 from ensemble.listen.listener import Listener
 from ensemble.types.music import Heard, Key
-from tests.audio.prepared import prepare_leader
 from tests.listen.leader_sounds import RATE, TWINKLE, TWINKLE_BEATS, chords, clicks, clip_of, sine, tone, tune, vibrato
 
 C, F, G = (48, 60, 64, 67), (41, 60, 65, 69), (43, 59, 62, 67)
@@ -196,7 +195,7 @@ def test_every_rate_and_the_shortest_leader(sample_rate, duration_s):
     np.testing.assert_allclose(heard.frames.loudness_db[middle], -6.02 - 4.1, atol=0.1)
     assert (heard.frames.chroma.argmax(axis=0)[middle] == 9).all()
     assert len(heard.beats_s) >= 2
-    prepared = prepare_leader(clip, 48_000)
+    prepared = prepared_clip(clip, 48_000)
     assert Listener().listen(prepared).frames.num_frames == frames_for(prepared.num_samples, 48_000)
 
 

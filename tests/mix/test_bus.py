@@ -11,12 +11,12 @@ import pytest
 import scipy.signal
 import soundfile
 
+from ensemble.audio.loudness import integrated_lufs
 from ensemble.audio.wav_writer import PCM_STEPS
 from ensemble.config import MixSettings
 from ensemble.errors import AudioError
 from ensemble.mix.bus import MAX_GAIN_DB, mix_files
 from ensemble.mix.gain import CENTRE
-from ensemble.mix.loudness import integrated_lufs
 from ensemble.mix.stem_sum import StemSum
 
 RATE = 48_000

@@ -8,6 +8,7 @@ import pytest
 import soundfile
 
 from ensemble import clock
+from ensemble.audio.loudness import integrated_lufs
 from ensemble.manifest import Manifest
 from ensemble.mix.levels import LevelMeter
 from ensemble.rendering.exports import file_receipt
@@ -39,3 +40,11 @@ def test_levels_are_those_of_the_files(rendered: tuple[Path, Manifest]) -> None:
             meter.push(file.read(dtype="float64", always_2d=True))
         assert meter.facts() == facts, part
         assert facts.peak_dbfs > -60.0
+
+
+def test_the_band_lies_under_the_leader(rendered: tuple[Path, Manifest]) -> None:
+    out, _ = rendered
+    stems = [soundfile.read(path, always_2d=True)[0].T for path in sorted((out / "take-00" / "stems").glob("*.wav"))]
+    leader = soundfile.read(out / "leader.wav", always_2d=True)[0].T
+    under_lu = integrated_lufs([leader], 16_000) - integrated_lufs([sum(stems)[:, : leader.shape[1]]], 16_000)
+    assert 3.0 < under_lu < 8.0

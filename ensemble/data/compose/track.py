@@ -13,6 +13,7 @@ import numpy as np
 import yaml
 
 from ensemble.audio.files import write_clip
+from ensemble.audio.loudness import integrated_lufs
 from ensemble.clock import FRAME_RATE_HZ, hop_samples
 from ensemble.data.compose import fluidsynth, midi, stems
 from ensemble.data.compose.colour import tilted
@@ -22,7 +23,6 @@ from ensemble.data.compose.piece import Piece, draw_piece
 from ensemble.data.compose.tempo import CLOCK, TICKS_PER_QUARTER
 from ensemble.data.compose.truth import played_f0_hz
 from ensemble.files.midi import save_midi
-from ensemble.mix.loudness import integrated_lufs
 from ensemble.types.music import AudioClip, FloatArray
 
 GENERATOR_VERSION = 2

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from ensemble.audio.files import PEAK_CEILING
+from ensemble.audio.loudness import integrated_lufs
 from ensemble.clock import hop_samples
 from ensemble.data.compose import fluidsynth, midi
 from ensemble.data.compose.performance import play_voices
 from ensemble.data.compose.solo.outline import SoloOrder, solo_piece
 from ensemble.data.compose.solo.solo import write_solo
 from ensemble.data.compose.tempo import CLOCK
-from ensemble.mix.loudness import integrated_lufs
 from ensemble.types.music import FloatArray
 from ensemble.types.tempo_map import TempoMap
 

@@ -6,8 +6,8 @@ import numpy as np
 import pyloudnorm
 import pytest
 
+from ensemble.audio.loudness import LoudnessMeter, integrated_lufs
 from ensemble.clock import SAMPLE_RATES_HZ
-from ensemble.mix.loudness import LoudnessMeter, integrated_lufs
 
 
 def music(seconds: float, sample_rate: int) -> np.ndarray:
