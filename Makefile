@@ -1,12 +1,12 @@
 # make demo: a first render on a local Ray. make test: every test. make check: what a change has to pass. make bench: how
 # fast this machine plays. For developers, described in tests/bench/README.md; ARGS="--json ..." gives any of them options:
-# make chaos, make scale, make bench-retrieval, make bench-train, and make same-bytes BASE=REVISION [LEADERS="FILE ..."].
-# Each makes one shared environment in .venv first.
+# make fuzz, make chaos, make scale, make bench-retrieval, make bench-train, and make same-bytes BASE=REVISION
+# [LEADERS="FILE ..."]. Each makes one shared environment in .venv first.
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check bench chaos scale bench-retrieval bench-train same-bytes clean
+.PHONY: demo test check bench fuzz chaos scale bench-retrieval bench-train same-bytes clean
 .DEFAULT_GOAL := demo
 
 $(VENV)/.installed: pyproject.toml constraints.txt
@@ -30,6 +30,9 @@ check: $(VENV)/.installed
 
 bench: $(VENV)/.installed
 	$(BIN)/ensemble bench $(ARGS)
+
+fuzz: $(VENV)/.installed
+	$(BIN)/python -m tests.bench.fuzz $(ARGS)
 
 chaos: $(VENV)/.installed
 	$(BIN)/python -m tests.bench.chaos $(ARGS)

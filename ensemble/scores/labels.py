@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.clock import FRAME_RATE_HZ
-from ensemble.listen.beats import MIN_CLARITY, track_beats
+from ensemble.listen.beats import MIN_CLARITY, Beats, track_beats
 from ensemble.listen.harmony import find_key
-from ensemble.scores.melody import TempoMark, tempo_map
+from ensemble.scores.melody import MAX_MINUTES, TempoMark, tempo_map
 from ensemble.scores.midi_reader import MidiScore
 from ensemble.scores.midi_time import Labels
 from ensemble.scores.midi_voices import MidiVoice
@@ -30,7 +30,11 @@ OUTSIDE, LESS_OUTSIDE = 0.2, 0.15
 """Share of the sounding time outside a key from which it is contradicted, and by how much less lies outside another."""
 LAST_QUARTERS = 4
 ON_GRID = 0.4
-"""Where so many notes begin exactly on the file's sixteenths or triplets, they were written and not performed."""
+"""Where so many notes more than by chance lie on the file's grid to the tick, they were written and not performed."""
+WRITTEN_PARTS = (8, 12, 5)
+"""A quarter in thirty-seconds, in sextuplets of sixteenths, in quintuplets."""
+PROBE_S = 180.0
+"""The tempo of a long performance is found in its beginning; all of its beats follow."""
 CONTRADICTION, AGREEMENT = 0.3, 0.5
 """How much better beats that are found explain performed notes than the file's own, and how well at least."""
 BEAT_TICKS = 960
@@ -81,9 +85,9 @@ def performance_of(
     if len(tempos) > 1 or len(starts) < MIN_NOTES or (not score.counts_seconds and _is_written(starts, score)):
         return None
     onsets_s = tempo_map(tempos).seconds(quarters)
-    onset = np.zeros(int(onsets_s[-1] * FRAME_RATE_HZ) + FRAME_RATE_HZ, np.float32)
-    onset[np.rint(onsets_s * FRAME_RATE_HZ).astype(np.int64)] = 1.0
-    found = track_beats(onset, len(onset) / FRAME_RATE_HZ)
+    if onsets_s[-1] > 60 * MAX_MINUTES:
+        return None
+    found = _beats(onsets_s)
     if found.clarity < MIN_CLARITY or len(found.times_s) < 2:
         return None
     own = _agreement(np.interp(onsets_s, found.times_s, np.arange(len(found.times_s))))
@@ -100,16 +104,35 @@ def performance_of(
     return FoundBeats(_through(found.times_s), found.times_s)
 
 
+def _beats(onsets_s: Array) -> Beats:
+    """The beats that a listener finds where notes begin."""
+    onset = np.zeros(int(onsets_s[-1] * FRAME_RATE_HZ) + FRAME_RATE_HZ, np.float32)
+    onset[np.rint(onsets_s * FRAME_RATE_HZ).astype(np.int64)] = 1.0
+    first = int(onsets_s[0] * FRAME_RATE_HZ)
+    probe = onset[first : first + round(PROBE_S * FRAME_RATE_HZ)]
+    found = track_beats(probe, len(probe) / FRAME_RATE_HZ)
+    if len(probe) == len(onset) or found.clarity < MIN_CLARITY:
+        return found
+    return track_beats(onset, len(onset) / FRAME_RATE_HZ, known_bpm=found.tempo_bpm)
+
+
 def _share_outside(key: Key, sounding: Array) -> float:
     scale = [(key.tonic + step) % 12 for step in (_MAJOR if key.mode == "major" else _MINOR)]
     return 1.0 - float(sounding[scale].sum() / sounding.sum())
 
 
 def _is_written(starts: Array, score: MidiScore) -> bool:
-    """Whether notes lie on the file's grid to the tick."""
-    steps = np.outer((4, 3), starts) / score.ticks_per_quarter
-    off_ticks = np.abs(steps - np.rint(steps)) * score.ticks_per_quarter / np.array([[4], [3]])
-    return bool((off_ticks.min(axis=0) < 0.5).mean() > ON_GRID)
+    """Whether far more notes than chance would have it lie on the file's grid to the tick."""
+    by_chance = float(_on_grid(np.arange(score.ticks_per_quarter), score.ticks_per_quarter).mean())
+    return float(_on_grid(starts, score.ticks_per_quarter).mean()) > by_chance + ON_GRID * (1 - by_chance)
+
+
+def _on_grid(ticks: NDArray[np.generic], ticks_per_quarter: int) -> NDArray[np.bool_]:
+    """Whether each tick is the nearest one to a part of a quarter that is written.  [ticks]"""
+    parts = np.array(WRITTEN_PARTS)[:, None]
+    steps = parts * ticks.astype(np.float64) / ticks_per_quarter
+    off_ticks = np.abs(steps - np.rint(steps)) * ticks_per_quarter / parts
+    return np.asarray((off_ticks <= 0.5).any(axis=0))
 
 
 def _agreement(places: Array) -> float:

@@ -11,7 +11,7 @@ import pytest
 from tests.bench.checkout import ROOT
 
 ENTRIES = {
-    "chaos": "chaos", "scale": "scale", "bench-retrieval": "retrieval", "bench-train": "training",
+    "fuzz": "fuzz", "chaos": "chaos", "scale": "scale", "bench-retrieval": "retrieval", "bench-train": "training",
     "same-bytes": "same_bytes",
 }  # fmt: skip
 
