@@ -3,7 +3,8 @@
 Basses are written first, then pads, then counter-melodies, each from the lowest to the highest and without crossing
 those before it. Where no chord is heard the key's tonic triad is played softly; where the leader is silent for more
 than a bar the band rests; the final chord begins on the last strong beat. Notes at a beat depend on nothing later than
-`LOOK_AHEAD_BEATS` and the rest of that bar, so a longer leader does not change them.
+`LOOK_AHEAD_BEATS` and the rest of that bar, and on a final chord that begins within them; so a longer leader does not
+change what was written that long before a shorter one's final chord.
 """
 
 from __future__ import annotations

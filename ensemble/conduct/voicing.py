@@ -7,7 +7,7 @@ avoid a tone that is a semitone from the leader's.
 from __future__ import annotations
 
 from functools import lru_cache
-from itertools import pairwise
+from itertools import combinations, pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -28,7 +28,8 @@ _MOST_SHAPES, _MOST_WITHOUT = 44, 8  # voicings kept of a chord, and of those th
 _WIDEST_SPAN, _WIDEST_STEP = 24, 12
 _MUDDY_BELOW_MIDI = 50
 _REVOICED = 0.6
-_PERFECT_FIFTH = 7  # any other fifth tells the chord
+_PERFECT_FIFTH = 7  # any other fifth tells the chord, and needs the tones above it
+_MINOR_NINTH = 13  # harsh between two voices, as of a ninth below a minor third; a root may lie above its seventh
 _PARALLEL_TO_BASS = 0.9
 """Cost of a single inner voice that moves in parallel fifths or octaves with the bass. Chords of several voices may."""
 
@@ -96,8 +97,10 @@ def _shape_cost(stack: tuple[int, ...], own: tuple[int, ...], centre: float, num
     heard = [pitch % 12 for pitch in stack]
     cost: float = 0.02 * abs(sum(stack) / len(stack) - centre) ** 1.5 + 1.2 * (num_voices - len(stack))
     cost += 1.5 * (own[1] not in heard) + (0.3 * (own[0] not in heard) if num_voices > 1 else 0.6 * (own[0] in heard))
-    cost += 0.8 * sum(tone not in heard for tone in own[3:]) + 0.8 * max(heard.count(own[1]) - 1, 0)
-    cost += 0.8 * (len(own) > 2 and (own[2] - own[0]) % 12 != _PERFECT_FIFTH and own[2] not in heard)
+    is_altered = len(own) > 2 and (own[2] - own[0]) % 12 != _PERFECT_FIFTH
+    cost += (1.6 if is_altered else 0.8) * sum(tone not in heard for tone in own[3:])
+    cost += 0.8 * (is_altered and own[2] not in heard) + 0.8 * max(heard.count(own[1]) - 1, 0)
+    cost += sum(above - below == _MINOR_NINTH and above % 12 != own[0] for below, above in combinations(stack, 2))
     for below, above in pairwise(stack):
         cost += 0.6 * (below < _MUDDY_BELOW_MIDI and above - below < 5) + 0.15 * max(above - below - 7, 0)
     return cost

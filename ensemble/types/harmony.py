@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple, get_args
 Mode = Literal["major", "minor"]
 Quality = Literal[
     "maj", "min", "dim", "7", "maj7", "min7", "aug", "sus2", "sus4", "5", "maj6", "min6", "add9", "minadd9",
-    "minmaj7", "dim7", "hdim7", "7sus4", "9", "maj9", "min9", "none",
+    "minmaj7", "dim7", "hdim7", "7sus4", "9", "maj9", "min9", "maj69", "aug7", "7b9", "7#9", "9sus4", "13", "none",
 ]  # fmt: skip
 """Keys of `CHORD_FORMS`, and `none` where there is no chord."""
 
@@ -20,7 +20,7 @@ class ChordForm(NamedTuple):
     """What a quality of chord is made of, and what it is called."""
 
     intervals: tuple[int, ...]
-    """Semitones above the root: root, third (or what is suspended for it), fifth, sixth or seventh; ninths are 14."""
+    """Semitones above the root: root, third or suspension, fifth, sixth or seventh; a ninth is 14, a thirteenth 21."""
     symbol: str
     """What follows the root on a lead sheet."""
     harte: str
@@ -51,6 +51,12 @@ CHORD_FORMS: dict[Quality, ChordForm] = {
     "9": ChordForm((0, 4, 7, 10, 14), "9", "9", "7"),
     "maj9": ChordForm((0, 4, 7, 11, 14), "maj9", "maj9", "maj7"),
     "min9": ChordForm((0, 3, 7, 10, 14), "m9", "min9", "min7"),
+    "maj69": ChordForm((0, 4, 7, 9, 14), "69", "maj6(9)", "maj"),
+    "aug7": ChordForm((0, 4, 8, 10), "7#5", "aug(b7)", "7"),
+    "7b9": ChordForm((0, 4, 7, 10, 13), "7b9", "7(b9)", "7"),
+    "7#9": ChordForm((0, 4, 7, 10, 15), "7#9", "7(#9)", "7"),
+    "9sus4": ChordForm((0, 5, 7, 10, 14), "9sus4", "sus4(b7,9)", "7"),
+    "13": ChordForm((0, 4, 7, 10, 14, 21), "13", "13", "7"),
 }
 """Every quality of chord that is known; all else that lists, names or plays qualities reads it here.
 

@@ -194,22 +194,24 @@ def test_a_part_does_not_depend_on_who_else_is_seated_above_it():
 
 
 def assert_settled(heard: Heard, beat: int) -> int:
-    """Break the leader off at a beat; what was written up to a bar and the look-ahead before it must stay."""
-    settled_s = heard.beats_s[beat - LOOK_AHEAD_BEATS - heard.beats_per_bar]
-    whole, part_of_it = written(heard, (*EVERYONE, VIOLA)), written(cut(heard, beat), (*EVERYONE, VIOLA))
+    """Break the leader off at a beat; what was written up to a bar and the look-ahead before its last chord stays."""
+    shorter = cut(heard, beat)
+    grid = grid_of(shorter)
+    settled_s = grid.edges_s[max(grid.final_beat - LOOK_AHEAD_BEATS - heard.beats_per_bar, 0)]
+    whole, part_of_it = written(heard, (*EVERYONE, VIOLA)), written(shorter, (*EVERYONE, VIOLA))
     compared = 0
     for name, part in whole.items():
-        shorter = part_of_it[name]
-        if isinstance(part, Part) and isinstance(shorter, Part):
+        again = part_of_it[name]
+        if isinstance(part, Part) and isinstance(again, Part):
             expected = [note for note in part.notes if note.stop_frame <= settled_s * 100]
-            assert [note for note in shorter.notes if note.stop_frame <= settled_s * 100] == expected, name
+            assert [note for note in again.notes if note.stop_frame <= settled_s * 100] == expected, name
             until = expected[-1].start_frame if expected else 0
-            assert part.f0_hz[:, :until].tobytes() == shorter.f0_hz[:, :until].tobytes()
-            assert part.level_db[:, :until].tobytes() == shorter.level_db[:, :until].tobytes()
+            assert part.f0_hz[:, :until].tobytes() == again.f0_hz[:, :until].tobytes()
+            assert part.level_db[:, :until].tobytes() == again.level_db[:, :until].tobytes()
             compared += len(expected)
-        elif isinstance(part, Hits) and isinstance(shorter, Hits):
+        elif isinstance(part, Hits) and isinstance(again, Hits):
             strokes = [hit for hit in part.hits if hit.time_s < settled_s]
-            assert [hit for hit in shorter.hits if hit.time_s < settled_s] == strokes
+            assert [hit for hit in again.hits if hit.time_s < settled_s] == strokes
             compared += len(strokes)
     return compared
 

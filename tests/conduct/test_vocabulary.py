@@ -67,7 +67,8 @@ def test_the_first_voicing_of_every_chord_has_all_that_tells_it(quality, num_voi
     for root in range(12):
         chord = Chord(root=root, quality=quality)
         best = shapes(chord.tones, (48, 76), num_voices).pitches[0]
-        assert telling(chord) <= {int(pitch) % 12 for pitch in best if pitch}, best
+        sounding = {int(pitch) % 12 for pitch in best if pitch}
+        assert telling(chord) <= sounding or (len(telling(chord)) > num_voices and sounding <= telling(chord)), best
 
 
 @settings(max_examples=12, deadline=None)

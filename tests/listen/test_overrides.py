@@ -134,9 +134,9 @@ def test_given_chords_stand_from_the_nearest_beat_on(twinkle):
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ([(1, "C7b9"), (9, "Am"), (13, "C7b9"), (14, "C7b9"), (21, "D13/F#"), (25, "C")],
-         [("chord_simplified", "C7b9 in bars 1 and 4 is played as C7, the nearest chord."),
-          ("chord_simplified", "D13/F# in bar 6 is played as D9/F#, the nearest chord.")]),
+        ([(1, "Cm11"), (9, "Am"), (13, "Cm11"), (14, "Cm11"), (21, "D7b5/F#"), (25, "C")],
+         [("chord_simplified", "Cm11 in bars 1 and 4 is played as Cm9, the nearest chord."),
+          ("chord_simplified", "D7b5/F# in bar 6 is played as D7/F#, the nearest chord.")]),
         ([(3, "Em7b5/Bb"), (5, "Cadd9"), (7, "C5")], []),
         ([(3, "F"), (3.2, "G"), (1000, "Am"), (1001, "N")],
          [("chord_left_out", "F on beat 3 is not played: the next one begins on the same beat."),
