@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ensemble.clock import FRAME_RATE_HZ
 from ensemble.data.inspect_facts import SoundFacts
 from ensemble.listen import chroma, diagnostics
+from ensemble.listen.chord_network import chord_probability
 from ensemble.listen.loudness import loudness_db
 from ensemble.listen.onsets import onset_strength
 from ensemble.listen.pitch import ANALYSIS_RATE_HZ as ANALYSIS_RATE_HZ
@@ -131,8 +132,9 @@ class Ear:
             if num_sounding < MIN_SOUNDING_FRAMES or loudness[at].max() <= SILENCE_DB:
                 continue
             evidence = diagnostics.measure_evidence(
-                phrase, ANALYSIS_RATE_HZ, pitch.f0_hz[at], loudness[at], clarity=1.0
-            )
+                phrase, ANALYSIS_RATE_HZ, pitch.f0_hz[at], loudness[at], clarity=1.0,
+                no_chord=chord_probability(phrase, ANALYSIS_RATE_HZ, 0.0)[0],
+            )  # fmt: skip
             self._num_judged += num_sounding
             self._num_polyphonic += num_sounding if evidence.is_polyphonic else 0
             tuning = (

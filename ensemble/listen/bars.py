@@ -30,7 +30,6 @@ def find_bars(
     beat_chroma: FloatArray,
     changes: NDArray[np.bool_],
     beat_accents: FloatArray,
-    loop_beats: int | None = None,
     beats_per_bar: int | None = None,
 ) -> tuple[int, int]:
     """Beats in a bar (unless known 4, or 3 where that is clear) and the index of the first beat that opens one.
@@ -39,7 +38,6 @@ def find_bars(
         beat_chroma: what sounds from each beat to the next.  [12, beats]
         changes: whether another chord begins with each beat.  [beats]
         beat_accents: onset strength at each beat.  [beats]
-        loop_beats: after how many beats the music repeats; since that is whole bars, it may decide the metre alone.
         beats_per_bar: where it is known.
     """
     # Whole recording: accents are relative to its strongest, and every bar has a say in the metre and the downbeat.
@@ -50,7 +48,7 @@ def find_bars(
     weight[1:] += TURN_WEIGHT * _standard(_turns(beat_chroma.astype(np.float64)))
     weight[1:] += CHANGE_WEIGHT * _standard(changes[1:].astype(np.float64))
     if beats_per_bar is None:
-        beats_per_bar = 3 if _is_triple(weight, loop_beats) else 4
+        beats_per_bar = 3 if _is_triple(weight) else 4
     return beats_per_bar, _downbeat(weight, accents, beats_per_bar)
 
 
@@ -69,12 +67,8 @@ def first_bar(frames: Frames, beats_s: Array, beats_per_bar: int, phase: int) ->
     return first if first < len(beats_s) else phase
 
 
-def _is_triple(weight: Array, loop_beats: int | None) -> bool:
-    if len(weight) < MIN_BEATS_FOR_THREE:
-        return False
-    if loop_beats is not None and (loop_beats % 3 == 0) != (loop_beats % 4 == 0):
-        return loop_beats % 3 == 0
-    return _triple_advantage(weight) > TRIPLE_ADVANTAGE
+def _is_triple(weight: Array) -> bool:
+    return len(weight) >= MIN_BEATS_FOR_THREE and _triple_advantage(weight) > TRIPLE_ADVANTAGE
 
 
 def _downbeat(weight: Array, accents: Array, beats_per_bar: int) -> int:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ensemble.audio.spectra import bin_frequencies_hz, power_spectra
 from ensemble.clock import FRAME_RATE_HZ
 from ensemble.listen import beats
+from ensemble.listen.chord_network import STEP_FRAMES
 from ensemble.listen.chroma import LEAP_CENTS, VIBRATO_FRAMES
 from ensemble.types.diagnostics import Diagnostic, DiagnosticCode
 from ensemble.types.music import SILENCE_DB, FloatArray
@@ -29,6 +30,10 @@ TONAL_FLATNESS_DB = -18.0
 MIN_TONAL = 0.5
 MIN_SINGLE_VOICE = 0.85
 """Measured: one flute, double bass or made tone 1.00, a tune over a bass 0.77, chords below 0.7."""
+CLEARLY_ONE = 0.98
+"""One bowed string rings on in chords and still has this share of its power on its harmonics."""
+MAX_NO_CHORD = 0.5
+"""Mean probability of no chord where several voices sound; measured: guitars and mixes below 0.2, solos above 0.4."""
 MAX_UNFOLLOWED = 0.15
 MIN_UNFOLLOWED_FRAMES = 50
 """Half a second; less occurs at the edges of notes."""
@@ -56,28 +61,40 @@ class Evidence:
     """Share of the power of held notes that lies on harmonics of the followed pitch; None if too little is held."""
     clarity: float
     """How clear the beat is, 0..1."""
+    no_chord: float
+    """Mean probability, by the chord network, that the audible sound is no chord."""
     is_hiss: NDArray[np.bool_]
     """Where nothing but background noise is heard.  [frames]"""
 
     @property
     def is_noisy(self) -> bool:
         """Whether most of the sound has no pitch at all."""
-        return self.voiced + self.unfollowed < MIN_TONAL
+        return self.no_chord >= MAX_NO_CHORD and self.voiced + self.unfollowed < MIN_TONAL
 
     @property
     def is_speech(self) -> bool:
         """Whether there is a pitch that settles on no note."""
-        return not self.is_noisy and self.gliding > MAX_GLIDING
+        return self.no_chord >= MAX_NO_CHORD and not self.is_noisy and self.gliding > MAX_GLIDING
 
     @property
     def is_polyphonic(self) -> bool:
-        """Whether more than one voice is heard."""
-        has_more = self.single_voice is not None and self.single_voice < MIN_SINGLE_VOICE
-        return not self.is_noisy and not self.is_speech and (has_more or self.unfollowed > MAX_UNFOLLOWED)
+        """Whether more than one voice is heard: one is followed nearly always, and is no chord."""
+        if self.is_noisy or self.is_speech:
+            return False
+        voice = self.single_voice
+        is_one = self.voiced * self.no_chord >= MAX_NO_CHORD or (voice is not None and voice > CLEARLY_ONE)
+        has_more = voice is not None and voice < MIN_SINGLE_VOICE
+        return has_more or self.unfollowed > MAX_UNFOLLOWED or not is_one
 
 
 def measure_evidence(
-    samples: FloatArray, sample_rate: int, f0_hz: FloatArray, loudness_db: FloatArray, clarity: float
+    samples: FloatArray,
+    sample_rate: int,
+    f0_hz: FloatArray,
+    loudness_db: FloatArray,
+    *,
+    clarity: float,
+    no_chord: FloatArray,
 ) -> Evidence:
     """Measure a recording.
 
@@ -87,10 +104,12 @@ def measure_evidence(
         f0_hz: [frames], 0 is unvoiced.
         loudness_db: [frames]
         clarity: of the beat, 0..1.
+        no_chord: probability that no chord sounds.  [steps of the chord network]
     """
     audible = loudness_db > loudness_db.max() - AUDIBLE_BELOW_PEAK_DB
     voiced = f0_hz > 0
     single_voice, is_tonal = _spectral_evidence(samples, sample_rate, f0_hz)
+    at = np.arange(len(no_chord)) * STEP_FRAMES
     num_audible = max(int(audible.sum()), 1)
     unfollowed = int((audible & ~voiced & is_tonal).sum())
     return Evidence(
@@ -99,6 +118,7 @@ def measure_evidence(
         gliding=_gliding(f0_hz),
         single_voice=single_voice,
         clarity=clarity,
+        no_chord=float(no_chord[audible[np.minimum(at, len(audible) - 1)]].mean()),
         is_hiss=_is_hiss(loudness_db, voiced | is_tonal),
     )
 

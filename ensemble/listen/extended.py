@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.clock import FRAME_RATE_HZ
+from ensemble.listen.chord_network import STEP_FRAMES
 from ensemble.listen.understanding import understand
 from ensemble.threads import one_thread
 from ensemble.types.music import FloatArray, Frames, Heard
@@ -32,16 +33,31 @@ def heard_on(
         window_start_frame: the control frame that `window` begins in.
     """
     frames = _joined(heard.frames, window.frames, begin_frame, begin_frame - window_start_frame)
+    said = _said(heard, window, begin_frame, window_start_frame)
     begin_s, stop_s = begin_frame / FRAME_RATE_HZ, frames.num_frames / FRAME_RATE_HZ
     kept = heard.beats_s[heard.beats_s < begin_s]
     beats_s = np.concatenate([kept, _own_beats(beats_s, kept, heard.tempo_bpm, stop_s)])
     with one_thread():
         meant = understand(
-            frames, beats_s, heard.tuning_cents, follows_pitch=heard.follows_pitch, key=heard.key,
-            beats_per_bar=heard.beats_per_bar, first_downbeat=heard.first_downbeat,
+            frames, beats_s, heard.tuning_cents, follows_pitch=heard.follows_pitch, chord_probability=said,
+            key=heard.key, beats_per_bar=heard.beats_per_bar, first_downbeat=heard.first_downbeat,
         )  # fmt: skip
     chords = heard.chords[: len(kept)] + meant.chords[len(kept) :]
-    return replace(heard, frames=frames, beats_s=beats_s, chords=chords)
+    return replace(heard, frames=frames, beats_s=beats_s, chords=chords, chord_probability=said)
+
+
+def _said(heard: Heard, window: Heard, begin_frame: int, window_start_frame: int) -> FloatArray:
+    """What the chord network says of the leader, and from the join on of the window, by the nearest steps.
+
+    Zeros where it was not asked, as of a score.  [classes, steps]
+    """
+    num_classes, num_steps = window.chord_probability.shape
+    begin, start = begin_frame // STEP_FRAMES, round(window_start_frame / STEP_FRAMES)
+    before = np.zeros((num_classes, begin), np.float32)
+    known = heard.chord_probability[:, :begin]
+    before[: len(known), : known.shape[1]] = known
+    after = window.chord_probability[:, min(max(begin - start, 0), num_steps) :]
+    return np.concatenate([before, after], axis=1)
 
 
 def _own_beats(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -35,6 +33,12 @@ MISFIT_COST = 4.0
 NOTHING_SOUNDS_COST = 0.25
 NO_CHORD_COST = 1.6
 """For no chord although something sounds."""
+NETWORK_WEIGHT = 0.5
+"""Of the surprise, in nats, with which the chord network meets a chord."""
+LEAST_PROBABILITY = 1e-3
+"""The network is never surer than this."""
+TRIADS: tuple[str, ...] = ("maj", "min", "sus4", "sus2", "dim", "aug")
+"""In the order of the network's rows."""
 CHANGE_COST = {"downbeat": 0.45, "strong": 0.7, "weak": 1.15}
 FIFTH_FALL_BONUS = 0.12
 
@@ -65,7 +69,7 @@ def _correlation(left: Array, right: Array) -> float:
 
 
 def find_chords(
-    beat_chroma: FloatArray, key: Key, beats_per_bar: int = 1, first_downbeat: int = 0
+    beat_chroma: FloatArray, key: Key, beats_per_bar: int = 1, first_downbeat: int = 0, said: FloatArray | None = None
 ) -> tuple[Chord, ...]:
     """One chord per beat.
 
@@ -77,8 +81,12 @@ def find_chords(
         key: the key.
         beats_per_bar: beats in a bar; with 1 every beat is as good as another for a change.
         first_downbeat: index of the first beat that opens a bar.
+        said: what the chord network says of each beat, in the rows of `chord_probability`; zeros where it is not asked,
+            None where it is asked nothing.  [100, beats]
     """
     costs = _costs(beat_chroma.astype(np.float64), key)
+    if said is not None:
+        costs += _network_costs(said.astype(np.float64))
     changes = {strength: _change_costs(cost) for strength, cost in CHANGE_COST.items()}
 
     def transition(beat: int) -> Array:
@@ -87,11 +95,19 @@ def find_chords(
             return changes["strong"]
         return changes["downbeat" if place == 0 else "weak"]
 
-    return tuple(CHORDS[choice] for choice in fixed_lag_viterbi(costs, transition, LOOK_AHEAD_BEATS))
+    return tuple(CHORDS[choice] for choice in fixed_lag_viterbi(list(costs), transition, LOOK_AHEAD_BEATS))
 
 
-def _costs(beat_chroma: Array, key: Key) -> Sequence[Array]:
-    """Per beat, what each chord costs.  [beats] of [chords]"""
+def _network_costs(said: Array) -> Array:
+    """What each chord costs because the network does not expect it, as far as it hears any.  [beats, chords]"""
+    rows = [1 + 12 * TRIADS.index(_triad(chord)) + chord.root for chord in CHORDS[:-1]]
+    surprise = -np.log(np.maximum(said[rows], LEAST_PROBABILITY)) * (1.0 - said[0])
+    costs = NETWORK_WEIGHT * np.vstack([surprise, surprise.min(axis=0)])
+    return np.where(said.any(axis=0), costs, 0.0).T
+
+
+def _costs(beat_chroma: Array, key: Key) -> Array:
+    """Per beat, what each chord costs.  [beats, chords]"""
     templates, distance = np.zeros((len(CHORDS), 12)), np.zeros(len(CHORDS))
     for row, chord in enumerate(CHORDS[:-1]):
         for tone, weight in zip(chord.tones, TONE_WEIGHTS, strict=False):
@@ -102,15 +118,18 @@ def _costs(beat_chroma: Array, key: Key) -> Sequence[Array]:
     fit = templates @ (beat_chroma / np.maximum(length, 1e-9))
     costs = np.where(length > 0, MISFIT_COST * (1 - fit), NOTHING_SOUNDS_COST) + 0.6 * distance[:, None]
     costs[-1] = np.where(length > 0, NO_CHORD_COST + MISFIT_COST * 0.3, 0.0)
-    return list(costs.T)
+    return costs.T
 
 
 def _distance(chord: Chord, key: Key) -> float:
-    triad = {"7": "maj", "maj7": "maj", "min7": "min"}.get(chord.quality, chord.quality)
     degree = (chord.root - key.tonic) % 12
-    cost = DEGREE_COST[key.mode].get((degree, triad), FOREIGN_COST) + QUALITY_COST[chord.quality]
+    cost = DEGREE_COST[key.mode].get((degree, _triad(chord)), FOREIGN_COST) + QUALITY_COST[chord.quality]
     is_dominant_seventh = degree == 7 and chord.quality == "7"
     return cost - 0.15 if is_dominant_seventh else cost
+
+
+def _triad(chord: Chord) -> str:
+    return {"7": "maj", "maj7": "maj", "min7": "min"}.get(chord.quality, chord.quality)
 
 
 def _change_costs(cost: float) -> Array:

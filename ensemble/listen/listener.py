@@ -8,6 +8,7 @@ from ensemble.audio.sound import Sound, gathered, mean_of_channels, resampled
 from ensemble.clock import FRAME_RATE_HZ
 from ensemble.listen import chroma, diagnostics
 from ensemble.listen.beats import MIN_CLARITY, track_beats
+from ensemble.listen.chord_network import chord_probability
 from ensemble.listen.loudness import loudness_db
 from ensemble.listen.onsets import onset_strength
 from ensemble.listen.overrides import Overrides, with_overrides
@@ -45,7 +46,11 @@ class Listener:
         pitch = track_pitch(samples, num_frames)
         pulse = hear_pulse(samples, ANALYSIS_RATE_HZ, num_frames)
         beats = track_beats(onset, clip.duration_s, pulse)
-        evidence = diagnostics.measure_evidence(samples, ANALYSIS_RATE_HZ, pitch.f0_hz, loudness, beats.clarity)
+        of_peaks = chroma.tuning_of_peaks(samples, ANALYSIS_RATE_HZ, num_frames) or 0.0
+        said = chord_probability(samples, ANALYSIS_RATE_HZ, of_peaks)
+        evidence = diagnostics.measure_evidence(
+            samples, ANALYSIS_RATE_HZ, pitch.f0_hz, loudness, clarity=beats.clarity, no_chord=said[0]
+        )
         follows_pitch = not (evidence.is_polyphonic or evidence.is_noisy)
         # Whole recording: what is noise, what is too quiet to have a chroma, and the tuning.
         if not evidence.is_noisy:
@@ -53,8 +58,7 @@ class Listener:
 
         centre_hz = chroma.centre_pitch(pitch.f0_hz)
         of_pitch = chroma.tuning_of_pitch(centre_hz, pitch.confidence) if follows_pitch else None
-        tuning = of_pitch if of_pitch is not None else chroma.tuning_of_peaks(samples, ANALYSIS_RATE_HZ, num_frames)
-        tuning_cents = tuning or 0.0
+        tuning_cents = of_peaks if of_pitch is None else of_pitch
         spectral = chroma.spectral_chroma(samples, ANALYSIS_RATE_HZ, num_frames, tuning_cents)
         spectral *= loudness > max(SILENCE_DB, float(loudness.max()) - INAUDIBLE_BELOW_PEAK_DB)
         frames = Frames(
@@ -65,7 +69,7 @@ class Listener:
             chroma=spectral / np.maximum(spectral.max(axis=0, keepdims=True), np.float32(1e-9)),
             pulse=pulse,
         )
-        found = understand(frames, beats.times_s, tuning_cents, follows_pitch=follows_pitch)
+        found = understand(frames, beats.times_s, tuning_cents, follows_pitch=follows_pitch, chord_probability=said)
         heard = Heard(
             frames=frames,
             beats_s=beats.times_s,
@@ -76,6 +80,7 @@ class Listener:
             chords=found.chords,
             tuning_cents=tuning_cents,
             diagnostics=diagnostics.diagnose(evidence, loudness),
+            chord_probability=said,
             swing=find_swing(onset, beats.times_s) if beats.clarity >= MIN_CLARITY else STRAIGHT,
         )
         return with_overrides(heard, overrides)

@@ -119,6 +119,7 @@ def _heard_anew(heard: Heard, overrides: Overrides) -> Heard:
         )  # fmt: skip
     found = understand(
         heard.frames, heard.beats_s, heard.tuning_cents, follows_pitch=heard.follows_pitch,
+        chord_probability=heard.chord_probability,
         key=heard.key if overrides.key is None else parse_key(overrides.key),
         beats_per_bar=heard.beats_per_bar if keeps_bars else overrides.beats_per_bar,
         first_downbeat=heard.first_downbeat if keeps_bars else None,

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from ensemble.clock import FRAME_RATE_HZ
 from ensemble.listen.bars import find_bars, first_bar
+from ensemble.listen.chord_network import STEP_FRAMES
 from ensemble.listen.chroma import centre_pitch, note_chroma
 from ensemble.listen.harmony import LOOK_AHEAD_BEATS, find_chords, find_key
-from ensemble.listen.repeats import loop_beats, pool_rounds
 from ensemble.types.harmony import Chord, Key
 from ensemble.types.music import FloatArray, Frames
 
@@ -43,21 +43,23 @@ def understand(
     tuning_cents: float,
     *,
     follows_pitch: bool,
+    chord_probability: FloatArray | None = None,
     key: Key | None = None,
     beats_per_bar: int | None = None,
     first_downbeat: int | None = None,
 ) -> Understanding:
     """Find key, bars and chords.
 
-    One voice is understood from its notes; several from the spectrum and, where the music repeats, from all rounds
-    together. Key, loop, metre and downbeat are found in the whole recording, and a frame counts relative to the loudest
-    one; given these, a chord depends on the next `LOOK_AHEAD_BEATS` beats, and on the last ones whether it is the end.
+    One voice is understood from its notes; several from the spectrum and from what the chord network says. Key, metre
+    and downbeat are found in the whole recording, and a frame counts relative to the loudest one; given these, a chord
+    depends on the next `LOOK_AHEAD_BEATS` beats, and on the last ones whether it is the end.
 
     Args:
         frames: what is heard.
         beats_s: rising.  [beats]
         tuning_cents: how far the leader lies above 440 Hz.
         follows_pitch: whether the followed pitch tells the harmony; the spectrum does otherwise.
+        chord_probability: what the chord network says, where it was asked; see `Heard`.  [classes, steps]
         key: where it is known.
         beats_per_bar: where it is known.
         first_downbeat: where it is known, and the metre with it.
@@ -66,17 +68,15 @@ def understand(
     sounding = _notes(frames, tuning_cents) if follows_pitch else _spectrum(frames)
     beat_chroma = per_beat(sounding, edges)
     key = key or find_key(beat_chroma.sum(axis=1), beat_chroma[:, -LAST_BEATS:].sum(axis=1))
-    loop = None if follows_pitch else loop_beats(beat_chroma)
-    context = beat_chroma if loop is None else pool_rounds(beat_chroma, loop)
-    if follows_pitch:
-        context = with_neighbours(beat_chroma)
-    free = find_chords(context, key)  # before bars are known
+    context = with_neighbours(beat_chroma) if follows_pitch else beat_chroma
+    said = None if follows_pitch else _said_of_beats(chord_probability, frames, beats_s)
+    free = find_chords(context, key, said=said)  # before bars are known
     changes = np.array([before != after for before, after in pairwise((None, *free))])
     if beats_per_bar is None or first_downbeat is None:
         accents = _accents(frames.onset, edges[:-1])
-        beats_per_bar, phase = find_bars(beat_chroma, changes, accents, loop, beats_per_bar)
+        beats_per_bar, phase = find_bars(beat_chroma, changes, accents, beats_per_bar)
         first_downbeat = first_bar(frames, beats_s, beats_per_bar, phase)
-    chords = find_chords(context, key, beats_per_bar, first_downbeat)
+    chords = find_chords(context, key, beats_per_bar, first_downbeat, said)
     return Understanding(key, beats_per_bar, first_downbeat, _at_rest(chords, key, beat_chroma))
 
 
@@ -106,6 +106,25 @@ def _spectrum(frames: Frames) -> FloatArray:
 def per_beat(sounding: FloatArray, edges: NDArray[np.int64]) -> FloatArray:
     """Sum of the frames from each edge to the next.  [rows, edges - 1]"""
     return np.stack([sounding[:, start:stop].sum(axis=1) for start, stop in pairwise(edges)], axis=1)
+
+
+def _said_of_beats(
+    chord_probability: FloatArray | None, frames: Frames, beats_s: NDArray[np.float64]
+) -> FloatArray | None:
+    """The mean of what the chord network says while something sounds; None where it was not asked.  [classes, beats]"""
+    if chord_probability is None or not chord_probability.size:
+        return None
+    num_steps = chord_probability.shape[1]
+    sounds = np.zeros(max(num_steps * STEP_FRAMES, frames.num_frames))
+    sounds[: frames.num_frames] = frames.chroma.any(axis=0)
+    weight = sounds[: num_steps * STEP_FRAMES].reshape(num_steps, STEP_FRAMES).sum(axis=1)
+    summed = np.zeros((len(chord_probability) + 1, num_steps + 1))
+    np.cumsum(np.vstack([chord_probability * weight, weight]), axis=1, out=summed[:, 1:])
+    edges = np.append(beats_s * FRAME_RATE_HZ, frames.num_frames) / STEP_FRAMES
+    at_edges = np.stack([np.interp(edges, np.arange(num_steps + 1), row) for row in summed])
+    of_beats = np.diff(at_edges, axis=1)
+    said: FloatArray = (of_beats[:-1] / np.maximum(of_beats[-1], 1e-9)).astype(np.float32)
+    return said
 
 
 def _accents(onset: FloatArray, beat_frames: NDArray[np.int64]) -> FloatArray:

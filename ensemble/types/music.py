@@ -150,6 +150,9 @@ class Heard:
     """How many equal parts a beat has: 3 in compound metres, which count two dotted quarters in a bar of 6/8."""
     written_metre: tuple[int, int] | None = None
     """The time signature of a score, (6, 8) for 6/8; None for a recording."""
+    chord_probability: FloatArray = field(default_factory=lambda: np.zeros((0, 0), np.float32))
+    """What the chord network says, ten times a second; see `ensemble.listen.chord_network`. Empty for a score.
+    [classes, steps]"""
     provisional_frames: int = 0
     """Number of frames at the end that may change as more is heard; 0 where the recording was heard to its end."""
 
@@ -157,6 +160,7 @@ class Heard:
         if not 0 <= self.provisional_frames <= self.frames.num_frames:
             raise ValueError(f"{self.provisional_frames} of {self.frames.num_frames} frames cannot be provisional")
         check_array(self.beats_s, (None,), "beats_s", np.float64)
+        check_array(self.chord_probability, (None, None), "chord_probability")
         if self.beat_division not in (2, 3):
             raise ValueError(f"a beat has 2 or 3 parts, not {self.beat_division}")
         if not 0.5 <= self.swing <= 0.75:

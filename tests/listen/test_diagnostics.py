@@ -19,7 +19,13 @@ from ensemble.types.music import Heard
 from tests.listen.leader_sounds import chords, clip_of
 
 CLEAN = Evidence(
-    voiced=0.95, unfollowed=0.0, gliding=0.0, single_voice=1.0, clarity=0.8, is_hiss=np.zeros(50, np.bool_)
+    voiced=0.95,
+    unfollowed=0.0,
+    gliding=0.0,
+    single_voice=1.0,
+    clarity=0.8,
+    no_chord=0.9,
+    is_hiss=np.zeros(50, np.bool_),
 )
 LOUD = np.linspace(-100.0, -20.0, 50, dtype=np.float32)
 

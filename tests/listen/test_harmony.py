@@ -104,7 +104,7 @@ def test_bars_are_heard_in_a_tune_that_only_outlines_its_harmony(beats_per_bar):
 @pytest.mark.parametrize("num_beats", [0, 1, 2, 3])
 @pytest.mark.parametrize("known", [None, 3])
 def test_hardly_any_beats_have_bars_too(num_beats, known):
-    found = find_bars(np.ones((12, num_beats)), np.ones(num_beats, np.bool_), np.ones(num_beats), None, known)
+    found = find_bars(np.ones((12, num_beats)), np.ones(num_beats, np.bool_), np.ones(num_beats), known)
     assert found == (known or 4, 0)
 
 
