@@ -11,8 +11,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from ensemble.errors import printable
+
 NAMESPACE = "ensemble"
 """The Ray namespace that every actor is named in."""
+BELOW_BYTES = 67
+"""The longest path of one of Ray's sockets, from its session folder on."""
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108
+"""Where Ray keeps its objects, if there is one."""
 ENVIRONMENT = {
     "RAY_AUTH_MODE": "token",
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -73,9 +79,29 @@ def variable(name: str, value: str | None) -> Iterator[None]:
             os.environ[name] = before
 
 
+@contextmanager
+def readable_entrypoint() -> Iterator[None]:
+    """Let the Ray that is started or joined inside the block note our command line with its other bytes escaped.
+
+    Ray 2.60 sends it as UTF-8, and fails where an argument is a file name that is not.
+    """
+    from ray._private import utils
+
+    ray_utils: Any = utils
+    entrypoint = ray_utils.get_entrypoint_name
+    ray_utils.get_entrypoint_name = lambda: printable(entrypoint())
+    try:
+        yield
+    finally:
+        ray_utils.get_entrypoint_name = entrypoint
+
+
 def _token_at_home() -> bool:
     """Whether Ray's token file is there; makes it, readable by the user alone, where the home can be written."""
-    path = Path.home() / ".ray" / "auth_token"
+    try:
+        path = Path.home() / ".ray" / "auth_token"
+    except RuntimeError:  # a user without a name and without HOME
+        return False
     if path.is_file():
         return True
     try:

@@ -12,8 +12,10 @@ from typing import Literal, NamedTuple
 
 import psutil
 
+from agents.environment import BELOW_BYTES, SHARED_MEMORY
 from agents.node_check import HOME, check_packages
 from ensemble.errors import EnsembleError
+from ensemble.files.private import socket_folder, user_folder
 
 PACKAGES = (
     "ray", "torch", "torchaudio", "librosa", "numpy", "scipy", "numba", "pymilvus", "milvus-lite", "msgpack", "rich",
@@ -40,6 +42,10 @@ def examine() -> list[Finding]:
         _ffmpeg(),
         _machine(),
         _disk(),
+        _sockets(),
+        _shared_memory(),
+        _cache(),
+        _terminal(),
         _token(),
     ]
 
@@ -98,6 +104,44 @@ def _disk() -> Finding:
     place = tempfile.gettempdir()
     free = shutil.disk_usage(place).free / 2**30
     return Finding("disk", "ok" if free > 2 else "note", f"{free:.1f} GiB free in {place}, where Ray keeps its session")
+
+
+def _sockets() -> Finding:
+    place = tempfile.gettempdir()
+    try:
+        folder = socket_folder("ensemble-doctor-", BELOW_BYTES)
+    except OSError as error:
+        return Finding("sockets", "missing", f"no place for them ({error.strerror}): set TMPDIR to a short path")
+    folder.rmdir()
+    if folder.parent == Path(place):
+        return Finding("sockets", "ok", f"in {place}")
+    return Finding("sockets", "note", f"in {folder.parent}: {place} is too long or cannot be written")
+
+
+def _shared_memory() -> Finding:
+    if not SHARED_MEMORY.is_dir():
+        return Finding("shared memory", "note", f"{SHARED_MEMORY} is absent: Ray keeps its objects in files")
+    free = shutil.disk_usage(SHARED_MEMORY).free / 2**30
+    verdict: Literal["ok", "note"] = "ok" if free > 1 else "note"
+    return Finding("shared memory", verdict, f"{free:.1f} GiB free in {SHARED_MEMORY}")
+
+
+def _cache() -> Finding:
+    try:
+        folder = user_folder("cache")
+    except OSError as error:
+        return Finding("cache", "note", str(error.strerror))
+    present = next(place for place in (folder, *folder.parents) if place.exists())
+    if os.access(present, os.W_OK) and present.is_dir():
+        return Finding("cache", "ok", str(folder))
+    return Finding("cache", "note", f"{folder} cannot be written: set XDG_CACHE_HOME, which --extend and train need")
+
+
+def _terminal() -> Finding:
+    encoding = sys.stdout.encoding or "ascii"
+    if encoding.lower().replace("-", "") == "utf8":
+        return Finding("terminal", "ok", encoding)
+    return Finding("terminal", "note", f"{encoding}: names are printed with escapes (set PYTHONIOENCODING=utf-8)")
 
 
 def _token() -> Finding:

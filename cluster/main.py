@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
 from collections.abc import Callable
 
 from cluster.cli.app import app
-from ensemble.errors import EnsembleError
+from ensemble.errors import EnsembleError, printable
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """What ends a command cleanly."""
@@ -28,6 +29,9 @@ def main(command: Callable[[], object] = app) -> None:
     """
     for number in SIGNALS:
         signal.signal(number, _interrupt)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a name that the terminal has no signs for
     try:
         command()
     except BaseException as error:
@@ -51,6 +55,6 @@ def _interrupt(_signal: int, _frame: object) -> None:
 
 def _end(line: str, status: int) -> None:
     """Print the last line and exit at once: every context has cleaned up by now."""
-    sys.stderr.write(f"ensemble: {line}\n")
+    sys.stderr.write(f"ensemble: {printable(line)}\n")
     sys.stderr.flush()
     os._exit(status)

@@ -258,10 +258,14 @@ def parse(kind: type[S], document: Any, origin: str) -> S:
         ConfigError: a setting is wrong; names the first one by its path.
     """
     try:
-        return kind.model_validate_json(json.dumps(document, default=str), strict=True)
+        text = json.dumps(document, default=str, ensure_ascii=False)
+        return kind.model_validate_json(text.encode(), strict=True)
     except ValidationError as error:
         place, problem = first_complaint(error)
         raise ConfigError(f"{origin}: {place}" if place else origin, problem) from error
+    except UnicodeEncodeError as error:
+        name = ascii(error.object[max(error.start - 20, 0) : error.end + 20])
+        raise ConfigError(origin, f"a name in it is not UTF-8 ({name})", "rename that file or folder") from error
     except (ValueError, TypeError, RecursionError) as error:
         raise ConfigError(origin, f"is not a document of settings ({error})") from error
 

@@ -6,7 +6,13 @@ people and decide nothing.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import ClassVar
+
+
+def printable(path: str | Path) -> str:
+    """The path on one line: line breaks and bytes that are not UTF-8 are escaped."""
+    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in str(path))
 
 
 class EnsembleError(Exception):

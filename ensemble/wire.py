@@ -48,6 +48,8 @@ _TYPE_OF: dict[str, type] = {
 """Classes by tag. Tags are written into messages and ledgers, so they stay when a class is renamed."""
 _TAG_OF = {kind: tag for tag, kind in _TYPE_OF.items()}
 
+_NAMES = "surrogatepass"
+"""How text that is not Unicode travels: file names may be any bytes."""
 _DAMAGE = (ValueError, TypeError, AttributeError, OverflowError, RecursionError, msgpack.exceptions.UnpackException)
 
 T = TypeVar("T")
@@ -64,9 +66,7 @@ def pack(value: T) -> Message[T]:
         WireError: it holds a value of another type.
     """
     try:
-        packed: Message[T] = msgpack.packb(
-            {"ensemble": WIRE_VERSION, "message": value}, default=_encode, strict_types=True
-        )
+        packed: Message[T] = _packed({"ensemble": WIRE_VERSION, "message": value})
     except (TypeError, ValueError, OverflowError) as error:
         raise WireError(type(value).__name__, f"cannot be sent ({error})") from error
     return packed
@@ -79,7 +79,7 @@ def unpack(data: bytes, kind: type[T]) -> T:
         WireError: it is not a message, is of another version, holds another type, or its values do not fit together.
     """
     try:
-        envelope = msgpack.unpackb(data, ext_hook=_decode, use_list=False, strict_map_key=True)
+        envelope = msgpack.unpackb(data, unicode_errors=_NAMES, ext_hook=_decode, use_list=False, strict_map_key=True)
     except WireError:
         raise
     except _DAMAGE as error:
@@ -93,6 +93,10 @@ def unpack(data: bytes, kind: type[T]) -> T:
     return value
 
 
+def _packed(value: Any) -> Any:
+    return msgpack.packb(value, default=_encode, strict_types=True, unicode_errors=_NAMES)
+
+
 def _encode(value: Any) -> Any:
     if isinstance(value, tuple):
         return list(value)
@@ -103,14 +107,14 @@ def _encode(value: Any) -> Any:
         return msgpack.ExtType(_ARRAY, msgpack.packb((array.dtype.str, array.shape, array.tobytes())))
     if tag := _TAG_OF.get(type(value)):
         named = {field.name: getattr(value, field.name) for field in fields(value)}
-        return msgpack.ExtType(_DATACLASS, msgpack.packb((tag, named), default=_encode, strict_types=True))
+        return msgpack.ExtType(_DATACLASS, _packed((tag, named)))
     if isinstance(value, (np.floating, np.integer)):
         return value.item()
     raise TypeError(f"a {type(value).__name__}")
 
 
 def _decode(code: int, data: bytes) -> Any:
-    content = msgpack.unpackb(data, ext_hook=_decode, use_list=False, strict_map_key=True)
+    content = msgpack.unpackb(data, unicode_errors=_NAMES, ext_hook=_decode, use_list=False, strict_map_key=True)
     if not isinstance(content, tuple):
         raise WireError("message", f"extension {code} is malformed")
     if code == _ARRAY:

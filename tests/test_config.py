@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from ensemble.config import BandSettings, load_band, shipped_bands
+from ensemble.config import BandSettings, load_band, parse, shipped_bands
 from ensemble.errors import ConfigError
+from ensemble.retrieve.settings import RetrieveSettings
 
 GOOD = """
 name: duo
@@ -89,3 +90,8 @@ def test_another_voice_replaces_every_pitched_one_and_leaves_the_drums() -> None
     band = load_band("rock").with_voice("seeded")
     assert [one.voice for one in band.followers] == ["seeded", "seeded", "drums"]
     assert isinstance(band, BandSettings)
+
+
+def test_a_name_that_is_not_utf8_is_refused_by_its_reason() -> None:
+    with pytest.raises(ConfigError, match=r"a name in it is not UTF-8 .*caf"):
+        parse(RetrieveSettings, {"uri": "/music/caf\udce9"}, "--extend")

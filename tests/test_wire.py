@@ -81,6 +81,11 @@ def test_heard_survives_the_trip() -> None:
     assert same(unpack(pack(heard), Heard), heard)
 
 
+@pytest.mark.parametrize("name", ["caf\udce9.wav", "\ud800", "naïve ♫"])
+def test_a_file_name_of_any_bytes_survives_the_trip(name: str) -> None:
+    assert unpack(pack({"name": name}), dict) == {"name": name}
+
+
 def test_arrays_arrive_as_private_copies_that_can_be_written() -> None:
     state = unpack(pack(PlayerState(memory={"phase": np.zeros(2)})), PlayerState)
     state.memory["phase"][0] = 1.0

@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Te
 from rich.table import Column, Table
 from rich.text import Text
 
+from ensemble.errors import printable
 from ensemble.events import emit
 
 if TYPE_CHECKING:
@@ -155,7 +156,7 @@ def show_heard(leader: Path, duration_s: float, heard: Heard, written: Sequence[
 
     voiced = float((heard.frames.f0_hz > 0).mean())
     table = Table("", Column(overflow="fold"), show_header=False, box=None, pad_edge=False)
-    table.add_row("leader", f"{leader.name}, {duration_s:.1f} s")
+    table.add_row("leader", f"{printable(leader.name)}, {duration_s:.1f} s")
     metre = counted(heard.beats_per_bar, heard.beat_division)
     table.add_row("tempo", f"{heard.tempo_bpm:.1f} bpm, {metre}, {len(heard.beats_s)} beats")
     table.add_row("key", str(heard.key))

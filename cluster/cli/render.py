@@ -12,7 +12,7 @@ from cluster.cli.batch import render_many
 from cluster.cli.json_output import AsJson, print_json
 from cluster.cli.placement_options import Actors, Address, Local, MixedDevices, PlacementOptions, Spread, placed
 from cluster.cli.progress import Monitor, show_heard, show_render, show_verification
-from ensemble.errors import ConfigError, OutputError
+from ensemble.errors import ConfigError, OutputError, printable
 from ensemble.files.replace import write_whole
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ def render(
         band_factory, pace = placed(monitor, where, dashboard=dashboard), _pace(block_frames)
 
         def take_ready(take: Path) -> None:
-            monitor.say(f"{take / 'mix.wav'} can be heard")
+            monitor.say(f"{printable(take / 'mix.wav')} can be heard")
 
         events = Events(progress=monitor.progress, take_ready=take_ready)
         if resume is not None:

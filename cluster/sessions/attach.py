@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import psutil
 
-from agents.environment import NAMESPACE, on_loopback, prepare_environment, variable
+from agents.environment import NAMESPACE, on_loopback, prepare_environment, readable_entrypoint, variable
 from ensemble.errors import BandError
 
 ANSWER_S = 5.0
@@ -60,7 +60,7 @@ def joined_ray(address: str) -> Iterator[None]:
             stack.enter_context(on_loopback())
         stack.enter_context(variable("RAY_ADDRESS", None))  # which Ray would prefer to `place`
         try:
-            with _silence():
+            with _silence(), readable_entrypoint():
                 ray.init(address=place, namespace=NAMESPACE, logging_level=logging.CRITICAL, log_to_driver=False)
         except Exception as error:  # Ray raises plain ones, too
             ray.shutdown()

@@ -12,21 +12,20 @@ import socket
 import subprocess
 import sys
 import sysconfig
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import psutil
-from platformdirs import user_state_path
 
-from agents.environment import ENVIRONMENT, prepare_environment
+from agents.environment import ENVIRONMENT, SHARED_MEMORY, prepare_environment
 from agents.node_check import python_path
 from cluster.sessions.attach import answers, found, joined_ray
-from cluster.sessions.local import object_store_bytes
+from cluster.sessions.local import new_session_folder, object_store_bytes
 from ensemble.config import BandSettings
 from ensemble.errors import BandError
+from ensemble.files.private import user_folder
 
 START_S = 120.0
 MAX_STARTS = 3
@@ -163,7 +162,7 @@ class Ports(NamedTuple):
 
 def _started(num_cpus: int | None, ports: Ports) -> tuple[Kept, str]:
     """Start a Ray; what it said where it does not answer. None of its processes is left then."""
-    folder = Path(tempfile.mkdtemp(prefix="ens-up-"))  # short: socket paths end at 107 bytes
+    folder = new_session_folder("ens-up-")
     (folder / "empty").mkdir()
     command = [
         sys.executable, "-m", "ray.scripts.scripts", "start", "--head", f"--node-ip-address={LOOPBACK}",
@@ -172,6 +171,7 @@ def _started(num_cpus: int | None, ports: Ports) -> tuple[Kept, str]:
         "--include-dashboard=true", f"--temp-dir={folder}",
         f"--object-store-memory={object_store_bytes()}", "--disable-usage-stats",
         *([] if num_cpus is None else [f"--num-cpus={num_cpus}"]),
+        *([] if SHARED_MEMORY.is_dir() else [f"--plasma-directory={folder}"]),
     ]  # fmt: skip
     environment = os.environ | ENVIRONMENT | HEALTH | {
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # see agents.environment.on_loopback
@@ -275,7 +275,7 @@ def _free_ports(count: int) -> list[int]:
 
 def _note() -> Path:
     """The file in which `up` notes what it started."""
-    return user_state_path("ensemble") / "up.json"
+    return user_folder("state") / "up.json"
 
 
 def _noted() -> Kept | None:

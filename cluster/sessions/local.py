@@ -8,19 +8,25 @@ import os
 import re
 import shutil
 import signal
-import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import psutil
 
-from agents.environment import NAMESPACE, on_loopback, prepare_environment, variable
+from agents.environment import (
+    BELOW_BYTES,
+    NAMESPACE,
+    SHARED_MEMORY,
+    on_loopback,
+    prepare_environment,
+    readable_entrypoint,
+    variable,
+)
 from agents.node_check import python_path
 from ensemble.errors import BandError
+from ensemble.files.private import remove_left, socket_folder
 
-LONGEST_FOLDER = 40
-"""The longest path of a session folder in characters: sockets lie below it, and their paths end at 107 bytes."""
 _FOLDER = "ensemble-ray-"
 _AGENT = re.compile(r"^ray::\w+Agent$|/agent(/main)?\.py$")
 """The title of an agent process of Ray, and its program before it has set one."""
@@ -47,15 +53,17 @@ def local_ray(*, num_cpus: int | None = None, dashboard: bool = False) -> Iterat
     if ray.is_initialized():
         raise BandError("Ray", "this process is connected to one already", "use it, or call ray.shutdown() first")
     before = set(psutil.Process().children())
-    _sweep()
-    prefix = f"{_FOLDER}{os.getpid()}-"
-    with tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True) as empty, _signals_kept() as mine:
+    remove_left(_FOLDER)
+    with session_folder(f"{_FOLDER}{os.getpid()}-") as folder, _signals_kept() as mine:
         started: set[psutil.Process] = set()
         is_impatient = False
         try:
             try:
                 # Ray workers put the folder that they start in first on the path: start in an empty one.
-                with contextlib.chdir(empty), on_loopback(), variable("PYTHONPATH", python_path()):
+                with (
+                    contextlib.chdir(folder), on_loopback(), readable_entrypoint(),
+                    variable("PYTHONPATH", python_path()),
+                ):  # fmt: skip
                     context = ray.init(
                         address="local",
                         num_cpus=num_cpus,
@@ -66,7 +74,8 @@ def local_ray(*, num_cpus: int | None = None, dashboard: bool = False) -> Iterat
                         logging_level=logging.ERROR,
                         log_to_driver=False,
                         _node_ip_address="127.0.0.1",
-                        _temp_dir=empty if len(empty) <= LONGEST_FOLDER else None,
+                        _temp_dir=str(folder),
+                        _plasma_directory=None if SHARED_MEMORY.is_dir() else str(folder),
                     )
             except Exception as error:  # Ray raises plain ones, too
                 reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
@@ -82,12 +91,27 @@ def local_ray(*, num_cpus: int | None = None, dashboard: bool = False) -> Iterat
             _end(started, is_impatient=is_impatient)
 
 
-def _sweep() -> None:
-    """Remove the session folders of processes that were killed before they could."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{_FOLDER}*-*"):
-        pid = folder.name.removeprefix(_FOLDER).partition("-")[0]
-        if pid.isdigit() and not psutil.pid_exists(int(pid)):
-            shutil.rmtree(folder, ignore_errors=True)
+def new_session_folder(prefix: str) -> Path:
+    """A new private folder for the session of a Ray.
+
+    Raises:
+        BandError: there is no place for one.
+    """
+    try:
+        return socket_folder(prefix, BELOW_BYTES)
+    except OSError as error:
+        problem = f"is no place for sockets ({error.strerror})"
+        raise BandError(str(error.filename), problem, "set TMPDIR to a short path, or add --local") from error
+
+
+@contextlib.contextmanager
+def session_folder(prefix: str) -> Iterator[Path]:
+    """Lend a new session folder, and remove it."""
+    folder = new_session_folder(prefix)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextlib.contextmanager

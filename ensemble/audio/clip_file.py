@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from ensemble.audio.recording import MAX_DURATION_S, Recording, opened, printable
+from ensemble.audio.recording import MAX_DURATION_S, Recording, opened
 from ensemble.audio.sound import gathered
-from ensemble.errors import AudioError
+from ensemble.errors import AudioError, printable
 from ensemble.types.music import PIECE_SAMPLES, AudioClip, FloatArray
 
 

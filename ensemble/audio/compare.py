@@ -6,7 +6,8 @@ import hashlib
 from pathlib import Path
 
 import numpy as np
-import soundfile
+
+from ensemble.audio.disk import sound_file
 
 _AT_ONCE = 1 << 18
 
@@ -14,7 +15,7 @@ _AT_ONCE = 1 << 18
 def samples_sha256(path: Path) -> str:
     """sha256 of a file's decoded samples, as 32-bit integers."""
     whole = hashlib.sha256()
-    with soundfile.SoundFile(path) as sound:
+    with sound_file(path) as sound:
         for samples in sound.blocks(blocksize=_AT_ONCE, dtype="int32", always_2d=True):
             whole.update(samples.tobytes())
     return whole.hexdigest()
@@ -22,7 +23,7 @@ def samples_sha256(path: Path) -> str:
 
 def difference_db(one: Path, other: Path) -> float:
     """The largest difference of two files' samples, in dB relative to full scale; 0 dB if their lengths differ."""
-    with soundfile.SoundFile(one) as first, soundfile.SoundFile(other) as second:
+    with sound_file(one) as first, sound_file(other) as second:
         if first.frames != second.frames:
             return 0.0
         worst = 0.0

@@ -1,4 +1,4 @@
-"""Turns write errors of libsndfile, which do not say that the disk is full, into errors of the operating system."""
+"""Opens sound files of any name, and says of libsndfile's write errors whether the disk is full."""
 
 from __future__ import annotations
 
@@ -8,10 +8,25 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import soundfile
 
 _FULL_BELOW_BYTES = 1 << 20
+
+
+def sound_file(path: Path, *form: Any, **more: Any) -> soundfile.SoundFile:
+    """Open a sound file; soundfile itself fails where the bytes of a name are not UTF-8.
+
+    Args:
+        path: of the file.
+        form: as soundfile.SoundFile takes it: mode, rate, channels.
+        more: further arguments of soundfile.SoundFile.
+
+    Raises:
+        soundfile.LibsndfileError: it cannot be opened.
+    """
+    return soundfile.SoundFile(os.fsencode(path), *form, **more)
 
 
 @contextmanager

@@ -7,19 +7,18 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
-import soundfile
 from numpy.typing import NDArray
 
-from ensemble.audio.disk import disk_errors
+from ensemble.audio.disk import disk_errors, sound_file
 from ensemble.audio.loudness import LoudnessMeter
 from ensemble.audio.recording import LOSSLESS as LOSSLESS
 from ensemble.audio.recording import MAX_DURATION_S as MAX_DURATION_S
 from ensemble.audio.recording import MIN_DURATION_S as MIN_DURATION_S
 from ensemble.audio.recording import SILENT_PEAK, opened
-from ensemble.audio.recording import printable as printable
 from ensemble.audio.sound import Sound, gathered, mean_of_channels, regrouped, resampled
 from ensemble.audio.wav_writer import PCM_STEPS as PCM_STEPS
 from ensemble.errors import AudioError
+from ensemble.errors import printable as printable
 from ensemble.types.music import PIECE_SAMPLES, AudioClip, FloatArray
 
 LEADER_LUFS = -23.0
@@ -91,7 +90,7 @@ def write_pieces(path: Path, pieces: Iterable[FloatArray], sample_rate: int, num
         with (
             disk_errors(path),
             path.open("wb"),  # its error gives the reason; libsndfile's does not
-            soundfile.SoundFile(path, "w", sample_rate, num_channels, "PCM_24", format="WAV") as sound,
+            sound_file(path, "w", sample_rate, num_channels, "PCM_24", format="WAV") as sound,
         ):
             for piece in regrouped(pieces, PIECE_SAMPLES):
                 steps = _steps(piece).astype(np.int32)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from ensemble.audio.disk import disk_errors
+from ensemble.audio.disk import disk_errors, sound_file
 from ensemble.errors import OutputError
 from ensemble.threads import num_threads
 from ensemble.types.music import PIECE_SAMPLES, FloatArray
@@ -44,7 +45,7 @@ def timeline_samples(wavs: Sequence[Path]) -> tuple[int, int]:
         OutputError: a file of the render is missing or damaged.
     """
     try:
-        infos = [soundfile.info(wav) for wav in wavs]
+        infos = [soundfile.info(os.fsencode(wav)) for wav in wavs]
     except (OSError, soundfile.LibsndfileError) as error:
         missing = next((wav for wav in wavs if not wav.is_file()), wavs[0])
         raise OutputError(str(missing), "is missing or damaged", "render again") from error
@@ -76,8 +77,8 @@ def _encode(
     column_samples = max(1, -(-num_samples // COLUMNS))
     columns_per_chunk = max(1, PIECE_SAMPLES // column_samples)
     envelope = Envelope(low=np.zeros(COLUMNS, np.float32), high=np.zeros(COLUMNS, np.float32))
-    with soundfile.SoundFile(wav) as source:
-        sink = soundfile.SoundFile(
+    with sound_file(wav) as source:
+        sink = sound_file(
             mp3, "w", source.samplerate, source.channels, "MPEG_LAYER_III", format="MP3",
             compression_level=QUALITY, bitrate_mode="VARIABLE",
         )  # fmt: skip
@@ -100,7 +101,7 @@ def _encode(
 
 def span_envelope(wav: Path, start_s: float, length_s: float) -> Envelope:
     """The envelope of a span of a file, all channels together; zero after the file's end."""
-    with soundfile.SoundFile(wav) as sound:
+    with sound_file(wav) as sound:
         samples = np.zeros(round(length_s * sound.samplerate), np.float32)
         sound.seek(min(round(start_s * sound.samplerate), sound.frames))
         read = sound.read(len(samples), dtype="float32", always_2d=True).mean(axis=1)

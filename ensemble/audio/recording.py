@@ -17,7 +17,7 @@ from ensemble.audio import chunks, ffmpeg, mpeg, ogg
 from ensemble.audio.layout import Layout
 from ensemble.audio.sound import gathered, mean_of_channels, regrouped, resampled
 from ensemble.audio.spliced import SplicedFile
-from ensemble.errors import AudioError
+from ensemble.errors import AudioError, printable
 from ensemble.events import emit
 from ensemble.types.diagnostics import Diagnostic
 from ensemble.types.music import PIECE_SAMPLES, AudioClip, FloatArray
@@ -38,11 +38,6 @@ LEAST_MISSING_S = 0.05
 """A file that ends at most so much early is whole: containers round, and encoders pad."""
 _NEVER = 2**40
 """So many samples, or more, libsndfile says where a header tells none."""
-
-
-def printable(path: str | Path) -> str:
-    """The path on one line: line breaks and bytes that are not UTF-8 are escaped."""
-    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in str(path))
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +20,8 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         OSError: the new file cannot be put there.
     """
-    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    short = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]  # a name may be as long as names can be
+    aside = path.with_name(f".{short}.{os.getpid()}.part")
     try:
         yield aside
         aside.replace(path)

@@ -11,6 +11,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from ensemble.audio.disk import sound_file
 from ensemble.audio.files import printable
 from ensemble.audio.sound import KeptSound, gathered, mean_of_channels, resampled
 from ensemble.clock import FRAME_RATE_HZ
@@ -160,7 +161,7 @@ def onsets_in(pieces: Iterable[FloatArray], sample_rate: int, num_samples: int) 
 
 def _stem_onsets(path: Path) -> Array:
     try:
-        with soundfile.SoundFile(path) as sound:
+        with sound_file(path) as sound:
             blocks = sound.blocks(PIECE_SAMPLES, dtype="float32", always_2d=True)
             return onsets_in((np.ascontiguousarray(block.T) for block in blocks), sound.samplerate, sound.frames)
     except (OSError, soundfile.LibsndfileError) as error:

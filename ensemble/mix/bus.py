@@ -12,6 +12,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from ensemble.audio.disk import sound_file
 from ensemble.audio.loudness import integrated_lufs
 from ensemble.audio.wav_writer import PCM_STEPS
 from ensemble.config import MixSettings
@@ -111,7 +112,7 @@ def _summed(leader: soundfile.SoundFile, stems: StemSum, settings: MixSettings) 
 
 def _opened(leader: Path) -> soundfile.SoundFile:
     try:
-        sound = soundfile.SoundFile(leader)
+        sound = sound_file(leader)
     except (OSError, soundfile.LibsndfileError) as error:
         raise AudioError(str(leader), "cannot be read", "is the render's folder complete?") from error
     if sound.channels > 2:

@@ -85,8 +85,8 @@ def indexed_corpus(cache: Path | None = None, on_progress: OnProgress = unheard)
         StoreBusyError: another process has been indexing it for longer than `PATIENCE_S`.
         StoreError: the folder cannot be written.
     """
-    folder = corpus_index_dir(cache or cache_folder() / "corpus")
     try:
+        folder = corpus_index_dir(cache or cache_folder() / "corpus")
         folder.mkdir(parents=True, exist_ok=True)
         with _locked(folder, on_progress):
             if not (folder / _COMPLETE).exists():
@@ -94,7 +94,8 @@ def indexed_corpus(cache: Path | None = None, on_progress: OnProgress = unheard)
                 (folder / _COMPLETE).touch()
             return LibraryPlace.of(str(_free_copy(folder)))
     except OSError as error:
-        raise StoreError(str(folder), f"cannot be written ({error.strerror})", "set XDG_CACHE_HOME") from error
+        place = str(error.filename or "the cache")
+        raise StoreError(place, f"cannot be written ({error.strerror})", "set XDG_CACHE_HOME") from error
 
 
 def _index(place: LibraryPlace, on_progress: OnProgress) -> None:

@@ -7,7 +7,6 @@ has changed has another name, so nothing that is kept can be out of date; the sa
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterable
 from functools import cache
 from importlib.metadata import version
@@ -21,6 +20,7 @@ from safetensors.numpy import save
 from ensemble.data.takes import RecordedPart, Skip
 from ensemble.errors import AudioError
 from ensemble.files.digest import recording_digest
+from ensemble.files.private import user_folder
 from ensemble.files.replace import write_output
 from ensemble.train.player.analysis import ANALYSIS_VERSION, Analysis
 from ensemble.train.recordings import Curves, TrainingRecording, read_recording
@@ -41,8 +41,7 @@ class Shard(NamedTuple):
 
 def default_cache() -> Path:
     """Where shards lie unless somebody says otherwise: in the user's cache directory."""
-    caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(caches) / "ensemble" / "prepared"
+    return user_folder("cache") / "prepared"
 
 
 def shard_path(cache_folder: Path, take: RecordedPart, sample_rate: int) -> Path:

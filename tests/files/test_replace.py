@@ -21,6 +21,12 @@ def test_a_file_is_replaced_at_once(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_name_may_be_as_long_as_names_can_be(tmp_path):
+    path = tmp_path / ("x" * 255)
+    write_whole(path, b"all of it")
+    assert path.read_bytes() == b"all of it"
+
+
 @pytest.mark.parametrize("error", [OSError, ValueError, KeyboardInterrupt])
 def test_what_was_there_stays_after_an_error(tmp_path, error):
     path = tmp_path / "file"

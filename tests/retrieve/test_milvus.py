@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import warnings
@@ -21,7 +22,7 @@ from ensemble.retrieve.library import milvus
 from ensemble.retrieve.library.exact import ExactStore
 from ensemble.retrieve.library.ledger import Ledger
 from ensemble.retrieve.library.library import Library
-from ensemble.retrieve.library.lite import STORE
+from ensemble.retrieve.library.lite import STORE, Lite
 from ensemble.retrieve.library.milvus import MilvusStore
 from ensemble.retrieve.library.opening import LibraryPlace, open_library
 from ensemble.retrieve.library.store import StoreFilter
@@ -112,6 +113,7 @@ def test_a_folder_that_cannot_be_is_named(tmp_path: Path) -> None:
 
 _WRITER = """
 import sys
+import tempfile
 from pathlib import Path
 from tests.retrieve.shelves import described, entry_of
 from ensemble.retrieve.library.opening import LibraryPlace, open_library
@@ -308,6 +310,7 @@ def test_nothing_that_will_go_away_is_used(tmp_path: Path) -> None:
 
 TRIED = """
 import sys
+import tempfile
 from ensemble.errors import StoreError
 from ensemble.retrieve.library.milvus import MilvusStore
 try:
@@ -339,3 +342,17 @@ def test_what_is_no_address_is_refused_and_no_password_is_repeated(uri: str) -> 
     with pytest.raises(StoreError) as refused:
         LibraryPlace.of(uri)
     assert "secret" not in one_line(refused.value)
+
+
+def test_a_store_opens_in_any_folder_however_deep_temporary_files_lie(tmp_path, monkeypatch):
+    deep = tmp_path / ("x" * 100)
+    deep.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(deep))
+    lite = Lite(tmp_path / os.fsdecode(b"caf\xe9"))
+    sockets = Path(lite.address.removeprefix("unix:")).parent
+    assert (tmp_path / os.fsdecode(b"caf\xe9") / STORE).is_dir()
+    with pytest.raises(StoreBusyError):
+        Lite(tmp_path / os.fsdecode(b"caf\xe9"))
+    lite.close()
+    assert not sockets.exists()
+    assert not list(deep.iterdir())

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import platformdirs
-
 from ensemble.errors import StoreError, StoreVersionError
+from ensemble.files.private import user_folder
 from ensemble.retrieve.library.ledger import Ledger
 from ensemble.retrieve.library.library import Library
 
@@ -57,7 +56,7 @@ class LibraryPlace:
 
 def cache_folder() -> Path:
     """The user's cache directory."""
-    return platformdirs.user_cache_path("ensemble", appauthor=False)
+    return user_folder("cache")
 
 
 def open_library(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,7 +93,7 @@ def cut(samples: Array) -> Array:
 
 def _read(path: Path) -> Array:
     try:
-        samples, rate = soundfile.read(path, dtype="float64", always_2d=True)
+        samples, rate = soundfile.read(os.fsencode(path), dtype="float64", always_2d=True)
     except (OSError, soundfile.LibsndfileError) as error:
         problem = "cannot be read" if path.exists() else "is missing"
         raise DataError(str(path), problem, _CURE) from error

@@ -1,0 +1,69 @@
+"""Folders of this user alone: temporary ones short enough for Unix sockets, and the ones for caches and states."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+import platformdirs
+import psutil
+
+SOCKET_BYTES = 107
+"""The longest path of a Unix socket."""
+_RANDOM_BYTES = 8
+"""Of the name of a folder that `tempfile` makes."""
+
+
+def socket_folder(prefix: str, below_bytes: int) -> Path:
+    """A new private folder for Unix sockets: in the usual place for temporary files, or in one with a shorter path.
+
+    Args:
+        prefix: of its name.
+        below_bytes: the longest path of a socket in it, from the folder on.
+
+    Raises:
+        OSError: no place is short enough and can be written.
+    """
+    reason = OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG), tempfile.gettempdir())
+    for place in temporary_places():
+        if len(os.fsencode(place)) + 1 + len(prefix) + _RANDOM_BYTES + below_bytes <= SOCKET_BYTES:
+            try:
+                return Path(tempfile.mkdtemp(prefix=prefix, dir=place))
+            except OSError as error:
+                reason = error
+    raise reason
+
+
+def temporary_places() -> Iterator[Path]:
+    """Where temporary files may lie: where the environment says first."""
+    runtime = os.environ.get("XDG_RUNTIME_DIR")
+    yield from dict.fromkeys(Path(place) for place in (tempfile.gettempdir(), runtime, "/tmp", "/dev/shm") if place)  # noqa: S108
+
+
+def remove_left(prefix: str) -> None:
+    """Remove folders of ours whose names are `prefix`, the id of a process that is gone, `-` and anything."""
+    for place in temporary_places():
+        for folder in place.glob(f"{prefix}*-*"):
+            pid = folder.name.removeprefix(prefix).partition("-")[0]
+            is_left = pid.isdigit() and not psutil.pid_exists(int(pid))
+            if is_left and folder.lstat().st_uid == os.getuid():
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def user_folder(kind: Literal["cache", "state"]) -> Path:
+    """Where this user's caches or states lie; it may be absent.
+
+    Raises:
+        OSError: there is no home folder.
+    """
+    found = platformdirs.user_cache_path if kind == "cache" else platformdirs.user_state_path
+    try:
+        return found("ensemble", appauthor=False).expanduser()
+    except RuntimeError as error:  # a user without a name, and HOME is not set
+        cure = f"set HOME or XDG_{kind.upper()}_HOME"
+        raise OSError(errno.ENOENT, f"no home folder is known; {cure}", "~") from error
