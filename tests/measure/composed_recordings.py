@@ -14,13 +14,14 @@ import numpy as np
 from ensemble.audio.files import write_clip
 from ensemble.clock import FRAME_RATE_HZ
 from ensemble.data.compose.fluidsynth import RENDER_RATE_HZ, SOUNDFONT
-from ensemble.data.compose.harmony import SCALES, ComposedChord
+from ensemble.data.compose.harmony import SCALES
 from ensemble.data.compose.performance import play_voices
 from ensemble.data.compose.piece import Piece, chance
 from ensemble.data.compose.solo.outline import SoloOrder, solo_piece
 from ensemble.data.compose.solo.solo import write_solo
 from ensemble.data.compose.solo.take import play_take
-from ensemble.types.music import PITCH_CLASSES, AudioClip, FloatArray
+from ensemble.types.harmony import PITCH_CLASSES, Chord, nearest_quality
+from ensemble.types.music import AudioClip, FloatArray
 
 MUSESCORE = Path("/usr/share/sounds/sf3/MuseScore_General_Lite.sf3")
 SOUNDFONTS = tuple(path for path in (SOUNDFONT, MUSESCORE) if path.is_file())
@@ -30,7 +31,6 @@ CHORDAL = {
     "jazz_guitar": ("calm", "picking"), "piano": ("broken", "block"),
 }  # fmt: skip
 LINES = ("violin", "flute", "clarinet", "saxophone", "trumpet", "cello")
-QUALITIES = {(0, 4, 7): "maj", (0, 3, 7): "min", (0, 4, 7, 11): "maj7", (0, 4, 7, 10): "7", (0, 3, 7, 10): "min7"}
 
 
 def write_recordings(folder: Path, count: int, *, seed: int = 0, length_s: float = 12.0) -> None:
@@ -81,10 +81,11 @@ def _write_references(path: Path, piece: Piece, *, is_line: bool) -> None:
     num_bars, metre = len(piece.bar_chords), piece.metre
     bars_s = piece.tempo.seconds(np.arange(num_bars + 1) * metre.bar_quarters)
     beats_s = piece.tempo.seconds(np.arange(num_bars * metre.beats_per_bar) * metre.beat_quarters)
-    spans = zip(bars_s[:-1], bars_s[1:], map(_harte, piece.bar_chords), strict=True)
+    chords = [Chord(root=chord.root, quality=nearest_quality(chord.intervals)) for chord in piece.bar_chords]
+    spans = zip(bars_s[:-1], bars_s[1:], chords, strict=True)
     lines = {
         ".beats": [f"{time:.3f} {beat % metre.beats_per_bar + 1}" for beat, time in enumerate(beats_s)],
-        ".lab": [f"{start:.3f} {stop:.3f} {label}" for start, stop, label in spans],
+        ".lab": [f"{start:.3f} {stop:.3f} {chord.harte}" for start, stop, chord in spans],
         ".key": [f"{PITCH_CLASSES[piece.tonic]} {'major' if 4 in SCALES[piece.mode] else 'minor'}"],
     }
     if is_line:
@@ -94,10 +95,6 @@ def _write_references(path: Path, piece: Piece, *, is_line: bool) -> None:
         lines[".f0.csv"] = [f"{frame / FRAME_RATE_HZ:.2f},{pitch:.2f}" for frame, pitch in enumerate(f0_hz)]
     for suffix, text in lines.items():
         path.with_name(path.stem + suffix).write_text("\n".join([*text, ""]), encoding="utf-8")
-
-
-def _harte(chord: ComposedChord) -> str:
-    return f"{PITCH_CLASSES[chord.root]}:{QUALITIES[chord.intervals]}" if chord.intervals in QUALITIES else "X"
 
 
 if __name__ == "__main__":

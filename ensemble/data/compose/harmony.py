@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ensemble.types.music import PITCH_CLASSES
+from ensemble.types.harmony import CHORD_FORMS, PITCH_CLASSES
 
 SCALES: dict[str, tuple[int, ...]] = {
     "major": (0, 2, 4, 5, 7, 9, 11),
@@ -36,10 +36,7 @@ LOOPS: dict[str, tuple[tuple[int, ...], ...]] = {
     ),
 }  # fmt: skip
 """Roots as scale degrees from 0; four to eight chords."""
-_NAMES: dict[tuple[int, ...], str] = {
-    (0, 4, 7): "", (0, 3, 7): "m", (0, 3, 6): "dim", (0, 4, 8): "aug", (0, 4, 7, 11): "maj7", (0, 4, 7, 10): "7",
-    (0, 3, 7, 10): "m7", (0, 3, 6, 10): "m7b5", (0, 5, 7): "sus4", (0, 2, 7): "sus2",
-}  # fmt: skip
+_SYMBOLS = {form.intervals: form.symbol for form in CHORD_FORMS.values()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +53,7 @@ class ComposedChord:
 
     def __str__(self) -> str:
         plain = PITCH_CLASSES[self.root]
-        return plain + _NAMES.get(self.intervals, "(" + ",".join(map(str, self.intervals)) + ")")
+        return plain + _SYMBOLS.get(self.intervals, "(" + ",".join(map(str, self.intervals)) + ")")
 
 
 def stacked(scale: tuple[int, ...], tonic: int, degree: int, steps: tuple[int, ...]) -> ComposedChord:
