@@ -107,7 +107,7 @@ def placed_rows(heard: Heard, num_conductor_frames: int, look_ahead_frames: int)
     if len(heard.beats_s) >= 2:
         time_s = (np.arange(num_conductor_frames) + 0.5) / CONDUCTOR_RATE_HZ
         beat = beat_position(heard.beats_s, time_s)
-        bar = (beat - heard.first_downbeat) / heard.beats_per_bar
+        bar = _bars(heard, beat)
         rows[:4] = [
             np.cos(2 * np.pi * beat),
             np.sin(2 * np.pi * beat),
@@ -116,6 +116,14 @@ def placed_rows(heard: Heard, num_conductor_frames: int, look_ahead_frames: int)
         ]
         rows[PLACED_ROWS.index("tempo")] = np.log2(max(heard.tempo_bpm, 1.0) / _TEMPO_CENTRE_BPM)
     return rows.astype(np.float32)
+
+
+def _bars(heard: Heard, beat: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Bars since the first downbeat, in fractions.  [conductor frames]"""
+    downbeats = heard.downbeats if heard.bar_starts else [heard.first_downbeat]
+    inside = np.interp(beat, downbeats, np.arange(len(downbeats)))
+    before, after = np.minimum(beat - downbeats[0], 0.0), np.maximum(beat - downbeats[-1], 0.0)
+    return np.asarray(inside + (before + after) / heard.beats_per_bar)
 
 
 def metre(placed: Any) -> list[Any]:

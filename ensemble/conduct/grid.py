@@ -128,19 +128,32 @@ def grid_of(heard: Heard) -> Grid:
     tail = beats[-1] + last * np.arange(1, after + 2)
     edges = np.concatenate([np.maximum(head, 0.0), beats, tail])
     per_bar = max(heard.beats_per_bar, 1)
-    count = np.arange(len(edges) - 1) - before - downbeat
-    positions = count % per_bar
+    shift = before + downbeat - heard.first_downbeat
+    opened = [beat + shift for beat in heard.bar_starts if beat >= heard.first_downbeat] or [before + downbeat]
+    positions, bars = _counted(len(edges) - 1, opened, per_bar)
     return Grid(
         edges_s=edges,
         chords=(*[chords[0]] * before, *chords, *[chords[-1]] * after),
         positions=positions,
-        bars=(count - positions) // per_bar,
+        bars=bars,
         beats_per_bar=per_bar,
         end_s=end_s,
         final_beat=_final_beat(edges, positions, per_bar, end_s, 0.7 * last, last_note_s(heard)),
         swing=heard.swing if heard.beat_division == 2 else 2 / 3,
         beat_division=heard.beat_division,
     )
+
+
+def _counted(num_beats: int, opened: list[int], per_bar: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The place of each beat in its bar and the bar's number; before the first bar that opens and after the last, bars
+    have `per_bar` beats.  [beats] each
+    """
+    starts, beat = np.array(opened), np.arange(num_beats)
+    bar = np.searchsorted(starts, beat, side="right") - 1
+    since = beat - starts[np.maximum(bar, 0)]
+    is_outside = (bar < 0) | (bar == len(starts) - 1)
+    positions = np.where(is_outside, since % per_bar, since)
+    return positions, np.where(is_outside, np.maximum(bar, 0) + since // per_bar, bar)
 
 
 def _end_s(frames: Frames, patience_s: float) -> float:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import mido
+import numpy as np
 
 from ensemble.clock import FRAME_RATE_HZ
 from ensemble.conduct.grid import Grid, grid_of
@@ -59,9 +61,10 @@ def write_midi(path: Path, part: Part | Hits, follower: FollowerSettings, heard:
         events.append((start, 3, mido.Message("note_on", channel=channel, note=note, velocity=velocity)))
         stopped = mido.Message("note_off", channel=channel, note=note, velocity=0)
         events.append((max(stop, start + 1), 2, stopped))
-    metres = [(0, *heard.time_signature)]
-    if pickup := beat * _pickup_beats(grid, len(ends_s)):  # a first bar that is short has a signature of its own
-        metres = [(0, *_signature(pickup, heard.time_signature[1])), (int(pickup * TICKS_PER_QUARTER), *metres[0][1:])]
+    metres = [
+        (int(at * beat * TICKS_PER_QUARTER), *_signature(num_beats * beat, heard.time_signature))
+        for at, num_beats in _bar_lengths(grid, len(ends_s))
+    ]
     save_midi(path, [tempo_track(metres, tempo_map, TICKS_PER_QUARTER), track_of(events)], TICKS_PER_QUARTER)
 
 
@@ -72,20 +75,27 @@ def _beat_ends_s(grid: Grid, tempo_bpm: float) -> list[float]:
     return [edge for edge in edges_s if edge >= 0.5 * plain_s] or [plain_s]
 
 
-def _pickup_beats(grid: Grid, num_ends: int) -> int:
-    """Number of beats of a short first bar, from tick 0 to the first downbeat."""
+def _bar_lengths(grid: Grid, num_ends: int) -> list[tuple[int, int]]:
+    """Where bars change their length, in beats of the file, and to how many beats; a pick-up is a short first bar."""
     if not grid.num_beats:
-        return 0
+        return [(0, grid.beats_per_bar)]
     # The beat at tick 0 is the one that ends at the first edge of the file.
     first = len(grid.edges_s) - num_ends - 1
-    position = (int(grid.positions[0]) + first) % grid.beats_per_bar
-    return (grid.beats_per_bar - position) % grid.beats_per_bar
+    position = int(grid.positions[first]) if first >= 0 else (int(grid.positions[0]) - 1) % grid.beats_per_bar
+    starts = [int(beat) - first for beat in np.flatnonzero(grid.positions == 0) if beat > first]
+    starts = [0, *(starts or ([grid.beats_per_bar - position] if position else []))]
+    lengths = [(start, stop - start) for start, stop in pairwise(starts)]
+    last = lengths[-1][1] if len(lengths) > 1 else grid.beats_per_bar
+    lengths.append((starts[-1], last))
+    return [one for index, one in enumerate(lengths) if index == 0 or one[1] != lengths[index - 1][1]]
 
 
-def _signature(bar: Fraction, unit: int) -> tuple[int, int]:
-    """The time signature of a bar of so many quarters: of `unit`, or of shorter notes where it takes these."""
+def _signature(bar: Fraction, usual: tuple[int, int]) -> tuple[int, int]:
+    """The time signature of a bar of so many quarters: the usual one, or one of its notes or of shorter ones."""
     wholes = bar / 4
-    scale = max(unit // wholes.denominator, 1)
+    if wholes == Fraction(*usual):
+        return usual
+    scale = max(usual[1] // wholes.denominator, 1)
     return wholes.numerator * scale, wholes.denominator * scale
 
 

@@ -43,7 +43,8 @@ def heard_on(
             key=heard.key, beats_per_bar=heard.beats_per_bar, first_downbeat=heard.first_downbeat,
         )  # fmt: skip
     chords = heard.chords[: len(kept)] + meant.chords[len(kept) :]
-    return replace(heard, frames=frames, beats_s=beats_s, chords=chords, chord_probability=said)
+    bar_starts = tuple(beat for beat in heard.bar_starts if beat < len(kept))
+    return replace(heard, frames=frames, beats_s=beats_s, chords=chords, chord_probability=said, bar_starts=bar_starts)
 
 
 def _said(heard: Heard, window: Heard, begin_frame: int, window_start_frame: int) -> FloatArray:

@@ -125,7 +125,7 @@ def _heard_anew(heard: Heard, overrides: Overrides) -> Heard:
         first_downbeat=heard.first_downbeat if keeps_bars else None,
     )  # fmt: skip
     if not keeps_bars:
-        heard = replace(heard, written_metre=None)
+        heard = replace(heard, written_metre=None, bar_starts=())
     return replace(heard, **found._asdict())
 
 

@@ -98,11 +98,12 @@ def entry(heard: Heard) -> int:
 
 def bars(heard: Heard) -> list[Bar]:
     """The chords as a chart, bar by bar; silence before the leader begins or after its end is left out."""
-    per_bar, first = heard.beats_per_bar, heard.first_downbeat
+    first = heard.first_downbeat
     stop = max((beat + 1 for beat, chord in enumerate(heard.chords) if chord.quality != "none"), default=0)
-    starts = range(first, stop, per_bar)
+    starts = [beat for beat in heard.downbeats if beat < stop]
+    stops = [*heard.downbeats[1:], len(heard.chords)]
     spans = [(0, entry(heard), first)] if entry(heard) < first else []
-    spans += [(number + 1, start, min(start + per_bar, len(heard.chords))) for number, start in enumerate(starts)]
+    spans += [(number, start, end) for number, (start, end) in enumerate(zip(starts, stops, strict=False), 1)]
     chart = []
     for bar_number, start, stop in spans:
         runs = groupby(map(with_accidentals, heard.chord_names[start:stop]))

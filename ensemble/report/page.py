@@ -115,7 +115,7 @@ def _context(manifest: Manifest, take: Take, duration_s: float, *, is_first: boo
     shown = [(name, given) for name, given in sorted(manifest.takes.items()) if is_first or name == take.name]
     script = (HERE / "player.js").read_text(encoding="utf-8")
     beats = np.asarray(heard.beats_s)
-    bar_starts = beats[heard.first_downbeat :: heard.beats_per_bar]
+    bar_starts = beats[heard.downbeats]
     chords = [facts.with_accidentals(name) for name in heard.chord_names]
     entry = facts.entry(heard)
     changes = [index for index in range(entry, len(chords)) if index == entry or chords[index] != chords[index - 1]]
@@ -143,7 +143,7 @@ def _context(manifest: Manifest, take: Take, duration_s: float, *, is_first: boo
             "beats": [round(float(beat), 3) for beat in beats],
             "chords": chords,
             "entry": entry,
-            "firstDownbeat": heard.first_downbeat,
+            "downbeats": heard.downbeats,
             "beatsPerBar": heard.beats_per_bar,
         },
         "style": (HERE / "style.css").read_text(encoding="utf-8"),

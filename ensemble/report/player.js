@@ -163,7 +163,7 @@
   }
 
   // Display.
-  const { beats, chords, entry, firstDownbeat, beatsPerBar } = times;
+  const { beats, chords, entry, downbeats, beatsPerBar } = times;
   const barButtons = new Map([...document.querySelectorAll("[data-bar]")].map((button) => [Number(button.dataset.bar), button]));
   let shownBeat = null, now = null;
   const clock = (seconds) => `${Math.floor(seconds / 60)}:${(seconds % 60).toFixed(1).padStart(4, "0")}`;
@@ -175,13 +175,13 @@
     }
     return low - 1;
   }
-  const barOf = (beat) => Math.floor((beat - firstDownbeat) / beatsPerBar) + 1;
+  const barOf = (beat) => downbeats.filter((downbeat) => downbeat <= beat).length;
   function showBeat(beat) {
     if (beat === shownBeat) return;
     shownBeat = beat;
     now?.classList.remove("is-now");
-    const bar = beat < entry ? -1 : Math.max(barOf(beat), 0);
-    const inBar = ((beat - firstDownbeat) % beatsPerBar + beatsPerBar) % beatsPerBar + 1;
+    const bar = beat < entry ? -1 : barOf(beat);
+    const inBar = beat - downbeats[bar - 1] + 1;
     byId("bar").textContent = bar < 0 ? "Before the leader" : bar ? `Bar ${bar}, beat ${inBar}` : "Pickup";
     byId("chord").textContent = beat < 0 ? "" : chords[beat];
     now = barButtons.get(bar);
@@ -249,7 +249,7 @@
     const box = lane.getBoundingClientRect();
     seek((event.clientX - box.left) / box.width * duration);
   });
-  const barStart = (bar) => beats[bar ? firstDownbeat + (bar - 1) * beatsPerBar : entry] ?? 0;
+  const barStart = (bar) => beats[bar ? downbeats[bar - 1] : entry] ?? 0;
   for (const [bar, button] of barButtons) button.addEventListener("click", () => { rest = barStart(bar); play(rest); });
   function hearStems() {  // mute, solo and volume act on stems, so they switch to them
     document.querySelector("input[name=hear][value=stems]").checked = true;

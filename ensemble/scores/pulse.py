@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -38,32 +38,32 @@ class Pulse:
     """The time signature that is counted; None where the score has none."""
     first_downbeat: int
     """Index of the first beat that opens a bar."""
+    bar_starts: tuple[int, ...]
+    """Indices of the beats that open bars; none where all bars have `beats_per_bar` beats."""
     warnings: tuple[str, ...]
     """What could not be counted as written, one sentence each."""
 
-    def accent(self, place: Fraction) -> float:
-        """1 on a downbeat, a half on another beat, 0 between."""
-        beat = (place - self.places[0]) / (self.places[1] - self.places[0]) if len(self.places) > 1 else Fraction(0)
-        if beat.denominator > 1:
-            return 0.0
-        return 1.0 if (beat - self.first_downbeat) % self.beats_per_bar == 0 else 0.5
+    def accents(self) -> dict[Fraction, float]:
+        """1 for the places of downbeats, a half for those of other beats."""
+        opened = self.bar_starts or range(self.first_downbeat, len(self.places), self.beats_per_bar)
+        return dict.fromkeys(self.places, 0.5) | {self.places[beat]: 1.0 for beat in opened}
 
 
 def pulse_of(melody: Melody) -> Pulse:
-    """Lay the grid: by the metre that lasts longest, from the first bar line in it.
+    """Lay the grid, from the first bar line on: in every metre its own beats, see `_beat`.
 
-    The beat is what the metre's lower figure names, and three of them in a compound metre; see `_beat`.
+    One metre is the pulse's: the one that lasts longest.
     """
     metre, is_mixed = _chief(melody)
     beat, beats_per_bar, beat_division = _beat(metre or COMMON, melody.quarter_bpm)
-    anchor = next((bar for bar in melody.bars if metre is None or bar >= metre.at), Fraction(0))
-    first = anchor % beat
-    places = [first + number * beat for number in range(math.ceil((melody.length - first) / beat))] or [Fraction(0)]
+    places, bar_starts = _laid(melody, metre or COMMON)
+    first = bar_starts[0]
     warnings = []
     if metre is None:
         warnings.append("The score names no metre that can be counted: bars of four quarters are assumed.")
     elif is_mixed:
-        warnings.append(f"The metre changes: {metre.beats}/{metre.unit} is counted throughout.")
+        warnings.append(f"The metre changes: the band thinks in {metre.beats}/{metre.unit}, and bars are as written.")
+    is_even = all(later - earlier == beats_per_bar for earlier, later in pairwise(bar_starts))
     return Pulse(
         times_s=tempo_map(melody.tempos).seconds([float(place) for place in places]),
         places=tuple(places),
@@ -71,9 +71,38 @@ def pulse_of(melody: Melody) -> Pulse:
         beats_per_bar=beats_per_bar,
         beat_division=beat_division,
         metre=None if metre is None else (metre.beats, metre.unit),
-        first_downbeat=int((anchor - first) / beat) % beats_per_bar,
+        first_downbeat=first % beats_per_bar if is_even else first,
+        bar_starts=() if is_even else tuple(bar_starts),
         warnings=tuple(warnings),
     )
+
+
+def _laid(melody: Melody, chief: MetreMark) -> tuple[list[Fraction], list[int]]:
+    """The places of beats in quarters, and the indices of those that open bars: at least one of each.
+
+    A metre is counted from the first bar line in it, and until there the one before; one that cannot be counted is
+    counted as the chief one.
+    """
+    metres = [mark if mark.beats else mark._replace(beats=chief.beats, unit=chief.unit) for mark in melody.metres]
+    metres = [mark for mark in metres if mark.at < melody.length] or [chief._replace(at=Fraction(0))]
+    ends = [*(mark.at for mark in metres[1:]), melody.length]
+    anchors = [
+        next((bar for bar in melody.bars if mark.at <= bar < end), mark.at)
+        for mark, end in zip(metres, ends, strict=True)
+    ]
+    places: list[Fraction] = []
+    bar_starts: list[int] = []
+    for mark, anchor, stop in zip(metres, anchors, [*anchors[1:], melody.length], strict=True):
+        beat, number, _ = _beat(mark, melody.quarter_bpm)
+        place = anchor if places else anchor % beat
+        while place < stop or not places:
+            if (place - anchor) % (number * beat) == 0 and place >= anchor:
+                bar_starts.append(len(places))
+            places.append(place)
+            place += beat
+            if stop < melody.length and 0 < stop - place < beat / 2:
+                break  # the last beat of a metre that its bars do not fill is a longer one
+    return places, bar_starts or [0]
 
 
 def _chief(melody: Melody) -> tuple[MetreMark | None, bool]:

@@ -13,7 +13,7 @@ from ensemble.listen.harmony import find_chords, find_key
 from ensemble.listen.understanding import per_beat, understand, with_neighbours
 from ensemble.play.player import make_player
 from ensemble.scores.melody import PLAIN_VELOCITY, Melody, MelodyNote, tempo_map
-from ensemble.scores.pulse import pulse_of
+from ensemble.scores.pulse import Pulse, pulse_of
 from ensemble.threads import one_thread
 from ensemble.types.diagnostics import Diagnostic
 from ensemble.types.instruments import CATALOGUE
@@ -52,7 +52,7 @@ def melody_frames(melody: Melody) -> Frames:
     chroma = np.zeros((12, num_frames), np.float32)
     notes = melody.notes
     starts = [round(note.onset_s * clock.FRAME_RATE_HZ) for note in notes] + [num_frames]
-    arches = _arches(notes)
+    arches, accents = _arches(notes), pulse.accents()
     bend_semitones, shade_db = _shades(melody, num_frames)
     for index, note in enumerate(notes):
         start = starts[index]
@@ -60,7 +60,7 @@ def melody_frames(melody: Melody) -> Frames:
         if stop <= start:
             continue  # shorter than a frame, and another note stands in it
         level_db = LEVEL_DB + DB_PER_VELOCITY * (note.velocity - PLAIN_VELOCITY)
-        level_db += ARCH_DB * arches[index] + ACCENT_DB * pulse.accent(note.onset)
+        level_db += ARCH_DB * arches[index] + ACCENT_DB * accents.get(note.onset, 0.0)
         goes_on = index + 1 < len(notes) and starts[index + 1] == stop
         is_slur = goes_on and notes[index + 1].pitch_midi != note.pitch_midi
         loudness_db[start:stop] = (
@@ -106,13 +106,14 @@ def hear_melody(melody: Melody) -> Heard:
         beats_s=pulse.times_s,
         tempo_bpm=pulse.tempo_bpm,
         beats_per_bar=pulse.beats_per_bar,
-        first_downbeat=first_bar(frames, pulse.times_s, pulse.beats_per_bar, pulse.first_downbeat),
+        first_downbeat=_bar_one(frames, pulse),
         key=key,
         chords=find_chords(with_neighbours(beat_chroma), key, pulse.beats_per_bar, pulse.first_downbeat),
         tuning_cents=0.0,
         diagnostics=tuple(found),
         beat_division=pulse.beat_division,
         written_metre=pulse.metre,
+        bar_starts=pulse.bar_starts,
     )
 
 
@@ -157,6 +158,14 @@ def leader_instrument(melody: Melody) -> str:
         return sum(not low <= pitch <= high for pitch in pitches), abs(middle - (low + high) / 2)
 
     return min(own or LEADERS, key=unease)
+
+
+def _bar_one(frames: Frames, pulse: Pulse) -> int:
+    """The first downbeat from where the melody begins on; see `first_bar`."""
+    if not pulse.bar_starts:
+        return first_bar(frames, pulse.times_s, pulse.beats_per_bar, pulse.first_downbeat)
+    silent = next((beat for beat, at_s in enumerate(pulse.times_s.tolist()) if frames.sounds_at(at_s)), 0)
+    return next((beat for beat in pulse.bar_starts if beat >= silent), pulse.bar_starts[-1])
 
 
 def _envelope_db(num_frames: int, release_db: float) -> FloatArray:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from itertools import pairwise
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,11 +23,13 @@ from ensemble.types.harmony import Chord as Chord
 from ensemble.types.harmony import Key as Key
 from ensemble.types.harmony import Mode as Mode
 from ensemble.types.harmony import Quality as Quality
+from ensemble.types.strokes import DRUM_CLASSES as DRUM_CLASSES
+from ensemble.types.strokes import DrumClass as DrumClass
+from ensemble.types.strokes import Hit as Hit
+from ensemble.types.strokes import Hits as Hits
 
 Role = Literal["bass", "pad", "counter", "double", "drums", "transform"]
-DrumClass = Literal["kick", "snare", "closed_hat", "open_hat", "crash", "ride", "tom"]
 
-DRUM_CLASSES: tuple[DrumClass, ...] = get_args(DrumClass)
 SILENCE_DB = -100.0
 """The lowest loudness in the project; at or below it there is silence."""
 PRESENT_DB = -55.0
@@ -133,7 +136,7 @@ class Heard:
     tempo_bpm: float
     """Beats per minute."""
     beats_per_bar: int
-    """Beats in a bar: one metre for the whole recording."""
+    """Beats in a bar: one metre for the whole recording, or that of most bars of a score."""
     first_downbeat: int
     """Index of the beat that opens bar 1: the first downbeat once the leader plays."""
     key: Key
@@ -153,6 +156,8 @@ class Heard:
     chord_probability: FloatArray = field(default_factory=lambda: np.zeros((0, 0), np.float32))
     """What the chord network says, ten times a second; see `ensemble.listen.chord_network`. Empty for a score.
     [classes, steps]"""
+    bar_starts: tuple[int, ...] = ()
+    """Indices of the beats that open bars, in a score that changes its metre; none where all bars are alike."""
     provisional_frames: int = 0
     """Number of frames at the end that may change as more is heard; 0 where the recording was heard to its end."""
 
@@ -163,6 +168,8 @@ class Heard:
         check_array(self.chord_probability, (None, None), "chord_probability")
         if self.beat_division not in (2, 3):
             raise ValueError(f"a beat has 2 or 3 parts, not {self.beat_division}")
+        if any(later <= earlier for earlier, later in pairwise((-1, *self.bar_starts, len(self.beats_s)))):
+            raise ValueError("bar_starts must rise and be beats")
         if not 0.5 <= self.swing <= 0.75:
             raise ValueError(f"swing must lie within 0.5..0.75, not at {self.swing}")
         if len(self.chords) != len(self.beats_s):
@@ -174,6 +181,13 @@ class Heard:
     def final_frames(self) -> int:
         """Number of frames that no longer change, however the leader goes on."""
         return self.frames.num_frames - self.provisional_frames
+
+    @property
+    def downbeats(self) -> list[int]:
+        """Indices of the beats that open bars, from bar 1 on."""
+        if self.bar_starts:
+            return [beat for beat in self.bar_starts if beat >= self.first_downbeat]
+        return list(range(self.first_downbeat, len(self.beats_s), self.beats_per_bar))
 
     @property
     def time_signature(self) -> tuple[int, int]:
@@ -228,36 +242,6 @@ class Part:
     def __post_init__(self) -> None:
         check_array(self.f0_hz, (None, None), "f0_hz")
         check_array(self.level_db, self.f0_hz.shape, "level_db")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hit:
-    """One drum stroke."""
-
-    time_s: float
-    """Seconds from the start of the performance."""
-    drum: DrumClass
-    """The drum or cymbal that is struck."""
-    velocity: float
-    """How hard, 0..1."""
-    index: int
-    """Number of the stroke in its part; random details of the stroke depend on it."""
-
-    def __post_init__(self) -> None:
-        if self.drum not in DRUM_CLASSES or not (self.time_s >= 0.0 and 0.0 <= self.velocity <= 1.0):
-            raise ValueError(f"{self} is no stroke")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hits:
-    """What a drummer plays."""
-
-    name: str
-    """The follower's name."""
-    hits: tuple[Hit, ...]
-    """The strokes, in rising time."""
-    num_frames: int
-    """Control frames of the performance."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,9 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ensemble.conduct.grid import grid_of
+from ensemble.conduct.midi import write_midi
+from ensemble.conduct.parts import write_parts
+from ensemble.config import FollowerSettings
 from ensemble.listen.listener import Listener
 from ensemble.scores.kern.reader import parse_kern, read_kern
 from ensemble.scores.melody import Melody
+from ensemble.scores.midi_reader import read_midi
+from ensemble.scores.midi_time import labels_of
 from ensemble.scores.pulse import pulse_of
 from ensemble.scores.symbolic import hear_melody, leader_instrument, melody_frames, play_melody
 from ensemble.types.instruments import CATALOGUE
@@ -121,6 +127,44 @@ def test_beats_follow_a_tempo_that_changes() -> None:
     assert heard.tempo_bpm == pytest.approx(80.0)
 
 
+CHANGING = tune(
+    "*M4/4", "*MM120", "8g", "=1", *["4c", "4d", "4e", "4f"], "=2", *["4c", "4d", "4e", "4f"],
+    "*M3/4", "=3", *["4e", "4d", "4e"], "=4", "2.c", "*M4/4", "=5", "1d", "=6", "1e", "*M6/8", "=7", "4.c", "4.d", "=8",
+    "2.c", "*M4/4", "=9", "1c", "=10", "1c",
+)  # fmt: skip
+
+
+def test_bars_are_as_written_where_the_metre_changes() -> None:
+    heard = hear_melody(CHANGING)
+    assert (heard.beats_per_bar, heard.beat_division, heard.written_metre) == (4, 2, (4, 4))
+    bars_s = [0.25 + at / 2 for at in (0, 4, 8, 11, 14, 18, 22, 25, 28, 32)]
+    np.testing.assert_allclose(heard.beats_s[heard.downbeats], bars_s)
+    assert np.diff(heard.downbeats).tolist() == [4, 4, 3, 3, 4, 4, 2, 2, 4]
+    grid = grid_of(heard)
+    opened = grid.edges_s[:-1][(grid.positions == 0) & (grid.bars >= 0)]
+    np.testing.assert_allclose(opened, bars_s)
+    assert sorted(set(grid.bars.tolist())) == list(range(10))
+    for beat, bar in zip(heard.downbeats, bars_s, strict=True):
+        assert melody_frames(CHANGING).loudness_db[round(100 * bar) + 6] > -60.0
+        assert heard.beats_s[beat] == pytest.approx(bar)
+
+
+def test_the_metres_of_a_score_are_exported_where_they_change(tmp_path: Path) -> None:
+    heard = hear_melody(CHANGING)
+    bass = FollowerSettings(name="bass", instrument="electric_bass", role="bass")
+    (part,) = write_parts(heard, (bass,), heard.frames.num_frames, 0)
+    write_midi(tmp_path / "bass.mid", part, bass, heard)
+    labels = labels_of(read_midi((tmp_path / "bass.mid").read_bytes(), "bass.mid"))
+    assert [(float(mark.at), mark.beats, mark.unit) for mark in labels.metres] == [
+        (0, 4, 4), (9, 3, 4), (15, 4, 4), (23, 2, 4), (27, 4, 4),  # after a beat for the upbeat
+    ]  # fmt: skip
+
+
+def test_a_bar_that_its_metre_does_not_fill_before_another_one_keeps_the_bars_after_it() -> None:
+    heard = hear_melody(tune("*M3/4", "*MM60", "=1", "2.c", "=2", "8.c", "*M2/4", "=3", "2d", "=4", "2e"))
+    assert heard.beats_s[heard.downbeats].tolist() == [0.0, 3.0, 3.75, 5.75]
+
+
 def test_what_is_assumed_is_said() -> None:
     heard = hear_melody(tune("4g", "4a", "4b", "4cc", "4dd", "4f#", "2g"))
     assert heard.key == Key(tonic=7, mode="major")  # found
@@ -129,7 +173,7 @@ def test_what_is_assumed_is_said() -> None:
     for what in ("no tempo: 100 quarters a minute", "no key: G major is found", "bars of four quarters are assumed"):
         assert what in said
     mixed = hear_melody(tune("*M4/4", "1c", "1d", "*M3/4", "2.c"))
-    assert any("4/4 is counted throughout" in found.text for found in mixed.diagnostics)
+    assert any("the band thinks in 4/4" in found.text for found in mixed.diagnostics)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,40 @@
+"""What a drummer plays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+DrumClass = Literal["kick", "snare", "closed_hat", "open_hat", "crash", "ride", "tom"]
+
+DRUM_CLASSES: tuple[DrumClass, ...] = get_args(DrumClass)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hit:
+    """One drum stroke."""
+
+    time_s: float
+    """Seconds from the start of the performance."""
+    drum: DrumClass
+    """The drum or cymbal that is struck."""
+    velocity: float
+    """How hard, 0..1."""
+    index: int
+    """Number of the stroke in its part; random details of the stroke depend on it."""
+
+    def __post_init__(self) -> None:
+        if self.drum not in DRUM_CLASSES or not (self.time_s >= 0.0 and 0.0 <= self.velocity <= 1.0):
+            raise ValueError(f"{self} is no stroke")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hits:
+    """What a drummer plays."""
+
+    name: str
+    """The follower's name."""
+    hits: tuple[Hit, ...]
+    """The strokes, in rising time."""
+    num_frames: int
+    """Control frames of the performance."""
