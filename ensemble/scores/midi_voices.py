@@ -18,7 +18,7 @@ from ensemble.types.music import SILENCE_DB
 
 _TRACK_NAME = 0x03
 _RANGE_MSB, _RANGE_LSB, _VOLUME, _EXPRESSION, _PEDAL = 6, 38, 7, 11, 64
-_RPN_LSB, _RPN_MSB, _RESET = 100, 101, 121
+_RPN_LSB, _RPN_MSB, _NRPN, _RESET = 100, 101, (98, 99), 121
 _PEDAL_DOWN = 64
 _SILENCING = (120, 123, 124, 125, 126, 127)
 _UNPLAYED = {
@@ -192,6 +192,8 @@ def _settings(events: Iterable[ChannelEvent]) -> Iterator[ChannelSetting]:
             bend = event.first + 128 * event.second - 8192
         elif event.kind == "control" and event.first in (_RPN_MSB, _RPN_LSB):
             parameter[event.first == _RPN_LSB] = event.second
+        elif event.kind == "control" and event.first in _NRPN:
+            parameter = [127, 127]
         elif event.kind == "control" and event.first == _RANGE_MSB and parameter == [0, 0]:
             bend_range = event.second + bend_range % 1
         elif event.kind == "control" and event.first == _RANGE_LSB and parameter == [0, 0]:

@@ -147,6 +147,7 @@ def frames_hz(events: list[Event]) -> tuple[Heard, list[float]]:
         ([control(101, 0), control(100, 0), control(6, 12), (0, b"\xe0\x00\x60")], 6.0),
         ([control(101, 0), control(100, 0), control(6, 0), control(38, 50), (0, b"\xe0\x00\x20")], -0.25),
         ([control(101, 0), control(100, 1), control(6, 12), (0, b"\xe0\x00\x60")], 1.0),  # another parameter
+        ([control(101, 0), control(100, 0), control(99, 1), control(6, 12), (0, b"\xe0\x00\x60")], 1.0),  # nor that
         ([(0, b"\xe0\x00\x60"), control(121, 0)], 0.0),
         ([(0, b"\xe1\x00\x60")], 0.0),  # another channel
     ],

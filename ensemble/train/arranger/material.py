@@ -113,6 +113,8 @@ def midi_files(
         else:
             on_left_out(f"{printable(path)} is left out: {reason}")
         on_progress("look through", done + 1, len(found))
+    if len(usable) < len(found):
+        on_left_out(f"{len(found) - len(usable)} of {len(found)} files are left out")
     if not usable:
         raise DataError(str(root), "holds no MIDI of several parts", "name a folder of MIDI files, or a Slakh set")
     splits = own if is_slakh else splits_of({path.stem: ("",) for _, path in usable})

@@ -182,8 +182,9 @@ def test_few_files_are_split_among_those_that_can_be_used(tmp_path: Path) -> Non
     (tmp_path / "damaged.mid").write_bytes(b"MThd nonsense")
     said: list[str] = []
     assert {split for _, _, split in midi_files(tmp_path, on_left_out=said.append)} == {"train", "valid", "test"}
-    (line,) = said
+    line, count = said
     assert "damaged.mid is left out: " in line
+    assert count == "1 of 4 files are left out"
 
 
 def test_bad_music_is_left_out_or_one_line(tmp_path: Path) -> None:
@@ -198,7 +199,7 @@ def test_bad_music_is_left_out_or_one_line(tmp_path: Path) -> None:
     said: list[str] = []
     with pytest.raises(DataError, match="no MIDI of several parts"):
         midi_files(tmp_path, on_left_out=said.append)
-    assert len(said) == 4
+    assert len(said) == 5
     assert sum("no two pitched parts" in one for one in said) == 3
     done = ensemble("evaluate", "arranger", "--data", tmp_path)
     assert done.returncode == 1
