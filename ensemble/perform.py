@@ -102,7 +102,22 @@ def perform(
         EnsembleError: an input is refused, or a worker failed or answered too late.
         OSError: the disk is full.
     """
-    return _Performing(band, lead, plan, recorder, pace or Pace(), events or Events(), reached or {}).run()
+    return _Performing(band, lead, plan, pace or Pace(), events or Events(), reached or {}).run(recorder)
+
+
+def arrange_takes(band: Band, lead: Lead, plan: RenderPlan) -> dict[str, tuple[Heard, Arrangement]]:
+    """What is heard of every take's leader, and what the band would play along with it, by the take's name.
+
+    Args:
+        band: does the work.
+        lead: the leader with the continuations of the plan.
+        plan: of a finished render.
+
+    Raises:
+        EnsembleError: an input is refused.
+    """
+    following = _Performing(band, lead, plan, Pace(), Events(), {}).arranged()
+    return {one.name: (one.heard, one.arrangement) for one in following}
 
 
 class _Following(NamedTuple):
@@ -136,10 +151,9 @@ class _Performing:
     """One call of `perform`."""
 
     def __init__(
-        self, band: Band, lead: Lead, plan: RenderPlan, recorder: Recorder, pace: Pace, events: Events,
-        reached: Mapping[str, ResumeState],
-    ) -> None:  # fmt: skip
-        self._band, self._lead, self._plan, self._recorder = band, lead, plan, recorder
+        self, band: Band, lead: Lead, plan: RenderPlan, pace: Pace, events: Events, reached: Mapping[str, ResumeState]
+    ) -> None:
+        self._band, self._lead, self._plan = band, lead, plan
         self._pace, self._events, self._reached = pace, events, reached
         self._parts = [follower.name for follower in plan.request.band.followers]
         self._seconds: dict[str, float] = {}
@@ -150,8 +164,8 @@ class _Performing:
         self._done = self._total = 0
         self._takes: list[Take] = []
 
-    def run(self) -> Performance:
-        """Run every stage in turn."""
+    def arranged(self) -> list[_Following]:
+        """Listen, find continuations, and write the parts of every take."""
         with self._stage("listen"):
             clip = at_analysis_rate(self._lead.clip)
             heard = self._listen(clip)
@@ -164,9 +178,14 @@ class _Performing:
         with self._stage("listen"):
             heards = [(AS_GIVEN, heard, value), *self._listen_on(value)]
         with self._stage("arrange"):
-            following = self._arrange(heards)
-            arrangements = {one.name: one.arrangement for one in following}
-            shared_frames = fork_frame([*arrangements.values()])
+            return self._arrange(heards)
+
+    def run(self, recorder: Recorder) -> Performance:
+        """Run every stage in turn."""
+        self._recorder = recorder
+        following = self.arranged()
+        arrangements = {one.name: one.arrangement for one in following}
+        shared_frames = fork_frame([*arrangements.values()])
         self._recorder.begin(self._plan, arrangements)
         with self._stage("play"):
             self._play(following, shared_frames)

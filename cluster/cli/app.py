@@ -14,6 +14,7 @@ from cluster.cli.conductor import evaluate_conductor, train_conductor
 from cluster.cli.data import data
 from cluster.cli.evaluate_listening import evaluate_listening
 from cluster.cli.evaluate_render import evaluate_render
+from cluster.cli.export import export
 from cluster.cli.index import index
 from cluster.cli.json_output import AsJson, print_result
 from cluster.cli.kit import evaluate_kit, train_kit
@@ -41,6 +42,7 @@ evaluate.command("listening")(evaluate_listening)
 evaluate.command("render")(evaluate_render)
 app.add_typer(playing)
 app.command()(chart)
+app.command()(export)
 app.add_typer(cluster_commands)
 app.add_typer(index)
 app.add_typer(data)

@@ -40,6 +40,7 @@ _WORDS = {
     "write": "writing MIDI and dynamics",
     "measure": "measuring",
     "report": "writing the report",
+    "export": "listening again and exporting",
 }
 
 

@@ -6,6 +6,7 @@ import math
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 import mido
 import numpy as np
@@ -32,6 +33,26 @@ _STROKE_S = 0.08
 _TEMPO_ERROR_S = 0.0005
 """A tempo is kept until a beat would be further off than this, so a steady leader gets one tempo."""
 
+
+class BeatMap(NamedTuple):
+    """The beats of a leader as a MIDI file has them."""
+
+    tempos: TempoMap
+    """From quarters of the file to seconds of the recording; the first one leads to the first whole beat."""
+    metres: list[tuple[int, int, int]]
+    """The tick of each time signature, its numerator and its denominator."""
+    start_s: float
+    """Where in the recording the file begins, in seconds."""
+    off_s: float
+    """How far a beat of the file may lie from the leader's, in seconds, because one tempo was taken for all."""
+    grid: Grid
+    """The leader's beats."""
+
+    def ticks(self, seconds: float) -> int:
+        """The tick of a moment of the recording; 0 where it lies before the file."""
+        return int(self.tempos.ticks(seconds - self.start_s, TICKS_PER_QUARTER))
+
+
 Struck = tuple[float, float, int, int]  # start_s, stop_s, note, velocity
 
 
@@ -47,25 +68,60 @@ def write_midi(path: Path, part: Part | Hits, follower: FollowerSettings, heard:
         follower: gives the General MIDI program; drums use channel 10.
         heard: gives the beats.
     """
-    grid = grid_of(heard)
-    ends_s = _beat_ends_s(grid, heard.tempo_bpm)
-    beat = Fraction(4 * heard.time_signature[0], heard.time_signature[1] * grid.beats_per_bar)
-    tempo_map = TempoMap.through(ends_s, _TEMPO_ERROR_S, float(beat))
+    beats = beat_map(heard)
     channel = DRUM_CHANNEL if isinstance(part, Hits) else 0
+    tracks = [tempo_track(beats.metres, beats.tempos, TICKS_PER_QUARTER), part_track(part, follower, beats, channel)]
+    save_midi(path, tracks, TICKS_PER_QUARTER)
+
+
+def beat_map(heard: Heard, steady_within_s: float = 0.0, *, from_bar_one: bool = False) -> BeatMap:
+    """The beats of a leader as a MIDI file counts them.
+
+    Args:
+        heard: gives the beats.
+        steady_within_s: a leader whose beats lie so near to one tempo gets that one tempo from the first whole beat on.
+        from_bar_one: begin with the leader's first whole bar, and not with the recording.
+    """
+    grid = grid_of(heard)
+    first = int(np.argmax(grid.bars >= 0)) if from_bar_one and (grid.bars >= 0).any() else 0
+    start_s = float(grid.edges_s[first]) if from_bar_one else 0.0
+    ends_s = (grid.edges_s[first + 1 :] - start_s).tolist() if from_bar_one else _beat_ends_s(grid, heard.tempo_bpm)
+    beat = Fraction(4 * heard.time_signature[0], heard.time_signature[1] * grid.beats_per_bar)
+    beat_s, first_s = _line(ends_s)
+    off_s = float(np.abs(first_s + beat_s * np.arange(len(ends_s)) - ends_s).max())
+    if off_s <= steady_within_s:
+        tempos = TempoMap.steady(first_s, beat_s, float(beat))
+    else:
+        tempos, off_s = TempoMap.through(ends_s, _TEMPO_ERROR_S, float(beat)), 0.0
+    metres = [
+        (int(at * beat * TICKS_PER_QUARTER), *_signature(num_beats * beat, heard.time_signature))
+        for at, num_beats in _bar_lengths(grid, len(ends_s))
+    ]
+    return BeatMap(tempos, metres, start_s, off_s, grid)
+
+
+def part_track(part: Part | Hits, follower: FollowerSettings, beats: BeatMap, channel: int) -> mido.MidiTrack:
+    """A part as a track of a MIDI file."""
     events: list[MidiEvent] = [
         (0, 0, mido.MetaMessage("track_name", name=part.name)),
         (0, 1, mido.Message("program_change", channel=channel, program=follower.spec.program)),
     ]
     for start_s, stop_s, note, velocity in _without_overlaps(_struck(part)):
-        start, stop = tempo_map.ticks([start_s, stop_s], TICKS_PER_QUARTER).tolist()
+        if stop_s <= beats.start_s:
+            continue
+        start, stop = beats.ticks(start_s), beats.ticks(stop_s)
         events.append((start, 3, mido.Message("note_on", channel=channel, note=note, velocity=velocity)))
         stopped = mido.Message("note_off", channel=channel, note=note, velocity=0)
         events.append((max(stop, start + 1), 2, stopped))
-    metres = [
-        (int(at * beat * TICKS_PER_QUARTER), *_signature(num_beats * beat, heard.time_signature))
-        for at, num_beats in _bar_lengths(grid, len(ends_s))
-    ]
-    save_midi(path, [tempo_track(metres, tempo_map, TICKS_PER_QUARTER), track_of(events)], TICKS_PER_QUARTER)
+    return track_of(events)
+
+
+def _line(ends_s: list[float]) -> tuple[float, float]:
+    """Length of a beat, and end of the first one, of a steady beat that is as near to these ends as can be."""
+    if len(ends_s) < 2:
+        return ends_s[0], ends_s[0]
+    slope, start = np.polyfit(np.arange(len(ends_s)), ends_s, 1)
+    return float(slope), float(start)
 
 
 def _beat_ends_s(grid: Grid, tempo_bpm: float) -> list[float]:

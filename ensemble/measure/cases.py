@@ -8,15 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import soundfile
 from numpy.typing import NDArray
 
-from ensemble.audio.disk import sound_file
+from ensemble.audio.delivered import delivered, form_of
 from ensemble.audio.files import printable
 from ensemble.audio.sound import KeptSound, gathered, mean_of_channels, resampled
 from ensemble.clock import FRAME_RATE_HZ
 from ensemble.config import FollowerSettings
-from ensemble.errors import AudioError
 from ensemble.listen.listener import at_analysis_rate
 from ensemble.listen.pitch import ANALYSIS_RATE_HZ
 from ensemble.measure.harmony_fit import TimedNote, tones_of_chords, tones_of_leader, tones_of_notes
@@ -25,7 +23,7 @@ from ensemble.scores.midi_reader import read_midi
 from ensemble.scores.midi_time import USUAL_TEMPO, labels_of
 from ensemble.scores.midi_voices import in_seconds, voices_of
 from ensemble.scores.score_bytes import read_score_bytes
-from ensemble.types.music import PIECE_SAMPLES, FloatArray, Heard, Hits, Part, Role
+from ensemble.types.music import FloatArray, Heard, Hits, Part, Role
 
 Array = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -160,12 +158,8 @@ def onsets_in(pieces: Iterable[FloatArray], sample_rate: int, num_samples: int) 
 
 
 def _stem_onsets(path: Path) -> Array:
-    try:
-        with sound_file(path) as sound:
-            blocks = sound.blocks(PIECE_SAMPLES, dtype="float32", always_2d=True)
-            return onsets_in((np.ascontiguousarray(block.T) for block in blocks), sound.samplerate, sound.frames)
-    except (OSError, soundfile.LibsndfileError) as error:
-        raise AudioError(str(path), "is missing or damaged", "render again") from error
+    form = form_of(path)
+    return onsets_in(delivered(path), form.sample_rate, form.num_samples)
 
 
 def read_notes(path: Path) -> tuple[TimedNote, ...]:

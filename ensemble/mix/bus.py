@@ -9,10 +9,9 @@ from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
-import soundfile
 from numpy.typing import NDArray
 
-from ensemble.audio.disk import sound_file
+from ensemble.audio.delivered import delivered, form_of
 from ensemble.audio.loudness import integrated_lufs
 from ensemble.audio.wav_writer import PCM_STEPS
 from ensemble.config import MixSettings
@@ -22,7 +21,6 @@ from ensemble.mix.gain import CENTRE
 from ensemble.mix.limiter import Limiter
 from ensemble.mix.sound_writer import SoundWriter
 from ensemble.mix.stem_sum import StemSum
-from ensemble.types.music import PIECE_SAMPLES
 
 MAX_GAIN_DB = 30.0
 """Highest gain of a mix."""
@@ -57,6 +55,8 @@ def mix_files(
         AudioError: the leader cannot be read or has more than two channels, or `out` cannot be written.
         OSError: the disk is full.
     """
+    if (num_channels := form_of(leader).num_channels) > 2:
+        raise AudioError(str(leader), f"has {num_channels} channels", "a leader has one or two")
     if gain_db is not None:
         return _write(leader, stems, out, settings, gain_db)[0], gain_db
     gain_db = _first_gain_db(leader, stems, settings)
@@ -70,8 +70,7 @@ def mix_files(
 
 
 def _first_gain_db(leader: Path, stems: StemSum, settings: MixSettings) -> float:
-    with _opened(leader) as sound:
-        loudness_lufs = integrated_lufs(_summed(sound, stems, settings), int(sound.samplerate))
+    loudness_lufs = integrated_lufs(_summed(leader, stems, settings), form_of(leader).sample_rate)
     return 0.0 if math.isinf(loudness_lufs) else min(settings.target_lufs - loudness_lufs, MAX_GAIN_DB)
 
 
@@ -81,11 +80,10 @@ def _write(
     """Write the mix at one gain; returns it with its loudness in LUFS, not rounded."""
     gain = 10 ** (gain_db / 20)
     with ExitStack() as files:
-        sound = files.enter_context(_opened(leader))
-        sample_rate = int(sound.samplerate)
+        sample_rate, _, num_samples = form_of(leader)
         limiter = Limiter(settings.ceiling_dbtp, sample_rate)
         try:
-            mix = SoundWriter(out, sample_rate, max(int(sound.frames), stems.num_samples))
+            mix = SoundWriter(out, sample_rate, max(num_samples, stems.num_samples))
         except (FileNotFoundError, PermissionError) as error:
             raise AudioError(str(out), "cannot be written", "is the render's folder complete and writable?") from error
         files.callback(mix.abandon)
@@ -93,28 +91,18 @@ def _write(
         def put(limited: Chunk) -> None:
             mix.write(np.clip(np.rint(limited.T * PCM_STEPS), -PCM_STEPS, PCM_STEPS - 1).astype(np.int32))
 
-        for chunk in _summed(sound, stems, settings):
+        for chunk in _summed(leader, stems, settings):
             put(limiter.push(chunk * gain))
         put(limiter.flush())
         return mix.close(), mix.loudness_lufs
 
 
-def _summed(leader: soundfile.SoundFile, stems: StemSum, settings: MixSettings) -> Iterator[Chunk]:
+def _summed(leader: Path, stems: StemSum, settings: MixSettings) -> Iterator[Chunk]:
     """The sum of leader and stems, piece by piece; the shorter one is silent after its end.  [2, samples]"""
     gain = CENTRE * 10 ** (settings.leader_gain_db / 20)
-    alone = leader.blocks(PIECE_SAMPLES, dtype="float64", always_2d=True)
-    for of_stems, of_leader in zip_longest(stems.pieces(), alone, fillvalue=np.zeros((0, 2))):
-        total = np.zeros((max(len(of_stems), len(of_leader)), 2))
-        total[: len(of_stems)] += of_stems
-        total[: len(of_leader)] += of_leader * gain
-        yield np.ascontiguousarray(total.T)
-
-
-def _opened(leader: Path) -> soundfile.SoundFile:
-    try:
-        sound = sound_file(leader)
-    except (OSError, soundfile.LibsndfileError) as error:
-        raise AudioError(str(leader), "cannot be read", "is the render's folder complete?") from error
-    if sound.channels > 2:
-        raise AudioError(str(leader), f"has {sound.channels} channels", "a leader has one or two")
-    return sound
+    nothing = np.zeros((2, 0))
+    for of_stems, of_leader in zip_longest(stems.pieces(), delivered(leader), fillvalue=nothing):
+        total = np.zeros((2, max(of_stems.shape[1], of_leader.shape[1])))
+        total[:, : of_stems.shape[1]] += of_stems
+        total[:, : of_leader.shape[1]] += of_leader.astype(np.float64) * gain
+        yield total

@@ -48,9 +48,9 @@ class StemSum:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def pieces(self) -> Iterator[NDArray[np.float64]]:
-        """The sum so far from its first sample, full scale is 1.  [samples, 2]"""
+        """The sum so far from its first sample, full scale is 1.  [2, samples]"""
         for start in range(0, self.num_samples, PIECE_SAMPLES):
-            yield self._read(start, min(PIECE_SAMPLES, self.num_samples - start)) / PCM_STEPS
+            yield self._read(start, min(PIECE_SAMPLES, self.num_samples - start)).T / PCM_STEPS
 
     def close(self) -> None:
         """Delete the file."""

@@ -44,6 +44,18 @@ class TempoMap:
                 quarter_s.append(_whole_us((end_s - reached_s) / beat_quarters) / 1e6)
         return cls(quarters=np.array(quarters), quarter_s=np.array(quarter_s))
 
+    @classmethod
+    def steady(cls, first_s: float, beat_s: float, beat_quarters: float = 1.0) -> Self:
+        """Make a map of beats of one length after a first one, which may be longer or shorter.
+
+        Args:
+            first_s: length of the first beat.
+            beat_s: length of all others.
+            beat_quarters: length of a beat in quarter notes.
+        """
+        lengths_s = [_whole_us(first_s / beat_quarters) / 1e6, _whole_us(beat_s / beat_quarters) / 1e6]
+        return cls(quarters=np.array([0.0, beat_quarters]), quarter_s=np.array(lengths_s))
+
     @property
     def starts_s(self) -> NDArray[np.float64]:
         """When each tempo begins.  [tempos]"""

@@ -260,6 +260,14 @@ def test_listen_writes_what_was_heard(short_leader_file: Path, tmp_path: Path) -
     assert "File exists" in again.stderr
 
 
+def test_export_names_what_it_wrote(rendered: Path, tmp_path: Path) -> None:
+    done = ensemble("export", rendered, "--as", "midi", "--out", tmp_path / "song.mid", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == {"written": str(tmp_path / "song.mid")}
+    refused = ensemble("export", tmp_path)
+    assert (refused.returncode, "manifest.json: cannot be read" in refused.stderr) == (1, True)
+
+
 def test_a_chart_is_written_in_another_key_and_form(tmp_path: Path) -> None:
     song = tmp_path / "song.chart"
     song.write_text("key: G\n| G | D/F# |\n")

@@ -1,0 +1,75 @@
+"""Sound for a DAW: the leader and the stems as they lie in the mix, their sum, the mix, and a click."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import zip_longest
+from pathlib import Path
+
+import numpy as np
+
+from ensemble.audio.delivered import delivered, form_of, write_float
+from ensemble.audio.files import write_pieces
+from ensemble.export.song import SongTake
+from ensemble.mix.gain import place
+from ensemble.types.music import PIECE_SAMPLES, FloatArray
+
+CLICK_HZ, DOWNBEAT_HZ = 1000.0, 1500.0
+CLICK_S, CLICK_LEVEL = 0.03, 0.5
+
+
+def write_stems(song: SongTake, folder: Path) -> list[Path]:
+    """Write every sound into a folder.
+
+    The plain sum of the leader and the stems is `premaster.wav`, of 32-bit floating-point samples: it may pass full
+    scale. The mix is that sum after its gain and limiter.
+
+    Returns:
+        The leader and the stems, in the order of the band.
+    """
+    names = ["leader", *(follower.name for follower, _, _ in song.parts)]
+    paths = [folder / f"{number:02d} {name} - {song.about}.wav" for number, name in enumerate(names)]
+    sources = [_leader(song), *(_cut(stem, song) for _, _, stem in song.parts)]
+    for path, source in zip(paths, sources, strict=True):
+        write_pieces(path, source, song.sample_rate, 2)
+    write_float(folder / "premaster.wav", _sum(paths), song.sample_rate, 2)
+    write_pieces(folder / "mix.wav", _cut(song.mix, song), song.sample_rate, 2)
+    write_pieces(folder / "click.wav", _clicks(song), song.sample_rate, 1)
+    return paths
+
+
+def _leader(song: SongTake) -> Iterator[FloatArray]:
+    """The leader at its level and place in the mix: two channels, each with its own sound where it has two."""
+    for piece in _cut(song.leader, song):
+        left, right = piece[0], piece[-1]
+        yield np.stack([place(left, song.leader_gain_db, 0.0)[0], place(right, song.leader_gain_db, 0.0)[1]])
+
+
+def _cut(path: Path, song: SongTake) -> Iterator[FloatArray]:
+    """The samples of a file from the song's beginning on.  [channels, samples]"""
+    return delivered(path, round(song.beats.start_s * song.sample_rate))
+
+
+def _sum(paths: list[Path]) -> Iterator[FloatArray]:
+    for pieces in zip_longest(*map(delivered, paths), fillvalue=np.zeros((2, 0), np.float32)):
+        total = np.zeros((2, max(piece.shape[1] for piece in pieces)))
+        for piece in pieces:
+            total[:, : piece.shape[1]] += piece
+        yield total.astype(np.float32)
+
+
+def _clicks(song: SongTake) -> Iterator[FloatArray]:
+    """A click on every beat, higher on the first of a bar, as long as the mix."""
+    num_samples = max(form_of(song.mix).num_samples - round(song.beats.start_s * song.sample_rate), 0)
+    clicks = np.zeros((1, num_samples), np.float32)
+    time_s = np.arange(round(CLICK_S * song.sample_rate)) / song.sample_rate
+    fade = CLICK_LEVEL * np.exp(-time_s / (CLICK_S / 5))
+    grid = song.beats.grid
+    for edge_s, position in zip(grid.edges_s, grid.positions, strict=False):
+        start = round((float(edge_s) - song.beats.start_s) * song.sample_rate)
+        sound = fade * np.sin(2 * np.pi * (CLICK_HZ if position else DOWNBEAT_HZ) * time_s)
+        if start >= 0:
+            room = clicks[0, start : start + len(sound)]
+            room += sound[: len(room)]
+    for start in range(0, num_samples, PIECE_SAMPLES):
+        yield clicks[:, start : start + PIECE_SAMPLES]
