@@ -9,6 +9,8 @@ from ensemble.clock import FRAME_RATE_HZ
 from ensemble.listen import chroma, diagnostics
 from ensemble.listen.beats import MIN_CLARITY, track_beats
 from ensemble.listen.chord_network import chord_probability
+from ensemble.listen.doubts import with_doubts
+from ensemble.listen.limits import find_hum, without_hum
 from ensemble.listen.loudness import loudness_db
 from ensemble.listen.onsets import onset_strength
 from ensemble.listen.overrides import Overrides, with_overrides
@@ -19,7 +21,7 @@ from ensemble.listen.understanding import INAUDIBLE_BELOW_PEAK_DB, understand
 from ensemble.threads import one_thread
 from ensemble.types.music import SILENCE_DB, AudioClip, Frames, Heard
 
-LISTENING_VERSION = 4
+LISTENING_VERSION = 5
 """Counted up when the same recording is understood otherwise, so that results kept on disk are made anew."""
 NO_OVERRIDES = Overrides()
 CANCELLED = 0.05
@@ -43,18 +45,23 @@ class Listener:
         samples = at_analysis_rate(clip).samples[0]
         loudness = loudness_db(samples, ANALYSIS_RATE_HZ, num_frames)
         onset = onset_strength(samples, ANALYSIS_RATE_HZ, num_frames)
-        pitch = track_pitch(samples, num_frames)
+        followed = track_pitch(samples, num_frames)
+        hum = find_hum(followed.f0_hz, loudness)
+        pitch = without_hum(followed, hum)
         pulse = hear_pulse(samples, ANALYSIS_RATE_HZ, num_frames)
         beats = track_beats(onset, clip.duration_s, pulse)
         of_peaks = chroma.tuning_of_peaks(samples, ANALYSIS_RATE_HZ, num_frames) or 0.0
         said = chord_probability(samples, ANALYSIS_RATE_HZ, of_peaks)
         evidence = diagnostics.measure_evidence(
-            samples, ANALYSIS_RATE_HZ, pitch.f0_hz, loudness, clarity=beats.clarity, no_chord=said[0]
-        )
-        follows_pitch = not (evidence.is_polyphonic or evidence.is_noisy)
+            samples, ANALYSIS_RATE_HZ, pitch.f0_hz, loudness, clarity=beats.clarity, no_chord=said[0],
+            hum_hz=hum.frequency_hz if hum else None,
+        )  # fmt: skip
+        follows_pitch = not (evidence.is_polyphonic or evidence.is_noisy or evidence.is_too_high)
         # Whole recording: what is noise, what is too quiet to have a chroma, and the tuning.
         if not evidence.is_noisy:
             loudness[evidence.is_hiss] = SILENCE_DB
+        if hum is not None:
+            loudness[hum.is_alone] = SILENCE_DB
 
         centre_hz = chroma.centre_pitch(pitch.f0_hz)
         of_pitch = chroma.tuning_of_pitch(centre_hz, pitch.confidence) if follows_pitch else None
@@ -83,7 +90,7 @@ class Listener:
             chord_probability=said,
             swing=find_swing(onset, beats.times_s) if beats.clarity >= MIN_CLARITY else STRAIGHT,
         )
-        return with_overrides(heard, overrides)
+        return with_overrides(with_doubts(heard), overrides)
 
 
 def at_analysis_rate(sound: Sound) -> AudioClip:

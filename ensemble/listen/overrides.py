@@ -14,10 +14,11 @@ from ensemble.clock import FRAME_RATE_HZ
 from ensemble.config import Settings
 from ensemble.listen.beats import track_beats
 from ensemble.listen.charted import ChartTerms, chords_of, terms_of, with_chart
+from ensemble.listen.doubts import with_doubts
 from ensemble.listen.swing import find_swing
 from ensemble.listen.understanding import understand
 from ensemble.threads import one_thread
-from ensemble.types.diagnostics import Diagnostic
+from ensemble.types.diagnostics import Diagnostic, DiagnosticCode
 from ensemble.types.harmony import NO_CHORD, Key
 from ensemble.types.music import Heard
 from ensemble.types.names import parse_key, read_chord
@@ -93,6 +94,11 @@ def with_overrides(heard: Heard, overrides: Overrides) -> Heard:
     """
     if overrides.is_empty:
         return heard
+    settled: list[DiagnosticCode] = ["one_chord"] if overrides.chords or overrides.chart else []
+    return with_doubts(_replaced(heard, overrides), settled)
+
+
+def _replaced(heard: Heard, overrides: Overrides) -> Heard:
     if overrides.chart is None:
         return _with_chords(_heard_anew(heard, overrides), overrides.chords)
     chart = parse_chart(overrides.chart)

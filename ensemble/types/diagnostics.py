@@ -11,6 +11,10 @@ DiagnosticCode = Literal[
     "several_notes",
     "no_clear_beat",
     "very_quiet",
+    "pitch_too_high",
+    "pitch_too_low",
+    "hum",
+    "one_chord",
     "cut_short",
     "score_simplified",
     "metre_simplified",
@@ -33,6 +37,10 @@ DiagnosticCode = Literal[
 | several_notes | several notes sound at once: chords are estimated from the spectrum |
 | no_clear_beat | the beat grid is a guess |
 | very_quiet | the band follows a level at which it may not be heard |
+| pitch_too_high | notes lie above 2,100 Hz, where pitch is not followed: chords are estimated from the spectrum |
+| pitch_too_low | notes lie below 31 Hz and are heard an octave too high |
+| hum | the mains hum: left out, rests are silent |
+| one_chord | a single chord is heard throughout |
 | cut_short | the file ends early or is damaged: what follows is missing |
 | score_simplified | something in a score was left out or read in a simpler way |
 | metre_simplified | a score's metre is missing, or changes: one metre is counted throughout |

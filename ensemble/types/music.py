@@ -203,7 +203,7 @@ class Heard:
     @property
     def follows_pitch(self) -> bool:
         """Whether key and chords can be estimated from f0; from the spectrum otherwise."""
-        return not any(found.code in ("little_pitch", "several_notes") for found in self.diagnostics)
+        return not any(found.code in ("little_pitch", "several_notes", "pitch_too_high") for found in self.diagnostics)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,12 +11,12 @@ import pytest
 
 from ensemble.listen.diagnostics import Evidence, diagnose
 from ensemble.listen.listener import Listener
-from ensemble.listen.overrides import Overrides, with_overrides
+from ensemble.listen.overrides import ChordAt, Overrides, with_overrides
 from ensemble.listen.to_json import heard_as_json
 from ensemble.types import diagnostics
 from ensemble.types.diagnostics import Diagnostic, DiagnosticCode
 from ensemble.types.music import Heard
-from tests.listen.leader_sounds import chords, clip_of
+from tests.listen.leader_sounds import RATE, chords, clip_of, tone
 
 CLEAN = Evidence(
     voiced=0.95,
@@ -39,7 +39,9 @@ def guitar_chords() -> Heard:
     ("change", "code"),
     [
         ({"voiced": 0.1, "unfollowed": 0.1}, "little_pitch"),
-        ({"gliding": 0.6}, "gliding_pitch"),
+        ({"too_high": 0.6, "voiced": 0.2, "no_chord": 0.9}, "pitch_too_high"),
+        ({"too_low": 0.6, "no_chord": 0.2}, "pitch_too_low"),
+        ({"hum_hz": 50.0}, "hum"),
         ({"single_voice": 0.5}, "several_notes"),
         ({"unfollowed": 0.3}, "several_notes"),
         ({"clarity": 0.1}, "no_clear_beat"),
@@ -48,6 +50,43 @@ def guitar_chords() -> Heard:
 def test_each_finding_has_its_code(change: dict[str, float], code: str) -> None:
     assert diagnose(CLEAN, LOUD) == ()
     assert [found.code for found in diagnose(replace(CLEAN, **change), LOUD)] == [code]
+
+
+SPOKEN = {"gliding": 0.6, "steady": 0.4, "syllabic": 0.45, "clarity": 0.1}
+
+
+@pytest.mark.parametrize("sung", [{}, {"gliding": 0.2}, {"steady": 0.84}, {"syllabic": 0.12}, {"clarity": 0.5}])
+def test_speech_is_told_only_where_everything_speaks_for_it(sung: dict[str, float]) -> None:
+    codes = [found.code for found in diagnose(replace(CLEAN, **(SPOKEN | sung)), LOUD)]
+    assert ("gliding_pitch" in codes) == (not sung)
+
+
+def held(midi: float) -> np.ndarray:
+    return np.concatenate(
+        [tone(midi, 1.5, num_harmonics=min(12, int(7900 / (440 * 2 ** ((midi - 69) / 12))))), np.zeros(8000)]
+    )
+
+
+@pytest.mark.parametrize(
+    ("midi", "code"), [(21, "pitch_too_low"), (40, None), (96, None), (98, "pitch_too_high"), (105, "pitch_too_high")]
+)
+def test_a_note_beyond_the_range_is_told_and_by_no_other_warning(midi: int, code: str | None) -> None:
+    heard = Listener().listen(clip_of(held(midi)))
+    codes = {found.code for found in heard.diagnostics} - {"no_clear_beat"}
+    is_right = np.abs(heard.frames.f0_hz[20:120] / (440 * 2 ** ((midi - 69) / 12)) - 1).max() < 0.02
+    assert codes == (set() if is_right else {code})
+
+
+@pytest.mark.parametrize("mains_hz", [0, 50, 60])
+def test_hum_is_no_leader(mains_hz: int) -> None:
+    line = np.concatenate([np.concatenate([tone(midi, 0.7), np.zeros(RATE)]) for midi in (67, 69, 71, 67)])
+    time_s = np.arange(len(line)) / RATE
+    hum = 0.008 * (np.sin(2 * np.pi * mains_hz * time_s) + 0.5 * np.sin(6 * np.pi * mains_hz * time_s))
+    heard = Listener().listen(clip_of(line + hum))
+    in_rests = heard.frames.f0_hz.reshape(4, 170)[:, 90:165]
+    assert not in_rests.any()
+    assert (heard.frames.loudness_db.reshape(4, 170)[:, 90:165] == -100).mean() > 0.95
+    assert ("hum" in {found.code for found in heard.diagnostics}) == (mains_hz > 0)
 
 
 @pytest.mark.parametrize(("loudest_db", "is_told"), [(-75.0, True), (-51.0, True), (-49.0, False), (-12.0, False)])
@@ -88,3 +127,11 @@ def test_what_was_heard_to_its_end_is_final(guitar_chords: Heard) -> None:
     assert replace(guitar_chords, provisional_frames=20).final_frames == num_frames - 20
     with pytest.raises(ValueError, match="cannot be provisional"):
         replace(guitar_chords, provisional_frames=num_frames + 1)
+
+
+def test_a_single_chord_is_doubted_until_the_user_names_more() -> None:
+    heard = Listener().listen(clip_of(chords([(48, 55, 60, 64, 67)] * 36, 0.5)))
+    assert "one_chord" in [found.code for found in heard.diagnostics]
+    told = Overrides(chords=(ChordAt(at=0.0, chord="C"), ChordAt(at=9.0, chord="C7")))
+    assert "one_chord" not in [found.code for found in with_overrides(heard, told).diagnostics]
+    assert "one_chord" in [found.code for found in with_overrides(heard, Overrides(key="F major")).diagnostics]
