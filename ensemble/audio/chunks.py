@@ -59,7 +59,7 @@ def read_layout(stream: BinaryIO, file_bytes: int) -> Layout | None:
     if form is None:
         return None
     long_size_at = long_size = 0
-    for chunk in _chunks(stream, form):
+    for chunk in _chunks(stream, form, file_bytes):
         if chunk.id == b"ds64":
             stream.seek(long_size_at := chunk.body_at + 8)
             long_size = int.from_bytes(stream.read(8), "little")
@@ -93,16 +93,18 @@ def _form(head: bytes) -> _Form | None:
     return None
 
 
-def _chunks(stream: BinaryIO, form: _Form) -> Iterator[_Chunk]:
+def _chunks(stream: BinaryIO, form: _Form, file_bytes: int) -> Iterator[_Chunk]:
     """The chunks in order, as far as their lengths lead."""
     id_bytes, position = len(form.sound), form.first_at
     for _ in range(MAX_CHUNKS):
+        if position >= file_bytes:
+            return
         stream.seek(position)
         head = stream.read(id_bytes + form.size_bytes)
         if len(head) < id_bytes + form.size_bytes:
             return
         size = int.from_bytes(head[id_bytes:], form.order) - (len(head) if form.counts_head else 0)
         yield _Chunk(head[:id_bytes], size, position + len(head))
-        if size < 0 or size >= 2**62:
+        if size < 0:
             return
         position += len(head) + size + -size % form.padded_to

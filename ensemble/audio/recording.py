@@ -175,14 +175,17 @@ class Recording:
         Raises:
             AudioError: there are samples that are not finite.
         """
+        return gathered(self._span(start, stop), self.num_channels, stop - start)
+
+    def _span(self, start: int, stop: int) -> Iterator[FloatArray]:
+        """See `span`.  [channels, samples]"""
         if self._can_seek:
-            with self._opened(0) as sound:
+            with self._opened(0) as sound, contextlib.suppress(soundfile.LibsndfileError):
                 start = min(start, sound.frames)
                 sound.seek(start)
-                pieces = [*self._read(sound, start, stop)]
-        else:
-            pieces = [*_between(self._links(), start, stop)]
-        return gathered(pieces, self.num_channels, stop - start)
+                yield from self._read(sound, start, stop)
+                return
+        yield from _between(self._links(), start, stop)  # it is found from the beginning alone
 
     def _links(self) -> Iterator[FloatArray]:
         """The sound of every file within the file, at the rate and with the channels of the first."""

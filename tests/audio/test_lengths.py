@@ -229,3 +229,26 @@ def test_a_spliced_file_reads_as_if_it_had_been_copied(tmp_path: Path) -> None:
             assert spliced.read(length) == copied[at : at + length]
         assert spliced.seek(-3, 2) == len(copied) - 3
         assert spliced.read() == copied[-3:]
+
+
+def test_a_span_of_a_damaged_flac_that_cannot_be_searched_is_read_from_its_beginning(tmp_path: Path) -> None:
+    path = tmp_path / "a.flac"
+    content = bytearray(written(path, subtype="PCM_16"))
+    content[21] &= 0xF0
+    content[22:26] = bytes(4)
+    content[len(content) // 2 :] = bytes(len(content) // 2)
+    path.write_bytes(content)
+    clip = read_clip(path)
+    with opened(path) as recording:
+        np.testing.assert_array_equal(recording.span(1_000, 9_000), clip.samples[:, 1_000:9_000])
+        assert recording.span(NUM_SAMPLES, NUM_SAMPLES + 10).shape == (1, 0)
+
+
+def test_a_chunk_that_would_end_beyond_all_files_is_not_looked_for(tmp_path: Path) -> None:
+    path = tmp_path / "a.w64"
+    content = bytearray(written(path, format="W64", subtype="PCM_16"))
+    at = content.index(b"fmt ") + 16
+    content[at : at + 8] = b"\xff" * 7 + b"\x7f"
+    path.write_bytes(content)
+    with pytest.raises(AudioError, match="is not a recording"):
+        read_clip(path)

@@ -25,9 +25,11 @@ import numpy as np
 import typer
 
 from cluster.main import main
+from ensemble.audio.recording import opened
 from ensemble.errors import EnsembleError
 from ensemble.scores.score import read_score
 from ensemble.scores.symbolic import hear_melody
+from tests.audio.made_sounds import FORMS, made_m4a, made_sound
 from tests.scores.made_scores import made_kern, made_midi
 
 MAX_S = 10
@@ -66,9 +68,19 @@ def _understand(path: Path) -> None:
     hear_melody(read_score(path).melody)
 
 
+def _decode(path: Path) -> None:
+    with opened(path) as recording:
+        clip = recording.clip()
+        found = recording.span(clip.num_samples // 2, clip.num_samples).shape[1]
+    if found != clip.num_samples - clip.num_samples // 2 and not recording.diagnostics:
+        raise AssertionError(f"{found} samples in the second half of {clip.num_samples}")
+
+
 READERS = {
     "kern": Reader(".krn", made_kern, _understand),
     "midi": Reader(".mid", made_midi, _understand),
+    **{kind: Reader(f".{kind}", made_sound(kind), _decode) for kind in FORMS},
+    "m4a": Reader(".m4a", made_m4a, _decode),
 }
 
 
@@ -180,7 +192,9 @@ def _too_long(*_: object) -> None:
 
 
 def _peak_bytes() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    """Of this process, and of the largest that it ran."""
+    whose = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    return 1024 * sum(resource.getrusage(who).ru_maxrss for who in whose)
 
 
 def fuzz_readers(
