@@ -18,6 +18,19 @@ MANIFEST_VERSION = 2
 """Since version 2 the plan contains the request as a group of its own; in 0.1.0 its fields were the plan's."""
 
 
+class HeardKey(Settings):
+    """A stretch of beats in one key."""
+
+    start_beat: int
+    """Index of its first beat."""
+    key: str
+    """Name of the key."""
+    confidence: float
+    """Probability that it is right."""
+    other: str | None
+    """The most probable other key; None where the key is known."""
+
+
 class HeardSummary(Settings):
     """What was heard of the leader, for people."""
 
@@ -30,11 +43,17 @@ class HeardSummary(Settings):
     num_beats: int
     """Number of beats."""
     key: str
-    """Name of the key."""
+    """Name of the main key."""
     tuning_cents: float
     """How far A4 lies above 440 Hz."""
     chords: tuple[str, ...]
     """Name of the chord on every beat."""
+    chord_confidence: tuple[float, ...] = ()
+    """Probability that it is right, on every beat; empty where all are known."""
+    other_chords: tuple[str | None, ...] = ()
+    """The most probable other chord on every beat, where the chord is not known."""
+    key_sections: tuple[HeardKey, ...] = ()
+    """Where keys change; empty where the key is known and holds throughout."""
     warnings: tuple[str, ...]
     """What could not be heard clearly or was assumed, one sentence each."""
     codes: tuple[str, ...] = ()

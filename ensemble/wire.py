@@ -14,7 +14,7 @@ import msgpack
 import numpy as np
 
 from ensemble.errors import WireError
-from ensemble.types import continuation, described, diagnostics, music
+from ensemble.types import continuation, described, diagnostics, doubts, music
 
 WIRE_VERSION = 1
 _ARRAY, _DATACLASS = 1, 2
@@ -24,6 +24,8 @@ _TYPE_OF: dict[str, type] = {
     "Frames": music.Frames,
     "Key": music.Key,
     "Chord": music.Chord,
+    "ChordDoubt": doubts.ChordDoubt,
+    "KeySection": doubts.KeySection,
     "Heard": music.Heard,
     "Diagnostic": diagnostics.Diagnostic,
     "Note": music.Note,

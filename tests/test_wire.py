@@ -13,6 +13,7 @@ from hypothesis.extra import numpy as arrays
 
 from ensemble.errors import WireError
 from ensemble.types.diagnostics import Diagnostic
+from ensemble.types.doubts import ChordDoubt, KeySection
 from ensemble.types.music import Chord, Cue, Frames, Heard, Hit, Key, PlayerState, Stem
 from ensemble.wire import pack, unpack
 
@@ -77,6 +78,8 @@ def test_heard_survives_the_trip() -> None:
         frames=frames, beats_s=np.array([0.0, 0.5]), tempo_bpm=120.0, beats_per_bar=4, first_downbeat=0,
         key=Key(tonic=9, mode="minor"), chords=(Chord(root=9, quality="min"),) * 2, tuning_cents=-3.5,
         diagnostics=(Diagnostic(code="several_notes", text="w"),),
+        chord_doubts=(ChordDoubt(confidence=0.5, other=Chord(root=0, quality="maj")),) * 2,
+        key_sections=(KeySection(start_beat=0, key=Key(tonic=9, mode="minor"), confidence=0.5),),
     )  # fmt: skip
     assert same(unpack(pack(heard), Heard), heard)
 

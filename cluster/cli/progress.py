@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 OUT = Console(highlight=False, markup=False, soft_wrap=True)
 ERR = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
 SHOWN = 20
+EVEN_ODDS, MOST_UNSURE = 0.5, 8
 """Rows of a list; the rest is counted, and `--json` lists all."""
 _WORDS = {
     "load": "loading",
@@ -151,6 +152,18 @@ def show_verification(folder: str, result: Verification) -> None:
     OUT.print(f"{shown(folder)}: {'verified' if result.is_good else 'NOT reproduced'}")
 
 
+def _unsure(heard: Heard) -> str:
+    """The beats whose chord is as likely wrong, with the second choice; the first few."""
+    names = zip(heard.chord_names, heard.other_chord_names, heard.chord_doubts, strict=False)
+    found = [
+        f"beat {beat} {name} or {other}"
+        for beat, (name, other, doubt) in enumerate(names, 1)
+        if doubt.confidence < EVEN_ODDS and other is not None
+    ]
+    more = f" and {len(found) - MOST_UNSURE} more" if len(found) > MOST_UNSURE else ""
+    return ", ".join(found[:MOST_UNSURE]) + more
+
+
 def show_heard(leader: Path, duration_s: float, heard: Heard, written: Sequence[Path]) -> None:
     """Print what was heard."""
     from ensemble.types.names import counted
@@ -160,10 +173,13 @@ def show_heard(leader: Path, duration_s: float, heard: Heard, written: Sequence[
     table.add_row("leader", f"{printable(leader.name)}, {duration_s:.1f} s")
     metre = counted(heard.beats_per_bar, heard.beat_division)
     table.add_row("tempo", f"{heard.tempo_bpm:.1f} bpm, {metre}, {len(heard.beats_s)} beats")
-    table.add_row("key", str(heard.key))
+    changes = (f"{section.key} from beat {section.start_beat + 1}" for section in heard.key_sections[1:])
+    table.add_row("key", ", ".join([str(heard.keys[0]), *changes]))
     table.add_row("tuning", f"{round(heard.tuning_cents):+d} cents against A = 440 Hz")
     table.add_row("pitched", f"{100 * voiced:.0f} % of the time")
     table.add_row("chords", " ".join(_runs(heard.chord_names)))
+    if unsure := _unsure(heard):
+        table.add_row("unsure", unsure)
     for found in heard.diagnostics:
         table.add_row("warning", Text(found.text, style="yellow"))
     for path in written:

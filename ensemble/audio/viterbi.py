@@ -1,4 +1,4 @@
-"""Fixed-lag Viterbi: a cheapest path whose steps are decided one by one, and never change when steps are added."""
+"""Paths through candidates: fixed-lag Viterbi, whose choices never change when steps are added, and what it doubts."""
 
 from __future__ import annotations
 
@@ -33,3 +33,30 @@ def fixed_lag_viterbi(costs: Sequence[Costs], transition: Callable[[int], Costs]
         entry = transition(step)[chosen[-1]] if chosen else 0.0
         chosen.append(int(np.argmin(entry + to_go)))
     return chosen
+
+
+def posteriors(costs: Costs, transition: Callable[[int], Costs], temperature: float) -> Costs:
+    """How probable each candidate of each step is, over all paths.  [steps, candidates]; rows sum to 1
+
+    A path is as probable as exp(-cost / temperature).
+
+    Args:
+        costs: the cost of each candidate at each step.  [steps, candidates]
+        transition: as for `fixed_lag_viterbi`.
+        temperature: in the unit of the costs.
+
+    Source: forward and backward messages as in Rabiner, A Tutorial on Hidden Markov Models, Proc. IEEE 77, 1989; each
+    is scaled to sum to 1.
+    """
+    likely = np.exp((costs.min(axis=1, keepdims=True) - costs) / temperature)
+    forward, backward = likely.copy(), np.ones_like(likely)
+    for step in range(len(costs)):
+        if step:
+            forward[step] *= forward[step - 1] @ np.exp(-transition(step) / temperature)
+        forward[step] /= forward[step].sum()
+    for step in range(len(costs) - 1, 0, -1):
+        backward[step - 1] = np.exp(-transition(step) / temperature) @ (likely[step] * backward[step])
+        backward[step - 1] /= backward[step - 1].sum()
+    joint = forward * backward
+    shares: Costs = joint / joint.sum(axis=1, keepdims=True)
+    return shares

@@ -11,6 +11,7 @@ from ensemble.clock import FRAME_RATE_HZ
 from ensemble.listen.chord_network import STEP_FRAMES
 from ensemble.listen.understanding import understand
 from ensemble.threads import one_thread
+from ensemble.types.doubts import ChordDoubt
 from ensemble.types.music import FloatArray, Frames, Heard
 
 MIN_BEAT = 0.5
@@ -37,14 +38,20 @@ def heard_on(
     begin_s, stop_s = begin_frame / FRAME_RATE_HZ, frames.num_frames / FRAME_RATE_HZ
     kept = heard.beats_s[heard.beats_s < begin_s]
     beats_s = np.concatenate([kept, _own_beats(beats_s, kept, heard.tempo_bpm, stop_s)])
+    sections = tuple(one for one in heard.key_sections if one.start_beat < len(kept))
     with one_thread():
         meant = understand(
             frames, beats_s, heard.tuning_cents, follows_pitch=heard.follows_pitch, chord_probability=said,
-            key=heard.key, beats_per_bar=heard.beats_per_bar, first_downbeat=heard.first_downbeat,
+            key=heard.key, key_sections=sections, beats_per_bar=heard.beats_per_bar,
+            first_downbeat=heard.first_downbeat,
         )  # fmt: skip
     chords = heard.chords[: len(kept)] + meant.chords[len(kept) :]
-    bar_starts = tuple(beat for beat in heard.bar_starts if beat < len(kept))
-    return replace(heard, frames=frames, beats_s=beats_s, chords=chords, chord_probability=said, bar_starts=bar_starts)
+    known = heard.chord_doubts or (ChordDoubt(confidence=1.0, other=None),) * len(heard.chords)
+    return replace(
+        heard, frames=frames, beats_s=beats_s, chords=chords, chord_probability=said, key_sections=sections,
+        chord_doubts=known[: len(kept)] + meant.chord_doubts[len(kept) :],
+        bar_starts=tuple(beat for beat in heard.bar_starts if beat < len(kept)),
+    )  # fmt: skip
 
 
 def _said(heard: Heard, window: Heard, begin_frame: int, window_start_frame: int) -> FloatArray:

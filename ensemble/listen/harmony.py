@@ -1,23 +1,20 @@
-"""Key and chords: profile correlation, then one chord per beat by Viterbi with a diatonic prior."""
+"""Chords: one per beat by Viterbi, from what sounds, what the chord network says and what is usual in the key."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.audio.viterbi import fixed_lag_viterbi
+from ensemble.audio.viterbi import fixed_lag_viterbi, posteriors
+from ensemble.types.doubts import ChordDoubt
 from ensemble.types.harmony import NO_CHORD, Chord, Key, Mode, Quality
 from ensemble.types.music import FloatArray
 
 Array = NDArray[np.float64]
 LOOK_AHEAD_BEATS = 8
-PROFILES: dict[Mode, tuple[float, ...]] = {
-    "major": (5.0, 2.0, 3.5, 2.0, 4.5, 4.0, 2.0, 4.5, 2.0, 3.5, 1.5, 4.0),
-    "minor": (5.0, 2.0, 3.5, 4.5, 2.0, 4.0, 2.0, 4.5, 3.5, 2.0, 1.5, 4.0),
-}
-"""How well each degree fits a key. Source: Temperley, What's Key for Key?, Music Perception 17, 1999."""
-ENDING_WEIGHT = 0.08
-"""Correlation that a tonic among the last notes is worth, because tunes end on it."""
 TONE_WEIGHTS = (1.0, 0.85, 0.85, 0.6)
 QUALITY_COST: dict[Quality, float] = {"maj": 0.0, "min": 0.0, "dim": 0.35, "7": 0.25, "maj7": 0.4, "min7": 0.35}
 DEGREE_COST: dict[Mode, dict[tuple[int, str], float]] = {
@@ -37,6 +34,8 @@ NETWORK_WEIGHT = 0.5
 """Of the surprise, in nats, with which the chord network meets a chord."""
 LEAST_PROBABILITY = 1e-3
 """The network is never surer than this."""
+TEMPERATURE = 0.5
+"""Of the doubts, in units of cost."""
 TRIADS: tuple[str, ...] = ("maj", "min", "sus4", "sus2", "dim", "aug")
 """In the order of the network's rows."""
 CHANGE_COST = {"downbeat": 0.45, "strong": 0.7, "weak": 1.15}
@@ -45,32 +44,22 @@ FIFTH_FALL_BONUS = 0.12
 CHORDS = (*(Chord(root=root, quality=quality) for quality in QUALITY_COST for root in range(12)), NO_CHORD)
 
 
-def find_key(chroma: FloatArray, last_notes: FloatArray) -> Key:
-    """The key whose profile correlates best with how long each pitch class sounds in the whole recording.
+class ChordPath(NamedTuple):
+    """The chords of a recording, and how sure they are."""
 
-    Args:
-        chroma: duration (or energy) per pitch class over the whole recording.  [12]
-        last_notes: the same of its last beats.  [12]
-    """
-    best, best_value = Key(tonic=0, mode="major"), -np.inf
-    ending = last_notes / max(float(last_notes.max(initial=0.0)), 1e-9)
-    for mode, profile in PROFILES.items():
-        for tonic in range(12):
-            value = _correlation(chroma.astype(np.float64), np.roll(profile, tonic)) + ENDING_WEIGHT * ending[tonic]
-            if value > best_value + 1e-9:
-                best, best_value = Key(tonic=tonic, mode=mode), float(value)
-    return best
-
-
-def _correlation(left: Array, right: Array) -> float:
-    left, right = left - left.mean(), right - right.mean()
-    scale = float(np.sqrt((left * left).sum() * (right * right).sum()))
-    return float((left * right).sum()) / scale if scale > 0 else 0.0
+    chords: tuple[Chord, ...]
+    """One per beat."""
+    doubts: tuple[ChordDoubt, ...]
+    """One per beat."""
 
 
 def find_chords(
-    beat_chroma: FloatArray, key: Key, beats_per_bar: int = 1, first_downbeat: int = 0, said: FloatArray | None = None
-) -> tuple[Chord, ...]:
+    beat_chroma: FloatArray,
+    keys: Sequence[Key],
+    beats_per_bar: int = 1,
+    first_downbeat: int = 0,
+    said: FloatArray | None = None,
+) -> ChordPath:
     """One chord per beat.
 
     A chord costs more the less it fits what sounds, the less usual it is in the key, and on a weak beat. Each is
@@ -78,13 +67,13 @@ def find_chords(
 
     Args:
         beat_chroma: [12, beats], any scale, 0 where nothing sounds.
-        key: the key.
+        keys: the key on each beat.
         beats_per_bar: beats in a bar; with 1 every beat is as good as another for a change.
         first_downbeat: index of the first beat that opens a bar.
         said: what the chord network says of each beat, in the rows of `chord_probability`; zeros where it is not asked,
             None where it is asked nothing.  [100, beats]
     """
-    costs = _costs(beat_chroma.astype(np.float64), key)
+    costs = _costs(beat_chroma.astype(np.float64), keys)
     if said is not None:
         costs += _network_costs(said.astype(np.float64))
     changes = {strength: _change_costs(cost) for strength, cost in CHANGE_COST.items()}
@@ -95,7 +84,17 @@ def find_chords(
             return changes["strong"]
         return changes["downbeat" if place == 0 else "weak"]
 
-    return tuple(CHORDS[choice] for choice in fixed_lag_viterbi(list(costs), transition, LOOK_AHEAD_BEATS))
+    chosen = fixed_lag_viterbi(list(costs), transition, LOOK_AHEAD_BEATS)
+    shares = posteriors(costs, transition, TEMPERATURE)
+    chords = tuple(CHORDS[choice] for choice in chosen)
+    return ChordPath(chords, tuple(_doubt(chord, share) for chord, share in zip(chords, shares, strict=True)))
+
+
+def _doubt(chosen: Chord, share: Array) -> ChordDoubt:
+    """What is doubted of a chord, by the probability of each of `CHORDS`."""
+    is_same = np.array([(chord.root, _triad(chord)) == (chosen.root, _triad(chosen)) for chord in CHORDS])
+    other = CHORDS[int(np.argmax(np.where(is_same, -1.0, share)))]
+    return ChordDoubt(confidence=min(float(share[is_same].sum()), 1.0), other=other)
 
 
 def _network_costs(said: Array) -> Array:
@@ -106,17 +105,18 @@ def _network_costs(said: Array) -> Array:
     return np.where(said.any(axis=0), costs, 0.0).T
 
 
-def _costs(beat_chroma: Array, key: Key) -> Array:
+def _costs(beat_chroma: Array, keys: Sequence[Key]) -> Array:
     """Per beat, what each chord costs.  [beats, chords]"""
-    templates, distance = np.zeros((len(CHORDS), 12)), np.zeros(len(CHORDS))
+    templates = np.zeros((len(CHORDS), 12))
     for row, chord in enumerate(CHORDS[:-1]):
         for tone, weight in zip(chord.tones, TONE_WEIGHTS, strict=False):
             templates[row, tone] = weight
-        distance[row] = _distance(chord, key)
+    distances = {key: [*(_distance(chord, key) for chord in CHORDS[:-1]), 0.0] for key in dict.fromkeys(keys)}
+    distance = np.array([distances[key] for key in keys]).reshape(-1, len(CHORDS)).T
     templates /= np.maximum(np.sqrt(np.square(templates).sum(axis=1, keepdims=True)), 1e-9)
     length = np.sqrt(np.square(beat_chroma).sum(axis=0))
     fit = templates @ (beat_chroma / np.maximum(length, 1e-9))
-    costs = np.where(length > 0, MISFIT_COST * (1 - fit), NOTHING_SOUNDS_COST) + 0.6 * distance[:, None]
+    costs = np.where(length > 0, MISFIT_COST * (1 - fit), NOTHING_SOUNDS_COST) + 0.6 * distance
     costs[-1] = np.where(length > 0, NO_CHORD_COST + MISFIT_COST * 0.3, 0.0)
     return costs.T
 

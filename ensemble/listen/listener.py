@@ -81,14 +81,11 @@ class Listener:
             frames=frames,
             beats_s=beats.times_s,
             tempo_bpm=beats.tempo_bpm,
-            beats_per_bar=found.beats_per_bar,
-            first_downbeat=found.first_downbeat,
-            key=found.key,
-            chords=found.chords,
             tuning_cents=tuning_cents,
             diagnostics=diagnostics.diagnose(evidence, loudness),
             chord_probability=said,
             swing=find_swing(onset, beats.times_s) if beats.clarity >= MIN_CLARITY else STRAIGHT,
+            **found._asdict(),
         )
         return with_overrides(with_doubts(heard), overrides)
 

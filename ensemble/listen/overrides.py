@@ -19,6 +19,7 @@ from ensemble.listen.swing import find_swing
 from ensemble.listen.understanding import understand
 from ensemble.threads import one_thread
 from ensemble.types.diagnostics import Diagnostic, DiagnosticCode
+from ensemble.types.doubts import ChordDoubt
 from ensemble.types.harmony import NO_CHORD, Key
 from ensemble.types.music import Heard
 from ensemble.types.names import parse_key, read_chord
@@ -119,14 +120,19 @@ def _heard_anew(heard: Heard, overrides: Overrides) -> Heard:
         onset = heard.frames.onset
         duration_s = heard.frames.num_frames / FRAME_RATE_HZ
         beats = track_beats(onset, duration_s, heard.frames.pulse, known_bpm=overrides.tempo_bpm)
+        sections = tuple(
+            replace(section, start_beat=int(np.searchsorted(beats.times_s, heard.beats_s[section.start_beat])))
+            for section in heard.key_sections
+        )
         heard = replace(
             heard, beats_s=beats.times_s, tempo_bpm=beats.tempo_bpm, swing=find_swing(onset, beats.times_s),
-            chords=(NO_CHORD,) * len(beats.times_s),
+            chords=(NO_CHORD,) * len(beats.times_s), chord_doubts=(), key_sections=sections,
         )  # fmt: skip
     found = understand(
         heard.frames, heard.beats_s, heard.tuning_cents, follows_pitch=heard.follows_pitch,
         chord_probability=heard.chord_probability,
         key=heard.key if overrides.key is None else parse_key(overrides.key),
+        key_sections=heard.key_sections if overrides.key is None else (),
         beats_per_bar=heard.beats_per_bar if keeps_bars else overrides.beats_per_bar,
         first_downbeat=heard.first_downbeat if keeps_bars else None,
     )  # fmt: skip
@@ -138,6 +144,8 @@ def _heard_anew(heard: Heard, overrides: Overrides) -> Heard:
 def _with_chords(heard: Heard, given: tuple[ChordAt, ...]) -> Heard:
     """The given chords, each from the beat nearest to where it stands to the next one's; tells of all that is lost."""
     chords, starts = list(heard.chords), [_beat_of(one, heard) for one in given]
+    doubts = [*heard.chord_doubts[: min(starts, default=len(chords))]]
+    doubts += [ChordDoubt(confidence=1.0, other=None)] * (len(chords) - len(doubts))
     bars: dict[str, dict[str, None]] = {}
     left_out: list[Diagnostic] = []
     for one, start, stop in zip(given, starts, [*starts[1:], len(chords)], strict=False):
@@ -150,7 +158,12 @@ def _with_chords(heard: Heard, given: tuple[ChordAt, ...]) -> Heard:
             bar = (start - heard.first_downbeat) // heard.beats_per_bar + 1
             bars.setdefault(one.chord, {})[str(bar)] = None
     simplified = [_simplified(written, tuple(bars[written]), heard.key) for written in bars]
-    return replace(heard, chords=tuple(chords), diagnostics=(*heard.diagnostics, *simplified, *left_out))
+    return replace(
+        heard,
+        chords=tuple(chords),
+        chord_doubts=tuple(doubts),
+        diagnostics=(*heard.diagnostics, *simplified, *left_out),
+    )
 
 
 def _simplified(written: str, bars: tuple[str, ...], key: Key) -> Diagnostic:

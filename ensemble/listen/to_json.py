@@ -14,7 +14,8 @@ def heard_as_json(heard: Heard) -> dict[str, Any]:
     """Everything heard, in plain lists; numbers are rounded to a sensible accuracy.
 
     `frames` holds, 100 times a second, f0_hz (0 is unvoiced), loudness_db (A-weighted), confidence and onset, and
-    `chroma` as twelve rows from C.
+    `chroma` as twelve rows from C. `chord_confidence` and `other_chords`, the second choices, are empty where all
+    chords are known; a beat of a given chord has confidence 1 and no other.
     """
     frames = heard.frames
     return {
@@ -23,10 +24,21 @@ def heard_as_json(heard: Heard) -> dict[str, Any]:
         "beat_division": heard.beat_division,
         "first_downbeat": heard.first_downbeat,
         "key": str(heard.key),
+        "key_sections": [
+            {
+                "start_beat": section.start_beat,
+                "key": str(section.key),
+                "confidence": round(section.confidence, 3),
+                "other": None if section.other is None else str(section.other),
+            }
+            for section in heard.key_sections
+        ],
         "tuning_cents": round(heard.tuning_cents, 1),
         "swing": round(heard.swing, 3),
         "beats_s": np.round(heard.beats_s, 4).tolist(),
         "chords": list(heard.chord_names),
+        "chord_confidence": [round(doubt.confidence, 3) for doubt in heard.chord_doubts],
+        "other_chords": list(heard.other_chord_names),
         "warnings": [found.text for found in heard.diagnostics],
         "codes": [found.code for found in heard.diagnostics],
         "frames": {

@@ -12,14 +12,15 @@ from ensemble.clock import FRAME_RATE_HZ
 from ensemble.listen.bars import find_bars, first_bar
 from ensemble.listen.chord_network import STEP_FRAMES
 from ensemble.listen.chroma import centre_pitch, note_chroma
-from ensemble.listen.harmony import LOOK_AHEAD_BEATS, find_chords, find_key
+from ensemble.listen.harmony import LOOK_AHEAD_BEATS, find_chords
+from ensemble.listen.keys import LAST_BEATS, find_keys
+from ensemble.types.doubts import ChordDoubt, KeySection, keys_of_beats
 from ensemble.types.harmony import Chord, Key
 from ensemble.types.music import FloatArray, Frames
 
 INAUDIBLE_BELOW_PEAK_DB = 60.0
 NEIGHBOUR_WEIGHT = 0.35
 """One voice sounds one tone of its chord at a time, so that the neighbouring beats count as well, by this share."""
-LAST_BEATS = 4
 SEVENTH_SHARE = 0.4
 """A seventh counts if it sounds at least this share of the strongest tone of its triad."""
 
@@ -28,13 +29,17 @@ class Understanding(NamedTuple):
     """The harmony and the bars of a recording."""
 
     key: Key
-    """One key for the whole recording."""
+    """The main key."""
+    key_sections: tuple[KeySection, ...]
+    """As in `Heard`."""
     beats_per_bar: int
     """The metre."""
     first_downbeat: int
     """Index of the beat that opens bar 1."""
     chords: tuple[Chord, ...]
     """One chord per beat."""
+    chord_doubts: tuple[ChordDoubt, ...]
+    """One per beat."""
 
 
 def understand(
@@ -45,6 +50,7 @@ def understand(
     follows_pitch: bool,
     chord_probability: FloatArray | None = None,
     key: Key | None = None,
+    key_sections: tuple[KeySection, ...] = (),
     beats_per_bar: int | None = None,
     first_downbeat: int | None = None,
 ) -> Understanding:
@@ -60,24 +66,28 @@ def understand(
         tuning_cents: how far the leader lies above 440 Hz.
         follows_pitch: whether the followed pitch tells the harmony; the spectrum does otherwise.
         chord_probability: what the chord network says, where it was asked; see `Heard`.  [classes, steps]
-        key: where it is known.
+        key: the main key, where it is known.
+        key_sections: where keys change, if the main key is known.
         beats_per_bar: where it is known.
         first_downbeat: where it is known, and the metre with it.
     """
     edges = np.append(np.rint(beats_s * FRAME_RATE_HZ).astype(np.int64), frames.num_frames)
     sounding = _notes(frames, tuning_cents) if follows_pitch else _spectrum(frames)
     beat_chroma = per_beat(sounding, edges)
-    key = key or find_key(beat_chroma.sum(axis=1), beat_chroma[:, -LAST_BEATS:].sum(axis=1))
+    if key is None:
+        key, key_sections = find_keys(beat_chroma)
+    keys = keys_of_beats(key, key_sections, len(beats_s))
     context = with_neighbours(beat_chroma) if follows_pitch else beat_chroma
     said = None if follows_pitch else _said_of_beats(chord_probability, frames, beats_s)
-    free = find_chords(context, key, said=said)  # before bars are known
+    free = find_chords(context, keys, said=said).chords  # before bars are known
     changes = np.array([before != after for before, after in pairwise((None, *free))])
     if beats_per_bar is None or first_downbeat is None:
         accents = _accents(frames.onset, edges[:-1])
         beats_per_bar, phase = find_bars(beat_chroma, changes, accents, beats_per_bar)
         first_downbeat = first_bar(frames, beats_s, beats_per_bar, phase)
-    chords = find_chords(context, key, beats_per_bar, first_downbeat, said)
-    return Understanding(key, beats_per_bar, first_downbeat, _at_rest(chords, key, beat_chroma))
+    chords, doubts = find_chords(context, keys, beats_per_bar, first_downbeat, said)
+    rested = _at_rest(chords, keys[-1] if keys else key, beat_chroma)
+    return Understanding(key, key_sections, beats_per_bar, first_downbeat, rested, doubts)
 
 
 def _at_rest(chords: tuple[Chord, ...], key: Key, beat_chroma: FloatArray) -> tuple[Chord, ...]:

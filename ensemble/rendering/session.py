@@ -11,7 +11,7 @@ from ensemble import clock
 from ensemble.band import Band, LocalBand
 from ensemble.events import Events, unheard
 from ensemble.machine import ensemble_version, fingerprint
-from ensemble.manifest import Execution, HeardSummary, Manifest
+from ensemble.manifest import Execution, HeardKey, HeardSummary, Manifest
 from ensemble.perform import Pace, Performance, perform
 from ensemble.plan import RenderPlan
 from ensemble.rendering.checkpoint import Checkpoint
@@ -102,6 +102,17 @@ def _summary(heard: Heard) -> HeardSummary:
         key=str(heard.key),
         tuning_cents=round(heard.tuning_cents, 1),
         chords=heard.chord_names,
+        chord_confidence=tuple(round(doubt.confidence, 3) for doubt in heard.chord_doubts),
+        other_chords=heard.other_chord_names,
+        key_sections=tuple(
+            HeardKey(
+                start_beat=section.start_beat,
+                key=str(section.key),
+                confidence=round(section.confidence, 3),
+                other=None if section.other is None else str(section.other),
+            )
+            for section in heard.key_sections
+        ),
         warnings=tuple(found.text for found in heard.diagnostics),
         codes=tuple(found.code for found in heard.diagnostics),
     )

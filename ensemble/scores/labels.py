@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ensemble.clock import FRAME_RATE_HZ
 from ensemble.listen.beats import MIN_CLARITY, Beats, track_beats
-from ensemble.listen.harmony import find_key
+from ensemble.listen.keys import find_key
 from ensemble.scores.melody import MAX_MINUTES, TempoMark, tempo_map
 from ensemble.scores.midi_reader import MidiScore
 from ensemble.scores.midi_time import Labels

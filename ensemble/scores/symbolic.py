@@ -9,7 +9,8 @@ import numpy as np
 from ensemble import clock
 from ensemble.config import FollowerSettings
 from ensemble.listen.bars import first_bar
-from ensemble.listen.harmony import find_chords, find_key
+from ensemble.listen.harmony import find_chords
+from ensemble.listen.keys import find_key
 from ensemble.listen.understanding import per_beat, understand, with_neighbours
 from ensemble.play.player import make_player
 from ensemble.scores.melody import PLAIN_VELOCITY, Melody, MelodyNote, tempo_map
@@ -101,6 +102,7 @@ def hear_melody(melody: Melody) -> Heard:
             frames=frames, beats_s=pulse.times_s, tempo_bpm=pulse.tempo_bpm, tuning_cents=0.0,
             diagnostics=tuple(found), **meant._asdict(),
         )  # fmt: skip
+    keys = (key,) * len(pulse.times_s)
     return Heard(
         frames=frames,
         beats_s=pulse.times_s,
@@ -108,7 +110,7 @@ def hear_melody(melody: Melody) -> Heard:
         beats_per_bar=pulse.beats_per_bar,
         first_downbeat=_bar_one(frames, pulse),
         key=key,
-        chords=find_chords(with_neighbours(beat_chroma), key, pulse.beats_per_bar, pulse.first_downbeat),
+        chords=find_chords(with_neighbours(beat_chroma), keys, pulse.beats_per_bar, pulse.first_downbeat).chords,
         tuning_cents=0.0,
         diagnostics=tuple(found),
         beat_division=pulse.beat_division,

@@ -18,6 +18,7 @@ from ensemble.clock import FRAME_RATE_HZ
 from ensemble.types.arrays import FloatArray as FloatArray
 from ensemble.types.arrays import check_array
 from ensemble.types.diagnostics import Diagnostic
+from ensemble.types.doubts import ChordDoubt, KeySection, keys_of_beats
 from ensemble.types.harmony import PITCH_CLASSES as PITCH_CLASSES
 from ensemble.types.harmony import Chord as Chord
 from ensemble.types.harmony import Key as Key
@@ -140,7 +141,7 @@ class Heard:
     first_downbeat: int
     """Index of the beat that opens bar 1: the first downbeat once the leader plays."""
     key: Key
-    """One key for the whole recording."""
+    """The main key: the one that holds longest."""
     chords: tuple[Chord, ...]
     """One chord per beat."""
     tuning_cents: float
@@ -153,6 +154,10 @@ class Heard:
     """How many equal parts a beat has: 3 in compound metres, which count two dotted quarters in a bar of 6/8."""
     written_metre: tuple[int, int] | None = None
     """The time signature of a score, (6, 8) for 6/8; None for a recording."""
+    chord_doubts: tuple[ChordDoubt, ...] = ()
+    """One per beat; empty where all chords are known."""
+    key_sections: tuple[KeySection, ...] = ()
+    """In order, the first from beat 0 on; empty where the main key is known and holds throughout."""
     chord_probability: FloatArray = field(default_factory=lambda: np.zeros((0, 0), np.float32))
     """What the chord network says, ten times a second; see `ensemble.listen.chord_network`. Empty for a score.
     [classes, steps]"""
@@ -174,6 +179,8 @@ class Heard:
             raise ValueError(f"swing must lie within 0.5..0.75, not at {self.swing}")
         if len(self.chords) != len(self.beats_s):
             raise ValueError(f"{len(self.chords)} chords for {len(self.beats_s)} beats")
+        if self.chord_doubts and len(self.chord_doubts) != len(self.beats_s):
+            raise ValueError(f"{len(self.chord_doubts)} doubts of chords for {len(self.beats_s)} beats")
         if len(self.beats_s) > 1 and not (np.diff(self.beats_s) > 0).all():
             raise ValueError("beats_s must rise")
 
@@ -196,9 +203,20 @@ class Heard:
         return self.written_metre or counted
 
     @property
+    def keys(self) -> tuple[Key, ...]:
+        """The key on every beat."""
+        return keys_of_beats(self.key, self.key_sections, len(self.beats_s))
+
+    @property
     def chord_names(self) -> tuple[str, ...]:
         """The chord on every beat as it is written in the key."""
-        return tuple(chord.spelled(self.key) for chord in self.chords)
+        return tuple(chord.spelled(key) for chord, key in zip(self.chords, self.keys, strict=True))
+
+    @property
+    def other_chord_names(self) -> tuple[str | None, ...]:
+        """The second choice on every beat as it is written in the key, where there is one; empty as `chord_doubts`."""
+        doubts = zip(self.chord_doubts, self.keys, strict=False)
+        return tuple(None if doubt.other is None else doubt.other.spelled(key) for doubt, key in doubts)
 
     @property
     def follows_pitch(self) -> bool:

@@ -118,6 +118,8 @@ def test_nothing_depends_on_the_words(guitar_chords: Heard) -> None:
 def test_the_document_says_both(guitar_chords: Heard) -> None:
     document = heard_as_json(guitar_chords)
     assert document["codes"] == ["several_notes"]
+    assert len(document["chord_confidence"]) == len(document["other_chords"]) == len(document["chords"])
+    assert [(section["start_beat"], section["key"]) for section in document["key_sections"]] == [(0, "C major")]
     assert document["warnings"] == ["Several notes sound at once, so chords are estimated; please check them."]
 
 

@@ -90,6 +90,17 @@ def test_triads_are_heard_as_chords_and_as_many_voices(beats_per_chord):
     assert "several_notes" in codes(heard)
 
 
+def test_a_recording_that_changes_key_has_two_keys_and_every_beat_a_doubt():
+    up = [tuple(midi + 3 for midi in triad) for triad in (C, F, G, C)]
+    heard = listen(
+        chords([triad for triad in [(C, F, G, C)[bar % 4] for bar in range(12)] + up * 3 for _ in range(2)], 0.5)
+    )
+    assert [(section.key.tonic, section.key.mode) for section in heard.key_sections] == [(0, "major"), (3, "major")]
+    assert (heard.keys[0].tonic, heard.keys[-1].tonic) == (0, 3)
+    assert len(heard.chord_doubts) == len(heard.chords)
+    assert np.mean([doubt.confidence for doubt in heard.chord_doubts]) > 0.8
+
+
 def test_detuned_triads_tell_their_tuning():
     heard = listen(chords([np.array(triad) + 0.3 for triad in (C, F, G, C)], 1.0))
     assert heard.tuning_cents == pytest.approx(30, abs=3)

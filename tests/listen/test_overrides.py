@@ -116,7 +116,7 @@ def test_a_key_is_believed_and_its_chords_are_preferred():
     leader = chords([(60, 64, 67), (65, 69, 72), (67, 71, 74), (60, 64, 67)] * 3, 1.0)
     heard = Listener().listen(clip_of(leader))
     changed = with_overrides(heard, Overrides(key="A minor"))
-    assert (str(heard.key), str(changed.key)) == ("C major", "A minor")
+    assert (str(heard.key), str(changed.key), changed.key_sections) == ("C major", "A minor", ())
     assert [str(chord) for chord in changed.chords].count("C") >= 6  # what sounds is not talked away
     np.testing.assert_array_equal(changed.beats_s, heard.beats_s)
 
@@ -126,6 +126,8 @@ def test_given_chords_stand_from_the_nearest_beat_on(twinkle):
     seconds = Overrides(chords=(ChordAt(at=1.25, chord="Am"), ChordAt(at=2.5, chord="N")))  # beats 2 and 4 of 0.6 s
     for wanted in (beats, seconds):
         changed = with_overrides(twinkle, wanted)
+        assert changed.chord_doubts[:2] == twinkle.chord_doubts[:2]
+        assert {(doubt.confidence, doubt.other) for doubt in changed.chord_doubts[2:]} == {(1.0, None)}
         assert [str(chord) for chord in changed.chords[:6]] == [
             *(str(chord) for chord in twinkle.chords[:2]), "Am", "Am", "-", "-"
         ]  # fmt: skip

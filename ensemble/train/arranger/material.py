@@ -25,7 +25,8 @@ from ensemble.data.programs import instrument_of_program, instrument_of_words
 from ensemble.data.takes import Split, splits_of
 from ensemble.errors import DataError
 from ensemble.events import OnProgress, unheard
-from ensemble.listen.harmony import find_chords, find_key
+from ensemble.listen.harmony import find_chords
+from ensemble.listen.keys import find_key
 from ensemble.scores.melody import Melody
 from ensemble.scores.midi_melody import melody_of, midi_piece
 from ensemble.scores.midi_voices import MidiVoice, in_seconds
@@ -260,4 +261,6 @@ def _understood(heard: Heard, notes: Sequence[tuple[float, float, int]], melody:
         sounds_s = np.maximum(np.minimum(release, stop) - np.maximum(onset, start), 0.0)
         chroma[:, beat] = np.bincount(pitch.astype(np.int64) % 12, sounds_s, 12)
     key = melody.key or find_key(chroma.sum(axis=1), chroma[:, -LAST_BEATS:].sum(axis=1))
-    return replace(heard, key=key, chords=find_chords(chroma, key, heard.beats_per_bar, heard.first_downbeat))
+    keys = (key,) * len(heard.beats_s)
+    chords = find_chords(chroma, keys, heard.beats_per_bar, heard.first_downbeat).chords
+    return replace(heard, key=key, chords=chords, chord_doubts=(), key_sections=())
