@@ -1,4 +1,4 @@
-"""Holds what a MIDI file says of its key and tempo against its notes: programs write C major and 120 bpm unasked.
+"""Holds what a MIDI file says against its notes: programs write C major, 120 bpm and 4/4 unasked.
 
 Where notes clearly contradict a label, they win, and both are said.
 """
@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from ensemble.clock import FRAME_RATE_HZ
 from ensemble.listen.beats import MIN_CLARITY, Beats, track_beats
 from ensemble.listen.keys import find_key
-from ensemble.scores.melody import MAX_MINUTES, TempoMark, tempo_map
+from ensemble.scores.melody import MAX_MINUTES, MetreMark, TempoMark, tempo_map
 from ensemble.scores.midi_reader import MidiScore
 from ensemble.scores.midi_time import Labels
 from ensemble.scores.midi_voices import MidiVoice
+from ensemble.scores.triple import bars_of_three
 from ensemble.types.diagnostics import Diagnostic
 from ensemble.types.harmony import Key
 from ensemble.types.tempo_map import TempoMap
@@ -71,6 +72,20 @@ def key_by_notes(labels: Labels, voices: Sequence[MidiVoice], score: MidiScore, 
     text = f"The file names {written} as its key, but its notes are in {found}, which is taken."
     said.append(Diagnostic(code="key_contradicted", text=text))
     return found
+
+
+def metre_by_notes(
+    labels: Labels, voices: Sequence[MidiVoice], score: MidiScore, said: list[Diagnostic]
+) -> tuple[list[MetreMark], Fraction]:  # fmt: skip
+    """The metres of the labels and the length of the upbeat; 3/4 in place of a 4/4 that the notes contradict."""
+    is_usual = not labels.metres or [mark[1:] for mark in labels.metres] == [(4, 4)]
+    first = bars_of_three(voices, score) if is_usual and not labels.pickup else None
+    if first is None:
+        return labels.metres, labels.pickup
+    text = "The file says 4/4" if labels.metres else "The file names no metre, which means 4/4"
+    text += ", but its notes fall into bars of three quarters: 3/4 is taken."
+    said.append(Diagnostic(code="metre_contradicted", text=text))
+    return [MetreMark(Fraction(0), 3, 4)], Fraction(first)
 
 
 def performance_of(

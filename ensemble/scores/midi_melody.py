@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from ensemble.errors import DataError
-from ensemble.scores.labels import BEAT_TICKS, FoundBeats, key_by_notes, performance_of
+from ensemble.scores.labels import BEAT_TICKS, FoundBeats, key_by_notes, metre_by_notes, performance_of
 from ensemble.scores.melody import (
     Melody,
     Shading,
@@ -80,7 +80,11 @@ def midi_piece(content: bytes, what: str) -> MidiPiece:
     said += labels.diagnostics
     key = key_by_notes(labels, voices, score, said)
     tempos = labels.tempos or [USUAL_TEMPO]
-    return MidiPiece(score, voices, labels, key, tempos, performance_of(labels, tempos, voices, score, said), said)
+    performance = performance_of(labels, tempos, voices, score, said)
+    if performance is None:
+        metres, pickup = metre_by_notes(labels, voices, score, said)
+        labels = labels._replace(metres=metres, pickup=pickup)
+    return MidiPiece(score, voices, labels, key, tempos, performance, said)
 
 
 def melody_of(piece: MidiPiece, voice: MidiVoice, what: str, said: Sequence[Diagnostic] = ()) -> Melody:

@@ -25,6 +25,7 @@ DiagnosticCode = Literal[
     "score_damaged",
     "key_contradicted",
     "tempo_contradicted",
+    "metre_contradicted",
     "chart_repeats",
     "chart_not_finished",
 ]
@@ -51,6 +52,7 @@ DiagnosticCode = Literal[
 | score_damaged | a score is damaged or breaks its format: what can be read of it is played |
 | key_contradicted | a score's notes contradict its key: the key of the notes is taken |
 | tempo_contradicted | a score's notes contradict its tempo: the beats of the notes are taken |
+| metre_contradicted | a score's notes contradict its 4/4: the bars of the notes are taken |
 | chart_repeats | the chart is shorter than the recording, and begins again |
 | chart_not_finished | the recording ends before the chart does |
 """

@@ -205,6 +205,41 @@ def test_a_minor_tune_that_is_signed_as_its_relative_major_is_minor() -> None:
     assert str(parse_midi(smf(track([key(0), *notes(SCALE * 4)])), "x").key) == "C major"
 
 
+ROOTS = (48, 57, 53, 55) * 4
+
+
+def accompanied(beats: int, upbeat: int, signed: list[Event]) -> bytes:
+    """A bass on every first beat, chords on the others, a tune above; a chord to a bar."""
+    bass, chords, tune = [], [], []
+    for bar, root in enumerate(ROOTS):
+        at = 480 * (upbeat + beats * bar)
+        bass += [(at, bytes([0x90, root - 12, 90])), (at + 440, bytes([0x80, root - 12, 0]))]
+        for beat in range(1, beats):
+            for step in (0, 7, 12):
+                chords += [(at + 480 * beat, bytes([0x91, root + step, 60])),
+                           (at + 480 * beat + 400, bytes([0x81, root + step, 0]))]  # fmt: skip
+        tune += [(at, bytes([0x92, root + 24, 90])), (at + 480 * beats - 20, bytes([0x82, root + 24, 0]))]
+    return smf(track([tempo(110), *signed]), track(bass), track(chords), track([meta(3, b"Melody"), *tune]))
+
+
+@pytest.mark.parametrize("signed", [[metre(4, 4)], []])
+@pytest.mark.parametrize("upbeat", [0, 1, 2])
+def test_a_waltz_under_a_metre_of_four_is_in_three(signed: list[Event], upbeat: int) -> None:
+    melody = parse_midi(accompanied(3, upbeat, signed), "x")
+    assert [mark[1:] for mark in melody.metres] == [(3, 4)]
+    assert melody.bars[:3] == (upbeat, upbeat + 3, upbeat + 6)
+    assert codes(melody)[0] == "metre_contradicted"
+    assert "4/4" in melody.diagnostics[0].text
+    assert "3/4" in melody.diagnostics[0].text
+
+
+@pytest.mark.parametrize(("beats", "signed"), [(4, [metre(4, 4)]), (4, []), (3, [metre(3, 4)]), (3, [metre(5, 4)])])
+def test_a_metre_that_fits_or_that_no_program_writes_unasked_stays(beats: int, signed: list[Event]) -> None:
+    melody = parse_midi(accompanied(beats, 0, signed), "x")
+    assert [mark[1:] for mark in melody.metres] == [(said[1][3], 4) for said in signed]
+    assert "metre_contradicted" not in codes(melody)
+
+
 def performed(bpm: float, signed: list[Event], spread_s: float = 0.008, division: int = 220) -> bytes:
     """A transcription: notes a little beside the beats of its own tempo, ticks of a header's."""
     rng = np.random.default_rng(1)
