@@ -17,14 +17,13 @@ from ensemble.conduct.arranger_network import ArrangerNetwork, Floats
 from ensemble.conduct.breath import released_s, renews
 from ensemble.conduct.density import softer_without_chord
 from ensemble.conduct.grid import Grid
-from ensemble.conduct.harmony import scale, sounding
+from ensemble.conduct.harmony import scale
 from ensemble.conduct.jitter import draws
 from ensemble.conduct.leader import STEPS_PER_BEAT, Leader
 from ensemble.conduct.pad import Stroke, write_pad
 from ensemble.conduct.shaping import WrittenNote
 from ensemble.conduct.voicing import Neighbours, voice_chords
 from ensemble.config import FollowerSettings
-from ensemble.types.harmony import Key
 
 _WISH = 1.0
 """Weight of the network's wish for a tone (a log likelihood) against the costs of the rules' own writers."""
@@ -59,20 +58,20 @@ class Arranger:
         return kind_of(follower) in self._kinds
 
     def write(
-        self, follower: FollowerSettings, grid: Grid, leader: Leader, key: Key, neighbours: Neighbours, seed: int,
+        self, follower: FollowerSettings, grid: Grid, leader: Leader, neighbours: Neighbours, seed: int,
         ring_s: float,
     ) -> tuple[list[WrittenNote], NDArray[np.int64]]:  # fmt: skip
         """One follower's notes, and its pitches, 0 where it rests.  [beats, voices or half beats]"""
         if kind_of(follower) == "chords":
-            voicing = voice_chords(grid, leader, key, follower.range, follower.num_voices, neighbours)
+            voicing = voice_chords(grid, leader, follower.range, follower.num_voices, neighbours)
             tops = voicing.max(axis=1, initial=0)
-            struck = self._play(follower, grid, leader, key, neighbours, seed, tops)
+            struck = self._play(follower, grid, leader, neighbours, seed, tops)
             strokes = [
                 Stroke(one.start / STEPS_PER_BEAT, one.stop / STEPS_PER_BEAT, _velocity(grid, one.start))
                 for one in struck
             ]
             return write_pad(grid, leader, follower, voicing, ring_s, strokes), voicing
-        struck = self._play(follower, grid, leader, key, neighbours, seed)
+        struck = self._play(follower, grid, leader, neighbours, seed)
         pitches = np.zeros(grid.num_beats * STEPS_PER_BEAT, np.int64)
         for one in struck:
             pitches[one.start : one.stop] = one.pitch
@@ -88,7 +87,7 @@ class Arranger:
         return written, pitches.reshape(grid.num_beats, STEPS_PER_BEAT)
 
     def _play(
-        self, follower: FollowerSettings, grid: Grid, leader: Leader, key: Key, neighbours: Neighbours, seed: int,
+        self, follower: FollowerSettings, grid: Grid, leader: Leader, neighbours: Neighbours, seed: int,
         tops: NDArray[np.int64] | None = None,
     ) -> list[_Struck]:  # fmt: skip
         """Go through the music once. Looks ahead to the next chord, and over the rest of the bar for how busy it is.
@@ -98,9 +97,9 @@ class Arranger:
         if not grid.num_beats:
             return []
         centre = sum(follower.range) / 2
-        context = context_of(grid, leader, key, kind_of(follower), follower.spec, centre)
+        context = context_of(grid, leader, kind_of(follower), follower.spec, centre)
         chance = draws(seed, f"{follower.name}/arranger", np.arange(len(context.roots)), 1)[:, 0]
-        chooser = _Chooser(follower, grid, leader, key, neighbours)
+        chooser = _Chooser(follower, grid, leader, neighbours)
         memory = self._network.start()
         struck: list[_Struck] = []
         action, pitch, held = REST, 0, 0
@@ -136,9 +135,7 @@ def kind_of(follower: FollowerSettings) -> Kind:
 class _Chooser:
     """What one follower may do where, and what it does of that."""
 
-    def __init__(
-        self, follower: FollowerSettings, grid: Grid, leader: Leader, key: Key, neighbours: Neighbours
-    ) -> None:
+    def __init__(self, follower: FollowerSettings, grid: Grid, leader: Leader, neighbours: Neighbours) -> None:
         self._follower, self._grid, self._leader, self._neighbours = follower, grid, leader, neighbours
         low, high = follower.range
         self._ladder = np.arange(low, high + 1)
@@ -146,9 +143,11 @@ class _Chooser:
         share = 0.3 if self._is_bass else 0.5
         self._register = _REGISTER * (self._ladder - (low + share * (high - low))) ** 2
         self._clash = np.roll(leader.pitch_share, 1, axis=1) + np.roll(leader.pitch_share, -1, axis=1)
-        self._chords = [sounding(chord, key) for chord in grid.chords]
+        self._chords = grid.sounding
         self._own = [np.array(self._belonging(beat)) for beat in range(grid.num_beats)]
-        self._passing = [np.array(sorted(scale(key, chord))) for chord in self._chords]
+        self._passing = [
+            np.array(sorted(scale(key, chord))) for key, chord in zip(grid.keys, self._chords, strict=True)
+        ]
 
     def _belonging(self, beat: int) -> tuple[int, ...]:
         """Pitch classes that belong on a beat; a slash chord's bass alone, where a bass turns to it or a bar leans."""

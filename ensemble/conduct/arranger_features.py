@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 from ensemble.clock import FRAME_RATE_HZ
 from ensemble.conduct.density import rhythm_levels
 from ensemble.conduct.grid import PHRASE_BARS, Grid
-from ensemble.conduct.harmony import sounding
 from ensemble.conduct.leader import STEPS_PER_BEAT, Leader
-from ensemble.types.harmony import Chord, Key
+from ensemble.types.harmony import Chord
 from ensemble.types.instruments import InstrumentSpec
 from ensemble.types.music import FloatArray, Note
 
@@ -46,9 +45,7 @@ class ArrangerLine(NamedTuple):
     pitches: NDArray[np.int64]
 
 
-def context_of(
-    grid: Grid, leader: Leader, key: Key, kind: Kind, instrument: InstrumentSpec, centre: float
-) -> ArrangerContext:
+def context_of(grid: Grid, leader: Leader, kind: Kind, instrument: InstrumentSpec, centre: float) -> ArrangerContext:
     """Everything about every half beat but what the part itself does.
 
     Looks ahead to the next chord, and over the rest of the bar for how busy the leader is.
@@ -56,20 +53,20 @@ def context_of(
     Args:
         grid: the bars.
         leader: what it does in them.
-        key: its key.
         kind: of line.
         instrument: that plays it.
         centre: of the part's range, in MIDI.
     """
-    chords = [sounding(chord, key) for chord in grid.chords]
+    chords = grid.sounding
     root = np.array([chord.root for chord in chords], np.int64)
+    tonic = np.array([key.tonic for key in grid.keys], np.int64)
     following = np.append(root[1:], root[-1:])
     changes = np.array([*(grid.changes(beat) for beat in range(grid.num_beats)), False])
     per_beat = np.concatenate(
         [
             np.stack([_counted_from(chord.root, _own(chord)) for chord in chords]),
             _one_hot((following - root) % 12, 12),
-            _one_hot((key.tonic - root) % 12, 12),
+            _one_hot((tonic - root) % 12, 12),
             np.stack([changes[:-1], changes[1:]], axis=1),
             _one_hot(rhythm_levels(leader, grid), _LEVELS),
             _one_hot(grid.bars % PHRASE_BARS, PHRASE_BARS),

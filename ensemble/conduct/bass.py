@@ -12,12 +12,11 @@ from numpy.typing import NDArray
 from ensemble.audio.viterbi import fixed_lag_viterbi
 from ensemble.conduct.density import CLASH, OUT_OF_CHORD, clash_cost, rhythm_levels, softer_without_chord
 from ensemble.conduct.grid import LOOK_AHEAD_BEATS, Grid
-from ensemble.conduct.harmony import scale, sounding
+from ensemble.conduct.harmony import scale
 from ensemble.conduct.jitter import draws
 from ensemble.conduct.leader import Leader
 from ensemble.conduct.shaping import WrittenNote
 from ensemble.config import FollowerSettings
-from ensemble.types.music import Key
 
 Floats = NDArray[np.float64]
 
@@ -27,7 +26,7 @@ _NOT_THE_GIVEN_BASS = 12.0  # outweighs it, too
 _FIFTH = 2  # its place among a chord's tones, where it has a third or a suspension; the last of two tones otherwise
 
 
-def bass_pitches(grid: Grid, leader: Leader, key: Key, pitch_range: tuple[int, int]) -> list[int]:
+def bass_pitches(grid: Grid, leader: Leader, pitch_range: tuple[int, int]) -> list[int]:
     """Choose the pitch on every beat, by fixed-lag Viterbi over chord, metre, movement and register.  [beats]"""
     low, high = pitch_range
     pitch = np.arange(low, high + 1)
@@ -35,8 +34,7 @@ def bass_pitches(grid: Grid, leader: Leader, key: Key, pitch_range: tuple[int, i
     register = 0.004 * (pitch - centre) ** 2
     clash = clash_cost(leader, grid)
     costs: list[Floats] = []
-    for beat in range(grid.num_beats):
-        chord = sounding(grid.chords[beat], key)
+    for beat, chord in enumerate(grid.sounding):
         is_anchor = grid.is_strong(beat) or grid.changes(beat) or beat == grid.final_beat
         class_cost = np.full(12, OUT_OF_CHORD)
         if chord.bass is None:
@@ -55,11 +53,12 @@ def bass_pitches(grid: Grid, leader: Leader, key: Key, pitch_range: tuple[int, i
 
 
 def write_bass(
-    grid: Grid, leader: Leader, key: Key, follower: FollowerSettings, pitches: list[int], seed: int, ring_s: float
+    grid: Grid, leader: Leader, follower: FollowerSettings, pitches: list[int], seed: int, ring_s: float
 ) -> list[WrittenNote]:
     """Make notes of the pitches on the beats; the last one is held until `ring_s` after the leader's end."""
     levels, sustains = rhythm_levels(leader, grid), follower.spec.family in ("bowed", "blown")
     wants_approach = draws(seed, f"{follower.name}/approach", np.arange(grid.num_beats), 1)[:, 0] < _APPROACH_SHARE
+    chords = grid.sounding
     slots: list[tuple[float, int, int]] = []  # beat, pitch, velocity
     for beat in np.flatnonzero(leader.is_playing[: grid.final_beat + 1]).tolist():
         softer = softer_without_chord(grid, beat)
@@ -71,8 +70,9 @@ def write_bass(
             continue
         leads = grid.changes(beat + 1) and pitches[beat + 1] != pitch
         if leads and wants_approach[beat]:
-            chord = sounding(grid.chords[beat], key)
-            step = _approach(pitch, pitches[beat + 1], chord.tones, scale(key, chord), follower.range)
+            chord = chords[beat]
+            passing = scale(grid.keys[beat], chord)
+            step = _approach(pitch, pitches[beat + 1], chord.tones, passing, follower.range)
             slots.append((beat + 0.5, step, 74 - softer))
         elif level == 2 and not sustains:
             slots.append((beat + 0.5, pitch, 70 - softer))

@@ -12,13 +12,12 @@ from ensemble.audio.viterbi import fixed_lag_viterbi
 from ensemble.conduct.breath import released_s, renews
 from ensemble.conduct.density import OUT_OF_CHORD, softer_without_chord
 from ensemble.conduct.grid import LOOK_AHEAD_BEATS, Grid
-from ensemble.conduct.harmony import scale, sounding
+from ensemble.conduct.harmony import scale
 from ensemble.conduct.jitter import draws
 from ensemble.conduct.leader import STEPS_PER_BEAT, Leader
 from ensemble.conduct.shaping import WrittenNote
 from ensemble.conduct.voicing import CROSSING, Neighbours
 from ensemble.config import FollowerSettings
-from ensemble.types.music import Key
 
 Floats = NDArray[np.float64]
 
@@ -33,7 +32,7 @@ _CEASELESS = 0.75
 
 
 def counter_pitches(
-    grid: Grid, leader: Leader, key: Key, follower: FollowerSettings, neighbours: Neighbours, seed: int
+    grid: Grid, leader: Leader, follower: FollowerSettings, neighbours: Neighbours, seed: int
 ) -> NDArray[np.int64]:
     """Choose the pitch in every half beat, by fixed-lag Viterbi; passing notes are allowed at random.  [beats * 2]"""
     low, high = follower.range
@@ -43,13 +42,14 @@ def counter_pitches(
     register = 0.006 * (pitch - (low + 0.5 * (high - low))) ** 2
     share = leader.pitch_share
     clash = np.roll(share, 1, axis=1) + np.roll(share, -1, axis=1)
+    chords = grid.sounding
     costs: list[Floats] = []
     for step in range(num_steps):
         beat, is_on_beat = step // STEPS_PER_BEAT, step % STEPS_PER_BEAT == 0
-        chord = sounding(grid.chords[beat], key)
+        chord = chords[beat]
         class_cost = np.full(12, OUT_OF_CHORD)
         if may_pass[step] and not is_on_beat and beat < grid.final_beat:
-            class_cost[list(scale(key, chord))] = _PASSING
+            class_cost[list(scale(grid.keys[beat], chord))] = _PASSING
         own = chord.tones
         class_cost[list(own)] = 0.0
         if beat >= grid.final_beat:

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.clock import FRAME_RATE_HZ
+from ensemble.conduct.harmony import sounding
 from ensemble.conduct.notes import SOUNDING_DB, last_note_s
-from ensemble.types.harmony import NO_CHORD, Chord
+from ensemble.types.harmony import NO_CHORD, Chord, Key
 from ensemble.types.music import Frames, Heard
 
 LOOK_AHEAD_BEATS = 8
@@ -31,6 +32,8 @@ class Grid:
     """Start of every beat, and the end of the last.  [beats + 1]"""
     chords: tuple[Chord, ...]
     """One per beat."""
+    keys: tuple[Key, ...]
+    """The key on each beat."""
     positions: NDArray[np.int64]
     """Place of each beat in its bar; 0 is the downbeat.  [beats]"""
     bars: NDArray[np.int64]
@@ -45,6 +48,11 @@ class Grid:
     """Where in a beat its second half begins: two thirds where it has three parts, after the second of them."""
     beat_division: int = 2
     """How many equal parts a beat has: 2, or 3 in compound metres."""
+
+    @property
+    def sounding(self) -> tuple[Chord, ...]:
+        """What the band plays on each beat: the chord, or the key's tonic triad where there is none."""
+        return tuple(sounding(chord, key) for chord, key in zip(self.chords, self.keys, strict=True))
 
     @property
     def num_beats(self) -> int:
@@ -111,12 +119,13 @@ def grid_of(heard: Heard) -> Grid:
     inside = (heard.beats_s >= 0) & (heard.beats_s < end_s)
     beats = heard.beats_s[inside]
     chords = [chord for chord, keep in zip(heard.chords, inside, strict=True) if keep]
+    keys = [key for key, keep in zip(heard.keys, inside, strict=True) if keep]
     downbeat = heard.first_downbeat - int((heard.beats_s < 0).sum())
     if not len(beats) and end_s > 0:
-        beats, chords, downbeat = np.zeros(1), [NO_CHORD], 0
+        beats, chords, keys, downbeat = np.zeros(1), [NO_CHORD], [heard.key], 0
     if not len(beats):
         return Grid(
-            edges_s=np.zeros(1), chords=(), positions=np.zeros(0, np.int64), bars=np.zeros(0, np.int64),
+            edges_s=np.zeros(1), chords=(), keys=(), positions=np.zeros(0, np.int64), bars=np.zeros(0, np.int64),
             beats_per_bar=max(heard.beats_per_bar, 1), end_s=0.0, final_beat=0,
         )  # fmt: skip
     intervals = np.diff(beats)
@@ -134,6 +143,7 @@ def grid_of(heard: Heard) -> Grid:
     return Grid(
         edges_s=edges,
         chords=(*[chords[0]] * before, *chords, *[chords[-1]] * after),
+        keys=(*[keys[0]] * before, *keys, *[keys[-1]] * after),
         positions=positions,
         bars=bars,
         beats_per_bar=per_bar,

@@ -76,9 +76,9 @@ def write_parts(
     for follower in in_order:
         neighbours = _neighbours(follower, before, grid)
         if arranger is None or not arranger.knows(follower):
-            written, pitches = _write(follower, grid, leader, heard, neighbours, seed, ring_s)
+            written, pitches = _write(follower, grid, leader, neighbours, seed, ring_s)
         else:
-            written, pitches = arranger.write(follower, grid, leader, heard.key, neighbours, seed, ring_s)
+            written, pitches = arranger.write(follower, grid, leader, neighbours, seed, ring_s)
         before.append(_Register(follower, pitches))
         pitched[follower.name] = _shape(written, follower, heard, num_frames, seed)
     parts: list[Part | Hits] = []
@@ -96,19 +96,18 @@ def write_parts(
 
 
 def _write(
-    follower: FollowerSettings, grid: Grid, leader: Leader, heard: Heard, neighbours: Neighbours, seed: int,
-    ring_s: float,
+    follower: FollowerSettings, grid: Grid, leader: Leader, neighbours: Neighbours, seed: int, ring_s: float,
 ) -> tuple[list[WrittenNote], NDArray[np.int64]]:  # fmt: skip
     """Write one follower's notes by the rules of its role; also returns its pitches.  [beats, voices or half beats]"""
     if follower.role == "bass":
-        line = bass_pitches(grid, leader, heard.key, follower.range)
-        written = write_bass(grid, leader, heard.key, follower, line, seed, ring_s)
+        line = bass_pitches(grid, leader, follower.range)
+        written = write_bass(grid, leader, follower, line, seed, ring_s)
         return written, np.stack([np.array(line, np.int64), _highest(written, grid)], axis=1)
     if follower.role == "pad":
-        voicing = voice_chords(grid, leader, heard.key, follower.range, follower.num_voices, neighbours)
+        voicing = voice_chords(grid, leader, follower.range, follower.num_voices, neighbours)
         strokes = rule_strokes(grid, leader, neighbours.bass)
         return write_pad(grid, leader, follower, voicing, ring_s, strokes), voicing
-    line_by_step = counter_pitches(grid, leader, heard.key, follower, neighbours, seed)
+    line_by_step = counter_pitches(grid, leader, follower, neighbours, seed)
     return write_counter(grid, leader, follower, line_by_step), line_by_step.reshape(grid.num_beats, STEPS_PER_BEAT)
 
 

@@ -16,9 +16,7 @@ from numpy.typing import NDArray
 from ensemble.audio.viterbi import fixed_lag_viterbi
 from ensemble.conduct.density import CLASH, clash_cost
 from ensemble.conduct.grid import LOOK_AHEAD_BEATS, Grid
-from ensemble.conduct.harmony import sounding
 from ensemble.conduct.leader import STEPS_PER_BEAT, Leader
-from ensemble.types.music import Key
 
 Floats = NDArray[np.float64]
 
@@ -131,7 +129,7 @@ def _moves_in_parallel(
 
 
 def voice_chords(
-    grid: Grid, leader: Leader, key: Key, pitch_range: tuple[int, int], num_voices: int, neighbours: Neighbours
+    grid: Grid, leader: Leader, pitch_range: tuple[int, int], num_voices: int, neighbours: Neighbours
 ) -> NDArray[np.int64]:
     """Choose a voicing for every beat, by fixed-lag Viterbi over movement, register, crossings and clashes.
 
@@ -142,7 +140,7 @@ def voice_chords(
     above = _leader_register(leader, grid)
     options: list[Shapes] = []
     costs: list[Floats] = []
-    owns = [sounding(chord, key).tones for chord in grid.chords]
+    owns = [chord.tones for chord in grid.sounding]
     for beat, own in enumerate(owns):
         option = shapes(own, pitch_range, num_voices)
         sounds = option.pitches > 0

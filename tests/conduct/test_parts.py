@@ -11,6 +11,7 @@ import pytest
 from ensemble.conduct.grid import LOOK_AHEAD_BEATS, grid_of
 from ensemble.conduct.parts import write_parts
 from ensemble.config import BandSettings, FollowerSettings
+from ensemble.types.doubts import KeySection
 from ensemble.types.music import SILENCE_DB, Chord, Heard, Hits, Key, Part
 from tests.conduct.handmade_leader import LOOP, MELODY, cut, frames_of, heard_of, of, pitches, restless
 
@@ -317,6 +318,19 @@ def test_the_whole_band_is_tuned_to_the_leader():
         sounds = of(part).f0_hz > 0
         cents = 1200 * np.log2(lower.f0_hz[sounds] / of(part).f0_hz[sounds])
         np.testing.assert_allclose(cents, -19.79, atol=0.01)
+
+
+def test_no_chord_is_answered_in_the_key_of_its_time():
+    heard = heard_of(loop=((0, "none"),), key=Key(tonic=0, mode="major"), melody=((72, 1.0),), bars=8)
+    sections = (
+        KeySection(start_beat=0, key=Key(tonic=0, mode="major")),
+        KeySection(start_beat=16, key=Key(tonic=3, mode="minor")),
+    )
+    notes = of(written(replace(heard, key_sections=sections), ROCK)["rhythm"]).notes
+    middle = round(100 * heard.beats_s[16])
+    before = {round(note.pitch_midi) % 12 for note in notes if note.stop_frame <= middle}
+    after = {round(note.pitch_midi) % 12 for note in notes if note.start_frame >= middle}
+    assert (before, after) == ({0, 4, 7}, {3, 6, 10})
 
 
 def test_no_chord_is_answered_with_the_tonic_softly():

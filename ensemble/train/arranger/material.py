@@ -222,7 +222,7 @@ def lessons_of(piece: WrittenPiece, most: int | None = None) -> Iterator[Lesson]
             spec = CATALOGUE[part.instrument]
             centre = sum(spec.range_midi) / 2
             line = line_of(part.notes, grid, part.kind)
-            context = context_of(grid, leader, leading.heard.key, part.kind, spec, centre)
+            context = context_of(grid, leader, part.kind, spec, centre)
             inputs = np.concatenate([context.rows, memory_of(line, context.roots, centre)], axis=1)
             yield Lesson(piece=piece.name, inputs=inputs, roots=context.roots, line=line, kind=part.kind)
 
