@@ -26,6 +26,11 @@ from ensemble.types.diagnostics import Diagnostic
 from ensemble.types.harmony import Key
 
 MELODY_WORDS = ("melod", "vocal", "voice", "voix", "sing", "lead", "solo", "gesang", "tune")
+_TEXT, _LYRIC = 0x01, 0x05
+MIN_WORDS = 12
+"""Fewer are a title or a remark."""
+SUNG = 0.5
+"""From this fit of its notes with the words on, a voice is sung."""
 MIN_SHARE = 0.5
 """A voice that sounds for less than this share of the busiest one is an ornament, not the melody."""
 PHRASE_REST_QUARTERS = Fraction(1, 2)
@@ -53,15 +58,16 @@ class MidiPiece(NamedTuple):
 def parse_midi(content: bytes, what: str) -> Melody:
     """Read the melody in the bytes of a MIDI file; `what` stands for it in errors.
 
-    Of several voices (a channel of a track) the one whose track is named like a melody is taken, or else the highest
-    of those that sound long enough; where its notes overlap, the top line. Which, and what was left out, is said in
-    `diagnostics`. Drums are no melody. The pedal, pitch bend and volume of the voice are followed.
+    Of several voices (a channel of a track) the one that the file's words are sung to is taken, or the one whose track
+    is named like a melody, or else the highest of those that sound long enough; where its notes overlap, the top line.
+    Which, and what was left out, is said in `diagnostics`. Drums are no melody. The pedal, pitch bend and volume of the
+    voice are followed.
 
     Raises:
         DataError: it is no MIDI, has no notes, or lasts too long.
     """
     piece = midi_piece(content, what)
-    voice, chosen = choose(piece.voices)
+    voice, chosen = choose(piece.voices, sung_at(piece.score))
     return melody_of(piece, voice, what, chosen)
 
 
@@ -130,10 +136,23 @@ def melody_of(piece: MidiPiece, voice: MidiVoice, what: str, said: Sequence[Diag
     )
 
 
-def choose(voices: list[MidiVoice]) -> tuple[MidiVoice, list[Diagnostic]]:
+def sung_at(score: MidiScore) -> frozenset[int]:
+    """The ticks of the words, in lyrics or as karaoke files write them; empty where there are few."""
+    ticks = frozenset(
+        meta.tick
+        for track in score.tracks
+        for meta in track.metas
+        if meta.kind in (_TEXT, _LYRIC) and meta.tick and not meta.content.startswith(b"@")
+    )
+    return ticks if len(ticks) >= MIN_WORDS else frozenset()
+
+
+def choose(voices: list[MidiVoice], words: frozenset[int] = frozenset()) -> tuple[MidiVoice, list[Diagnostic]]:
     """The voice that carries the melody, see `parse_midi`; and that it was chosen, where there are others."""
     if len(voices) == 1:
         return voices[0], []
+    fitting = [_fit({note.start for note in voice.notes}, words) for voice in voices]
+    sung = [index for index, fit in enumerate(fitting) if fit >= SUNG and fit == max(fitting)]
     sounding = [sum(note.stop - note.start for note in voice.notes) for voice in voices]
     named = [index for index, voice in enumerate(voices) if any(word in voice.name.lower() for word in MELODY_WORDS)]
     steady = [index for index, total in enumerate(sounding) if total >= MIN_SHARE * max(sounding)]
@@ -142,9 +161,14 @@ def choose(voices: list[MidiVoice]) -> tuple[MidiVoice, list[Diagnostic]]:
         weighted = sum(note.pitch_midi * (note.stop - note.start) for note in voices[index].notes)
         return weighted / max(sounding[index], 1)
 
-    chosen = max(named or steady, key=height)
+    chosen = max(sung or named or steady, key=height)
     label = f"{voices[chosen].name!r}, voice {chosen + 1}" if voices[chosen].name else f"voice {chosen + 1}"
     return voices[chosen], [simplified(f"Of {len(voices)} voices one is followed: {label}.")]
+
+
+def _fit(starts: set[int], words: frozenset[int]) -> float:
+    """How well notes begin with words, 0 to 1: the share of both that they have in common."""
+    return 2 * len(starts & words) / (len(starts) + len(words))
 
 
 def top_line(notes: Iterable[TickNote]) -> tuple[list[TickNote], int]:

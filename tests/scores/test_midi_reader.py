@@ -106,6 +106,15 @@ def test_a_name_in_any_encoding_is_read(name: bytes) -> None:
     assert (melody.notes[0].pitch_midi == 50) == name.lower().startswith(b"melod")
 
 
+@pytest.mark.parametrize("kind", [1, 5])
+def test_the_voice_that_words_are_sung_to_is_the_melody(kind: int) -> None:
+    words = [meta(kind, b"@TA song"), *(meta(kind, b"la ", 960 * place) for place in range(16))]
+    low = track([meta(3, b"Track 4"), *notes((50, 52, 53, 55) * 4, 960)])
+    high = track([meta(3, b"Lead synth"), *notes((80, 82, 84, 85) * 8, 320)])
+    assert parse_midi(smf(track([*HEAD, *words]), high, low), "song.kar").notes[0].pitch_midi == 50
+    assert parse_midi(smf(track(HEAD), high, low), "song.kar").notes[0].pitch_midi == 80
+
+
 @pytest.mark.parametrize(("division", "per_s"), [(0xE728, 1000), (0xE801, 24), (0xE250, 2400), (0xE364, 3000)])
 def test_frames_of_film_are_seconds_and_beats_come_from_the_notes(division: int, per_s: int) -> None:
     melody = parse_midi(smf(track(notes(SCALE * 4, per_s // 2, held=per_s // 3)), division=division), "x")
