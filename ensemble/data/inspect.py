@@ -15,12 +15,14 @@ import numpy as np
 
 from ensemble.data.inspect_alignment import late_ms
 from ensemble.data.inspect_facts import Inspection, SoundFacts, TakeFacts, doubts_of_piece
+from ensemble.data.inspect_notes import WrittenNotes, compare, read_notes
 from ensemble.data.inspect_sound import hear_file
 from ensemble.data.readers import recognise
 from ensemble.data.takes import RecordedPart, Skip
 from ensemble.errors import DataError
 from ensemble.events import OnProgress, unheard
 from ensemble.threads import one_thread
+from ensemble.types.instruments import CATALOGUE
 from ensemble.types.music import FloatArray
 
 LENGTH_TOLERANCE_S = 0.25
@@ -83,24 +85,48 @@ def _piece(
         on_step(number)
         if take.audio is None:
             continue
+        is_drums = take.instrument == "drums"
+        notes, unread = _notes_of(take)
         try:
-            sound, onset = hear_file(take.audio, max_pitch_s=0.0 if take.instrument == "drums" else max_pitch_s)
+            sound, onset, salience = hear_file(
+                take.audio,
+                max_pitch_s=0.0 if is_drums else max_pitch_s,
+                with_salience=notes is not None and not is_drums,
+            )
         except DataError as error:
             skips.append(Skip(path=take.audio, reason=error.problem))
             continue
         if sound.sounding_s == 0:
             skips.append(Skip(path=take.audio, reason=f"is silent throughout (peak {sound.peak_dbfs:.0f} dBFS)"))
             continue
-        heard.append((TakeFacts(take=take, sound=sound), onset))
+        facts = TakeFacts(take=take, sound=sound, unread=unread)
+        if notes is not None:
+            spec = CATALOGUE.get(take.instrument or "")
+            if salience is not None:
+                found = compare(salience, notes, spec)
+                facts = replace(facts, mismatches=found.mismatches, is_heard_as_line=found.is_heard_as_line)
+            if not facts.mismatches:
+                facts = replace(facts, late_to_notes_ms=late_ms(onset, notes.onsets(len(onset))))
+        heard.append((facts, onset))
     mix: tuple[SoundFacts, FloatArray] | None = None
     if heard and (path := takes[0].mix) is not None:
         try:
-            mix = hear_file(path, max_pitch_s=0.0)
+            mix = hear_file(path, max_pitch_s=0.0)[:2]
         except DataError as error:
             skips.append(Skip(path=path, reason=f"{error.problem}: the mix is not compared with its parts"))
     heard, misfits = _of_one_length(heard, mix)
     on_step(len(takes))
     return list(_aligned(heard, mix[1] if mix else None)), skips + misfits
+
+
+def _notes_of(take: RecordedPart) -> tuple[WrittenNotes | None, str]:
+    """What a take should play, if that is known; or why its file cannot be read."""
+    if take.notes is None:
+        return None, ""
+    try:
+        return read_notes(take.notes), ""
+    except DataError as error:
+        return None, error.problem
 
 
 def _of_one_length(heard: list[Heard], mix: tuple[SoundFacts, FloatArray] | None) -> tuple[list[Heard], list[Skip]]:

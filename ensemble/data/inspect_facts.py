@@ -9,13 +9,21 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Literal
 
+from ensemble.data.inspect_notes import Mismatch, MismatchKind
 from ensemble.data.takes import RecordedPart, Skip, Split
 from ensemble.types.instruments import CATALOGUE
 
-DoubtKind = Literal["misaligned", "clipped", "tuning", "polyphonic", "unpitched", "mostly silent", "cut short"]
+DoubtKind = (
+    Literal[
+        "misaligned", "clipped", "tuning", "polyphonic", "unpitched", "mostly silent", "cut short", "unreadable notes"
+    ]
+    | MismatchKind
+)
 LATE_MS = 40.0
 SLOW_ATTACK_MS = 90.0
 """Bowed and blown notes are heard late by their attack alone."""
+LATE_BY_NOTES_MS = 150.0
+"""Pads and choirs swell: their notes begin before they are heard."""
 OFF_CENTS = 15.0
 SEVERAL_VOICES = 0.3
 LOW_CONFIDENCE = 0.6
@@ -60,6 +68,14 @@ class TakeFacts:
     """How late its notes begin against the mix; None where that cannot be told."""
     late_to_others_ms: float | None = None
     """The same against the sum of the piece's other takes."""
+    late_to_notes_ms: float | None = None
+    """The same against the notes of its file."""
+    mismatches: tuple[Mismatch, ...] = ()
+    """How it differs from the notes of its file."""
+    is_heard_as_line: bool = False
+    """See `inspect_notes.StemComparison`: a doubt about its voices is unfounded."""
+    unread: str = ""
+    """Why the notes of its file cannot be read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,21 +125,25 @@ def doubts_of_piece(takes: Sequence[TakeFacts]) -> list[Doubt]:
 
 
 def _of_place(facts: TakeFacts, *, is_told_by_mix: bool) -> Iterator[tuple[DoubtKind, str]]:
-    """Does it begin its notes with the others?"""
+    """Does it begin its notes when they are written, or else with the others?"""
     instrument = CATALOGUE.get(facts.take.instrument or "")
     is_slow = instrument is not None and instrument.family in ("bowed", "blown")
-    if is_told_by_mix:
+    late: float | None
+    if facts.late_to_notes_ms is not None:
+        late, against = facts.late_to_notes_ms, "its notes"
+        allowed_ms = LATE_BY_NOTES_MS if instrument is None or is_slow else LATE_MS
+    elif is_told_by_mix:
         late, allowed_ms, against = facts.late_to_mix_ms, LATE_MS, "its mix"
     else:
         late, allowed_ms, against = facts.late_to_others_ms, SLOW_ATTACK_MS if is_slow else LATE_MS, "the other parts"
-    if late is not None and abs(late) > allowed_ms:
+    if late is not None and not -min(allowed_ms, SLOW_ATTACK_MS) <= late <= allowed_ms:
         yield "misaligned", f"{abs(late):.0f} ms {'late' if late > 0 else 'early'} against {against}"
 
 
 def _of_sound(facts: TakeFacts) -> Iterator[tuple[DoubtKind, str]]:
     sound = facts.sound
     instrument = CATALOGUE.get(facts.take.instrument or "")
-    is_line = instrument is not None and instrument.voices == 1
+    is_line = instrument is not None and instrument.voices == 1 and not facts.is_heard_as_line
     for fault in sound.faults:
         yield "cut short", fault
     if sound.clipped_runs:
@@ -134,6 +154,9 @@ def _of_sound(facts: TakeFacts) -> Iterator[tuple[DoubtKind, str]]:
         yield "polyphonic", f"several notes at once in {100 * sound.polyphony:.0f} % of the time"
     if is_line and sound.pitch_confidence is not None and sound.pitch_confidence < LOW_CONFIDENCE:
         yield "unpitched", f"its pitch is heard with a confidence of {sound.pitch_confidence:.2f} only"
+    if facts.unread:
+        yield "unreadable notes", f"is not compared with its notes: {facts.unread}"
+    yield from facts.mismatches
     if sound.sounding_s < MOSTLY_SILENT * sound.duration_s:
         yield "mostly silent", f"sounds for {sound.sounding_s:.1f} of {sound.duration_s:.1f} s"
 
@@ -238,6 +261,7 @@ def _take(facts: TakeFacts, root: Path) -> dict[str, Any]:
         **sound,
         "late_to_mix_ms": _rounded(facts.late_to_mix_ms, 1),
         "late_to_others_ms": _rounded(facts.late_to_others_ms, 1),
+        "late_to_notes_ms": _rounded(facts.late_to_notes_ms, 1),
     }
 
 

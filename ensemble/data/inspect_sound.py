@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import soxr
@@ -15,6 +16,7 @@ from ensemble.audio.loudness import LoudnessMeter
 from ensemble.audio.recording import MAX_PEAK, Recording, opened
 from ensemble.data.inspect_facts import SoundFacts
 from ensemble.data.inspect_pitch import ANALYSIS_RATE_HZ, Ear
+from ensemble.data.inspect_salience import Salience, SalienceMeter
 from ensemble.errors import AudioError, DataError
 from ensemble.mix.true_peak import decibels
 from ensemble.types.music import SILENCE_DB, FloatArray
@@ -44,27 +46,35 @@ class Clipping:
         self._before = whole[:, -CLIPPED_SAMPLES:]
 
 
-def hear_file(path: Path, *, max_pitch_s: float | None) -> tuple[SoundFacts, FloatArray]:
+class HeardFile(NamedTuple):
+    """What was heard of a sound file."""
+
+    sound: SoundFacts
+    onset: FloatArray
+    """Its strength at 100 Hz, see `Ear.onset`.  [frames]"""
+    salience: Salience | None
+    """Which pitches sound, where that was asked for."""
+
+
+def hear_file(path: Path, *, max_pitch_s: float | None, with_salience: bool = False) -> HeardFile:
     """Measure a stem or a mix.
 
     Args:
         path: the sound file.
         max_pitch_s: hear pitch, tuning and polyphony in so many sounding seconds, spread; None in all, 0 in none.
-
-    Returns:
-        The facts, and the onset strength at 100 Hz (`Ear.onset`).  [frames]
+        with_salience: measure which pitches sound, to compare them with notes.
 
     Raises:
         DataError: it is empty, cannot be decoded, is cut short, or has samples that are no sound.
     """
     try:
         with opened(path, LONGEST_S) as recording:
-            return _hear(recording, path, max_pitch_s)
+            return _hear(recording, path, max_pitch_s, SalienceMeter() if with_salience else None)
     except AudioError as error:
         raise DataError(str(path), error.problem) from error
 
 
-def _hear(recording: Recording, path: Path, max_pitch_s: float | None) -> tuple[SoundFacts, FloatArray]:
+def _hear(recording: Recording, path: Path, max_pitch_s: float | None, pitches: SalienceMeter | None) -> HeardFile:
     sample_rate, num_channels = recording.sample_rate, recording.num_channels
     if not (LOWEST_RATE_HZ <= sample_rate <= HIGHEST_RATE_HZ and num_channels <= MAX_CHANNELS):
         raise DataError(str(path), f"declares {num_channels} channels at {sample_rate} Hz, which is no recording")
@@ -78,9 +88,15 @@ def _hear(recording: Recording, path: Path, max_pitch_s: float | None) -> tuple[
         peak = max(peak, float(np.abs(block).max(initial=0.0)))
         clipping.see(block)
         meter.push(block)
-        ear.hear(resampler.resample_chunk(np.ascontiguousarray(block.mean(axis=0))))
+        slow = resampler.resample_chunk(np.ascontiguousarray(block.mean(axis=0)))
+        ear.hear(slow)
+        if pitches is not None:
+            pitches.hear(slow)
         num_samples += block.shape[1]
-    ear.hear(resampler.resample_chunk(np.zeros(0, dtype=np.float32), last=True))
+    slow = resampler.resample_chunk(np.zeros(0, dtype=np.float32), last=True)
+    ear.hear(slow)
+    if pitches is not None:
+        pitches.hear(slow)
     ear.finish()
     loudness_lufs = meter.lufs()
     sound = SoundFacts(
@@ -93,4 +109,4 @@ def _hear(recording: Recording, path: Path, max_pitch_s: float | None) -> tuple[
         clipped_runs=clipping.runs,
         faults=tuple(found.text for found in recording.diagnostics),
     )
-    return ear.complete(sound), ear.onset()
+    return HeardFile(ear.complete(sound), ear.onset(), pitches.finish() if pitches is not None else None)
