@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import groupby
 from typing import NamedTuple
@@ -12,10 +13,13 @@ from ensemble.chart.chart import HOLD, SAME_BAR, Chart
 from ensemble.chart.text import parse_chart
 from ensemble.errors import ConfigError
 from ensemble.types.diagnostics import Diagnostic
+from ensemble.types.doubts import KeySection
 from ensemble.types.harmony import NO_CHORD, Chord, Key
 from ensemble.types.music import Heard
 
 BARS_PER_LINE = 4
+TOLD_BELOW = 0.6
+"""A chord that is less probable is written with its second choice as a comment."""
 SAME_TEMPO = 0.02
 """A chart's tempo that is so near to the heard one, as a share, leaves the heard beats as they are."""
 LONGEST_RATIO, SPARE_BARS = 1.5, 8
@@ -48,31 +52,63 @@ def chart_of(heard: Heard, title: str) -> Chart:
         f"tempo: {round(heard.tempo_bpm, 2):g}",
         f"metre: {count}/{unit}",
         f"first downbeat: {round(float(downbeat_s), 3):g}",
-        f"key: {heard.key}",
+        f"key: {_keys_of_bars(heard)[0]}",
         "",
     ]
-    per_bar = heard.beats_per_bar
+    per_bar, keys = heard.beats_per_bar, _keys_of_bars(heard)
     chords = list(heard.chords[first:])
     chords += [chords[-1] if chords else NO_CHORD] * (-len(chords) % per_bar or (0 if chords else per_bar))
     bars = [tuple(chords[at : at + per_bar]) for at in range(0, len(chords), per_bar)]
-    written = [
-        SAME_BAR if at % BARS_PER_LINE and bar == bars[at - 1] else _bar(bar, heard.key) for at, bar in enumerate(bars)
-    ]
-    lines = [f"| {' | '.join(written[at : at + BARS_PER_LINE])} |" for at in range(0, len(bars), BARS_PER_LINE)]
+    lines: list[str] = []
+    for at in _line_starts(keys):
+        if at and keys[at] != keys[at - 1]:
+            lines.append(f"key: {keys[at]}")
+        here = range(at, next((other for other in _line_starts(keys) if other > at), len(bars)))
+        symbols = [SAME_BAR if bar > at and bars[bar] == bars[bar - 1] else _bar(bars[bar], keys[bar]) for bar in here]
+        doubts = "; ".join(doubt for bar in here for doubt in _doubts(heard, bar))
+        lines.append(f"| {' | '.join(symbols)} |" + f"  # {doubts}" * bool(doubts))
     before = heard.chords[max(first - per_bar + 1, 0) : first]
     if any(chord != NO_CHORD for chord in before):
-        lines[0] = f"{' '.join(_name(chord, heard.key) for chord in before)} {lines[0]}"
+        lines[0] = f"{' '.join(_name(chord, keys[0]) for chord in before)} {lines[0]}"
     return parse_chart("\n".join([*head, *lines]))
+
+
+def _keys_of_bars(heard: Heard) -> list[Key]:
+    """The key of every bar, from bar 1 on; at least one."""
+    return [*heard.keys[heard.first_downbeat :: heard.beats_per_bar]] or [heard.key]
+
+
+def _line_starts(keys: list[Key]) -> list[int]:
+    """The bars with which a line begins: every fourth, and those with a new key."""
+    starts = [0]
+    for bar in range(1, len(keys)):
+        if bar - starts[-1] == BARS_PER_LINE or keys[bar] != keys[bar - 1]:
+            starts.append(bar)
+    return starts
+
+
+def _doubts(heard: Heard, bar: int) -> Iterator[str]:
+    """What is said beside a bar: chords that may well be others."""
+    first = heard.first_downbeat + bar * heard.beats_per_bar
+    told = None
+    for beat in range(first, min(first + heard.beats_per_bar, len(heard.chord_doubts))):
+        doubt, other = heard.chord_doubts[beat], heard.other_chord_names[beat]
+        name = heard.chord_names[beat]
+        if doubt.confidence < TOLD_BELOW and other is not None and (name, other) != told:
+            told = (name, other)
+            yield f"bar {bar + 1}: {name} {100 * doubt.confidence:.0f} %, or {other}"
 
 
 def terms_of(chart: Chart, heard: Heard) -> ChartTerms:
     """What has to be heard anew, because the chart says otherwise."""
-    tempo_bpm, metre, key = chart.tempo_bpm, chart.metre, chart.key
+    tempo_bpm, metre = chart.tempo_bpm, chart.metre
+    keys = {bar.key for bar in chart.bars}
+    key = keys.pop() if len(keys) == 1 else None
     is_same_tempo = tempo_bpm is None or abs(tempo_bpm / heard.tempo_bpm - 1) <= SAME_TEMPO
     return ChartTerms(
         tempo_bpm=None if is_same_tempo else tempo_bpm,
         beats_per_bar=None if metre.beats_per_bar == heard.beats_per_bar else metre.beats_per_bar,
-        key=None if key in (None, heard.key) else str(key),
+        key=None if key is None or {key} == set(_keys_of_bars(heard)) else str(key),
     )
 
 
@@ -91,6 +127,20 @@ def with_chart(heard: Heard, chart: Chart) -> Heard:
         problem = f"has its first downbeat at {at_s:g} s, after the last beat at {heard.beats_s[-1]:.2f} s"
         raise ConfigError("the chart", problem, "is it of another recording?")
     return replace(heard, first_downbeat=int(np.argmin(np.abs(heard.beats_s - at_s))))
+
+
+def with_chart_keys(heard: Heard, chart: Chart) -> Heard:
+    """What was heard, with the keys of a chart that changes its key, where these are not the heard ones."""
+    keys = _keys_of_bars(heard)
+    laid = [chart.bars[at % len(chart.bars)].key or keys[at] for at in range(len(keys))]
+    if len({bar.key for bar in chart.bars}) == 1 or laid == keys:
+        return heard
+    starts = [at for at in range(len(laid)) if at == 0 or laid[at] != laid[at - 1]]
+    sections = [
+        KeySection(start_beat=heard.first_downbeat + at * heard.beats_per_bar if at else 0, key=laid[at])
+        for at in starts
+    ]
+    return replace(heard, key=max(laid, key=laid.count), key_sections=tuple(sections))
 
 
 def chords_of(chart: Chart, heard: Heard) -> tuple[list[tuple[int, str]], tuple[Diagnostic, ...]]:

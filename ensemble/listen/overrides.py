@@ -13,7 +13,7 @@ from ensemble.chart.text import parse_chart, without_comments, write_chart
 from ensemble.clock import FRAME_RATE_HZ
 from ensemble.config import Settings
 from ensemble.listen.beats import track_beats
-from ensemble.listen.charted import ChartTerms, chords_of, terms_of, with_chart
+from ensemble.listen.charted import ChartTerms, chords_of, terms_of, with_chart, with_chart_keys
 from ensemble.listen.doubts import with_doubts
 from ensemble.listen.swing import find_swing
 from ensemble.listen.understanding import understand
@@ -105,6 +105,7 @@ def _replaced(heard: Heard, overrides: Overrides) -> Heard:
     chart = parse_chart(overrides.chart)
     given = overrides.model_dump(include=set(ChartTerms._fields), exclude_none=True)
     heard = with_chart(_heard_anew(heard, Overrides(**terms_of(chart, heard)._asdict() | given)), chart)
+    heard = with_chart_keys(heard, chart)
     changes, told = chords_of(chart, heard)
     laid = tuple(ChordAt(at=beat + 1, unit="beat", chord=chord) for beat, chord in changes)
     heard = replace(heard, diagnostics=(*heard.diagnostics, *told))

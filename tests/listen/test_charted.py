@@ -12,7 +12,8 @@ from ensemble.chart.text import write_chart
 from ensemble.errors import ConfigError
 from ensemble.listen.charted import chart_of
 from ensemble.listen.overrides import Overrides, with_overrides
-from ensemble.types.harmony import NO_CHORD, Chord
+from ensemble.types.doubts import ChordDoubt, KeySection
+from ensemble.types.harmony import NO_CHORD, Chord, Key
 from ensemble.types.music import Heard
 from tests.conduct.handmade_leader import heard_of
 
@@ -41,7 +42,9 @@ def test_a_chart_as_it_was_heard_changes_no_byte(beats_per_bar: int, first_downb
     chords = [Chord(root=int(root), quality="min9", bass=int(root + 3) % 12) for root in dice.integers(12, size=9)]
     chords = [chords[number] for number in dice.integers(9, size=len(heard.beats_s))]
     heard = replace(heard, chords=(NO_CHORD, *chords[1:]))
-    assert wire.pack(charted(heard)) == wire.pack(heard)
+    again = charted(heard)
+    assert {doubt.confidence for doubt in again.chord_doubts} == {1.0}, "a chart is certain"
+    assert wire.pack(replace(again, chord_doubts=())) == wire.pack(heard)
 
 
 def test_a_corrected_chord_is_played_in_its_bar_alone() -> None:
@@ -75,6 +78,31 @@ def test_metre_key_and_first_downbeat_are_taken_from_the_chart() -> None:
     assert (compound.beat_division, compound.time_signature) == (3, (6, 8))
     with pytest.raises(ConfigError, match="another recording"):
         charted(heard, "first downbeat: 0", "first downbeat: 900")
+
+
+def test_doubts_are_comments_and_change_nothing() -> None:
+    heard = heard_of(bars=8)
+    sure, torn = ChordDoubt(confidence=0.9, other=AM), ChordDoubt(confidence=0.41, other=AM)
+    heard = replace(heard, chord_doubts=(*[sure] * 8, torn, *[sure] * 23))
+    text = write_chart(chart_of(heard, "a song"))
+    assert "| C | Am | F | G7 |  # bar 3: F 41 %, or Am\n" in text
+    again = with_overrides(heard, Overrides(chart=text))
+    assert again.chords == heard.chords
+
+
+def test_keys_of_sections_are_written_and_taken_back() -> None:
+    heard = heard_of(bars=12)
+    sections = (KeySection(start_beat=0, key=heard.key), KeySection(start_beat=18, key=Key(tonic=2, mode="major")))
+    modulating = replace(heard, key_sections=sections)
+    assert "key: C major\n" in write_chart(chart_of(modulating, ""))
+    assert "\nkey: D major\n" in write_chart(chart_of(modulating, ""))
+    assert charted(modulating).key_sections == sections
+    moved = charted(modulating, "key: D major", "key: A major")
+    assert [(section.start_beat, str(section.key)) for section in moved.key_sections] == [
+        (0, "C major"),
+        (20, "A major"),
+    ]
+    assert {str(key) for key in charted(modulating, "\nkey: D major", "").keys} == {"C major"}
 
 
 def test_a_tempo_of_the_chart_moves_the_beats() -> None:
