@@ -29,6 +29,10 @@ MIN_NOTES = 12
 """Fewer contradict nothing."""
 OUTSIDE, LESS_OUTSIDE = 0.2, 0.15
 """Share of the sounding time outside a key from which it is contradicted, and by how much less lies outside another."""
+UNASKED = Key(tonic=0, mode="major")
+"""What programs write where nobody has chosen a key."""
+OUTSIDE_UNASKED, LEAST_OUTSIDE = 0.05, 0.005
+"""Of that key it is less: F sharps in a tune without a single F."""
 LAST_QUARTERS = 4
 ON_GRID = 0.4
 """Where so many notes more than by chance lie on the file's grid to the tick, they were written and not performed."""
@@ -63,8 +67,10 @@ def key_by_notes(labels: Labels, voices: Sequence[MidiVoice], score: MidiScore, 
     whole = np.bincount(pitches % 12, edges[:, 1] - edges[:, 0], 12).astype(np.float64)
     end = np.bincount(pitches % 12, np.maximum(edges[:, 1] - np.maximum(edges[:, 0], last), 0.0), 12)
     found = find_key(whole.astype(np.float32), end.astype(np.float32))
-    outside = _share_outside(written, whole)
-    is_clear = outside > OUTSIDE and _share_outside(found, whole) < outside - LESS_OUTSIDE
+    outside, outside_found = _share_outside(written, whole), _share_outside(found, whole)
+    is_clear = outside > OUTSIDE and outside_found < outside - LESS_OUTSIDE
+    if written == UNASKED and found.mode == "major":
+        is_clear |= outside > OUTSIDE_UNASKED and outside_found < LEAST_OUTSIDE
     lowest_at_end = int(pitches[edges[:, 1] >= edges[:, 1].max() - score.ticks_per_quarter / 8].min())
     is_relative = written.mode == "major" and found == Key(tonic=(written.tonic + 9) % 12, mode="minor")
     if not is_clear and not (is_relative and lowest_at_end % 12 == found.tonic):

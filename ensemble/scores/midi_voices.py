@@ -228,7 +228,9 @@ def _name(track: ScoreTrack) -> str:
 
 def why_no_voices(score: MidiScore) -> str:
     """The reason why a score has no voice."""
-    channels = {event.channel for track in score.tracks for event in track.events if event.kind == "note_on"}
+    channels = {
+        event.channel for track in score.tracks for event in track.events if event.kind == "note_on" and event.second
+    }
     if channels == {DRUM_CHANNEL}:
         return "holds nothing but drums (channel 10)"
     if channels:

@@ -183,6 +183,8 @@ def test_the_tempo_may_change() -> None:
 def test_bars_that_do_not_fit_their_metre_are_named_but_not_the_first_and_the_last() -> None:
     fits = kern("*M3/4", "4c", "=1", "2.d", "=2", "2e", "==")
     assert said(parse_kern(fits, "x")) == ()
+    changing = kern("*M4/4", "=1", "1c", "*M3/4", "=2", "2.d", "=3", "*M2/4", "2e", "=4", "2f", "==")
+    assert said(parse_kern(changing, "x")) == ()
     odd = kern("*M3/4", "2.c", "=1", "2d", "=2", "2.e", "==")
     assert said(parse_kern(odd, "x")) == ("1 bar is not of the length that the metre asks for (line 6 is the first).",)
 

@@ -198,6 +198,7 @@ def meta(kind: str, **said: int) -> mido.MidiTrack:
         (midi(track((0, 36, 480), channel=9)), "nothing but drums"),
         (midi(track((0, 36, 480), channel=9), track((0, 60, 0))), "no notes that last"),
         (midi(track((0, 60, 0))), "no notes that last"),
+        (midi(track((0, 60, 0))).replace(b"\x90\x3c\x46", b"\x90\x3c\x00"), "has no notes"),
         (midi(track((0, 60, 480 * 4000))), "lasts 33 min"),
     ],
 )

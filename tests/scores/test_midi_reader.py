@@ -208,6 +208,13 @@ def test_a_key_that_its_notes_contradict_gives_way() -> None:
         assert word in said["C"].diagnostics[0].text
 
 
+def test_one_sharp_and_no_natural_is_another_key_than_the_c_of_programs() -> None:
+    tune = [67, 69, 71, 72, 74, 76, 78, 79] * 4
+    assert str(parse_midi(smf(track([key(0), *notes(tune)])), "x").key) == "G major"
+    assert str(parse_midi(smf(track([key(0), *notes([*tune, 77, 77])])), "x").key) == "C major"
+    assert str(parse_midi(smf(track([key(2), *notes(tune)])), "x").key) == "D major"  # no program's own idea
+
+
 def test_a_minor_tune_that_is_signed_as_its_relative_major_is_minor() -> None:
     tune = [69, 71, 72, 74, 76, 74, 72, 71, 69, 76, 77, 76, 72, 71, 68, 69] * 2
     assert str(parse_midi(smf(track([key(0), *notes(tune)])), "x").key) == "A minor"

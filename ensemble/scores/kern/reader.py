@@ -111,7 +111,8 @@ class _Walk:
         self._has_repeats |= _REPEAT.match(record.text) is not None
         is_first = not self._bars
         length = self._now - (self._bars[-1] if self._bars else 0)
-        full = self._metres[-1].bar if self._metres else Fraction(0)
+        # A metre that is named just before the bar line is that of the next bar.
+        full = next((mark.bar for mark in reversed(self._metres) if mark.at < self._now), Fraction(0))
         is_pickup = is_first and length < full
         if length and full and length != full and not is_pickup:
             self._odd_bars.append(_OddBar(record.line, self._now, length < full))
