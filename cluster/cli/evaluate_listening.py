@@ -64,3 +64,7 @@ def show_listening(document: dict[str, Any]) -> None:
         row("causal", "all", document["causal"])
     table.add_row("recordings", "", *(str(document["counts"][name]) for name in names))
     OUT.print(table)
+    if document["calibration_error"] is not None:
+        OUT.print(
+            f"calibration error {document['calibration_error']:.2f}: how far confidences lie from how often they hold"
+        )

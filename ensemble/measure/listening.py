@@ -16,6 +16,7 @@ from ensemble.listen.causal_network import CausalListener
 from ensemble.listen.listener import Listener, at_analysis_rate
 from ensemble.measure.annotations import kinds_in, read_annotation
 from ensemble.measure.bootstrap import interval
+from ensemble.measure.calibration import Statement, calibration_error, statements_of
 from ensemble.measure.listening_baseline import baseline
 from ensemble.measure.listening_causal import causal_annotation
 from ensemble.measure.listening_scores import FIGURES, annotation_of, score
@@ -37,6 +38,7 @@ def evaluate_listening(
 
     Returns:
         The mean of each of `FIGURES` over the recordings that have a reference for it, None where none has;
+        `calibration_error` of everything that is said with a confidence;
         `intervals` with the 95 % of each mean, recordings drawn again; `counts`; `kinds`, `baseline` and `recordings`
         with the same figures, by kind, of `listening_baseline`, and by recording; and `causal`, those of a causal
         listener.
@@ -57,23 +59,31 @@ def evaluate_listening(
     ours: dict[str, Scores] = {}
     others: dict[str, Scores] = {}
     causals: dict[str, Scores] = {}
+    said: dict[str, list[Statement]] = {}
     for done, (path, reference) in enumerate(known):
         on_progress(f"listening to {printable(path.stem)}", done, len(known))
         with one_thread():
             clip = read_clip(path)
             clip = at_analysis_rate(prepared_clip(clip, clip.sample_rate))
-            ours[path.stem] = score(reference, annotation_of(Listener().listen(clip)))
+            heard = Listener().listen(clip)
+            said[path.stem] = statements_of(heard, reference)
+            ours[path.stem] = score(reference, annotation_of(heard)) | _calibration(said[path.stem])
             others[path.stem] = score(reference, baseline(clip))
             if causal is not None:
                 causals[path.stem] = score(reference, causal_annotation(causal, clip))
     by_kind = {
-        kind: [figures for name, figures in ours.items() if kinds.get(name) == kind]
+        kind: [name for name in ours if kinds.get(name) == kind]
         for kind in sorted({kinds[name] for name in ours if name in kinds})
     }
-    return _means(ours.values()) | {
+
+    def means_of(names: Iterable[str]) -> dict[str, Any]:
+        names = list(names)
+        return _means([ours[name] for name in names]) | _calibration([one for name in names for one in said[name]])
+
+    return means_of(ours) | {
         "counts": {name: len(_values(ours.values(), name)) for name in FIGURES},
         "intervals": {name: _interval(_values(ours.values(), name)) for name in FIGURES},
-        "kinds": {kind: _means(figures) for kind, figures in by_kind.items()},
+        "kinds": {kind: means_of(names) for kind, names in by_kind.items()},
         "baseline": _means(others.values()),
         "causal": _means(causals.values()),
         "recordings": {
@@ -81,6 +91,10 @@ def evaluate_listening(
             for name, figures in ours.items()
         },
     }
+
+
+def _calibration(said: Sequence[Statement]) -> Scores:
+    return {"calibration_error": calibration_error(said)}
 
 
 def _values(scores: Iterable[Scores], name: str) -> list[float]:

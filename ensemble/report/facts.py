@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -21,6 +22,8 @@ MAX_OFFSET_MS = 20.0
 """Followers further from the leader than this are heard as late."""
 MIN_SHARED_ONSETS = 40
 """With fewer a drift is not shown: three strings, few of whose notes begin with the leader's, leave too little."""
+EVEN_ODDS = 0.5
+"""A chord with less confidence is shown as doubtful."""
 MINUS = "\N{MINUS SIGN}"
 
 
@@ -94,6 +97,15 @@ def entry(heard: Heard) -> int:
     """The beat on which the leader begins: the first of the pick-up, or of bar 1."""
     before = range(heard.first_downbeat)
     return next((beat for beat in before if heard.frames.sounds_at(float(heard.beats_s[beat]))), heard.first_downbeat)
+
+
+def second_choice(heard: Heard, start: int, stop: int) -> str | None:
+    """What else the chord from one beat to another may be, where it is as likely wrong as right; None otherwise."""
+    doubts = heard.chord_doubts[start:stop]
+    if not doubts or sum(doubt.confidence for doubt in doubts) >= EVEN_ODDS * len(doubts):
+        return None
+    others = Counter(name for name in heard.other_chord_names[start:stop] if name is not None)
+    return with_accidentals(others.most_common(1)[0][0]) if others else None
 
 
 def bars(heard: Heard) -> list[Bar]:

@@ -16,8 +16,11 @@ from cluster.cli.app import app
 from cluster.cli.evaluate_listening import show_listening
 from ensemble.errors import DataError
 from ensemble.measure.annotations import Annotation, kinds_in, read_annotation
+from ensemble.measure.calibration import Statement, calibration_error, statements_of
 from ensemble.measure.listening import evaluate_listening
 from ensemble.measure.listening_scores import FIGURES, score
+from ensemble.types.doubts import ChordDoubt, KeySection
+from ensemble.types.music import Chord, Frames, Heard, Key
 from tests.data.composed import needs_renderer
 from tests.measure.composed_recordings import write_recordings
 
@@ -65,6 +68,39 @@ def test_each_error_costs_its_figure_alone(change: dict[str, Any], figures: dict
 def test_what_no_reference_tells_is_not_scored() -> None:
     assert score(Annotation(), TRUE) == dict.fromkeys(FIGURES)
     assert score(TRUE, Annotation()) == dict.fromkeys(FIGURES)
+
+
+def said(confidence: float, num_right: int, num_wrong: int, subject: Any = "chord") -> list[Statement]:
+    return [Statement(subject, confidence, is_right) for is_right in [True] * num_right + [False] * num_wrong]
+
+
+def test_honest_confidences_have_no_error_and_boasts_have_theirs() -> None:
+    assert calibration_error([]) is None
+    assert calibration_error(said(0.8, 8, 2) + said(0.3, 3, 7)) == 0.0
+    assert calibration_error(said(0.9, 5, 5)) == pytest.approx(0.4)
+    assert calibration_error(said(0.9, 5, 5) + said(0.4, 4, 6, "key")) == pytest.approx(0.2)
+
+
+def test_chords_are_judged_beat_by_beat_where_the_reference_tells() -> None:
+    mute, no_chroma = np.zeros(300, np.float32), np.zeros((12, 300), np.float32)
+    c, a_minor = Chord(root=0, quality="maj"), Chord(root=9, quality="min")
+    heard = Heard(
+        frames=Frames(f0_hz=mute, loudness_db=mute, confidence=mute, onset=mute, chroma=no_chroma),
+        beats_s=np.array([0.5, 1.0, 1.5, 2.0]), tempo_bpm=120.0, beats_per_bar=4, first_downbeat=0, tuning_cents=0.0,
+        key=Key(tonic=9, mode="minor"), chords=(c, a_minor, a_minor, c),
+        chord_doubts=tuple(ChordDoubt(confidence=sure, other=None) for sure in (0.9, 0.8, 0.7, 0.6)),
+        key_sections=(KeySection(start_beat=0, key=Key(tonic=9, mode="minor"), confidence=0.5),),
+    )  # fmt: skip
+    spans = np.array([[0.5, 1.25], [1.25, 2.0], [2.0, 3.0]])
+    reference = Annotation(chord_spans_s=spans, chord_labels=("C:maj", "A:min7", "X"), key="A minor")
+    found = [(one.subject, one.confidence, one.is_right, one.weight) for one in statements_of(heard, reference)]
+    chords = [
+        ("chord", 0.9, True, 0.5),
+        ("chord", 0.8, False, 0.25),
+        ("chord", 0.8, True, 0.25),
+        ("chord", 0.7, True, 0.5),
+    ]
+    assert found == [*chords, ("key", 0.5, True, 1.0)]
 
 
 def write(folder: Path, texts: dict[str, str]) -> Path:
@@ -147,6 +183,8 @@ def test_composed_recordings_are_heard_and_compared_with_the_baseline(
     assert document["f0_rpa"] > 0.9
     assert document["chords_root"] > 0.5
     assert document["baseline"]["chords_root"] > 0.3
+    assert 0.0 <= document["calibration_error"] < 0.5
+    assert document["recordings"]["mono-02"]["calibration_error"] == document["kinds"]["mono"]["calibration_error"]
     low, high = document["intervals"]["beats_f"]
     assert low <= document["beats_f"] <= high
     json.dumps(document, allow_nan=False)

@@ -24,6 +24,7 @@ from ensemble.report.page import write_report
 from ensemble.takes import Take
 from ensemble.types.continuation import Hop, SeamScore, Term
 from ensemble.types.diagnostics import Diagnostic
+from ensemble.types.doubts import ChordDoubt
 from ensemble.types.harmony import NO_CHORD
 from ensemble.types.music import Arrangement, Chord, Dynamics, Frames, Heard, Hit, Hits, Key, Note, Part
 
@@ -368,3 +369,12 @@ def test_the_chord_chart_has_a_pickup_and_whole_bars(heard):
         (1, (("Am", 3),)),
         (2, (("E♭maj7", 3),)),
     ]
+
+
+def test_a_chord_that_is_as_likely_wrong_is_shown_as_doubtful(heard: Heard) -> None:
+    other = Chord(root=0, quality="maj")
+    sure = [0.9, 0.9, 0.3, 0.3, 0.4, 0.4, 0.2]
+    doubted = replace(heard, chord_doubts=tuple(ChordDoubt(confidence=one, other=other) for one in sure))
+    assert facts.second_choice(doubted, 0, 4) is None
+    assert facts.second_choice(doubted, 4, 7) == "C"
+    assert facts.second_choice(heard, 4, 7) is None
