@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import replace
 from itertools import pairwise
 from typing import Literal, Self
@@ -156,7 +157,7 @@ def _with_chords(heard: Heard, given: tuple[ChordAt, ...]) -> Heard:
             if chord != NO_CHORD:
                 left_out.append(_left_out(one, is_late=start >= len(chords)))
         elif not is_exact:
-            bar = (start - heard.first_downbeat) // heard.beats_per_bar + 1
+            bar = bisect_right(heard.downbeats, start)
             bars.setdefault(one.chord, {})[str(bar)] = None
     simplified = [_simplified(written, tuple(bars[written]), heard.key) for written in bars]
     return replace(

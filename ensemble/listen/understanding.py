@@ -12,6 +12,7 @@ from ensemble.clock import FRAME_RATE_HZ
 from ensemble.listen.bars import find_bars, first_bar
 from ensemble.listen.chord_network import STEP_FRAMES
 from ensemble.listen.chroma import centre_pitch, note_chroma
+from ensemble.listen.colour import coloured
 from ensemble.listen.harmony import LOOK_AHEAD_BEATS, find_chords
 from ensemble.listen.keys import LAST_BEATS, find_keys
 from ensemble.types.doubts import ChordDoubt, KeySection, keys_of_beats
@@ -58,7 +59,8 @@ def understand(
 
     One voice is understood from its notes; several from the spectrum and from what the chord network says. Key, metre
     and downbeat are found in the whole recording, and a frame counts relative to the loudest one; given these, a chord
-    depends on the next `LOOK_AHEAD_BEATS` beats, and on the last ones whether it is the end.
+    depends on the next `LOOK_AHEAD_BEATS` beats, and on the last ones whether it is the end; its colour and bass on
+    those to the end of its bar, too.
 
     Args:
         frames: what is heard.
@@ -87,6 +89,8 @@ def understand(
         first_downbeat = first_bar(frames, beats_s, beats_per_bar, phase)
     chords, doubts = find_chords(context, keys, beats_per_bar, first_downbeat, said)
     rested = _at_rest(chords, keys[-1] if keys else key, beat_chroma)
+    if said is not None:
+        rested = coloured(rested, said, beats_per_bar, first_downbeat)
     return Understanding(key, key_sections, beats_per_bar, first_downbeat, rested, doubts)
 
 
