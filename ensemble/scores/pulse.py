@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
 from typing import Literal
@@ -14,6 +14,8 @@ from ensemble.scores.melody import Melody, MetreMark, tempo_map
 
 SLOWEST_BPM, FASTEST_BPM = 50.0, 240.0
 """Within these a beat can be counted; the same span that beats of recordings are looked for in."""
+UNCOUNTABLE_BPM = 600.0
+"""Five sixteenths cannot be made fewer beats; from here on they are none."""
 COMPOUND_UNIT = 8
 """Three notes of this kind, or of a shorter one, make one beat in metres of six, nine, twelve and more."""
 COMMON = MetreMark(Fraction(0), 4, 4)
@@ -54,6 +56,7 @@ def pulse_of(melody: Melody) -> Pulse:
 
     One metre is the pulse's: the one that lasts longest.
     """
+    melody = replace(melody, metres=tuple(_countable(mark, melody.quarter_bpm) for mark in melody.metres))
     metre, is_mixed = _chief(melody)
     beat, beats_per_bar, beat_division = _beat(metre or COMMON, melody.quarter_bpm)
     places, bar_starts = _laid(melody, metre or COMMON)
@@ -75,6 +78,12 @@ def pulse_of(melody: Melody) -> Pulse:
         bar_starts=() if is_even else tuple(bar_starts),
         warnings=tuple(warnings),
     )
+
+
+def _countable(metre: MetreMark, quarter_bpm: float) -> MetreMark:
+    """The metre, or free time in place of one whose beats nobody can follow."""
+    is_too_fast = metre.beats and quarter_bpm / _beat(metre, quarter_bpm)[0] > UNCOUNTABLE_BPM
+    return metre._replace(beats=0) if is_too_fast else metre
 
 
 def _laid(melody: Melody, chief: MetreMark) -> tuple[list[Fraction], list[int]]:

@@ -97,6 +97,8 @@ def test_key_tempo_metre_and_beats_are_the_scores(lantern: Melody) -> None:
         (("*M2/4", "*MM44"), 88.0, 4, 2),
         (("*M5/4", "*MM100"), 100.0, 5, 2),
         (("*MX", "*MM100"), 100.0, 4, 2),
+        (("*M5/16", "*MM120"), 480.0, 5, 2),
+        (("*M5/32", "*MM120"), 120.0, 4, 2),  # nobody counts to 960
     ],
 )
 def test_a_band_counts_what_it_can_count(
