@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, NamedTuple, Self, TypeVar, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from ensemble.errors import ConfigError
+from ensemble.types.choices import offer
 from ensemble.types.instruments import CATALOGUE, InstrumentSpec, instrument
 from ensemble.types.music import Role
 
@@ -65,7 +67,7 @@ class FollowerSettings(Settings):
     @classmethod
     def _known(cls, name: str) -> str:
         if name not in CATALOGUE:
-            raise ValueError(f"unknown instrument {name!r}; choose one of {', '.join(sorted(CATALOGUE))}")
+            raise ValueError(f"unknown instrument {name!r}; {offer(name, sorted(CATALOGUE))}")
         return name
 
     @field_validator("name")
@@ -179,12 +181,12 @@ def load_band(name_or_path: str) -> BandSettings:
     if name_or_path in shipped_bands():
         path = configs_dir() / "bands" / f"{name_or_path}.yaml"
     elif path.suffix not in (".yaml", ".yml") and not path.exists():
-        known = ", ".join(shipped_bands())
-        raise ConfigError("band", f"{name_or_path!r} is unknown", f"choose one of {known}, or name a YAML file")
+        cure = f"{offer(name_or_path, shipped_bands())}, or name a YAML file"
+        raise ConfigError("band", f"{name_or_path!r} is unknown", cure)
     band = parse(BandSettings, read_yaml(path, "give the path of a band in YAML"), str(path))
     followers = [
-        one.model_copy(update={"voice": located("voice", one.voice, path.parent, f"{path}: followers.{number}.voice")})
-        for number, one in enumerate(band.followers)
+        one.model_copy(update={"voice": located("voice", one.voice, path.parent, f"{path}: {one.name}.voice")})
+        for one in band.followers
     ]
     conductor = located("conductor", band.conductor, path.parent, f"{path}: conductor")
     arranger = located("arranger", band.arranger, path.parent, f"{path}: arranger")
@@ -208,7 +210,7 @@ def located(kind: WeightsKind, name: str, folder: Path, setting: str) -> str:
         return name
     path = (folder / name).absolute()
     if name == Path(name).stem and not path.exists():
-        cure = f"choose one of {', '.join(known)}, or name a .safetensors file"
+        cure = f"{offer(name, known)}, or name a .safetensors file"
         raise ConfigError(setting, f"{name!r} is unknown", cure)
     return str(path)
 
@@ -261,8 +263,8 @@ def parse(kind: type[S], document: Any, origin: str) -> S:
         text = json.dumps(document, default=str, ensure_ascii=False)
         return kind.model_validate_json(text.encode(), strict=True)
     except ValidationError as error:
-        place, problem = first_complaint(error)
-        raise ConfigError(f"{origin}: {place}" if place else origin, problem) from error
+        place, problem, cure = first_complaint(error, kind, document)
+        raise ConfigError(f"{origin}: {place}" if place else origin, problem, cure) from error
     except UnicodeEncodeError as error:
         name = ascii(error.object[max(error.start - 20, 0) : error.end + 20])
         raise ConfigError(origin, f"a name in it is not UTF-8 ({name})", "rename that file or folder") from error
@@ -270,13 +272,80 @@ def parse(kind: type[S], document: Any, origin: str) -> S:
         raise ConfigError(origin, f"is not a document of settings ({error})") from error
 
 
-def first_complaint(error: ValidationError) -> tuple[str, str]:
-    """The error that a user should read first: the path of the setting, and what is wrong with it."""
+class Complaint(NamedTuple):
+    """What is wrong with a document."""
+
+    place: str
+    """The path of the setting; of what has a name, such as a follower, the name stands for where it lies."""
+    problem: str
+    cure: str
+    """Empty where the problem says it all."""
+
+
+def first_complaint(error: ValidationError, kind: type[BaseModel], document: Any) -> Complaint:
+    """The error that a user should read first.
+
+    Args:
+        error: of the validation.
+        kind: what the document should have been.
+        document: what was validated.
+    """
     wrong = error.errors()
     misspelt = [one for one in wrong if one["type"] == "extra_forbidden"]  # explains more than what is absent
     first = (misspelt or wrong)[0]
-    place = ".".join(str(step) for step in first["loc"])
+    place = _place(document, first["loc"])
     if misspelt:
-        where = ".".join(str(step) for step in first["loc"][:-1]) or "the top"
-        return place, f"unknown key {first['loc'][-1]!r} in {where}"
-    return place, first["msg"].removeprefix("Value error, ")
+        key, where = str(first["loc"][-1]), _place(document, first["loc"][:-1]) or "the top"
+        known = _settings_at(kind, first["loc"][:-1])
+        return Complaint(place, f"unknown key {key!r} in {where}", offer(key, known, "valid are") if known else "")
+    problem, given = first["msg"].removeprefix("Value error, "), first["input"]
+    if first["type"] == "literal_error" and isinstance(given, str):
+        return Complaint(place, f"{problem}, not {given!r}", offer(given, _words(_annotation_at(kind, first["loc"]))))
+    if first["type"] not in ("value_error", "missing") and isinstance(given, str | int | float):
+        problem = f"{problem}, not {str(given)[:40]!r}" if isinstance(given, str) else f"{problem}, not {given}"
+    return Complaint(place, problem, "")
+
+
+def _place(document: Any, steps: Sequence[int | str]) -> str:
+    """A path such as `mix.target_lufs`, or `bass.voice` for a member of a list that is called bass."""
+    names: list[str] = []
+    for step in steps:
+        try:
+            document = document[step]
+        except (KeyError, IndexError, TypeError):
+            document = None
+        name = document.get("name") if isinstance(step, int) and isinstance(document, dict) else None
+        if isinstance(name, str) and names:
+            names[-1] = name
+        else:
+            names.append(str(step))
+    return ".".join(names)
+
+
+def _annotation_at(kind: Any, steps: Sequence[int | str]) -> Any:
+    """The type of what lies at a path below a class of settings."""
+    for step in steps:
+        if isinstance(step, str):
+            model = _model_in(kind)
+            kind = model.model_fields[step].annotation if model and step in model.model_fields else None
+    return kind
+
+
+def _settings_at(kind: type[BaseModel], steps: Sequence[int | str]) -> list[str]:
+    """The keys that may stand at a path."""
+    model = _model_in(_annotation_at(kind, steps))
+    return list(model.model_fields) if model else []
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    """The class of settings in a type: itself, or the one that an optional one or a list is made of."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((model for one in get_args(annotation) if (model := _model_in(one))), None)
+
+
+def _words(annotation: Any) -> list[str]:
+    """The words that a type allows."""
+    if get_origin(annotation) is Literal:
+        return [str(word) for word in get_args(annotation)]
+    return [word for one in get_args(annotation) for word in _words(one)]

@@ -41,23 +41,36 @@ def test_a_users_own_band_gets_the_instruments_ranges(tmp_path: Path) -> None:
     [
         (
             ("instrument: cello", "instrument: kazoo"),
-            "followers.0.instrument: unknown instrument 'kazoo'; choose one of",
+            "low.instrument: unknown instrument 'kazoo'; choose one of",
         ),
-        (("role: bass", "role: boss"), "followers.0.role: Input should be 'bass'"),
-        (("role: bass", "role: bass, colour: red"), "unknown key 'colour' in followers.0"),
-        (("role: bass", "role: bass, pan: left"), "followers.0.pan: Input should be a valid number"),
-        (("role: bass", "role: bass, pan: 3"), "followers.0.pan: Input should be less than or equal to 1"),
+        (("role: bass", "role: boss"), "low.role: Input should be 'bass'"),
+        (("role: bass", "role: boss"), ", not 'boss'; did you mean 'bass'? choose one of bass, pad, "),
+        (("instrument: cello", "instrument: Chello"), "did you mean 'cello'?"),
+        (
+            ("role: bass", "role: bass, colour: red"),
+            "low.colour: unknown key 'colour' in low; valid are name, instrument, ",
+        ),
+        (("role: bass", "role: bass, gain: 3"), "unknown key 'gain' in low; did you mean 'gain_db'? valid are name, "),
+        (
+            ("name: duo", "name: duo\nmix: {target_luf: -14}"),
+            "unknown key 'target_luf' in mix; did you mean 'target_lufs'?",
+        ),
+        (("role: bass", "role: bass, pan: left"), "low.pan: Input should be a valid number"),
+        (("role: bass", "role: bass, pan: 3"), "low.pan: Input should be less than or equal to 1, not 3"),
         (("role: bass", "role: drums"), "role 'drums' does not suit the instrument 'cello'"),
         (("role: bass", "role: bass, range_midi: [60, 62]"), "must span an octave"),
-        (("role: bass", "role: bass, pan: yes"), "followers.0.pan: Input should be a valid number"),
-        (("role: bass", "role: bass, gain_db: '3'"), "followers.0.gain_db: Input should be a valid number"),
+        (("role: bass", "role: bass, pan: yes"), "low.pan: Input should be a valid number"),
+        (("role: bass", "role: bass, gain_db: '3'"), "low.gain_db: Input should be a valid number"),
         (("role: bass", "role: pad, voices: 4"), "cello sounds 1 notes at once, not 4"),
         (("name: low", "name: mix"), "'mix' is a reserved name"),
         (("name: low", "name: 2024-99-99"), "is not YAML"),
         ((GOOD, "[" * 5000), "is not YAML"),
         (("name: kit", "name: low"), "two followers are called 'low'"),
-        (("name: low", "name: ../low"), "followers.0.name: String should match pattern"),
-        (("name: duo", "nome: duo"), "unknown key 'nome'"),
+        (("name: low", "name: ../low"), "../low.name: String should match pattern"),
+        (
+            ("name: duo", "nome: duo"),
+            "unknown key 'nome' in the top; did you mean 'name'? valid are name, followers, mix,",
+        ),
         ((GOOD, "name: duo\nfollowers: []"), "followers: Tuple should have at least 1 item"),
         ((GOOD, "just words"), "Input should be an object"),
         ((GOOD, "a: [1, 2"), "is not YAML"),
@@ -76,6 +89,26 @@ def test_what_is_wrong_is_named_with_its_path(tmp_path: Path, change: tuple[str,
 def test_an_unknown_name_lists_the_bands_there_are() -> None:
     with pytest.raises(ConfigError, match="'jazz' is unknown; choose one of quartet, rock"):
         load_band("jazz")
+
+
+@pytest.mark.parametrize(
+    ("setting", "wrong", "near"),
+    [("voice", "violn", "violin"), ("conductor", "lerned", "learned"), ("arranger", "Rules", "rules")],
+)
+def test_a_name_that_is_nearly_a_shipped_one_is_told_with_its_part(
+    tmp_path: Path, setting: str, wrong: str, near: str
+) -> None:
+    line = f"role: bass, voice: {wrong}" if setting == "voice" else "role: bass"
+    text = GOOD.replace("role: bass", line) + ("" if setting == "voice" else f"\n{setting}: {wrong}\n")
+    with pytest.raises(ConfigError) as refusal:
+        load_band(write(tmp_path, text))
+    place = "low.voice" if setting == "voice" else setting
+    assert f"{place}: {wrong!r} is unknown; did you mean {near!r}? choose one of " in str(refusal.value)
+
+
+def test_a_near_band_is_named() -> None:
+    with pytest.raises(ConfigError, match=r"'Rok' is unknown; did you mean 'rock'\? choose one of "):
+        load_band("Rok")
 
 
 def test_a_missing_file_and_a_folder_are_named(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from safetensors.numpy import load, save
 from ensemble.config import Settings, first_complaint, weights_in
 from ensemble.errors import EnsembleError
 from ensemble.files.replace import replacing, write_through
+from ensemble.types.choices import offer
 from ensemble.types.music import FloatArray
 
 if TYPE_CHECKING:
@@ -196,8 +197,8 @@ class Format(Generic[C]):
 
     def _check_name(self, path: Path) -> None:
         if path.suffix != ".safetensors":
-            known = ", ".join((*self.built_in, *weights_in(self.folder)))
-            cure = f"say one of {known}, or name a .safetensors file with its card"
+            known = offer(path.name, (*self.built_in, *weights_in(self.folder)))
+            cure = f"{known}, or name a .safetensors file with its card"
             raise self.error(str(path), f"is not {self.name}", cure)
 
     def _bytes(self, path: Path) -> bytes:
@@ -225,7 +226,7 @@ class Format(Generic[C]):
         try:
             return self.card.model_validate(document)
         except ValidationError as wrong:
-            place, problem = first_complaint(wrong)
+            place, problem, _ = first_complaint(wrong, self.card, document)
             raise self.error(str(path), f"{place}: {problem}", cure) from wrong
 
 

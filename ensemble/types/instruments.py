@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ensemble.errors import ConfigError
+from ensemble.types.choices import offer
 
 Family = Literal["plucked", "bowed", "blown", "keyed", "drums"]
 
@@ -93,5 +94,5 @@ def instrument(name: str) -> InstrumentSpec:
         ConfigError: there is none of that name.
     """
     if name not in CATALOGUE:
-        raise ConfigError("instrument", f"{name!r} is unknown", f"choose one of {', '.join(sorted(CATALOGUE))}")
+        raise ConfigError("instrument", f"{name!r} is unknown", offer(name, sorted(CATALOGUE)))
     return CATALOGUE[name]

@@ -167,7 +167,7 @@ def test_bad_input_gets_one_line_and_leaves_nothing(kind: str, short_leader_file
         ("jazz", "band: 'jazz' is unknown; choose one of"),
         ("name: b\nfollowers: [{name: a, instrument: kazoo, role: bass}]", "unknown instrument 'kazoo'"),
         ("name: b\ntempo: 3\nfollowers: [{name: a, instrument: cello, role: bass}]", "unknown key 'tempo'"),
-        ("name: b\nfollowers: [{name: a, instrument: cello, role: bass, pan: '1'}]", "followers.0.pan: Input should"),
+        ("name: b\nfollowers: [{name: a, instrument: cello, role: bass, pan: '1'}]", "a.pan: Input should"),
     ],
 )
 def test_a_band_that_is_wrong_gets_one_line(band: str, words: str, short_leader_file: Path, tmp_path: Path) -> None:

@@ -261,7 +261,7 @@ def test_a_band_names_its_arranger(learned: Arranger) -> None:
     band = BandSettings(name="four", followers=BAND, arranger="learned")
     parts = Conductor(band, seed=3).arrange(heard, heard.frames.num_frames).parts
     assert [of(part).notes for part in parts] == [part.notes for part in written(heard, learned).values()]
-    with pytest.raises(ArrangerError, match="say one of rules, learned"):
+    with pytest.raises(ArrangerError, match="choose one of rules, learned"):
         Conductor(band.model_copy(update={"arranger": "cole-porter"}), seed=3)
 
 

@@ -177,7 +177,7 @@ def test_nothing_is_foretold_of_no_time_at_all():
 
 
 def test_an_unknown_conductor_is_refused_with_a_cure(band):
-    with pytest.raises(ConductorError, match="say one of leader-gain, learned"):
+    with pytest.raises(ConductorError, match="choose one of leader-gain, learned"):
         Conductor(band.model_copy(update={"conductor": "karajan"}), seed=0)
 
 

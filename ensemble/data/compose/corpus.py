@@ -20,6 +20,7 @@ from ensemble.errors import AudioError, DataError
 from ensemble.events import OnProgress, unheard
 from ensemble.files.replace import write_whole
 from ensemble.threads import one_thread
+from ensemble.types.choices import offer
 
 ENOUGH_TRACKS = 7
 """So many tracks give every instrument something in each split; measured for 20 seeds of both styles."""
@@ -123,7 +124,7 @@ def _make(out: Path, number: int, request: ComposeRequest) -> None:
 
 def _check_arguments(num_tracks: int, style: str, sample_rate: int, jobs: int, length_s: tuple[float, float]) -> None:
     if style not in STYLES:
-        raise DataError("style", f"{style!r} is unknown", f"choose one of {', '.join(STYLES)}")
+        raise DataError("style", f"{style!r} is unknown", offer(style, STYLES))
     if sample_rate not in SAMPLE_RATES_HZ:
         known = ", ".join(map(str, SAMPLE_RATES_HZ))
         raise DataError("sample rate", f"{sample_rate} Hz is not one of the project's", f"choose one of {known}")
