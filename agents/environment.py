@@ -15,8 +15,10 @@ from ensemble.errors import printable
 
 NAMESPACE = "ensemble"
 """The Ray namespace that every actor is named in."""
-BELOW_BYTES = 67
-"""The longest path of one of Ray's sockets, from its session folder on."""
+SESSIONS = "r"
+"""Where a Ray's sessions lie in the private folder that is made for it: Ray lets everybody write there."""
+BELOW_BYTES = 69
+"""The longest path of one of Ray's sockets, from that private folder on."""
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108
 """Where Ray keeps its objects, if there is one."""
 ENVIRONMENT = {

@@ -132,9 +132,12 @@ def _cache() -> Finding:
     except OSError as error:
         return Finding("cache", "note", str(error.strerror))
     present = next(place for place in (folder, *folder.parents) if place.exists())
-    if os.access(present, os.W_OK) and present.is_dir():
-        return Finding("cache", "ok", str(folder))
-    return Finding("cache", "note", f"{folder} cannot be written: set XDG_CACHE_HOME, which --extend and train need")
+    try:
+        tempfile.TemporaryDirectory(dir=present).cleanup()
+    except OSError as error:
+        cure = "set XDG_CACHE_HOME, which --extend and train need"
+        return Finding("cache", "note", f"{folder} cannot be written ({error.strerror}): {cure}")
+    return Finding("cache", "ok", str(folder))
 
 
 def _terminal() -> Finding:

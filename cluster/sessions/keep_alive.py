@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import psutil
 
-from agents.environment import ENVIRONMENT, SHARED_MEMORY, prepare_environment
+from agents.environment import ENVIRONMENT, SESSIONS, SHARED_MEMORY, prepare_environment
 from agents.node_check import python_path
 from cluster.sessions.attach import answers, found, joined_ray
 from cluster.sessions.local import new_session_folder, object_store_bytes
@@ -168,7 +168,7 @@ def _started(num_cpus: int | None, ports: Ports) -> tuple[Kept, str]:
         sys.executable, "-m", "ray.scripts.scripts", "start", "--head", f"--node-ip-address={LOOPBACK}",
         f"--port={ports.gcs}", f"--ray-client-server-port={ports.client}", f"--dashboard-host={LOOPBACK}",
         f"--dashboard-port={ports.dashboard}", f"--dashboard-agent-listen-port={ports.agent}",
-        "--include-dashboard=true", f"--temp-dir={folder}",
+        "--include-dashboard=true", f"--temp-dir={folder / SESSIONS}",
         f"--object-store-memory={object_store_bytes()}", "--disable-usage-stats",
         *([] if num_cpus is None else [f"--num-cpus={num_cpus}"]),
         *([] if SHARED_MEMORY.is_dir() else [f"--plasma-directory={folder}"]),

@@ -17,6 +17,7 @@ import psutil
 from agents.environment import (
     BELOW_BYTES,
     NAMESPACE,
+    SESSIONS,
     SHARED_MEMORY,
     on_loopback,
     prepare_environment,
@@ -74,7 +75,7 @@ def local_ray(*, num_cpus: int | None = None, dashboard: bool = False) -> Iterat
                         logging_level=logging.ERROR,
                         log_to_driver=False,
                         _node_ip_address="127.0.0.1",
-                        _temp_dir=str(folder),
+                        _temp_dir=str(folder / SESSIONS),
                         _plasma_directory=None if SHARED_MEMORY.is_dir() else str(folder),
                     )
             except Exception as error:  # Ray raises plain ones, too
@@ -92,7 +93,7 @@ def local_ray(*, num_cpus: int | None = None, dashboard: bool = False) -> Iterat
 
 
 def new_session_folder(prefix: str) -> Path:
-    """A new private folder for the session of a Ray.
+    """A new private folder for a Ray: below it lie its sessions and what its processes leave.
 
     Raises:
         BandError: there is no place for one.
@@ -106,7 +107,7 @@ def new_session_folder(prefix: str) -> Path:
 
 @contextlib.contextmanager
 def session_folder(prefix: str) -> Iterator[Path]:
-    """Lend a new session folder, and remove it."""
+    """Lend a new private folder for a Ray, and remove it."""
     folder = new_session_folder(prefix)
     try:
         yield folder

@@ -20,6 +20,8 @@ CONTAINERS = (
 """The formats that ffmpeg may open; others, such as playlists, could make it open more files or the network."""
 TABLED = {"mov", "caf"}
 """The formats with a table of packets, from which ffprobe knows the length of a sound track."""
+FULL_BELOW_BYTES = 1 << 16
+"""A disk with less room is full."""
 INSTALL = "convert it to WAV or FLAC, or install ffmpeg"
 
 
@@ -76,5 +78,11 @@ def decoded(path: Path, what: str, limit_s: float, limit_bytes: int) -> Iterator
         wav = Path(folder) / "decoded.wav"
         limits = ["-t", f"{limit_s:.3f}", "-fs", str(limit_bytes)]
         output = ["-map", "0:a:0", *limits, "-c:a", "pcm_f32le", "-f", "wav", "-rf64", "auto", str(wav)]
-        _run(["ffmpeg", "-v", "error", "-nostdin", *_source(path), *output], what)
+        try:
+            _run(["ffmpeg", "-v", "error", "-nostdin", *_source(path), *output], what)
+        except AudioError as error:
+            if shutil.disk_usage(folder).free >= FULL_BELOW_BYTES:
+                raise
+            place = tempfile.gettempdir()
+            raise AudioError(what, f"cannot be decoded, {place} is full", "make room there, or set TMPDIR") from error
         yield wav

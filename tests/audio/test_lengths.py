@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import resource
 import shutil
 import struct
 import subprocess
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from ensemble.audio import ffmpeg
 from ensemble.audio.files import read_clip
 from ensemble.audio.recording import Recording, opened
 from ensemble.audio.spliced import SplicedFile
@@ -215,6 +217,20 @@ def test_what_ffprobe_estimates_refuses_nothing(tmp_path: Path) -> None:
     (tmp_path / "a.m4a").write_bytes(whole[: len(whole) * 2 // 3])
     clip, (said,) = heard(tmp_path / "a.m4a")
     assert said == f"The file ends early: {6 - clip.duration_s:.1f} of 6.0 s are missing."
+
+
+@needs_ffmpeg
+def test_a_full_disk_is_not_taken_for_a_bad_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written(tmp_path / "a.wav")
+    subprocess.run(["ffmpeg", "-v", "error", "-i", str(tmp_path / "a.wav"), str(tmp_path / "a.m4a")], check=True)
+    monkeypatch.setattr(ffmpeg, "FULL_BELOW_BYTES", 2**62)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
+    try:
+        with pytest.raises(AudioError, match=r"cannot be decoded, .* is full; make room there, or set TMPDIR"):
+            read_clip(tmp_path / "a.m4a")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
 def test_a_spliced_file_reads_as_if_it_had_been_copied(tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ def test_ray_is_told_a_command_line_that_it_can_send(monkeypatch: pytest.MonkeyP
 
 
 def test_the_doctor_says_where_sockets_lie(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", "/dev/null/cache")
+    monkeypatch.setenv("XDG_CACHE_HOME", "/proc/nowhere")
     found = {finding.what: finding for finding in examine()}
     assert found["sockets"].verdict == "ok"
     assert (found["cache"].verdict, "XDG_CACHE_HOME" in found["cache"].detail) == ("note", True)
@@ -76,3 +76,13 @@ def test_the_doctor_says_where_sockets_lie(tmp_path: Path, monkeypatch: pytest.M
     sockets = next(finding for finding in examine() if finding.what == "sockets")
     assert sockets.verdict == "note"
     assert "is too long" in sockets.detail
+
+
+@pytest.mark.ray
+@pytest.mark.usefixtures("local_ray")
+def test_a_ray_lies_where_nobody_else_can_enter() -> None:
+    """Ray itself lets everybody write where its sockets and logs lie."""
+    worker = pytest.importorskip("ray._private.worker")
+    sessions = Path(worker._global_node.get_session_dir_path()).parent
+    assert sessions.parent.stat().st_mode & 0o777 == 0o700
+    assert sessions.parent.name.startswith(f"ensemble-ray-{os.getpid()}-")
