@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -91,7 +92,7 @@ def _by_actors(work: PrepareWork, count: int) -> Iterator[Finished]:
     from agents.worker import JobWorker
 
     kind: Any = ray.remote(JobWorker).options(num_cpus=1)
-    task = partial(prepare_take, sample_rate=work.sample_rate, cache=work.cache.resolve())
+    task = partial(_prepare_from, Path.cwd(), sample_rate=work.sample_rate, cache=work.cache.resolve())
     with ActorPool[RecordedPart](lambda at: kind.remote(at, "preparer", task), count, deadline_s=TAKE_S) as pool:
         for take, answer in pool.run(work.new):
             if isinstance(answer, AudioError):
@@ -104,6 +105,12 @@ def _by_actors(work: PrepareWork, count: int) -> Iterator[Finished]:
                 raise answer
             else:
                 yield take, answer
+
+
+def _prepare_from(folder: Path, take: RecordedPart, *, sample_rate: int, cache: Path) -> float:
+    """`prepare_take` in a worker, which runs in a folder of its own: relative paths are the caller's, from `folder`."""
+    with contextlib.chdir(folder):
+        return prepare_take(take, sample_rate, cache)
 
 
 def _skip(error: AudioError) -> Skip:

@@ -192,8 +192,11 @@ def preparers() -> list[psutil.Process]:
 
 
 @pytest.mark.ray
-def test_a_killed_worker_loses_nothing(local_ray, tmp_path, cache):
-    data = write_set(tmp_path / "set", splits=("train",) * 6)
+def test_a_killed_worker_loses_nothing(local_ray, tmp_path, cache, monkeypatch):
+    """Though the path of the set is relative, and workers run in a folder of their own."""
+    write_set(tmp_path / "set", splits=("train",) * 6)
+    monkeypatch.chdir(tmp_path)
+    data = Path("set")
     for track in tracks(data):
         (track / "labels" / "S00.npz").unlink()
     killed = []
