@@ -137,7 +137,8 @@ class Recording:
             AudioError: see `pieces`; or it would take more than `MAX_DECODED_BYTES`.
         """
         self._check_size(self.num_samples if self._is_counted else 0)
-        samples = gathered(self._while_it_fits(), self.num_channels, self.num_samples)
+        is_likely = self.num_samples <= self._max_duration_s * self.sample_rate  # a header may say any number
+        samples = gathered(self._while_it_fits(), self.num_channels, self.num_samples if is_likely else 0)
         return AudioClip(samples=samples, sample_rate=self.sample_rate)
 
     def pieces(self) -> Iterator[FloatArray]:
