@@ -17,7 +17,8 @@ from ensemble.scores.midi_voices import MidiVoice
 
 Array = NDArray[np.float64]
 CLEAR_ADVANTAGE = 0.2
-MIN_QUARTERS = 24
+MIN_QUARTERS = 36
+"""In fewer, chance alone makes threes."""
 LONGEST_LAG = 23
 NEAR_QUARTERS = 0.13
 """A note belongs to the quarter that it begins so near to."""

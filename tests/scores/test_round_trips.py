@@ -32,11 +32,14 @@ def test_kern_keeps_every_note() -> None:
 
 
 def test_midi_keeps_every_note_and_its_velocity(tmp_path: Path) -> None:
-    rng = np.random.default_rng(2)
+    rng, contradicted = np.random.default_rng(2), 0
     for _ in range(SCORES):
         melody = made_melody(rng)
         write_midi(tmp_path / "song.mid", melody)
         again = parse_midi((tmp_path / "song.mid").read_bytes(), "x")
         assert page(again) == page(melody)
         assert [note.velocity for note in again.notes] == [note.velocity for note in melody.notes]
-        assert again.metres == melody.metres
+        is_contradicted = "metre_contradicted" in {found.code for found in again.diagnostics}
+        assert (again.metres == melody.metres) != is_contradicted  # by chance, notes of 4/4 fall into threes
+        contradicted += is_contradicted
+    assert contradicted <= SCORES // 200
