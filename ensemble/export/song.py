@@ -67,7 +67,7 @@ class SongTake:
         for beat, chord in enumerate(grid.chords):
             at_s = float(grid.edges_s[beat]) - self.beats.start_s
             if at_s >= 0 and (grid.changes(beat) or float(grid.edges_s[beat - 1]) < self.beats.start_s):
-                yield at_s, "N.C." if chord.quality == "none" else chord.spelled(self.heard.key)
+                yield at_s, "N.C." if chord.quality == "none" else chord.spelled(grid.keys[beat])
 
 
 def read_song(folder: Path, take: str = AS_GIVEN, *, from_bar_one: bool = False) -> SongTake:
