@@ -79,7 +79,7 @@ def _hear(recording: Recording, path: Path, max_pitch_s: float | None, pitches: 
     if not (LOWEST_RATE_HZ <= sample_rate <= HIGHEST_RATE_HZ and num_channels <= MAX_CHANNELS):
         raise DataError(str(path), f"declares {num_channels} channels at {sample_rate} Hz, which is no recording")
     meter, clipping = LoudnessMeter(sample_rate), Clipping(num_channels)
-    ear = Ear(max_pitch_s, expected_s=recording.num_samples / sample_rate)
+    ear = Ear(max_pitch_s, expected_s=recording.num_samples / sample_rate or 1.0)  # no header may tell
     resampler = soxr.ResampleStream(sample_rate, ANALYSIS_RATE_HZ, 1, dtype="float32", quality="HQ")
     peak, num_samples = 0.0, 0
     for block in recording.decoded():

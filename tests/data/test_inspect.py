@@ -340,3 +340,21 @@ def test_a_folder_of_scores_is_counted_without_a_minute(tmp_path: Path) -> None:
     assert report["is_usable"]
     assert (report["num_written"], report["num_takes"], report["minutes"], report["silence"]) == (1, 0, 0.0, None)
     assert [row["may_ship"] for row in report["licences"]] == [False]
+
+
+def test_a_file_without_a_length_is_measured_whole_and_one_that_ends_early_is_doubted(tmp_path: Path) -> None:
+    sound = 0.3 * np.sin(2 * np.pi * 440 * np.arange(4 * RATE) / RATE).astype(np.float32)
+    path = write(tmp_path / "streamed.flac", sound)
+    content = bytearray(path.read_bytes())
+    content[21] &= 0xF0
+    content[22:26] = bytes(4)
+    path.write_bytes(content)
+    facts = hear_file(path, max_pitch_s=2.0).sound
+    assert (facts.duration_s, facts.faults) == (4.0, ())
+    assert facts.heard_s > 1.0
+    cut = write(tmp_path / "cut.wav", sound)
+    whole = cut.read_bytes()
+    cut.write_bytes(whole[: len(whole) // 2])
+    facts = hear_file(cut, max_pitch_s=0.0).sound
+    assert facts.duration_s == pytest.approx(2.0, abs=0.01)
+    assert facts.faults == ("The file ends early: 2.0 of 4.0 s are missing.",)
