@@ -36,8 +36,8 @@ OUTSIDE_UNASKED, LEAST_OUTSIDE = 0.05, 0.005
 LAST_QUARTERS = 4
 ON_GRID = 0.4
 """Where so many notes more than by chance lie on the file's grid to the tick, they were written and not performed."""
-WRITTEN_PARTS = (8, 12, 5)
-"""A quarter in thirty-seconds, in sextuplets of sixteenths, in quintuplets."""
+WRITTEN_PARTS = (8, 12, 5, 7)
+"""A quarter in thirty-seconds, in sextuplets of sixteenths, in quintuplets, in septuplets."""
 PROBE_S = 180.0
 """The tempo of a long performance is found in its beginning; all of its beats follow."""
 CONTRADICTION, AGREEMENT = 0.3, 0.5
