@@ -20,7 +20,10 @@ def evaluate_listening(
         ),
     ],
     listener: Annotated[
-        str | None, typer.Option(help="A causal listener to measure beside it: a shipped one's name, or a path.")
+        str | None,
+        typer.Option(
+            help="A causal listener to ask about chords instead, for comparison: a shipped one's name, or a path."
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ensemble.clock import CONDUCTOR_RATE_HZ
+from ensemble.clock import CONDUCTOR_RATE_HZ, FRAME_RATE_HZ
 from ensemble.listen.causal_features import (
     AHEAD_SAMPLES,
     HOP_SAMPLES,
@@ -22,9 +22,17 @@ from ensemble.listen.causal_features import (
     features_of,
 )  # fmt: skip
 from ensemble.listen.causal_file import ListenerWeights
+from ensemble.listen.chord_network import STEP_FRAMES
+from ensemble.listen.harmony import TRIADS
 from ensemble.threads import one_thread
-from ensemble.types.harmony import NO_CHORD, Chord
+from ensemble.types.harmony import CHORD_FORMS, NO_CHORD, Chord
 from ensemble.types.music import FloatArray
+
+FRAMES_PER_STEP = CONDUCTOR_RATE_HZ * STEP_FRAMES / FRAME_RATE_HZ
+NUM_ROWS = 100
+NO_BASS, NO_SEVENTH, NO_NINTH, NO_ELEVENTH, NO_THIRTEENTH = 73, 86, 90, 94, 97
+"""Rows of `chord_network.chord_probability`."""
+_TRIAD_OF = {form.intervals: quality for quality, form in CHORD_FORMS.items() if quality in TRIADS}
 
 
 class ListeningState(NamedTuple):
@@ -107,6 +115,32 @@ class CausalListener:
         missing = max((num_frames - 1) * HOP_SAMPLES + AHEAD_SAMPLES - len(samples), 0)
         heard, _ = self.hear(np.concatenate([samples, np.zeros(missing, np.float32)]), self.start())
         return heard
+
+    def chord_probability(self, samples: FloatArray, sample_rate: int, tuning_cents: float) -> FloatArray:
+        """What `chord_network.chord_probability` says, in its rows, by this network; it knows no bass and no ninth.
+
+        Args:
+            samples: [samples], at 16 kHz.
+            sample_rate: 16,000 Hz.
+            tuning_cents: is not needed.
+        """
+        del sample_rate, tuning_cents
+        heard = self.hear_whole(samples).chords
+        num_frames = len(heard)
+        rows = np.zeros((num_frames, NUM_ROWS))
+        rows[:, [NO_BASS, NO_NINTH, NO_ELEVENTH, NO_THIRTEENTH]] = 1.0
+        for chord, share in zip(self.chords, heard.T, strict=True):
+            intervals = () if chord.quality == "none" else chord.form.intervals
+            seventh = {11: 1, 10: 2, 9: 3}.get(intervals[-1], 0) if intervals else 0
+            triad = 1 + 12 * TRIADS.index(_TRIAD_OF.get(intervals[:3], "maj")) + chord.root if intervals else 0
+            rows[:, triad] += share
+            rows[:, NO_SEVENTH + seventh] += share
+        edges = np.minimum(np.arange(0.0, num_frames + FRAMES_PER_STEP, FRAMES_PER_STEP), num_frames)
+        edges = edges[: np.searchsorted(edges, num_frames) + 1]
+        summed = np.concatenate([np.zeros((1, NUM_ROWS)), np.cumsum(rows, axis=0)])
+        at_edges = np.stack([np.interp(edges, np.arange(num_frames + 1), column) for column in summed.T])
+        mean: FloatArray = (np.diff(at_edges, axis=1) / np.diff(edges)).astype(np.float32)
+        return np.ascontiguousarray(mean)
 
     def _step(
         self, features: FloatArray, harmony: FloatArray, rhythm: FloatArray

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from ensemble.audio.sound import Sound, gathered, mean_of_channels, resampled
@@ -19,7 +21,9 @@ from ensemble.listen.pulse import hear_pulse
 from ensemble.listen.swing import STRAIGHT, find_swing
 from ensemble.listen.understanding import INAUDIBLE_BELOW_PEAK_DB, understand
 from ensemble.threads import one_thread
-from ensemble.types.music import SILENCE_DB, AudioClip, Frames, Heard
+from ensemble.types.music import SILENCE_DB, AudioClip, FloatArray, Frames, Heard
+
+AskChords = Callable[[FloatArray, int, float], FloatArray]
 
 LISTENING_VERSION = 5
 """Counted up when the same recording is understood otherwise, so that results kept on disk are made anew."""
@@ -29,7 +33,14 @@ CANCELLED = 0.05
 
 
 class Listener:
-    """Hears a leader. Holds nothing: the same clip is heard the same way in any process, on any number of threads."""
+    """Hears a leader. Holds nothing: the same clip is heard the same way in any process, on any number of threads.
+
+    Args:
+        ask_chords: gives what `chord_network.chord_probability` does, by another network.
+    """
+
+    def __init__(self, ask_chords: AskChords | None = None) -> None:
+        self._ask_chords = ask_chords
 
     @one_thread()
     def listen(self, clip: AudioClip, overrides: Overrides = NO_OVERRIDES) -> Heard:
@@ -51,7 +62,7 @@ class Listener:
         pulse = hear_pulse(samples, ANALYSIS_RATE_HZ, num_frames)
         beats = track_beats(onset, clip.duration_s, pulse)
         of_peaks = chroma.tuning_of_peaks(samples, ANALYSIS_RATE_HZ, num_frames) or 0.0
-        said = chord_probability(samples, ANALYSIS_RATE_HZ, of_peaks)
+        said = (self._ask_chords or chord_probability)(samples, ANALYSIS_RATE_HZ, of_peaks)
         evidence = diagnostics.measure_evidence(
             samples, ANALYSIS_RATE_HZ, pitch.f0_hz, loudness, clarity=beats.clarity, no_chord=said[0],
             hum_hz=hum.frequency_hz if hum else None,

@@ -18,7 +18,6 @@ from ensemble.measure.annotations import kinds_in, read_annotation
 from ensemble.measure.bootstrap import interval
 from ensemble.measure.calibration import Statement, calibration_error, statements_of
 from ensemble.measure.listening_baseline import baseline
-from ensemble.measure.listening_causal import causal_annotation
 from ensemble.measure.listening_scores import FIGURES, annotation_of, score
 from ensemble.threads import one_thread
 
@@ -34,14 +33,14 @@ def evaluate_listening(
         folder: recordings, each with any of the files that `annotations` describes beside it; `TABLE.md` may name
             their kinds.
         on_progress: told the recording's name, how many are done, and of how many.
-        causal: a causal listener to measure beside ours.
+        causal: is asked about chords in place of the chord network, to be measured beside it.
 
     Returns:
         The mean of each of `FIGURES` over the recordings that have a reference for it, None where none has;
         `calibration_error` of everything that is said with a confidence;
         `intervals` with the 95 % of each mean, recordings drawn again; `counts`; `kinds`, `baseline` and `recordings`
-        with the same figures, by kind, of `listening_baseline`, and by recording; and `causal`, those of a causal
-        listener.
+        with the same figures, by kind, of `listening_baseline`, and by recording; and `causal`, those of the
+        listener that asks the causal one.
 
     Raises:
         DataError: a reference is damaged, or there is none.
@@ -70,7 +69,7 @@ def evaluate_listening(
             ours[path.stem] = score(reference, annotation_of(heard)) | _calibration(said[path.stem])
             others[path.stem] = score(reference, baseline(clip))
             if causal is not None:
-                causals[path.stem] = score(reference, causal_annotation(causal, clip))
+                causals[path.stem] = score(reference, annotation_of(Listener(causal.chord_probability).listen(clip)))
     by_kind = {
         kind: [name for name in ours if kinds.get(name) == kind]
         for kind in sorted({kinds[name] for name in ours if name in kinds})

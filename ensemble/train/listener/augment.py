@@ -29,6 +29,8 @@ class HeardCrop(NamedTuple):
     """Seconds of the piece in one of its own."""
     semitones: int
     """How far its chords are transposed; what is left of `speed` is its tuning."""
+    has_chords: bool
+    """Whether more than one voice is heard."""
 
 
 def heard_crop(
@@ -48,14 +50,16 @@ def heard_crop(
     length_s = num_samples / SAMPLE_RATE_HZ * speed
     start_s = float(rng.uniform(0.0, max(piece.duration_s - length_s, 0.0)))
     dry = np.zeros(num_samples, np.float32)
-    for path, gain_db in zip(piece.stems, _gains_db(piece, changes, rng), strict=True):
+    has_chords = rng.random() >= changes.alone_share
+    gains_db = _gains_db(piece, changes, rng) if has_chords else _alone(piece, rng)
+    for path, gain_db in zip(piece.stems, gains_db, strict=True):
         if gain_db is not None:
             part = _read(path, start_s, length_s, speed)[:num_samples]
             dry[: len(part)] += part * np.float32(10 ** (gain_db / 20))
     wet = _noisy(_through(_in_room(dry, changes, rng), changes, rng), changes, rng)
     peak, wanted_db = float(np.abs(wet).max()), rng.uniform(changes.quietest_db, 0.0)
     samples: FloatArray = (wet * (10 ** (wanted_db / 20) / max(peak, 1e-6))).astype(np.float32)
-    return HeardCrop(samples, start_s, speed, round(shift))
+    return HeardCrop(samples, start_s, speed, round(shift), has_chords)
 
 
 def _read(path: object, start_s: float, length_s: float, speed: float) -> FloatArray:
@@ -73,6 +77,13 @@ def _gains_db(piece: ComposedPiece, changes: ListenerAugmentation, rng: np.rando
     chordal = [at for at, sounds in enumerate(piece.sounds_chords) if sounds] or list(range(len(piece.stems)))
     is_out[chordal[int(rng.integers(len(chordal)))]] = False
     return [None if out else float(gain) for gain, out in zip(gains, is_out, strict=True)]
+
+
+def _alone(piece: ComposedPiece, rng: np.random.Generator) -> list[float | None]:
+    """One line or the kit by itself, or nobody."""
+    lines = [at for at, sounds in enumerate(piece.sounds_chords) if not sounds]
+    alone = int(rng.choice([-1, *lines]))
+    return [0.0 if at == alone else None for at in range(len(piece.stems))]
 
 
 def _in_room(dry: FloatArray, changes: ListenerAugmentation, rng: np.random.Generator) -> FloatArray:

@@ -60,14 +60,16 @@ class ListenerDataset(Dataset[ListenerCrop]):
         return ListenerCrop(
             features=torch.from_numpy(features_of(windows_of(heard.samples, num_frames))),
             chords=torch.from_numpy(_chords(piece, instants_s, heard, self._settings.qualities)),
-            beats=torch.from_numpy(_beats(piece, instants_s)),
+            beats=torch.from_numpy(_beats(piece, instants_s) * np.float32(heard.samples.any())),
         )
 
 
 def _chords(
     piece: ComposedPiece, instants_s: NDArray[np.float64], heard: HeardCrop, qualities: Sequence[Quality]
 ) -> NDArray[np.int64]:
-    """The answer that is right in every frame; the last chord rings on."""
+    """The answer that is right in every frame; while the last chord rings on none is asked for."""
+    if not heard.has_chords:
+        return np.full(len(instants_s), 12 * len(qualities), np.int64)
     by_bar = np.full(len(piece.bar_chords), NOT_ASKED, np.int64)
     for bar, chord in enumerate(piece.bar_chords):
         if chord is not None and chord.quality in qualities:

@@ -18,6 +18,8 @@ class ListenerAugmentation(Settings):
     """By how much each part is louder or softer, at most."""
     drop_share: float = Field(default=0.3, ge=0.0, lt=1.0)
     """Of the parts, those left out; one that sounds the chords always stays."""
+    alone_share: float = Field(default=0.12, ge=0.0, lt=1.0)
+    """Of the crops in which one line or the kit is heard alone, or nobody: there is no chord."""
     room_share: float = Field(default=0.6, ge=0.0, le=1.0)
     """Of the crops that sound in a room."""
     longest_room_s: float = Field(default=1.2, gt=0.0)

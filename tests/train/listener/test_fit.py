@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from cluster.cli.app import app
 from ensemble.audio.files import read_clip
 from ensemble.errors import DataError, ListenerError
-from ensemble.listen.causal_features import HOP_SAMPLES, LOWEST_MIDI, features_of, windows_of
+from ensemble.listen.causal_features import HOP_SAMPLES, LOWEST_MIDI, NUM_STEPS, features_of, windows_of
 from ensemble.listen.causal_file import LISTENER
 from ensemble.listen.causal_network import CausalListener
 from ensemble.measure.listening_causal import evaluate_listener
@@ -23,14 +23,21 @@ from ensemble.train.listener.fit import fit_listener
 from ensemble.train.listener.material import composed_pieces, gather
 from ensemble.train.listener.network import ListenerNet
 from ensemble.train.listener.settings import ListenerAugmentation, TrainListenerSettings
-from tests.train.listener.chord_set import BEAT_S, BEATS_PER_BAR, write_chord_set
+from tests.train.listener.chord_set import BEAT_S, BEATS_PER_BAR, chord_sound, write_chord_set
 
 SETTINGS = TrainListenerSettings(
     hidden=24, qualities=("maj", "min"), batch_size=4, crop_frames=100, max_steps=40, audit_steps=40, audit_crops=6,
     learning_rate=0.01, dropout=0.0, rise_steps=5, device="cpu",
 )  # fmt: skip
 PLAIN = ListenerAugmentation(
-    shift_semitones=0.0, gain_db=0.0, drop_share=0.0, room_share=0.0, band_share=0.0, drive_share=0.0, noise_share=0.0
+    shift_semitones=0.0,
+    gain_db=0.0,
+    drop_share=0.0,
+    alone_share=0.0,
+    room_share=0.0,
+    band_share=0.0,
+    drive_share=0.0,
+    noise_share=0.0,
 )
 
 
@@ -75,6 +82,15 @@ def test_a_transposed_piece_is_asked_for_transposed_chords(pieces: Path) -> None
         assert np.median(away) <= 0.7
 
 
+def test_one_voice_has_no_chord_and_silence_no_beat(pieces: Path) -> None:
+    alone = SETTINGS.model_copy(update={"augment": PLAIN.model_copy(update={"alone_share": 0.99})})
+    crops = [ListenerDataset(composed_pieces([pieces], "train"), alone, 0)[item] for item in range(8)]
+    assert all((crop["chords"] == 12 * 2).all() for crop in crops)
+    sounds = [bool(crop["features"][:, NUM_STEPS].max() > -8.5) for crop in crops]
+    assert [bool(crop["beats"].any()) for crop in crops] == sounds
+    assert 0 < sum(sounds) < 8
+
+
 def test_it_learns_chords_and_beats(pieces: Path, trained: Path) -> None:
     weights = LISTENER.read(trained / "listener.safetensors")
     assert weights.card.metrics["chords_right"] > 0.8
@@ -100,6 +116,17 @@ def test_the_product_hears_what_the_trainer_does(pieces: Path, trained: Path) ->
     np.testing.assert_allclose(np.stack([heard.beats, heard.downbeats], axis=1), beats[0].sigmoid(), atol=2e-4)
 
 
+def test_it_can_be_asked_in_place_of_the_chord_network(pieces: Path, trained: Path) -> None:
+    listener = CausalListener(LISTENER.read(trained / "listener.safetensors"))
+    (piece,) = composed_pieces([pieces], "test")
+    samples = read_clip(piece.mix).samples[0]
+    said = listener.chord_probability(samples, 16_000, 0.0)
+    assert said.shape == (100, 160)
+    np.testing.assert_allclose([said[:73].sum(axis=0), said[86:90].sum(axis=0)], 1.0, atol=1e-4)
+    true = [1 + 12 * (chord.quality == "min") + chord.root for chord in piece.bar_chords if chord is not None]
+    assert np.mean(said[:73].argmax(axis=0) == np.repeat(true, 20)) > 0.75
+
+
 @pytest.mark.parametrize("piece_samples", [160, 640, 4001, 50_000])
 def test_hearing_in_pieces_gives_the_same_bytes(pieces: Path, trained: Path, piece_samples: int) -> None:
     listener = CausalListener(LISTENER.read(trained / "listener.safetensors"))
@@ -112,6 +139,14 @@ def test_hearing_in_pieces_gives_the_same_bytes(pieces: Path, trained: Path, pie
     for one, other in zip(whole, map(np.concatenate, zip(*found, strict=True)), strict=True):
         np.testing.assert_array_equal(one, other)
     assert len(whole.beats) == (len(samples) - 2048) // HOP_SAMPLES + 1  # it waits for 128 ms, and for no more
+
+
+@pytest.mark.parametrize(("root", "is_minor"), [(0, False), (9, True), (6, False)])
+def test_the_one_that_ships_knows_a_plain_chord(root: int, is_minor: bool) -> None:
+    listener = CausalListener(LISTENER.load("causal"))
+    heard = listener.hear_whole(chord_sound(root, is_minor))
+    told = listener.chords[int(heard.chords[25:].mean(axis=0).argmax())]
+    assert (told.root, told.form.plain in ("min", "min7")) == (root, is_minor)
 
 
 def test_an_item_is_the_same_in_every_process_and_no_two_are_alike(pieces: Path) -> None:
