@@ -40,6 +40,16 @@ class HeardSummary(Settings):
     """Beats in a bar."""
     beat_division: int = 2
     """How many equal parts a beat has: 3 in compound metres."""
+    tempo_confidence: float = 1.0
+    """How probably the tempo is right, 0..1."""
+    second_tempo_bpm: float | None = None
+    """The second choice for the tempo, in beats per minute."""
+    beat_confidence: tuple[float, ...] = ()
+    """How probably each beat is one, 0..1; empty where that is certain, and in manifests of release 0.1.0."""
+    bar_confidence: tuple[float, ...] = ()
+    """How probably each bar begins where it is said to; empty as the beats' is."""
+    second_bars: tuple[int, int] | None = None
+    """The second choice for the bars: beats in a bar, and the index of the beat that would open bar 1."""
     num_beats: int
     """Number of beats."""
     key: str

@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 playing = typer.Typer()
 
 
+FirstDownbeat = Annotated[
+    float | None, typer.Option(min=0, metavar="SECONDS", help="When bar 1 begins, instead of where it is detected.")
+]
+HalfTime = Annotated[bool, typer.Option("--half-time", help="Count beats half as fast as they are detected.")]
+DoubleTime = Annotated[bool, typer.Option("--double-time", help="Count beats twice as fast as they are detected.")]
 BlockFrames = Annotated[int, typer.Option(min=1, help="Block length in frames of 10 ms; never changes the sound.")]
 Dashboard = Annotated[bool, typer.Option("--dashboard", help="Serve the Ray dashboard while it runs.")]
 
@@ -69,6 +74,9 @@ def render(
     beats_per_bar: Annotated[
         int | None, typer.Option(min=2, max=12, help="Beats per bar, instead of the detected number.")
     ] = None,
+    first_downbeat: FirstDownbeat = None,
+    half_time: HalfTime = False,
+    double_time: DoubleTime = False,
     key: Annotated[str | None, typer.Option(help="Key, instead of the detected one: 'Am', 'F# major'.")] = None,
     expansion: Expansion = None,
     chords: Annotated[Path | None, typer.Option(help="File of chords, instead of the detected ones.")] = None,
@@ -107,7 +115,10 @@ def render(
     def settings() -> dict[str, Any]:
         return {
             "band": band, "seed": seed, "sample_rate": int(rate), "voice": voice, "arranger": arranger,
-            "overrides": _overrides(tempo, beats_per_bar, key, chords, chart),
+            "overrides": _overrides(
+                chords, chart, half_time=half_time, double_time=double_time, tempo_bpm=tempo,
+                beats_per_bar=beats_per_bar, first_downbeat_s=first_downbeat, key=key,
+            ),
             "extension": _extension(extend, top_k, index, retrieval), "expansion": expansion,
         }  # fmt: skip
 
@@ -178,6 +189,9 @@ def verify(
 def listen(
     leader: Annotated[Path, typer.Argument(help="A recording, or a melody (.krn, .mid).")],
     expansion: Expansion = None,
+    first_downbeat: FirstDownbeat = None,
+    half_time: HalfTime = False,
+    double_time: DoubleTime = False,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Also write it all to this JSON file.")] = None,
     chart: Annotated[
         Path | None, typer.Option(help="Also write a chart to this new file: correct it, and give it to render.")
@@ -194,10 +208,12 @@ def listen(
         from ensemble.chart.text import write_chart
         from ensemble.listen.charted import chart_of
         from ensemble.listen.listener import Listener
+        from ensemble.listen.overrides import with_overrides
         from ensemble.listen.to_json import heard_as_json
         from ensemble.scores.score import is_score, read_score
         from ensemble.scores.symbolic import hear_melody
 
+        overrides = _overrides(half_time=half_time, double_time=double_time, first_downbeat_s=first_downbeat)
         if is_score(leader) or expansion is not None:
             melody = read_score(leader, expansion).melody
             heard, duration_s = hear_melody(melody), melody.duration_s
@@ -206,6 +222,7 @@ def listen(
                 clip = prepared_clip(recording.clip(), recording.sample_rate)
             heard, duration_s = Listener().listen(clip), clip.duration_s
             heard = replace(heard, diagnostics=recording.diagnostics + heard.diagnostics)
+        heard = with_overrides(heard, overrides)
     if chart is not None:
         try:
             with chart.open("x", encoding="utf-8") as file:
@@ -237,19 +254,30 @@ def _check_resume(context: typer.Context) -> None:
 
 
 def _overrides(
-    tempo: float | None, beats_per_bar: int | None, key: str | None, chords: Path | None, chart: Path | None
-) -> Overrides:
-    """The values that replace detected ones."""
+    chords: Path | None = None, chart: Path | None = None, *, half_time: bool, double_time: bool,
+    **given: float | str | None,
+) -> Overrides:  # fmt: skip
+    """The values that replace detected ones.
+
+    Raises:
+        ConfigError: two of them contradict each other, or a file cannot be read.
+    """
     from ensemble.chart.files import read_chart
     from ensemble.chart.text import write_chart
     from ensemble.config import parse
     from ensemble.listen.chords_file import read_chords
     from ensemble.listen.overrides import Overrides
 
-    written = None if chart is None else write_chart(read_chart(chart))
-    settings = {"tempo_bpm": tempo, "beats_per_bar": beats_per_bar, "key": key, "chart": written}
-    given = parse(Overrides, settings, "the recording")
-    return given if chords is None else given.model_copy(update={"chords": read_chords(chords)})
+    given["beat_level"] = _beat_level(half_time=half_time, double_time=double_time)
+    given["chart"] = None if chart is None else write_chart(read_chart(chart))
+    said = parse(Overrides, given, "the recording")
+    return said if chords is None else said.model_copy(update={"chords": read_chords(chords)})
+
+
+def _beat_level(*, half_time: bool, double_time: bool) -> str | None:
+    if half_time and double_time:
+        raise ConfigError("--half-time", "contradicts --double-time", "give one of them")
+    return "half" if half_time else "double" if double_time else None
 
 
 def _extension(extend: float | None, top_k: int | None, index: str | None, retrieval: Path | None) -> Extension | None:

@@ -9,7 +9,7 @@ whole recording: the unit of the accents, the candidates for the tempo, the path
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +18,7 @@ from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 
 from ensemble.audio.spectra import peak_offset
 from ensemble.clock import FRAME_RATE_HZ
+from ensemble.listen.onsets import HEARD_LATE_S
 from ensemble.listen.tempo import even_time, tempo_course
 from ensemble.types.music import FloatArray
 
@@ -29,7 +30,7 @@ SPREAD_OCTAVES = 0.7
 TIGHTNESS = 80.0
 """Cost of a beat that comes early or late, against onsets in units of their own deviation."""
 NUM_CANDIDATES = 5
-RECURRENCE_WEIGHT, PRIOR_WEIGHT, LOOSENESS_WEIGHT, PULSE_WEIGHT = 2.0, 0.6, 0.1, 0.07
+RECURRENCE_WEIGHT, PRIOR_WEIGHT, LOOSENESS_WEIGHT, PULSE_WEIGHT = 2.0, 0.8, 0.1, 0.05
 SOFT_SHARE, SOFT_SPREADS, SURELY_SOFT_SPREADS, SOFT_WEIGHT = 0.65, 2.5, 4.0, 1.5
 """Off-beats have at most this share of the accent of beats, and lie so many standard deviations below. Measured: soft
 off-beats of a strum 2.5 to 7; weak beats of songs with a backbeat 1.6 to 2.9, of (2, 1, 1) below 2."""
@@ -44,8 +45,12 @@ LONG_NOTE_S = 0.6
 SHORT_NOTE_WEIGHT = 0.4
 SUPPORT = 0.5
 """A beat was played where the accent, in standard deviations, exceeds this."""
-HEARD_LATE_S = 0.007
-"""The onset strength of a plucked note peaks this long after it is heard to begin; that of a click sooner."""
+VALUE_SPREAD = 0.3
+"""Of the value of a grid, whose exponential is a probability. Measured on 264 recordings, 18 of them real: of tempi
+said with 82 % 89 % are right, of those with 97 % 97 %."""
+SAME_TEMPO_LOG = 0.04
+AT_BEAT, AT_ACCENT, AT_SAID = 3.5, 0.3, 1.5
+"""A logistic regression on the same recordings where the tempo is right."""
 FEWEST_BEATS = 4
 MIN_CLARITY = 0.25
 """Below this the beat is no more than a guess; see `Beats.clarity`."""
@@ -61,6 +66,12 @@ class Beats:
     """Beats a minute."""
     clarity: float
     """How much of the onset strength recurs from beat to beat, 0..1; below `MIN_CLARITY` there is no pulse."""
+    confidence: FloatArray = field(default_factory=lambda: np.zeros(0, np.float32))
+    """How probably there is a beat at each time, 0..1; empty where that cannot be told.  [beats]"""
+    tempo_confidence: float = 1.0
+    """How probably the tempo is right, 0..1."""
+    second_tempo_bpm: float | None = None
+    """The second choice, half or double as a rule; None where there is none."""
 
 
 def track_beats(
@@ -76,7 +87,8 @@ def track_beats(
 
     Source: the dynamic programming is Ellis, Beat Tracking by Dynamic Programming, JNMR 2007.
     """
-    accents, even = _at_even_tempo(_accents(onset))
+    as_played = _accents(onset)
+    accents, even = _at_even_tempo(as_played)
     candidates = _candidates(accents) if known_bpm is None else [(60.0 * FRAME_RATE_HZ / known_bpm, 1.0)]
     grids = [
         _Grid(times_s, recurrence, _worth(accents, beats, period) + RECURRENCE_WEIGHT * recurrence)
@@ -89,7 +101,16 @@ def track_beats(
     if pulse is not None and pulse.size:
         grids = [grid._replace(value=grid.value + PULSE_WEIGHT * _likelihood(pulse, grid.times_s)) for grid in grids]
     best = max(grids, key=lambda grid: grid.value)
-    return Beats(times_s=best.times_s, tempo_bpm=known_bpm or best.tempo_bpm, clarity=best.recurrence)
+    others = [grid for grid in grids if abs(np.log(grid.tempo_bpm / best.tempo_bpm)) > SAME_TEMPO_LOG]
+    sure = _tempo_confidence(grids, others)
+    return Beats(
+        times_s=best.times_s,
+        tempo_bpm=known_bpm or best.tempo_bpm,
+        clarity=best.recurrence,
+        confidence=(sure * _beat_confidence(as_played, pulse, best.times_s)).astype(np.float32),
+        tempo_confidence=sure,
+        second_tempo_bpm=max(others, key=lambda grid: grid.value).tempo_bpm if others else None,
+    )
 
 
 class _Grid(NamedTuple):
@@ -104,6 +125,27 @@ class _Grid(NamedTuple):
     @property
     def tempo_bpm(self) -> float:
         return float(np.clip(60.0 / _period(self.times_s), SLOWEST_BPM, FASTEST_BPM))
+
+
+def _tempo_confidence(grids: list[_Grid], others: list[_Grid]) -> float:
+    """How probable all grids but the others are together."""
+
+    def weight(some: list[_Grid]) -> float:
+        highest = max(grid.value for grid in grids)
+        return sum(float(np.exp((grid.value - highest) / VALUE_SPREAD)) for grid in some)
+
+    return 1.0 - weight(others) / weight(grids)
+
+
+def _beat_confidence(accents: Array, pulse: FloatArray | None, times_s: Array) -> Array:
+    """How probably there is a beat at each time if the tempo is right: by the accent, and by what the network says."""
+    at = np.minimum(np.rint(times_s * FRAME_RATE_HZ).astype(np.int64), len(accents) - 1)
+    evidence = AT_BEAT + AT_ACCENT * np.minimum(maximum_filter1d(accents, 7)[at], 3.0)
+    if pulse is not None and pulse.size:
+        said = maximum_filter1d(pulse.sum(axis=0, dtype=np.float64), 9)[at]
+        evidence += AT_SAID * np.log(np.clip(said, LEAST_PROBABILITY, 1.0))
+    confidence: Array = 1.0 / (1.0 + np.exp(-evidence))
+    return confidence
 
 
 def _likelihood(pulse: FloatArray, times_s: Array) -> float:

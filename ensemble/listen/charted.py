@@ -126,7 +126,10 @@ def with_chart(heard: Heard, chart: Chart) -> Heard:
     if at_s > heard.beats_s[-1]:
         problem = f"has its first downbeat at {at_s:g} s, after the last beat at {heard.beats_s[-1]:.2f} s"
         raise ConfigError("the chart", problem, "is it of another recording?")
-    return replace(heard, first_downbeat=int(np.argmin(np.abs(heard.beats_s - at_s))))
+    first = int(np.argmin(np.abs(heard.beats_s - at_s)))
+    if first == heard.first_downbeat:
+        return heard
+    return replace(heard, first_downbeat=first, bar_confidence=heard.bar_confidence[:0], second_bars=None)
 
 
 def with_chart_keys(heard: Heard, chart: Chart) -> Heard:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.clock import FRAME_RATE_HZ
+from ensemble.listen.bars import Bars
 from ensemble.listen.chord_network import STEP_FRAMES
 from ensemble.listen.understanding import understand
 from ensemble.threads import one_thread
@@ -42,14 +43,16 @@ def heard_on(
     with one_thread():
         meant = understand(
             frames, beats_s, heard.tuning_cents, follows_pitch=heard.follows_pitch, chord_probability=said,
-            key=heard.key, key_sections=sections, beats_per_bar=heard.beats_per_bar,
-            first_downbeat=heard.first_downbeat,
+            key=heard.key, key_sections=sections, bars=Bars.of(heard),
         )  # fmt: skip
     chords = heard.chords[: len(kept)] + meant.chords[len(kept) :]
     known = heard.chord_doubts or (ChordDoubt(confidence=1.0, other=None),) * len(heard.chords)
+    confidence = heard.beat_confidence[: len(kept)]
+    if confidence.size:  # what follows comes from recordings whose beats are known
+        confidence = np.pad(confidence, (0, len(beats_s) - len(kept)), constant_values=np.float32(1.0))
     return replace(
         heard, frames=frames, beats_s=beats_s, chords=chords, chord_probability=said, key_sections=sections,
-        chord_doubts=known[: len(kept)] + meant.chord_doubts[len(kept) :],
+        chord_doubts=known[: len(kept)] + meant.chord_doubts[len(kept) :], beat_confidence=confidence,
         bar_starts=tuple(beat for beat in heard.bar_starts if beat < len(kept)),
     )  # fmt: skip
 

@@ -92,11 +92,14 @@ class Listener:
             frames=frames,
             beats_s=beats.times_s,
             tempo_bpm=beats.tempo_bpm,
+            tempo_confidence=beats.tempo_confidence,
+            second_tempo_bpm=beats.second_tempo_bpm,
+            beat_confidence=beats.confidence,
             tuning_cents=tuning_cents,
             diagnostics=diagnostics.diagnose(evidence, loudness),
             chord_probability=said,
             swing=find_swing(onset, beats.times_s) if beats.clarity >= MIN_CLARITY else STRAIGHT,
-            **found._asdict(),
+            **found.fields,
         )
         return with_overrides(with_doubts(heard), overrides)
 

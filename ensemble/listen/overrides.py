@@ -1,9 +1,10 @@
-"""What the user says of the recording in place of what was heard: a tempo, a metre, a key, chords."""
+"""What the user says of the recording in place of what was heard: a tempo, bars, a key, chords."""
 
 from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 from typing import Literal, Self
 
@@ -13,6 +14,7 @@ from pydantic import Field, field_validator, model_validator
 from ensemble.chart.text import parse_chart, without_comments, write_chart
 from ensemble.clock import FRAME_RATE_HZ
 from ensemble.config import Settings
+from ensemble.listen.bars import Bars
 from ensemble.listen.beats import track_beats
 from ensemble.listen.charted import ChartTerms, chords_of, terms_of, with_chart, with_chart_keys
 from ensemble.listen.doubts import with_doubts
@@ -53,6 +55,10 @@ class Overrides(Settings):
     """Beats a minute; where they lie, and how the tempo wanders around this, is still heard."""
     beats_per_bar: int | None = Field(default=None, ge=2, le=12)
     """Where bars begin is still heard."""
+    beat_level: Literal["half", "double"] | None = None
+    """Beats are half or twice as fast as they are heard."""
+    first_downbeat_s: float | None = Field(default=None, ge=0.0, allow_inf_nan=False)
+    """Bar 1 begins on the beat nearest to it."""
     key: str | None = None
     """As `parse_key` reads it."""
     chords: tuple[ChordAt, ...] = Field(default=(), max_length=MAX_CHORDS)
@@ -76,6 +82,12 @@ class Overrides(Settings):
             raise ValueError("chords must come in rising order and in one unit")
         return self
 
+    @model_validator(mode="after")
+    def _one_tempo(self) -> Self:
+        if self.tempo_bpm is not None and self.beat_level is not None:
+            raise ValueError("a tempo and half or double the heard one contradict each other; leave one out")
+        return self
+
     @property
     def is_empty(self) -> bool:
         """Whether nothing is replaced."""
@@ -86,10 +98,10 @@ class Overrides(Settings):
 def with_overrides(heard: Heard, overrides: Overrides) -> Heard:
     """Replace what was heard by what the user says, and find anew what depends on it.
 
-    A tempo: the beats that fit the recording best at that tempo are found, and the bars. A metre: the bars are found. A
-    key: the chords are found in that key. Given chords hold from the beat nearest to each; before the first, what was
-    heard stays. A chart: all of these, where it says anything else than what was heard. The same input gives the same
-    result in any process.
+    A tempo, or half or double the heard one: the beats that fit the recording best at that tempo are found, and the
+    bars. A metre: the bars are found. A first downbeat: bars are counted from there. A key: the chords are found in
+    that key. Given chords hold from the beat nearest to each; before the first, what was heard stays. A chart: all of
+    these, where it says anything else than what was heard. The same input gives the same result in any process.
 
     Raises:
         ConfigError: a chart is of another recording.
@@ -117,11 +129,15 @@ def _heard_anew(heard: Heard, overrides: Overrides) -> Heard:
     """Find anew what depends on a tempo, a metre or a key."""
     if overrides == Overrides(chords=overrides.chords):
         return heard
-    keeps_bars = overrides.tempo_bpm is None and overrides.beats_per_bar in (None, heard.beats_per_bar)
-    if overrides.tempo_bpm is not None:
+    tempo_bpm = overrides.tempo_bpm
+    if overrides.beat_level is not None:
+        times = 0.5 if overrides.beat_level == "half" else 2.0
+        tempo_bpm = float(np.clip(times * heard.tempo_bpm, SLOWEST_BPM, FASTEST_BPM))
+    keeps_bars = tempo_bpm is None and overrides.beats_per_bar in (None, heard.beats_per_bar)
+    if tempo_bpm is not None:
         onset = heard.frames.onset
         duration_s = heard.frames.num_frames / FRAME_RATE_HZ
-        beats = track_beats(onset, duration_s, heard.frames.pulse, known_bpm=overrides.tempo_bpm)
+        beats = track_beats(onset, duration_s, heard.frames.pulse, known_bpm=tempo_bpm)
         sections = tuple(
             replace(section, start_beat=int(np.searchsorted(beats.times_s, heard.beats_s[section.start_beat])))
             for section in heard.key_sections
@@ -129,18 +145,21 @@ def _heard_anew(heard: Heard, overrides: Overrides) -> Heard:
         heard = replace(
             heard, beats_s=beats.times_s, tempo_bpm=beats.tempo_bpm, swing=find_swing(onset, beats.times_s),
             chords=(NO_CHORD,) * len(beats.times_s), chord_doubts=(), key_sections=sections,
+            beat_confidence=beats.confidence, tempo_confidence=1.0, second_tempo_bpm=None,
         )  # fmt: skip
-    found = understand(
-        heard.frames, heard.beats_s, heard.tuning_cents, follows_pitch=heard.follows_pitch,
+    understood = partial(
+        understand, heard.frames, heard.beats_s, heard.tuning_cents, follows_pitch=heard.follows_pitch,
         chord_probability=heard.chord_probability,
         key=heard.key if overrides.key is None else parse_key(overrides.key),
         key_sections=heard.key_sections if overrides.key is None else (),
-        beats_per_bar=heard.beats_per_bar if keeps_bars else overrides.beats_per_bar,
-        first_downbeat=heard.first_downbeat if keeps_bars else None,
     )  # fmt: skip
-    if not keeps_bars:
+    found = understood(beats_per_bar=overrides.beats_per_bar, bars=Bars.of(heard) if keeps_bars else None)
+    if overrides.first_downbeat_s is not None:
+        first = int(np.abs(heard.beats_s - overrides.first_downbeat_s).argmin())
+        found = understood(bars=Bars(found.bars.beats_per_bar, first, found.bars.beat_division))
+    if not keeps_bars or overrides.first_downbeat_s is not None:
         heard = replace(heard, written_metre=None, bar_starts=())
-    return replace(heard, **found._asdict())
+    return replace(heard, **found.fields)
 
 
 def _with_chords(heard: Heard, given: tuple[ChordAt, ...]) -> Heard:

@@ -15,7 +15,9 @@ def heard_as_json(heard: Heard) -> dict[str, Any]:
 
     `frames` holds, 100 times a second, f0_hz (0 is unvoiced), loudness_db (A-weighted), confidence and onset, and
     `chroma` as twelve rows from C. `chord_confidence` and `other_chords`, the second choices, are empty where all
-    chords are known; a beat of a given chord has confidence 1 and no other.
+    chords are known; a beat of a given chord has confidence 1 and no other. `beat_confidence` has one probability a
+    beat and `bar_confidence` one a bar, from the first downbeat on, or none where nothing is in doubt; `second_bars`
+    are beats in a bar and the index of the first downbeat.
     """
     frames = heard.frames
     return {
@@ -33,6 +35,11 @@ def heard_as_json(heard: Heard) -> dict[str, Any]:
             }
             for section in heard.key_sections
         ],
+        "tempo_confidence": round(heard.tempo_confidence, 3),
+        "second_tempo_bpm": None if heard.second_tempo_bpm is None else round(heard.second_tempo_bpm, 2),
+        "beat_confidence": _rounded(heard.beat_confidence, 3),
+        "bar_confidence": _rounded(heard.bar_confidence, 3),
+        "second_bars": None if heard.second_bars is None else list(heard.second_bars),
         "tuning_cents": round(heard.tuning_cents, 1),
         "swing": round(heard.swing, 3),
         "beats_s": np.round(heard.beats_s, 4).tolist(),

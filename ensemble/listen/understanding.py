@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.clock import FRAME_RATE_HZ
-from ensemble.listen.bars import find_bars, first_bar
+from ensemble.listen.bars import Bars, find_bars
+from ensemble.listen.beat_evidence import gather_evidence
 from ensemble.listen.chord_network import STEP_FRAMES
 from ensemble.listen.chroma import centre_pitch, note_chroma
 from ensemble.listen.colour import coloured
@@ -33,14 +34,19 @@ class Understanding(NamedTuple):
     """The main key."""
     key_sections: tuple[KeySection, ...]
     """As in `Heard`."""
-    beats_per_bar: int
-    """The metre."""
-    first_downbeat: int
-    """Index of the beat that opens bar 1."""
     chords: tuple[Chord, ...]
     """One chord per beat."""
     chord_doubts: tuple[ChordDoubt, ...]
     """One per beat."""
+    bars: Bars
+    """The metre and the bar lines."""
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """The fields of `Heard` that it fills."""
+        fields = {**self._asdict(), **self.bars._asdict()}
+        del fields["bars"]
+        return fields
 
 
 def understand(
@@ -53,7 +59,7 @@ def understand(
     key: Key | None = None,
     key_sections: tuple[KeySection, ...] = (),
     beats_per_bar: int | None = None,
-    first_downbeat: int | None = None,
+    bars: Bars | None = None,
 ) -> Understanding:
     """Find key, bars and chords.
 
@@ -71,7 +77,7 @@ def understand(
         key: the main key, where it is known.
         key_sections: where keys change, if the main key is known.
         beats_per_bar: where it is known.
-        first_downbeat: where it is known, and the metre with it.
+        bars: where they are known.
     """
     edges = np.append(np.rint(beats_s * FRAME_RATE_HZ).astype(np.int64), frames.num_frames)
     sounding = _notes(frames, tuning_cents) if follows_pitch else _spectrum(frames)
@@ -81,17 +87,16 @@ def understand(
     keys = keys_of_beats(key, key_sections, len(beats_s))
     context = with_neighbours(beat_chroma) if follows_pitch else beat_chroma
     said = None if follows_pitch else _said_of_beats(chord_probability, frames, beats_s)
-    free = find_chords(context, keys, said=said).chords  # before bars are known
-    changes = np.array([before != after for before, after in pairwise((None, *free))])
-    if beats_per_bar is None or first_downbeat is None:
-        accents = _accents(frames.onset, edges[:-1])
-        beats_per_bar, phase = find_bars(beat_chroma, changes, accents, beats_per_bar)
-        first_downbeat = first_bar(frames, beats_s, beats_per_bar, phase)
-    chords, doubts = find_chords(context, keys, beats_per_bar, first_downbeat, said)
+    if bars is None:
+        free = find_chords(context, keys, said=said).chords
+        changes = np.array([before != after for before, after in pairwise((None, *free))])
+        evidence = gather_evidence(frames, beats_s, beat_chroma, changes, is_one_voice=follows_pitch)
+        bars = find_bars(evidence, frames, beats_s, beats_per_bar)
+    chords, doubts = find_chords(context, keys, bars.beats_per_bar, bars.first_downbeat, said)
     rested = _at_rest(chords, keys[-1] if keys else key, beat_chroma)
     if said is not None:
-        rested = coloured(rested, said, beats_per_bar, first_downbeat)
-    return Understanding(key, key_sections, beats_per_bar, first_downbeat, rested, doubts)
+        rested = coloured(rested, said, bars.beats_per_bar, bars.first_downbeat)
+    return Understanding(key, key_sections, rested, doubts, bars)
 
 
 def _at_rest(chords: tuple[Chord, ...], key: Key, beat_chroma: FloatArray) -> tuple[Chord, ...]:
@@ -139,11 +144,6 @@ def _said_of_beats(
     of_beats = np.diff(at_edges, axis=1)
     said: FloatArray = (of_beats[:-1] / np.maximum(of_beats[-1], 1e-9)).astype(np.float32)
     return said
-
-
-def _accents(onset: FloatArray, beat_frames: NDArray[np.int64]) -> FloatArray:
-    """The strongest onset within 30 ms of each beat.  [beats]"""
-    return np.array([onset[max(0, frame - 3) : frame + 4].max() for frame in beat_frames], dtype=np.float32)
 
 
 def with_neighbours(beat_chroma: FloatArray) -> FloatArray:

@@ -100,7 +100,7 @@ def hear_melody(melody: Melody) -> Heard:
         meant = understand(frames, pulse.times_s, 0.0, follows_pitch=True, key=key)
         return Heard(
             frames=frames, beats_s=pulse.times_s, tempo_bpm=pulse.tempo_bpm, tuning_cents=0.0,
-            diagnostics=tuple(found), **meant._asdict(),
+            diagnostics=tuple(found), **meant.fields,
         )  # fmt: skip
     keys = (key,) * len(pulse.times_s)
     return Heard(

@@ -5,8 +5,6 @@ Shapes are written `[a, b]`. Unless a field says otherwise, time runs along the 
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Literal
@@ -17,6 +15,8 @@ from numpy.typing import NDArray
 from ensemble.clock import FRAME_RATE_HZ
 from ensemble.types.arrays import FloatArray as FloatArray
 from ensemble.types.arrays import check_array
+from ensemble.types.clip import PIECE_SAMPLES as PIECE_SAMPLES
+from ensemble.types.clip import AudioClip as AudioClip
 from ensemble.types.diagnostics import Diagnostic
 from ensemble.types.doubts import ChordDoubt, KeySection, keys_of_beats
 from ensemble.types.harmony import PITCH_CLASSES as PITCH_CLASSES
@@ -35,59 +35,6 @@ SILENCE_DB = -100.0
 """The lowest loudness in the project; at or below it there is silence."""
 PRESENT_DB = -55.0
 """The leader counts as playing above this loudness; a little noise before the first note lies below it."""
-PIECE_SAMPLES = 65_536
-"""Long sound is processed in pieces of this length, counted from its first sample."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AudioClip:
-    """Sound in memory."""
-
-    samples: FloatArray
-    """Full scale is 1.  [channels, samples]"""
-    sample_rate: int
-    """Samples per second."""
-
-    def __post_init__(self) -> None:
-        check_array(self.samples, (None, None), "samples")
-        if self.samples.shape[0] < 1 or self.sample_rate < 1:
-            raise ValueError(f"a clip of {self.samples.shape[0]} channels at {self.sample_rate} Hz is not audio")
-
-    @property
-    def num_channels(self) -> int:
-        """Number of channels."""
-        return int(self.samples.shape[0])
-
-    @property
-    def num_samples(self) -> int:
-        """Samples per channel."""
-        return int(self.samples.shape[1])
-
-    @property
-    def duration_s(self) -> float:
-        """Length in seconds."""
-        return self.num_samples / self.sample_rate
-
-    @property
-    def digest(self) -> str:
-        """sha256 of the samples, their shape and their rate."""
-        whole = hashlib.sha256(f"{self.sample_rate}:{self.samples.shape}".encode())
-        whole.update(np.ascontiguousarray(self.samples).data)
-        return whole.hexdigest()
-
-    def pieces(self) -> Iterator[FloatArray]:
-        """All samples in order, `PIECE_SAMPLES` at a time.  [channels, samples]"""
-        for start in range(0, self.num_samples, PIECE_SAMPLES):
-            yield self.samples[:, start : start + PIECE_SAMPLES]
-
-    def span(self, start: int, stop: int) -> AudioClip:
-        """The samples from `start` (included) to `stop` (excluded), both from 0 to `num_samples`."""
-        return AudioClip(samples=np.ascontiguousarray(self.samples[:, start:stop]), sample_rate=self.sample_rate)
-
-    def mono(self) -> FloatArray:
-        """The mean of the channels.  [samples]"""
-        mean: FloatArray = self.samples.mean(axis=0, dtype=np.float32)
-        return mean
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +99,16 @@ class Heard:
     """Where the second half of a beat begins: 0.5 is straight, 2/3 swings in triplets, 0.75 is the largest value."""
     beat_division: Literal[2, 3] = 2
     """How many equal parts a beat has: 3 in compound metres, which count two dotted quarters in a bar of 6/8."""
+    second_tempo_bpm: float | None = None
+    """The second choice for the tempo, half or double as a rule; None where there is none."""
+    tempo_confidence: float = 1.0
+    """How probably the beat is the beat, and not the second choice or any other, 0..1."""
+    beat_confidence: FloatArray = field(default_factory=lambda: np.zeros(0, np.float32))
+    """How probably there is a beat where each is said to be, 0..1; empty where that is certain.  [beats]"""
+    second_bars: tuple[int, int] | None = None
+    """The second choice for the bars: beats in a bar, and the beat that would open bar 1; None where there is none."""
+    bar_confidence: FloatArray = field(default_factory=lambda: np.zeros(0, np.float32))
+    """How probably each bar, from bar 1 on, begins where it is said to, 0..1; empty where that is certain.  [bars]"""
     written_metre: tuple[int, int] | None = None
     """The time signature of a score, (6, 8) for 6/8; None for a recording."""
     chord_doubts: tuple[ChordDoubt, ...] = ()
@@ -171,6 +128,8 @@ class Heard:
             raise ValueError(f"{self.provisional_frames} of {self.frames.num_frames} frames cannot be provisional")
         check_array(self.beats_s, (None,), "beats_s", np.float64)
         check_array(self.chord_probability, (None, None), "chord_probability")
+        check_array(self.beat_confidence, (len(self.beats_s) if self.beat_confidence.size else 0,), "beat_confidence")
+        check_array(self.bar_confidence, (None,), "bar_confidence")
         if self.beat_division not in (2, 3):
             raise ValueError(f"a beat has 2 or 3 parts, not {self.beat_division}")
         if any(later <= earlier for earlier, later in pairwise((-1, *self.bar_starts, len(self.beats_s)))):

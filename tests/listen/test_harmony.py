@@ -3,7 +3,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ensemble.listen.bars import find_bars
 from ensemble.listen.harmony import LOOK_AHEAD_BEATS, ChordPath, find_chords
 from ensemble.listen.keys import find_key, find_keys
 from ensemble.types.music import Chord, Key
@@ -135,46 +134,3 @@ def test_silence_has_a_key_without_confidence():
     main, (section,) = find_keys(np.zeros((12, 16), np.float32))
     assert (main, section.start_beat) == (section.key, 0)
     assert section.confidence < 0.1
-
-
-@pytest.mark.parametrize("beats_per_bar", [3, 4])
-@pytest.mark.parametrize("upbeats", [0, 1, 2])
-def test_bars_begin_where_chords_change(beats_per_bar, upbeats):
-    num_beats = 32
-    bar = (np.arange(num_beats) - upbeats) // beats_per_bar
-    roots = np.array([0, 5, 7, 0])[bar % 4]
-    changes = np.append(True, np.diff(roots) != 0)
-    accents = np.ones(num_beats, dtype=np.float32)
-    chroma = np.zeros((12, num_beats), np.float32)
-    chroma[roots, np.arange(num_beats)] = 1.0
-    assert find_bars(chroma, changes, accents) == (beats_per_bar, upbeats)
-    assert find_bars(np.zeros_like(chroma), changes, accents) == (beats_per_bar, upbeats)
-
-
-@pytest.mark.parametrize("beats_per_bar", [3, 4])
-def test_bars_are_heard_in_a_tune_that_only_outlines_its_harmony(beats_per_bar):
-    rng = np.random.default_rng(4)
-    chords = [(0, 4, 7), (5, 9, 0), (7, 11, 2), (9, 0, 4)]
-    notes = [rng.choice(chords[bar % 4]) for bar in range(12) for _ in range(beats_per_bar)]
-    chroma = np.zeros((12, len(notes)), np.float32)
-    chroma[notes, np.arange(len(notes))] = 1.0
-    bars = find_bars(chroma, np.zeros(len(notes), np.bool_), np.ones(len(notes), np.float32))
-    assert bars[0] == beats_per_bar
-
-
-@pytest.mark.parametrize("num_beats", [0, 1, 2, 3])
-@pytest.mark.parametrize("known", [None, 3])
-def test_hardly_any_beats_have_bars_too(num_beats, known):
-    found = find_bars(np.ones((12, num_beats)), np.ones(num_beats, np.bool_), np.ones(num_beats), known)
-    assert found == (known or 4, 0)
-
-
-def test_a_known_metre_leaves_the_downbeat_to_the_ear():
-    accents = np.where(np.arange(40) % 5 == 2, 1.0, 0.5).astype(np.float32)
-    still = np.zeros((12, 40), np.float32)
-    assert find_bars(still, np.zeros(40, np.bool_), accents, beats_per_bar=5) == (5, 2)
-
-
-def test_bars_begin_where_the_leader_leans_when_harmony_stands_still():
-    accents = np.where(np.arange(32) % 4 == 3, 1.0, 0.5).astype(np.float32)
-    assert find_bars(np.zeros((12, 32), np.float32), np.zeros(32, dtype=np.bool_), accents) == (4, 3)

@@ -157,3 +157,28 @@ def test_a_chord_after_the_recording_is_left_out(twinkle):
     late = with_overrides(twinkle, Overrides(chords=(ChordAt(at=9999.0, chord="Am"),)))
     assert late.chords == twinkle.chords
     assert [found.code for found in late.diagnostics[len(twinkle.diagnostics) :]] == ["chord_left_out"]
+
+
+def test_half_and_double_time_move_the_beats_and_find_the_bars_again(twinkle):
+    half, double = (with_overrides(twinkle, Overrides(beat_level=level)) for level in ("half", "double"))
+    assert half.tempo_bpm == pytest.approx(twinkle.tempo_bpm / 2)
+    assert double.tempo_bpm == pytest.approx(2 * twinkle.tempo_bpm)
+    np.testing.assert_allclose(np.diff(half.beats_s)[2:-2], 1.2, atol=0.05)
+    np.testing.assert_allclose(np.diff(double.beats_s)[2:-2], 0.3, atol=0.05)
+    assert half.tempo_confidence == double.tempo_confidence == 1.0
+    assert len(half.chords) == len(half.beats_s)
+
+
+def test_bar_one_begins_where_it_is_said_to(twinkle):
+    moved = with_overrides(twinkle, Overrides(first_downbeat_s=0.65))
+    assert (moved.first_downbeat, moved.beats_per_bar) == (1, twinkle.beats_per_bar)
+    assert moved.bar_confidence.size == 0
+    assert moved.second_bars is None
+    assert moved.chords != twinkle.chords
+    in_three = with_overrides(twinkle, Overrides(first_downbeat_s=0.6, beats_per_bar=3))
+    assert (in_three.first_downbeat, in_three.beats_per_bar) == (1, 3)
+
+
+def test_a_tempo_and_its_half_contradict_each_other():
+    with pytest.raises(ValueError, match="contradict"):
+        Overrides(tempo_bpm=100, beat_level="half")
