@@ -134,15 +134,15 @@ def _start(num_cpus: int | None) -> Kept:
     Raises:
         BandError: it does not start.
     """
-    for _ in range(MAX_STARTS):
+    for attempt in range(MAX_STARTS):
         ports = Ports(*_free_ports(len(Ports._fields)))
-        if _is_free(DASHBOARD_PORT):
+        if attempt == 0 and _is_free(DASHBOARD_PORT):
             ports = ports._replace(dashboard=DASHBOARD_PORT)
         ray, said = _started(num_cpus, ports)
         if not said:
             _note().write_text(json.dumps(ray._asdict()), encoding="utf-8")
             return ray
-        if all(map(_is_free, ports)):
+        if all(map(_is_free, ports)) and ports.dashboard != DASHBOARD_PORT:  # which every Ray wants, if for a moment
             break
     raise BandError("Ray", f"did not start ({said})", "see `ensemble doctor`")
 

@@ -270,6 +270,24 @@ def test_a_port_that_is_taken_meanwhile_costs_another_start(monkeypatch: pytest.
         assert len(tried) == 2
 
 
+def test_a_dashboards_port_that_was_taken_for_a_moment_is_not_tried_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    (tmp_path / "ensemble").mkdir()
+    tried: list[int] = []
+
+    def started(_num_cpus: int | None, ports: keep_alive.Ports) -> tuple[keep_alive.Kept, str]:
+        tried.append(ports.dashboard)
+        return keep_alive.Kept("", "", ""), "in use" if ports.dashboard == keep_alive.DASHBOARD_PORT else ""
+
+    monkeypatch.setattr(keep_alive, "_is_free", lambda _port: True)  # again, by the time of the look
+    monkeypatch.setattr(keep_alive, "_started", started)
+    keep_alive._start(None)
+    assert tried[0] == keep_alive.DASHBOARD_PORT
+    assert len(tried) == 2
+
+
 def test_a_start_that_fails_for_another_reason_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[keep_alive.Ports] = []
 
@@ -280,7 +298,7 @@ def test_a_start_that_fails_for_another_reason_is_told_at_once(monkeypatch: pyte
     monkeypatch.setattr(keep_alive, "_started", started)
     with pytest.raises(BandError, match="did not start \\(out of memory\\)"):
         keep_alive._start(None)
-    assert len(calls) == 1
+    assert [ports.dashboard == keep_alive.DASHBOARD_PORT for ports in calls] in ([False], [True, False])
 
 
 def test_ports_that_are_free_are_all_different() -> None:
