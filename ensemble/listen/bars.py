@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.listen.beat_evidence import BeatEvidence
+from ensemble.listen.calibration import calibrated
 from ensemble.types.music import FloatArray, Frames, Heard
 
 Array = NDArray[np.float64]
@@ -89,7 +90,7 @@ def find_bars(evidence: BeatEvidence, frames: Frames, beats_s: Array, beats_per_
     if others:
         _, other, other_phase = others[0]
         second = (heard[other].beats_per_bar, first_bar(frames, beats_s, heard[other].beats_per_bar, other_phase))
-    sure = (of_metre[row] * heard[row].is_downbeat[first::metre]).astype(np.float32)
+    sure = calibrated("bar", of_metre[row] * heard[row].is_downbeat[first::metre])
     return Bars(metre, first, division, sure, second)
 
 

@@ -18,6 +18,7 @@ from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 
 from ensemble.audio.spectra import peak_offset
 from ensemble.clock import FRAME_RATE_HZ
+from ensemble.listen.calibration import calibrated
 from ensemble.listen.onsets import HEARD_LATE_S
 from ensemble.listen.tempo import even_time, tempo_course
 from ensemble.types.music import FloatArray
@@ -107,7 +108,7 @@ def track_beats(
         times_s=best.times_s,
         tempo_bpm=known_bpm or best.tempo_bpm,
         clarity=best.recurrence,
-        confidence=(sure * _beat_confidence(as_played, pulse, best.times_s)).astype(np.float32),
+        confidence=calibrated("beat", sure * _beat_confidence(as_played, pulse, best.times_s)),
         tempo_confidence=sure,
         second_tempo_bpm=max(others, key=lambda grid: grid.value).tempo_bpm if others else None,
     )

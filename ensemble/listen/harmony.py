@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.audio.viterbi import fixed_lag_viterbi, posteriors
+from ensemble.listen.calibration import calibrated
 from ensemble.types.doubts import ChordDoubt
 from ensemble.types.harmony import NO_CHORD, Chord, Key, Mode, Quality
 from ensemble.types.music import FloatArray
@@ -94,7 +95,8 @@ def _doubt(chosen: Chord, share: Array) -> ChordDoubt:
     """What is doubted of a chord, by the probability of each of `CHORDS`."""
     is_same = np.array([(chord.root, _triad(chord)) == (chosen.root, _triad(chosen)) for chord in CHORDS])
     other = CHORDS[int(np.argmax(np.where(is_same, -1.0, share)))]
-    return ChordDoubt(confidence=min(float(share[is_same].sum()), 1.0), other=other)
+    confidence = float(calibrated("chord", share[is_same].sum(keepdims=True))[0])
+    return ChordDoubt(confidence=confidence, other=other)
 
 
 def _network_costs(said: Array) -> Array:

@@ -15,9 +15,10 @@ import numpy as np
 
 from ensemble.clock import FRAME_RATE_HZ
 from ensemble.measure.annotations import Annotation, Times
+from ensemble.measure.listening_scores import BEAT_WINDOW_S, TEMPO_TOLERANCE
 from ensemble.types.music import Heard
 
-Subject = Literal["chord", "key"]
+Subject = Literal["chord", "key", "tempo", "beat", "bar"]
 NUM_BINS = 10
 
 
@@ -42,6 +43,14 @@ def statements_of(heard: Heard, reference: Annotation) -> list[Statement]:
     if reference.key is not None and heard.key_sections:
         first = heard.key_sections[0]
         found.append(Statement("key", first.confidence, str(first.key) == reference.key))
+    if reference.tempo_bpm is not None and heard.second_tempo_bpm is not None:
+        is_near = abs(heard.tempo_bpm / reference.tempo_bpm - 1) <= TEMPO_TOLERANCE
+        found.append(Statement("tempo", heard.tempo_confidence, is_near))
+    if reference.beats_s is not None:
+        found += _of_times("beat", heard.beats_s, heard.beat_confidence.tolist(), reference.beats_s, reference.beats_s)
+        if reference.downbeats_s is not None:
+            bars_s = heard.beats_s[heard.downbeats]
+            found += _of_times("bar", bars_s, heard.bar_confidence.tolist(), reference.downbeats_s, reference.beats_s)
     return found
 
 
@@ -74,3 +83,16 @@ def _of_chords(heard: Heard, spans_s: Times, labels: tuple[str, ...]) -> list[St
         if hit >= 0:
             found.append(Statement("chord", heard.chord_doubts[beat].confidence, hit == 1.0, stop_s - start_s))
     return found
+
+
+def _of_times(
+    subject: Subject, said_s: Times, confidence: Sequence[float], true_s: Times, covered_s: Times
+) -> list[Statement]:
+    """One statement for each time within what the reference covers."""
+    inside = (said_s >= covered_s[0] - BEAT_WINDOW_S) & (said_s <= covered_s[-1] + BEAT_WINDOW_S)
+    nearest_s = np.abs(said_s[:, None] - true_s).min(axis=1, initial=np.inf)
+    return [
+        Statement(subject, sure, bool(near_s <= BEAT_WINDOW_S))
+        for sure, near_s, is_inside in zip(confidence, nearest_s.tolist(), inside.tolist(), strict=False)
+        if is_inside
+    ]

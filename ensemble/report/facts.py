@@ -23,7 +23,7 @@ MAX_OFFSET_MS = 20.0
 MIN_SHARED_ONSETS = 40
 """With fewer a drift is not shown: three strings, few of whose notes begin with the leader's, leave too little."""
 EVEN_ODDS = 0.5
-"""A chord with less confidence is shown as doubtful."""
+"""A chord or a bar line with less confidence is shown as doubtful."""
 MINUS = "\N{MINUS SIGN}"
 
 
@@ -106,6 +106,11 @@ def second_choice(heard: Heard, start: int, stop: int) -> str | None:
         return None
     others = Counter(name for name in heard.other_chord_names[start:stop] if name is not None)
     return with_accidentals(others.most_common(1)[0][0]) if others else None
+
+
+def is_doubtful_bar(heard: Heard, number: int) -> bool:
+    """Whether a bar, counted from 1, is as likely to begin elsewhere."""
+    return number <= len(heard.bar_confidence) and float(heard.bar_confidence[number - 1]) < EVEN_ODDS
 
 
 def bars(heard: Heard) -> list[Bar]:

@@ -130,7 +130,10 @@ def _context(manifest: Manifest, take: Take, duration_s: float, *, is_first: boo
         "shown": shown,
         "max_click_ratio": facts.MAX_CLICK_RATIO,
         "duration_s": round(duration_s, 4),
-        "bar_labels": [(number, _percent(at, duration_s)) for number, at in enumerate(bar_starts, 1)],
+        "bar_labels": [
+            (number, _percent(at, duration_s), facts.is_doubtful_bar(heard, number))
+            for number, at in enumerate(bar_starts, 1)
+        ],
         "chord_labels": [
             (chords[index], _percent(beats[index], duration_s), until - index, facts.second_choice(heard, index, until))
             for index, until in pairwise([*changes, len(chords)])

@@ -15,6 +15,8 @@ DiagnosticCode = Literal[
     "pitch_too_low",
     "hum",
     "one_chord",
+    "tempo_uncertain",
+    "bars_uncertain",
     "cut_short",
     "score_simplified",
     "metre_simplified",
@@ -42,6 +44,8 @@ DiagnosticCode = Literal[
 | pitch_too_low | notes lie below 31 Hz and are heard an octave too high |
 | hum | the mains hum: left out, rests are silent |
 | one_chord | a single chord is heard throughout |
+| tempo_uncertain | the tempo may be another: half or double as a rule |
+| bars_uncertain | bars may begin on another beat, or have another number of beats |
 | cut_short | the file ends early or is damaged: what follows is missing |
 | score_simplified | something in a score was left out or read in a simpler way |
 | metre_simplified | a score's metre is missing, or changes: one metre is counted throughout |

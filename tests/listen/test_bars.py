@@ -45,7 +45,7 @@ def test_bars_begin_where_chords_change(beats_per_bar, upbeats):
     found = bars_of(evidence_of(48, change=change, turn=change))
     assert found[:3] == (beats_per_bar, upbeats, 2)
     assert len(found.bar_confidence) == len(range(upbeats, 48, beats_per_bar))
-    assert found.bar_confidence.min() > 0.8
+    assert found.bar_confidence.min() > 0.65
 
 
 def test_the_network_outweighs_the_habit_of_beginning_on_a_downbeat():
@@ -72,7 +72,7 @@ def test_a_beat_that_was_missed_leaves_the_doubt_where_it_is():
     change = np.append(on_phase(64, 4, 0), on_phase(32, 4, 1))
     found = bars_of(evidence_of(96, change=change, turn=change))
     assert found[:2] == (4, 0)
-    assert found.bar_confidence[:14].min() > 0.9
+    assert found.bar_confidence[:14].min() > 0.7
     assert found.bar_confidence[18:].max() < 0.5
 
 

@@ -81,19 +81,23 @@ def test_honest_confidences_have_no_error_and_boasts_have_theirs() -> None:
     assert calibration_error(said(0.9, 5, 5) + said(0.4, 4, 6, "key")) == pytest.approx(0.2)
 
 
-def test_chords_are_judged_beat_by_beat_where_the_reference_tells() -> None:
+@pytest.fixture
+def spoken() -> Heard:
     mute, no_chroma = np.zeros(300, np.float32), np.zeros((12, 300), np.float32)
     c, a_minor = Chord(root=0, quality="maj"), Chord(root=9, quality="min")
-    heard = Heard(
+    return Heard(
         frames=Frames(f0_hz=mute, loudness_db=mute, confidence=mute, onset=mute, chroma=no_chroma),
         beats_s=np.array([0.5, 1.0, 1.5, 2.0]), tempo_bpm=120.0, beats_per_bar=4, first_downbeat=0, tuning_cents=0.0,
         key=Key(tonic=9, mode="minor"), chords=(c, a_minor, a_minor, c),
         chord_doubts=tuple(ChordDoubt(confidence=sure, other=None) for sure in (0.9, 0.8, 0.7, 0.6)),
         key_sections=(KeySection(start_beat=0, key=Key(tonic=9, mode="minor"), confidence=0.5),),
     )  # fmt: skip
+
+
+def test_chords_are_judged_beat_by_beat_where_the_reference_tells(spoken: Heard) -> None:
     spans = np.array([[0.5, 1.25], [1.25, 2.0], [2.0, 3.0]])
     reference = Annotation(chord_spans_s=spans, chord_labels=("C:maj", "A:min7", "X"), key="A minor")
-    found = [(one.subject, one.confidence, one.is_right, one.weight) for one in statements_of(heard, reference)]
+    found = [(one.subject, one.confidence, one.is_right, one.weight) for one in statements_of(spoken, reference)]
     chords = [
         ("chord", 0.9, True, 0.5),
         ("chord", 0.8, False, 0.25),
@@ -101,6 +105,20 @@ def test_chords_are_judged_beat_by_beat_where_the_reference_tells() -> None:
         ("chord", 0.7, True, 0.5),
     ]
     assert found == [*chords, ("key", 0.5, True, 1.0)]
+
+
+def test_times_are_judged_where_the_reference_covers_them(spoken: Heard) -> None:
+    reference = Annotation(
+        beats_s=np.array([0.5, 1.0, 1.5]), downbeats_s=np.array([0.5]), tempo_bpm=120.0, beats_per_bar=4
+    )
+    sure = np.array([0.9, 0.8, 0.7, 0.6], np.float32)
+    doubtful = replace(
+        spoken, beats_s=np.array([0.52, 0.8, 1.5, 2.0]), beat_confidence=sure, bar_confidence=sure[:1],
+        second_tempo_bpm=60.0, tempo_confidence=0.5,
+    )  # fmt: skip
+    found = [(one.subject, round(one.confidence, 3), one.is_right) for one in statements_of(doubtful, reference)]
+    beats = [("beat", 0.9, True), ("beat", 0.8, False), ("beat", 0.7, True)]
+    assert found == [("tempo", 0.5, True), *beats, ("bar", 0.9, True)]
 
 
 def write(folder: Path, texts: dict[str, str]) -> Path:

@@ -378,3 +378,9 @@ def test_a_chord_that_is_as_likely_wrong_is_shown_as_doubtful(heard: Heard) -> N
     assert facts.second_choice(doubted, 0, 4) is None
     assert facts.second_choice(doubted, 4, 7) == "C"
     assert facts.second_choice(heard, 4, 7) is None
+
+
+def test_a_bar_that_may_begin_elsewhere_is_shown_as_doubtful(heard: Heard) -> None:
+    doubted = replace(heard, bar_confidence=np.array([0.9, 0.4], np.float32))
+    assert [facts.is_doubtful_bar(doubted, number) for number in (1, 2, 3)] == [False, True, False]
+    assert not facts.is_doubtful_bar(heard, 1)
