@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from ensemble.clock import FRAME_RATE_HZ
 from ensemble.data.inspect_facts import SoundFacts
 from ensemble.listen import chroma, diagnostics
-from ensemble.listen.chord_network import chord_probability
+from ensemble.listen.chord_network import STEP_FRAMES, chord_probability
 from ensemble.listen.loudness import loudness_db
 from ensemble.listen.onsets import onset_strength
 from ensemble.listen.pitch import ANALYSIS_RATE_HZ as ANALYSIS_RATE_HZ
@@ -126,15 +127,21 @@ class Ear:
         self._num_voiced += int(voiced.sum())
         self._confidence += float(pitch.confidence[sounds].sum(dtype=np.float64))
         centre_hz = chroma.centre_pitch(pitch.f0_hz)
+        unasked = np.ones(-(-num_frames // STEP_FRAMES), np.float32)
+        no_chord: FloatArray | None = None  # the chord network is slow, and asked where the sound leaves it open
         for start in range(0, num_frames, PHRASE_FRAMES):
             at = slice(start, min(start + PHRASE_FRAMES, num_frames))
             phrase, num_sounding = samples[at.start * HOP : at.stop * HOP], int(sounds[at].sum())
             if num_sounding < MIN_SOUNDING_FRAMES or loudness[at].max() <= SILENCE_DB:
                 continue
-            evidence = diagnostics.measure_evidence(
-                phrase, ANALYSIS_RATE_HZ, pitch.f0_hz[at], loudness[at], clarity=1.0,
-                no_chord=chord_probability(phrase, ANALYSIS_RATE_HZ, 0.0)[0],
-            )  # fmt: skip
+            steps = slice(at.start // STEP_FRAMES, -(-at.stop // STEP_FRAMES))
+            measure = partial(
+                diagnostics.measure_evidence, phrase, ANALYSIS_RATE_HZ, pitch.f0_hz[at], loudness[at], clarity=1.0
+            )
+            evidence = measure(no_chord=unasked[steps])
+            if not (evidence.is_polyphonic or evidence.is_clearly_one):
+                no_chord = chord_probability(samples, ANALYSIS_RATE_HZ, 0.0)[0] if no_chord is None else no_chord
+                evidence = measure(no_chord=no_chord[steps])
             self._num_judged += num_sounding
             self._num_polyphonic += num_sounding if evidence.is_polyphonic else 0
             tuning = (

@@ -110,13 +110,17 @@ class Evidence:
         return self.too_low >= MIN_OUT_OF_RANGE
 
     @property
+    def is_clearly_one(self) -> bool:
+        """Whether one voice is heard so clearly that the chord network need not be asked."""
+        return self.voiced >= ALWAYS_FOLLOWED if self.single_voice is None else self.single_voice > CLEARLY_ONE
+
+    @property
     def is_polyphonic(self) -> bool:
         """Whether more than one voice is heard: one is followed nearly always, and is no chord."""
         if self.is_noisy or self.is_speech or self.is_too_high or self.is_too_low:
             return False
         voice = self.single_voice
-        is_clear = self.voiced >= ALWAYS_FOLLOWED if voice is None else voice > CLEARLY_ONE
-        is_one = is_clear or self.voiced * self.no_chord >= MAX_NO_CHORD
+        is_one = self.is_clearly_one or self.voiced * self.no_chord >= MAX_NO_CHORD
         has_more = voice is not None and voice < MIN_SINGLE_VOICE
         return has_more or self.unfollowed > MAX_UNFOLLOWED or not is_one
 
