@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from itertools import groupby
 from typing import NamedTuple
@@ -18,7 +17,7 @@ from ensemble.types.harmony import NO_CHORD, Chord, Key
 from ensemble.types.music import Heard
 
 BARS_PER_LINE = 4
-TOLD_BELOW = 0.6
+TOLD_BELOW = 0.5
 """A chord that is less probable is written with its second choice as a comment."""
 SAME_TEMPO = 0.02
 """A chart's tempo that is so near to the heard one, as a share, leaves the heard beats as they are."""
@@ -65,7 +64,7 @@ def chart_of(heard: Heard, title: str) -> Chart:
             lines.append(f"key: {keys[at]}")
         here = range(at, next((other for other in _line_starts(keys) if other > at), len(bars)))
         symbols = [SAME_BAR if bar > at and bars[bar] == bars[bar - 1] else _bar(bars[bar], keys[bar]) for bar in here]
-        doubts = "; ".join(doubt for bar in here for doubt in _doubts(heard, bar))
+        doubts = "; ".join(filter(None, (_doubt(heard, bar) for bar in here)))
         lines.append(f"| {' | '.join(symbols)} |" + f"  # {doubts}" * bool(doubts))
     before = heard.chords[max(first - per_bar + 1, 0) : first]
     if any(chord != NO_CHORD for chord in before):
@@ -87,16 +86,15 @@ def _line_starts(keys: list[Key]) -> list[int]:
     return starts
 
 
-def _doubts(heard: Heard, bar: int) -> Iterator[str]:
-    """What is said beside a bar: chords that may well be others."""
+def _doubt(heard: Heard, bar: int) -> str:
+    """What is said beside a bar: its most doubtful chord, where that may well be another."""
     first = heard.first_downbeat + bar * heard.beats_per_bar
-    told = None
-    for beat in range(first, min(first + heard.beats_per_bar, len(heard.chord_doubts))):
-        doubt, other = heard.chord_doubts[beat], heard.other_chord_names[beat]
-        name = heard.chord_names[beat]
-        if doubt.confidence < TOLD_BELOW and other is not None and (name, other) != told:
-            told = (name, other)
-            yield f"bar {bar + 1}: {name} {100 * doubt.confidence:.0f} %, or {other}"
+    beats = range(first, min(first + heard.beats_per_bar, len(heard.chord_doubts)))
+    beat = min(beats, key=lambda at: heard.chord_doubts[at].confidence, default=None)
+    if beat is None or heard.chord_doubts[beat].confidence >= TOLD_BELOW or heard.chord_doubts[beat].other is None:
+        return ""
+    percent = 100 * heard.chord_doubts[beat].confidence
+    return f"bar {bar + 1}: {heard.chord_names[beat]} {percent:.0f} %, or {heard.other_chord_names[beat]}"
 
 
 def terms_of(chart: Chart, heard: Heard) -> ChartTerms:

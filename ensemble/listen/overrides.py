@@ -16,7 +16,7 @@ from ensemble.clock import FRAME_RATE_HZ
 from ensemble.config import Settings
 from ensemble.listen.bars import Bars
 from ensemble.listen.beats import track_beats
-from ensemble.listen.charted import ChartTerms, chords_of, terms_of, with_chart, with_chart_keys
+from ensemble.listen.charted import chords_of, terms_of, with_chart, with_chart_keys
 from ensemble.listen.doubts import with_doubts
 from ensemble.listen.swing import find_swing
 from ensemble.listen.understanding import understand
@@ -83,6 +83,14 @@ class Overrides(Settings):
         return self
 
     @model_validator(mode="after")
+    def _one_metre(self) -> Self:
+        if self.chart is not None and self.beats_per_bar is not None:
+            counted = parse_chart(self.chart).metre.beats_per_bar
+            if counted != self.beats_per_bar:
+                raise ValueError(f"{self.beats_per_bar} beats a bar and a chart with {counted} contradict each other")
+        return self
+
+    @model_validator(mode="after")
     def _one_tempo(self) -> Self:
         if self.tempo_bpm is not None and self.beat_level is not None:
             raise ValueError("a tempo and half or double the heard one contradict each other; leave one out")
@@ -116,9 +124,12 @@ def _replaced(heard: Heard, overrides: Overrides) -> Heard:
     if overrides.chart is None:
         return _with_chords(_heard_anew(heard, overrides), overrides.chords)
     chart = parse_chart(overrides.chart)
-    given = overrides.model_dump(include=set(ChartTerms._fields), exclude_none=True)
-    heard = with_chart(_heard_anew(heard, Overrides(**terms_of(chart, heard)._asdict() | given)), chart)
-    heard = with_chart_keys(heard, chart)
+    given = overrides.model_dump(exclude={"chart", "chords"}, exclude_none=True)
+    said = terms_of(chart, heard)._asdict() | ({"tempo_bpm": None} if "beat_level" in given else {}) | given
+    if "first_downbeat_s" in given:
+        chart = replace(chart, first_downbeat_s=None)
+    heard = with_chart(_heard_anew(heard, Overrides(**said)), chart)
+    heard = heard if "key" in given else with_chart_keys(heard, chart)
     changes, told = chords_of(chart, heard)
     laid = tuple(ChordAt(at=beat + 1, unit="beat", chord=chord) for beat, chord in changes)
     heard = replace(heard, diagnostics=(*heard.diagnostics, *told))

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from ensemble import wire
 from ensemble.chart.text import write_chart
@@ -118,6 +119,17 @@ def test_options_beside_a_chart_count_more() -> None:
     assert str(both.key) == "G major"
     assert both.chords[:4] == heard.chords[:4]
     assert both.chords[4] == AM
+
+
+def test_beats_corrected_beside_a_chart_are_those_that_it_is_laid_on() -> None:
+    heard = heard_of(bars=16, bpm=120)
+    half = charted(heard, beat_level="half")
+    assert half.tempo_bpm == pytest.approx(60, rel=0.03)
+    later = charted(heard, first_downbeat_s=0.98)
+    assert later.first_downbeat == 2
+    assert later.chords[2:6] == (heard.chords[0],) * 4
+    with pytest.raises(ValidationError, match="contradict"):
+        charted(heard, beats_per_bar=3)
 
 
 def test_what_cannot_be_played_exactly_is_told_with_its_bar() -> None:
