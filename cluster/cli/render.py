@@ -211,10 +211,11 @@ def listen(
         from ensemble.listen.overrides import with_overrides
         from ensemble.listen.to_json import heard_as_json
         from ensemble.scores.score import is_score, read_score
-        from ensemble.scores.symbolic import hear_melody
 
         overrides = _overrides(half_time=half_time, double_time=double_time, first_downbeat_s=first_downbeat)
         if is_score(leader) or expansion is not None:
+            from ensemble.scores.symbolic import hear_melody
+
             melody = read_score(leader, expansion).melody
             heard, duration_s = hear_melody(melody), melody.duration_s
         else:
