@@ -187,8 +187,8 @@ def test_force_keeps_a_strangers_files(short_leader_file: Path, tmp_path: Path) 
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of one megabyte, where this machine lets us have one."""
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", tmp_path], check=False)
+    """A disk for a block or two of a short render, where this machine lets us have one."""
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1300k", "tmpfs", tmp_path], check=False)
     if mounted.returncode:
         pytest.skip("SKIPPED LOUDLY: no right to mount a small disk here (run as root)")
     yield tmp_path
