@@ -131,8 +131,8 @@ def _cache() -> Finding:
         folder = user_folder("cache")
     except OSError as error:
         return Finding("cache", "note", str(error.strerror))
-    present = next(place for place in (folder, *folder.parents) if place.exists())
     try:
+        present = next(place for place in (folder, *folder.parents) if place.exists())
         tempfile.TemporaryDirectory(dir=present).cleanup()
     except OSError as error:
         cure = "set XDG_CACHE_HOME, which --extend and train need"

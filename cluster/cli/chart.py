@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from ensemble.errors import OutputError
+from ensemble.files.replace import write_whole
 
 
 def chart(
@@ -29,8 +30,9 @@ def chart(
     if out is None:
         typer.echo(text, nl=False)
         return
+    if out.exists():
+        raise OutputError(str(out), "exists already", "name another file")
     try:
-        with out.open("x", encoding="utf-8") as written:
-            written.write(text)
+        write_whole(out, text.encode())
     except OSError as error:
         raise OutputError(str(out), f"cannot be written ({error.strerror})", "name another file") from error

@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 OUT = Console(highlight=False, markup=False, soft_wrap=True)
 ERR = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
 SHOWN = 20
-EVEN_ODDS, MOST_UNSURE = 0.5, 8
 """Rows of a list; the rest is counted, and `--json` lists all."""
+EVEN_ODDS, MOST_UNSURE = 0.5, 8
+"""A chord that is less probable is unsure; so many are shown."""
 _WORDS = {
     "load": "loading",
     "index": "indexing the bundled music, once",

@@ -203,7 +203,7 @@ def listen(
         monitor.stage("listen")
         from dataclasses import replace
 
-        from ensemble.audio.files import prepared_clip
+        from ensemble.audio.files import prepared_clip, printable
         from ensemble.audio.recording import opened
         from ensemble.chart.text import write_chart
         from ensemble.listen.charted import chart_of
@@ -213,7 +213,9 @@ def listen(
         from ensemble.scores.score import is_score, read_score
 
         overrides = _overrides(half_time=half_time, double_time=double_time, first_downbeat_s=first_downbeat)
-        if is_score(leader) or expansion is not None:
+        if expansion is not None and not is_score(leader):
+            raise ConfigError("--expansion", "is for kern scores", "leave it out")
+        if is_score(leader):
             from ensemble.scores.symbolic import hear_melody
 
             melody = read_score(leader, expansion).melody
@@ -225,9 +227,10 @@ def listen(
             heard = replace(heard, diagnostics=recording.diagnostics + heard.diagnostics)
         heard = with_overrides(heard, overrides)
     if chart is not None:
+        if chart.exists():
+            raise OutputError(str(chart), "exists already", "name another file")
         try:
-            with chart.open("x", encoding="utf-8") as file:
-                file.write(write_chart(chart_of(heard, leader.stem)))
+            write_whole(chart, write_chart(chart_of(heard, printable(leader.stem))).encode())
         except OSError as error:
             raise OutputError(str(chart), f"cannot be written ({error.strerror})", "name another file") from error
     if out is not None:

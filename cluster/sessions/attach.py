@@ -100,7 +100,8 @@ def found() -> list[LocalRay]:
     for one in psutil.process_iter(["name", "cmdline", "uids"]):
         if one.info["name"] == "raylet" and one.info["uids"]:
             words = (word.partition("=") for word in one.info["cmdline"] or [])
-            rays |= {value: one.info["uids"].real == me for name, _, value in words if name == "--gcs-address"}
+            is_mine = one.info["uids"].real == me
+            rays |= {at: is_mine or rays.get(at, False) for name, _, at in words if name == "--gcs-address"}
     return sorted((LocalRay(*ray) for ray in rays.items()), key=lambda ray: (not ray.is_ours, ray.address))
 
 

@@ -26,6 +26,7 @@ from cluster.sessions.local import new_session_folder, object_store_bytes
 from ensemble.config import BandSettings
 from ensemble.errors import BandError
 from ensemble.files.private import user_folder
+from ensemble.files.replace import write_whole
 
 START_S = 120.0
 MAX_STARTS = 3
@@ -140,7 +141,11 @@ def _start(num_cpus: int | None) -> Kept:
             ports = ports._replace(dashboard=DASHBOARD_PORT)
         ray, said = _started(num_cpus, ports)
         if not said:
-            _note().write_text(json.dumps(ray._asdict()), encoding="utf-8")
+            try:
+                write_whole(_note(), json.dumps(ray._asdict()).encode())
+            except OSError:
+                _end(ray)
+                raise
             return ray
         if all(map(_is_free, ports)) and ports.dashboard != DASHBOARD_PORT:  # which every Ray wants, if for a moment
             break

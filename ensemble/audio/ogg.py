@@ -45,6 +45,9 @@ def read_layout(stream: BinaryIO, file_bytes: int) -> Layout | None:
 
 def _page_at(stream: BinaryIO, position: int) -> int:
     """Where the next page begins, -1 at the end; bytes that belong to no page are skipped."""
+    stream.seek(position)
+    if stream.read(len(_MARK)) == _MARK:  # as a rule pages follow each other
+        return position
     while True:
         stream.seek(position)
         found = stream.read(_SEARCHED_BYTES)

@@ -137,7 +137,10 @@ class Recording:
             AudioError: see `pieces`; or it would take more than `MAX_DECODED_BYTES`.
         """
         self._check_size(self.num_samples if self._is_counted else 0)
-        is_likely = self.num_samples <= self._max_duration_s * self.sample_rate  # a header may say any number
+        is_likely = (  # a header may say any number
+            self.num_samples <= self._max_duration_s * self.sample_rate
+            and 4 * self.num_samples * self.num_channels <= MAX_DECODED_BYTES
+        )
         samples = gathered(self._while_it_fits(), self.num_channels, self.num_samples if is_likely else 0)
         return AudioClip(samples=samples, sample_rate=self.sample_rate)
 

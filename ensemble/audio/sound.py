@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 import soxr
 
-from ensemble.types.music import AudioClip, FloatArray
+from ensemble.types.music import PIECE_SAMPLES, AudioClip, FloatArray
 
 _SLACK_SAMPLES = 64
 """Room for samples beyond the expected length, since a resampler may round up."""
@@ -75,9 +75,12 @@ def resampled(pieces: Iterable[FloatArray], from_hz: int, to_hz: int) -> Iterato
         yield from pieces
         return
     streams: list[soxr.ResampleStream] = []
+    at_once = max(PIECE_SAMPLES * from_hz // to_hz, 1)
     for piece in pieces:
         streams = streams or [soxr.ResampleStream(from_hz, to_hz, 1, dtype="float32", quality="HQ") for _ in piece]
-        yield np.stack([one.resample_chunk(channel) for one, channel in zip(streams, piece, strict=True)])
+        for start in range(0, piece.shape[1], at_once):  # a second of 1 Hz is a long piece of 48 kHz
+            part = piece[:, start : start + at_once]
+            yield np.stack([one.resample_chunk(channel) for one, channel in zip(streams, part, strict=True)])
     if streams:
         yield np.stack([one.resample_chunk(np.zeros(0, np.float32), last=True) for one in streams])
 

@@ -10,14 +10,17 @@ import re
 from ensemble.chart.chart import Chart
 from ensemble.chart.text import parse_chart, written_bars
 from ensemble.chart.transposing import transposed
+from ensemble.errors import ConfigError
 
 SUFFIXES = (".cho", ".crd", ".chopro", ".chordpro", ".pro")
 DIRECTIVE = re.compile(r"\{\s*([\w-]+)\s*[:\s]?\s*([^{}]*)\}")
 _SHORT = {"t": "title", "c": "comment", "sov": "start_of_verse", "soc": "start_of_chorus", "sob": "start_of_bridge",
-          "sog": "start_of_grid", "eog": "end_of_grid"}  # fmt: skip
+          "sog": "start_of_grid", "eog": "end_of_grid", "sot": "start_of_tab", "eot": "end_of_tab"}  # fmt: skip
 _SETTINGS = {"title": "title", "key": "key", "tempo": "tempo", "time": "metre"}
-_INLINE = re.compile(r"\[([^\[\]]+)\]")
-_MARGIN = re.compile(r"^[^|]*?(?=:?\|)|(?<=[|:])[^|:]*$")
+_INLINE = re.compile(r"\[([^\[\]*][^\[\]]*)\]")
+"""A chord over the words; `[*softly]` is a remark."""
+_LABEL = re.compile(r'label\s*=\s*"([^"]*)"')
+_MARGIN = re.compile(r"^[^|]*?(?=:?\|)|(?<=[|:])(?!\s*x\d+\s*$)[^|:]*$")
 """What a grid has before its first bar line and after its last."""
 
 
@@ -33,15 +36,19 @@ def read_chordpro(text: str, name: str) -> Chart:
         ConfigError: a line is wrong; with the line's number.
     """
     lines: list[str] = []
-    is_grid, capo = False, 0
-    for line in text.splitlines():
+    is_grid, is_tab, capo = False, False, 0
+    for number, line in enumerate(text.splitlines(), 1):
         match = DIRECTIVE.fullmatch(line.strip())
         if match is None:
-            lines.append(_grid(line) if is_grid else _bars_over_words(line))
+            lines.append("" if is_tab else _grid(line) if is_grid else _bars_over_words(line))
             continue
         directive, value = _SHORT.get(match[1].lower(), match[1].lower()), match[2].strip()
         if directive.endswith("_of_grid"):
             is_grid = directive.startswith("start")
+        if directive.endswith("_of_tab"):
+            is_tab = directive.startswith("start")
+        if directive == "chorus":
+            raise ConfigError(f"{name}:{number}", "plays the chorus again", "write its chords there")
         capo = int(value) if directive == "capo" and value.isdigit() else capo
         lines.append(_as_line(directive, value))
     return transposed(parse_chart("\n".join(lines), name), capo)
@@ -75,7 +82,9 @@ def _as_line(directive: str, value: str) -> str:
     if directive in _SETTINGS:
         return f"{_SETTINGS[directive]}: {value}"
     if directive.startswith("start_of_"):
-        section = value or ("" if directive.endswith("_grid") else directive.removeprefix("start_of_").capitalize())
+        label = _LABEL.search(value)
+        given, kind = label[1] if label else value, directive.removeprefix("start_of_")
+        section = given or ("" if kind == "grid" else kind.capitalize())
         return f"[{section}]" if section else ""
     return f"# {value}" if directive == "comment" else ""
 
@@ -85,5 +94,5 @@ def _grid(line: str) -> str:
 
 
 def _bars_over_words(line: str) -> str:
-    chords = _INLINE.findall(line)
+    chords = [] if line.lstrip().startswith("#") else _INLINE.findall(line)
     return f"| {' | '.join(chords)} |" if chords else ""

@@ -45,7 +45,7 @@ def read_ireal(text: str, name: str) -> Chart:
         raise ConfigError(name, "holds no song of iReal Pro that can be read", "share the song again")
     if len(songs) != 1:
         raise ConfigError(name, f"holds {len(songs)} songs", "share one alone")
-    reader = _Reader()
+    reader = _Reader(name)
     reader.read(music)
     head = [f"title: {title.strip()}"] if title.strip() else []
     head += [f"tempo: {tempo}"] if tempo.isdigit() and int(tempo) else []
@@ -77,8 +77,9 @@ def exchanged(block: str) -> str:
 class _Reader:
     """Collects the bars of a song."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str) -> None:
         self.signature = "4/4"
+        self._name = name
         self._lines: list[ChartLine] = []
         self._bars: list[ChartBar] = []
         self._remarks: list[str] = []
@@ -104,7 +105,7 @@ class _Reader:
                 self._end_line()
                 self._lines.append(ChartLine(section=_SECTIONS.get(match["section"], match["section"])))
             elif match["signature"]:
-                self.signature = _SIGNATURES.get(match["signature"], "/".join(match["signature"][1:]))
+                self._set_signature(_SIGNATURES.get(match["signature"], "/".join(match["signature"][1:])))
             elif match["remark"]:
                 self._remarks.append(re.sub(r"^\*\d\d", "", match["remark"]).strip())
         self._end_bar("Z")
@@ -113,6 +114,11 @@ class _Reader:
         """The lines of the chart."""
         self._end_line()
         return self._lines
+
+    def _set_signature(self, signature: str) -> None:
+        if signature != self.signature and (self._bars or any(line.bars for line in self._lines)):
+            raise ConfigError(self._name, f"changes its metre to {signature}", "share it in one metre")
+        self.signature = signature
 
     def _chord(self, name: str) -> None:
         name = name.replace("W", self._root, 1)

@@ -13,6 +13,7 @@ guitar, which sound two octaves above their notes. It costs 0.05 s of CPU time a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -138,8 +139,10 @@ def _of_midi(content: bytes, what: str) -> list[tuple[float, float, int]]:
 def _listed(content: bytes, what: str) -> list[tuple[float, float, int]]:
     try:
         rows = [[float(word) for word in line.split()[:3]] for line in content.decode("ascii").splitlines() if line]
+        if not all(math.isfinite(number) for row in rows for number in row):
+            raise ValueError("not finite")
         return [(at, at + length, round(69 + 12 * np.log2(hz / 440))) for at, hz, length in rows if hz > 0]
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise DataError(what, "is not a list of onset, pitch in Hz and length") from error
 
 

@@ -43,6 +43,7 @@ def _metadata(song: SongTake) -> Element:
 
 
 def _project(song: SongTake, stems: list[Path]) -> Element:
+    length = max(_length(song, stem) for stem in stems)
     root = Element("Project", version="1.0")
     SubElement(root, "Application", name="ensemble", version=ensemble_version())
     transport = SubElement(root, "Transport")
@@ -63,7 +64,7 @@ def _project(song: SongTake, stems: list[Path]) -> Element:
     for track, content in lanes_of:
         lane = SubElement(lanes, "Lanes", id=f"{track}-lanes", track=track)
         clips = SubElement(lane, "Clips", id=f"{track}-clips")
-        clip = SubElement(clips, "Clip", time="0.0", duration=_number(_length(song, stems[0])))
+        clip = SubElement(clips, "Clip", time="0.0", duration=_number(length))
         clip.append(content)
     _markers(arrangement, song)
     _automation(arrangement, song)

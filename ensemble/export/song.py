@@ -11,7 +11,7 @@ from typing import NamedTuple
 from ensemble.band import LocalBand
 from ensemble.conduct.midi import BeatMap, beat_map
 from ensemble.config import FollowerSettings
-from ensemble.errors import OutputError
+from ensemble.errors import OutputError, VerifyError
 from ensemble.manifest import MANIFEST, Manifest
 from ensemble.perform import arrange_takes
 from ensemble.rendering.leader import take_up
@@ -21,6 +21,10 @@ from ensemble.types.music import Arrangement, Heard, Hits, Part
 
 STEADY_WITHIN_S = 0.015
 """A leader whose beats lie so near to one tempo is given that one tempo."""
+
+
+MAX_TITLE_BYTES = 120
+"""What file names hold of a title; they may have 255 bytes."""
 
 
 class ExportedPart(NamedTuple):
@@ -58,8 +62,9 @@ class SongTake:
     @property
     def about(self) -> str:
         """Title, tempo and key, as file names have them."""
-        words = f"{self.title} - {self.heard.tempo_bpm:.4g} bpm - {self.heard.key}"
-        return re.sub(r"[^\w .#-]", "_", words)[:120].strip()
+        title = self.title.encode()[:MAX_TITLE_BYTES].decode(errors="ignore")
+        words = f"{title} - {self.heard.tempo_bpm:.4g} bpm - {self.heard.key}"
+        return re.sub(r"[^\w .#-]", "_", words).strip()
 
     def chord_changes(self) -> Iterator[tuple[float, str]]:
         """When each chord begins, in seconds of the export, and its name."""
@@ -79,7 +84,7 @@ def read_song(folder: Path, take: str = AS_GIVEN, *, from_bar_one: bool = False)
         from_bar_one: cut everything where bar 1 begins.
 
     Raises:
-        VerifyError: the folder holds no render, or its leader or a weight has changed.
+        VerifyError: the folder holds no render, a weight or the leader has changed, or it is heard otherwise now.
         OutputError: there is no such take.
     """
     manifest = Manifest.read(folder / MANIFEST)
@@ -87,7 +92,11 @@ def read_song(folder: Path, take: str = AS_GIVEN, *, from_bar_one: bool = False)
         raise OutputError(str(folder), f"has no {take}", f"choose {', '.join(sorted(manifest.takes))}")
     check_weights(manifest.plan)
     lead = take_up(folder, manifest.plan, manifest.source)
-    heard, arrangement = arrange_takes(LocalBand(manifest.plan), lead, manifest.plan)[take]
+    takes = arrange_takes(LocalBand(manifest.plan), lead, manifest.plan)
+    given, _ = takes[AS_GIVEN]
+    if (len(given.beats_s), given.chord_names) != (manifest.heard.num_beats, manifest.heard.chords):
+        raise VerifyError(str(folder), "is heard otherwise by this release", "export it with the one that rendered it")
+    heard, arrangement = takes[take]
     request = manifest.plan.request
     return SongTake(
         title=Path(manifest.source).stem or "song",

@@ -61,15 +61,15 @@ def _sum(paths: list[Path]) -> Iterator[FloatArray]:
 def _clicks(song: SongTake) -> Iterator[FloatArray]:
     """A click on every beat, higher on the first of a bar, as long as the mix."""
     num_samples = max(form_of(song.mix).num_samples - round(song.beats.start_s * song.sample_rate), 0)
-    clicks = np.zeros((1, num_samples), np.float32)
     time_s = np.arange(round(CLICK_S * song.sample_rate)) / song.sample_rate
     fade = CLICK_LEVEL * np.exp(-time_s / (CLICK_S / 5))
     grid = song.beats.grid
-    for edge_s, position in zip(grid.edges_s, grid.positions, strict=False):
-        start = round((float(edge_s) - song.beats.start_s) * song.sample_rate)
-        sound = fade * np.sin(2 * np.pi * (CLICK_HZ if position else DOWNBEAT_HZ) * time_s)
-        if start >= 0:
-            room = clicks[0, start : start + len(sound)]
-            room += sound[: len(room)]
-    for start in range(0, num_samples, PIECE_SAMPLES):
-        yield clicks[:, start : start + PIECE_SAMPLES]
+    sounds = [fade * np.sin(2 * np.pi * pitch_hz * time_s) for pitch_hz in (DOWNBEAT_HZ, CLICK_HZ)]
+    starts = np.rint((grid.edges_s[:-1] - song.beats.start_s) * song.sample_rate).astype(np.int64)
+    for begin in range(0, num_samples, PIECE_SAMPLES):
+        piece = np.zeros((1, min(PIECE_SAMPLES, num_samples - begin)), np.float32)
+        for start, position in zip(starts.tolist(), grid.positions.tolist(), strict=True):
+            first, stop = max(start, begin, 0), min(start + len(fade), begin + piece.shape[1])
+            if start >= 0 and first < stop:
+                piece[0, first - begin : stop - begin] += sounds[position > 0][first - start : stop - start]
+        yield piece

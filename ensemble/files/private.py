@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import shutil
@@ -51,8 +52,9 @@ def remove_left(prefix: str) -> None:
         for folder in place.glob(f"{prefix}*-*"):
             pid = folder.name.removeprefix(prefix).partition("-")[0]
             is_left = pid.isdigit() and not psutil.pid_exists(int(pid))
-            if is_left and folder.lstat().st_uid == os.getuid():
-                shutil.rmtree(folder, ignore_errors=True)
+            with contextlib.suppress(FileNotFoundError):  # another process removes it, too
+                if is_left and folder.lstat().st_uid == os.getuid():
+                    shutil.rmtree(folder, ignore_errors=True)
 
 
 def user_folder(kind: Literal["cache", "state"]) -> Path:

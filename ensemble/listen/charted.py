@@ -52,6 +52,7 @@ def chart_of(heard: Heard, title: str) -> Chart:
         f"metre: {count}/{unit}",
         f"first downbeat: {round(float(downbeat_s), 3):g}",
         f"key: {_keys_of_bars(heard)[0]}",
+        *["# the score changes its metre: bars are counted as if it did not"] * bool(heard.bar_starts),
         "",
     ]
     per_bar, keys = heard.beats_per_bar, _keys_of_bars(heard)
@@ -127,7 +128,9 @@ def with_chart(heard: Heard, chart: Chart) -> Heard:
     first = int(np.argmin(np.abs(heard.beats_s - at_s)))
     if first == heard.first_downbeat:
         return heard
-    return replace(heard, first_downbeat=first, bar_confidence=heard.bar_confidence[:0], second_bars=None)
+    return replace(
+        heard, bar_starts=(), first_downbeat=first, bar_confidence=heard.bar_confidence[:0], second_bars=None
+    )
 
 
 def with_chart_keys(heard: Heard, chart: Chart) -> Heard:

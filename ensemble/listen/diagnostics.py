@@ -149,7 +149,6 @@ def measure_evidence(
     audible = loudness_db > loudness_db.max() - AUDIBLE_BELOW_PEAK_DB
     voiced = f0_hz > 0
     single_voice, is_tonal, is_above = _spectral_evidence(samples, sample_rate, f0_hz)
-    at = np.arange(len(no_chord)) * STEP_FRAMES
     num_audible = max(int(audible.sum()), 1)
     unfollowed = int((audible & ~voiced & is_tonal & ~is_above).sum())
     return Evidence(
@@ -158,7 +157,7 @@ def measure_evidence(
         gliding=_gliding(f0_hz),
         single_voice=single_voice,
         clarity=clarity,
-        no_chord=float(no_chord[audible[np.minimum(at, len(audible) - 1)]].mean()),
+        no_chord=float(no_chord[np.minimum(np.flatnonzero(audible) // STEP_FRAMES, len(no_chord) - 1)].mean()),
         steady=_steady(f0_hz),
         syllabic=_syllabic(loudness_db),
         too_high=float((audible & is_above).sum() / num_audible),

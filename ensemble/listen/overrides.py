@@ -14,6 +14,7 @@ from pydantic import Field, field_validator, model_validator
 from ensemble.chart.text import parse_chart, without_comments, write_chart
 from ensemble.clock import FRAME_RATE_HZ
 from ensemble.config import Settings
+from ensemble.errors import ConfigError
 from ensemble.listen.bars import Bars
 from ensemble.listen.beats import track_beats
 from ensemble.listen.charted import chords_of, terms_of, with_chart, with_chart_keys
@@ -126,6 +127,8 @@ def _replaced(heard: Heard, overrides: Overrides) -> Heard:
     chart = parse_chart(overrides.chart)
     given = overrides.model_dump(exclude={"chart", "chords"}, exclude_none=True)
     said = terms_of(chart, heard)._asdict() | ({"tempo_bpm": None} if "beat_level" in given else {}) | given
+    if said["tempo_bpm"] is not None or "beat_level" in said:
+        said["beats_per_bar"] = chart.metre.beats_per_bar  # beats are found anew, and the metre is known
     if "first_downbeat_s" in given:
         chart = replace(chart, first_downbeat_s=None)
     heard = with_chart(_heard_anew(heard, Overrides(**said)), chart)
@@ -149,9 +152,11 @@ def _heard_anew(heard: Heard, overrides: Overrides) -> Heard:
         onset = heard.frames.onset
         duration_s = heard.frames.num_frames / FRAME_RATE_HZ
         beats = track_beats(onset, duration_s, heard.frames.pulse, known_bpm=tempo_bpm)
+        starts = [0, *np.searchsorted(beats.times_s, [heard.beats_s[one.start_beat] for one in heard.key_sections[1:]])]
         sections = tuple(
-            replace(section, start_beat=int(np.searchsorted(beats.times_s, heard.beats_s[section.start_beat])))
-            for section in heard.key_sections
+            replace(section, start_beat=int(start))
+            for section, start in zip(heard.key_sections, starts, strict=False)
+            if start < len(beats.times_s)
         )
         heard = replace(
             heard, beats_s=beats.times_s, tempo_bpm=beats.tempo_bpm, swing=find_swing(onset, beats.times_s),
@@ -166,6 +171,9 @@ def _heard_anew(heard: Heard, overrides: Overrides) -> Heard:
     )  # fmt: skip
     found = understood(beats_per_bar=overrides.beats_per_bar, bars=Bars.of(heard) if keeps_bars else None)
     if overrides.first_downbeat_s is not None:
+        if overrides.first_downbeat_s > heard.frames.num_frames / FRAME_RATE_HZ:
+            problem = f"{overrides.first_downbeat_s:g} s lies after the recording"
+            raise ConfigError("--first-downbeat", problem, "name a moment within it")
         first = int(np.abs(heard.beats_s - overrides.first_downbeat_s).argmin())
         found = understood(bars=Bars(found.bars.beats_per_bar, first, found.bars.beat_division))
     if not keeps_bars or overrides.first_downbeat_s is not None:

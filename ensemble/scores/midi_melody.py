@@ -119,6 +119,8 @@ def melody_of(piece: MidiPiece, voice: MidiVoice, what: str, said: Sequence[Diag
     tempos = piece.performance.tempos if piece.performance else piece.tempos
     tones = [Tone(at(note.start), at(note.stop) - at(note.start), note.pitch_midi, note.velocity) for note in line]
     tones = [tone for tone in tones if tone.length > 0]
+    if not tones:
+        raise DataError(what, "has no notes that last", "give a MIDI file with a melody")
     length = tones[-1].onset + tones[-1].length
     metres = [] if piece.performance else piece.labels.metres
     return Melody(

@@ -17,6 +17,8 @@ from ensemble.scores.midi_voices import MidiVoice
 
 Array = NDArray[np.float64]
 CLEAR_ADVANTAGE = 0.2
+MAX_QUARTERS = 60_000
+"""What lasts longer is no piece of half an hour at any tempo."""
 MIN_QUARTERS = 36
 """In fewer, chance alone makes threes."""
 LONGEST_LAG = 23
@@ -30,8 +32,11 @@ TURN_QUARTERS = 2
 
 def bars_of_three(voices: Sequence[MidiVoice], score: MidiScore) -> int | None:
     """The quarter at which the first bar of three begins, 0 to 2; None where the notes are not clearly in three."""
+    last = max(note.stop for one in voices for note in one.notes) / score.ticks_per_quarter
+    if not MIN_QUARTERS <= last + 1 <= MAX_QUARTERS:
+        return None
     weight = _weight(voices, score)
-    if len(weight) < MIN_QUARTERS or _advantage(weight) < CLEAR_ADVANTAGE:
+    if _advantage(weight) < CLEAR_ADVANTAGE:
         return None
     return int(np.argmax([weight[phase::3].mean() for phase in range(3)]))
 

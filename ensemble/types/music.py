@@ -110,7 +110,7 @@ class Heard:
     bar_confidence: FloatArray = field(default_factory=lambda: np.zeros(0, np.float32))
     """How probably each bar, from bar 1 on, begins where it is said to, 0..1; empty where that is certain.  [bars]"""
     written_metre: tuple[int, int] | None = None
-    """The time signature of a score, (6, 8) for 6/8; None for a recording."""
+    """The time signature of a score or a chart, (6, 8) for 6/8; None where neither gives one."""
     chord_doubts: tuple[ChordDoubt, ...] = ()
     """One per beat; empty where all chords are known."""
     key_sections: tuple[KeySection, ...] = ()

@@ -173,7 +173,7 @@ def _problem(reader: Reader, path: Path) -> str:
     except EnsembleError as error:
         if "\n" in str(error):
             return f"refuses in several lines: {error}"
-    except TimeoutError:
+    except _TooLongError:
         return f"takes more than {MAX_S} s"
     except Exception:  # noqa: BLE001  a fuzzer is there for whatever else is raised
         return traceback.format_exc()
@@ -187,8 +187,12 @@ def _problem(reader: Reader, path: Path) -> str:
     return ""
 
 
+class _TooLongError(BaseException):
+    """No reader takes it for an error of a file."""
+
+
 def _too_long(*_: object) -> None:
-    raise TimeoutError
+    raise _TooLongError
 
 
 def _peak_bytes() -> int:

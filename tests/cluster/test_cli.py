@@ -257,7 +257,7 @@ def test_listen_writes_what_was_heard(short_leader_file: Path, tmp_path: Path) -
     assert f"{chart}:{len(written.splitlines()) + 1}: bar " in wrong.stderr
     again = ensemble("listen", short_leader_file, "--chart", chart)
     assert again.returncode == 1, "a corrected chart is not replaced"
-    assert "File exists" in again.stderr
+    assert "exists already" in again.stderr
 
 
 def test_export_names_what_it_wrote(rendered: Path, tmp_path: Path) -> None:
@@ -276,7 +276,7 @@ def test_a_chart_is_written_in_another_key_and_form(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert ensemble("chart", tmp_path / "song.cho").stdout == "key: G\n\n| G | D/F# |\n"
     kept = ensemble("chart", song, "--out", tmp_path / "song.cho")
-    assert (kept.returncode, "File exists" in kept.stderr) == (1, True)
+    assert (kept.returncode, "exists already" in kept.stderr) == (1, True)
 
 
 def test_status_says_when_nobody_plays() -> None:

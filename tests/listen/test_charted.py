@@ -121,6 +121,12 @@ def test_options_beside_a_chart_count_more() -> None:
     assert both.chords[4] == AM
 
 
+def test_another_tempo_keeps_the_metre_of_the_chart() -> None:
+    heard = heard_of(bars=20, beats_per_bar=3, bpm=120)
+    half = charted(heard, "tempo: 120", "tempo: 60")
+    assert (half.beats_per_bar, half.time_signature) == (3, (3, 4))
+
+
 def test_beats_corrected_beside_a_chart_are_those_that_it_is_laid_on() -> None:
     heard = heard_of(bars=16, bpm=120)
     half = charted(heard, beat_level="half")

@@ -311,3 +311,15 @@ def test_a_collection_is_read_in_seconds() -> None:
     for number in range(200):
         parse_kern(text, str(number))
     assert (time.process_time() - began) / 200 * 8473 < 30.0  # 64 notes each; 6 s on an idle core
+
+
+def test_sections_without_a_list_are_played_where_they_stand() -> None:
+    text = kern("*M4/4", "*>A", "4c", "*>B", "4d", "*>A", "4e")
+    assert [note.pitch_midi for note in parse_kern(text, "song").notes] == [60, 62, 64]
+
+
+def test_a_list_that_repeats_without_end_is_refused() -> None:
+    text = kern("*>[" + ",".join(["A"] * 40_000) + "]", "*M4/4", "*>A", *["4c"] * 40)
+    with pytest.raises(DataError, match="repeats more than any music does") as refused:
+        parse_kern(text, "song")
+    assert refused.value.what == "song:2"

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
+import tracemalloc
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from ensemble.errors import DataError
 from ensemble.scores.melody import Melody
 from ensemble.scores.midi_melody import midi_piece, parse_midi
 from ensemble.scores.score import read_score
@@ -307,3 +310,17 @@ def test_damage_counts_for_all_voices_alike() -> None:
     piece = midi_piece(smf(track(HEAD), track(LINE), track(notes((50, 52), channel=1)), declared=9), "x")
     assert [len(voice.notes) for voice in piece.voices] == [32, 2]
     assert piece.score.quarters(240) == Fraction(1, 2)
+
+
+@pytest.mark.parametrize("ticks", [1, 96])
+def test_a_note_that_lasts_for_days_takes_no_memory(ticks: int) -> None:
+    """The delta of four bytes is the longest; held against bars of three, each quarter of it would be counted."""
+    endless = smf(
+        track([*notes(SCALE * 4), (16_000, b"\x90\x3c\x40"), (0x0FFFFFF0, b"\x80\x3c\x40")]), kind=0, division=ticks
+    )
+    tracemalloc.start()
+    with contextlib.suppress(DataError):
+        parse_midi(endless, "endless.mid")
+    peak_bytes = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak_bytes < 50e6

@@ -17,6 +17,8 @@ WRITTEN = "written"
 """The name under which every section is played once, as the file has them."""
 SHORTEST = "norep"
 """The list without repeats: followed unless another one is asked for."""
+MAX_RECORDS = 1_000_000
+"""A list that plays more lines is refused."""
 _LIST = re.compile(r"\*>([^\[\]]*)\[([^\[\]]*)\]")
 _LABEL = re.compile(r"\*>([^\[\]]+)")
 
@@ -44,20 +46,22 @@ def in_order(records: list[Record], expansion: str | None, name: str) -> Ordered
     begins with the tempo and the metre that it has there.
 
     Raises:
-        DataError: there is no such list, or it names a section that does not exist.
+        DataError: there is no such list, it names a section that does not exist, or plays more than `MAX_RECORDS`.
     """
     lists = {found[1]: (record, _names(found[2])) for record in records if (found := _LIST.fullmatch(record.text))}
     chosen = expansion if expansion is not None else SHORTEST if SHORTEST in lists else ""
     if expansion not in (None, "", WRITTEN) and expansion not in lists:
         known = ", ".join([*(one for one in lists if one), WRITTEN])
         raise DataError(name, f"has no expansion list {expansion!r}", f"choose one of: {known}")
-    sections = _sections([record for record in records if not _LIST.fullmatch(record.text)])
     if chosen not in lists:
-        return Ordered([record for section in sections.values() for record in section.records], None)
+        return Ordered([one for one in records if not (_LIST.fullmatch(one.text) or _LABEL.fullmatch(one.text))], None)
+    sections = _sections([record for record in records if not _LIST.fullmatch(record.text)])
     record, order = lists[chosen]
     if missing := [label for label in order if label not in sections]:
         place = f"{name}:{record.line}"
         raise DataError(place, f"names section {missing[0]!r}, which is not there", "correct the list")
+    if sum(len(sections[label].records) for label in order) > MAX_RECORDS:
+        raise DataError(f"{name}:{record.line}", "repeats more than any music does", "correct the list")
     labels = list(sections)
     played = ["", *order]
     ordered = [*sections[""].records]

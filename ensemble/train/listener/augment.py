@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -62,8 +63,8 @@ def heard_crop(
     return HeardCrop(samples, start_s, speed, round(shift), has_chords)
 
 
-def _read(path: object, start_s: float, length_s: float, speed: float) -> FloatArray:
-    with opened(path) as recording:  # type: ignore[arg-type]
+def _read(path: Path, start_s: float, length_s: float, speed: float) -> FloatArray:
+    with opened(path) as recording:
         rate = recording.sample_rate
         part = recording.span(round(start_s * rate), round((start_s + length_s) * rate)).mean(axis=0)
     resampled: FloatArray = soxr.resample(part, rate * speed, SAMPLE_RATE_HZ, quality="MQ")

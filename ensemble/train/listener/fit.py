@@ -55,8 +55,11 @@ class ListenerTask(FitTask[TrainListenerSettings, ListenerNet]):
 
 def surprise(chords: Tensor, beats: Tensor, crop: ListenerCrop) -> tuple[Tensor, Tensor]:
     """Mean cross entropy, in nats, of the chords and of beats and downbeats together."""
-    chord = nn.functional.cross_entropy(chords.flatten(0, 1), crop["chords"].flatten(), ignore_index=NOT_ASKED)
-    return chord, 2.0 * nn.functional.binary_cross_entropy_with_logits(beats, crop["beats"])
+    num_asked = (crop["chords"] != NOT_ASKED).sum().clamp(min=1)
+    chord = nn.functional.cross_entropy(
+        chords.flatten(0, 1), crop["chords"].flatten(), ignore_index=NOT_ASKED, reduction="sum"
+    )
+    return chord / num_asked, 2.0 * nn.functional.binary_cross_entropy_with_logits(beats, crop["beats"])
 
 
 def fit_listener(

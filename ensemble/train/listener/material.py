@@ -83,8 +83,10 @@ def composed_pieces(sets: Sequence[Path], split: Split) -> list[ComposedPiece]:
     """
     found = []
     for root in sets:
+        if not slakh.recognises(root):
+            raise DataError(str(root), "is no composed set", "compose one: ensemble data compose")
         by_piece: dict[str, list[RecordedPart]] = {}
-        for take in slakh.read(root).takes if slakh.recognises(root) else ():
+        for take in slakh.read(root).takes:
             if take.split == split:
                 by_piece.setdefault(take.piece, []).append(take)
         found += [_piece(root, name, takes) for name, takes in sorted(by_piece.items())]
@@ -103,15 +105,16 @@ def _piece(root: Path, name: str, takes: Sequence[RecordedPart]) -> ComposedPiec
             told["bar_chords"],
             {one["stem"]: one["role"] for one in told["parts"]},
         )
-    except (OSError, ValueError, KeyError) as error:
+        duration_s, beats_per_bar = float(told["duration_s"]), (len(beats_s) - 1) // len(chords)
+    except (OSError, ValueError, KeyError, TypeError, ZeroDivisionError) as error:
         cure = "compose one: ensemble data compose"
         raise DataError(str(path), "does not tell the chords and beats of a composed piece", cure) from error
     return ComposedPiece(
         name=f"{root.absolute().name}/{name}", stems=tuple(Path(str(take.audio)) for take in takes),
         sounds_chords=tuple("chords" in roles.get(take.part, "") for take in takes),
         mix=Path(str(takes[0].mix)), beats_s=np.array(beats_s, np.float64),
-        beats_per_bar=(len(beats_s) - 1) // len(chords), bar_chords=tuple(map(_chord, chords)),
-        duration_s=float(told["duration_s"]), licence=takes[0].licence,
+        beats_per_bar=beats_per_bar, bar_chords=tuple(map(_chord, chords)),
+        duration_s=duration_s, licence=takes[0].licence,
     )  # fmt: skip
 
 

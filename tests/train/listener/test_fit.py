@@ -186,7 +186,7 @@ def test_what_it_has_learned_is_measured_beside_templates_and_the_most_frequent_
 
 
 def test_what_cannot_be_learned_from_or_used_is_refused(pieces: Path, trained: Path, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="has no composed piece in the train split"):
+    with pytest.raises(DataError, match="is no composed set"):
         gather([tmp_path])
     track = next(pieces.glob("Track*"))
     told = (track / "composer.json").read_text()
