@@ -26,7 +26,7 @@ from agents.environment import (
 )
 from agents.node_check import python_path
 from ensemble.errors import BandError
-from ensemble.files.private import remove_left, socket_folder
+from ensemble.files.private import in_use, remove_left, socket_folder
 
 _FOLDER = "ensemble-ray-"
 _AGENT = re.compile(r"^ray::\w+Agent$|/agent(/main)?\.py$")
@@ -110,7 +110,8 @@ def session_folder(prefix: str) -> Iterator[Path]:
     """Lend a new private folder for a Ray, and remove it."""
     folder = new_session_folder(prefix)
     try:
-        yield folder
+        with in_use(folder):
+            yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import os
 import shutil
 import tempfile
@@ -12,8 +13,9 @@ from pathlib import Path
 from typing import Literal
 
 import platformdirs
-import psutil
 
+_IN_USE = "in-use"
+"""A file that a folder's process keeps locked."""
 SOCKET_BYTES = 107
 """The longest path of a Unix socket."""
 _RANDOM_BYTES = 8
@@ -46,15 +48,23 @@ def temporary_places() -> Iterator[Path]:
     yield from dict.fromkeys(Path(place) for place in (tempfile.gettempdir(), runtime, "/tmp", "/dev/shm") if place)  # noqa: S108
 
 
+@contextlib.contextmanager
+def in_use(folder: Path) -> Iterator[None]:
+    """Keep a folder from `remove_left`, until the block or this process ends; other namespaces see it, too."""
+    with (folder / _IN_USE).open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def remove_left(prefix: str) -> None:
-    """Remove folders of ours whose names are `prefix`, the id of a process that is gone, `-` and anything."""
+    """Remove folders of ours whose names begin with `prefix` and that no process has `in_use` any more."""
     for place in temporary_places():
-        for folder in place.glob(f"{prefix}*-*"):
-            pid = folder.name.removeprefix(prefix).partition("-")[0]
-            is_left = pid.isdigit() and not psutil.pid_exists(int(pid))
-            with contextlib.suppress(FileNotFoundError):  # another process removes it, too
-                if is_left and folder.lstat().st_uid == os.getuid():
-                    shutil.rmtree(folder, ignore_errors=True)
+        for folder in place.glob(f"{prefix}*"):
+            with contextlib.suppress(OSError):  # in use, never used, or another process removes it, too
+                if folder.lstat().st_uid == os.getuid():
+                    with (folder / _IN_USE).open("rb") as lock:
+                        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                        shutil.rmtree(folder, ignore_errors=True)
 
 
 def user_folder(kind: Literal["cache", "state"]) -> Path:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import pwd
 import socket
+import subprocess
+import sys
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
 
 from ensemble.files import private
-from ensemble.files.private import SOCKET_BYTES, remove_left, socket_folder, temporary_places, user_folder
+from ensemble.files.private import SOCKET_BYTES, in_use, remove_left, socket_folder, temporary_places, user_folder
 
 
 @pytest.fixture
@@ -62,14 +65,29 @@ def test_only_what_dead_processes_of_ours_left_is_removed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, as_root: None
 ) -> None:
     monkeypatch.setattr(private, "temporary_places", lambda: [tmp_path])
-    names = ("ours-999999999-a", f"ours-{os.getpid()}-b", "ours-word-c", "other-999999999-d", "ours-999999998-e")
+    names = ("ours-left", "ours-used", "ours-new", "other-left", "ours-foreign")
     for name in names:
         (tmp_path / name).mkdir()
-    os.chown(tmp_path / "ours-999999998-e", 12_345, 12_345)
-    (tmp_path / "ours-999999997-link").symlink_to(tmp_path / "other-999999999-d")
-    remove_left("ours-")
-    assert {path.name for path in tmp_path.iterdir()} == {*names[1:], "ours-999999997-link"}
-    assert (tmp_path / "other-999999999-d").is_dir()
+        if name != "ours-new":
+            with in_use(tmp_path / name):
+                pass
+    os.chown(tmp_path / "ours-foreign", 12_345, 12_345)
+    (tmp_path / "ours-link").symlink_to(tmp_path / "other-left")
+    elsewhere = "import sys, time; from pathlib import Path; from ensemble.files.private import in_use\n"
+    elsewhere += "with in_use(Path(sys.argv[1])): print(flush=True); time.sleep(1000)"
+    unshared = ["unshare", "--pid", "--fork", "--kill-child"]  # where no process here has its number
+    command = [*unshared, sys.executable, "-c", elsewhere, str(tmp_path / "ours-used")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as user:
+        assert user.stdout is not None
+        user.stdout.readline()
+        remove_left("ours-")
+        assert {path.name for path in tmp_path.iterdir()} == {*names[1:], "ours-link"}
+        user.kill()
+    until_s = time.monotonic() + 10
+    while (tmp_path / "ours-used").exists() and time.monotonic() < until_s:  # its child takes a moment to end
+        remove_left("ours-")
+    assert {path.name for path in tmp_path.iterdir()} == {*names[2:], "ours-link"}
+    assert (tmp_path / "other-left").is_dir()
 
 
 @pytest.fixture
