@@ -17,6 +17,12 @@ from cluster.sessions.attach import LocalRay, found, joined_ray, the_only_one
 from ensemble.errors import BandError
 
 
+@pytest.fixture(autouse=True)
+def unconnected(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a process that has joined no Ray, though other tests of this one may have started theirs."""
+    monkeypatch.setattr("ray.is_initialized", lambda: False)
+
+
 @pytest.fixture
 def head() -> Iterator[tuple[str, list[grpc.StatusCode]]]:
     """What answers like the head of a Ray, with the status at the end of the list."""
