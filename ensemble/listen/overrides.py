@@ -207,7 +207,11 @@ def _with_chords(heard: Heard, given: tuple[ChordAt, ...]) -> Heard:
 
 
 def _simplified(written: str, bars: tuple[str, ...], key: Key) -> Diagnostic:
-    places = f"bar {bars[0]}" if len(bars) == 1 else f"bars {', '.join(bars[:-1])} and {bars[-1]}"
+    whole = [bar for bar in bars if bar != "0"]
+    numbered = (
+        f"bar {whole[0]}" if len(whole) == 1 else f"bars {', '.join(whole[:-1])} and {whole[-1]}" if whole else ""
+    )
+    places = " and ".join(filter(None, ["the pick-up" if "0" in bars else "", numbered]))
     text = f"{written} in {places} is played as {read_chord(written).chord.spelled(key)}, the nearest chord."
     return Diagnostic(code="chord_simplified", text=text)
 

@@ -142,3 +142,10 @@ def test_what_cannot_be_played_exactly_is_told_with_its_bar() -> None:
     told = charted(heard_of(bars=8), "| C | Am |", "| C | Am7b13 |").diagnostics
     assert [found.code for found in told] == ["chord_simplified"]
     assert "bar 2" in told[0].text
+
+
+def test_a_chord_before_bar_1_is_told_of_the_pick_up() -> None:
+    heard = replace(heard_of(bars=8), first_downbeat=1)
+    told = with_overrides(heard, Overrides(chart="Am7b13 | C | Am7b13 |")).diagnostics
+    texts = [found.text for found in told if found.code == "chord_simplified"]
+    assert [text.partition(" is played")[0] for text in texts] == ["Am7b13 in the pick-up and bars 2, 4, 6 and 8"]
