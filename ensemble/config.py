@@ -62,6 +62,8 @@ class FollowerSettings(Settings):
     """auto and cpu play with the compiled CPU kernels, cuda with torch."""
     gpu: float = Field(default=0.25, gt=0.0, le=16.0)
     """With `device: cuda`, the share of a GPU that the player reserves in a cluster (above 1: whole GPUs)."""
+    seed: int | None = None
+    """Random seed of what this part plays, for another take of it alone; the render's when absent."""
 
     @field_validator("instrument")
     @classmethod

@@ -5,11 +5,14 @@ those before it. Where no chord is heard the key's tonic triad is played softly;
 than a bar the band rests; the final chord begins on the last strong beat. Notes at a beat depend on nothing later than
 `LOOK_AHEAD_BEATS` and the rest of that bar, and on a final chord that begins within them; so a longer leader does not
 change what was written that long before a shorter one's final chord.
+
+A follower with a seed of its own leaves all others as they are: they are written around what it plays with the render's
+seed, and then it is written anew among them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,28 +73,36 @@ def write_parts(
     leader = listen_to(heard, grid)
     music_frames = min(heard.frames.num_frames, num_frames)
     ring_s = min(_RING_S, (num_frames - music_frames) / FRAME_RATE_HZ)
-    pitched: dict[str, Part] = {}
-    before: list[_Register] = []
+
+    def write(
+        follower: FollowerSettings, others: Collection[_Register], seed: int
+    ) -> tuple[list[WrittenNote], NDArray[np.int64]]:
+        neighbours = _neighbours(follower, others, grid)
+        if arranger is None or not arranger.knows(follower):
+            return _write(follower, grid, leader, neighbours, seed, ring_s)
+        return arranger.write(follower, grid, leader, neighbours, seed, ring_s)
+
+    notes: dict[str, list[WrittenNote]] = {}
+    registers: dict[str, _Register] = {}
     in_order = [follower for role in _ORDER for follower in sorted(followers, key=_centre) if follower.role == role]
     for follower in in_order:
-        neighbours = _neighbours(follower, before, grid)
-        if arranger is None or not arranger.knows(follower):
-            written, pitches = _write(follower, grid, leader, neighbours, seed, ring_s)
-        else:
-            written, pitches = arranger.write(follower, grid, leader, neighbours, seed, ring_s)
-        before.append(_Register(follower, pitches))
-        pitched[follower.name] = _shape(written, follower, heard, num_frames, seed)
+        notes[follower.name], pitches = write(follower, registers.values(), seed)
+        registers[follower.name] = _Register(follower, pitches)
+    for follower in in_order:
+        if follower.seed is not None:
+            others = [register for name, register in registers.items() if name != follower.name]
+            notes[follower.name], _ = write(follower, others, follower.seed)
     parts: list[Part | Hits] = []
     for follower in followers:
+        own_seed = seed if follower.seed is None else follower.seed
         if follower.role == "drums":
-            hits = write_drums(grid, leader, seed, follower.name, foretold)
+            hits = write_drums(grid, leader, own_seed, follower.name, foretold)
             parts.append(Hits(name=follower.name, hits=hits, num_frames=num_frames))
         elif follower.role == "transform":
             parts.append(transform(follower.name, heard, follower.range, num_frames))
-        elif follower.role == "double":
-            parts.append(_shape(write_double(heard, follower.range), follower, heard, num_frames, seed))
         else:
-            parts.append(pitched[follower.name])
+            written = write_double(heard, follower.range) if follower.role == "double" else notes[follower.name]
+            parts.append(_shape(written, follower, heard, num_frames, own_seed))
     return tuple(parts)
 
 
@@ -123,11 +134,11 @@ def _centre(follower: FollowerSettings) -> float:
     return sum(follower.range) / 2
 
 
-def _neighbours(follower: FollowerSettings, before: list[_Register], grid: Grid) -> Neighbours:
+def _neighbours(follower: FollowerSettings, others: Collection[_Register], grid: Grid) -> Neighbours:
     """The pitches that are free for a part: above parts of a lower range and basses, below parts of a higher range."""
     floor, ceiling = np.zeros(grid.num_beats, np.int64), np.full(grid.num_beats, 127, np.int64)
-    bass = next((other.top for other in before if other.is_bass), np.zeros(grid.num_beats, np.int64))
-    for other in before:
+    bass = next((other.top for other in others if other.is_bass), np.zeros(grid.num_beats, np.int64))
+    for other in others:
         if other.is_bass or other.centre <= _centre(follower):
             floor = np.maximum(floor, other.top + _GAP_SEMITONES)
         else:

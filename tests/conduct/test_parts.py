@@ -104,10 +104,13 @@ def test_the_pad_steps_aside_when_the_leader_dwells_beside_the_third(chord, foll
     assert third.any(axis=0).mean() < 0.05
 
 
+@pytest.mark.parametrize("rolled", [None, 0, 1, 2])
 @pytest.mark.parametrize("band", [(BASS, RHYTHM, VIOLIN), QUARTET], ids=["rock", "quartet"])
-def test_parts_do_not_cross(band):
+def test_parts_do_not_cross(band, rolled):
     heard = heard_of(bars=24)
-    parts = written(heard, band)
+    parts = written(
+        heard, tuple(one.model_copy(update={"seed": 9 if at == rolled else None}) for at, one in enumerate(band))
+    )
     order = ["bass", "rhythm", "violin"] if band[0] is BASS else ["cello", "viola", "violin"]
     for below, above in pairwise(order):
         top = np.nan_to_num(roll(heard, parts[below]), nan=-1).max(axis=0)
@@ -192,6 +195,22 @@ def test_the_same_leader_gives_the_same_parts_and_another_seed_other_onsets():
 def test_a_part_does_not_depend_on_who_else_is_seated_above_it():
     heard = heard_of()
     assert written(heard, (BASS, RHYTHM, VIOLIN))["rhythm"].notes == written(heard, (BASS, RHYTHM))["rhythm"].notes
+
+
+@pytest.mark.parametrize("rolled", ["bass", "rhythm", "violin", "shadow", "keys", "drums"])
+def test_a_seed_of_ones_own_gives_another_take_of_that_part_alone(rolled):
+    heard = heard_of(melody=BUSY)
+    band = tuple(one.model_copy(update={"seed": 8} if one.name == rolled else {}) for one in EVERYONE)
+    plain, again = written(heard, EVERYONE), written(heard, band)
+    for name in plain.keys() - {rolled}:
+        assert same(plain[name], again[name]), name
+    assert not same(plain[rolled], again[rolled])
+
+
+def same(one: Part | Hits, other: Part | Hits) -> bool:
+    if isinstance(one, Hits) or isinstance(other, Hits):
+        return one == other
+    return np.array_equal(one.f0_hz, other.f0_hz) and np.array_equal(one.level_db, other.level_db)
 
 
 def assert_settled(heard: Heard, beat: int) -> int:
