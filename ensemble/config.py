@@ -1,21 +1,23 @@
-"""Settings of bands, and how settings are read from YAML: unknown keys are refused, errors name the key's path."""
+"""Settings of bands."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, Self, TypeVar, get_args, get_origin
+from typing import Annotated, Literal, Self
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from ensemble.errors import ConfigError
+from ensemble.settings.reading import Settings as Settings
+from ensemble.settings.reading import configs_dir as configs_dir
+from ensemble.settings.reading import first_complaint as first_complaint
+from ensemble.settings.reading import parse as parse
+from ensemble.settings.reading import read_settings as read_settings
+from ensemble.settings.reading import read_yaml as read_yaml
 from ensemble.types.choices import offer
 from ensemble.types.instruments import CATALOGUE, InstrumentSpec, instrument
 from ensemble.types.music import Role
 
-S = TypeVar("S", bound="Settings")
 Device = Literal["auto", "cpu", "cuda"]
 BUILT_IN_VOICES = ("naive", "seeded")
 LEADER_GAIN = "leader-gain"
@@ -27,12 +29,6 @@ BUILT_IN: dict[WeightsKind, tuple[str, ...]] = {
 """What a setting may name that has no weights."""
 RESERVED_NAMES = ("arranger", "conductor", "leader", "listener", "mix", "retrieval")
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
-
-
-class Settings(BaseModel):
-    """Base class of settings: frozen, and refuses unknown keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class FollowerSettings(Settings):
@@ -152,12 +148,6 @@ class BandSettings(Settings):
         return self.model_copy(update={"followers": swapped})
 
 
-def configs_dir() -> Path:
-    """The folder of shipped settings: beside the packages in a checkout, inside `ensemble` in a wheel."""
-    here = Path(__file__).parent
-    return here / "configs" if (here / "configs").is_dir() else here.parent / "configs"
-
-
 def shipped_bands() -> tuple[str, ...]:
     """The names of the shipped bands."""
     return tuple(sorted(path.stem for path in (configs_dir() / "bands").glob("*.yaml")))
@@ -215,139 +205,3 @@ def located(kind: WeightsKind, name: str, folder: Path, setting: str) -> str:
         cure = f"{offer(name, known)}, or name a .safetensors file"
         raise ConfigError(setting, f"{name!r} is unknown", cure)
     return str(path)
-
-
-def read_yaml(path: Path, cure: str) -> Any:
-    """Read a YAML document; `cure` tells the user what to do where the file cannot be read.
-
-    Raises:
-        ConfigError: it cannot be read, or is not YAML; names the line.
-    """
-    try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not a text file"
-        raise ConfigError(str(path), f"cannot be read ({reason})", cure) from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f"{path}:{mark.line + 1}" if mark else str(path)
-        reason = str(getattr(error, "problem", None) or error).splitlines()[0]
-        raise ConfigError(place, f"is not YAML ({reason})") from error
-
-
-def read_settings(kind: type[S], config: Path | None, shipped: str, given: dict[str, Any]) -> S:
-    """Read settings from a YAML file, and replace those that are given on the command line.
-
-    Args:
-        kind: the class of the settings.
-        config: the file; the shipped one if absent.
-        shipped: the shipped file's name in `configs`.
-        given: settings from the command line; None where an option is not used.
-
-    Raises:
-        ConfigError: the file cannot be read, or a setting is wrong.
-    """
-    path = config or configs_dir() / shipped
-    document = read_yaml(path, "check the path")
-    if not isinstance(document, dict | None):
-        raise ConfigError(str(path), "is not a mapping of settings", f"see configs/{shipped}")
-    said = {name: value for name, value in given.items() if value is not None}
-    return parse(kind, (document or {}) | said, str(path))
-
-
-def parse(kind: type[S], document: Any, origin: str) -> S:
-    """Validate a document as settings of this class; types must match, so a number in quotes is refused.
-
-    Raises:
-        ConfigError: a setting is wrong; names the first one by its path.
-    """
-    try:
-        text = json.dumps(document, default=str, ensure_ascii=False)
-        return kind.model_validate_json(text.encode(), strict=True)
-    except ValidationError as error:
-        place, problem, cure = first_complaint(error, kind, document)
-        raise ConfigError(f"{origin}: {place}" if place else origin, problem, cure) from error
-    except UnicodeEncodeError as error:
-        name = ascii(error.object[max(error.start - 20, 0) : error.end + 20])
-        raise ConfigError(origin, f"a name in it is not UTF-8 ({name})", "rename that file or folder") from error
-    except (ValueError, TypeError, RecursionError) as error:
-        raise ConfigError(origin, f"is not a document of settings ({error})") from error
-
-
-class Complaint(NamedTuple):
-    """What is wrong with a document."""
-
-    place: str
-    """The path of the setting; of what has a name, such as a follower, the name stands for where it lies."""
-    problem: str
-    cure: str
-    """Empty where the problem says it all."""
-
-
-def first_complaint(error: ValidationError, kind: type[BaseModel], document: Any) -> Complaint:
-    """The error that a user should read first.
-
-    Args:
-        error: of the validation.
-        kind: what the document should have been.
-        document: what was validated.
-    """
-    wrong = error.errors()
-    misspelt = [one for one in wrong if one["type"] == "extra_forbidden"]  # explains more than what is absent
-    first = (misspelt or wrong)[0]
-    place = _place(document, first["loc"])
-    if misspelt:
-        key, where = str(first["loc"][-1]), _place(document, first["loc"][:-1]) or "the top"
-        known = _settings_at(kind, first["loc"][:-1])
-        return Complaint(place, f"unknown key {key!r} in {where}", offer(key, known, "valid are") if known else "")
-    problem, given = first["msg"].removeprefix("Value error, "), first["input"]
-    if first["type"] == "literal_error" and isinstance(given, str):
-        return Complaint(place, f"{problem}, not {given!r}", offer(given, _words(_annotation_at(kind, first["loc"]))))
-    if first["type"] not in ("value_error", "missing") and isinstance(given, str | int | float):
-        problem = f"{problem}, not {str(given)[:40]!r}" if isinstance(given, str) else f"{problem}, not {given}"
-    return Complaint(place, problem, "")
-
-
-def _place(document: Any, steps: Sequence[int | str]) -> str:
-    """A path such as `mix.target_lufs`, or `bass.voice` for a member of a list that is called bass."""
-    names: list[str] = []
-    for step in steps:
-        try:
-            document = document[step]
-        except (KeyError, IndexError, TypeError):
-            document = None
-        name = document.get("name") if isinstance(step, int) and isinstance(document, dict) else None
-        if isinstance(name, str) and names:
-            names[-1] = name
-        else:
-            names.append(str(step))
-    return ".".join(names)
-
-
-def _annotation_at(kind: Any, steps: Sequence[int | str]) -> Any:
-    """The type of what lies at a path below a class of settings."""
-    for step in steps:
-        if isinstance(step, str):
-            model = _model_in(kind)
-            kind = model.model_fields[step].annotation if model and step in model.model_fields else None
-    return kind
-
-
-def _settings_at(kind: type[BaseModel], steps: Sequence[int | str]) -> list[str]:
-    """The keys that may stand at a path."""
-    model = _model_in(_annotation_at(kind, steps))
-    return list(model.model_fields) if model else []
-
-
-def _model_in(annotation: Any) -> type[BaseModel] | None:
-    """The class of settings in a type: itself, or the one that an optional one or a list is made of."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    return next((model for one in get_args(annotation) if (model := _model_in(one))), None)
-
-
-def _words(annotation: Any) -> list[str]:
-    """The words that a type allows."""
-    if get_origin(annotation) is Literal:
-        return [str(word) for word in get_args(annotation)]
-    return [word for one in get_args(annotation) for word in _words(one)]

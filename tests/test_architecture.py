@@ -22,6 +22,7 @@ LAYERS = """
     ensemble/errors.py ensemble/events.py ensemble/threads.py ensemble/machine.py
     ensemble/clock.py
     ensemble/types
+    ensemble/settings
     ensemble/audio ensemble/config.py ensemble/wire.py
     ensemble/files ensemble/chart
     ensemble/retrieve/settings.py ensemble/retrieve/library

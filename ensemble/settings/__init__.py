@@ -1,0 +1,1 @@
+"""Settings and how they are read: what a YAML file may say, and styles."""
