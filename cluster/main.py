@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 
 from cluster.cli.app import app
+from cluster.cli.usage import WrongUsage, usage_line
 from ensemble.errors import EnsembleError, printable
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -22,7 +23,11 @@ class Interrupted(BaseException):
     """Whether one was raised in this process; a library may have turned it into an error of its own."""
 
 
-def main(command: Callable[[], object] = app) -> None:
+def _ensemble() -> object:
+    return app(standalone_mode=False)  # wrong usage is raised, and told like every other error
+
+
+def main(command: Callable[[], object] = _ensemble) -> None:
     """Run a command (default: what the command line names).
 
     Exit status: 0 done, 1 failed with one line, 2 wrong usage, 130 interrupted.
@@ -33,10 +38,14 @@ def main(command: Callable[[], object] = app) -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a name that the terminal has no signs for
     try:
-        command()
+        status = command()
     except BaseException as error:
         if Interrupted.was_raised:
             _end("interrupted", 130)
+        if isinstance(error, WrongUsage):
+            if line := usage_line(error):
+                _end(line, error.exit_code)
+            sys.exit(error.exit_code)
         if isinstance(error, EnsembleError):
             _end(" ".join(str(error).split()), 1)
         if isinstance(error, BrokenPipeError):
@@ -44,6 +53,7 @@ def main(command: Callable[[], object] = app) -> None:
         if isinstance(error, OSError):
             _end(f"{error.filename or 'standard output'}: {error.strerror or error}", 1)
         raise
+    sys.exit(status if isinstance(status, int) else 0)
 
 
 def _interrupt(_signal: int, _frame: object) -> None:

@@ -12,7 +12,15 @@ NEAR = 0.6
 def offer(wrong: str, known: Iterable[str], verb: str = "choose one of") -> str:
     """List the choices, after the one that is most like what was written."""
     choices = list(known)
+    near = _nearest(wrong, choices)
+    meant = f"did you mean {near!r}? " if near else ""
+    return f"{meant}{verb} {', '.join(choices)}"
+
+
+def _nearest(wrong: str, choices: list[str]) -> str:
+    """Of numbers the nearest in size, of words the one with most letters in common, empty where none is alike."""
+    if all(number.isdecimal() for number in (wrong, *choices)):
+        return min(choices, key=lambda choice: abs(float(choice) - float(wrong)))
     by_letters = {choice.casefold().replace("-", "_"): choice for choice in choices}
     near = get_close_matches(wrong.casefold().replace("-", "_"), by_letters, n=1, cutoff=NEAR)
-    meant = f"did you mean {by_letters[near[0]]!r}? " if near else ""
-    return f"{meant}{verb} {', '.join(choices)}"
+    return by_letters[near[0]] if near else ""

@@ -220,10 +220,34 @@ def test_a_disk_that_is_full_before_the_first_block_is_left_as_it_was(
     assert list(small_disk.iterdir()) == []
 
 
-def test_wrong_usage_ends_with_two(tmp_path: Path) -> None:
-    assert ensemble("render", "--rate", "12345").returncode == 2
-    assert ensemble("render", "--no-such-option").returncode == 2
-    assert ensemble("perform").returncode == 2
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("render --rate 44000", "'44000' is unknown; did you mean '44100'? choose one of 16000, 32000, 44100, 48000; "),
+        ("export --as midl x", "'midl' is unknown; did you mean 'midi'? choose one of daw, zip, stems, midi, chart; "),
+        (
+            "evaluate player --split tset x",
+            "'tset' is unknown; did you mean 'test'? choose one of train, valid, test; ",
+        ),
+        ("render --bnd rock", "--band"),
+        ("rendr", "'render'"),
+        ("listen", "Missing argument 'leader'"),
+        ("render --tempo fast", "--tempo"),
+    ],
+)
+def test_wrong_usage_is_one_line_that_names_the_near_word_and_ends_with_two(words: str, told: str) -> None:
+    done = ensemble(*words.split())
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("ensemble: ")
+    assert done.stderr.count("\n") == 1
+    assert told in done.stderr
+    assert "-h` says more" in done.stderr
+
+
+def test_a_group_of_commands_alone_prints_its_help() -> None:
+    done = ensemble("data")
+    assert (done.returncode, done.stderr) == (2, "")
+    assert "inspect" in done.stdout
 
 
 def test_a_folder_in_use_is_refused_and_kept(rendered: Path, short_leader_file: Path) -> None:
