@@ -17,6 +17,9 @@ followers:
   - {name: kit, instrument: drums, role: drums}
 """
 
+BOMB = "a0: &a0 [x, y]\n" + "".join(f"a{n}: &a{n} [{','.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 12))
+"""A few lines whose aliases stand for 2 * 9 ** 11 words."""
+
 
 def write(folder: Path, text: str) -> str:
     path = folder / "band.yaml"
@@ -74,6 +77,7 @@ def test_a_users_own_band_gets_the_instruments_ranges(tmp_path: Path) -> None:
         ((GOOD, "name: duo\nfollowers: []"), "followers: Tuple should have at least 1 item"),
         ((GOOD, "just words"), "Input should be an object"),
         ((GOOD, "a: [1, 2"), "is not YAML"),
+        ((GOOD, BOMB), "its aliases stand for too much"),
     ],
 )
 def test_what_is_wrong_is_named_with_its_path(tmp_path: Path, change: tuple[str, str], complaint: str) -> None:

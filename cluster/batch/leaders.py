@@ -24,10 +24,11 @@ from ensemble.output.remote import is_url, shown
 from ensemble.output.staging import is_ours
 from ensemble.output.transfer import leader_name
 from ensemble.scores.score import SCORE_SUFFIXES
+from ensemble.settings.text_file import read_text
 
 LIST_SUFFIXES = (".txt", ".yaml", ".yml")
 """Of a file that lists leaders."""
-MAX_LIST_BYTES = 16 << 20
+MAX_LIST_BYTES = 16_000_000
 MAX_LEADERS = 100_000
 MAX_NAME_BYTES = 255
 BATCH = "batch.json"
@@ -102,7 +103,7 @@ def read_leaders(place: Path) -> LeaderList:
     if place.is_dir():
         leaders = _read_folder(place, what)
     else:
-        lines = _read_yaml(place, what) if place.suffix.lower() != ".txt" else _read_text(place, what)
+        lines = _read_yaml(place, what) if place.suffix.lower() != ".txt" else _read_text(place)
         leaders = LeaderList(entries=leaders_of(lines, place.parent))
     if not leaders.entries:
         others = f" ({len(leaders.skipped)} other files)" if leaders.skipped else ""
@@ -168,20 +169,14 @@ def _read_folder(folder: Path, what: str) -> LeaderList:
     return LeaderList(entries=leaders_of([path.name for path in leading], folder), skipped=others)
 
 
-def _read_text(path: Path, what: str) -> list[LeaderLine | str]:
-    _check_size(path, what)
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not a text file"
-        raise ConfigError(what, f"cannot be read ({reason})", "write one leader a line") from error
+def _read_text(path: Path) -> list[LeaderLine | str]:
+    text = read_text(path, "write one leader a line", MAX_LIST_BYTES)
     lines = (line.strip() for line in text.split("\n"))
     return [line for line in lines if line and not line.startswith("#")]
 
 
 def _read_yaml(path: Path, what: str) -> list[LeaderLine | str]:
-    _check_size(path, what)
-    document = read_yaml(path, "write a list of leaders")
+    document = read_yaml(path, "write a list of leaders", MAX_LIST_BYTES)
     if not isinstance(document, list):
         raise ConfigError(what, "is not a list of leaders", "write one `- path` a line")
     return [_line(item, f"{what}: {number}") for number, item in enumerate(document[: MAX_LEADERS + 1], 1)]
@@ -195,18 +190,6 @@ def _line(item: Any, origin: str) -> LeaderLine | str:
             origin, "is not a leader", "write a path, or `{leader: PATH, name: NAME, band: BAND, seed: 1}`"
         )
     return parse(LeaderLine, item, origin)
-
-
-def _check_size(path: Path, what: str) -> None:
-    try:
-        is_file, size = path.is_file(), path.stat().st_size
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "not a path"
-        raise ConfigError(what, f"cannot be read ({reason})", "check the path") from error
-    if not is_file:
-        raise ConfigError(what, "is not a file", "name a list of leaders")
-    if size > MAX_LIST_BYTES:
-        raise ConfigError(what, f"is larger than {MAX_LIST_BYTES >> 20} MiB", "render it in parts")
 
 
 def _entry(line: LeaderEntry | LeaderLine | str | Path, folder: Path) -> LeaderEntry:

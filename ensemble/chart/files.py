@@ -6,10 +6,8 @@ from pathlib import Path
 
 from ensemble.chart import chordpro, ireal
 from ensemble.chart.chart import Chart
-from ensemble.chart.text import FORM, parse_chart
-from ensemble.errors import ConfigError
-
-MAX_BYTES = 1_000_000
+from ensemble.chart.text import parse_chart
+from ensemble.settings.text_file import read_text
 
 
 def read_chart(path: Path) -> Chart:
@@ -18,13 +16,7 @@ def read_chart(path: Path) -> Chart:
     Raises:
         ConfigError: it cannot be read, or a line is wrong; with the line's number.
     """
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise ConfigError(str(path), "is too large for a chart", FORM)
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not a text file"
-        raise ConfigError(str(path), f"cannot be read ({reason})", "give a text file with a chart") from error
+    text = read_text(path, "give a text file with a chart")
     if ireal.LINK.search(text):
         return ireal.read_ireal(text, str(path))
     is_chordpro = path.suffix.lower() in chordpro.SUFFIXES or chordpro.is_chordpro(text)

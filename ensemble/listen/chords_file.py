@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from ensemble.errors import ConfigError
 from ensemble.listen.overrides import MAX_CHORDS, ChordAt
+from ensemble.settings.text_file import read_text
 from ensemble.types.harmony import NO_CHORD
 from ensemble.types.names import read_chord
 
@@ -40,11 +41,7 @@ def read_chords(path: Path) -> tuple[ChordAt, ...]:
     Raises:
         ConfigError: it cannot be read, or a line is wrong; with the line's number.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not a text file"
-        raise ConfigError(str(path), f"cannot be read ({reason})", "give a text file of chords") from error
+    text = read_text(path, "give a text file of chords")
     numbered = [(number, _COMMENT.sub("", line).split()) for number, line in enumerate(text.splitlines(), 1)]
     found = [_read(words, path, number) for number, words in numbered if words]
     if not found:

@@ -45,6 +45,16 @@ FIFTH_FALL_BONUS = 0.12
 CHORDS = (*(Chord(root=root, quality=quality) for quality in QUALITY_COST for root in range(12)), NO_CHORD)
 
 
+def _triad(chord: Chord) -> str:
+    return {"7": "maj", "maj7": "maj", "min7": "min"}.get(chord.quality, chord.quality)
+
+
+SAME_TRIAD = np.array(
+    [[(one.root, _triad(one)) == (other.root, _triad(other)) for other in CHORDS] for one in CHORDS]
+)  # fmt: skip
+"""Whether two of them have root and triad in common.  [chords, chords]"""
+
+
 class ChordPath(NamedTuple):
     """The chords of a recording, and how sure they are."""
 
@@ -88,12 +98,12 @@ def find_chords(
     chosen = fixed_lag_viterbi(list(costs), transition, LOOK_AHEAD_BEATS)
     shares = posteriors(costs, transition, TEMPERATURE)
     chords = tuple(CHORDS[choice] for choice in chosen)
-    return ChordPath(chords, tuple(_doubt(chord, share) for chord, share in zip(chords, shares, strict=True)))
+    return ChordPath(chords, tuple(_doubt(choice, share) for choice, share in zip(chosen, shares, strict=True)))
 
 
-def _doubt(chosen: Chord, share: Array) -> ChordDoubt:
-    """What is doubted of a chord, by the probability of each of `CHORDS`."""
-    is_same = np.array([(chord.root, _triad(chord)) == (chosen.root, _triad(chosen)) for chord in CHORDS])
+def _doubt(chosen: int, share: Array) -> ChordDoubt:
+    """What is doubted of one of `CHORDS`, by the probability of each."""
+    is_same = SAME_TRIAD[chosen]
     other = CHORDS[int(np.argmax(np.where(is_same, -1.0, share)))]
     confidence = float(calibrated("chord", share[is_same].sum(keepdims=True))[0])
     return ChordDoubt(confidence=confidence, other=other)
@@ -128,10 +138,6 @@ def _distance(chord: Chord, key: Key) -> float:
     cost = DEGREE_COST[key.mode].get((degree, _triad(chord)), FOREIGN_COST) + QUALITY_COST[chord.quality]
     is_dominant_seventh = degree == 7 and chord.quality == "7"
     return cost - 0.15 if is_dominant_seventh else cost
-
-
-def _triad(chord: Chord) -> str:
-    return {"7": "maj", "maj7": "maj", "min7": "min"}.get(chord.quality, chord.quality)
 
 
 def _change_costs(cost: float) -> Array:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeVar, get_args, get_origin
 
@@ -11,9 +12,12 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ensemble.errors import ConfigError
+from ensemble.settings.text_file import MAX_BYTES, read_text
 from ensemble.types.choices import offer
 
 S = TypeVar("S", bound="Settings")
+MAX_NODES = 1_000_000
+"""In a document of YAML; a list of 100,000 leaders has fewer."""
 
 
 class Settings(BaseModel):
@@ -28,22 +32,39 @@ def configs_dir() -> Path:
     return here / "configs" if (here / "configs").is_dir() else here.parent / "configs"
 
 
-def read_yaml(path: Path, cure: str) -> Any:
-    """Read a YAML document; `cure` tells the user what to do where the file cannot be read.
+def read_yaml(path: Path, cure: str, max_bytes: int = MAX_BYTES) -> Any:
+    """Read a YAML document.
+
+    Args:
+        path: of the file.
+        cure: what to do where the file cannot be read.
+        max_bytes: of the file.
 
     Raises:
         ConfigError: it cannot be read, or is not YAML; names the line.
     """
+    text = read_text(path, cure, max_bytes)
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not a text file"
-        raise ConfigError(str(path), f"cannot be read ({reason})", cure) from error
+        loader = yaml.SafeLoader(text)
+        node = loader.get_single_node()
+        if _size(node, {}) > MAX_NODES:
+            raise ValueError("its aliases stand for too much")
+        return loader.construct_document(node) if node else None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         place = f"{path}:{mark.line + 1}" if mark else str(path)
         reason = str(getattr(error, "problem", None) or error).splitlines()[0]
         raise ConfigError(place, f"is not YAML ({reason})") from error
+
+
+def _size(node: yaml.Node | None, known: dict[int, int]) -> int:
+    """How many nodes a document has, where each alias counts as all that it stands for."""
+    if not isinstance(node, yaml.CollectionNode):
+        return 1
+    if id(node) not in known:
+        members = chain.from_iterable(node.value) if isinstance(node, yaml.MappingNode) else node.value
+        known[id(node)] = 1 + sum(_size(member, known) for member in members)
+    return known[id(node)]
 
 
 def read_settings(kind: type[S], config: Path | None, shipped: str, given: dict[str, Any]) -> S:

@@ -191,6 +191,10 @@ def test_songs_that_cannot_be_read(tmp_path: Path, text: str, problem: str) -> N
 def test_a_file_that_is_no_chart_is_refused(tmp_path: Path) -> None:
     (tmp_path / "binary").write_bytes(b"\xff\xfe\x00\x01")
     (tmp_path / "large").write_bytes(b"| A |\n" * 200_000)
-    for name, problem in (("absent", "cannot be read"), ("binary", "not a text file"), ("large", "too large")):
+    for name, problem in (
+        ("absent", "cannot be read"),
+        ("binary", "not a text file"),
+        ("large", "is larger than 1 MB"),
+    ):
         with pytest.raises(ConfigError, match=problem):
             read_chart(tmp_path / name)
