@@ -24,6 +24,7 @@ from ensemble.clock import Block
 from ensemble.config import BandSettings, FollowerSettings
 from ensemble.errors import BandError, DeadlineError
 from ensemble.listen.overrides import Overrides
+from ensemble.live.settings import LiveSettings
 from ensemble.plan import RenderPlan
 from ensemble.types.continuation import Continuation, ContinuationQuery
 from ensemble.types.music import Arrangement, AudioClip, ConductorState, Heard, PlayerState, Score, Stem
@@ -125,6 +126,13 @@ class RayBand:
         """Write what every follower plays along with a leader."""
         asked = (self._seed, heard.token, num_frames)
         return self._ask_one(self._conductor, "conductor", ConductorAgent.arrange, *asked)
+
+    def follow(
+        self, leader: AudioClip, num_frames: int, said: Overrides, live: LiveSettings
+    ) -> tuple[Promise[Heard], Promise[Arrangement]]:
+        """Hear a leader and write the parts as if the leader were still playing, for `num_frames` control frames."""
+        asked = (self._seed, ray.put(pack(leader)), num_frames, said.model_dump_json(), live.model_dump_json())
+        return self._ask_two(self._conductor, "conductor", ConductorAgent.follow, *asked)
 
     def start_conducting(self) -> Promise[ConductorState]:
         """The conductor's state before the first block."""

@@ -14,6 +14,8 @@ from ensemble.errors import ArrangerError, ConductorError
 from ensemble.events import Position
 from ensemble.listen.listener import Listener
 from ensemble.listen.overrides import Overrides
+from ensemble.live.follow import follow
+from ensemble.live.settings import LiveSettings
 from ensemble.threads import one_thread
 from ensemble.types.music import Arrangement, AudioClip, ConductorState, Heard, Score
 from ensemble.wire import Message, pack, unpack
@@ -62,6 +64,17 @@ class ConductorAgent(Reporter):
             heard = pack(self._listener.listen(unpack(leader, AudioClip), said))
         self._status.stage("listen", stamp["busy_s"])
         return heard, stamp
+
+    def follow(
+        self, seed: int, leader: Message[AudioClip], num_frames: int, said: str, live: str
+    ) -> tuple[Message[Heard], Message[Arrangement], Stamp]:
+        """Hear a leader and write the parts as if the leader were still playing; `said` and `live` are JSON."""
+        with stamped() as stamp:
+            how, overrides = LiveSettings.model_validate_json(live), Overrides.model_validate_json(said)
+            followed = follow(unpack(leader, AudioClip), num_frames, self._settings, seed, how, overrides)
+            answer = pack(followed.heard), pack(followed.arrangement)
+        self._status.stage("listen", stamp["busy_s"])
+        return *answer, stamp
 
     def arrange(self, seed: int, heard: Message[Heard], num_frames: int) -> tuple[Message[Arrangement], Stamp]:
         """Write what every follower plays along with a leader."""

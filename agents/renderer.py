@@ -50,8 +50,6 @@ class Task(NamedTuple):
     """Whether another render there is replaced."""
     block_frames: int
     """How the work is cut up; never changes the sound."""
-    report: bool = True
-    """Whether `report.html` is written, too."""
 
 
 class Rendered(NamedTuple):
@@ -127,7 +125,7 @@ def render_task(task: Task, leader: str | Path, band_factory: BandFactory = Loca
     """
     began = time.monotonic()
     request = RenderRequest.model_validate_json(task.request)
-    if weights_of(request.band) != request.weights_sha256:
+    if weights_of(request.band, is_live=request.live is not None) != request.weights_sha256:
         raise VoiceError(request.band.name, f"has other voices on {socket.gethostname()}", "give every node the same")
     place = located(task.out)
     begins_again = isinstance(place, Path) and holds_only_staging(place)  # of a batch that was broken off
@@ -135,7 +133,7 @@ def render_task(task: Task, leader: str | Path, band_factory: BandFactory = Loca
         with one_thread():
             manifest = render_request(
                 request, leader, task.out, force=task.force or begins_again, band_factory=band_factory,
-                pace=Pace(block_frames=task.block_frames), events=Events(), report=task.report,
+                pace=Pace(block_frames=task.block_frames), events=Events(),
             )  # fmt: skip
     except EnsembleError as error:
         if isinstance(place, Path):

@@ -12,6 +12,8 @@ from ensemble.clock import Block
 from ensemble.conduct.conductor import Conductor
 from ensemble.listen.listener import Listener
 from ensemble.listen.overrides import Overrides
+from ensemble.live.follow import follow
+from ensemble.live.settings import LiveSettings
 from ensemble.manifest import Incident
 from ensemble.plan import RenderPlan
 from ensemble.play.player import make_player
@@ -69,6 +71,11 @@ class Band(Protocol):
     def arrange(self, heard: Promise[Heard], num_frames: int) -> Promise[Arrangement]:
         """Write what every follower plays along with a leader, for `num_frames` control frames."""
 
+    def follow(
+        self, leader: AudioClip, num_frames: int, said: Overrides, live: LiveSettings
+    ) -> tuple[Promise[Heard], Promise[Arrangement]]:
+        """Hear a leader and write the parts as if the leader were still playing, for `num_frames` control frames."""
+
     def start_conducting(self) -> Promise[ConductorState]:
         """The conductor's state before the first block."""
 
@@ -116,6 +123,7 @@ class LocalBand:
         self._listener = Listener()
         request = plan.request
         self._extension = request.extension
+        self._band, self._seed = request.band, request.seed
         self._conductor = Conductor(request.band, request.seed)
         self._players = {
             follower.name: make_player(follower, request.sample_rate, request.seed)
@@ -143,6 +151,13 @@ class LocalBand:
     def arrange(self, heard: Promise[Heard], num_frames: int) -> Promise[Arrangement]:
         """Write what every follower plays along with a leader, for `num_frames` control frames."""
         return self._keep(self._timed("conductor", self._conductor.arrange, heard.token, num_frames))
+
+    def follow(
+        self, leader: AudioClip, num_frames: int, said: Overrides, live: LiveSettings
+    ) -> tuple[Promise[Heard], Promise[Arrangement]]:
+        """Hear a leader and write the parts as if the leader were still playing, for `num_frames` control frames."""
+        followed = self._timed("conductor", follow, leader, num_frames, self._band, self._seed, live, said)
+        return self._keep(followed.heard), self._keep(followed.arrangement)
 
     def start_conducting(self) -> Promise[ConductorState]:
         """The conductor's state before the first block."""

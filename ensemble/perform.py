@@ -22,6 +22,7 @@ from ensemble.events import Events, set_position
 from ensemble.listen.extended import heard_on
 from ensemble.listen.listener import at_analysis_rate
 from ensemble.listen.overrides import Overrides, with_overrides
+from ensemble.live.settings import LiveSettings
 from ensemble.plan import RenderPlan
 from ensemble.takes import AS_GIVEN, Lead, ResumeState, Take, extend, segment_name
 from ensemble.types.continuation import ContinuationQuery
@@ -166,6 +167,9 @@ class _Performing:
 
     def arranged(self) -> list[_Following]:
         """Listen, find continuations, and write the parts of every take."""
+        if self._plan.request.live is not None:
+            with self._stage("listen"):
+                return [self._followed(self._plan.request.live)]
         with self._stage("listen"):
             clip = at_analysis_rate(self._lead.clip)
             heard = self._listen(clip)
@@ -192,6 +196,16 @@ class _Performing:
         return Performance(
             plan=self._plan, takes=tuple(self._takes), shared_frames=shared_frames, seconds=self._seconds
         )
+
+    def _followed(self, live: LiveSettings) -> _Following:
+        """What was heard and written while the leader was still playing."""
+        request, leader = self._plan.request, self._lead.clip
+        num_frames = clock.frames_for(leader.num_samples, request.sample_rate)
+        num_frames += round(request.tail_s * clock.FRAME_RATE_HZ)
+        asked = self._band.follow(at_analysis_rate(leader), num_frames, request.overrides, live)
+        deadline_s = self._deadline_s(leader.duration_s)
+        (heard,), (arrangement,) = self._band.collect(asked[:1], deadline_s), self._band.collect(asked[1:], deadline_s)
+        return _Following(AS_GIVEN, heard, asked[1], arrangement)
 
     def _listen(self, clip: AudioClip) -> Promise[Heard]:
         overrides = self._plan.request.overrides

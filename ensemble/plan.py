@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Self
+
+from pydantic import Field, model_validator
 
 from ensemble.config import BandSettings, Settings
 from ensemble.listen.overrides import Overrides
+from ensemble.live.settings import LiveSettings
 from ensemble.retrieve.settings import RetrieveSettings
 from ensemble.types.continuation import Hop
 
@@ -43,6 +46,14 @@ class RenderRequest(Settings):
     """Name of the expansion list that a kern score's sections follow; None: `norep`, or else its unnamed one."""
     extension: Extension | None = None
     """How the leader is continued; None: the band ends with the leader."""
+    live: LiveSettings | None = None
+    """How a leader who is still playing is followed; None: the leader is heard to the end before the band begins."""
+
+    @model_validator(mode="after")
+    def _ends(self) -> Self:
+        if self.live is not None and self.extension is not None:
+            raise ValueError("a leader who is followed live cannot be extended")
+        return self
 
 
 class ContinuationPlan(Settings):

@@ -29,6 +29,7 @@ LAYERS = """
     ensemble/retrieve/search
     ensemble/retrieve/join
     ensemble/listen ensemble/conduct ensemble/play ensemble/mix
+    ensemble/live
     ensemble/plan.py
     ensemble/manifest.py
     ensemble/scores

@@ -96,7 +96,6 @@ def plan_batch(
     settings: RenderRequest,
     *,
     force: bool,
-    report: bool = True,
     on_outcome: OnOutcome = unheard,
 ) -> Batch:
     """Look at every leader and at what `out` holds already: this says what is to be rendered. Needs no Ray.
@@ -108,7 +107,6 @@ def plan_batch(
         out: a folder that every node sees, or a URL.
         settings: how to render those that say nothing else.
         force: replace other renders in `out`.
-        report: write `report.html`, too.
         on_outcome: called with the outcome of each leader that needs no rendering.
 
     Raises:
@@ -116,7 +114,7 @@ def plan_batch(
     """
     root = BatchRoot(out)
     jobs, outcomes = [], {}
-    for number, found in enumerate(survey(entries, root, settings, force=force, report=report)):
+    for number, found in enumerate(survey(entries, root, settings, force=force)):
         if isinstance(found, RenderOutcome):
             outcomes[number] = found
             on_outcome(found)
@@ -261,8 +259,7 @@ def _send(actor: Any, job: RenderJob, *, block_frames: int) -> Any:
 
 
 def _task(job: RenderJob, block_frames: int) -> Task:
-    request = job.request.model_dump_json()
-    return Task(job.leader, job.size_bytes, job.out, request, job.force, block_frames, job.report)
+    return Task(job.leader, job.size_bytes, job.out, job.request.model_dump_json(), job.force, block_frames)
 
 
 def _clear_after(who: str, job: RenderJob) -> Rendered | None:

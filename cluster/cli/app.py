@@ -13,12 +13,14 @@ from cluster.cli.cluster import cluster_commands
 from cluster.cli.conductor import evaluate_conductor, train_conductor
 from cluster.cli.data import data
 from cluster.cli.evaluate_listening import evaluate_listening
+from cluster.cli.evaluate_live import evaluate_live
 from cluster.cli.evaluate_render import evaluate_render
 from cluster.cli.export import export
 from cluster.cli.index import index
 from cluster.cli.json_output import AsJson, print_result
 from cluster.cli.kit import evaluate_kit, train_kit
 from cluster.cli.listener import evaluate_listener, train_listener
+from cluster.cli.live import live_commands
 from cluster.cli.player import evaluate, train
 from cluster.cli.progress import show_examination
 from cluster.cli.render import playing
@@ -39,8 +41,10 @@ evaluate.command("listener")(evaluate_listener)
 train.command("kit")(train_kit)
 evaluate.command("kit")(evaluate_kit)
 evaluate.command("listening")(evaluate_listening)
+evaluate.command("live")(evaluate_live)
 evaluate.command("render")(evaluate_render)
 app.add_typer(playing)
+app.add_typer(live_commands)
 app.command()(chart)
 app.command()(export)
 app.add_typer(cluster_commands)

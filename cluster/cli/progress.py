@@ -31,6 +31,7 @@ EVEN_ODDS, MOST_UNSURE = 0.5, 8
 """A chord that is less probable is unsure; so many are shown."""
 _WORDS = {
     "load": "loading",
+    "follow": "following the leader",
     "index": "indexing the bundled music, once",
     "read": "reading the leader",
     "listen": "listening",
@@ -95,7 +96,7 @@ class Monitor(contextlib.ExitStack):
             ERR.print(sentence)
 
 
-def show_render(out: str, manifest: Manifest, *, report: bool) -> None:
+def show_render(out: str, manifest: Manifest) -> None:
     """Print what was heard, who played and where the result is."""
     from ensemble.output.remote import shown
     from ensemble.takes import AS_GIVEN
@@ -134,8 +135,7 @@ def show_render(out: str, manifest: Manifest, *, report: bool) -> None:
     where = "in this process" if execution.band_kind == "local" else f"by {execution.actors} Ray actors"
     restarts = f", {execution.restarts} restarted" if execution.restarts else ""
     OUT.print(f"{execution.duration_s:.1f} s of music {where} in {execution.seconds['total']:.1f} s{restarts}")
-    if report:
-        OUT.print(f"report: {shown(out.rstrip('/'))}/report.html")
+    OUT.print(f"report: {shown(out.rstrip('/'))}/report.html")
 
 
 def show_verification(folder: str, result: Verification) -> None:

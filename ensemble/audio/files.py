@@ -66,6 +66,11 @@ def prepared_clip(clip: AudioClip, sample_rate: int) -> AudioClip:
     return AudioClip(samples=samples, sample_rate=sample_rate)
 
 
+def one_channel(sound: Sound, sample_rate: int) -> Iterator[FloatArray]:
+    """The mean of the channels at this rate, at the level that it has.  [1, samples]"""
+    return resampled((mean_of_channels(piece) for piece in sound.pieces()), sound.sample_rate, sample_rate)
+
+
 def num_prepared(sound: Sound) -> int:
     """Number of channels that `prepared` makes of a sound."""
     return sound.num_channels if sound.num_channels <= 2 else 1

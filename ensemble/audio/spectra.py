@@ -29,7 +29,7 @@ def peak_offset(left: Array, middle: Array, right: Array) -> Array:
 
 
 def power_spectra(
-    samples: FloatArray, num_frames: int, hop: int, window_samples: int
+    samples: FloatArray, num_frames: int, hop: int, window_samples: int, first_frame: int = 0
 ) -> Iterator[tuple[slice, FloatArray]]:
     """Power spectra of centred Hann windows, a chunk of frames at a time.
 
@@ -38,16 +38,17 @@ def power_spectra(
         num_frames: number of frames; those past the end are silent.
         hop: samples from one frame's centre to the next.
         window_samples: length of the window and of the transform, even.
+        first_frame: those before it are left out.
 
     Yields:
-        The range of frames, and their power.  [frames in chunk, window_samples // 2 + 1]
+        The range of frames, counted from `first_frame`, and their power.  [frames in chunk, window_samples // 2 + 1]
     """
     window = np.hanning(window_samples + 1)[:-1]
     weight = np.full(window_samples // 2 + 1, 2.0)
     weight[[0, -1]] = 1.0  # 0 Hz and Nyquist have no negative counterpart
     weight = (weight / (window_samples * np.square(window).sum())).astype(np.float32)
     window = window.astype(np.float32)
-    for start in range(0, num_frames, CHUNK_FRAMES):
+    for start in range(first_frame, num_frames, CHUNK_FRAMES):
         stop = min(start + CHUNK_FRAMES, num_frames)
         power = np.empty((stop - start, len(weight)), np.float32)
         for first in range(start, stop, _FRAMES_AT_ONCE):
@@ -55,7 +56,7 @@ def power_spectra(
             frames = _centred(samples, first, last, hop, window_samples)
             spectrum = scipy.fft.rfft(frames * window, axis=1)
             power[first - start : last - start] = (np.square(spectrum.real) + np.square(spectrum.imag)) * weight
-        yield slice(start, stop), power
+        yield slice(start - first_frame, stop - first_frame), power
         del power  # frees it before the next chunk is computed
 
 
@@ -70,24 +71,25 @@ def _centred(samples: FloatArray, start: int, stop: int, hop: int, window_sample
     return np.lib.stride_tricks.sliding_window_view(padded, window_samples)[::hop]
 
 
-def band_rise_db(level: FloatArray, range_db: float, lag_frames: int) -> FloatArray:
+def band_rise_db(level: FloatArray, range_db: float, lag_frames: int, loudest: float | None = None) -> FloatArray:
     """How far the bands rise on average; each is compared with the loudest of itself and its neighbours before.
 
     Args:
         level: power, not all of it 0.  [frames, bands]
         range_db: levels further than this below the loudest of all count as this far below it.
         lag_frames: how many frames before.
+        loudest: the level that counts as the loudest, where there is more than these frames.
 
     Returns:
         The rise in dB, 0 or more.  [frames]
 
     Source: Boeck and Widmer, SuperFlux, DAFx 2013.
     """
-    loudest, background = np.float32(level.max()), 10 ** (-range_db / 10)
+    highest, background = np.float32(level.max() if loudest is None else loudest), 10 ** (-range_db / 10)
     rise_db = np.empty(len(level), np.float32)
     for start in range(0, len(level), CHUNK_FRAMES):
         first, stop = max(start - lag_frames, 0), start + CHUNK_FRAMES
-        level_db = 10 * np.log10(np.maximum(level[first:stop] / loudest, background))
+        level_db = 10 * np.log10(np.maximum(level[first:stop] / highest, background))
         before = np.full_like(level_db[start - first :], -range_db)
         reached = maximum_filter1d(level_db, 3, axis=1)[: max(len(level_db) - lag_frames, 0)]
         before[len(before) - len(reached) :] = reached

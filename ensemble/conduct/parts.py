@@ -73,6 +73,39 @@ def write_parts(
     leader = listen_to(heard, grid)
     music_frames = min(heard.frames.num_frames, num_frames)
     ring_s = min(_RING_S, (num_frames - music_frames) / FRAME_RATE_HZ)
+    notes = write_notes(grid, leader, followers, seed, ring_s, arranger)
+    parts: list[Part | Hits] = []
+    for follower in followers:
+        own_seed = seed if follower.seed is None else follower.seed
+        if follower.role == "drums":
+            hits = write_drums(grid, leader, own_seed, follower.name, foretold)
+            parts.append(Hits(name=follower.name, hits=hits, num_frames=num_frames))
+        elif follower.role == "transform":
+            parts.append(transform(follower.name, heard, follower.range, num_frames))
+        else:
+            written = write_double(heard, follower.range) if follower.role == "double" else notes[follower.name]
+            parts.append(_shape(written, follower, heard, num_frames, own_seed))
+    return tuple(parts)
+
+
+def write_notes(
+    grid: Grid,
+    leader: Leader,
+    followers: Sequence[FollowerSettings],
+    seed: int,
+    ring_s: float,
+    arranger: Arranger | None = None,
+) -> dict[str, list[WrittenNote]]:
+    """Write the notes of every bass, pad and counter-melody, by part; see `write_parts`.
+
+    Args:
+        grid: the beats.
+        leader: what the leader plays in them.
+        followers: the band.
+        seed: of the render.
+        ring_s: how long basses and pads ring on after the leader's end.
+        arranger: writes those parts that it knows.
+    """
 
     def write(
         follower: FollowerSettings, others: Collection[_Register], seed: int
@@ -92,18 +125,7 @@ def write_parts(
         if follower.seed is not None:
             others = [register for name, register in registers.items() if name != follower.name]
             notes[follower.name], _ = write(follower, others, follower.seed)
-    parts: list[Part | Hits] = []
-    for follower in followers:
-        own_seed = seed if follower.seed is None else follower.seed
-        if follower.role == "drums":
-            hits = write_drums(grid, leader, own_seed, follower.name, foretold)
-            parts.append(Hits(name=follower.name, hits=hits, num_frames=num_frames))
-        elif follower.role == "transform":
-            parts.append(transform(follower.name, heard, follower.range, num_frames))
-        else:
-            written = write_double(heard, follower.range) if follower.role == "double" else notes[follower.name]
-            parts.append(_shape(written, follower, heard, num_frames, own_seed))
-    return tuple(parts)
+    return notes
 
 
 def _write(

@@ -82,7 +82,7 @@ class _Runs(NamedTuple):
 
 def shape(
     name: str, written: Sequence[WrittenNote], instrument: InstrumentSpec, num_voices: int, tuning_cents: float,
-    num_frames: int, seed: int,
+    num_frames: int, seed: int, first_frame: int = 0,
 ) -> Part:  # fmt: skip
     """Make a part of written notes, as played on an instrument.
 
@@ -98,10 +98,11 @@ def shape(
         tuning_cents: how far the leader's A4 lies above 440 Hz.
         num_frames: length of the part.
         seed: of the render.
+        first_frame: where in the performance these frames begin.
     """
     f0_hz = np.zeros((num_voices, num_frames), np.float32)
     level_db = np.full((num_voices, num_frames), SILENCE_DB, np.float32)
-    runs = _lay_out(name, written, instrument, num_frames, seed)
+    runs = _lay_out(name, written, instrument, num_frames, seed, first_frame)
     if not len(runs.start):
         return Part(name=name, notes=(), f0_hz=f0_hz, level_db=level_db)
     length = runs.silent - runs.start
@@ -115,7 +116,7 @@ def shape(
 
 
 def _lay_out(
-    name: str, written: Sequence[WrittenNote], instrument: InstrumentSpec, num_frames: int, seed: int
+    name: str, written: Sequence[WrittenNote], instrument: InstrumentSpec, num_frames: int, seed: int, first_frame: int
 ) -> _Runs:
     """Sort notes by voice, change onsets and velocities a little at random, and end each where the next begins."""
     table = np.array(sorted(written, key=lambda one: (one.voice, one.start_s)), np.float64).reshape(-1, 5)
@@ -125,7 +126,7 @@ def _lay_out(
     chance = np.zeros((len(table), 9))
     for one in np.unique(voice):
         mine = voice == one
-        chance[mine] = draws(seed, f"{name}/{one}", place[mine], 9)
+        chance[mine] = draws(seed, f"{name}/{one}", place[mine] + first_frame, 9)
     jitter_ms = np.clip(_ONSET_SIGMA_MS * bell(chance[:, :4]), -_ONSET_LIMIT_MS, _ONSET_LIMIT_MS)
     early_ms = _EARLY_SHARE * instrument.attack_ms if instrument.family in _SUSTAINED else 0.0
     onset = np.maximum(start_s * FRAME_RATE_HZ + (jitter_ms - early_ms) / MS_PER_FRAME, 0.0)

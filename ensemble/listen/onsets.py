@@ -28,13 +28,20 @@ def onset_strength(samples: FloatArray, sample_rate: int, num_frames: int) -> Fl
 
     Source: Boeck and Widmer, SuperFlux, DAFx 2013.
     """
-    bands = mel_bands(NUM_BANDS, WINDOW_SAMPLES, sample_rate, low_hz=40.0, high_hz=0.46 * sample_rate)
-    level = np.empty((num_frames, NUM_BANDS), dtype=np.float32)
-    for at, power in power_spectra(samples, num_frames, sample_rate // FRAME_RATE_HZ, WINDOW_SAMPLES):
-        level[at] = power @ bands
+    level = onset_bands(samples, sample_rate, num_frames)
     if not level.max(initial=0.0) > 0.0:
         return np.zeros(num_frames, dtype=np.float32)
     return band_rise_db(level, RANGE_DB, LAG_FRAMES) / np.float32(10.0)
+
+
+def onset_bands(samples: FloatArray, sample_rate: int, num_frames: int, first_frame: int = 0) -> FloatArray:
+    """The power of the bands in whose rises onsets are heard, from `first_frame` on.  [frames, NUM_BANDS]"""
+    bands = mel_bands(NUM_BANDS, WINDOW_SAMPLES, sample_rate, low_hz=40.0, high_hz=0.46 * sample_rate)
+    level = np.empty((num_frames - first_frame, NUM_BANDS), dtype=np.float32)
+    hop = sample_rate // FRAME_RATE_HZ
+    for at, power in power_spectra(samples, num_frames, hop, WINDOW_SAMPLES, first_frame):
+        level[at] = power @ bands
+    return level
 
 
 def note_onsets(onset: FloatArray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

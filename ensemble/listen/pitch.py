@@ -77,7 +77,7 @@ def track_pitch(samples: FloatArray, num_frames: int) -> Pitch:
     pitch_hz = np.where(is_low, low_hz, pitch_hz)
     confidence = np.where(is_low, low_confidence, confidence)
     midi = np.where(confidence >= CONFIDENT, 69 + 12 * np.log2(pitch_hz / 440), np.nan)
-    return _at_control_rate(_settle(midi), confidence, num_frames)
+    return at_control_rate(_settle(midi), confidence, num_frames)
 
 
 def _levelled(samples: FloatArray, peak: float) -> Iterator[FloatArray]:
@@ -139,8 +139,8 @@ def _settle(midi: Array) -> Array:
     return midi
 
 
-def _at_control_rate(midi: Array, confidence: Array, num_frames: int) -> Pitch:
-    """From 16 ms steps to control frames: a glide inside a note, a leap between notes."""
+def at_control_rate(midi: Array, confidence: Array, num_frames: int) -> Pitch:
+    """From 16 ms steps to control frames: a glide inside a note, a leap between notes; NaN is unvoiced."""
     place = np.arange(num_frames) / (FRAME_RATE_HZ * STEP_S)
     last = len(midi) - 1
     left = np.minimum(place.astype(np.int64), last)

@@ -7,6 +7,7 @@ have nearly the same bins; what lies above 8 kHz is guessed from what lies just 
 from __future__ import annotations
 
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 
@@ -38,19 +39,44 @@ def hear_pulse(samples: FloatArray, sample_rate: int, num_frames: int) -> FloatA
 
     Source: Heydari, Cwitkowitz and Duan, BeatNet, ISMIR 2021.
     """
-    listening, bands = network("beats"), _bands()
-    memory, before = np.zeros(MEMORY_SHAPE, np.float32), None
     heard = np.empty((-(-num_frames // STEP_FRAMES), 2), np.float32)
+    state = SILENT
     hop = STEP_FRAMES * sample_rate // FRAME_RATE_HZ
+    for at, power in power_spectra(samples, len(heard), hop, WINDOW_SAMPLES):
+        heard[at], state = hear_spectra(power, state)
+    return np.ascontiguousarray(np.repeat(heard.T, STEP_FRAMES, axis=1)[:, :num_frames])
+
+
+class PulseState(NamedTuple):
+    """What is carried from some spectra to the next."""
+
+    memory: FloatArray
+    """The network's."""
+    before: FloatArray | None
+    """The bands of the last spectrum; None before the first.  [1, bands]"""
+
+
+SILENT = PulseState(np.zeros(MEMORY_SHAPE, np.float32), None)
+"""Nothing heard yet."""
+
+
+def hear_spectra(power: FloatArray, state: PulseState) -> tuple[FloatArray, PulseState]:
+    """Go on listening.
+
+    Args:
+        power: spectra of windows of `WINDOW_SAMPLES`, `STEP_FRAMES` apart.  [steps, bins]
+        state: after the spectra before.
+
+    Returns:
+        The probabilities of `hear_pulse`, [steps, 2], and the state.
+    """
     window = np.hanning(WINDOW_SAMPLES + 1)[:-1]
     full_scale = np.sqrt(WINDOW_SAMPLES * np.square(window).sum() / 2) * ITS_WINDOW_SAMPLES / WINDOW_SAMPLES
-    for at, power in power_spectra(samples, len(heard), hop, WINDOW_SAMPLES):
-        level = np.log10(1 + _whole(np.sqrt(power) * np.float32(full_scale) @ bands))
-        earlier = np.concatenate([level[:1] if before is None else before, level[:-1]])
-        spectrum = np.concatenate([level, np.maximum(level - earlier, 0)], axis=1)
-        probability, memory = listening.run(spectrum, memory)
-        heard[at], before = probability[:, :2], level[-1:]
-    return np.ascontiguousarray(np.repeat(heard.T, STEP_FRAMES, axis=1)[:, :num_frames])
+    level = np.log10(1 + _whole(np.sqrt(power) * np.float32(full_scale) @ _bands()))
+    earlier = np.concatenate([level[:1] if state.before is None else state.before, level[:-1]])
+    spectrum = np.concatenate([level, np.maximum(level - earlier, 0)], axis=1)
+    probability, memory = network("beats").run(spectrum, state.memory)
+    return probability[:, :2], PulseState(memory, level[-1:])
 
 
 def _whole(amplitude: FloatArray) -> FloatArray:

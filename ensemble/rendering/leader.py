@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ensemble.audio.clip_file import keep_in_file
-from ensemble.audio.files import num_prepared, prepared, printable, write_pieces
+from ensemble.audio.files import num_prepared, one_channel, prepared, printable, write_pieces
 from ensemble.audio.recording import opened
 from ensemble.audio.sound import KeptSound
 from ensemble.errors import AudioError, DataError, VerifyError
@@ -21,8 +21,17 @@ from ensemble.takes import LEADER, LONGEST_S, Lead, as_followed, take_name, whol
 from ensemble.types.music import FloatArray
 
 
-def take_in(source: Path, sample_rate: int, folder: Path, expansion: str | None = None) -> Lead:
+def take_in(
+    source: Path, sample_rate: int, folder: Path, expansion: str | None = None, *, as_it_came: bool = False
+) -> Lead:
     """Write a recording, or the sound of a score, into `folder` as `leader.wav`; the band follows that file's samples.
+
+    Args:
+        source: the file.
+        sample_rate: of `leader.wav`, in Hz.
+        folder: where it is written.
+        expansion: which expansion list a kern score's sections follow.
+        as_it_came: keep a recording's level, and bring it to one channel, as a stream that is followed live has come.
 
     Raises:
         AudioError: the recording cannot be used.
@@ -41,7 +50,10 @@ def take_in(source: Path, sample_rate: int, folder: Path, expansion: str | None 
         )  # fmt: skip
     source_sha256 = _sha256(source)
     with opened(source) as recording:
-        _keep(prepared(recording, sample_rate), sample_rate, num_prepared(recording), folder)
+        if as_it_came:
+            _keep(one_channel(recording, sample_rate), sample_rate, 1, folder)
+        else:
+            _keep(prepared(recording, sample_rate), sample_rate, num_prepared(recording), folder)
     return Lead(
         clip=keep_in_file(folder / LEADER), folder=folder, source_sha256=source_sha256, doubts=recording.diagnostics
     )

@@ -8,8 +8,11 @@ from ensemble import clock
 from ensemble.conduct.models import models_sha256
 from ensemble.config import BandSettings, load_band, located
 from ensemble.errors import VerifyError
+from ensemble.files.digest import file_digest
 from ensemble.listen import networks
 from ensemble.listen.overrides import Overrides
+from ensemble.live.hearing import CAUSAL
+from ensemble.live.settings import LiveSettings
 from ensemble.manifest import Manifest
 from ensemble.plan import Extension, RenderPlan, RenderRequest
 from ensemble.play.voice_file import VOICE
@@ -27,6 +30,7 @@ _DIFFERENCES = {
     "extension": "another extension",
     "expansion": "another order of sections",
     "tail_s": "another tail",
+    "live": "another way of following",
 }
 
 
@@ -40,6 +44,7 @@ def request_for(
     overrides: Overrides | None = None,
     extension: Extension | None = None,
     expansion: str | None = None,
+    live: LiveSettings | None = None,
 ) -> RenderRequest:
     """Read a band and hash its weights; see `ensemble.rendering.render` for the arguments.
 
@@ -57,14 +62,15 @@ def request_for(
         sample_rate=sample_rate,
         seed=seed,
         band=settings,
-        weights_sha256=weights_of(settings),
+        weights_sha256=weights_of(settings, is_live=live is not None),
         overrides=overrides or Overrides(),
         extension=extension,
         expansion=expansion,
+        live=live,
     )
 
 
-def weights_of(settings: BandSettings) -> dict[str, str]:
+def weights_of(settings: BandSettings, *, is_live: bool = False) -> dict[str, str]:
     """The sha256 of every voice file, by part; of the conductor and the arranger; of the networks that listen.
 
     Raises:
@@ -72,6 +78,8 @@ def weights_of(settings: BandSettings) -> dict[str, str]:
     """
     voices = {follower.name: digest for follower in settings.followers if (digest := VOICE.sha256_of(follower.voice))}
     listening = {f"{LISTENER}{name}": sha256 for name, sha256 in networks.SHA256.items()}
+    if is_live:
+        listening[f"{LISTENER}{CAUSAL.stem}"] = file_digest(CAUSAL)
     return voices | models_sha256(settings) | listening
 
 
@@ -81,7 +89,9 @@ def check_weights(plan: RenderPlan) -> None:
     Raises:
         VerifyError: a file has changed.
     """
-    band, planned, now = plan.request.band, plan.request.weights_sha256, weights_of(plan.request.band)
+    request = plan.request
+    band, planned = request.band, request.weights_sha256
+    now = weights_of(band, is_live=request.live is not None)
     for follower in band.followers:
         if now.get(follower.name) != planned.get(follower.name):
             raise VerifyError(follower.voice, f"is not the voice that {follower.name!r} played", "restore its weights")

@@ -1,0 +1,46 @@
+"""`ensemble evaluate live`: reads the options, measures, prints the table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from cluster.cli.json_output import AsJson, print_result
+from cluster.cli.progress import OUT, Monitor, number
+
+
+def evaluate_live(
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="Recordings, each with NAME.beats or NAME.lab beside it.")
+    ],
+    band: Annotated[str, typer.Option(help="Band: rock, quartet or a YAML file.")] = "rock",
+    horizon: Annotated[float, typer.Option(min=0.3, max=2.0, help="How far ahead the band commits, in seconds.")] = 0.4,
+    max_s: Annotated[float, typer.Option(min=10, help="Seconds of each recording.")] = 60.0,
+    as_json: AsJson = False,
+) -> None:
+    """Measure how a band follows recordings as if they were played now: beats, and the notes against the chords."""
+    with Monitor(quiet=as_json, stage="load") as monitor:
+        from ensemble.config import load_band
+        from ensemble.live.settings import LiveSettings
+        from ensemble.measure.live import evaluate_live as measure
+
+        live = LiveSettings(horizon_s=round(horizon, 1))
+        document = measure(folder, load_band(band), live, max_s, monitor.progress)
+    print_result(as_json, document, lambda: _show(document))
+
+
+HEADINGS = {
+    "beats_f": ("beats F", ".2f"), "beat_error_p50_ms": ("off p50", ".0f"), "beat_error_p95_ms": ("p95 ms", ".0f"),
+    "lock_s": ("lock s", ".1f"), "chord_tone_ratio": ("chord tones", ".2f"), "root_accuracy": ("roots", ".2f"),
+}  # fmt: skip
+
+
+def _show(document: dict[str, Any]) -> None:
+    table = Table("recording", *(title for title, _ in HEADINGS.values()), box=None, pad_edge=False)
+    rows = [*document["recordings"].items(), ("mean", document)]
+    for name, figures in rows:
+        table.add_row(name, *(number(figures[figure], form) for figure, (_, form) in HEADINGS.items()))
+    OUT.print(table)

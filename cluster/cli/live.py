@@ -1,0 +1,145 @@
+"""`ensemble live`: the band follows a leader who is playing now."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from cluster.cli.json_output import AsJson, print_json
+from cluster.cli.progress import Monitor
+from ensemble.errors import OutputError, printable
+
+if TYPE_CHECKING:
+    from ensemble.rendering.live import LiveFacts, Played
+    from ensemble.types.music import FloatArray
+
+live_commands = typer.Typer()
+BLOCK_S = 0.02
+
+
+@live_commands.command()
+def live(
+    file: Annotated[
+        Path, typer.Option("--file", help="A recording that is played to the band as if it were played now.")
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the session.")] = Path("ensemble-live"),
+    band: Annotated[str, typer.Option(help="Band: rock, quartet or a YAML file.")] = "rock",
+    seed: Annotated[int, typer.Option(min=0, help="Random seed.")] = 0,
+    rate: Annotated[
+        Literal["16000", "32000", "44100", "48000"], typer.Option(help="Sample rate of the session in Hz.")
+    ] = "48000",
+    tempo: Annotated[
+        float | None, typer.Option(min=30, max=300, help="Tempo in beats per minute; the beat is then found sooner.")
+    ] = None,
+    beats_per_bar: Annotated[int | None, typer.Option(min=2, max=12, help="Beats per bar (default 4).")] = None,
+    key: Annotated[str | None, typer.Option(help="Key: 'Am', 'F# major'.")] = None,
+    chart: Annotated[Path | None, typer.Option(help="Chart of the song; its chords are played.")] = None,
+    horizon: Annotated[float, typer.Option(min=0.3, max=2.0, help="How far ahead the band commits, in seconds.")] = 0.4,
+    listen_beats: Annotated[
+        int, typer.Option(min=0, max=64, help="Beats that the band listens to before it enters at a bar line.")
+    ] = 4,
+    fast: Annotated[
+        bool, typer.Option("--fast", help="Do not wait for the clock: as fast as this machine can.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace an earlier session in the output folder.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Follow a leader while it plays; then render the session from its own recording, which gives the same bytes."""
+    with Monitor(quiet=as_json, stage="load") as monitor:
+        from ensemble.band import LocalBand
+        from ensemble.events import Events
+        from ensemble.live.settings import LiveSettings
+        from ensemble.perform import Pace
+        from ensemble.plan import RenderPlan
+        from ensemble.rendering.live import LiveSession, facts_of, run_session
+        from ensemble.rendering.render import render_request
+        from ensemble.rendering.request import request_for
+
+        how = LiveSettings(horizon_s=round(horizon, 1), listen_beats=listen_beats)
+        said = _said(chart, tempo_bpm=tempo, beats_per_bar=beats_per_bar, key=key)
+        request = request_for(band, seed=seed, sample_rate=int(rate), overrides=said, live=how)
+        if out.exists() and not force:
+            raise OutputError(printable(out), "exists already", "choose another folder, or add --force")
+        source = _Paced(file, int(rate), fast=fast, monitor=monitor)
+        session = LiveSession(request, LocalBand(RenderPlan(request=request, leader_sha256="")))
+        session.warm_up()
+        recording = out.with_name(f"{out.name}.recording.wav")
+        recording.parent.mkdir(parents=True, exist_ok=True)
+        timings = run_session(session, source, _Nowhere(), recording, int(rate))
+        manifest = render_request(
+            request, recording, out, force=force, band_factory=LocalBand, pace=Pace(),
+            events=Events(progress=monitor.progress),
+        )  # fmt: skip
+        recording.unlink()
+        facts = facts_of(session, timings, manifest)
+    if as_json:
+        document = asdict(facts) | {"deadline_hit_rate": round(facts.deadline_hit_rate, 5)}
+        print_json({"out": str(out), **document, "manifest": manifest.model_dump(mode="json")})
+    else:
+        _show(out, facts)
+    if not facts.replay_equal:
+        raise typer.Exit(1)
+
+
+class _Nowhere:
+    """Sound that nobody hears now; the stems have it afterwards."""
+
+    def play(self, played: Played) -> None:
+        """Let it go."""
+
+
+class _Paced:
+    """A recording that comes in blocks, as fast as it was played.
+
+    Args:
+        file: the recording.
+        sample_rate: at which it comes.
+        fast: whether it comes as fast as it is taken.
+        monitor: is told how far it is.
+    """
+
+    def __init__(self, file: Path, sample_rate: int, *, fast: bool, monitor: Monitor) -> None:
+        from ensemble.audio.files import prepared_clip
+        from ensemble.audio.recording import opened
+        from ensemble.audio.sound import mean_of_channels
+
+        with opened(file) as recording:
+            clip = prepared_clip(recording.clip(), sample_rate)
+        self._samples = mean_of_channels(clip.samples)[0]
+        self._block = round(BLOCK_S * sample_rate)
+        self._fast, self._monitor = fast, monitor
+
+    def blocks(self) -> Iterator[FloatArray]:
+        """The recording's samples, each block once it has been played."""
+        began_s = time.perf_counter()
+        for number, start in enumerate(range(0, len(self._samples), self._block), 1):
+            wait_s = 0.0 if self._fast else began_s + number * BLOCK_S - time.perf_counter()
+            if wait_s > 0:
+                time.sleep(wait_s)
+            self._monitor.progress("follow", start, len(self._samples))
+            yield self._samples[start : start + self._block]
+
+
+def _said(chart: Path | None, **given: Any) -> Any:
+    """What the player says beforehand."""
+    from ensemble.chart.files import read_chart
+    from ensemble.chart.text import write_chart
+    from ensemble.listen.overrides import Overrides
+    from ensemble.settings.reading import parse
+
+    given["chart"] = None if chart is None else write_chart(read_chart(chart))
+    return parse(Overrides, given, "the session")
+
+
+def _show(out: Path, facts: LiveFacts) -> None:
+    equal = "the same bytes" if facts.replay_equal else "OTHER BYTES"
+    typer.echo(
+        f"{printable(out)}: {facts.duration_s:.1f} s followed, {facts.num_quanta - facts.late_quanta} of "
+        f"{facts.num_quanta} blocks in time (left: median {facts.horizon_left_p50_ms:.0f} ms, 99 % "
+        f"{facts.horizon_left_p99_ms:.0f} ms); rendered again from the recording: {equal}"
+    )

@@ -1,0 +1,1 @@
+"""Following a leader who is still playing: what is heard, where the beat will be, and what the band plays there."""

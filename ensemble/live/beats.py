@@ -1,0 +1,108 @@
+"""Where the beat is now: a forward filter over tempo and place in the beat, from what has been heard so far.
+
+Source: Krebs, Boeck and Widmer, An Efficient State-Space Model for Joint Tempo and Meter Tracking, ISMIR 2015.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensemble.clock import FRAME_RATE_HZ
+from ensemble.types.music import FloatArray
+
+Array = NDArray[np.float64]
+SLOWEST_BPM, FASTEST_BPM = 55.0, 215.0
+TEMPO_CHANGE = 100.0
+"""How dear it is to change the interval between two beats, by the share that it changes."""
+JUMP = 1e-4
+"""How probable it is, at a beat, that the tempo jumps to any other."""
+USUAL_BPM, SPREAD_OCTAVES = 110.0, 0.7
+PRIOR_SHARE = 1.0
+"""How much it counts at each beat how usual a tempo is."""
+BEAT_SHARE = 16
+"""A beat is heard within the first so manyth part of the interval."""
+PULSE_WEIGHT, ONSET_WEIGHT = 0.75, 0.25
+"""Of what the network says, and of our own onset strength."""
+LEAST, MOST = 0.02, 0.98
+KNOWN_TEMPO_LOG = 0.12
+"""A tempo that is given may be off by so much, as a logarithm."""
+_ONSET_PEAK_S = 4.0
+"""How long a strong onset keeps others small."""
+
+
+class BeatNow(NamedTuple):
+    """What the filter says of the last frame that it heard."""
+
+    frame: int
+    """That frame."""
+    phase: float
+    """How much of the beat has passed, 0..1."""
+    period_frames: float
+    """Frames in a beat."""
+    sureness: float
+    """How much the states agree on the phase, 0..1."""
+
+
+class BeatFilter:
+    """Follows the beat, frame by frame.
+
+    Args:
+        tempo_bpm: where it is known beforehand.
+    """
+
+    def __init__(self, tempo_bpm: float | None = None) -> None:
+        slowest, fastest = round(60 * FRAME_RATE_HZ / SLOWEST_BPM), round(60 * FRAME_RATE_HZ / FASTEST_BPM)
+        self._intervals = np.arange(fastest, slowest + 1)
+        if tempo_bpm is not None:
+            given = 60 * FRAME_RATE_HZ / tempo_bpm
+            near = np.abs(np.log(np.arange(10, 400) / given)) < KNOWN_TEMPO_LOG
+            self._intervals = np.arange(10, 400)[near]
+        places = np.arange(self._intervals[-1])
+        inside = places < self._intervals[:, None]
+        ratio = self._intervals[None, :] / self._intervals[:, None]
+        change = np.exp(-TEMPO_CHANGE * np.abs(ratio - 1))
+        change = change / change.sum(axis=1, keepdims=True) + JUMP / len(self._intervals)
+        usual = np.exp(-0.5 * np.square(np.log2(60 * FRAME_RATE_HZ / self._intervals / USUAL_BPM) / SPREAD_OCTAVES))
+        self._change = change * usual**PRIOR_SHARE
+        self._is_beat = inside & (places < np.maximum(self._intervals[:, None] / BEAT_SHARE, 1.0))
+        self._inside = inside
+        self._share = inside / inside.sum()  # [intervals, places]
+        self._turn = np.exp(2j * np.pi * (places + 0.5) / self._intervals[:, None]) * inside
+        self._rows = np.arange(len(self._intervals))
+        self._peak = 0.0
+        self._frame = -1
+
+    def hear(self, pulse: FloatArray, onset: FloatArray) -> None:
+        """Go on by some frames.
+
+        Args:
+            pulse: how probable a beat of either kind is.  [frames]
+            onset: onset strength.  [frames]
+        """
+        for said, rise in zip(pulse.tolist(), onset.tolist(), strict=True):
+            self._peak = max(self._peak * (1 - 1 / (_ONSET_PEAK_S * FRAME_RATE_HZ)), rise, 0.1)
+            self._step(PULSE_WEIGHT * said + ONSET_WEIGHT * rise / self._peak)
+
+    def _step(self, activation: float) -> None:
+        ends = self._share[self._rows, self._intervals - 1]
+        after = np.zeros_like(self._share)
+        after[:, 1:] = self._share[:, :-1] * self._inside[:, 1:]
+        after[:, 0] = ends @ self._change
+        likely = min(max(activation, LEAST), MOST)
+        after *= np.where(self._is_beat, likely, (1 - likely) / (BEAT_SHARE - 1))
+        self._share = after / after.sum()
+        self._frame += 1
+
+    def now(self) -> BeatNow:
+        """What is most probable now."""
+        best = int(np.argmax(self._share.sum(axis=1)))
+        near = slice(max(best - 2, 0), best + 3)
+        weight = self._share[near].sum(axis=1)
+        period = float(weight @ self._intervals[near] / weight.sum())
+        turn = complex((self._share[near] * self._turn[near]).sum() / weight.sum())
+        everywhere = complex((self._share * self._turn).sum())
+        phase = float(np.angle(turn)) / (2 * np.pi) - 0.5 / BEAT_SHARE
+        return BeatNow(self._frame, phase % 1.0, period, abs(everywhere))

@@ -1,0 +1,339 @@
+"""Following a leader who is still playing: from a stream of samples to an arrangement that grows and never changes.
+
+Everything hangs on how many samples have come, and nothing on a clock on the wall: the same stream gives the same
+arrangement, while it is played and afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from ensemble.chart.text import parse_chart
+from ensemble.clock import FRAME_RATE_HZ, FRAMES_PER_CONDUCTOR_FRAME, QUANTUM_FRAMES
+from ensemble.conduct.dynamics import LOOK_AHEAD_FRAMES, QUANTUM_CONDUCTOR_FRAMES
+from ensemble.conduct.grid import FALLBACK_TEMPO_BPM
+from ensemble.conduct.models import arranger_of, dynamics_of
+from ensemble.config import BandSettings
+from ensemble.listen.overrides import Overrides
+from ensemble.live.bars import LiveBars
+from ensemble.live.beats import BeatFilter
+from ensemble.live.clock import BandClock
+from ensemble.live.foresight import Foresight
+from ensemble.live.growing import Growing
+from ensemble.live.growing_parts import DrumPart, PitchedPart
+from ensemble.live.hearing import HOP_SAMPLES, TICK_FRAMES, TICK_SAMPLES, Hearing
+from ensemble.live.settings import LiveSettings
+from ensemble.live.writing import EARLY_BEATS, HeardBar, Place, Written, around, hear_bar, silent_bar, write_bars
+from ensemble.threads import one_thread
+from ensemble.types.harmony import NO_CHORD
+from ensemble.types.music import (
+    PRESENT_DB,
+    SILENCE_DB,
+    Arrangement,
+    AudioClip,
+    FloatArray,
+    Heard,
+)
+from ensemble.types.names import parse_key
+
+SURE, SURE_TICKS = 0.85, 15
+"""The beat is sure once the filter has agreed with itself so much for so many tenths of a second."""
+SETTLED_FRAMES = 5
+"""The band's clock is so much further than what is played, so that a note may begin a little before its beat."""
+DOWNBEAT_FRAMES = 5
+"""A downbeat is heard so near to a beat."""
+REST_BEATS, REST_FRAMES = 1.0, 30
+"""The band rests once the leader has been silent for so many beats and frames."""
+AFTER_TICKS = 1
+"""Silence after the leader's end, so that its last frames are known."""
+CONDUCTED_FRAMES = 800
+"""The conductor sees so much of the past."""
+
+
+class Followed(NamedTuple):
+    """What has become of a stream that has ended."""
+
+    heard: Heard
+    """The leader, as heard while it played."""
+    arrangement: Arrangement
+    """What the band played along with it."""
+
+
+class LiveFollower:
+    """Follows one stream.
+
+    Args:
+        band: the band.
+        seed: of the session.
+        live: how it follows.
+        said: tempo, metre, key and chart, as far as the player says them beforehand.
+
+    Attributes:
+        committed_frames: up to where the arrangement no longer changes.
+    """
+
+    def __init__(self, band: BandSettings, seed: int, live: LiveSettings, said: Overrides) -> None:
+        chart = None if said.chart is None else parse_chart(said.chart)
+        self._followers, self._seed, self._live = band.followers, seed, live
+        self._model, self._arranger = dynamics_of(band), arranger_of(band)
+        self._beats_per_bar = chart.metre.beats_per_bar if chart else said.beats_per_bar or 4
+        tempo_bpm = said.tempo_bpm or (chart.tempo_bpm if chart else None)
+        self._hearing = Hearing()
+        self._filter = BeatFilter(tempo_bpm)
+        self._bars = LiveBars(self._beats_per_bar)
+        key = None if said.key is None else parse_key(said.key)
+        self._foresight = Foresight(self._hearing.chords, self._beats_per_bar, chart, key)
+        self._clock: BandClock | None = None
+        self._sure_ticks = 0
+        self._first_sound: int | None = None
+        self._last_sound = -(10**9)
+        self._heard_beats = self._next_beat = 0
+        self._enters_at: int | None = None
+        self._first_bar = 0
+        self._written: tuple[tuple[Place, ...], Written] | None = None
+        self._played: dict[int, Place] = {}
+        self._parts = [DrumPart(one.name) if one.role == "drums" else PitchedPart(one, seed) for one in band.followers]
+        self._features: Growing | None = None
+        self.committed_frames = 0
+
+    @one_thread()
+    def tick(self, samples: FloatArray, *, has_ended: bool = False) -> None:
+        """Go on by a tenth of a second, and commit what the band plays `horizon_s` later.
+
+        Args:
+            samples: the next `TICK_SAMPLES`, mono at 16 kHz.
+            has_ended: whether the leader has ended before them: the band then plays nothing new.
+        """
+        before = self._hearing.soon_frames
+        self._hearing.tick(samples)
+        new = self._hearing.frames(before, self._hearing.soon_frames)
+        self._filter.hear(new.pulse.sum(axis=0), new.onset)
+        sounding = np.flatnonzero(new.loudness_db > PRESENT_DB)
+        if len(sounding):
+            self._last_sound = before + int(sounding[-1])
+            self._first_sound = before + int(sounding[0]) if self._first_sound is None else self._first_sound
+        committed = self._hearing.ticks * TICK_FRAMES + self._live.horizon_frames
+        self._advance(committed + SETTLED_FRAMES)
+        if self._clock is not None:
+            self._hear_beats(self._clock)
+            if has_ended or self._is_resting(self._clock):
+                self._rest(self._clock)
+            else:
+                self._write(self._clock)
+            for part in self._parts:
+                part.lay_out(self._clock, self.committed_frames)
+        while self.committed_frames + QUANTUM_FRAMES <= committed:
+            self._commit()
+
+    def arrangement(self, num_frames: int | None = None) -> Arrangement:
+        """What is committed so far; or of a stream that has ended, all `num_frames` of it, with its notes."""
+        stop = self.committed_frames if num_frames is None else num_frames
+        parts = [part.so_far(stop) if num_frames is None else part.whole(stop) for part in self._parts]
+        features = np.zeros((0, 0), np.float32) if self._features is None else self._features.values
+        return Arrangement(
+            parts=tuple(parts),
+            features=features.T,
+            leader_db=np.full(stop, SILENCE_DB, np.float32),  # who plays the leader's own curves rests: they come late
+            num_frames=stop,
+            committed_frames=stop,
+        )
+
+    def heard(self, num_frames: int) -> Heard:
+        """The leader, whose stream was `num_frames` long, as heard while it played."""
+        beats_s = self._clock.beats_s() if self._clock else np.zeros(0)
+        beats_s = beats_s[(beats_s >= 0) & (beats_s * FRAME_RATE_HZ < num_frames)]
+        seen = [self._seen(beat) for beat in range(len(beats_s))]
+        chords = [*self._foresight.heard, *(place.chord for place in seen[self._heard_beats :])]
+        opening = next((beat for beat, place in enumerate(seen) if place.position == 0), 0)
+        return Heard(
+            frames=self._hearing.frames(0, num_frames),
+            beats_s=beats_s,
+            tempo_bpm=60.0 / float(np.median(np.diff(beats_s))) if len(beats_s) > 1 else FALLBACK_TEMPO_BPM,
+            beats_per_bar=self._beats_per_bar,
+            first_downbeat=opening,
+            key=self._foresight.key,
+            chords=tuple(chords[: len(seen)]),
+            tuning_cents=0.0,
+        )
+
+    def _advance(self, frame: int) -> None:
+        """Let the clock go on to a frame; it begins once the beat is sure."""
+        pulse = self._filter.now()
+        if self._clock is not None:
+            self._clock.advance(pulse, frame - self._clock.frame)
+            return
+        is_sure = pulse.sureness >= SURE and self._first_sound is not None
+        self._sure_ticks = self._sure_ticks + 1 if is_sure else 0
+        if self._sure_ticks >= SURE_TICKS:
+            self._clock = BandClock(pulse, frame)
+
+    def _hear_beats(self, clock: BandClock) -> None:
+        """Take in the beats that have passed and are heard to their end."""
+        known = min(self._hearing.late_frames, self._hearing.chord_frames)
+        while clock.phase >= self._heard_beats + 1:
+            start, stop = np.rint(clock.frames_of(self._heard_beats + np.arange(2.0))).astype(int).tolist()
+            if stop > known:
+                break
+            self._foresight.hear_beat(self._said(start, stop))
+            around_it = self._hearing.frames(max(start - DOWNBEAT_FRAMES, 0), start + DOWNBEAT_FRAMES)
+            self._bars.hear_beat(float(around_it.pulse[1].max()))
+            self._heard_beats += 1
+        start = int(clock.frames_of(np.array([float(self._heard_beats)]))[0])
+        self._foresight.hear_now(self._said(start, known))
+
+    def _said(self, start: int, stop: int) -> FloatArray:
+        """The chord probabilities of some frames.  [steps, chords]"""
+        share = FRAMES_PER_CONDUCTOR_FRAME
+        said: FloatArray = self._hearing.chord_probability.values[-(-start // share) : max(stop, 0) // share]
+        return said
+
+    def _is_resting(self, clock: BandClock) -> bool:
+        silent = self._hearing.soon_frames - self._last_sound
+        return silent > REST_BEATS * clock.period_frames + REST_FRAMES
+
+    def _rest(self, clock: BandClock) -> None:
+        """Play nothing new, and let go of what sounds."""
+        self._next_beat = int(np.ceil(clock.phase))
+        for part in self._parts:
+            part.rest(clock.frame)
+
+    def _write(self, clock: BandClock) -> None:
+        """Write the beats that begin soon."""
+        if self._enters_at is None:
+            self._next_beat = max(int(np.ceil(clock.phase)), 0)
+            if self._next_beat < self._live.listen_beats or self._heard_beats < 1:
+                return
+            if (self._next_beat - self._bars.offset) % self._beats_per_bar:
+                return
+            self._enters_at = self._next_beat
+            self._first_bar = self._bar_of_first_sound(clock)
+        while clock.phase >= self._next_beat - EARLY_BEATS:
+            self._write_beat(clock, self._next_beat)
+            self._next_beat += 1
+
+    def _bar_of_first_sound(self, clock: BandClock) -> int:
+        """The bar that begins next to the leader's first sound, which is bar 0."""
+        begun = clock.phase_at(self._first_sound or 0)
+        return round((begun - self._bars.offset) / self._beats_per_bar)
+
+    def _write_beat(self, clock: BandClock, beat: int) -> None:
+        position = self._position(beat)[0]
+        span = around(self._beats_per_bar, position)
+        places = tuple(self._seen(beat + offset) for offset in span)
+        if position == 0 or self._written is None or self._written[0] != places:
+            bars = write_bars(
+                beat + span.start, places, self._last_bar(clock), clock.period_frames / FRAME_RATE_HZ,
+                self._followers, self._seed, self._arranger,
+            )  # fmt: skip
+            self._written = places, bars
+        written = self._written[1].of(beat)
+        self._played[beat] = places[span.index(0)]
+        for part in self._parts:
+            part.plan(written)
+
+    def _position(self, beat: int) -> tuple[int, int]:
+        """A beat's place in its bar, and the bar's number."""
+        if beat in self._played:
+            return self._played[beat].position, self._played[beat].bar
+        bar, position = divmod(beat - self._bars.offset, self._beats_per_bar)
+        return position, bar - self._first_bar
+
+    def _seen(self, beat: int) -> Place:
+        if beat in self._played:
+            return self._played[beat]
+        position, bar = self._position(beat)
+        chord, key = self._foresight.of(beat, bar, position)
+        return Place(position, bar, chord, key)
+
+    def _last_bar(self, clock: BandClock) -> HeardBar:
+        """The leader's last bar that is heard to its end."""
+        first = self._heard_beats - self._beats_per_bar
+        if first < 0:
+            return silent_bar(self._beats_per_bar)
+        edges = clock.frames_of(first + np.arange(self._beats_per_bar + 1.0))
+        begin = int(edges[0])
+        frames = self._hearing.frames(begin, int(np.ceil(edges[-1])))
+        positions = [self._position(beat)[0] for beat in range(first, self._heard_beats)]
+        if sorted(positions) != list(range(self._beats_per_bar)):  # bars have moved
+            positions = list(range(self._beats_per_bar))
+        return hear_bar(frames, (edges - begin) / FRAME_RATE_HZ, positions, self._foresight.key)
+
+    def _commit(self) -> None:
+        """Shape and conduct one more quantum."""
+        start, stop = self.committed_frames, self.committed_frames + QUANTUM_FRAMES
+        for part in self._parts:
+            part.commit(start)
+        features = self._conducted(stop).T
+        if self._features is None:
+            self._features = Growing((0, features.shape[1]))
+        self._features.append(features)
+        self.committed_frames = stop
+
+    def _conducted(self, stop: int) -> FloatArray:
+        """What the conductor reads for the quantum before `stop`: the leader as heard last, the beat as it will be.
+
+        The leader's rows are as late as the quantum is ahead of what has been heard.  [rows, QUANTUM_CONDUCTOR_FRAMES]
+        """
+        frames = self._hearing.last_frames(CONDUCTED_FRAMES + LOOK_AHEAD_FRAMES)
+        begin_s = (stop - CONDUCTED_FRAMES) / FRAME_RATE_HZ
+        beats_s = np.zeros(0) if self._clock is None else self._clock.beats_s() - begin_s
+        first = int(np.searchsorted(beats_s, 0.0))
+        beats_s = beats_s[first:]
+        opening = next((at for at in range(len(beats_s)) if self._position(first + at)[0] == 0), 0)
+        heard = Heard(
+            frames=frames, beats_s=beats_s, tempo_bpm=FALLBACK_TEMPO_BPM, beats_per_bar=self._beats_per_bar,
+            first_downbeat=opening, key=self._foresight.key, chords=(NO_CHORD,) * len(beats_s), tuning_cents=0.0,
+        )  # fmt: skip
+        if self._clock is not None:
+            heard = replace(heard, tempo_bpm=60.0 * FRAME_RATE_HZ / self._clock.period_frames)
+        features = self._model.features(heard, CONDUCTED_FRAMES)
+        return features[:, -QUANTUM_CONDUCTOR_FRAMES:]
+
+
+def follow(
+    leader: AudioClip, num_frames: int, band: BandSettings, seed: int, live: LiveSettings, said: Overrides
+) -> Followed:
+    """Follow a stream that has ended as it was followed while it was played.
+
+    Args:
+        leader: all of it, mono at 16 kHz.
+        num_frames: how long the band may sound, in control frames.
+        band: the band.
+        seed: of the session.
+        live: how it follows.
+        said: what the player says beforehand.
+    """
+    follower = LiveFollower(band, seed, live, said)
+    samples = leader.samples[0]
+    leader_frames = -(-len(samples) // HOP_SAMPLES)
+    for tick, has_ended in ticks_of(samples, num_frames, live):
+        follower.tick(tick, has_ended=has_ended)
+    return Followed(follower.heard(leader_frames), follower.arrangement(num_frames))
+
+
+def ticks_of(
+    samples: FloatArray, num_frames: int, live: LiveSettings, first_tick: int = 0
+) -> Iterator[tuple[FloatArray, bool]]:
+    """A stream in tenths of a second, and silence until all is committed; and whether the stream has ended.
+
+    Args:
+        samples: the stream, from `first_tick` on, to its end.
+        num_frames: what is to be committed.
+        live: how it is followed.
+        first_tick: how many tenths of a second came before.
+    """
+    heard = first_tick - (-len(samples) // TICK_SAMPLES)
+    for tick in range(first_tick, max(heard + AFTER_TICKS, ticks_until(num_frames, live))):
+        begin = (tick - first_tick) * TICK_SAMPLES
+        part = samples[begin : begin + TICK_SAMPLES]
+        yield np.pad(part, (0, TICK_SAMPLES - len(part))), tick >= heard
+
+
+def ticks_until(num_frames: int, live: LiveSettings) -> int:
+    """How many tenths of a second have to be heard before so many frames are committed, in whole quanta."""
+    whole = -(-num_frames // QUANTUM_FRAMES) * QUANTUM_FRAMES
+    return max(-(-(whole - live.horizon_frames) // TICK_FRAMES), 0)

@@ -1,0 +1,138 @@
+"""The parts of a band while they grow: notes in beats get their times as the band's clock comes to them.
+
+What is committed never changes. How long a note lasts is foreseen at the tempo of its beginning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from ensemble.clock import FRAME_RATE_HZ, QUANTUM_FRAMES
+from ensemble.conduct.shaping import WrittenNote, shape
+from ensemble.config import FollowerSettings
+from ensemble.live.clock import BandClock
+from ensemble.live.growing import Growing
+from ensemble.live.writing import BeatNote, BeatStroke, Written
+from ensemble.types.music import Hit, Hits, Part
+
+EARLIEST_FRAMES, RELEASED_FRAMES = 20, 100
+"""A note begins at most so long before its beat, and is silent so long after its end."""
+FORGOTTEN_FRAMES = 600
+"""A note that ended so long ago no longer has a say in how the next is played."""
+
+
+class PitchedPart:
+    """What one pitched follower plays.
+
+    Args:
+        follower: who plays.
+        seed: of the session.
+    """
+
+    def __init__(self, follower: FollowerSettings, seed: int) -> None:
+        self._follower = follower
+        self._seed = seed if follower.seed is None else follower.seed
+        self._voices = max(follower.num_voices, 1)
+        self._planned: list[BeatNote] = []
+        self._notes: list[WrittenNote] = []
+        self._first_recent = 0
+        self._curves = Growing((0, 2, self._voices))
+
+    def plan(self, written: Written) -> None:
+        """Add what is written for a beat."""
+        self._planned += written.notes.get(self._follower.name, [])
+
+    def rest(self, frame: int) -> None:
+        """Drop what is planned, and end what sounds at this frame."""
+        self._planned = []
+        stop_s = frame / FRAME_RATE_HZ
+        recent = slice(self._first_recent, None)
+        self._notes[recent] = [note._replace(stop_s=min(note.stop_s, stop_s)) for note in self._notes[recent]]
+
+    def lay_out(self, clock: BandClock, _committed_frames: int) -> None:
+        """Give every note that has begun by the clock its time."""
+        due = [note for note in self._planned if note.start_beat <= clock.phase]
+        self._planned = [note for note in self._planned if note.start_beat > clock.phase]
+        for start_beat, stop_beat, pitch, velocity, voice in due:
+            start_s, stop_s = (clock.frames_of(np.array([start_beat, stop_beat])) / FRAME_RATE_HZ).tolist()
+            self._notes.append(WrittenNote(start_s, stop_s, pitch, velocity, voice))
+
+    def commit(self, start: int) -> None:
+        """Shape one more quantum."""
+        notes, first = self._notes, self._first_recent
+        while first < len(notes) and notes[first].stop_s * FRAME_RATE_HZ < start - FORGOTTEN_FRAMES:
+            first += 1
+        self._first_recent = first
+        part = self._shaped(notes[first:], start, start + QUANTUM_FRAMES)
+        self._curves.append(np.stack([part.f0_hz.T, part.level_db.T], axis=1))
+
+    def so_far(self, num_frames: int) -> Part:
+        """The first frames, without notes."""
+        f0_hz, level_db = self._curves.values[:num_frames].transpose(1, 2, 0)
+        return Part(name=self._follower.name, notes=(), f0_hz=f0_hz, level_db=level_db)
+
+    def whole(self, num_frames: int) -> Part:
+        """All that was played, with its notes."""
+        return replace(self.so_far(num_frames), notes=self._shaped(self._notes, 0, num_frames).notes)
+
+    def _shaped(self, notes: Sequence[WrittenNote], start: int, stop: int) -> Part:
+        """The curves of some notes between two frames."""
+        earliest = min((int(note.start_s * FRAME_RATE_HZ) - EARLIEST_FRAMES for note in notes), default=start)
+        first = max(min(earliest, start), 0)
+        last = max((int(np.ceil(note.stop_s * FRAME_RATE_HZ)) for note in notes), default=stop)
+        begin_s, num_frames = first / FRAME_RATE_HZ, max(last, stop) - first + RELEASED_FRAMES
+        moved = [note._replace(start_s=note.start_s - begin_s, stop_s=note.stop_s - begin_s) for note in notes]
+        name, spec = self._follower.name, self._follower.spec
+        part = shape(name, moved, spec, self._voices, 0.0, num_frames, self._seed, first_frame=first)
+        inside = slice(start - first, stop - first)
+        shifted = (
+            replace(note, start_frame=note.start_frame + first, stop_frame=note.stop_frame + first)
+            for note in part.notes
+        )
+        return replace(part, notes=tuple(shifted), f0_hz=part.f0_hz[:, inside], level_db=part.level_db[:, inside])
+
+
+class DrumPart:
+    """What a drummer plays.
+
+    Args:
+        name: of the part.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._planned: list[BeatStroke] = []
+        self._hits: list[Hit] = []
+
+    def plan(self, written: Written) -> None:
+        """Add what is written for a beat."""
+        self._planned += written.strokes.get(self._name, [])
+
+    def rest(self, _frame: int) -> None:
+        """Drop what is planned."""
+        self._planned = []
+
+    def lay_out(self, clock: BandClock, committed_frames: int) -> None:
+        """Give every stroke that the clock has come to its time."""
+        due = sorted(stroke for stroke in self._planned if stroke.beat <= clock.phase)
+        self._planned = [stroke for stroke in self._planned if stroke.beat > clock.phase]
+        for beat, drum, velocity in due:
+            time_s = float(clock.frames_of(np.array([beat]))[0]) / FRAME_RATE_HZ
+            last_s = self._hits[-1].time_s if self._hits else 0.0
+            time_s = max(time_s, committed_frames / FRAME_RATE_HZ, last_s)
+            self._hits.append(Hit(time_s=time_s, drum=drum, velocity=velocity, index=len(self._hits)))
+
+    def commit(self, _start: int) -> None:
+        """Strokes need no shape."""
+
+    def so_far(self, num_frames: int) -> Hits:
+        """The strokes of the first frames."""
+        hits = tuple(hit for hit in self._hits if hit.time_s * FRAME_RATE_HZ < num_frames)
+        return Hits(name=self._name, hits=hits, num_frames=num_frames)
+
+    def whole(self, num_frames: int) -> Hits:
+        """All that was played."""
+        return self.so_far(num_frames)

@@ -1,0 +1,22 @@
+"""How a band follows a leader who is still playing."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from ensemble.clock import FRAME_RATE_HZ
+from ensemble.config import Settings
+
+
+class LiveSettings(Settings):
+    """All of it decides the bytes; tempo, beats in a bar, key and chart are what the player says beforehand."""
+
+    horizon_s: float = Field(default=0.4, ge=0.3, le=2.0, multiple_of=0.1)
+    """How far ahead of what was heard last the band commits itself, in seconds."""
+    listen_beats: int = Field(default=4, ge=0, le=64)
+    """How many beats are heard before the band enters, at the next bar line."""
+
+    @property
+    def horizon_frames(self) -> int:
+        """The horizon in control frames."""
+        return round(self.horizon_s * FRAME_RATE_HZ)

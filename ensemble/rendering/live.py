@@ -1,0 +1,262 @@
+"""A live session: the leader's sound comes in, the band's goes out, and the stream is recorded.
+
+The recording rendered again with the same request gives what the band played, to the byte.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import soxr
+
+from ensemble.audio.disk import disk_errors, sound_file
+from ensemble.audio.wav_writer import PCM_STEPS, Steps, steps_of
+from ensemble.band import Band
+from ensemble.clock import FRAME_RATE_HZ, QUANTUM_FRAMES, Block, frames_for, hop_samples
+from ensemble.errors import ConfigError
+from ensemble.listen.overrides import Overrides
+from ensemble.listen.pitch import ANALYSIS_RATE_HZ
+from ensemble.live.follow import LiveFollower, ticks_of
+from ensemble.live.hearing import TICK_SAMPLES
+from ensemble.live.settings import LiveSettings
+from ensemble.manifest import Manifest
+from ensemble.mix.gain import place
+from ensemble.plan import RenderRequest
+from ensemble.takes import AS_GIVEN
+from ensemble.types.music import FloatArray
+
+WARM_UP_S = 5
+COLLECT_S = 30.0
+"""How long one answer of the band may take."""
+
+
+class Played(NamedTuple):
+    """What the band plays in one quantum."""
+
+    start_frame: int
+    """Where it begins."""
+    sound: FloatArray
+    """All stems with their gain and pan.  [2, samples]"""
+
+
+class LiveSession:
+    """Follows one leader.
+
+    Args:
+        request: with `live`.
+        band: plays; as many sessions as there are need as many bands.
+
+    Attributes:
+        follower: what is heard and written.
+        num_samples: how many samples of the leader have come.
+    """
+
+    def __init__(self, request: RenderRequest, band: Band) -> None:
+        if request.live is None:
+            raise ConfigError("live", "is not asked for", "give settings of `live`")
+        self._request, self._live, self._band = request, request.live, band
+        self.follower = LiveFollower(request.band, request.seed, request.live, request.overrides)
+        self.num_samples = 0
+        is_slower = request.sample_rate != ANALYSIS_RATE_HZ
+        self._resampler = (
+            soxr.ResampleStream(request.sample_rate, ANALYSIS_RATE_HZ, 1, dtype="float32", quality="HQ")
+            if is_slower
+            else None
+        )
+        self._waiting = np.zeros(0, np.float32)
+        self._ticks = 0
+        self._next_frame = 0
+        self._conducting = band.start_conducting()
+        self._playing = {one.name: band.start_playing(one.name) for one in request.band.followers}
+        self._hashes = {one.name: hashlib.sha256() for one in request.band.followers}
+
+    def warm_up(self) -> None:
+        """Do once what takes longer at the first time: load networks, compile kernels, write a bar."""
+        rate, request = self._request.sample_rate, self._request
+        eager = request.model_copy(update={"live": LiveSettings(listen_beats=0), "overrides": Overrides(tempo_bpm=120)})
+        clicks = np.zeros(WARM_UP_S * rate, np.float32)
+        clicks[:: rate // 2] = 0.5
+        trial = LiveSession(eager, self._band)
+        for _ in trial.hear(clicks):
+            pass
+
+    def hear(self, samples: FloatArray) -> Iterator[Played]:
+        """Go on by what has come.
+
+        Args:
+            samples: of the leader, as they are recorded: in whole 24-bit steps.  [samples]
+
+        Yields:
+            What the band plays next, every quantum once it is committed.
+        """
+        self.num_samples += len(samples)
+        slow = samples if self._resampler is None else self._resampler.resample_chunk(samples)
+        self._waiting = np.concatenate([self._waiting, slow])
+        while len(self._waiting) >= TICK_SAMPLES:
+            tick, self._waiting = self._waiting[:TICK_SAMPLES], self._waiting[TICK_SAMPLES:]
+            yield from self._tick(tick, has_ended=False)
+
+    def end(self) -> Iterator[Played]:
+        """The leader has ended: the band lets its last notes ring.
+
+        Yields:
+            As `hear`.
+        """
+        missing = np.zeros(-self.num_samples % hop_samples(self._request.sample_rate), np.float32)
+        yield from self.hear(missing)
+        if self._resampler is not None:
+            rest = self._resampler.resample_chunk(np.zeros(0, np.float32), last=True)
+            self._waiting = np.concatenate([self._waiting, rest])
+        tail_frames = round(self._request.tail_s * FRAME_RATE_HZ)
+        num_frames = frames_for(self.num_samples, self._request.sample_rate) + tail_frames
+        for tick, has_ended in ticks_of(self._waiting, num_frames, self._live, self._ticks):
+            yield from self._tick(tick, has_ended=has_ended, num_frames=num_frames)
+
+    @property
+    def samples_sha256(self) -> dict[str, str]:
+        """sha256 of the samples that every part has played, as its stem holds them."""
+        return {name: one.hexdigest() for name, one in self._hashes.items()}
+
+    def _tick(self, samples: FloatArray, *, has_ended: bool, num_frames: int | None = None) -> Iterator[Played]:
+        self.follower.tick(samples, has_ended=has_ended)
+        self._ticks += 1
+        committed = self.follower.committed_frames
+        while self._next_frame < min(committed, num_frames or committed):
+            stop = min(self._next_frame + QUANTUM_FRAMES, num_frames or committed)
+            yield self._play(Block(start_frame=self._next_frame, stop_frame=stop, is_last=stop == num_frames))
+            self._next_frame = stop
+
+    def _play(self, block: Block) -> Played:
+        band, arrangement = self._band, self._band.hold(self.follower.arrangement())
+        score, self._conducting = band.conduct(arrangement, block, self._conducting)
+        promises = {name: band.play(name, score, state) for name, state in self._playing.items()}
+        self._playing = {name: after for name, (_, after) in promises.items()}
+        stems = [stem for stem, _ in promises.values()]
+        mixed: Any = 0
+        for follower, stem in zip(self._request.band.followers, band.collect(stems, COLLECT_S), strict=True):
+            placed = place(stem.clip.samples[0], follower.gain_db, follower.pan)
+            steps = np.ascontiguousarray(steps_of(placed), np.dtype("<i4")) << 8
+            self._hashes[follower.name].update(steps.tobytes())
+            mixed = mixed + placed
+        return Played(block.start_frame, mixed)
+
+
+class LeaderSource(Protocol):
+    """Where the leader's sound comes from."""
+
+    def blocks(self) -> Iterable[FloatArray]:
+        """Mono sound at the session's rate, block by block as it comes, until the leader has ended.  [samples]"""
+
+
+class BandSink(Protocol):
+    """Where the band's sound goes."""
+
+    def play(self, played: Played) -> None:
+        """Take what is to sound from that frame on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveFacts:
+    """How a session went."""
+
+    duration_s: float
+    """Length of the leader's stream."""
+    num_quanta: int
+    """How many fifths of a second the band played."""
+    late_quanta: int
+    """How many of them were ready after the leader had come to where they begin."""
+    horizon_left_p50_ms: float
+    """How long before that they were ready, the median."""
+    horizon_left_p99_ms: float
+    """So long before, or longer, were 99 of 100 ready."""
+    replay_equal: bool
+    """Whether the recorded stream, rendered again, gave the same samples in every stem."""
+
+    @property
+    def deadline_hit_rate(self) -> float:
+        """Share of the quanta that were ready in time."""
+        return 1.0 - self.late_quanta / max(self.num_quanta, 1)
+
+
+def as_recorded(block: FloatArray) -> tuple[Steps, FloatArray]:
+    """Sound as a 24-bit file holds it: in steps, [samples, 1], and what is read back, [samples]."""
+    steps = steps_of(block[None])
+    return steps, (steps[:, 0] / np.float32(PCM_STEPS)).astype(np.float32)
+
+
+class Timing(NamedTuple):
+    """When one quantum was ready."""
+
+    start_frame: int
+    """Where it begins."""
+    left_s: float
+    """How long before the leader came there it was ready, in seconds; below 0 it was late."""
+
+
+def run_session(
+    session: LiveSession, source: LeaderSource, sink: BandSink, recording: Path, sample_rate: int
+) -> list[Timing]:
+    """Play until the source ends.
+
+    Args:
+        session: has heard nothing yet.
+        source: of the leader.
+        sink: of the band.
+        recording: the stream is written into this WAV file while it comes.
+        sample_rate: of both.
+
+    Returns:
+        When every quantum was ready.
+
+    Raises:
+        OSError: the disk is full.
+    """
+    timings: list[Timing] = []
+    began_s: float | None = None
+
+    def send(played: Iterable[Played]) -> None:
+        for one in played:
+            due_s = (began_s or 0.0) + one.start_frame / FRAME_RATE_HZ
+            timings.append(Timing(one.start_frame, due_s - time.perf_counter()))
+            sink.play(one)
+
+    with disk_errors(recording), sound_file(recording, "w", sample_rate, 1, "PCM_24", format="WAV") as file:
+        for block in source.blocks():
+            if began_s is None:
+                began_s = time.perf_counter() - len(block) / sample_rate
+            steps, samples = as_recorded(block)
+            file.write(steps << 8)
+            send(session.hear(samples))
+        send(session.end())
+    return timings
+
+
+def facts_of(session: LiveSession, timings: list[Timing], manifest: Manifest) -> LiveFacts:
+    """How a session went, and whether its recording gives the same again.
+
+    What begins within the first horizon is silent, and was due before anything was heard: it does not count.
+
+    Args:
+        session: that has ended.
+        timings: from `run_session`.
+        manifest: of the render of its recording.
+    """
+    request = manifest.plan.request
+    horizon = request.live.horizon_frames if request.live else 0
+    left_ms = 1000 * np.array([one.left_s for one in timings if one.start_frame >= horizon] or [0.0])
+    files = manifest.takes[AS_GIVEN].files
+    again = {name: files[f"stems/{name}.wav"].samples_sha256 for name in session.samples_sha256}
+    return LiveFacts(
+        duration_s=session.num_samples / request.sample_rate,
+        num_quanta=len(left_ms),
+        late_quanta=int((left_ms < 0).sum()),
+        horizon_left_p50_ms=round(float(np.percentile(left_ms, 50)), 1),
+        horizon_left_p99_ms=round(float(np.percentile(left_ms, 1)), 1),
+        replay_equal=again == session.samples_sha256,
+    )

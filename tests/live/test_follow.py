@@ -1,0 +1,103 @@
+"""A leader who is still playing, from samples to an arrangement."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ensemble.config import BandSettings, load_band
+from ensemble.listen.overrides import Overrides
+from ensemble.live.follow import Followed, LiveFollower, follow, ticks_of
+from ensemble.live.settings import LiveSettings
+from ensemble.types.music import Hits, Part
+from tests.listen.leader_sounds import RATE, chords, clicks, clip_of
+
+TEMPO_BPM = 110.0
+LOOP = ((48, 52, 55), (43, 47, 50), (45, 48, 52), (41, 45, 48))
+SECONDS = 20
+
+
+@pytest.fixture(scope="module")
+def band() -> BandSettings:
+    return load_band("rock").with_voice("naive")
+
+
+@pytest.fixture(scope="module")
+def strummed() -> np.ndarray:
+    """Four chords in a loop, one stroke a beat, with a click on each."""
+    beat_s = 60 / TEMPO_BPM
+    struck = chords([chord for _ in range(4) for chord in LOOP for _ in range(4)], beat_s)[: SECONDS * RATE]
+    beats = clicks(TEMPO_BPM, SECONDS, 0.0, (1.0, 0.4, 0.6, 0.4))[: len(struck)]
+    return (struck + 0.5 * beats).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def followed(band: BandSettings, strummed: np.ndarray) -> Followed:
+    return follow(clip_of(strummed), 100 * SECONDS + 100, band, 1, LiveSettings(), Overrides())
+
+
+def test_the_band_enters_and_plays_on_the_beats(followed: Followed) -> None:
+    beats = followed.heard.beats_s
+    assert followed.heard.tempo_bpm == pytest.approx(TEMPO_BPM, rel=0.02)
+    off_beats = beats[4:] / (60 / TEMPO_BPM)
+    assert np.median(np.abs(off_beats - np.rint(off_beats))) * 60 / TEMPO_BPM < 0.03
+    bass = next(part for part in followed.arrangement.parts if part.name == "bass")
+    assert isinstance(bass, Part)
+    assert 2.0 < bass.notes[0].start_frame / 100 < 12.0
+    assert len(bass.notes) > 10
+
+
+def test_most_bass_notes_belong_to_the_chord_that_sounds(followed: Followed) -> None:
+    bass = next(part for part in followed.arrangement.parts if part.name == "bass")
+    assert isinstance(bass, Part)
+    right = [
+        round(note.pitch_midi) % 12
+        in {tone % 12 for tone in LOOP[int((note.start_frame / 100 + 0.05) * TEMPO_BPM / 240) % 4]}
+        for note in bass.notes
+        if note.start_frame < 100 * SECONDS
+    ]
+    assert np.mean(right) > 0.6
+
+
+def test_the_band_ends_when_the_leader_does(followed: Followed) -> None:
+    for part in followed.arrangement.parts:
+        last = part.hits[-1].time_s if isinstance(part, Hits) else part.notes[-1].stop_frame / 100
+        assert last < SECONDS + 0.75
+
+
+def test_what_is_committed_never_changes(band: BandSettings, strummed: np.ndarray, followed: Followed) -> None:
+    follower = LiveFollower(band, 1, LiveSettings(), Overrides())
+    for tick, has_ended in ticks_of(strummed[: 12 * RATE], 100, LiveSettings()):
+        if not has_ended:
+            follower.tick(tick)
+    so_far = follower.arrangement()
+    assert so_far.committed_frames == 1240
+    for early, late in zip(so_far.parts, followed.arrangement.parts, strict=True):
+        if isinstance(early, Hits):
+            assert isinstance(late, Hits)
+            assert early.hits == late.hits[: len(early.hits)]
+        else:
+            assert isinstance(late, Part)
+            np.testing.assert_array_equal(early.f0_hz, late.f0_hz[:, :1240])
+            np.testing.assert_array_equal(early.level_db, late.level_db[:, :1240])
+    np.testing.assert_array_equal(so_far.features, followed.arrangement.features[:, : so_far.features.shape[1]])
+
+
+def test_the_band_rests_when_the_leader_does(band: BandSettings, strummed: np.ndarray) -> None:
+    pause = strummed.copy()
+    pause[12 * RATE : 16 * RATE] = 0.0
+    arrangement = follow(clip_of(pause), 2000, band, 1, LiveSettings(), Overrides()).arrangement
+    for part in arrangement.parts:
+        starts = (
+            [hit.time_s for hit in part.hits] if isinstance(part, Hits) else [n.start_frame / 100 for n in part.notes]
+        )
+        assert not [start for start in starts if 14.2 < start < 15.9]
+        assert [start for start in starts if start > 16.5]
+
+
+def test_noise_and_silence_are_not_followed(band: BandSettings) -> None:
+    for level in (0.0, 1e-5):
+        noise = level * np.random.default_rng(1).standard_normal(6 * RATE)
+        followed = follow(clip_of(noise), 700, band, 1, LiveSettings(), Overrides())
+        assert not any(part.hits if isinstance(part, Hits) else part.notes for part in followed.arrangement.parts)
+        assert not len(followed.heard.beats_s)

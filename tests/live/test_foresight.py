@@ -1,0 +1,57 @@
+"""Chords of the beats to come."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ensemble.chart.text import parse_chart
+from ensemble.live.foresight import Foresight
+from ensemble.types.harmony import NO_CHORD, Chord, Key
+
+CHORDS = (*(Chord(root=root, quality="maj") for root in range(12)), NO_CHORD)
+
+
+def said(chord: int) -> np.ndarray:
+    """Ten steps in which this chord is almost sure."""
+    shares = np.full((10, len(CHORDS)), 0.01, np.float32)
+    shares[:, chord] = 0.88
+    return shares
+
+
+def after(roots: list[int]) -> Foresight:
+    foresight = Foresight(CHORDS, 4, None, None)
+    for root in roots:
+        foresight.hear_beat(said(root))
+    return foresight
+
+
+def test_what_is_not_proven_is_played_as_root_and_fifth() -> None:
+    chord, _ = after([0, 0, 0, 0]).of(4, 1, 0)
+    assert (chord.root, chord.quality) == (0, "5")
+
+
+def test_a_loop_is_played_once_it_is_proven() -> None:
+    loop = [0] * 4 + [7] * 4 + [9] * 4 + [5] * 4
+    foresight = after(loop * 2)
+    assert foresight.loop_beats == 16
+    assert [foresight.of(32 + beat, 0, 0).chord.root for beat in range(16)] == loop
+    assert foresight.of(32, 0, 0).chord.quality == "maj"
+    assert after(loop + loop[:8]).loop_beats is None
+
+
+def test_the_beat_that_sounds_decides_what_is_held() -> None:
+    foresight = after([0, 0])
+    foresight.hear_now(said(7))
+    assert foresight.of(3, 0, 3).chord.root == 7
+    silent = Foresight(CHORDS, 4, None, None)
+    silent.hear_now(said(12))
+    assert silent.of(0, 0, 0).chord == NO_CHORD
+
+
+def test_a_chart_is_played_as_it_is_written() -> None:
+    chart = parse_chart("key: G\n| G | Em7 D |\n")
+    foresight = Foresight(CHORDS, 4, chart, None)
+    assert [foresight.of(beat, beat // 4, beat % 4).chord.root for beat in range(12)] == [7] * 4 + [4, 4, 2, 2] + [
+        7
+    ] * 4
+    assert foresight.key == Key(tonic=7, mode="major")

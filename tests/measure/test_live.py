@@ -1,0 +1,51 @@
+"""Figures of a band that follows live."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ensemble.audio.files import write_clip
+from ensemble.config import load_band
+from ensemble.errors import DataError
+from ensemble.live.settings import LiveSettings
+from ensemble.measure.live import FIGURES, evaluate_live
+from tests.listen.leader_sounds import RATE, chords, clicks, clip_of
+
+BEAT_S = 0.55
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One recording of two chords, in turn a bar each, with its references."""
+    place = tmp_path_factory.mktemp("references")
+    triads = ([(48, 52, 55)] * 4 + [(43, 47, 50)] * 4) * 3
+    sound = chords(triads, BEAT_S)
+    sound = sound + 0.4 * clicks(60 / BEAT_S, len(sound) / RATE, 0.0, (1.0, 0.4, 0.6, 0.4))[: len(sound)]
+    write_clip(place / "song.wav", clip_of(sound))
+    beats = np.arange(len(triads)) * BEAT_S
+    (place / "song.beats").write_text("".join(f"{beat:.3f} {at % 4 + 1}\n" for at, beat in enumerate(beats)))
+    spans = np.arange(0, len(triads) + 1, 4) * BEAT_S
+    labels = ["C:maj", "G:maj"] * 3
+    rows = zip(spans[:-1], spans[1:], labels, strict=True)
+    (place / "song.lab").write_text("".join(f"{start:.3f} {stop:.3f} {label}\n" for start, stop, label in rows))
+    return place
+
+
+def test_clear_beats_and_chords_are_followed(folder: Path) -> None:
+    document = evaluate_live(folder, load_band("rock").with_voice("naive"), LiveSettings())
+    assert document["beats_f"] > 0.85
+    assert document["beat_error_p95_ms"] < 60
+    assert document["lock_s"] < 6
+    assert document["chord_tone_ratio"] > 0.5
+    assert set(document["recordings"]["song"]) == set(FIGURES)
+
+
+def test_a_folder_without_references_is_refused(tmp_path: Path) -> None:
+    write_clip(tmp_path / "song.wav", clip_of(np.zeros(RATE)))
+    with pytest.raises(DataError, match="beats or chords"):
+        evaluate_live(tmp_path, load_band("rock"), LiveSettings())
+    with pytest.raises(DataError, match="no folder"):
+        evaluate_live(tmp_path / "none", load_band("rock"), LiveSettings())

@@ -1,0 +1,120 @@
+"""A live session, and its recording rendered again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ensemble.band import LocalBand
+from ensemble.config import load_band
+from ensemble.errors import ConfigError
+from ensemble.events import Events
+from ensemble.live.settings import LiveSettings
+from ensemble.manifest import Manifest
+from ensemble.perform import Pace
+from ensemble.plan import Extension, RenderPlan, RenderRequest
+from ensemble.rendering.live import LiveSession, Played, facts_of, run_session
+from ensemble.rendering.render import render_request
+from ensemble.rendering.request import request_for
+from ensemble.rendering.verify import verify
+from tests.listen.leader_sounds import RATE, chords, clicks
+
+SLOW_RATE = 32_000
+
+
+@pytest.fixture(scope="module")
+def leader() -> np.ndarray:
+    """Nine seconds of strummed chords, at 32 kHz as 16 kHz has them."""
+    struck = chords([(48, 52, 55)] * 8 + [(43, 47, 50)] * 8, 0.55)[: 9 * RATE]
+    struck = struck + 0.4 * clicks(60 / 0.55, 9, 0.0)[: len(struck)]
+    return np.repeat(struck.astype(np.float32), 2)[: 8 * SLOW_RATE + 777]
+
+
+@pytest.fixture(scope="module")
+def request_live() -> RenderRequest:
+    band = load_band("rock").with_voice("naive")
+    return request_for(band, seed=3, sample_rate=SLOW_RATE, live=LiveSettings(listen_beats=0))
+
+
+class Cut:
+    """A leader that comes in blocks of random lengths."""
+
+    def __init__(self, leader: np.ndarray, seed: int) -> None:
+        self._leader, self._chance = leader, np.random.default_rng(seed)
+
+    def blocks(self) -> Iterator[np.ndarray]:
+        start = 0
+        while start < len(self._leader):
+            stop = start + int(self._chance.integers(1, SLOW_RATE))
+            yield self._leader[start:stop]
+            start = stop
+
+
+class Kept:
+    """Keeps what the band plays."""
+
+    def __init__(self) -> None:
+        self.played: list[Played] = []
+
+    def play(self, played: Played) -> None:
+        self.played.append(played)
+
+
+def run(request: RenderRequest, leader: np.ndarray, seed: int, recording: Path) -> tuple[LiveSession, Kept, list]:
+    session, sink = LiveSession(request, LocalBand(RenderPlan(request=request, leader_sha256=""))), Kept()
+    timings = run_session(session, Cut(leader, seed), sink, recording, SLOW_RATE)
+    return session, sink, timings
+
+
+@pytest.fixture(scope="module")
+def rendered(
+    request_live: RenderRequest, leader: np.ndarray, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[LiveSession, Kept, list, Path, Manifest]:
+    folder = tmp_path_factory.mktemp("live")
+    session, sink, timings = run(request_live, leader, 1, folder / "recording.wav")
+    manifest = render_request(
+        request_live, folder / "recording.wav", folder / "out", force=False, band_factory=LocalBand, pace=Pace(),
+        events=Events(),
+    )  # fmt: skip
+    return session, sink, timings, folder / "out", manifest
+
+
+def test_the_recording_rendered_again_gives_what_was_played(rendered: tuple) -> None:
+    session, sink, timings, _, manifest = rendered
+    facts = facts_of(session, timings, manifest)
+    assert facts.replay_equal
+    assert facts.duration_s == pytest.approx(8.03, abs=0.01)
+    assert sum(played.sound.shape[1] for played in sink.played) == SLOW_RATE * 903 // 100
+    assert max(np.abs(played.sound).max() for played in sink.played) > 0.01
+
+
+def test_how_the_stream_is_cut_changes_nothing(
+    rendered: tuple, request_live: RenderRequest, leader: np.ndarray, tmp_path: Path
+) -> None:
+    again, _, _ = run(request_live, leader, 2, tmp_path / "recording.wav")
+    assert again.samples_sha256 == rendered[0].samples_sha256
+
+
+def test_a_session_verifies(rendered: tuple) -> None:
+    assert verify(rendered[3], LocalBand, Pace(block_frames=37)).is_good
+
+
+def test_a_live_leader_is_not_extended(request_live: RenderRequest) -> None:
+    with pytest.raises(ValueError, match="cannot be extended"):
+        RenderRequest.model_validate(request_live.model_dump() | {"extension": Extension(extend_s=3.0).model_dump()})
+
+
+def test_a_session_needs_its_settings(request_live: RenderRequest) -> None:
+    plain = request_live.model_copy(update={"live": None})
+    with pytest.raises(ConfigError, match="live"):
+        LiveSession(plain, LocalBand(RenderPlan(request=plain, leader_sha256="")))
+
+
+def test_a_session_is_warm_before_it_begins(request_live: RenderRequest) -> None:
+    session = LiveSession(request_live, LocalBand(RenderPlan(request=request_live, leader_sha256="")))
+    session.warm_up()
+    assert session.num_samples == 0
+    assert session.follower.committed_frames == 0
