@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.listen.beat_evidence import BeatEvidence
-from ensemble.listen.calibration import calibrated
 from ensemble.types.music import FloatArray, Frames, Heard
 
 Array = NDArray[np.float64]
@@ -61,7 +60,13 @@ class Bars(NamedTuple):
         return cls(*(getattr(heard, name) for name in cls._fields))
 
 
-def find_bars(evidence: BeatEvidence, frames: Frames, beats_s: Array, beats_per_bar: int | None = None) -> Bars:
+def find_bars(
+    evidence: BeatEvidence,
+    frames: Frames,
+    beats_s: Array,
+    beats_per_bar: int | None = None,
+    beat_confidence: FloatArray | None = None,
+) -> Bars:
     """Find metre and bar lines.
 
     Args:
@@ -69,6 +74,7 @@ def find_bars(evidence: BeatEvidence, frames: Frames, beats_s: Array, beats_per_
         frames: what is heard; bar 1 is the first that begins while the leader plays.
         beats_s: rising.  [beats]
         beats_per_bar: the metre, where it is known.
+        beat_confidence: how sure the beats are, where they are in doubt.  [beats]
     """
     # Whole recording: evidence is relative to its strongest, and every bar has a say in the metre and the downbeat.
     division: Literal[2, 3] = 3 if evidence.is_compound else 2
@@ -90,8 +96,10 @@ def find_bars(evidence: BeatEvidence, frames: Frames, beats_s: Array, beats_per_
     if others:
         _, other, other_phase = others[0]
         second = (heard[other].beats_per_bar, first_bar(frames, beats_s, heard[other].beats_per_bar, other_phase))
-    sure = calibrated("bar", of_metre[row] * heard[row].is_downbeat[first::metre])
-    return Bars(metre, first, division, sure, second)
+    sure = of_metre[row] * heard[row].is_downbeat  # if there is a beat at all
+    if beat_confidence is not None and beat_confidence.size:
+        sure = sure * beat_confidence
+    return Bars(metre, first, division, sure[first::metre].astype(np.float32), second)
 
 
 def first_bar(frames: Frames, beats_s: Array, beats_per_bar: int, phase: int) -> int:

@@ -103,12 +103,13 @@ def track_beats(
         grids = [grid._replace(value=grid.value + PULSE_WEIGHT * _likelihood(pulse, grid.times_s)) for grid in grids]
     best = max(grids, key=lambda grid: grid.value)
     others = [grid for grid in grids if abs(np.log(grid.tempo_bpm / best.tempo_bpm)) > SAME_TEMPO_LOG]
-    sure = _tempo_confidence(grids, others)
+    sure = float(calibrated("tempo", np.array(_tempo_confidence(grids, others)))) if others else 1.0
     return Beats(
         times_s=best.times_s,
         tempo_bpm=known_bpm or best.tempo_bpm,
         clarity=best.recurrence,
-        confidence=calibrated("beat", sure * _beat_confidence(as_played, pulse, best.times_s)),
+        # At another tempo, half or double as a rule, about half of the beats are right all the same.
+        confidence=(0.5 * (1 + sure) * _beat_confidence(as_played, pulse, best.times_s)).astype(np.float32),
         tempo_confidence=sure,
         second_tempo_bpm=max(others, key=lambda grid: grid.value).tempo_bpm if others else None,
     )

@@ -25,7 +25,7 @@ from ensemble.types.music import SILENCE_DB, AudioClip, FloatArray, Frames, Hear
 
 AskChords = Callable[[FloatArray, int, float], FloatArray]
 
-LISTENING_VERSION = 6
+LISTENING_VERSION = 7
 """Counted up when the same recording is understood otherwise, so that results kept on disk are made anew."""
 NO_OVERRIDES = Overrides()
 CANCELLED = 0.05
@@ -87,7 +87,10 @@ class Listener:
             chroma=spectral / np.maximum(spectral.max(axis=0, keepdims=True), np.float32(1e-9)),
             pulse=pulse,
         )
-        found = understand(frames, beats.times_s, tuning_cents, follows_pitch=follows_pitch, chord_probability=said)
+        found = understand(
+            frames, beats.times_s, tuning_cents, follows_pitch=follows_pitch, chord_probability=said,
+            beat_confidence=beats.confidence,
+        )  # fmt: skip
         heard = Heard(
             frames=frames,
             beats_s=beats.times_s,

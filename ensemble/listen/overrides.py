@@ -165,7 +165,7 @@ def _heard_anew(heard: Heard, overrides: Overrides) -> Heard:
         )  # fmt: skip
     understood = partial(
         understand, heard.frames, heard.beats_s, heard.tuning_cents, follows_pitch=heard.follows_pitch,
-        chord_probability=heard.chord_probability,
+        chord_probability=heard.chord_probability, beat_confidence=heard.beat_confidence,
         key=heard.key if overrides.key is None else parse_key(overrides.key),
         key_sections=heard.key_sections if overrides.key is None else (),
     )  # fmt: skip

@@ -60,6 +60,7 @@ def understand(
     key_sections: tuple[KeySection, ...] = (),
     beats_per_bar: int | None = None,
     bars: Bars | None = None,
+    beat_confidence: FloatArray | None = None,
 ) -> Understanding:
     """Find key, bars and chords.
 
@@ -78,6 +79,7 @@ def understand(
         key_sections: where keys change, if the main key is known.
         beats_per_bar: where it is known.
         bars: where they are known.
+        beat_confidence: how sure the beats are, where they are in doubt.  [beats]
     """
     edges = np.append(np.rint(beats_s * FRAME_RATE_HZ).astype(np.int64), frames.num_frames)
     sounding = _notes(frames, tuning_cents) if follows_pitch else _spectrum(frames)
@@ -91,7 +93,7 @@ def understand(
         free = find_chords(context, keys, said=said).chords
         changes = np.array([before != after for before, after in pairwise((None, *free))])
         evidence = gather_evidence(frames, beats_s, beat_chroma, changes, is_one_voice=follows_pitch)
-        bars = find_bars(evidence, frames, beats_s, beats_per_bar)
+        bars = find_bars(evidence, frames, beats_s, beats_per_bar, beat_confidence)
     chords, doubts = find_chords(context, keys, bars.beats_per_bar, bars.first_downbeat, said)
     rested = _at_rest(chords, keys[-1] if keys else key, beat_chroma)
     if said is not None:

@@ -32,7 +32,7 @@ class Statement(NamedTuple):
     is_right: bool
     """Whether the reference says the same."""
     weight: float = 1.0
-    """Seconds for chords, 1 for others."""
+    """Seconds for chords and keys, 1 for others."""
 
 
 def statements_of(heard: Heard, reference: Annotation) -> list[Statement]:
@@ -40,9 +40,8 @@ def statements_of(heard: Heard, reference: Annotation) -> list[Statement]:
     found: list[Statement] = []
     if reference.chord_spans_s is not None and heard.chord_doubts:
         found += _of_chords(heard, reference.chord_spans_s, reference.chord_labels)
-    if reference.key is not None and heard.key_sections:
-        first = heard.key_sections[0]
-        found.append(Statement("key", first.confidence, str(first.key) == reference.key))
+    if reference.key is not None:
+        found += _of_keys(heard, reference.key)
     if reference.tempo_bpm is not None and heard.second_tempo_bpm is not None:
         is_near = abs(heard.tempo_bpm / reference.tempo_bpm - 1) <= TEMPO_TOLERANCE
         found.append(Statement("tempo", heard.tempo_confidence, is_near))
@@ -83,6 +82,17 @@ def _of_chords(heard: Heard, spans_s: Times, labels: tuple[str, ...]) -> list[St
         if hit >= 0:
             found.append(Statement("chord", heard.chord_doubts[beat].confidence, hit == 1.0, stop_s - start_s))
     return found
+
+
+def _of_keys(heard: Heard, key: str) -> list[Statement]:
+    """One statement for each section; a reference has one key, which another section's contradicts."""
+    stop_s = heard.frames.num_frames / FRAME_RATE_HZ
+    starts_s = [0.0, *(float(heard.beats_s[section.start_beat]) for section in heard.key_sections[1:])]
+    lasts_s = np.diff(starts_s, append=stop_s).tolist()
+    return [
+        Statement("key", section.confidence, str(section.key) == key, last_s)
+        for section, last_s in zip(heard.key_sections, lasts_s, strict=False)
+    ]
 
 
 def _of_times(

@@ -58,7 +58,7 @@ def fitted(statements: list[Statement]) -> tuple[float, float]:
         wrong = np.logaddexp(0.0, np.where(is_right > 0, -sure, sure))
         return float((weight * wrong).sum() + PRIOR * ((line[0] - 1.0) ** 2 + 0.1 * line[1] ** 2))
 
-    slope, offset = minimize(loss, np.array([1.0, 0.0]), method="Nelder-Mead").x
+    slope, offset = minimize(loss, np.array([1.0, 0.0])).x
     return float(slope), float(offset)
 
 

@@ -29,9 +29,9 @@ def evidence_of(num_beats: int, *, is_one_voice: bool = False, is_compound: bool
     )  # fmt: skip
 
 
-def bars_of(evidence: BeatEvidence, beats_per_bar: int | None = None) -> Bars:
+def bars_of(evidence: BeatEvidence, beats_per_bar: int | None = None, sure: np.ndarray | None = None) -> Bars:
     beats_s = 0.5 * np.arange(evidence.num_beats)
-    return find_bars(evidence, frames_of(50 * max(evidence.num_beats, 1)), beats_s, beats_per_bar)
+    return find_bars(evidence, frames_of(50 * max(evidence.num_beats, 1)), beats_s, beats_per_bar, sure)
 
 
 def on_phase(num_beats: int, beats_per_bar: int, phase: int) -> np.ndarray:
@@ -74,6 +74,14 @@ def test_a_beat_that_was_missed_leaves_the_doubt_where_it_is():
     assert found[:2] == (4, 0)
     assert found.bar_confidence[:14].min() > 0.7
     assert found.bar_confidence[18:].max() < 0.5
+
+
+def test_a_bar_line_is_no_surer_than_the_beat_that_it_stands_on():
+    change = on_phase(48, 4, 1)
+    of_beats = np.linspace(0.2, 0.9, 48, dtype=np.float32)
+    clear, doubtful = (bars_of(evidence_of(48, change=change, turn=change), sure=sure) for sure in (None, of_beats))
+    np.testing.assert_allclose(doubtful.bar_confidence, clear.bar_confidence * of_beats[1::4], rtol=1e-6)
+    assert doubtful[:2] == clear[:2] == (4, 1)
 
 
 def test_a_known_metre_leaves_the_downbeat_to_the_ear():

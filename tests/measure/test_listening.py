@@ -104,7 +104,13 @@ def test_chords_are_judged_beat_by_beat_where_the_reference_tells(spoken: Heard)
         ("chord", 0.8, True, 0.25),
         ("chord", 0.7, True, 0.5),
     ]
-    assert found == [*chords, ("key", 0.5, True, 1.0)]
+    assert found == [*chords, ("key", 0.5, True, 3.0)]
+
+
+def test_every_section_s_key_is_judged_as_long_as_it_lasts(spoken: Heard) -> None:
+    sections = (*spoken.key_sections, KeySection(start_beat=2, key=Key(tonic=0, mode="major"), confidence=0.9))
+    found = statements_of(replace(spoken, key_sections=sections), Annotation(key="A minor"))
+    assert [one[:] for one in found] == [("key", 0.5, True, 1.5), ("key", 0.9, False, 1.5)]
 
 
 def test_times_are_judged_where_the_reference_covers_them(spoken: Heard) -> None:
