@@ -50,6 +50,8 @@ class Task(NamedTuple):
     """Whether another render there is replaced."""
     block_frames: int
     """How the work is cut up; never changes the sound."""
+    report: bool = True
+    """Whether `report.html` is written, too."""
 
 
 class Rendered(NamedTuple):
@@ -133,7 +135,7 @@ def render_task(task: Task, leader: str | Path, band_factory: BandFactory = Loca
         with one_thread():
             manifest = render_request(
                 request, leader, task.out, force=task.force or begins_again, band_factory=band_factory,
-                pace=Pace(block_frames=task.block_frames), events=Events(),
+                pace=Pace(block_frames=task.block_frames), events=Events(), report=task.report,
             )  # fmt: skip
     except EnsembleError as error:
         if isinstance(place, Path):

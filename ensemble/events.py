@@ -35,6 +35,25 @@ class Events:
     """Called with the folder of each take as soon as it is complete."""
 
 
+class Counted:
+    """A stage of so many equal steps.
+
+    Args:
+        events: told of every step.
+        stage: its name.
+        total: how many steps it has.
+    """
+
+    def __init__(self, events: Events, stage: str, total: int) -> None:
+        self._events, self._stage, self._total, self._done = events, stage, total, 0
+        events.progress(stage, 0, total)
+
+    def count(self) -> None:
+        """Tell that one more step is done."""
+        self._done += 1
+        self._events.progress(self._stage, self._done, self._total)
+
+
 LOGGER = logging.getLogger("ensemble.events")
 LOGGER.addHandler(logging.NullHandler())
 LOGGER.propagate = False

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from ensemble.config import Settings, first_complaint
 from ensemble.errors import VerifyError
 from ensemble.files.receipts import FileReceipt, StemFacts
+from ensemble.files.replace import write_whole
 from ensemble.plan import RenderPlan, RenderRequest
 
 MANIFEST = "manifest.json"
@@ -114,7 +115,7 @@ class Execution(Settings):
     duration_s: float
     """Length of the longest take."""
     seconds: dict[str, float]
-    """Wall time per stage; `total` is everything from the call to the manifest."""
+    """Wall time per stage; `total` is everything from the call to the end of the report."""
     busy_s: dict[str, float] = {}
     """Seconds of work, by worker."""
     shared_s: float = 0.0
@@ -148,8 +149,12 @@ class Manifest(Settings):
     """Whether every player ran on a machine of this fingerprint."""
 
     def write(self, path: Path) -> None:
-        """Write the manifest as JSON."""
-        path.write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        """Write the manifest as JSON, whole or not at all.
+
+        Raises:
+            OSError: the disk is full.
+        """
+        write_whole(path, self.model_dump_json(indent=2).encode() + b"\n")
 
     @staticmethod
     def read(path: Path) -> Manifest:

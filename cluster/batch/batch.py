@@ -96,6 +96,7 @@ def plan_batch(
     settings: RenderRequest,
     *,
     force: bool,
+    report: bool = True,
     on_outcome: OnOutcome = unheard,
 ) -> Batch:
     """Look at every leader and at what `out` holds already: this says what is to be rendered. Needs no Ray.
@@ -107,6 +108,7 @@ def plan_batch(
         out: a folder that every node sees, or a URL.
         settings: how to render those that say nothing else.
         force: replace other renders in `out`.
+        report: write `report.html`, too.
         on_outcome: called with the outcome of each leader that needs no rendering.
 
     Raises:
@@ -114,7 +116,7 @@ def plan_batch(
     """
     root = BatchRoot(out)
     jobs, outcomes = [], {}
-    for number, found in enumerate(survey(entries, root, settings, force=force)):
+    for number, found in enumerate(survey(entries, root, settings, force=force, report=report)):
         if isinstance(found, RenderOutcome):
             outcomes[number] = found
             on_outcome(found)
@@ -259,7 +261,8 @@ def _send(actor: Any, job: RenderJob, *, block_frames: int) -> Any:
 
 
 def _task(job: RenderJob, block_frames: int) -> Task:
-    return Task(job.leader, job.size_bytes, job.out, job.request.model_dump_json(), job.force, block_frames)
+    request = job.request.model_dump_json()
+    return Task(job.leader, job.size_bytes, job.out, request, job.force, block_frames, job.report)
 
 
 def _clear_after(who: str, job: RenderJob) -> Rendered | None:

@@ -65,6 +65,8 @@ class RenderJob(NamedTuple):
     """Whether another render there is replaced."""
     root: BatchRoot
     """The output of the whole batch."""
+    report: bool
+    """Whether `report.html` is written, too."""
 
     def outcome(self, answer: Any) -> RenderOutcome:
         """The outcome, from what its worker returned: `Rendered`, or the error."""
@@ -78,7 +80,7 @@ class RenderJob(NamedTuple):
 
 
 def survey(
-    entries: Sequence[LeaderEntry], root: BatchRoot, settings: RenderRequest, *, force: bool
+    entries: Sequence[LeaderEntry], root: BatchRoot, settings: RenderRequest, *, force: bool, report: bool
 ) -> Iterator[RenderJob | RenderOutcome]:
     """Look at every leader, and at what is already there under its name.
 
@@ -94,9 +96,8 @@ def survey(
         try:
             request = request_of(entry.band, entry.seed)
             size_bytes = _size_bytes(entry.leader)
-            job = RenderJob(
-                number, entry.name, str(entry.leader), size_bytes, root.target(entry.name), request, force, root
-            )
+            target = root.target(entry.name)
+            job = RenderJob(number, entry.name, str(entry.leader), size_bytes, target, request, force, root, report)
             earlier = root.earlier(entry.name)
             differs = _difference(job, earlier) if earlier is not None else ""
         except (OutputError, ConfigError) as error:

@@ -23,6 +23,7 @@ def render_many(
     dashboard: bool,
     block_frames: int,
     force: bool,
+    report: bool,
     as_json: bool,
 ) -> None:
     """Render every leader of a folder or list.
@@ -35,6 +36,7 @@ def render_many(
         dashboard: serve the Ray dashboard while it runs.
         block_frames: block length in control frames; never changes the sound.
         force: replace other renders in `out`.
+        report: write `report.html`, too.
         as_json: print the summary as JSON.
     """
     if where.local and (where.actors or dashboard):
@@ -49,7 +51,9 @@ def render_many(
         if leaders.skipped:
             monitor.say(f"skipped: {_few(leaders.skipped)}")
         monitor.expect(len(leaders.entries))
-        batch = plan_batch(leaders.entries, out, request_for(**settings()), force=force, on_outcome=monitor.outcome)
+        batch = plan_batch(
+            leaders.entries, out, request_for(**settings()), force=force, report=report, on_outcome=monitor.outcome
+        )
         workers: int | None = 0
         if batch.jobs:
             prepare_machine(monitor, (job.request.extension for job in batch.jobs))

@@ -96,7 +96,7 @@ class Monitor(contextlib.ExitStack):
             ERR.print(sentence)
 
 
-def show_render(out: str, manifest: Manifest) -> None:
+def show_render(out: str, manifest: Manifest, *, report: bool) -> None:
     """Print what was heard, who played and where the result is."""
     from ensemble.output.remote import shown
     from ensemble.takes import AS_GIVEN
@@ -135,7 +135,8 @@ def show_render(out: str, manifest: Manifest) -> None:
     where = "in this process" if execution.band_kind == "local" else f"by {execution.actors} Ray actors"
     restarts = f", {execution.restarts} restarted" if execution.restarts else ""
     OUT.print(f"{execution.duration_s:.1f} s of music {where} in {execution.seconds['total']:.1f} s{restarts}")
-    OUT.print(f"report: {shown(out.rstrip('/'))}/report.html")
+    if report:
+        OUT.print(f"report: {shown(out.rstrip('/'))}/report.html")
 
 
 def show_verification(folder: str, result: Verification) -> None:

@@ -34,7 +34,7 @@ Dashboard = Annotated[bool, typer.Option("--dashboard", help="Serve the Ray dash
 
 _RESUME_OPTIONS = {
     "resume", "local", "address", "actors", "spread", "mixed_devices", "block_frames", "dashboard", "log", "trace",
-    "as_json",
+    "report", "as_json",
 }  # fmt: skip
 """Options that go with --resume: they change how a render is played, and not what."""
 
@@ -99,6 +99,7 @@ def render(
     block_frames: BlockFrames = 50,
     dashboard: Dashboard = False,
     force: Annotated[bool, typer.Option("--force", help="Replace an earlier render in the output folder.")] = False,
+    report: Annotated[bool, typer.Option("--report/--no-report", help="Write report.html, after the mix.")] = True,
     resume: Annotated[Path | None, typer.Option(metavar="DIR", help="Resume an interrupted render.")] = None,
     log: Annotated[Path | None, typer.Option(metavar="FILE", help="Append a log, one JSON object per line.")] = None,
     trace: Annotated[
@@ -127,7 +128,7 @@ def render(
     if leader is not None and is_leader_list(leader):
         render_many(
             Path(leader), out, settings, where, dashboard=dashboard, block_frames=block_frames, force=force,
-            as_json=as_json,
+            report=report, as_json=as_json,
         )  # fmt: skip
         return
 
@@ -145,16 +146,17 @@ def render(
         events = Events(progress=monitor.progress, take_ready=take_ready)
         if resume is not None:
             out = str(resume)
-            manifest = resume_one(out, band_factory=band_factory, pace=pace, events=events)
+            manifest = resume_one(out, band_factory=band_factory, pace=pace, events=events, report=report)
         else:
             manifest = render_one(
-                leader, out, force=force, band_factory=band_factory, pace=pace, events=events, **settings()
-            )
+                leader, out, force=force, band_factory=band_factory, pace=pace, events=events, report=report,
+                **settings(),
+            )  # fmt: skip
     if as_json:
-        report = f"{out.rstrip('/')}/report.html"
-        print_json({"out": out, "report": report, "manifest": manifest.model_dump(mode="json")})
+        page = f"{out.rstrip('/')}/report.html" if report else None
+        print_json({"out": out, "report": page, "manifest": manifest.model_dump(mode="json")})
     else:
-        show_render(out, manifest)
+        show_render(out, manifest, report=report)
 
 
 @playing.command()

@@ -59,7 +59,9 @@ def heard_rows(heard: Heard, num_frames: int, look_ahead_frames: int) -> FloatAr
     loudness_db = np.maximum(rows["loudness_db"], FAINTEST_DB)
     anchor_db = anchor(rows["loudness_db"])
     before_db = np.concatenate([np.repeat(loudness_db[:1], _SLOPE_FRAMES), loudness_db])[: len(loudness_db)]
-    tonic = heard.key.tonic
+    time_s = (np.arange(len(loudness_db)) + 0.5) / CONDUCTOR_RATE_HZ + look_ahead_frames / FRAME_RATE_HZ
+    tonic, _ = _keys_at(heard, time_s)
+    chroma = features[len(FEATURES) :][(np.arange(12)[:, None] + tonic) % 12, np.arange(len(time_s))]
     is_voiced = rows["pitch_midi"] > 0
     degree = (rows["pitch_midi"] - tonic) * (2 * np.pi / 12)
     stacked = [
@@ -72,7 +74,7 @@ def heard_rows(heard: Heard, num_frames: int, look_ahead_frames: int) -> FloatAr
         is_voiced * (rows["pitch_midi"] - _PITCH_CENTRE_MIDI) / _PITCH_SCALE_MIDI,
         is_voiced * np.cos(degree),
         is_voiced * np.sin(degree),
-        *np.roll(features[len(FEATURES) :], -tonic, axis=0),
+        *chroma,
     ]
     return np.array(stacked, np.float32)
 
@@ -103,9 +105,9 @@ def placed_rows(heard: Heard, num_conductor_frames: int, look_ahead_frames: int)
     """Where the answer falls; without beats all phases are 0, which no beat has.  [PLACED_ROWS, conductor frames]"""
     rows = np.zeros((len(PLACED_ROWS), num_conductor_frames))
     rows[PLACED_ROWS.index("look_ahead")] = look_ahead_frames / MAX_LOOK_AHEAD_FRAMES
-    rows[PLACED_ROWS.index("is_minor")] = heard.key.mode == "minor"
+    time_s = (np.arange(num_conductor_frames) + 0.5) / CONDUCTOR_RATE_HZ
+    _, rows[PLACED_ROWS.index("is_minor")] = _keys_at(heard, time_s)
     if len(heard.beats_s) >= 2:
-        time_s = (np.arange(num_conductor_frames) + 0.5) / CONDUCTOR_RATE_HZ
         beat = beat_position(heard.beats_s, time_s)
         bar = _bars(heard, beat)
         rows[:4] = [
@@ -116,6 +118,13 @@ def placed_rows(heard: Heard, num_conductor_frames: int, look_ahead_frames: int)
         ]
         rows[PLACED_ROWS.index("tempo")] = np.log2(max(heard.tempo_bpm, 1.0) / _TEMPO_CENTRE_BPM)
     return rows.astype(np.float32)
+
+
+def _keys_at(heard: Heard, time_s: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """The tonic at each time, and whether it is minor: of the beat that began last, or the first one.  [times] each"""
+    keys = heard.keys or (heard.key,)
+    beat = np.maximum(np.searchsorted(heard.beats_s, time_s, side="right") - 1, 0)
+    return np.array([key.tonic for key in keys])[beat], np.array([key.mode == "minor" for key in keys])[beat]
 
 
 def _bars(heard: Heard, beat: NDArray[np.float64]) -> NDArray[np.float64]:

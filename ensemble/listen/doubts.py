@@ -26,9 +26,11 @@ def with_doubts(heard: Heard, settled: Collection[DiagnosticCode] = ()) -> Heard
 def doubts_of(heard: Heard) -> tuple[Diagnostic, ...]:
     """What should be checked before it is played by; nothing where the listener is sure."""
     found: list[Diagnostic] = []
-    sounding = [chord for chord in heard.chords if chord != NO_CHORD]
-    if len(set(sounding)) == 1 and len(sounding) >= MIN_BEATS and heard.beats_s[-1] - heard.beats_s[0] >= MIN_S:
-        text = f"Only one chord is heard, {sounding[0]}; if there are more, name them with --chords or a --chart."
+    sounding = [beat for beat, chord in enumerate(heard.chords) if chord != NO_CHORD]
+    is_one = len({heard.chords[beat] for beat in sounding}) == 1
+    if is_one and len(sounding) >= MIN_BEATS and heard.beats_s[-1] - heard.beats_s[0] >= MIN_S:
+        name = heard.chord_names[sounding[0]]
+        text = f"Only one chord is heard, {name}; if there are more, name them with --chords or a --chart."
         found.append(Diagnostic(code="one_chord", text=text))
     if any(told.code == "no_clear_beat" for told in heard.diagnostics):
         return tuple(found)  # the whole grid is a guess, as is told

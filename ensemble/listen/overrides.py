@@ -108,9 +108,10 @@ def with_overrides(heard: Heard, overrides: Overrides) -> Heard:
     """Replace what was heard by what the user says, and find anew what depends on it.
 
     A tempo, or half or double the heard one: the beats that fit the recording best at that tempo are found, and the
-    bars. A metre: the bars are found. A first downbeat: bars are counted from there. A key: the chords are found in
-    that key. Given chords hold from the beat nearest to each; before the first, what was heard stays. A chart: all of
-    these, where it says anything else than what was heard. The same input gives the same result in any process.
+    bars. A metre: the bars are found, unless it is the heard one without a doubt. A first downbeat: bars are counted
+    from there. A key: the chords are found in that key. Given chords hold from the beat nearest to each; before the
+    first, what was heard stays. A chart: all of these, where it says anything else than what was heard. The same input
+    gives the same result in any process.
 
     Raises:
         ConfigError: a chart is of another recording.
@@ -147,7 +148,10 @@ def _heard_anew(heard: Heard, overrides: Overrides) -> Heard:
     if overrides.beat_level is not None:
         times = 0.5 if overrides.beat_level == "half" else 2.0
         tempo_bpm = float(np.clip(times * heard.tempo_bpm, SLOWEST_BPM, FASTEST_BPM))
-    keeps_bars = tempo_bpm is None and overrides.beats_per_bar in (None, heard.beats_per_bar)
+    doubted = heard.second_bars[0] if heard.second_bars else heard.beats_per_bar
+    keeps_bars = tempo_bpm is None and (
+        overrides.beats_per_bar is None or overrides.beats_per_bar == heard.beats_per_bar == doubted
+    )
     if tempo_bpm is not None:
         onset = heard.frames.onset
         duration_s = heard.frames.num_frames / FRAME_RATE_HZ

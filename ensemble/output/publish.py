@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import shutil
 import tempfile
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 from ensemble.errors import BandError, CheckpointError, EnsembleError, OutputError, VerifyError
@@ -15,6 +16,7 @@ from ensemble.output.staging import (
     OLD,
     PREFIX,
     PUBLISHED,
+    REPLACED,
     WRITING,
     check_writer,
     clear,
@@ -30,21 +32,38 @@ class Publisher:
     """A render on its way from a staging folder to the output folder.
 
     Args:
-        staging: the staging folder, inside `out`.
-        out: where everything will be.
+        staging: the staging folder.
+        out: the folder where everything will be; None: it goes to a URL.
         replaces: whether an earlier render lies there.
+        move: puts the whole render where it was wanted, and returns the folder in which it can be read from then on.
 
     Attributes:
-        path: the folder to write the render into.
-        checkpoint_path: the folder to write the checkpoint into.
+        path: the folder that holds the render: to write it into, and after `publish` to add to.
+        staging: the folder to write the checkpoint into, and what is only moved into `path` when it is whole.
+        out: as above.
+        early: the takes that were published before the rest.
     """
 
-    def __init__(self, staging: Path, out: Path, *, replaces: bool) -> None:
+    def __init__(self, staging: Path, out: Path | None, *, replaces: bool, move: Callable[[], Path]) -> None:
         self.path = staging / NEW
-        self.checkpoint_path = staging
+        self.staging = staging
+        self.out = out
+        self.early: set[str] = set()
         self._published = staging / PUBLISHED
-        self._out = out
         self._replaces = replaces
+        self._move = move
+        self._is_whole = False
+
+    def publish(self) -> None:
+        """Put the whole render where it was wanted, once; what is written into `path` afterwards is added to it.
+
+        Raises:
+            EnsembleError: that cannot be done.
+            OSError: that cannot be done; what was there is as it was.
+        """
+        if not self._is_whole:
+            self.path = self._move()
+            self._is_whole = True
 
     def publish_take(self, name: str) -> bool:
         """Move a finished take's folder into the output folder before the rest is done.
@@ -58,7 +77,7 @@ class Publisher:
         Raises:
             OSError: the folder cannot be moved.
         """
-        if self._replaces:
+        if self._replaces or self.out is None:
             return False
         link = self.path / f"{name}.link"
         try:
@@ -66,8 +85,9 @@ class Publisher:
         except OSError:
             return False
         (self._published / name).touch()  # before the move: whoever clears up after a crash reads these names
-        (self.path / name).rename(self._out / name)
+        (self.path / name).rename(self.out / name)
         link.rename(self.path / name)
+        self.early.add(name)
         return True
 
 
@@ -94,8 +114,9 @@ def publishing(out: Path, *, force: bool) -> Iterator[Publisher]:
         earlier = _earlier(out, staging, force=force)
         (staging / NEW).mkdir()
         (staging / PUBLISHED).mkdir()
-        yield Publisher(staging, out, replaces=bool(earlier))
-        _publish(staging, out, earlier)
+        publisher = Publisher(staging, out, replaces=bool(earlier), move=lambda: _publish(staging, out, earlier))
+        yield publisher
+        publisher.publish()
 
 
 @contextlib.contextmanager
@@ -119,8 +140,9 @@ def resuming(out: Path) -> Iterator[Publisher]:
         restore_order(staging, out)
         published = {path.name for path in (staging / PUBLISHED).iterdir()}
         earlier = _earlier(out, staging, force=True, published=published)
-        yield Publisher(staging, out, replaces=bool(earlier))
-        _publish(staging, out, earlier)
+        publisher = Publisher(staging, out, replaces=bool(earlier), move=lambda: _publish(staging, out, earlier))
+        yield publisher
+        publisher.publish()
 
 
 @contextlib.contextmanager
@@ -201,8 +223,11 @@ def _earlier(out: Path, staging: Path, *, force: bool, published: Collection[str
     return [out / name for name in ours]
 
 
-def _publish(staging: Path, out: Path, earlier: list[Path]) -> None:
-    """Swap the earlier render for the new one, the manifest last; if that fails half way, swap back."""
+def _publish(staging: Path, out: Path, earlier: list[Path]) -> Path:
+    """Swap the earlier render for the new one, the manifest last; if that fails half way, swap back.
+
+    The staging folder is emptied and stays: while it is there, other writers are refused.
+    """
     old, new = staging / OLD, staging / NEW
     old.mkdir()
     moves = [(path, old / path.name) for path in earlier]
@@ -218,6 +243,13 @@ def _publish(staging: Path, out: Path, earlier: list[Path]) -> None:
     except BaseException:
         _undo(done)
         raise
+    old.rename(staging / REPLACED)  # from here on nothing is moved back
+    for path in staging.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    return out
 
 
 def _undo(done: list[tuple[Path, Path]]) -> None:

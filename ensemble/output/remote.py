@@ -168,16 +168,27 @@ class RemoteFolder:
         Raises:
             OutputError: a file cannot be written.
         """
-        files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
         for name in sorted(earlier, key=lambda name: name != MANIFEST):
             self._remove(name)
+        self._put(folder, files_below(folder))
+
+    def add(self, folder: Path, names: set[str]) -> None:
+        """Put up more files of a render that is there, and its manifest again. If that fails, none of them stays.
+
+        Raises:
+            OutputError: a file cannot be written.
+        """
+        self._put(folder, names)
+        self.write(MANIFEST, (folder / MANIFEST).read_bytes())
+
+    def _put(self, folder: Path, names: set[str]) -> None:
         done: list[str] = []
         try:
-            for name in sorted(files, key=lambda name: (name == MANIFEST, name)):
+            for name in sorted(names, key=lambda name: (name == MANIFEST, name)):
                 done.append(name)
                 with self._told("be written"):
                     self._make_folder(name)
-                    self._fs.put_file(str(files[name]), self._at(name))
+                    self._fs.put_file(str(folder / name), self._at(name))
         except BaseException:
             for name in reversed(done):
                 with contextlib.suppress(Exception):  # it may be the reason why we are here
@@ -219,6 +230,11 @@ class RemoteFolder:
             raise OutputError(
                 self.what, f"cannot {what} ({reason_of(error)})", "check the URL and your rights"
             ) from error
+
+
+def files_below(folder: Path) -> set[str]:
+    """Every file below a folder, by its name from there."""
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
 
 
 def reason_of(error: BaseException) -> str:

@@ -21,8 +21,9 @@ CHECKPOINT, STATES_SUFFIX = "checkpoint", ".states"
 """Files of the checkpoint, inside a staging folder."""
 OLD_CHECKPOINT = "tape"
 """As 0.1.0 called its checkpoint."""
-NEW, OLD, PUBLISHED = "new", "old", "given"
-"""Folders inside: what is being written, what it replaces, and a file named after each take published already."""
+NEW, OLD, PUBLISHED, REPLACED = "new", "old", "given", "replaced"
+"""Folders inside: what is being written, what it replaces, a file named after each take published already, and what was
+replaced, to be removed."""
 WRITING: set[Path] = set()
 """The staging folders that this process is writing."""
 FRESH_S = 600.0

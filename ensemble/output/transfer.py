@@ -10,8 +10,8 @@ from urllib.parse import unquote, urlsplit
 
 from ensemble.errors import AudioError, EnsembleError, OutputError
 from ensemble.output.publish import Publisher, publishing, refused
-from ensemble.output.remote import RemoteFolder, located, reason_of, shown
-from ensemble.output.staging import is_ours
+from ensemble.output.remote import RemoteFolder, files_below, located, reason_of, shown
+from ensemble.output.staging import NEW, is_ours
 
 MAX_LEADER_BYTES = 1 << 30
 """Of a leader that is fetched: half an hour of stereo at 96 kHz and 24 bits takes 0.97 GiB."""
@@ -34,10 +34,21 @@ def destination(out: str | Path, *, force: bool) -> Iterator[Publisher]:
     place.check_rights()
     try:
         with tempfile.TemporaryDirectory(prefix="ensemble-out-") as name:
-            aside = Publisher(Path(name), Path(name), replaces=True)  # no take is put up before the whole render is
-            aside.path.mkdir()
-            yield aside
-            place.publish(aside.path, earlier)
+            new = Path(name) / NEW
+            new.mkdir()
+
+            put_up: set[str] = set()
+
+            def move() -> Path:
+                place.publish(new, earlier)
+                put_up.update(files_below(new))
+                return new
+
+            publisher = Publisher(Path(name), None, replaces=False, move=move)
+            yield publisher
+            publisher.publish()
+            if added := files_below(new) - put_up:
+                place.add(new, added)
     except OSError as error:
         raise refused(tempfile.gettempdir(), error) from error
 

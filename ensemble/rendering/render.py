@@ -7,7 +7,6 @@ import warnings
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +46,7 @@ def render(
     extension: Extension | None = None,
     expansion: str | None = None,
     events: Events | None = None,
+    report: bool = True,
     **old_names: Any,
 ) -> Manifest:
     """Let a band follow a recording, or a melody in **kern or MIDI, which is then played as the leader.
@@ -65,8 +65,9 @@ def render(
         overrides: a tempo, a metre, a key or chords that replace what is heard.
         extension: how the leader is continued after its end, and how often; the band ends with it when absent.
         expansion: which expansion list a kern score's sections follow: its name, or `written` for none.
-        events: receives the stage and how much of it is done; and the folder of each take as soon as it is complete,
-            except where an earlier render is replaced.
+        events: receives the stage and how much of it is done; and the folder of each take as soon as it is complete;
+            where an earlier render is replaced, when all are.
+        report: whether to write `report.html`, after everything else can be heard.
         old_names: 0.1.0's `seat`, `on_progress` and `on_take`; the next release refuses them.
 
     Returns:
@@ -87,8 +88,9 @@ def render(
         extension=extension, expansion=expansion,
     )  # fmt: skip
     return render_request(
-        request, leader, out, force=force, band_factory=band_factory, pace=pace or Pace(), events=events or Events()
-    )
+        request, leader, out, force=force, band_factory=band_factory, pace=pace or Pace(), events=events or Events(),
+        report=report,
+    )  # fmt: skip
 
 
 def render_request(
@@ -100,6 +102,7 @@ def render_request(
     band_factory: BandFactory,
     pace: Pace,
     events: Events,
+    report: bool = True,
 ) -> Manifest:
     """Render a request; see `render` for the arguments."""
     began_s = time.perf_counter()
@@ -109,13 +112,10 @@ def render_request(
         is_live = request.live is not None
         lead = take_in(source, request.sample_rate, folder.path, request.expansion, as_it_came=is_live)
         plan = RenderPlan(request=request, leader_sha256=lead.clip.digest, score_sha256=lead.score_sha256)
-        with closing(Checkpoint(folder.checkpoint_path)) as checkpoint:
+        with closing(Checkpoint(folder.staging)) as checkpoint:
             checkpoint.write_plan(plan, printable(Path(source.name)), lead.source_sha256, lead.doubts)
-            session = RenderSession(
-                folder=folder.path, checkpoint=checkpoint, band_factory=band_factory, pace=pace, events=events,
-                on_take=partial(_publish_take, folder, Path(out), events), began_s=began_s,
-            )  # fmt: skip
-            return _complete(session, lead, plan)
+            session = _session(folder, checkpoint, band_factory, pace, events, began_s)
+            return _complete(session, lead, plan, folder, report=report)
 
 
 def resume(
@@ -124,6 +124,7 @@ def resume(
     band_factory: BandFactory = LocalBand,
     pace: Pace | None = None,
     events: Events | None = None,
+    report: bool = True,
     **old_names: Any,
 ) -> Manifest:
     """Resume an interrupted render after the last block that is in its checkpoint.
@@ -135,33 +136,56 @@ def resume(
         EnsembleError: an input is refused or a worker failed; the message is one line that says what to do.
     """
     if old_names:
-        return resume(out, pace=pace, **_renamed(band_factory, events, old_names))
+        return resume(out, pace=pace, report=report, **_renamed(band_factory, events, old_names))
     began_s, events = time.perf_counter(), events or Events()
-    with resuming(Path(out)) as folder, closing(read_checkpoint(folder.checkpoint_path)) as checkpoint:
+    with resuming(Path(out)) as folder, closing(read_checkpoint(folder.staging)) as checkpoint:
         plan = checkpoint.plan
         if plan is None:
             raise OutputError(str(out), "holds a checkpoint without a plan", "render again with --force")
         check_weights(plan)
         lead = take_up(folder.path, plan, checkpoint.source)
-        session = RenderSession(
-            folder=folder.path, checkpoint=checkpoint, band_factory=band_factory, pace=pace or Pace(), events=events,
-            on_take=partial(_publish_take, folder, Path(out), events), began_s=began_s,
-        )  # fmt: skip
+        session = _session(folder, checkpoint, band_factory, pace or Pace(), events, began_s)
         lead = replace(lead, source_sha256=checkpoint.source_sha256, doubts=checkpoint.doubts)
-        return _complete(session, lead, plan)
+        return _complete(session, lead, plan, folder, report=report)
 
 
-def _complete(session: RenderSession, lead: Lead, plan: RenderPlan) -> Manifest:
-    """Run a session, and write its manifest and report."""
+def _session(
+    folder: Publisher,
+    checkpoint: Checkpoint,
+    band_factory: BandFactory,
+    pace: Pace,
+    events: Events,
+    began_s: float,
+) -> RenderSession:
+    def on_take(name: str) -> None:
+        if folder.publish_take(name) and folder.out is not None:
+            events.take_ready(folder.out / name)
+
+    return RenderSession(
+        folder=folder.path, checkpoint=checkpoint, band_factory=band_factory, pace=pace, events=events, on_take=on_take,
+        began_s=began_s,
+    )  # fmt: skip
+
+
+def _complete(session: RenderSession, lead: Lead, plan: RenderPlan, folder: Publisher, *, report: bool) -> Manifest:
+    """Run a session, publish what was played, and only then write the report: the music can be heard meanwhile."""
     manifest, performance = session.run(lead, plan)
-    manifest.write(session.folder / MANIFEST)
-    write_report(session.folder, manifest, performance.takes)
+    manifest.write(folder.path / MANIFEST)
+    folder.publish()
+    if folder.out is not None:
+        for name in sorted(manifest.takes.keys() - folder.early):
+            session.events.take_ready(folder.out / name)
+    if not report:
+        return manifest
+    began_s = time.perf_counter()
+    write_report(folder.path, manifest, performance.takes, aside=folder.staging, events=session.events)
+    spent_s = time.perf_counter() - began_s
+    seconds = manifest.execution.seconds
+    seconds = seconds | {"report": spent_s, "total": seconds["total"] + spent_s}
+    execution = manifest.execution.model_copy(update={"seconds": seconds})
+    manifest = manifest.model_copy(update={"execution": execution})
+    manifest.write(folder.path / MANIFEST)
     return manifest
-
-
-def _publish_take(folder: Publisher, out: Path, events: Events, take: str) -> None:
-    if folder.publish_take(take):
-        events.take_ready(out / take)
 
 
 def _renamed(band_factory: BandFactory, events: Events | None, old_names: dict[str, Any]) -> dict[str, Any]:

@@ -65,7 +65,6 @@ class RenderSession:
             band.close()
         seconds = {"seat": placing_s} | performance.seconds | recorder.seconds
         seconds["play"] -= sum(recorder.seconds.values())  # takes are mixed and written within the stage `play`
-        self.events.progress("report", 0, 1)
         manifest = Manifest(
             ensemble_version=ensemble_version(),
             plan=performance.plan,

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ensemble.audio.mp3 import span_envelope
+from ensemble.audio.flac import span_envelope
 from ensemble.clock import FRAME_RATE_HZ
 from ensemble.manifest import Manifest
 from ensemble.report import facts, pictures

@@ -4,42 +4,52 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 
-from ensemble.audio import mp3
+from ensemble.audio import flac
 from ensemble.errors import OutputError
+from ensemble.events import Counted, Events
 from ensemble.manifest import Manifest
 from ensemble.measure.cases import Array, follow_part, lead_part, notes_of, onsets_in
 from ensemble.report import continuations, facts, pictures, tracks
 from ensemble.takes import Take
 
 PAGE_NAME = "report.html"
-SOUND_FOLDER = "report-audio"
-MAX_PAGE_BYTES = 50_000_000
-"""Sound that would make the page larger lies beside it."""
+MAX_PCM_BYTES = 200_000_000
+"""Sound that takes more as 16-bit samples stays beside the page: FLAC makes a third of it, and a page of 90 MB."""
 HERE = Path(__file__).parent
 
 
-def write_report(folder: Path, manifest: Manifest, takes: Sequence[Take], max_page_bytes: int = MAX_PAGE_BYTES) -> Path:
+def write_report(
+    folder: Path,
+    manifest: Manifest,
+    takes: Sequence[Take],
+    *,
+    aside: Path | None = None,
+    events: Events | None = None,
+    max_pcm_bytes: int = MAX_PCM_BYTES,
+) -> Path:
     """Write `report.html` into the folder of a render, and one more into the folder of every other take.
 
-    A page plays the mix and every stem of its take in sync, as MP3 inside the page; where that would pass
-    `max_page_bytes` the MP3s lie in `report-audio/` beside it, and the browser's media clock keeps them together
-    instead of to the sample. Where the leader is extended, the first page plays the best continuation, and every page
-    lists the takes and their seams.
+    A page plays the mix and every stem of its take in sync, as FLAC inside the page; sound that takes more than
+    `max_pcm_bytes` is played from the render's WAV files, and the browser's media clock keeps them together instead of
+    to the sample. Where the leader is extended, the first page plays the best continuation, and every page lists the
+    takes and their seams.
 
     Args:
         folder: of the render, complete but for the report.
         manifest: the receipt.
         takes: what was heard, written and predicted of each; the leader as given first.
-        max_page_bytes: the largest page.
+        aside: where a page lies until it is whole, on the same file system; None: the folder.
+        events: receives the stage `report`, a sound at a time.
+        max_pcm_bytes: the most sound that a page holds.
 
     Returns:
         The first page's path.
@@ -48,6 +58,9 @@ def write_report(folder: Path, manifest: Manifest, takes: Sequence[Take], max_pa
         OutputError: a sound of the render is missing, or a page cannot be written.
     """
     first = takes[min(1, len(takes) - 1)]
+    progress = Counted(
+        events or Events(), "report", sum(len(tracks.sounds(folder, take.name, manifest)) for take in takes)
+    )
     for take in (*(take for take in takes if take is not first), first):
         place = folder if take is first else folder / take.name
         up = "" if take is first else "../"
@@ -58,45 +71,51 @@ def write_report(folder: Path, manifest: Manifest, takes: Sequence[Take], max_pa
             "mixes": {one.name: f"{up}{one.name}/mix.wav" for one in takes},
             "up": up,
         }
-        page = _write_page(folder, place, manifest, take, listing, max_page_bytes)
+        page = place / PAGE_NAME
+        try:
+            with tempfile.TemporaryDirectory(prefix=".report-", dir=aside or folder) as draft:
+                _write_page(Path(draft), folder, manifest, take, listing, max_pcm_bytes, progress)
+                (Path(draft) / PAGE_NAME).replace(page)
+        except OSError as error:
+            at = str(error.filename or page)
+            raise OutputError(
+                at, f"cannot be written ({error.strerror})", "free some space, or render again"
+            ) from error
     return page
 
 
 def _write_page(
-    folder: Path, place: Path, manifest: Manifest, take: Take, listing: dict[str, Any], max_page_bytes: int
-) -> Path:
-    """One take's page, in `place`."""
+    draft: Path,
+    folder: Path,
+    manifest: Manifest,
+    take: Take,
+    listing: dict[str, Any],
+    max_pcm_bytes: int,
+    progress: Counted,
+) -> None:
+    """One take's page, in the folder `draft`."""
     listed = tracks.sounds(folder, take.name, manifest)
     wavs = [item.wav for item in listed]
-    num_samples, sample_rate = mp3.timeline_samples(wavs)
+    num_samples, sample_rate, pcm_bytes = flac.timeline(wavs)
     duration_s = num_samples / sample_rate
-    page = place / PAGE_NAME
-    try:
-        with tempfile.TemporaryDirectory(prefix=f".{SOUND_FOLDER}-", dir=place) as draft:
-            encoded = [Path(draft) / f"{item.name}.mp3" for item in listed]
-            envelopes, onsets_s = zip(*mp3.encode_all(wavs, encoded, num_samples, onsets_in), strict=True)
-            is_inside = sum(path.stat().st_size for path in encoded) * 4 / 3 <= max_page_bytes
-            sources = [_inside(path) if is_inside else f"{SOUND_FOLDER}/{path.name}" for path in encoded]
-            shutil.rmtree(place / SOUND_FOLDER, ignore_errors=True)
-            if not is_inside:
-                Path(shutil.copytree(draft, place / SOUND_FOLDER)).chmod(0o755)
-        lanes = tracks.draw(listed, envelopes, take.heard, take.arrangement.parts, take.dynamics, duration_s)
-        context = (
-            _context(manifest, take, duration_s, is_first=not listing["up"])
-            | listing
-            | {
-                "tracks": list(zip(listed, lanes, sources, strict=True)),
-                "followed": _followed(
-                    {item.name: at_s for item, at_s in zip(listed, onsets_s, strict=True)}, manifest, take
-                ),
-                "is_inside": is_inside,
-            }
-        )
-        _template().stream(context).dump(str(page), encoding="utf-8")
-    except OSError as error:
-        at = str(error.filename or page)
-        raise OutputError(at, f"cannot be written ({error.strerror})", "free some space, or render again") from error
-    return page
+    is_inside = pcm_bytes <= max_pcm_bytes
+    encoded = [draft / f"{item.name}.flac" for item in listed]
+    read = flac.read_all(wavs, num_samples, onsets_in, encoded if is_inside else None, progress.count)
+    envelopes, onsets_s = zip(*read, strict=True)
+    beside = (quote(listing["up"] + wav.relative_to(folder).as_posix()) for wav in wavs)
+    lanes = tracks.draw(listed, envelopes, take.heard, take.arrangement.parts, take.dynamics, duration_s)
+    context = (
+        _context(manifest, take, duration_s, is_first=not listing["up"])
+        | listing
+        | {
+            "tracks": zip(listed, lanes, map(_inside, encoded) if is_inside else beside, strict=True),
+            "followed": _followed(
+                {item.name: at_s for item, at_s in zip(listed, onsets_s, strict=True)}, manifest, take
+            ),
+            "is_inside": is_inside,
+        }
+    )
+    _template().stream(context).dump(str(draft / PAGE_NAME), encoding="utf-8")
 
 
 def _followed(onsets_s: Mapping[str, Array], manifest: Manifest, take: Take) -> list[facts.Fact]:
@@ -160,7 +179,7 @@ def _percent(at_s: float, duration_s: float) -> str:
 
 
 def _inside(path: Path) -> str:
-    return "data:audio/mpeg;base64," + base64.b64encode(path.read_bytes()).decode("ascii")
+    return "data:audio/flac;base64," + base64.b64encode(path.read_bytes()).decode("ascii")
 
 
 def _template() -> Any:

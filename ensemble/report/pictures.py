@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.audio.mp3 import Envelope
+from ensemble.audio.flac import Envelope
 from ensemble.clock import FRAME_RATE_HZ
 from ensemble.types.music import DRUM_CLASSES, PITCH_CLASSES, Hits, Note
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ensemble.audio.mp3 import Envelope
+from ensemble.audio.flac import Envelope
 from ensemble.manifest import Manifest
 from ensemble.report import facts, pictures
 from ensemble.report.pictures import Axis, Tick

@@ -20,11 +20,29 @@ from ensemble.conduct.conductor_features import (
     conductor_frame_of,
     sixteenths_s,
 )
+from ensemble.types.doubts import KeySection
+from ensemble.types.names import parse_key
 from tests.conduct.handmade_leader import cut, heard_of
 
 
 def row(features: np.ndarray, name: str) -> np.ndarray:
     return features[[*HEARD_ROWS, *PLACED_ROWS].index(name)]
+
+
+@pytest.mark.parametrize("look_ahead", [0, 20])
+def test_pitch_and_chroma_are_relative_to_the_key_of_their_time(look_ahead):
+    heard = replace(heard_of(bars=4), key=parse_key("C"), key_sections=())
+    minor = replace(heard, key=parse_key("A minor"))
+    sections = (KeySection(start_beat=0, key=heard.key), KeySection(start_beat=8, key=minor.key))
+    one, other, both = (
+        conductor_features(each, 600, look_ahead) for each in (heard, minor, replace(heard, key_sections=sections))
+    )
+    heard_at = int(heard.beats_s[8] * 25) - look_ahead // 4
+    np.testing.assert_array_equal(both[: len(HEARD_ROWS), :heard_at], one[: len(HEARD_ROWS), :heard_at])
+    np.testing.assert_array_equal(both[: len(HEARD_ROWS), heard_at + 1 :], other[: len(HEARD_ROWS), heard_at + 1 :])
+    assert not np.array_equal(one[:, heard_at + 1 :], other[:, heard_at + 1 :])
+    placed_at = int(heard.beats_s[8] * 25)
+    assert row(both, "is_minor").nonzero()[0][0] in (placed_at, placed_at + 1)
 
 
 @pytest.mark.parametrize("look_ahead", [0, 10, 25, 50])

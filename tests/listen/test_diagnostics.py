@@ -16,7 +16,9 @@ from ensemble.listen.overrides import ChordAt, Overrides, with_overrides
 from ensemble.listen.to_json import heard_as_json
 from ensemble.types import diagnostics
 from ensemble.types.diagnostics import Diagnostic, DiagnosticCode
+from ensemble.types.harmony import Chord
 from ensemble.types.music import Heard
+from ensemble.types.names import parse_key
 from tests.listen.leader_sounds import RATE, chords, clip_of, tone
 
 CLEAN = Evidence(
@@ -138,6 +140,9 @@ def test_a_single_chord_is_doubted_until_the_user_names_more() -> None:
     told = Overrides(chords=(ChordAt(at=0.0, chord="C"), ChordAt(at=9.0, chord="C7")))
     assert "one_chord" not in [found.code for found in with_overrides(heard, told).diagnostics]
     assert "one_chord" in [found.code for found in with_overrides(heard, Overrides(key="F major")).diagnostics]
+    flats = (Chord(root=1, quality="maj"),) * len(heard.chords)
+    in_flats = replace(heard, key=parse_key("Db"), key_sections=(), chords=flats)
+    assert "one chord is heard, Db;" in doubts_of(in_flats)[0].text
 
 
 @pytest.mark.parametrize(

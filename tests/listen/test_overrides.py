@@ -106,10 +106,20 @@ def test_a_metre_is_believed_and_the_beats_stay(twinkle, beats_per_bar):
 
 
 def test_a_key_leaves_the_bars_and_the_same_metre_the_downbeat(twinkle):
-    waltz = dataclasses.replace(twinkle, beats_per_bar=3, first_downbeat=2)
+    waltz = dataclasses.replace(twinkle, beats_per_bar=3, first_downbeat=2, second_bars=(3, 0))
     for wanted in (Overrides(key="G major"), Overrides(beats_per_bar=3), Overrides(beats_per_bar=3, key="F major")):
         heard = with_overrides(waltz, wanted)
         assert (heard.beats_per_bar, heard.first_downbeat) == (3, 2)
+
+
+def test_a_metre_that_is_confirmed_is_in_doubt_no_more(twinkle):
+    """What may be wrong then is where bars begin."""
+    in_doubt = dataclasses.replace(twinkle, second_bars=(7 - twinkle.beats_per_bar, 0))
+    heard = with_overrides(in_doubt, Overrides(beats_per_bar=twinkle.beats_per_bar))
+    assert (heard.beats_per_bar, heard.first_downbeat) == (twinkle.beats_per_bar, twinkle.first_downbeat)
+    assert heard.second_bars is not None
+    assert heard.second_bars[0] == twinkle.beats_per_bar
+    assert heard.bar_confidence.mean() >= twinkle.bar_confidence.mean()
 
 
 def test_a_key_is_believed_and_its_chords_are_preferred():

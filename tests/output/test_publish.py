@@ -198,7 +198,7 @@ def test_a_folder_that_cannot_be_written_is_named(open_folder: Path, as_nobody: 
 def lose_the_cluster(out: Path, *files: str) -> None:
     with publishing(out, force=False) as folder:
         for name in files:
-            (folder.checkpoint_path / name).touch()
+            (folder.staging / name).touch()
         raise ConnectionError("gone")
 
 

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from ensemble.band import LocalBand
+from ensemble.events import Events
+from ensemble.manifest import Manifest
 from ensemble.plan import RenderPlan
 from ensemble.rendering.render import render, resume
 
@@ -35,6 +37,32 @@ def test_the_old_names_of_arguments_warn_and_are_obeyed(short_leader_file: Path,
     assert planned == [manifest.plan]
     assert {"read", "listen", "play", "mix"} <= set(stages)
     assert takes == [tmp_path / "out" / "take-00"]
+
+
+def test_the_music_can_be_heard_before_the_report_is_written(short_leader_file: Path, tmp_path: Path) -> None:
+    out, told = tmp_path / "out", list[str]()
+
+    def note(stage: str, _done: int, _total: int) -> None:
+        told.append(stage)
+        assert stage != "report" or (out / "take-00" / "mix.wav").is_file()
+        assert stage != "report" or (out / "manifest.json").is_file()
+
+    def again(*, force: bool, report: bool) -> Manifest:
+        told.clear()
+        events = Events(progress=note, take_ready=lambda take: told.append(str(take)))
+        return render(
+            short_leader_file, out, voice="naive", sample_rate=16_000, force=force, report=report, events=events
+        )
+
+    first = again(force=False, report=True)
+    assert told.index(str(out / "take-00")) < told.index("report")
+    assert Manifest.read(out / "manifest.json") == first
+    spent = first.execution.seconds
+    assert 0 < spent["report"] < spent["total"]
+    second = again(force=True, report=False)
+    assert told[-1] == str(out / "take-00")
+    assert sorted(path.name for path in out.iterdir()) == ["leader.wav", "manifest.json", "take-00"]
+    assert second.takes == first.takes
 
 
 @pytest.mark.parametrize("call", [lambda out: render(None, out, setas=LocalBand), lambda out: resume(out, tempo=96)])

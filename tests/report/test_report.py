@@ -16,6 +16,7 @@ import soundfile
 
 from ensemble.config import load_band
 from ensemble.errors import OutputError
+from ensemble.events import Events
 from ensemble.files.receipts import FileReceipt, StemFacts
 from ensemble.manifest import Execution, HeardSummary, Manifest, TakeReceipt
 from ensemble.plan import ContinuationPlan, RenderPlan, RenderRequest
@@ -208,14 +209,19 @@ def test_the_policy_forbids_the_network_and_every_other_script(render):
     assert f"script-src 'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'" in policy
 
 
-def test_sound_that_would_make_the_page_too_large_lies_beside_it(render):
-    page = page_of(write_report(**render, max_page_bytes=1000))
+def test_sound_that_would_make_the_page_too_large_is_played_from_the_render(render):
+    page = page_of(write_report(**render, max_pcm_bytes=1000))
     sources = [attrs["src"] for attrs in page.all("audio")]
-    assert sources == [f"report-audio/{name}.mp3" for name in ("mix", "leader", *FOLLOWERS)]
-    assert all(soundfile.info(render["folder"] / source).format == "MP3" for source in sources)
-    assert "report-audio/" in page.text("main")
-    page = page_of(write_report(**render))  # and what lay beside an older page does not stay
-    assert not (render["folder"] / "report-audio").exists()
+    assert sources == ["take-00/mix.wav", "leader.wav", *(f"take-00/stems/{name}.wav" for name in FOLLOWERS)]
+    assert all((render["folder"] / source).is_file() for source in sources)
+    assert "plays the WAV files beside it" in page.text("main")
+
+
+def test_every_sound_is_counted_while_the_report_is_written(render):
+    told = []
+    write_report(**render, events=Events(progress=lambda *step: told.append(step)))
+    sounds = 2 + len(FOLLOWERS)
+    assert told == [("report", done, sounds) for done in range(sounds + 1)]
 
 
 def test_the_page_says_what_was_heard_and_measured(render):
@@ -327,7 +333,7 @@ def test_pitch_is_drawn_where_it_sounds_on_a_logarithmic_axis():
 
 
 def test_a_waveform_fills_its_box_and_its_silence_is_a_hairline():
-    from ensemble.audio.mp3 import COLUMNS, Envelope
+    from ensemble.audio.flac import COLUMNS, Envelope
 
     half = np.where(np.arange(COLUMNS) < COLUMNS // 2, 0.25, 0.0).astype(np.float32)
     corners = points(pictures.wave(Envelope(low=-half, high=half)))
