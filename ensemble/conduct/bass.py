@@ -44,9 +44,12 @@ def bass_pitches(grid: Grid, leader: Leader, pitch_range: tuple[int, int]) -> li
         else:
             class_cost[list(chord.tones)] = _NOT_THE_GIVEN_BASS if is_anchor else 1.4
             class_cost[chord.bass] = 0.0
+        class_cost += CLASH * clash[beat]
+        if grid.changes(beat):
+            class_cost[chord.lowest] = 0.0  # names the new chord, whatever the leader plays over it
         if beat >= grid.final_beat:
             class_cost[chord.lowest] = -_ENDS_ON_ROOT
-        costs.append(class_cost[pitch % 12] + register + CLASH * clash[beat][pitch % 12])
+        costs.append(class_cost[pitch % 12] + register)
     leap = np.abs(pitch[:, None] - pitch[None, :]).astype(np.float64)
     movement = 0.06 * leap + 0.3 * (leap > 7) + 1.0 * (leap > 12)
     return [low + index for index in fixed_lag_viterbi(costs, lambda _: movement, LOOK_AHEAD_BEATS)]

@@ -125,8 +125,12 @@ def test_voices_of_one_pad_never_cross():
     assert (played[1] > played[0])[settled].mean() > 0.99
 
 
-def test_the_bass_has_the_root_on_downbeats():
-    heard = heard_of(bars=24)
+SEVENTHS = {"loop": ((0, "maj7"), (5, "maj7")), "melody": ((71, 4.0), (76, 4.0))}
+
+
+@pytest.mark.parametrize("music", [{}, SEVENTHS], ids=["a tune", "held major sevenths"])
+def test_the_bass_has_the_root_on_downbeats(music):
+    heard = heard_of(bars=24, **music)
     bass = roll(heard, written(heard, (BASS,))["bass"])[0]
     downbeats = np.round(heard.beats_s[::4] * 100).astype(int) + 10
     roots = np.array([chord.root for chord in heard.chords[::4]])
