@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -135,13 +134,12 @@ class Ear:
             if num_sounding < MIN_SOUNDING_FRAMES or loudness[at].max() <= SILENCE_DB:
                 continue
             steps = slice(at.start // STEP_FRAMES, -(-at.stop // STEP_FRAMES))
-            measure = partial(
-                diagnostics.measure_evidence, phrase, ANALYSIS_RATE_HZ, pitch.f0_hz[at], loudness[at], clarity=1.0
+            evidence = diagnostics.measure_evidence(
+                phrase, ANALYSIS_RATE_HZ, pitch.f0_hz[at], loudness[at], clarity=1.0, no_chord=unasked[steps]
             )
-            evidence = measure(no_chord=unasked[steps])
             if not (evidence.is_polyphonic or evidence.is_clearly_one):
                 no_chord = chord_probability(samples, ANALYSIS_RATE_HZ, 0.0)[0] if no_chord is None else no_chord
-                evidence = measure(no_chord=no_chord[steps])
+                evidence = replace(evidence, no_chord=diagnostics.mean_no_chord(no_chord[steps], loudness[at]))
             self._num_judged += num_sounding
             self._num_polyphonic += num_sounding if evidence.is_polyphonic else 0
             tuning = (

@@ -39,11 +39,18 @@ class Clipping:
     def see(self, block: FloatArray) -> None:
         """The next piece.  [channels, samples]"""
         whole = np.concatenate([self._before, block], axis=1)
+        self._before = whole[:, -CLIPPED_SAMPLES:]
+        if loudest(whole) < FULL_SCALE:
+            return
         is_flat = (np.abs(whole[:, 1:]) >= FULL_SCALE) & (whole[:, 1:] == whole[:, :-1])
         # A run of n equal samples is n - 1 flat steps: it counts where it has just become long enough.
         steps = np.lib.stride_tricks.sliding_window_view(is_flat, CLIPPED_SAMPLES, axis=1)
         self.runs += int((steps[..., 1:].all(axis=2) & ~steps[..., 0]).sum())
-        self._before = whole[:, -CLIPPED_SAMPLES:]
+
+
+def loudest(block: FloatArray) -> float:
+    """The largest size of a sample; 0 where there is none."""
+    return max(float(block.max(initial=0.0)), -float(block.min(initial=0.0)))
 
 
 class HeardFile(NamedTuple):
@@ -83,9 +90,9 @@ def _hear(recording: Recording, path: Path, max_pitch_s: float | None, pitches: 
     resampler = soxr.ResampleStream(sample_rate, ANALYSIS_RATE_HZ, 1, dtype="float32", quality="HQ")
     peak, num_samples = 0.0, 0
     for block in recording.decoded():
-        if np.abs(block).max() > MAX_PEAK:
+        peak = max(peak, loudest(block))
+        if peak > MAX_PEAK:
             raise DataError(str(path), f"has samples far beyond full scale near {num_samples / sample_rate:.1f} s")
-        peak = max(peak, float(np.abs(block).max(initial=0.0)))
         clipping.see(block)
         meter.push(block)
         slow = resampler.resample_chunk(np.ascontiguousarray(block.mean(axis=0)))

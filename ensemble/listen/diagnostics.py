@@ -146,7 +146,7 @@ def measure_evidence(
         no_chord: probability that no chord sounds.  [steps of the chord network]
         hum_hz: pitch of a hum that was taken out of `f0_hz`.
     """
-    audible = loudness_db > loudness_db.max() - AUDIBLE_BELOW_PEAK_DB
+    audible = _audible(loudness_db)
     voiced = f0_hz > 0
     single_voice, is_tonal, is_above = _spectral_evidence(samples, sample_rate, f0_hz)
     num_audible = max(int(audible.sum()), 1)
@@ -157,7 +157,7 @@ def measure_evidence(
         gliding=_gliding(f0_hz),
         single_voice=single_voice,
         clarity=clarity,
-        no_chord=float(no_chord[np.minimum(np.flatnonzero(audible) // STEP_FRAMES, len(no_chord) - 1)].mean()),
+        no_chord=mean_no_chord(no_chord, loudness_db),
         steady=_steady(f0_hz),
         syllabic=_syllabic(loudness_db),
         too_high=float((audible & is_above).sum() / num_audible),
@@ -165,6 +165,21 @@ def measure_evidence(
         hum_hz=hum_hz,
         is_hiss=_is_hiss(loudness_db, voiced | is_tonal | is_above),
     )
+
+
+def mean_no_chord(no_chord: FloatArray, loudness_db: FloatArray) -> float:
+    """How probably the audible sound is no chord, in the mean.
+
+    Args:
+        no_chord: by the chord network.  [steps of the chord network]
+        loudness_db: [frames]
+    """
+    steps = np.flatnonzero(_audible(loudness_db)) // STEP_FRAMES
+    return float(no_chord[np.minimum(steps, len(no_chord) - 1)].mean())
+
+
+def _audible(loudness_db: FloatArray) -> NDArray[np.bool_]:
+    return np.asarray(loudness_db > loudness_db.max() - AUDIBLE_BELOW_PEAK_DB)
 
 
 def _is_hiss(loudness_db: FloatArray, has_pitch: NDArray[np.bool_]) -> NDArray[np.bool_]:

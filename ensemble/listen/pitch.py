@@ -73,7 +73,8 @@ def track_pitch(samples: FloatArray, num_frames: int) -> Pitch:
     low_hz = np.interp(time_s, 2 * low_time_s, up_hz / 2)
     low_confidence = np.interp(time_s, 2 * low_time_s, up_confidence)
     is_low = (confidence < CONFIDENT) & (low_confidence >= CONFIDENT)
-    is_low &= (low_hz < LOW_NOTE_HZ) | _stands_alone(samples, low_hz)
+    is_open = is_low & (low_hz >= LOW_NOTE_HZ)
+    is_low[is_open] = _stands_alone(samples, low_hz, is_open)[is_open]
     pitch_hz = np.where(is_low, low_hz, pitch_hz)
     confidence = np.where(is_low, low_confidence, confidence)
     midi = np.where(confidence >= CONFIDENT, 69 + 12 * np.log2(pitch_hz / 440), np.nan)
@@ -90,17 +91,25 @@ def _levelled(samples: FloatArray, peak: float) -> Iterator[FloatArray]:
     yield np.zeros((1, 1024), np.float32)
 
 
-def _stands_alone(samples: FloatArray, pitch_hz: Array) -> NDArray[np.bool_]:
+def _stands_alone(samples: FloatArray, pitch_hz: Array, is_open: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Where most of the power lies at the pitch itself: a nearly pure tone, which the first pass may miss below 300 Hz.
 
     Several notes that only imply a common lower one do not pass.  [steps]
+
+    Args:
+        samples: the sound.
+        pitch_hz: [steps]
+        is_open: which steps are asked for.
     """
     alone = np.zeros(len(pitch_hz), dtype=np.bool_)
+    if not is_open.any():
+        return alone
     frequency_hz = bin_frequencies_hz(PURE_WINDOW_SAMPLES, ANALYSIS_RATE_HZ)
     half_width_hz = 2.5 * ANALYSIS_RATE_HZ / PURE_WINDOW_SAMPLES
     for at, power in power_spectra(samples, len(pitch_hz), round(STEP_S * ANALYSIS_RATE_HZ), PURE_WINDOW_SAMPLES):
-        near = np.abs(frequency_hz[None, :] - pitch_hz[at, None]) <= half_width_hz
-        alone[at] = (power * near).sum(axis=1) > 0.5 * power.sum(axis=1)
+        asked = np.flatnonzero(is_open[at])
+        near = np.abs(frequency_hz[None, :] - pitch_hz[at][asked, None]) <= half_width_hz
+        alone[at.start + asked] = (power[asked] * near).sum(axis=1) > 0.5 * power[asked].sum(axis=1)
     return alone
 
 
