@@ -54,10 +54,13 @@ class Tally:
 class Band(Protocol):
     """The calls of one performance. A band keeps nothing between two calls: states are passed in and returned."""
 
-    kind: str
-    """`local` or `ray`."""
-    actors: int
-    """Number of Ray actors; 0 in one process."""
+    @property
+    def kind(self) -> str:
+        """`local` or `ray`."""
+
+    @property
+    def actors(self) -> int:
+        """Number of Ray actors; 0 in one process."""
 
     def listen(self, leader: AudioClip, overrides: Overrides) -> Promise[Heard]:
         """Listen to the whole leader; `overrides` replace what is heard."""

@@ -23,6 +23,7 @@ from cluster.cli.listener import evaluate_listener, train_listener
 from cluster.cli.live import live_commands
 from cluster.cli.player import evaluate, train
 from cluster.cli.progress import show_examination
+from cluster.cli.redo import redo
 from cluster.cli.render import playing
 
 app = typer.Typer(
@@ -45,6 +46,7 @@ evaluate.command("live")(evaluate_live)
 evaluate.command("render")(evaluate_render)
 app.add_typer(playing)
 app.add_typer(live_commands)
+app.command()(redo)
 app.command()(chart)
 app.command()(export)
 app.add_typer(cluster_commands)

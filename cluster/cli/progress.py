@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -132,11 +132,22 @@ def show_render(out: str, manifest: Manifest, *, report: bool) -> None:
     extension = manifest.plan.request.extension
     if extension is not None and len(manifest.plan.continuations) < extension.top_k:
         OUT.print(Text(f"only {len(manifest.plan.continuations)} ways of going on were found", style="yellow"))
-    where = "in this process" if execution.band_kind == "local" else f"by {execution.actors} Ray actors"
+    where = {"local": "in this process", "memory": "from memory"}.get(
+        execution.band_kind, f"by {execution.actors} Ray actors"
+    )
     restarts = f", {execution.restarts} restarted" if execution.restarts else ""
     OUT.print(f"{execution.duration_s:.1f} s of music {where} in {execution.seconds['total']:.1f} s{restarts}")
     if report:
         OUT.print(f"report: {shown(out.rstrip('/'))}/report.html")
+
+
+def show_versions(versions: Sequence[dict[str, Any]]) -> None:
+    """Print the versions of a render, the one that lies in its folder marked."""
+    table = Table("", "version", "of", "made", "edits", box=None, pad_edge=False)
+    for one in versions:
+        mark, parent = "*" if one["is_current"] else "", "" if one["parent"] is None else str(one["parent"])
+        table.add_row(mark, str(one["number"]), parent, one["made_at"], one["edits"] or "as rendered")
+    OUT.print(table)
 
 
 def show_verification(folder: str, result: Verification) -> None:

@@ -98,6 +98,9 @@ def render(
     mixed_devices: MixedDevices = False,
     block_frames: BlockFrames = 50,
     dashboard: Dashboard = False,
+    no_memory: Annotated[
+        bool, typer.Option("--no-memory", help="Keep nothing for `redo`, which then plays everything again.")
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace an earlier render in the output folder.")] = False,
     report: Annotated[bool, typer.Option("--report/--no-report", help="Write report.html, after the mix.")] = True,
     resume: Annotated[Path | None, typer.Option(metavar="DIR", help="Resume an interrupted render.")] = None,
@@ -150,7 +153,7 @@ def render(
         else:
             manifest = render_one(
                 leader, out, force=force, band_factory=band_factory, pace=pace, events=events, report=report,
-                **settings(),
+                remembers=not no_memory, **settings(),
             )  # fmt: skip
     if as_json:
         page = f"{out.rstrip('/')}/report.html" if report else None
@@ -162,6 +165,7 @@ def render(
 @playing.command()
 def verify(
     folder: Annotated[str, typer.Argument(help="A folder that `render` wrote, or its URL.")],
+    version: Annotated[int | None, typer.Option(min=1, help="Of `ensemble redo DIR --history`.")] = None,
     local: Local = False,
     address: Address = None,
     actors: Actors = None,
@@ -172,10 +176,13 @@ def verify(
     with Monitor(quiet=as_json, stage="load") as monitor:
         from ensemble.events import Events
         from ensemble.output.transfer import fetched_render
+        from ensemble.rendering.history import History
         from ensemble.rendering.verify import verify as compare
 
         band_factory = placed(monitor, PlacementOptions(local=local, address=address, actors=actors))
         kept = monitor.enter_context(fetched_render(folder))
+        if version is not None:
+            kept = History(kept).folder(version)
         result = compare(kept, band_factory, _pace(block_frames), Events(progress=monitor.progress))
     if as_json:
         from dataclasses import asdict

@@ -32,6 +32,25 @@ def steps_of(samples: FloatArray) -> Steps:
     return steps
 
 
+def header_of(sample_rate: int, num_channels: int, num_samples: int) -> bytes:
+    """The first `HEADER_BYTES` of a file of `num_samples` per channel."""
+    frame_bytes = num_channels * SAMPLE_BYTES
+    data_bytes = num_samples * frame_bytes
+    sizes = (1, num_channels, sample_rate, sample_rate * frame_bytes, frame_bytes, 8 * SAMPLE_BYTES)
+    padded = data_bytes + data_bytes % 2
+    return (
+        struct.pack("<4sI4s", b"RIFF", HEADER_BYTES - 8 + padded, b"WAVE")
+        + struct.pack("<4sIHHIIHH", b"fmt ", 16, *sizes)
+        + struct.pack("<4sI", b"data", data_bytes)
+    )
+
+
+def bytes_of(steps: Steps) -> bytes:
+    """Sound as it lies in the file."""
+    wide = np.ascontiguousarray(steps, np.dtype("<i4")) << 8
+    return wide.view(np.uint8).reshape(-1, 4)[:, 1:].tobytes()
+
+
 class WavWriter:
     """Writes one file without buffering: samples that were written stay when the process is killed.
 
@@ -52,21 +71,12 @@ class WavWriter:
         self._length = num_samples
         self._file_hash, self._samples_hash = hashlib.sha256(), hashlib.sha256()
         self._file = path.open("wb", buffering=0)
-        frame_bytes = num_channels * SAMPLE_BYTES
-        data_bytes = num_samples * frame_bytes
-        sizes = (1, num_channels, sample_rate, sample_rate * frame_bytes, frame_bytes, 8 * SAMPLE_BYTES)
-        padded = data_bytes + data_bytes % 2
-        self._write(
-            struct.pack("<4sI4s", b"RIFF", HEADER_BYTES - 8 + padded, b"WAVE")
-            + struct.pack("<4sIHHIIHH", b"fmt ", 16, *sizes)
-            + struct.pack("<4sI", b"data", data_bytes)
-        )
+        self._write(header_of(sample_rate, num_channels, num_samples))
 
     def write(self, steps: Steps) -> None:
         """Append sound."""
-        wide = np.ascontiguousarray(steps, np.dtype("<i4")) << 8
-        self._samples_hash.update(wide.tobytes())
-        self._write(wide.view(np.uint8).reshape(-1, 4)[:, 1:].tobytes())
+        self._samples_hash.update((np.ascontiguousarray(steps, np.dtype("<i4")) << 8).tobytes())
+        self._write(bytes_of(steps))
         self.num_samples += len(steps)
 
     def close(self) -> tuple[str, str]:

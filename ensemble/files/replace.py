@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,6 +30,18 @@ def replacing(path: Path) -> Iterator[Path]:
         with contextlib.suppress(OSError):  # its folder is a file, or may not be entered: nothing was written then
             aside.unlink()
         raise
+
+
+def linked(source: Path, target: Path) -> None:
+    """Let a new name stand for the same file; where the file system has no links, it is copied.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
 
 
 def write_through(path: Path, content: bytes) -> None:

@@ -12,6 +12,8 @@ from pathlib import Path
 from ensemble.errors import BandError, CheckpointError, EnsembleError, OutputError, VerifyError
 from ensemble.manifest import Manifest
 from ensemble.output.staging import (
+    HISTORY,
+    MEMORY,
     NEW,
     OLD,
     PREFIX,
@@ -92,7 +94,7 @@ class Publisher:
 
 
 @contextlib.contextmanager
-def publishing(out: Path, *, force: bool) -> Iterator[Publisher]:
+def publishing(out: Path, *, force: bool, is_new: bool = True) -> Iterator[Publisher]:
     """Lend a folder to write into; on success its content moves into `out`, on failure `out` is as it was.
 
     If a render fails after it has played blocks, because the disk is full or a cluster is lost, what it has played
@@ -101,6 +103,7 @@ def publishing(out: Path, *, force: bool) -> Iterator[Publisher]:
     Args:
         out: the folder that the user named; made if absent.
         force: replace an earlier render in it. Files that are not that render's stay untouched.
+        is_new: the earlier render's memory and versions go with it; else they stay, for it is another version of it.
 
     Raises:
         OutputError: it is a file, is not empty (without `force`), is no earlier render, or cannot be written.
@@ -112,6 +115,8 @@ def publishing(out: Path, *, force: bool) -> Iterator[Publisher]:
         raise refused(out, error) from error
     with _staged(staging, out, made):
         earlier = _earlier(out, staging, force=force)
+        if earlier and is_new:
+            earlier += [out / name for name in (MEMORY, HISTORY) if (out / name).exists()]
         (staging / NEW).mkdir()
         (staging / PUBLISHED).mkdir()
         publisher = Publisher(staging, out, replaces=bool(earlier), move=lambda: _publish(staging, out, earlier))

@@ -15,6 +15,8 @@ import psutil
 from ensemble.errors import OutputError
 
 _OURS = re.compile(r"manifest\.json|leader\.(wav|krn|mid)|report\.html|report-audio|take-\d\d")
+MEMORY, HISTORY = ".memory", ".history"
+"""What stays beside a render when it is redone: what it remembers, and its versions."""
 PREFIX = ".partial-"
 """Of the name of every staging folder; then comes its writer."""
 CHECKPOINT, STATES_SUFFIX = "checkpoint", ".states"

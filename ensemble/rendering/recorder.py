@@ -14,12 +14,11 @@ from ensemble.manifest import TakeReceipt
 from ensemble.mix.bus import mix_files
 from ensemble.plan import RenderPlan
 from ensemble.rendering.checkpoint import Checkpoint
+from ensemble.rendering.earlier import STEMS, Earlier
 from ensemble.rendering.exports import file_receipt, write_dynamics
 from ensemble.rendering.stem_writer import StemWriter
 from ensemble.takes import AS_GIVEN, LEADER, ResumeState, Take, segment_name
 from ensemble.types.music import Arrangement, Dynamics, Stem
-
-STEMS = "stems"
 
 
 class TakeRecorder(ExitStack):
@@ -32,6 +31,7 @@ class TakeRecorder(ExitStack):
         reached: where an earlier process stopped, by segment.
         events: receives the stages `mix` and `write`.
         on_take: called with the name of each take when all its files are written.
+        earlier: the version that this one is made of; its files are taken over where they would be equal.
 
     Attributes:
         takes: the receipts of the finished takes, by name.
@@ -46,6 +46,7 @@ class TakeRecorder(ExitStack):
         reached: Mapping[str, ResumeState],
         events: Events,
         on_take: Callable[[str], None],
+        earlier: Earlier | None = None,
     ) -> None:
         super().__init__()
         self.takes: dict[str, TakeReceipt] = dict(checkpoint.takes)
@@ -56,6 +57,7 @@ class TakeRecorder(ExitStack):
         self._reached = reached
         self._events = events
         self._on_take = on_take
+        self._earlier = earlier
         self._stems: dict[str, StemWriter] = {}
 
     def begin(self, plan: RenderPlan, arrangements: Mapping[str, Arrangement]) -> None:
@@ -76,8 +78,9 @@ class TakeRecorder(ExitStack):
                 if path.name not in (LEADER, STEMS):  # an earlier process was interrupted while it wrote them
                     shutil.rmtree(path) if path.is_dir() else path.unlink()
             stems = StemWriter(
-                folder / STEMS, self._request.band.followers, self._request.sample_rate, arrangements[name].num_frames
-            )
+                folder / STEMS, self._request.band.followers, self._request.sample_rate, arrangements[name].num_frames,
+                self._earlier.stems(name) if self._earlier else {},
+            )  # fmt: skip
             self.callback(stems.abandon)
             self._stems[name] = stems
             reached = self._reached.get(name) or self._reached.get(segment_name(tuple(arrangements)))
@@ -132,6 +135,8 @@ class TakeRecorder(ExitStack):
                 for path in sorted(folder.rglob("*"))
                 if path.is_file()
             }
+            if self._earlier is not None:
+                self._earlier.share(take.name, folder, files)
         facts = {name: sound.facts for name, sound in written.items()}
         self.takes[take.name] = TakeReceipt(files=files, facts=facts, mix_gain_db=gain_db)
         self._checkpoint.write_take(take.name, self.takes[take.name])

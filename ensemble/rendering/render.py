@@ -19,10 +19,12 @@ from ensemble.leaders import leader_path
 from ensemble.listen.overrides import Overrides
 from ensemble.manifest import MANIFEST, Manifest
 from ensemble.output.publish import Publisher, resuming
+from ensemble.output.staging import MEMORY
 from ensemble.output.transfer import destination, fetched
 from ensemble.perform import Pace
 from ensemble.plan import Extension, RenderPlan, RenderRequest
 from ensemble.rendering.checkpoint import Checkpoint, read_checkpoint
+from ensemble.rendering.earlier import Earlier
 from ensemble.rendering.leader import take_in, take_up
 from ensemble.rendering.request import DEFAULT_BAND, DEFAULT_RATE, check_weights, request_for
 from ensemble.rendering.session import BandFactory, RenderSession
@@ -45,6 +47,7 @@ def render(
     overrides: Overrides | None = None,
     extension: Extension | None = None,
     expansion: str | None = None,
+    remembers: bool = True,
     events: Events | None = None,
     report: bool = True,
     **old_names: Any,
@@ -65,6 +68,7 @@ def render(
         overrides: a tempo, a metre, a key or chords that replace what is heard.
         extension: how the leader is continued after its end, and how often; the band ends with it when absent.
         expansion: which expansion list a kern score's sections follow: its name, or `written` for none.
+        remembers: keep beside the render what `redo` need not compute again: about 12 MB for each minute and part.
         events: receives the stage and how much of it is done; and the folder of each take as soon as it is complete;
             where an earlier render is replaced, when all are.
         report: whether to write `report.html`, after everything else can be heard.
@@ -80,8 +84,8 @@ def render(
     if old_names:
         return render(
             leader, out, band=band, seed=seed, sample_rate=sample_rate, voice=voice, arranger=arranger, force=force,
-            pace=pace, overrides=overrides, extension=extension, expansion=expansion,
-            **_renamed(band_factory, events, old_names),
+            pace=pace, overrides=overrides, extension=extension, expansion=expansion, remembers=remembers,
+            report=report, **_renamed(band_factory, events, old_names),
         )  # fmt: skip
     request = request_for(
         band, seed=seed, sample_rate=sample_rate, voice=voice, arranger=arranger, overrides=overrides,
@@ -89,7 +93,7 @@ def render(
     )  # fmt: skip
     return render_request(
         request, leader, out, force=force, band_factory=band_factory, pace=pace or Pace(), events=events or Events(),
-        report=report,
+        report=report, remembers=remembers,
     )  # fmt: skip
 
 
@@ -103,6 +107,7 @@ def render_request(
     pace: Pace,
     events: Events,
     report: bool = True,
+    remembers: bool = False,
 ) -> Manifest:
     """Render a request; see `render` for the arguments."""
     began_s = time.perf_counter()
@@ -114,8 +119,9 @@ def render_request(
         plan = RenderPlan(request=request, leader_sha256=lead.clip.digest, score_sha256=lead.score_sha256)
         with closing(Checkpoint(folder.staging)) as checkpoint:
             checkpoint.write_plan(plan, printable(Path(source.name)), lead.source_sha256, lead.doubts)
-            session = _session(folder, checkpoint, band_factory, pace, events, began_s)
-            return _complete(session, lead, plan, folder, report=report)
+            memory = folder.path / MEMORY if remembers and folder.out is not None else None
+            session = session_in(folder, checkpoint, band_factory, pace, events, began_s, memory=memory)
+            return complete(session, lead, plan, folder, report=report)
 
 
 def resume(
@@ -144,30 +150,36 @@ def resume(
             raise OutputError(str(out), "holds a checkpoint without a plan", "render again with --force")
         check_weights(plan)
         lead = take_up(folder.path, plan, checkpoint.source)
-        session = _session(folder, checkpoint, band_factory, pace or Pace(), events, began_s)
+        memory = folder.path / MEMORY if (folder.path / MEMORY).exists() else None
+        session = session_in(folder, checkpoint, band_factory, pace or Pace(), events, began_s, memory=memory)
         lead = replace(lead, source_sha256=checkpoint.source_sha256, doubts=checkpoint.doubts)
-        return _complete(session, lead, plan, folder, report=report)
+        return complete(session, lead, plan, folder, report=report)
 
 
-def _session(
+def session_in(
     folder: Publisher,
     checkpoint: Checkpoint,
     band_factory: BandFactory,
     pace: Pace,
     events: Events,
     began_s: float,
+    *,
+    memory: Path | None,
+    earlier: Earlier | None = None,
 ) -> RenderSession:
+    """The session that plays into a folder, and tells of every take that can be heard; see `RenderSession`."""
+
     def on_take(name: str) -> None:
         if folder.publish_take(name) and folder.out is not None:
             events.take_ready(folder.out / name)
 
     return RenderSession(
         folder=folder.path, checkpoint=checkpoint, band_factory=band_factory, pace=pace, events=events, on_take=on_take,
-        began_s=began_s,
+        began_s=began_s, memory=memory, earlier=earlier,
     )  # fmt: skip
 
 
-def _complete(session: RenderSession, lead: Lead, plan: RenderPlan, folder: Publisher, *, report: bool) -> Manifest:
+def complete(session: RenderSession, lead: Lead, plan: RenderPlan, folder: Publisher, *, report: bool) -> Manifest:
     """Run a session, publish what was played, and only then write the report: the music can be heard meanwhile."""
     manifest, performance = session.run(lead, plan)
     manifest.write(folder.path / MANIFEST)

@@ -15,8 +15,11 @@ from ensemble.manifest import Execution, HeardKey, HeardSummary, Manifest
 from ensemble.perform import Pace, Performance, perform
 from ensemble.plan import RenderPlan
 from ensemble.rendering.checkpoint import Checkpoint
+from ensemble.rendering.earlier import Earlier
 from ensemble.rendering.exports import file_receipt
+from ensemble.rendering.memory import Memory
 from ensemble.rendering.recorder import TakeRecorder
+from ensemble.rendering.remembering import RememberingBand
 from ensemble.takes import LEADER, Lead
 from ensemble.types.music import Heard
 
@@ -40,6 +43,10 @@ class RenderSession:
     """Receives the stages and how much of them is done."""
     on_take: Callable[[str], None] = unheard
     """Called with the name of each take when all its files are written."""
+    memory: Path | None = None
+    """File of what is remembered for `redo`, and of what an earlier render remembered; None: nothing is."""
+    earlier: Earlier | None = None
+    """The version that this one is made of; its files are taken over where they would be equal."""
     began_s: float = field(default_factory=time.perf_counter)
     """When the render was asked for, by `time.perf_counter`."""
 
@@ -52,17 +59,24 @@ class RenderSession:
         """
         self.events.progress("seat", 0, 1)
         placing_s = time.perf_counter()
-        band = self.band_factory(plan)
+        memory = None if self.memory is None else Memory(self.memory)
+        band = self._band(plan, memory)
         placing_s = time.perf_counter() - placing_s
         reached = self.checkpoint.reached()
         try:
-            with TakeRecorder(plan, self.folder, self.checkpoint, reached, self.events, self.on_take) as recorder:
+            with TakeRecorder(
+                plan, self.folder, self.checkpoint, reached, self.events, self.on_take, self.earlier
+            ) as recorder:
                 performance = perform(
                     band, lead, plan, recorder=recorder, pace=self.pace, events=self.events, reached=reached
                 )
             tally = band.tally()
+            if memory is not None:
+                memory.forget_unused() if tally.exact else memory.forget()
         finally:
             band.close()
+            if memory is not None:
+                memory.close()
         seconds = {"seat": placing_s} | performance.seconds | recorder.seconds
         seconds["play"] -= sum(recorder.seconds.values())  # takes are mixed and written within the stage `play`
         manifest = Manifest(
@@ -90,6 +104,11 @@ class RenderSession:
             exact=tally.exact and self.checkpoint.is_of_this_machine,
         )
         return manifest, performance
+
+    def _band(self, plan: RenderPlan, memory: Memory | None) -> Band:
+        if memory is None:
+            return self.band_factory(plan)
+        return RememberingBand(self.band_factory, plan, memory, self.pace.deadline_s)
 
 
 def _summary(heard: Heard) -> HeardSummary:

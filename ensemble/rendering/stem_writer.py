@@ -1,23 +1,74 @@
-"""Writes the stems of one take block by block, and restores what an earlier process wrote of them."""
+"""Writes the stems of one take block by block; what an earlier process or render wrote of them is taken over."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from ensemble import clock
-from ensemble.audio.wav_writer import HEADER_BYTES, SAMPLE_BYTES, Steps, steps_of
+from ensemble.audio.wav_writer import HEADER_BYTES, SAMPLE_BYTES, Steps, bytes_of, header_of, steps_of
 from ensemble.config import FollowerSettings
 from ensemble.errors import OutputError
 from ensemble.files.receipts import WrittenSound
+from ensemble.files.replace import linked
 from ensemble.mix.gain import place
 from ensemble.mix.sound_writer import CHANNELS, SoundWriter
 from ensemble.mix.stem_sum import StemSum
+from ensemble.rendering.earlier import WrittenStem
 from ensemble.types.music import Stem
 
 _AT_ONCE = 1 << 18
+
+
+class StemAsBefore:
+    """Sound that has so far been that of a file of an earlier render: nothing is written before it differs.
+
+    Args:
+        before: the earlier file.
+        path: where the sound belongs; that file is a link to the earlier one where both are equal to the end.
+        begin: begins to write it.
+    """
+
+    def __init__(self, before: WrittenStem, path: Path, begin: Callable[[], SoundWriter]) -> None:
+        self._before, self._path, self._begin = before, path, begin
+        self._file = before.path.open("rb")
+        self._file.seek(HEADER_BYTES)
+        self._anew: SoundWriter | None = None
+        self._num_equal = 0
+
+    @property
+    def num_samples(self) -> int:
+        """Samples per channel so far."""
+        return self._num_equal if self._anew is None else self._anew.num_samples
+
+    def write(self, steps: Steps) -> None:
+        """Append sound."""
+        if self._anew is None:
+            data = bytes_of(steps)
+            if self._file.read(len(data)) == data:
+                self._num_equal += len(steps)
+                return
+            self._anew = self._begin()
+            for piece in _read(self._before.path, self._num_equal):
+                self._anew.write(piece)
+        self._anew.write(steps)
+
+    def close(self) -> WrittenSound:
+        """Link the earlier file or close the new one, and return its hashes and levels."""
+        self._file.close()
+        if self._anew is not None:
+            return self._anew.close()
+        linked(self._before.path, self._path)
+        return self._before.written
+
+    def abandon(self) -> None:
+        """Close the files, incomplete as they may be."""
+        self._file.close()
+        if self._anew is not None:
+            self._anew.abandon()
 
 
 class StemWriter:
@@ -28,6 +79,7 @@ class StemWriter:
         followers: the players.
         sample_rate: in Hz.
         num_frames: control frames of the take, which every stem is long.
+        before: stems of an earlier version, by part; their files are taken over where they would be equal.
 
     Raises:
         OSError: the disk is full (so do all methods that write).
@@ -37,18 +89,26 @@ class StemWriter:
         sum: of what was written; `abandon` deletes it.
     """
 
-    def __init__(self, folder: Path, followers: Sequence[FollowerSettings], sample_rate: int, num_frames: int) -> None:
+    def __init__(
+        self, folder: Path, followers: Sequence[FollowerSettings], sample_rate: int, num_frames: int,
+        before: Mapping[str, WrittenStem],
+    ) -> None:  # fmt: skip
         folder.mkdir(parents=True, exist_ok=True)
         self._followers = {follower.name: follower for follower in followers}
         self.paths = {name: folder / f"{name}.wav" for name in self._followers}
         self._earlier = {name: path.with_suffix(".earlier") for name, path in self.paths.items()}
         num_samples, joins = num_frames * clock.hop_samples(sample_rate), clock.seams(num_frames, sample_rate)
         self.sum = StemSum(folder, num_samples)
-        self._files: dict[str, SoundWriter] = {}
+        self._files: dict[str, SoundWriter | StemAsBefore] = {}
+        header = header_of(sample_rate, CHANNELS, num_samples)
         for name, path in self.paths.items():
             if _size(path) > _size(self._earlier[name]):
                 path.rename(self._earlier[name])
-            self._files[name] = SoundWriter(path, sample_rate, num_samples, joins)
+            begin = partial(SoundWriter, path, sample_rate, num_samples, joins)
+            if name in before and _begins_with(before[name].path, header):
+                self._files[name] = StemAsBefore(before[name], path, begin)
+            else:
+                self._files[name] = begin()
 
     @property
     def num_samples(self) -> dict[str, int]:
@@ -89,6 +149,11 @@ class StemWriter:
     def _write(self, part: str, steps: Steps) -> None:
         self.sum.add(self._files[part].num_samples, steps)
         self._files[part].write(steps)
+
+
+def _begins_with(path: Path, header: bytes) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(header)) == header
 
 
 def _size(path: Path) -> int:

@@ -27,6 +27,7 @@ from ensemble.retrieve.library.opening import LibraryPlace
 from ensemble.retrieve.settings import RetrieveSettings
 from ensemble.types.diagnostics import Diagnostic
 
+WHOLE = [".memory", "leader.wav", "manifest.json", "report.html", "take-00"]
 PACE = Pace(block_frames=20)
 
 
@@ -91,7 +92,7 @@ def test_whenever_a_process_is_killed_another_ends_with_the_same_bytes(
     assert resumed.execution.is_resumed
     assert files_of(resumed) == files_of(undisturbed)
     assert resumed.plan == undisturbed.plan
-    assert sorted(path.name for path in out.iterdir()) == ["leader.wav", "manifest.json", "report.html", "take-00"]
+    assert sorted(path.name for path in out.iterdir()) == WHOLE
 
 
 def test_killed_twice_and_with_a_torn_checkpoint(
@@ -139,7 +140,7 @@ def test_an_interrupted_render_of_release_0_1_0_is_refused_in_one_line(short_lea
     with pytest.raises(OutputError, match="--force begins again"):
         render(short_leader_file, out, sample_rate=16_000, pace=PACE)
     assert render(short_leader_file, out, sample_rate=16_000, pace=PACE, force=True).takes
-    assert not list(out.glob(".*"))
+    assert not list(out.glob(".partial-*"))
 
 
 def test_a_voice_that_has_changed_meanwhile_is_refused(
@@ -227,7 +228,7 @@ def test_killed_while_it_is_delivered(
             render(short_leader_file, out, sample_rate=16_000, pace=PACE, force=True)
     assert files_of(resume(out, pace=PACE)) == files_of(undisturbed)
     assert files_of(undisturbed) != files_of(earlier)
-    assert sorted(path.name for path in out.iterdir()) == ["leader.wav", "manifest.json", "report.html", "take-00"]
+    assert sorted(path.name for path in out.iterdir()) == WHOLE
 
 
 @pytest.mark.parametrize("moves", [0, 1])

@@ -1,0 +1,264 @@
+"""`RememberingBand`: a band that looks into a memory before it asks another band, and keeps what that one answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
+from typing import Any, Generic, TypeVar, cast
+
+from ensemble.band import Band, Promise, Tally
+from ensemble.clock import FRAME_RATE_HZ, QUANTUM_FRAMES, Block
+from ensemble.conduct.dynamics import QUANTUM_CONDUCTOR_FRAMES
+from ensemble.config import FollowerSettings
+from ensemble.listen import networks
+from ensemble.listen.overrides import Overrides, with_overrides
+from ensemble.live.settings import LiveSettings
+from ensemble.plan import RenderPlan
+from ensemble.rendering.memory import Memory, digest
+from ensemble.types.continuation import Continuation, ContinuationQuery
+from ensemble.types.music import Arrangement, AudioClip, ConductorState, Heard, Hits, Part, PlayerState, Score, Stem
+from ensemble.wire import pack, unpack
+
+T = TypeVar("T")
+_NOT_CONDUCTED = {"gain_db", "pan", "voice", "device", "gpu"}
+"""Settings of a follower that its part and its dynamics do not depend on."""
+_NOT_PLAYED = {"gain_db", "pan", "level_db", "range_midi", "seed", "gpu"}
+"""Settings of a follower that reach its player in cues alone, or not at all."""
+
+
+@dataclass(slots=True, kw_only=True)
+class _Value(Generic[T]):
+    """A value that is known, or asked for."""
+
+    kind: type[T]
+    """Its type."""
+    key: Callable[[], bytes] | None = None
+    """Under which it is kept; None where it is not."""
+    message: bytes | None = None
+    """The value as a message, once it is there."""
+    asked: Promise[T] | None = None
+    """The other band's promise."""
+    value: T | None = None
+    """The value, once it was needed."""
+    name: bytes = b""
+    """The digest of the message, once it was needed."""
+
+
+class RememberingBand:
+    """Answers what an earlier render was asked the same way from its memory; everything else is another band's work.
+
+    Whatever is computed depends on its inputs alone, so the answers are equal to the byte. A player's block is found by
+    its cue and by the state before, so a part that was changed for some bars rejoins what it was where its state does.
+
+    Args:
+        make_band: makes the other band; it is called when there is something to ask.
+        plan: what will be played.
+        memory: is read and added to.
+        deadline_s: how long an answer may take that the next question depends on.
+    """
+
+    def __init__(
+        self, make_band: Callable[[RenderPlan], Band], plan: RenderPlan, memory: Memory, deadline_s: float
+    ) -> None:
+        self._plan, self._memory, self._deadline_s = plan, memory, deadline_s
+        self._make_band = make_band
+        self._band: Band | None = None
+        asked = plan.request
+        self._players = {one.name: _player_facts(one, plan) for one in asked.band.followers}
+        self._conductor = digest(
+            *(one.model_dump_json(exclude=_NOT_CONDUCTED) for one in asked.band.followers),
+            *(getattr(asked.band, name) for name in ("conductor", "arranger")),
+            *(asked.weights_sha256.get(name) for name in ("conductor", "arranger")),
+            asked.seed,
+        )
+        if not memory.is_warm:
+            self._other()
+
+    @property
+    def kind(self) -> str:
+        """That of the other band; `memory` where it was not needed."""
+        return self._band.kind if self._band else "memory"
+
+    @property
+    def actors(self) -> int:
+        """Number of Ray actors of the other band."""
+        return self._band.actors if self._band else 0
+
+    def listen(self, leader: AudioClip, overrides: Overrides) -> Promise[Heard]:
+        """Listen to the whole leader; what is said of it is laid over what was heard before."""
+        key = self._memory.key("listen", leader.digest, *networks.SHA256.values())
+        heard = self._one(Heard, lambda: key, lambda: self._other().listen(leader, Overrides()), "listener")
+        if overrides.is_empty:
+            return heard
+        self.messages([heard], self._deadline_s + 2.0 * leader.duration_s)
+        return self.hold(with_overrides(self._value(heard), overrides))
+
+    def follow(
+        self, leader: AudioClip, num_frames: int, said: Overrides, live: LiveSettings
+    ) -> tuple[Promise[Heard], Promise[Arrangement]]:
+        """Hear a leader and write the parts as if the leader were still playing, for `num_frames` control frames."""
+        asked = (leader.digest, num_frames, said.model_dump_json(), live.model_dump_json())
+        key = self._memory.key("follow", self._conductor, *asked)
+        return self._two(
+            (Heard, Arrangement), lambda: key, lambda: self._other().follow(leader, num_frames, said, live), "conductor"
+        )
+
+    def hold(self, value: T) -> Promise[T]:
+        """Give the band a value that is known already, as a promise."""
+        return Promise(_Value(kind=type(value), message=pack(value), value=value), "memory")
+
+    def retrieve(self, heard: Promise[Heard], query: ContinuationQuery) -> Promise[tuple[Continuation, ...]]:
+        """Find continuations, best first; they are not remembered, since a plan names those that were chosen."""
+        found = self._other().retrieve(self._passed(heard), query)
+        return Promise(_Value(kind=tuple, asked=found), found.who)
+
+    def arrange(self, heard: Promise[Heard], num_frames: int) -> Promise[Arrangement]:
+        """Write what every follower plays along with a leader, for `num_frames` control frames."""
+
+        def key() -> bytes:
+            return self._memory.key("arrange", self._conductor, self._name(heard), num_frames)
+
+        return self._one(Arrangement, key, lambda: self._other().arrange(self._passed(heard), num_frames), "conductor")
+
+    def start_conducting(self) -> Promise[ConductorState]:
+        """The conductor's state before the first block."""
+        key = self._memory.key("start", self._conductor)
+        return self._one(ConductorState, lambda: key, lambda: self._other().start_conducting(), "conductor")
+
+    def conduct(
+        self, arrangement: Promise[Arrangement], block: Block, state: Promise[ConductorState]
+    ) -> tuple[Promise[Score], Promise[ConductorState]]:
+        """Conduct one block: predict its dynamics and make every player's cue."""
+
+        def key() -> bytes:
+            seen = _seen(self._value(arrangement), block)
+            return self._memory.key("conduct", self._conductor, seen, self._name(state))
+
+        return self._two(
+            (Score, ConductorState), key,
+            lambda: self._other().conduct(self._passed(arrangement), block, self._passed(state)), "conductor",
+        )  # fmt: skip
+
+    def start_playing(self, part: str) -> Promise[PlayerState]:
+        """A player's state before the first block."""
+        key = self._memory.key("start", self._players[part])
+        return self._one(PlayerState, lambda: key, lambda: self._other().start_playing(part), part)
+
+    def play(
+        self, part: str, score: Promise[Score], state: Promise[PlayerState]
+    ) -> tuple[Promise[Stem], Promise[PlayerState]]:
+        """Play one block of one part."""
+
+        def key() -> bytes:
+            return self._memory.key("play", self._players[part], self._value(score).cue(part), self._name(state))
+
+        return self._two(
+            (Stem, PlayerState), key,
+            lambda: self._other().play(part, self._passed(score), self._passed(state)), part,
+        )  # fmt: skip
+
+    def collect(self, promises: Sequence[Promise[T]], deadline_s: float) -> list[T]:
+        """Wait for values and return them."""
+        self.messages(promises, deadline_s)
+        return [self._value(promise) for promise in promises]
+
+    def messages(self, promises: Sequence[Promise[Any]], deadline_s: float) -> list[bytes]:
+        """Wait for values and return them as messages; keep those that were not there."""
+        missing = [promise.token for promise in promises if promise.token.message is None]
+        if missing:
+            asked = [one.asked for one in missing]
+            for one, message in zip(missing, self._other().messages(asked, deadline_s), strict=True):
+                one.message = message
+                if one.key is not None:
+                    self._memory.keep(one.key(), message)
+                    one.key = None  # it holds all values before
+        return [promise.token.message for promise in promises]
+
+    def tally(self) -> Tally:
+        """Work and losses so far."""
+        return self._band.tally() if self._band else Tally()
+
+    def close(self) -> None:
+        """Release the workers."""
+        if self._band:
+            self._band.close()
+
+    def _other(self) -> Band:
+        if self._band is None:
+            self._band = self._make_band(self._plan)
+        return self._band
+
+    def _one(self, kind: type[T], key: Callable[[], bytes], ask: Callable[[], Promise[T]], who: str) -> Promise[T]:
+        found = self._memory.recall(key()) if self._memory.is_warm else None
+        if found is not None:
+            return Promise(_Value(kind=kind, message=found), who)
+        return Promise(_Value(kind=kind, key=key, asked=ask()), who)
+
+    def _two(
+        self, kinds: tuple[type[Any], type[Any]], key: Callable[[], bytes],
+        ask: Callable[[], tuple[Promise[Any], Promise[Any]]], who: str,
+    ) -> tuple[Promise[Any], Promise[Any]]:  # fmt: skip
+        """The two values of one call, which are kept one by one."""
+        once = cache(key)
+        keys = [partial(_numbered, once, index) for index in (0, 1)]
+        if self._memory.is_warm:
+            found = [self._memory.recall(one()) for one in keys]
+            if None not in found:
+                first, second = (_Value(kind=kind, message=one) for kind, one in zip(kinds, found, strict=True))
+                return Promise(first, who), Promise(second, who)
+        first, second = (
+            _Value(kind=kind, key=one, asked=asked) for kind, one, asked in zip(kinds, keys, ask(), strict=True)
+        )
+        return Promise(first, who), Promise(second, who)
+
+    def _passed(self, promise: Promise[T]) -> Promise[T]:
+        """A value as the other band's promise."""
+        token: _Value[T] = promise.token
+        if token.asked is None:
+            token.asked = self._other().hold(self._value(promise))
+        return token.asked
+
+    def _message(self, promise: Promise[Any]) -> bytes:
+        return self.messages([promise], self._deadline_s)[0]
+
+    def _value(self, promise: Promise[T]) -> T:
+        token: _Value[T] = promise.token
+        if token.value is None:
+            token.value = unpack(self._message(promise), token.kind)
+        return token.value
+
+    def _name(self, promise: Promise[Any]) -> bytes:
+        token = promise.token
+        if not token.name:
+            token.name = digest(self._message(promise))
+        return cast("bytes", token.name)
+
+
+def _numbered(key: Callable[[], bytes], index: int) -> bytes:
+    return digest(key(), index)
+
+
+def _player_facts(follower: FollowerSettings, plan: RenderPlan) -> bytes:
+    """Everything that decides what a player makes of a cue and a state."""
+    asked = plan.request
+    settings = follower.model_dump_json(exclude=_NOT_PLAYED)
+    return digest(settings, asked.weights_sha256.get(follower.name), asked.sample_rate, asked.seed)
+
+
+def _seen(arrangement: Arrangement, block: Block) -> bytes:
+    """The digest of what conducting a block reads of an arrangement, from the quantum in which it begins on."""
+    first, last = block.start_frame // QUANTUM_FRAMES, -(-block.stop_frame // QUANTUM_FRAMES)
+    inside = slice(block.start_frame, block.stop_frame)
+    return digest(
+        block.start_frame, block.stop_frame, block.is_last,
+        arrangement.features[:, first * QUANTUM_CONDUCTOR_FRAMES : last * QUANTUM_CONDUCTOR_FRAMES],
+        arrangement.leader_db[first * QUANTUM_FRAMES : last * QUANTUM_FRAMES],
+        *(_inside(part, inside) for part in arrangement.parts),
+    )  # fmt: skip
+
+
+def _inside(part: Part | Hits, frames: slice) -> tuple[Any, ...]:
+    if isinstance(part, Hits):
+        return part.name, tuple(hit for hit in part.hits if frames.start <= hit.time_s * FRAME_RATE_HZ < frames.stop)
+    return part.name, part.f0_hz[:, frames], part.level_db[:, frames]
