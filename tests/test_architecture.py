@@ -74,6 +74,7 @@ KEPT_TO = {
     "pymilvus": ("ensemble/retrieve/library",),
     "ray": ("agents", "cluster"),
     "rich": ("cluster/cli",),
+    "sounddevice": ("ensemble/audio/sound_card.py",),
     "soundfile": ("ensemble/audio",),
     "torch": ("ensemble/play", "ensemble/train", "ensemble/measure", "cluster/bench", "cluster/doctor.py"),
     "typer": ("cluster/cli",),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import signal
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -9,13 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
+from rich.table import Table
 
 from cluster.cli.json_output import AsJson, print_json
-from cluster.cli.progress import Monitor
+from cluster.cli.progress import OUT, Monitor
 from ensemble.errors import OutputError, printable
 
 if TYPE_CHECKING:
-    from ensemble.rendering.live import LiveFacts, Played
+    from ensemble.audio.sound_card import SoundCard
+    from ensemble.rendering.live import LiveFacts
     from ensemble.types.music import FloatArray
 
 live_commands = typer.Typer()
@@ -25,8 +29,9 @@ BLOCK_S = 0.02
 @live_commands.command()
 def live(
     file: Annotated[
-        Path, typer.Option("--file", help="A recording that is played to the band as if it were played now.")
-    ],
+        Path | None,
+        typer.Option("--file", help="Instead of the sound card: a recording, played to the band as if played now."),
+    ] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the session.")] = Path("ensemble-live"),
     band: Annotated[str, typer.Option(help="Band: rock, quartet or a YAML file.")] = "rock",
     seed: Annotated[int, typer.Option(min=0, help="Random seed.")] = 0,
@@ -43,13 +48,23 @@ def live(
     listen_beats: Annotated[
         int, typer.Option(min=0, max=64, help="Beats that the band listens to before it enters at a bar line.")
     ] = 4,
-    fast: Annotated[
-        bool, typer.Option("--fast", help="Do not wait for the clock: as fast as this machine can.")
-    ] = False,
+    device: Annotated[str | None, typer.Option(help="Device to listen to (see --list-devices).")] = None,
+    output_device: Annotated[str | None, typer.Option(help="Device to play to.")] = None,
+    latency: Annotated[
+        float | None, typer.Option(min=0, max=1000, help="Way from output to input in ms, if the card says it wrong.")
+    ] = None,
+    list_devices: Annotated[bool, typer.Option("--list-devices", help="List the devices of the sound card.")] = False,
+    fast: Annotated[bool, typer.Option("--fast", help="With --file: as fast as this machine can.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace an earlier session in the output folder.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Follow a leader while it plays; then render the session from its own recording, which gives the same bytes."""
+    """Follow a leader who plays now, until Ctrl-C; then render the session from its recording: the same bytes.
+
+    Wear headphones: the microphone must not hear the band.
+    """
+    if list_devices:
+        _list_devices(as_json)
+        return
     with Monitor(quiet=as_json, stage="load") as monitor:
         from ensemble.band import LocalBand
         from ensemble.events import Events
@@ -65,12 +80,28 @@ def live(
         request = request_for(band, seed=seed, sample_rate=int(rate), overrides=said, live=how)
         if out.exists() and not force:
             raise OutputError(printable(out), "exists already", "choose another folder, or add --force")
-        source = _Paced(file, int(rate), fast=fast, monitor=monitor)
         session = LiveSession(request, LocalBand(RenderPlan(request=request, leader_sha256="")))
-        session.warm_up()
         recording = out.with_name(f"{out.name}.recording.wav")
         recording.parent.mkdir(parents=True, exist_ok=True)
-        timings = run_session(session, source, _Nowhere(), recording, int(rate))
+
+        def show() -> None:
+            monitor.describe(str(session.follower.position))
+
+        source = None if file is None else _Paced(file, int(rate), fast=fast)
+        session.warm_up()
+        if source is not None:
+            monitor.stage("follow")
+            timings = run_session(session, source, source, recording, int(rate), show)
+        else:
+            with _card(int(rate), device, output_device, latency) as card:
+                monitor.stage("follow")
+                timings = run_session(session, card, card, recording, int(rate), show)
+            if card.num_lost or card.num_missed:
+                lost_s, missed_s = card.num_lost / int(rate), card.num_missed / int(rate)
+                monitor.say(f"{lost_s:.2f} s of the leader were lost; for {missed_s:.2f} s the band came too late")
+        if not session.num_samples:
+            recording.unlink()
+            raise OutputError(printable(out), "has nothing to hold: no sound came in", "see --list-devices")
         manifest = render_request(
             request, recording, out, force=force, band_factory=LocalBand, pace=Pace(),
             events=Events(progress=monitor.progress),
@@ -86,11 +117,36 @@ def live(
         raise typer.Exit(1)
 
 
-class _Nowhere:
-    """Sound that nobody hears now; the stems have it afterwards."""
+def _list_devices(as_json: bool) -> None:
+    from ensemble.audio.sound_card import card_devices
 
-    def play(self, played: Played) -> None:
-        """Let it go."""
+    devices = card_devices()
+    if as_json:
+        print_json({"devices": [one._asdict() for one in devices]})
+        return
+    table = Table("device", "in", "out", "latency ms", box=None, pad_edge=False)
+    for one in devices:
+        table.add_row(one.name, str(one.num_inputs), str(one.num_outputs), f"{1000 * one.latency_s:.0f}")
+    OUT.print(table)
+
+
+@contextlib.contextmanager
+def _card(rate: int, source: str | None, sink: str | None, latency_ms: float | None) -> Iterator[SoundCard]:
+    """The sound card; the first Ctrl-C ends the leader's stream, and the next the command."""
+    from ensemble.audio.sound_card import SoundCard
+
+    before = signal.getsignal(signal.SIGINT)
+    with SoundCard(rate, source, sink, None if latency_ms is None else latency_ms / 1000) as card:
+
+        def end(_signal: int, _frame: object) -> None:
+            signal.signal(signal.SIGINT, before)
+            card.end()
+
+        signal.signal(signal.SIGINT, end)
+        try:
+            yield card
+        finally:
+            signal.signal(signal.SIGINT, before)
 
 
 class _Paced:
@@ -100,10 +156,9 @@ class _Paced:
         file: the recording.
         sample_rate: at which it comes.
         fast: whether it comes as fast as it is taken.
-        monitor: is told how far it is.
     """
 
-    def __init__(self, file: Path, sample_rate: int, *, fast: bool, monitor: Monitor) -> None:
+    def __init__(self, file: Path, sample_rate: int, *, fast: bool) -> None:
         from ensemble.audio.files import prepared_clip
         from ensemble.audio.recording import opened
         from ensemble.audio.sound import mean_of_channels
@@ -112,7 +167,10 @@ class _Paced:
             clip = prepared_clip(recording.clip(), sample_rate)
         self._samples = mean_of_channels(clip.samples)[0]
         self._block = round(BLOCK_S * sample_rate)
-        self._fast, self._monitor = fast, monitor
+        self._fast = fast
+
+    def play(self, start_sample: int, sound: FloatArray) -> None:
+        """Nobody hears the band now; the stems have it afterwards."""
 
     def blocks(self) -> Iterator[FloatArray]:
         """The recording's samples, each block once it has been played."""
@@ -121,7 +179,6 @@ class _Paced:
             wait_s = 0.0 if self._fast else began_s + number * BLOCK_S - time.perf_counter()
             if wait_s > 0:
                 time.sleep(wait_s)
-            self._monitor.progress("follow", start, len(self._samples))
             yield self._samples[start : start + self._block]
 
 

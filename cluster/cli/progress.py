@@ -90,6 +90,10 @@ class Monitor(contextlib.ExitStack):
         if not self._quiet and not ERR.is_terminal:
             ERR.print(f"{time.perf_counter() - self._began:6.1f} s  {words}")
 
+    def describe(self, words: str) -> None:
+        """Show how a stage without an end goes, where there is a bar."""
+        self._bar.update(self._task, description=words)
+
     def say(self, sentence: str) -> None:
         """Print a line, unless quiet."""
         if not self._quiet:

@@ -63,6 +63,26 @@ class Followed(NamedTuple):
     """What the band played along with it."""
 
 
+class LivePosition(NamedTuple):
+    """Where the music is, in what is committed."""
+
+    bar: int
+    """Number of the bar, from 1; 0 before the band has entered."""
+    beat: int
+    """The beat in it, from 1."""
+    tempo_bpm: float
+    """Beats a minute."""
+    chord: str
+    """What sounds."""
+    next_chord: str
+    """What will sound in the next bar."""
+
+    def __str__(self) -> str:
+        if not self.bar:
+            return f"listening, {self.tempo_bpm:.0f} bpm" if self.tempo_bpm else "listening"
+        return f"bar {self.bar}, beat {self.beat}  {self.chord} -> {self.next_chord}  {self.tempo_bpm:.0f} bpm"
+
+
 class LiveFollower:
     """Follows one stream.
 
@@ -128,6 +148,21 @@ class LiveFollower:
                 part.lay_out(self._clock, self.committed_frames)
         while self.committed_frames + QUANTUM_FRAMES <= committed:
             self._commit()
+
+    @property
+    def position(self) -> LivePosition:
+        """Where the music is."""
+        clock = self._clock
+        if clock is None:
+            return LivePosition(0, 0, 0.0, "", "")
+        tempo_bpm = 60 * FRAME_RATE_HZ / clock.period_frames
+        if self._enters_at is None:
+            return LivePosition(0, 0, tempo_bpm, "", "")
+        beat = max(int(np.floor(clock.phase_at(self._hearing.ticks * TICK_FRAMES))), 0)
+        here, later = self._seen(beat), self._seen(beat + self._beats_per_bar)
+        return LivePosition(
+            here.bar + 1, here.position + 1, tempo_bpm, here.chord.spelled(here.key), later.chord.spelled(later.key)
+        )
 
     def arrangement(self, num_frames: int | None = None) -> Arrangement:
         """What is committed so far; or of a stream that has ended, all `num_frames` of it, with its notes."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -20,6 +20,7 @@ from ensemble.audio.wav_writer import PCM_STEPS, Steps, steps_of
 from ensemble.band import Band
 from ensemble.clock import FRAME_RATE_HZ, QUANTUM_FRAMES, Block, frames_for, hop_samples
 from ensemble.errors import ConfigError
+from ensemble.events import unheard
 from ensemble.listen.overrides import Overrides
 from ensemble.listen.pitch import ANALYSIS_RATE_HZ
 from ensemble.live.follow import LiveFollower, ticks_of
@@ -41,6 +42,8 @@ class Played(NamedTuple):
 
     start_frame: int
     """Where it begins."""
+    start_sample: int
+    """Where its sound begins: players hold back the last frame until they know the next."""
     sound: FloatArray
     """All stems with their gain and pan.  [2, samples]"""
 
@@ -139,12 +142,13 @@ class LiveSession:
         self._playing = {name: after for name, (_, after) in promises.items()}
         stems = [stem for stem, _ in promises.values()]
         mixed: Any = 0
+        start_sample = 0
         for follower, stem in zip(self._request.band.followers, band.collect(stems, COLLECT_S), strict=True):
             placed = place(stem.clip.samples[0], follower.gain_db, follower.pan)
             steps = np.ascontiguousarray(steps_of(placed), np.dtype("<i4")) << 8
             self._hashes[follower.name].update(steps.tobytes())
-            mixed = mixed + placed
-        return Played(block.start_frame, mixed)
+            mixed, start_sample = mixed + placed, stem.start_sample
+        return Played(block.start_frame, start_sample, mixed)
 
 
 class LeaderSource(Protocol):
@@ -157,8 +161,8 @@ class LeaderSource(Protocol):
 class BandSink(Protocol):
     """Where the band's sound goes."""
 
-    def play(self, played: Played) -> None:
-        """Take what is to sound from that frame on."""
+    def play(self, start_sample: int, sound: FloatArray) -> None:
+        """Take what is to sound while the leader plays from that sample on.  [2, samples]"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,7 +204,12 @@ class Timing(NamedTuple):
 
 
 def run_session(
-    session: LiveSession, source: LeaderSource, sink: BandSink, recording: Path, sample_rate: int
+    session: LiveSession,
+    source: LeaderSource,
+    sink: BandSink,
+    recording: Path,
+    sample_rate: int,
+    on_block: Callable[[], None] = unheard,
 ) -> list[Timing]:
     """Play until the source ends.
 
@@ -210,6 +219,7 @@ def run_session(
         sink: of the band.
         recording: the stream is written into this WAV file while it comes.
         sample_rate: of both.
+        on_block: called after every block of the leader.
 
     Returns:
         When every quantum was ready.
@@ -224,7 +234,7 @@ def run_session(
         for one in played:
             due_s = (began_s or 0.0) + one.start_frame / FRAME_RATE_HZ
             timings.append(Timing(one.start_frame, due_s - time.perf_counter()))
-            sink.play(one)
+            sink.play(one.start_sample, one.sound)
 
     with disk_errors(recording), sound_file(recording, "w", sample_rate, 1, "PCM_24", format="WAV") as file:
         for block in source.blocks():
@@ -233,6 +243,7 @@ def run_session(
             steps, samples = as_recorded(block)
             file.write(steps << 8)
             send(session.hear(samples))
+            on_block()
         send(session.end())
     return timings
 

@@ -16,7 +16,7 @@ from ensemble.live.settings import LiveSettings
 from ensemble.manifest import Manifest
 from ensemble.perform import Pace
 from ensemble.plan import Extension, RenderPlan, RenderRequest
-from ensemble.rendering.live import LiveSession, Played, facts_of, run_session
+from ensemble.rendering.live import LiveSession, facts_of, run_session
 from ensemble.rendering.render import render_request
 from ensemble.rendering.request import request_for
 from ensemble.rendering.verify import verify
@@ -57,10 +57,10 @@ class Kept:
     """Keeps what the band plays."""
 
     def __init__(self) -> None:
-        self.played: list[Played] = []
+        self.played: list[tuple[int, np.ndarray]] = []
 
-    def play(self, played: Played) -> None:
-        self.played.append(played)
+    def play(self, start_sample: int, sound: np.ndarray) -> None:
+        self.played.append((start_sample, sound))
 
 
 def run(request: RenderRequest, leader: np.ndarray, seed: int, recording: Path) -> tuple[LiveSession, Kept, list]:
@@ -87,8 +87,10 @@ def test_the_recording_rendered_again_gives_what_was_played(rendered: tuple) -> 
     facts = facts_of(session, timings, manifest)
     assert facts.replay_equal
     assert facts.duration_s == pytest.approx(8.03, abs=0.01)
-    assert sum(played.sound.shape[1] for played in sink.played) == SLOW_RATE * 903 // 100
-    assert max(np.abs(played.sound).max() for played in sink.played) > 0.01
+    ends = [start + sound.shape[1] for start, sound in sink.played]
+    assert [start for start, _ in sink.played] == [0, *ends[:-1]]
+    assert ends[-1] == SLOW_RATE * 903 // 100
+    assert max(np.abs(sound).max() for _, sound in sink.played) > 0.01
 
 
 def test_how_the_stream_is_cut_changes_nothing(
