@@ -232,6 +232,7 @@ class _Performing:
             tail_start_sample=start,
             extend_s=extension.extend_s,
             top_k=extension.top_k,
+            another=extension.another,
             source_sha256=self._lead.source_sha256,
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
@@ -10,7 +10,7 @@ from ensemble.config import BandSettings, Settings
 from ensemble.listen.overrides import Overrides
 from ensemble.live.settings import LiveSettings
 from ensemble.retrieve.settings import RetrieveSettings
-from ensemble.types.continuation import Hop
+from ensemble.types.continuation import Hop, JoinQuality
 
 MIN_EXTEND_S, MAX_EXTEND_S = 0.1, 600.0
 
@@ -22,6 +22,9 @@ class Extension(Settings):
     """Length of each continuation, in seconds."""
     top_k: int = Field(default=2, ge=1, le=16)
     """Number of continuations; each becomes one take."""
+    another: tuple[Annotated[int, Field(ge=1)], ...] = ()
+    """Numbers of the takes in whose place the next best continuation is wanted, one after the other: (2, 2) gives take
+    2 the one after the next."""
     retrieve: RetrieveSettings = RetrieveSettings()
     """Where continuations are searched for, and how they are chosen."""
 
@@ -67,6 +70,8 @@ class ContinuationPlan(Settings):
     """Beats of the new sound, in seconds from the beginning of the take."""
     total: float
     """Score of the continuation: relevance and joins together."""
+    quality: JoinQuality | None = None
+    """How good its weakest join is; None in renders of 0.1.0, and where the search has weights of its own."""
     hops: tuple[Hop, ...]
     """The segments of recordings that the new sound is made of, in order."""
 

@@ -137,6 +137,7 @@ def extend(lead: Lead, number: int, continuation: Continuation) -> tuple[Extende
         begin_sample=continuation.begin_sample,
         beats_s=tuple(continuation.beats_s.tolist()),
         total=continuation.total,
+        quality=continuation.quality,
         hops=tuple(replace(hop, path=Path(hop.path).name) for hop in continuation.hops),
     )
     return extended, planned

@@ -42,6 +42,7 @@ _TYPE_OF: dict[str, type] = {
     "Term": continuation.Term,
     "SeamScore": continuation.SeamScore,
     "Hop": continuation.Hop,
+    "JoinQuality": continuation.JoinQuality,
     "Continuation": continuation.Continuation,
     "Wish": continuation.ContinuationQuery,
     "Recording": described.IndexedRecording,

@@ -103,6 +103,7 @@ class Monitor(contextlib.ExitStack):
 def show_render(out: str, manifest: Manifest, *, report: bool) -> None:
     """Print what was heard, who played and where the result is."""
     from ensemble.output.remote import shown
+    from ensemble.retrieve.search.quality import in_words
     from ensemble.takes import AS_GIVEN
     from ensemble.takes import take_name as take_name_of
     from ensemble.types.names import counted
@@ -132,10 +133,11 @@ def show_render(out: str, manifest: Manifest, *, report: bool) -> None:
         hops = ", then ".join(f"{hop.title} ({hop.licence}) from {hop.start_s:.1f} s" for hop in continuation.hops)
         missing = continuation.hops[-1].score.terms.get("missing_s")
         shorter = f", {missing.value:.1f} s shorter than asked" if missing is not None else ""
-        OUT.print(f"{take_name_of(place)} goes on with {hops}: scored {continuation.total:.2f} of 1{shorter}")
+        worth = "" if continuation.quality is None else f", {in_words(continuation.quality)}"
+        OUT.print(f"{take_name_of(place)} goes on with {hops}: scored {continuation.total:.2f} of 1{worth}{shorter}")
     extension = manifest.plan.request.extension
     if extension is not None and len(manifest.plan.continuations) < extension.top_k:
-        OUT.print(Text(f"only {len(manifest.plan.continuations)} ways of going on were found", style="yellow"))
+        OUT.print(Text(f"only {len(manifest.plan.continuations)} ways of going on better than chance", style="yellow"))
     where = {"local": "in this process", "memory": "from memory"}.get(
         execution.band_kind, f"by {execution.actors} Ray actors"
     )

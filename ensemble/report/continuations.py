@@ -11,6 +11,7 @@ from ensemble.audio.flac import span_envelope
 from ensemble.clock import FRAME_RATE_HZ
 from ensemble.manifest import Manifest
 from ensemble.report import facts, pictures
+from ensemble.retrieve.search.quality import in_words
 from ensemble.takes import AS_GIVEN, Take, take_name
 from ensemble.types.continuation import Hop, Term
 
@@ -27,6 +28,8 @@ class TakeEntry(NamedTuple):
     """How long its leader lasts."""
     total: float | None
     """Its score, of 1; None for the leader as given."""
+    worth: str
+    """How good its weakest join is, in words; empty where that is not known."""
     page: str
     """Relative address of its own page."""
     sources: tuple[tuple[str, str, str], ...]
@@ -55,6 +58,7 @@ def list_takes(manifest: Manifest, takes: tuple[Take, ...], addresses: dict[str,
             take.name,
             take.arrangement.num_frames / FRAME_RATE_HZ,
             plan.total if plan else None,
+            in_words(plan.quality) if plan and plan.quality else "",
             addresses[take.name],
             tuple(dict.fromkeys((hop.title, hop.licence, hop.path) for hop in plan.hops)) if plan else (),
         )

@@ -25,7 +25,7 @@ from ensemble.retrieve.library.opening import LibraryPlace, cache_folder, nothin
 from ensemble.retrieve.library.sources import Source, Sources
 from ensemble.retrieve.retriever import Retriever
 from ensemble.retrieve.settings import RetrieveSettings
-from ensemble.types.described import DESCRIPTORS_VERSION
+from ensemble.types.described import DESCRIBED_MORE, DESCRIPTORS_VERSION
 
 MAX_COPIES = 16
 PATIENCE_S = 900.0
@@ -71,7 +71,7 @@ def corpus_index_dir(cache: Path) -> Path:
     recordings, and an installation may be moved or removed.
     """
     installed_in = hashlib.sha256(str(corpus_pieces()[0].path.parent).encode()).hexdigest()
-    return cache / f"{corpus_digest()[:16]}-{installed_in[:8]}-v{DESCRIPTORS_VERSION}"
+    return cache / f"{corpus_digest()[:16]}-{installed_in[:8]}-v{DESCRIPTORS_VERSION}.{DESCRIBED_MORE}"
 
 
 def indexed_corpus(cache: Path | None = None, on_progress: OnProgress = unheard) -> LibraryPlace:

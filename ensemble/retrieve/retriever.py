@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import islice
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from ensemble.retrieve.library.store import Store
 from ensemble.retrieve.search import pulse
 from ensemble.retrieve.search.context import context_of_leader
 from ensemble.retrieve.search.diversity import REPEAT_COST, is_one_spot
+from ensemble.retrieve.search.quality import is_chance, quality_of
 from ensemble.retrieve.search.search import Search
 from ensemble.retrieve.settings import RetrieveSettings
 from ensemble.threads import one_thread
@@ -61,6 +63,9 @@ class Retriever:
     def continuations(self, heard: Heard, query: ContinuationQuery) -> tuple[Continuation, ...]:
         """Find the best continuations, best first, each beginning at another spot.
 
+        Beside the first, only those are given that are better than chance: fewer than `query.top_k` is an answer. In
+        the place of those that `query.another` names stand the next best, whatever they are worth.
+
         The extended leader lasts as long as the leader and `query.extend_s` together, to the sample; where the material
         ends sooner, so does it, and the last hop's term `missing_s` says by how much.
 
@@ -69,7 +74,8 @@ class Retriever:
             query: what is asked for.
 
         Raises:
-            RetrieveError: nothing can follow; it says how many candidates were refused for which reason.
+            RetrieveError: nothing can follow; it says how many candidates were refused for which reason. Or there is no
+                other one.
             StoreError: the store cannot be asked.
         """
         if self._store.count() == 0:
@@ -80,19 +86,31 @@ class Retriever:
         wanted_s = (tail.stop_sample - tail.at_sample) / tail.sample_rate
         search = Search(self._store, self._described, self._settings)
         hops = Hops(search, self._described, self._settings, context, self._on_found)
-        first = hops.after_leader(wanted_s, FIRST_PER_TAKE * query.top_k)
-        return self._played(hops, first, tail, wanted_s, query.top_k)
+        first = hops.after_leader(wanted_s, FIRST_PER_TAKE * (query.top_k + len(query.another)))
+        reasons = Counter[str]()
+        best_first = self._played(hops, first, tail, wanted_s, reasons)
+        chosen: list[Continuation] = []
+        for one in islice(best_first, query.top_k):
+            if chosen and is_chance(one.quality):
+                break
+            chosen.append(one)
+        if not chosen:
+            raise _nothing_found(hops.num_scored, hops.vetoed + reasons)
+        chosen.sort(key=lambda continuation: -continuation.total)
+        for number in query.another:
+            other = next(best_first, None)
+            if number > len(chosen) or other is None:
+                problem = "has no other" if number <= len(chosen) else f"is not there: {len(chosen)} were found"
+                raise RetrieveError(f"continuation {number}", problem, "index more recordings: ensemble index add PATH")
+            chosen[number - 1] = other
+        return tuple(chosen)
 
     def _played(
-        self, hops: Hops, first: tuple[HopStep, ...], tail: Tail, wanted_s: float, top_k: int
-    ) -> tuple[Continuation, ...]:
-        """Play the best chain until there are enough; what cannot be played is refused, and the next best is tried."""
-        refused, chosen, reasons = Refused(), list[Continuation](), Counter[str]()
-        open_first = list(first)
-        for _ in range(MAX_REFUSALS + top_k):
-            chain = _best(open_first, hops, refused, wanted_s)
-            if chain is None or len(chosen) == top_k:
-                break
+        self, hops: Hops, first: tuple[HopStep, ...], tail: Tail, wanted_s: float, reasons: Counter[str]
+    ) -> Iterator[Continuation]:
+        """Play the best chain, then the next; what cannot be played is refused for a reason, and the next is tried."""
+        refused, open_first = Refused(), list(first)
+        while reasons.total() < MAX_REFUSALS and (chain := _best(open_first, hops, refused, wanted_s)) is not None:
             try:
                 continuation = splice(chain, tail, self._described, self._settings.fade_ms / 1000)
             except UnusableError as error:
@@ -100,11 +118,9 @@ class Retriever:
                 reasons[error.reason] += 1
                 refused = _refusing(refused, chain, error)
                 continue
-            chosen.append(continuation)
+            weakest = min(hop.score.total for hop in continuation.hops)
+            yield replace(continuation, quality=quality_of(weakest, self._settings))
             open_first = _without(open_first, chain.steps[0])
-        if not chosen:
-            raise _nothing_found(hops.num_scored, hops.vetoed + reasons)
-        return tuple(sorted(chosen, key=lambda continuation: -continuation.total))
 
 
 def _tail_of(heard: Heard, query: ContinuationQuery, exit_point: ExitPoint, fade_s: float) -> Tail:

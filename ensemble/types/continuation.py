@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import isfinite
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.types.arrays import check_array
 from ensemble.types.music import AudioClip
+
+QualityWord = Literal["good", "fair", "poor"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +45,18 @@ class SeamScore:
     """Every measure by name (`pitch_step_cents`, `level_step_db`, `spectral_distance`, `chroma`, `beat_phase_ms`)."""
     vetoes: tuple[str, ...] = ()
     """Why the piece may not be used, one short reason each; empty for a piece that is chosen."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JoinQuality:
+    """How good a join is among joins whose worth is known."""
+
+    word: QualityWord
+    """Good: better than half of the joins within songs; fair: than a quarter of them; else poor."""
+    within_songs: float
+    """Percentile among joins from one place of a song to another place of it, 0..100; higher is better."""
+    among_random: float
+    """Percentile among joins to any place of any other recording, in its best transposition; higher is better."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +105,8 @@ class Continuation:
     """The segments that the new sound is made of, in order; at least one."""
     total: float
     """Score of all hops together; 1 is best."""
+    quality: JoinQuality | None = None
+    """How good its weakest join is; None where the weights of the search are not those that were calibrated."""
 
     def __post_init__(self) -> None:
         check_array(self.beats_s, (None,), "beats_s", np.float64)
@@ -113,5 +130,7 @@ class ContinuationQuery:
     """How long each continuation is to be, in seconds."""
     top_k: int
     """How many continuations are wanted; fewer may be found."""
+    another: tuple[int, ...] = ()
+    """Numbers of the continuations, from 1, in whose place the next best one is wanted, one after the other."""
     source_sha256: str = ""
     """sha256 of the leader's file; empty if unknown."""

@@ -12,6 +12,10 @@ from ensemble.types.arrays import FloatArray, check_array
 
 DESCRIPTORS_VERSION = 1
 """Raised whenever `describe` computes something else: stores and descriptions of other versions are rebuilt."""
+DESCRIBED_MORE = 1
+"""Raised when `describe` tells more beside the same vectors: older descriptions go on being read."""
+Metre = tuple[int, int]
+"""Beats in a bar, and the equal parts of a beat: (2, 3) for 6/8."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +60,8 @@ class Described:
     """The vectors that a store compares by their inner product.  [chunks, dimensions]"""
     details: dict[str, np.ndarray]
     """Arrays for exact scoring, by name."""
+    metres: tuple[Metre, ...] = ()
+    """The metre, and the second choice where it is in doubt; none where there is no beat, or none was described."""
 
     def __post_init__(self) -> None:
         check_array(self.start_s, (None,), "start_s", np.float64)

@@ -11,6 +11,7 @@ from ensemble.errors import RetrieveError
 from ensemble.retrieve.join.material import UnusableReason
 from ensemble.retrieve.library.exact import ExactStore
 from ensemble.retrieve.retriever import Retriever
+from ensemble.retrieve.search.quality import CHANCE
 from ensemble.retrieve.settings import RetrieveSettings
 from ensemble.types.continuation import Continuation, ContinuationQuery
 from ensemble.types.music import AudioClip, Heard
@@ -82,6 +83,27 @@ def test_every_way_of_going_on_lasts_to_the_sample_and_begins_elsewhere(shelf, l
     assert [one.total for one in found] == sorted((one.total for one in found), reverse=True)
     first = [(one.hops[0].recording_sha256, one.hops[0].start_s) for one in found]
     assert all(a[0] != b[0] or abs(a[1] - b[1]) >= 4.0 for n, a in enumerate(first) for b in first[:n])
+
+
+def test_the_next_best_stands_where_another_was_asked_for(shelf, asked):
+    heard, query = asked
+    found = retriever(shelf).continuations(heard, replace(query, top_k=2))
+    other = retriever(shelf).continuations(heard, replace(query, top_k=2, another=(2,)))
+    both = retriever(shelf).continuations(heard, replace(query, top_k=2, another=(2, 2)))
+    assert spans(other[0]) == spans(both[0]) == spans(found[0])
+    assert len({str(spans(one[1])) for one in (found, other, both)}) == 3
+    with pytest.raises(RetrieveError, match="continuation 3: is not there: 2 were found"):
+        retriever(shelf).continuations(heard, replace(query, top_k=2, another=(3,)))
+    with pytest.raises(RetrieveError, match="continuation 1: has no other"):
+        retriever(shelf.only("short")).continuations(heard, replace(query, extend_s=1.0, top_k=1, another=(1,) * 9))
+
+
+def test_beside_the_first_nothing_is_given_that_is_no_better_than_chance(shelf, asked):
+    heard, query = asked
+    found = retriever(shelf).continuations(heard, replace(query, top_k=16))
+    assert 3 <= len(found) < 16
+    assert found[0].quality.word == "good"
+    assert all(one.quality.among_random >= CHANCE for one in found[1:])
 
 
 def test_the_true_continuation_comes_first_and_stays_in_time(shelf, leader, asked):

@@ -13,7 +13,7 @@ from ensemble.retrieve.search.describe import HEAD_S, check_listening, level_ove
 from ensemble.retrieve.search.outline import RATE_HZ, SpectralOutline, spectral_outline
 from ensemble.threads import one_thread
 from ensemble.types.arrays import FloatArray
-from ensemble.types.described import Described
+from ensemble.types.described import Described, Metre
 from ensemble.types.music import SILENCE_DB, AudioClip, Heard
 
 SILENT_BELOW_PEAK_DB = 50.0
@@ -48,6 +48,8 @@ class JoinContext:
     """Seam features.  [SEAM_WIDTH]"""
     edge: transition.Edges
     """The last moments, to which a candidate's first ones are joined."""
+    metres: tuple[Metre, ...]
+    """As `Described.metres`."""
     own: dict[str, FloatArray]
     """What each term measures at the recording's own transitions, by name: magnitudes, sorted."""
 
@@ -84,7 +86,7 @@ def context_of_leader(heard: Heard, leader: AudioClip, at_s: float, *, recording
     beats_s = pulse.played_beats_s(heard)
     moments_s = pulse.moments_s(beats_s, at_s)
     own = transition.natural(outline, moments_s[moments_s < at_s]) | _beat_jitter(beats_s)
-    return _context(outline, beats_s, at_s, own, recording_sha256)
+    return _context(outline, beats_s, at_s, own, pulse.metres_of(heard, beats_s), recording_sha256)
 
 
 def context_of_recording(described: Described, at_s: float) -> JoinContext:
@@ -97,7 +99,8 @@ def context_of_recording(described: Described, at_s: float) -> JoinContext:
     if not 0.0 < at_s <= outline.duration_s + 1 / RATE_HZ:
         raise ValueError(f"a join at {at_s} s lies outside {outline.duration_s} s")
     own = {name: described.details[f"own_{name}"] for name in transition.UNITS} | _beat_jitter(described.beats_s)
-    return _context(outline.part(0, round(at_s * RATE_HZ)), described.beats_s, at_s, own, described.recording.sha256)
+    before = outline.part(0, round(at_s * RATE_HZ))
+    return _context(before, described.beats_s, at_s, own, described.metres, described.recording.sha256)
 
 
 def _context(
@@ -105,6 +108,7 @@ def _context(
     beats_s: NDArray[np.float64],
     at_s: float,
     own: dict[str, FloatArray],
+    metres: tuple[Metre, ...],
     recording_sha256: str,
 ) -> JoinContext:
     until_s = _sounds_until_s(outline.level_db, at_s)
@@ -128,6 +132,7 @@ def _context(
         | feature_layout.blocks_around(means, np.maximum(end_s - feature_layout.AFTER_S, 0.0), end_s),
         seam=feature_layout.seam_before(means, end_s)[0],
         edge=transition.tails(recent, end_s),
+        metres=metres,
         own=own,
     )
 

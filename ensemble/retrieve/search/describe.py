@@ -53,6 +53,7 @@ def describe(clip: AudioClip, recording: IndexedRecording, heard: Heard) -> Desc
         remaining_s=(outline.duration_s - start_s).astype(np.float32),
         vectors=_rows(outline, start_s, pulse.period_around(beats_s, start_s)),
         details=outline.arrays() | {f"own_{name}": own for name, own in transition.natural(outline, start_s).items()},
+        metres=pulse.metres_of(heard, beats_s),
     )
 
 

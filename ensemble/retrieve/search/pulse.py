@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from ensemble.clock import FRAME_RATE_HZ
 from ensemble.types.arrays import FloatArray
+from ensemble.types.described import Metre
 from ensemble.types.music import Heard
 
 Array = NDArray[np.float64]
@@ -16,6 +17,8 @@ STEADY = 0.01
 """A change of tempo by a hundredth is not heard: nothing is stretched for it."""
 MIN_PROMINENCE = 1.1
 """Onset strength around the beats against everywhere: played music lies at 1.2 to 6, noise at 1, a held tone at 0."""
+EVEN_ODDS = 0.5
+"""With less confidence in its bars a metre may as well be the second choice."""
 _ACCENT = 0.85
 """Exponent of onset strength: a funk guitar's few hard strokes must not raise the mean above all of its others."""
 _NEAR_FRAMES = 3
@@ -42,6 +45,25 @@ def has_beat(onset: FloatArray, beats_s: Array) -> bool:
 def played_beats_s(heard: Heard) -> Array:
     """The beats of what was heard; empty where they do not stand on something that was played.  [beats]"""
     return heard.beats_s if has_beat(heard.frames.onset, heard.beats_s) else np.empty(0)
+
+
+def metres_of(heard: Heard, beats_s: Array) -> tuple[Metre, ...]:
+    """The metre, and the second choice where it is as likely wrong as right; none without played beats."""
+    if not len(beats_s):
+        return ()
+    metres = [(heard.beats_per_bar, heard.beat_division)]
+    if heard.second_bars is not None and len(heard.bar_confidence) and heard.bar_confidence.mean() < EVEN_ODDS:
+        metres.append((heard.second_bars[0], heard.beat_division))
+    return tuple(dict.fromkeys(metres))
+
+
+def fits_metre(one: tuple[Metre, ...], other: tuple[Metre, ...]) -> bool:
+    """Whether bars can go on as they were: beats of as many parts, and bars as long, or twice as long; unknown fits."""
+    return not (one and other) or any(
+        parts == other_parts and max(beats, other_beats) in (min(beats, other_beats), 2 * min(beats, other_beats))
+        for beats, parts in one
+        for other_beats, other_parts in other
+    )
 
 
 def moments_s(beats_s: Array, until_s: float) -> Array:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.retrieve.search import feature_layout, relevance, transition
+from ensemble.retrieve.search import feature_layout, pulse, relevance, transition
 from ensemble.retrieve.search.context import JoinContext
 from ensemble.retrieve.search.gather import Gathered, Pair, gather
 from ensemble.retrieve.search.outline import transposed
@@ -147,6 +147,8 @@ def vetoes(
     balance_db = max(float(measured.gathered.low_db[place]) - level_db, -30.0)
     if not context.is_silent and abs(balance_db - max(context.low_db - context.level_db, -30.0)) > MAX_BASS_STEP_DB:
         reasons.append("bass band")
+    if not pulse.fits_metre(context.metres, pair.described.metres):
+        reasons.append("metre")
     if settings.exclude_same_recording and pair.described.recording.sha256 == context.recording_sha256:
         reasons.append("same recording")
     return tuple(reasons)
