@@ -14,7 +14,7 @@ import msgpack
 import numpy as np
 
 from ensemble.errors import WireError
-from ensemble.types import continuation, described, diagnostics, doubts, music
+from ensemble.types import continuation, described, diagnostics, doubts, metre, music
 
 WIRE_VERSION = 1
 _ARRAY, _DATACLASS = 1, 2
@@ -26,6 +26,7 @@ _TYPE_OF: dict[str, type] = {
     "Chord": music.Chord,
     "ChordDoubt": doubts.ChordDoubt,
     "KeySection": doubts.KeySection,
+    "CountedMetre": metre.CountedMetre,
     "Heard": music.Heard,
     "Diagnostic": diagnostics.Diagnostic,
     "Note": music.Note,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -12,6 +12,7 @@ from ensemble.clock import FRAME_RATE_HZ
 from ensemble.conduct.harmony import sounding
 from ensemble.conduct.notes import SOUNDING_DB, last_note_s
 from ensemble.types.harmony import NO_CHORD, Chord, Key
+from ensemble.types.metre import CountedMetre
 from ensemble.types.music import Frames, Heard
 
 LOOK_AHEAD_BEATS = 8
@@ -48,6 +49,8 @@ class Grid:
     """Where in a beat its second half begins: two thirds where it has three parts, after the second of them."""
     beat_division: int = 2
     """How many equal parts a beat has: 2, or 3 in compound metres."""
+    metres: tuple[CountedMetre, ...] = ()
+    """What is counted from which beat on, and before the first; none where the leader's metre is not known."""
 
     @property
     def sounding(self) -> tuple[Chord, ...]:
@@ -58,6 +61,10 @@ class Grid:
     def num_beats(self) -> int:
         """Number of beats."""
         return len(self.chords)
+
+    def metre(self, beat: int) -> CountedMetre:
+        """What is counted on a beat, where that is known."""
+        return next((one for one in reversed(self.metres) if one.beat <= beat), self.metres[0])
 
     def is_strong(self, beat: int) -> bool:
         """Whether a beat begins a bar, or a later group of beats within it."""
@@ -126,7 +133,7 @@ def grid_of(heard: Heard) -> Grid:
     if not len(beats):
         return Grid(
             edges_s=np.zeros(1), chords=(), keys=(), positions=np.zeros(0, np.int64), bars=np.zeros(0, np.int64),
-            beats_per_bar=max(heard.beats_per_bar, 1), end_s=0.0, final_beat=0,
+            beats_per_bar=max(heard.beats_per_bar, 1), metres=heard.metres, end_s=0.0, final_beat=0,
         )  # fmt: skip
     intervals = np.diff(beats)
     first = float(np.median(intervals[:_INTERVALS_AT_AN_END])) if len(intervals) else 60 / tempo
@@ -147,6 +154,7 @@ def grid_of(heard: Heard) -> Grid:
         positions=positions,
         bars=bars,
         beats_per_bar=per_bar,
+        metres=tuple(replace(one, beat=one.beat + shift) for one in heard.metres),
         end_s=end_s,
         final_beat=_final_beat(edges, positions, per_bar, end_s, 0.7 * last, last_note_s(heard)),
         swing=heard.swing if heard.beat_division == 2 else 2 / 3,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from fractions import Fraction
-from itertools import pairwise
+from itertools import accumulate
 from pathlib import Path
 from typing import NamedTuple
 
@@ -86,18 +87,16 @@ def beat_map(heard: Heard, steady_within_s: float = 0.0, *, from_bar_one: bool =
     first = int(np.argmax(grid.bars >= 0)) if from_bar_one and (grid.bars >= 0).any() else 0
     start_s = float(grid.edges_s[first]) if from_bar_one else 0.0
     ends_s = (grid.edges_s[first + 1 :] - start_s).tolist() if from_bar_one else _beat_ends_s(grid, heard.tempo_bpm)
-    beat = Fraction(4 * heard.time_signature[0], heard.time_signature[1] * grid.beats_per_bar)
-    beat_s, first_s = _line(ends_s)
-    off_s = float(np.abs(first_s + beat_s * np.arange(len(ends_s)) - ends_s).max())
+    begun = len(grid.edges_s) - len(ends_s) - 1  # the beat at tick 0, which ends at the first edge of the file
+    lengths = [grid.metre(begun + at).beat_quarters for at in range(len(ends_s))]
+    quarters = [float(quarter) for quarter in accumulate(lengths)]
+    quarter_s, first_s = _line(quarters, ends_s)
+    off_s = float(np.abs(first_s + quarter_s * (np.array(quarters) - quarters[0]) - ends_s).max())
     if off_s <= steady_within_s:
-        tempos = TempoMap.steady(first_s, beat_s, float(beat))
+        tempos = TempoMap.steady(first_s, quarter_s, quarters[0])
     else:
-        tempos, off_s = TempoMap.through(ends_s, _TEMPO_ERROR_S, float(beat)), 0.0
-    metres = [
-        (int(at * beat * TICKS_PER_QUARTER), *_signature(num_beats * beat, heard.time_signature))
-        for at, num_beats in _bar_lengths(grid, len(ends_s))
-    ]
-    return BeatMap(tempos, metres, start_s, off_s, grid)
+        tempos, off_s = TempoMap.through(ends_s, _TEMPO_ERROR_S, quarters), 0.0
+    return BeatMap(tempos, list(_signatures(grid, begun, lengths)), start_s, off_s, grid)
 
 
 def part_track(part: Part | Hits, follower: FollowerSettings, beats: BeatMap, channel: int) -> mido.MidiTrack:
@@ -116,11 +115,16 @@ def part_track(part: Part | Hits, follower: FollowerSettings, beats: BeatMap, ch
     return track_of(events)
 
 
-def _line(ends_s: list[float]) -> tuple[float, float]:
-    """Length of a beat, and end of the first one, of a steady beat that is as near to these ends as can be."""
+def _line(quarters: list[float], ends_s: list[float]) -> tuple[float, float]:
+    """Length of a quarter, and end of the first beat, of a steady tempo that comes as near to these ends as can be.
+
+    Args:
+        quarters: where each beat ends.
+        ends_s: when each beat ends.
+    """
     if len(ends_s) < 2:
-        return ends_s[0], ends_s[0]
-    slope, start = np.polyfit(np.arange(len(ends_s)), ends_s, 1)
+        return ends_s[0] / quarters[0], ends_s[0]
+    slope, start = np.polyfit(np.array(quarters) - quarters[0], ends_s, 1)
     return float(slope), float(start)
 
 
@@ -131,19 +135,27 @@ def _beat_ends_s(grid: Grid, tempo_bpm: float) -> list[float]:
     return [edge for edge in edges_s if edge >= 0.5 * plain_s] or [plain_s]
 
 
-def _bar_lengths(grid: Grid, num_ends: int) -> list[tuple[int, int]]:
-    """Where bars change their length, in beats of the file, and to how many beats; a pick-up is a short first bar."""
-    if not grid.num_beats:
-        return [(0, grid.beats_per_bar)]
-    # The beat at tick 0 is the one that ends at the first edge of the file.
-    first = len(grid.edges_s) - num_ends - 1
-    position = int(grid.positions[first]) if first >= 0 else (int(grid.positions[0]) - 1) % grid.beats_per_bar
-    starts = [int(beat) - first for beat in np.flatnonzero(grid.positions == 0) if beat > first]
+def _signatures(grid: Grid, begun: int, lengths: list[Fraction]) -> Iterator[tuple[int, int, int]]:
+    """The tick of each time signature, its numerator and its denominator; a pick-up is a short first bar.
+
+    Args:
+        grid: the leader's beats.
+        begun: the beat of the grid at tick 0; -1 where the file begins with a beat of its own.
+        lengths: of the beats of the file, in quarters.
+    """
+    position = int(grid.positions[begun]) if begun >= 0 else (int(grid.positions[0]) - 1) % grid.beats_per_bar
+    starts = [int(beat) - begun for beat in np.flatnonzero(grid.positions == 0) if beat > begun]
     starts = [0, *(starts or ([grid.beats_per_bar - position] if position else []))]
-    lengths = [(start, stop - start) for start, stop in pairwise(starts)]
-    last = lengths[-1][1] if len(lengths) > 1 else grid.beats_per_bar
-    lengths.append((starts[-1], last))
-    return [one for index, one in enumerate(lengths) if index == 0 or one[1] != lengths[index - 1][1]]
+    ends = [*starts[1:], starts[-1] + grid.metre(begun + starts[-1]).num_beats]
+    known: tuple[int, int] | None = None
+    quarters = [Fraction(0), *accumulate(lengths)]
+    for start, stop in zip(starts, ends, strict=True):
+        metre = grid.metre(begun + start)
+        signature = _signature((stop - start) * metre.beat_quarters, (metre.count, metre.unit))
+        if signature != known:
+            at = quarters[min(start, len(lengths))] + max(start - len(lengths), 0) * metre.beat_quarters
+            yield int(at * TICKS_PER_QUARTER), *signature
+        known = signature
 
 
 def _signature(bar: Fraction, usual: tuple[int, int]) -> tuple[int, int]:

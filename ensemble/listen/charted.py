@@ -129,7 +129,12 @@ def with_chart(heard: Heard, chart: Chart) -> Heard:
     if first == heard.first_downbeat:
         return heard
     return replace(
-        heard, bar_starts=(), first_downbeat=first, bar_confidence=heard.bar_confidence[:0], second_bars=None
+        heard,
+        bar_starts=(),
+        metre_changes=(),
+        first_downbeat=first,
+        bar_confidence=heard.bar_confidence[:0],
+        second_bars=None,
     )
 
 

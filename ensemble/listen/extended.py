@@ -54,6 +54,7 @@ def heard_on(
         heard, frames=frames, beats_s=beats_s, chords=chords, chord_probability=said, key_sections=sections,
         chord_doubts=known[: len(kept)] + meant.chord_doubts[len(kept) :], beat_confidence=confidence,
         bar_starts=tuple(beat for beat in heard.bar_starts if beat < len(kept)),
+        metre_changes=tuple(one for one in heard.metre_changes if one.beat < len(kept)),
     )  # fmt: skip
 
 

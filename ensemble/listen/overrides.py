@@ -181,7 +181,7 @@ def _heard_anew(heard: Heard, overrides: Overrides) -> Heard:
         first = int(np.abs(heard.beats_s - overrides.first_downbeat_s).argmin())
         found = understood(bars=Bars(found.bars.beats_per_bar, first, found.bars.beat_division))
     if not keeps_bars or overrides.first_downbeat_s is not None:
-        heard = replace(heard, written_metre=None, bar_starts=())
+        heard = replace(heard, written_metre=None, bar_starts=(), metre_changes=())
     return replace(heard, **found.fields)
 
 

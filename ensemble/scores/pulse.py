@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.scores.melody import Melody, MetreMark, tempo_map
+from ensemble.types.metre import CountedMetre
 
 SLOWEST_BPM, FASTEST_BPM = 50.0, 240.0
 """Within these a beat can be counted; the same span that beats of recordings are looked for in."""
@@ -42,6 +43,8 @@ class Pulse:
     """Index of the first beat that opens a bar."""
     bar_starts: tuple[int, ...]
     """Indices of the beats that open bars; none where all bars have `beats_per_bar` beats."""
+    metre_changes: tuple[CountedMetre, ...]
+    """What is counted from which beat on; none where one metre is counted throughout."""
     warnings: tuple[str, ...]
     """What could not be counted as written, one sentence each."""
 
@@ -59,7 +62,7 @@ def pulse_of(melody: Melody) -> Pulse:
     melody = replace(melody, metres=tuple(_countable(mark, melody.quarter_bpm) for mark in melody.metres))
     metre, is_mixed = _chief(melody)
     beat, beats_per_bar, beat_division = _beat(metre or COMMON, melody.quarter_bpm)
-    places, bar_starts = _laid(melody, metre or COMMON)
+    places, bar_starts, counted = _laid(melody, metre or COMMON)
     first = bar_starts[0]
     warnings = []
     if metre is None:
@@ -76,6 +79,7 @@ def pulse_of(melody: Melody) -> Pulse:
         metre=None if metre is None else (metre.beats, metre.unit),
         first_downbeat=first % beats_per_bar if is_even else first,
         bar_starts=() if is_even else tuple(bar_starts),
+        metre_changes=tuple(counted) if len({(one.count, one.unit) for one in counted}) > 1 else (),
         warnings=tuple(warnings),
     )
 
@@ -86,8 +90,8 @@ def _countable(metre: MetreMark, quarter_bpm: float) -> MetreMark:
     return metre._replace(beats=0) if is_too_fast else metre
 
 
-def _laid(melody: Melody, chief: MetreMark) -> tuple[list[Fraction], list[int]]:
-    """The places of beats in quarters, and the indices of those that open bars: at least one of each.
+def _laid(melody: Melody, chief: MetreMark) -> tuple[list[Fraction], list[int], list[CountedMetre]]:
+    """The places of beats in quarters, the indices of those that open bars, and what is counted: one of each at least.
 
     A metre is counted from the first bar line in it, and until there the one before; one that cannot be counted is
     counted as the chief one.
@@ -101,8 +105,10 @@ def _laid(melody: Melody, chief: MetreMark) -> tuple[list[Fraction], list[int]]:
     ]
     places: list[Fraction] = []
     bar_starts: list[int] = []
+    counted: list[CountedMetre] = []
     for mark, anchor, stop in zip(metres, anchors, [*anchors[1:], melody.length], strict=True):
         beat, number, _ = _beat(mark, melody.quarter_bpm)
+        counted.append(CountedMetre(beat=len(places), count=mark.beats, unit=mark.unit, num_beats=number))
         place = anchor if places else anchor % beat
         while place < stop or not places:
             if (place - anchor) % (number * beat) == 0 and place >= anchor:
@@ -111,7 +117,7 @@ def _laid(melody: Melody, chief: MetreMark) -> tuple[list[Fraction], list[int]]:
             place += beat
             if stop < melody.length and 0 < stop - place < beat / 2:
                 break  # the last beat of a metre that its bars do not fill is a longer one
-    return places, bar_starts or [0]
+    return places, bar_starts or [0], counted
 
 
 def _chief(melody: Melody) -> tuple[MetreMark | None, bool]:

@@ -116,6 +116,7 @@ def hear_melody(melody: Melody) -> Heard:
         beat_division=pulse.beat_division,
         written_metre=pulse.metre,
         bar_starts=pulse.bar_starts,
+        metre_changes=pulse.metre_changes,
     )
 
 

@@ -24,6 +24,7 @@ from ensemble.types.harmony import Chord as Chord
 from ensemble.types.harmony import Key as Key
 from ensemble.types.harmony import Mode as Mode
 from ensemble.types.harmony import Quality as Quality
+from ensemble.types.metre import CountedMetre
 from ensemble.types.strokes import DRUM_CLASSES as DRUM_CLASSES
 from ensemble.types.strokes import DrumClass as DrumClass
 from ensemble.types.strokes import Hit as Hit
@@ -120,6 +121,8 @@ class Heard:
     [classes, steps]"""
     bar_starts: tuple[int, ...] = ()
     """Indices of the beats that open bars, in a score that changes its metre; none where all bars are alike."""
+    metre_changes: tuple[CountedMetre, ...] = ()
+    """What is counted from which beat on, in a score that changes its metre; none where one metre holds."""
     provisional_frames: int = 0
     """Number of frames at the end that may change as more is heard; 0 where the recording was heard to its end."""
 
@@ -160,6 +163,12 @@ class Heard:
         """The written one, or what a recording would be written in: its beats as quarters or dotted quarters."""
         counted = (self.beats_per_bar, 4) if self.beat_division == 2 else (3 * self.beats_per_bar, 8)
         return self.written_metre or counted
+
+    @property
+    def metres(self) -> tuple[CountedMetre, ...]:
+        """What is counted from which beat on."""
+        count, unit = self.time_signature
+        return self.metre_changes or (CountedMetre(beat=0, count=count, unit=unit, num_beats=self.beats_per_bar),)
 
     @property
     def keys(self) -> tuple[Key, ...]:

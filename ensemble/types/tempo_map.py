@@ -23,7 +23,7 @@ class TempoMap:
     """How long a quarter lasts at each tempo, in seconds.  [tempos]"""
 
     @classmethod
-    def through(cls, ends_s: Sequence[float], tolerance_s: float, beat_quarters: float = 1.0) -> Self:
+    def through(cls, ends_s: Sequence[float], tolerance_s: float, end_quarters: Sequence[float] = ()) -> Self:
         """Make the tempos under which beat after beat ends at the given times.
 
         Tempos are whole microseconds per quarter note, as in MIDI files. A tempo is kept while its beats end within
@@ -32,29 +32,29 @@ class TempoMap:
         Args:
             ends_s: when each beat ends, rising.
             tolerance_s: how far off a beat may end.
-            beat_quarters: length of a beat in quarter notes: 1.5 is a dotted quarter.
+            end_quarters: where each beat ends, in quarter notes; if absent a beat is a quarter.
         """
-        quarters, starts_s, quarter_s = [0.0], [0.0], [_whole_us(ends_s[0] / beat_quarters) / 1e6]
-        for beat, end_s in enumerate(ends_s[1:], start=1):
-            quarter = beat * beat_quarters
+        edges = [0.0, *(end_quarters or map(float, range(1, len(ends_s) + 1)))]
+        quarters, starts_s, quarter_s = [0.0], [0.0], [_whole_us(ends_s[0] / edges[1]) / 1e6]
+        for quarter, end_quarter, end_s in zip(edges[1:], edges[2:], ends_s[1:], strict=False):
             reached_s = starts_s[-1] + (quarter - quarters[-1]) * quarter_s[-1]
-            if abs(reached_s + beat_quarters * quarter_s[-1] - end_s) > tolerance_s:
+            if abs(reached_s + (end_quarter - quarter) * quarter_s[-1] - end_s) > tolerance_s:
                 quarters.append(quarter)
                 starts_s.append(reached_s)
-                quarter_s.append(_whole_us((end_s - reached_s) / beat_quarters) / 1e6)
+                quarter_s.append(_whole_us((end_s - reached_s) / (end_quarter - quarter)) / 1e6)
         return cls(quarters=np.array(quarters), quarter_s=np.array(quarter_s))
 
     @classmethod
-    def steady(cls, first_s: float, beat_s: float, beat_quarters: float = 1.0) -> Self:
-        """Make a map of beats of one length after a first one, which may be longer or shorter.
+    def steady(cls, first_s: float, quarter_s: float, first_quarters: float) -> Self:
+        """Make a map of one tempo after a first beat, which may be longer or shorter.
 
         Args:
             first_s: length of the first beat.
-            beat_s: length of all others.
-            beat_quarters: length of a beat in quarter notes.
+            quarter_s: length of a quarter note after it.
+            first_quarters: the first beat in quarter notes.
         """
-        lengths_s = [_whole_us(first_s / beat_quarters) / 1e6, _whole_us(beat_s / beat_quarters) / 1e6]
-        return cls(quarters=np.array([0.0, beat_quarters]), quarter_s=np.array(lengths_s))
+        lengths_s = [_whole_us(first_s / first_quarters) / 1e6, _whole_us(quarter_s) / 1e6]
+        return cls(quarters=np.array([0.0, first_quarters]), quarter_s=np.array(lengths_s))
 
     @property
     def starts_s(self) -> NDArray[np.float64]:

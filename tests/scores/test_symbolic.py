@@ -18,6 +18,7 @@ from ensemble.scores.melody import Melody
 from ensemble.scores.midi_reader import read_midi
 from ensemble.scores.midi_time import labels_of
 from ensemble.scores.pulse import pulse_of
+from ensemble.scores.score import read_score
 from ensemble.scores.symbolic import hear_melody, leader_instrument, melody_frames, play_melody
 from ensemble.types.instruments import CATALOGUE
 from ensemble.types.music import SILENCE_DB, Key
@@ -158,8 +159,34 @@ def test_the_metres_of_a_score_are_exported_where_they_change(tmp_path: Path) ->
     write_midi(tmp_path / "bass.mid", part, bass, heard)
     labels = labels_of(read_midi((tmp_path / "bass.mid").read_bytes(), "bass.mid"))
     assert [(float(mark.at), mark.beats, mark.unit) for mark in labels.metres] == [
-        (0, 4, 4), (9, 3, 4), (15, 4, 4), (23, 2, 4), (27, 4, 4),  # after a beat for the upbeat
+        (0, 4, 4), (9, 3, 4), (15, 4, 4), (23, 6, 8), (29, 4, 4),  # after a beat for the upbeat
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("metre", "bar"),
+    [
+        ((6, 8), ["4.c", "4.d"]), ((9, 8), ["4.c", "4.d", "4.e"]), ((12, 8), ["2.c", "2.d"]),
+        ((7, 8), ["4c", "4d", "4.e"]), ((2, 2), ["2c", "2d"]), ((3, 8), ["4.c"]),
+    ],
+)  # fmt: skip
+def test_a_section_in_another_metre_is_exported_with_its_signature_at_the_one_tempo(
+    metre: tuple[int, int], bar: list[str], tmp_path: Path
+) -> None:
+    four = [*["4c"] * 4, "=", *["4d"] * 4, "=", *["4e"] * 4]
+    heard = hear_melody(tune("*M4/4", "*MM120", "=1", *four, f"*M{metre[0]}/{metre[1]}", "=4", *bar, "=5", *bar,
+                             "*M4/4", "=6", *four))  # fmt: skip
+    bass = FollowerSettings(name="bass", instrument="electric_bass", role="bass")
+    (part,) = write_parts(heard, (bass,), heard.frames.num_frames, 0)
+    write_midi(tmp_path / "bass.mid", part, bass, heard)
+    labels = labels_of(read_midi((tmp_path / "bass.mid").read_bytes(), "bass.mid"))
+    back = 12 + 2 * 4 * metre[0] / metre[1]
+    found = [(float(mark.at), mark.beats, mark.unit) for mark in labels.metres]
+    assert found == [(0, 4, 4), (12, *metre), (back, 4, 4)]
+    assert [float(mark.quarter_bpm) for mark in labels.tempos] == [120]
+    again = hear_melody(read_score(tmp_path / "bass.mid").melody)
+    assert again.beats_s.tolist()[:20] == heard.beats_s.tolist()[:20]
+    assert again.downbeats[:8] == heard.downbeats[:8]
 
 
 def test_a_bar_that_its_metre_does_not_fill_before_another_one_keeps_the_bars_after_it() -> None:
