@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import groupby
 from typing import NamedTuple
@@ -64,7 +65,9 @@ def chart_of(heard: Heard, title: str) -> Chart:
         if at and keys[at] != keys[at - 1]:
             lines.append(f"key: {keys[at]}")
         here = range(at, next((other for other in _line_starts(keys) if other > at), len(bars)))
-        symbols = [SAME_BAR if bar > at and bars[bar] == bars[bar - 1] else _bar(bars[bar], keys[bar]) for bar in here]
+        symbols = [
+            SAME_BAR if bar > at and bars[bar] == bars[bar - 1] else written_bar(bars[bar], keys[bar]) for bar in here
+        ]
         doubts = "; ".join(filter(None, (_doubt(heard, bar) for bar in here)))
         lines.append(f"| {' | '.join(symbols)} |" + f"  # {doubts}" * bool(doubts))
     before = heard.chords[max(first - per_bar + 1, 0) : first]
@@ -191,8 +194,8 @@ def _told(written: int, whole: int, begun: int) -> tuple[Diagnostic, ...]:
     return ()
 
 
-def _bar(chords: tuple[Chord, ...], key: Key) -> str:
-    """A bar in as few symbols as say it."""
+def written_bar(chords: Sequence[Chord], key: Key) -> str:
+    """A bar of one chord for each beat, in as few symbols as say it."""
     runs = [(chord, len(tuple(same))) for chord, same in groupby(chords)]
     for count in (1, 2):
         share = len(chords) // count

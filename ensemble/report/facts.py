@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import pairwise
+from typing import NamedTuple
 
+from ensemble.listen.charted import written_bar
 from ensemble.manifest import Manifest, TakeReceipt
 from ensemble.measure.cases import FollowPart, LeadPart
 from ensemble.measure.following import Following, following
 from ensemble.measure.timing import matched
+from ensemble.types.harmony import Chord
 from ensemble.types.music import Heard
 from ensemble.types.names import counted
 
@@ -24,6 +27,12 @@ MIN_SHARED_ONSETS = 40
 """With fewer a drift is not shown: three strings, few of whose notes begin with the leader's, leave too little."""
 EVEN_ODDS = 0.5
 """A chord or a bar line with less confidence is shown as doubtful."""
+STAGES = {
+    "seat": "placing the band", "listen": "listening", "retrieve": "finding what comes next",
+    "arrange": "writing parts", "play": "playing", "mix": "mixing", "write": "MIDI and dynamics",
+    "total": "all, without this page",
+}  # fmt: skip
+"""What the stages of a render are called."""
 MINUS = "\N{MINUS SIGN}"
 
 
@@ -41,14 +50,40 @@ class Fact:
     """Whether it is within its limit; always so where there is none."""
 
 
+class BarChord(NamedTuple):
+    """One chord of a bar of the chart."""
+
+    name: str
+    num_beats: int
+    other: str | None
+    """The second choice, where the chord is as likely wrong as right."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bar:
     """One bar of the chord chart."""
 
     number: int
     """From 1; 0 is the pickup."""
-    chords: tuple[tuple[str, int], ...]
-    """Chords in order, each with its length in beats."""
+    chords: tuple[BarChord, ...]
+    """In order."""
+    is_doubtful: bool
+    """Whether it is as likely to begin elsewhere."""
+
+
+class ChartDoubt(NamedTuple):
+    """Something that may be otherwise than it was played, and what the chart has to say then."""
+
+    what: str
+    """The tempo, the bars, or a bar's chord."""
+    bar: int
+    """The bar that it is about; 0: the whole song."""
+    heard: str
+    """As it was played."""
+    other: str
+    """The second choice."""
+    line: str
+    """What to write into the chart."""
 
 
 def number(value: float, digits: int = 1, *, signed: bool = False) -> str:
@@ -123,9 +158,81 @@ def bars(heard: Heard) -> list[Bar]:
     spans += [(number, start, end) for number, (start, end) in enumerate(zip(starts, stops, strict=False), 1)]
     chart = []
     for bar_number, start, stop in spans:
-        runs = groupby(map(with_accidentals, heard.chord_names[start:stop]))
-        chart.append(Bar(number=bar_number, chords=tuple((name, len(list(beats))) for name, beats in runs)))
+        chords = tuple(
+            BarChord(with_accidentals(heard.chord_names[first]), last - first, second_choice(heard, first, last))
+            for first, last in _runs(heard, start, stop)
+        )
+        doubtful = bar_number > 0 and is_doubtful_bar(heard, bar_number)
+        chart.append(Bar(number=bar_number, chords=chords, is_doubtful=doubtful))
     return chart
+
+
+def doubts(heard: Heard) -> list[ChartDoubt]:
+    """What may be otherwise, with the line of a chart that says so: tempo, bars, then chords in order."""
+    found = []
+    codes = {diagnostic.code for diagnostic in heard.diagnostics}
+    if "tempo_uncertain" in codes and heard.second_tempo_bpm is not None:
+        other = f"{heard.second_tempo_bpm:.0f}"
+        found.append(ChartDoubt("tempo", 0, f"{heard.tempo_bpm:.0f} bpm", f"{other} bpm", f"tempo: {other}"))
+    if "bars_uncertain" in codes and heard.second_bars is not None:
+        found.append(_doubtful_bars(heard, *heard.second_bars))
+    for number, start in enumerate(heard.downbeats, 1):
+        stop = min(start + heard.beats_per_bar, len(heard.chords))
+        for first, last in _runs(heard, start, stop):
+            other_name = second_choice(heard, first, last)
+            if other_name is not None:
+                chords = list(heard.chords[start:stop])
+                chords[first - start : last - start] = [_other(heard, first, last)] * (last - first)
+                heard_name = with_accidentals(heard.chord_names[first])
+                line = f"| {written_bar(chords, heard.keys[start])} |"
+                found.append(ChartDoubt("chord", number, heard_name, other_name, line))
+    return found
+
+
+def _doubtful_bars(heard: Heard, beats_per_bar: int, first: int) -> ChartDoubt:
+    if beats_per_bar != heard.beats_per_bar:
+        counts = f"{heard.beats_per_bar} beats", f"{beats_per_bar} beats"
+        signature = f"{beats_per_bar}/4" if heard.beat_division == 2 else f"{3 * beats_per_bar}/8"
+        return ChartDoubt("metre", 0, *counts, f"metre: {signature}")
+    at_s = [f"{heard.beats_s[beat]:.2f} s" for beat in (heard.first_downbeat, first)]
+    return ChartDoubt("bar 1", 0, at_s[0], at_s[1], f"first downbeat: {heard.beats_s[first]:.3f}")
+
+
+def _other(heard: Heard, start: int, stop: int) -> Chord:
+    """The second choice for some beats of one chord: the one that is named most often."""
+    others = Counter(doubt.other for doubt in heard.chord_doubts[start:stop] if doubt.other is not None)
+    return others.most_common(1)[0][0]
+
+
+def _runs(heard: Heard, start: int, stop: int) -> list[tuple[int, int]]:
+    """The spans of beats with one chord each, from one beat to another."""
+    names = heard.chord_names
+    changes = [beat for beat in range(start, stop) if beat == start or names[beat] != names[beat - 1]]
+    return [*pairwise([*changes, stop])]
+
+
+class FileLink(NamedTuple):
+    """A file of the render."""
+
+    label: str
+    path: str
+    """From the folder of the render."""
+
+
+def take_label(name: str) -> str:
+    """What a take is called: the number is that of the command line."""
+    return f"Take {int(name.rpartition('-')[2])}"
+
+
+def links(manifest: Manifest, name: str) -> list[FileLink]:
+    """Every file of a take: the mix first, then sounds and notes by part."""
+    kinds = {"stems": "sound", "parts": "notes"}
+    found = []
+    for path in sorted(manifest.takes[name].files, key=lambda path: (path != "mix.wav", "/" in path, path)):
+        folder, _, file = path.rpartition("/")
+        stem = spoken(file.partition(".")[0])
+        found.append(FileLink(f"{stem}, {kinds[folder]}" if folder in kinds else stem, f"{name}/{path}"))
+    return found
 
 
 def checks(manifest: Manifest, take: TakeReceipt) -> list[Fact]:

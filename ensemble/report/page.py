@@ -14,8 +14,10 @@ from urllib.parse import quote
 import numpy as np
 
 from ensemble.audio import flac
+from ensemble.chart.text import write_chart
 from ensemble.errors import OutputError
 from ensemble.events import Counted, Events
+from ensemble.listen.charted import chart_of
 from ensemble.manifest import Manifest
 from ensemble.measure.cases import Array, follow_part, lead_part, notes_of, onsets_in
 from ensemble.report import continuations, facts, pictures, tracks
@@ -145,6 +147,10 @@ def _context(manifest: Manifest, take: Take, duration_s: float, *, is_first: boo
         "headline": facts.headline(manifest, heard, duration_s),
         "notices": facts.notices(manifest, heard),
         "bars": facts.bars(heard),
+        "doubts": facts.doubts(heard),
+        "chart": write_chart(chart_of(heard, Path(manifest.source).stem)) if chords else "",
+        "links": [(facts.take_label(name), facts.links(manifest, name)) for name, _ in shown],
+        "score": f"leader{Path(manifest.source).suffix}" if manifest.plan.score_sha256 else "",
         "checks": [(name, facts.checks(manifest, given)) for name, given in shown],
         "shown": shown,
         "max_click_ratio": facts.MAX_CLICK_RATIO,
@@ -189,6 +195,7 @@ def _template() -> Any:
         loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters |= {
-        "clock": facts.clock, "number": facts.number, "spoken": facts.spoken, "measured": continuations.measured,
+        "clock": facts.clock, "number": facts.number, "label": facts.take_label, "stage": facts.STAGES.get,
+        "spoken": facts.spoken, "measured": continuations.measured,
     }  # fmt: skip
     return environment.get_template("page.html.j2")

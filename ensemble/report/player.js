@@ -27,17 +27,25 @@
       await Promise.all(tracks.map(async (track) => {
         const text = atob(track.audio.src.slice(track.audio.src.indexOf(",") + 1));
         const bytes = Uint8Array.from(text, (sign) => sign.charCodeAt(0));
-        track.buffer = await this.context.decodeAudioData(bytes.buffer);
+        track.buffer = this.padded(await this.context.decodeAudioData(bytes.buffer));
         track.fader = this.context.createGain();
         track.fader.gain.value = 0;
         track.fader.connect(track.role === "mix" ? this.context.destination : stems);
       }));
+    }
+    padded(buffer) {  // as long as the longest, so that all loop alike
+      const length = Math.ceil(duration * buffer.sampleRate);
+      if (buffer.length >= length) return buffer;
+      const whole = this.context.createBuffer(buffer.numberOfChannels, length, buffer.sampleRate);
+      for (let channel = 0; channel < buffer.numberOfChannels; channel++) whole.copyToChannel(buffer.getChannelData(channel), channel);
+      return whole;
     }
     async start(at) {
       await this.context.resume();
       const when = this.context.currentTime + 0.03;
       for (const track of tracks) {
         track.source = new AudioBufferSourceNode(this.context, { buffer: track.buffer });
+        if (loop) Object.assign(track.source, { loop: true, loopStart: loop.start, loopEnd: loop.end });
         track.source.connect(track.fader);
         track.source.start(when, at);
       }
@@ -52,7 +60,8 @@
       }
     }
     position() {
-      return Math.max(this.from, this.context.currentTime - (this.context.outputLatency || 0) - this.origin);
+      const at = Math.max(this.from, this.context.currentTime - (this.context.outputLatency || 0) - this.origin);
+      return loop && at >= loop.end ? loop.start + (at - loop.start) % (loop.end - loop.start) : at;
     }
     level(track, value) {
       track.fader.gain.setTargetAtTime(value, this.context.currentTime, 0.012);
@@ -95,6 +104,7 @@
   }
 
   const engine = isInside && decodedBytes < MEMORY_BYTES ? new Buffers() : new Players();
+  let loop = null;  // of the seconds that are repeated, start and end
   let loading = null, isPlaying = false, rest = 0, request = 0;
   const position = () => (isPlaying ? Math.min(engine.position(), duration) : rest);
   const hear = () => document.querySelector("input[name=hear]:checked").value;
@@ -131,7 +141,8 @@
       await (loading ??= load());
       if (mine !== request) return;
       engine.stop();
-      await engine.start(at >= duration - 0.02 ? 0 : at);
+      const isOutside = loop && (at < loop.start || at >= loop.end - 0.02);
+      await engine.start(isOutside ? loop.start : at >= duration - 0.02 ? 0 : at);
       if (mine !== request) return;
     } catch (problem) {
       loading = null;
@@ -157,7 +168,8 @@
   }
   function tick() {
     if (!isPlaying) return;
-    if (position() >= duration) { pause(0); return; }
+    if (position() >= duration && !loop) { pause(0); return; }
+    if (loop && position() >= loop.end) seek(loop.start);  // the browser's own players do not loop a part
     show();
     requestAnimationFrame(tick);
   }
@@ -250,7 +262,44 @@
     seek((event.clientX - box.left) / box.width * duration);
   });
   const barStart = (bar) => beats[bar ? downbeats[bar - 1] : entry] ?? 0;
-  for (const [bar, button] of barButtons) button.addEventListener("click", () => { rest = barStart(bar); play(rest); });
+  const lastBar = Math.max(...barButtons.keys());
+  const barEnd = (bar) => (bar >= lastBar ? duration : barStart(bar + 1));
+  const region = byId("region"), loopFrom = byId("loop-from"), loopTo = byId("loop-to");
+  function setLoop(first, last) {  // no bars end the loop
+    const at = position();
+    loop = first ? { start: barStart(first), end: barEnd(Math.max(first, last)) } : null;
+    byId("loop").setAttribute("aria-pressed", loop !== null);
+    byId("loop-bars").hidden = region.hidden = loop === null;
+    if (loop) {
+      loopFrom.value = first; loopTo.value = Math.max(first, last);
+      region.style.left = `${100 * loop.start / duration}%`;
+      region.style.width = `${100 * (loop.end - loop.start) / duration}%`;
+    }
+    for (const [bar, button] of barButtons) button.classList.toggle("is-looped", loop !== null && bar >= first && bar <= Math.max(first, last));
+    if (isPlaying) play(at);
+  }
+  function toggleLoop() {
+    const here = Math.min(Math.max(barOf(beatAt(position())), 1), lastBar);
+    if (loop) setLoop(0, 0); else setLoop(here, Math.min(here + 3, lastBar));
+  }
+  const barIn = (field) => Math.min(Math.max(Math.round(Number(field.value)) || 1, 1), lastBar);
+  byId("loop")?.addEventListener("click", toggleLoop);
+  for (const field of [loopFrom, loopTo]) field?.addEventListener("change", () => setLoop(barIn(loopFrom), barIn(loopTo)));
+  const hearBar = (bar) => { rest = barStart(bar); play(rest); };
+  for (const [bar, button] of barButtons) {
+    button.addEventListener("click", (event) => {
+      if (event.shiftKey && bar) setLoop(loop ? Math.min(barIn(loopFrom), bar) : bar, bar);
+      else hearBar(bar);
+    });
+  }
+  for (const button of document.querySelectorAll("[data-hear]")) button.addEventListener("click", () => hearBar(Number(button.dataset.hear)));
+  byId("save-chart")?.addEventListener("click", () => {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob([byId("chart-text").value], { type: "text/plain" }));
+    link.download = "song.chart";
+    link.click();
+    URL.revokeObjectURL(link.href);
+  });
   function hearStems() {  // mute, solo and volume act on stems, so they switch to them
     document.querySelector("input[name=hear][value=stems]").checked = true;
     applyLevels();
@@ -276,14 +325,15 @@
   document.addEventListener("keydown", (event) => {
     const target = event.target;
     if (event.ctrlKey || event.metaKey || event.altKey || target.closest("summary, a")) return;
-    if (event.key === " " && !target.closest("button")) { event.preventDefault(); isPlaying ? pause() : play(); }
-    if (target.matches("input")) return;
+    if (event.key === " " && !target.closest("button, textarea")) { event.preventDefault(); isPlaying ? pause() : play(); }
+    if (target.matches("input, textarea")) return;
     const turn = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
     if (turn) {
       event.preventDefault();
       const bar = barOf(beatAt(position()));
       seek(event.shiftKey && beats.length ? barStart(Math.max(bar + turn, 1)) : position() + 5 * turn);
     }
+    if (event.key === "l" && barButtons.size) toggleLoop();
     if (event.key === "Home") { event.preventDefault(); seek(0); }
   });
   new ResizeObserver(() => thin()).observe(timeline);

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from ensemble.chart.text import parse_chart
 from ensemble.config import load_band
 from ensemble.errors import OutputError
 from ensemble.events import Events
@@ -23,7 +24,7 @@ from ensemble.plan import ContinuationPlan, RenderPlan, RenderRequest
 from ensemble.report import facts, pictures
 from ensemble.report.page import write_report
 from ensemble.takes import Take
-from ensemble.types.continuation import Hop, SeamScore, Term
+from ensemble.types.continuation import Hop, JoinQuality, SeamScore, Term
 from ensemble.types.diagnostics import Diagnostic
 from ensemble.types.doubts import ChordDoubt
 from ensemble.types.harmony import NO_CHORD
@@ -171,7 +172,7 @@ def page_of(path: Path) -> Page:
 def test_one_page_with_a_player_for_every_sound_and_nothing_from_elsewhere(render):
     page = page_of(write_report(**render))
     addresses = [value for _, attrs in page.tags for name, value in attrs.items() if name in {"src", "href"}]
-    assert all(address.startswith(("data:", "take-00/")) for address in addresses)
+    assert all(address.startswith(("data:", "take-00/", "leader.wav", "manifest.json")) for address in addresses)
     players = {attrs["aria-label"]: attrs["src"] for attrs in page.all("audio")}
     assert list(players) == ["mix", "leader", *FOLLOWERS]
     assert not re.search(r"https?://|@import|url\(", (render["folder"] / "report.html").read_text())
@@ -230,11 +231,24 @@ def test_the_page_says_what_was_heard_and_measured(render):
     for said in ("120 bpm", "A minor", "436.5 Hz", "\N{MINUS SIGN}14 cents", "3 beats a bar", "16 kHz"):
         assert said in headline
     table = page.text("table")
-    assert "bass \N{MINUS SIGN}16.2 \N{MINUS SIGN}2.9 3 14.20 WAV MIDI" in table
+    assert "bass \N{MINUS SIGN}16.2 \N{MINUS SIGN}2.9 3 14.20" in table
     main = page.text("main")
     for said in ("please check", "with 2 restarts", "8 x", "ensemble verify .", "in blocks of 2.0 s", "ab" * 32):
         assert said in main
-    assert {"take-00/stems/bass.wav", "take-00/parts/bass.mid"} <= {link["href"] for link in page.all("a")}
+
+
+def test_every_file_of_the_render_has_a_link_with_a_name_for_people(render):
+    page = page_of(write_report(**render))
+    files = ["take-00/mix.wav", "take-00/parts/bass.mid", "take-00/stems/bass.wav"]
+    assert [link["href"] for link in page.all("a")] == ["leader.wav", "manifest.json", *files]
+    assert "mix bass, notes bass, sound" in page.text("ul")
+
+
+def test_the_chart_is_there_to_be_corrected(render):
+    page = page_of(write_report(**render))
+    chart = parse_chart("\n".join(line for line in page.texts["textarea"][0].splitlines()))
+    assert [bar.chords for bar in chart.bars] == [("Am",) * 3, ("Ebmaj7",) * 3]
+    assert "ensemble redo . --chart song.chart" in page.text("main")
 
 
 def test_how_it_followed_is_measured_on_the_parts_and_needs_no_midi(render):
@@ -261,16 +275,22 @@ def test_a_continuation_is_listed_with_its_source_and_with_what_its_seam_measure
         stop_s=63.0, semitones=-2.0, tempo_ratio=1.05, gain_db=-1.3, aligned_ms=3.0, fade_ms=25.0, begins_s=2.04,
         score=SeamScore(relevance=0.5, seam=0.75, total=0.6, terms=terms),
     )  # fmt: skip
-    found = ContinuationPlan(leader_sha256="ab" * 32, begin_sample=32_640, beats_s=(), total=0.6, hops=(hop,))
+    quality = JoinQuality(word="poor", within_songs=12.0, among_random=70.0)
+    found = ContinuationPlan(
+        leader_sha256="ab" * 32, begin_sample=32_640, beats_s=(), total=0.6, quality=quality, hops=(hop,)
+    )
     plan = manifest.plan.model_copy(update={"continuations": (found,)})
     takes = manifest.takes | {"take-01": manifest.takes["take-00"]}
     extended = manifest.model_copy(update={"plan": plan, "takes": takes})
     page = page_of(write_report(folder, extended, [given, replace(given, name="take-01")]))
-    assert page.text("ol").startswith("take-00 0:04 The leader as given")
-    assert "take-01 0:04 0.60 of 1 <Tin Roof> CC0-1.0 in the player below" in page.text("ol")
+    assert page.text("ol").startswith("Take 0 0:04 The leader as given")
+    assert (
+        "Take 1 0:04 0.60 of 1 poor: better than 12 % of joins within songs and 70 % of random ones <Tin Roof>"
+        in page.text("ol")
+    )
     minus, article = "\N{MINUS SIGN}", page.text("article")
     for said in (
-        "take-01 at 0:02.0 <Tin Roof> CC0-1.0 from 1:01 to 1:03 of it",
+        "Take 1 at 0:02.0 <Tin Roof> CC0-1.0 from 1:01 to 1:03 of it",
         f"transposed by {minus}2.00 semitones, played 5.0 % faster, {minus}1.3 dB, moved by +3.0 ms to fit",
         "relevance 0.50 seam 0.75 total 0.60",
         f"level step {minus}1.50 dB 40 harmony 0.80 of 1",
@@ -362,7 +382,7 @@ def test_a_silence_before_the_leader_is_no_bar_of_the_chart(heard):
     chart = facts.bars(late)
     assert facts.entry(late) == 1
     assert chart[0].number == 0
-    assert sum(beats for _, beats in chart[0].chords) == 4
+    assert sum(beats for _, beats, _ in chart[0].chords) == 4
     assert facts.bars(replace(late, first_downbeat=1))[0].number == 1
     ended = replace(heard, chords=(*heard.chords[:4], *[NO_CHORD] * 3))
     assert [bar.number for bar in facts.bars(ended)] == [0, 1]
@@ -371,9 +391,9 @@ def test_a_silence_before_the_leader_is_no_bar_of_the_chart(heard):
 def test_the_chord_chart_has_a_pickup_and_whole_bars(heard):
     chart = facts.bars(heard)
     assert [(bar.number, bar.chords) for bar in chart] == [
-        (0, (("Am", 1),)),
-        (1, (("Am", 3),)),
-        (2, (("E♭maj7", 3),)),
+        (0, (("Am", 1, None),)),
+        (1, (("Am", 3, None),)),
+        (2, (("E♭maj7", 3, None),)),
     ]
 
 
@@ -384,6 +404,26 @@ def test_a_chord_that_is_as_likely_wrong_is_shown_as_doubtful(heard: Heard) -> N
     assert facts.second_choice(doubted, 0, 4) is None
     assert facts.second_choice(doubted, 4, 7) == "C"
     assert facts.second_choice(heard, 4, 7) is None
+    assert [[chord.other for chord in bar.chords] for bar in facts.bars(doubted)] == [[None], [None], ["C"]]
+
+
+def test_a_doubt_says_what_the_chart_would_say(heard: Heard) -> None:
+    other = Chord(root=0, quality="maj")
+    doubts = [ChordDoubt(confidence=0.9, other=other)] * 4 + [ChordDoubt(confidence=0.2, other=other)] * 3
+    chords = (*heard.chords[:5], *[Chord(root=2, quality="min")] * 2)
+    doubted = replace(
+        heard, chords=chords, chord_doubts=tuple(doubts), second_tempo_bpm=60.0, second_bars=(4, 1),
+        diagnostics=tuple(Diagnostic(code=code, text="") for code in ("tempo_uncertain", "bars_uncertain")),
+    )  # fmt: skip
+    assert facts.doubts(doubted) == [
+        ("tempo", 0, "120 bpm", "60 bpm", "tempo: 60"),
+        ("metre", 0, "3 beats", "4 beats", "metre: 4/4"),
+        ("chord", 2, "E♭maj7", "C", "| C Dm . |"),
+        ("chord", 2, "Dm", "C", "| Ebmaj7 C . |"),
+    ]
+    elsewhere = replace(doubted, second_bars=(3, 2))
+    assert facts.doubts(elsewhere)[1] == ("bar 1", 0, "0.75 s", "1.25 s", "first downbeat: 1.250")
+    assert facts.doubts(replace(heard, second_tempo_bpm=60.0)) == []
 
 
 def test_a_bar_that_may_begin_elsewhere_is_shown_as_doubtful(heard: Heard) -> None:

@@ -125,6 +125,32 @@ def test_the_mix_sounds_first_and_the_stems_when_asked(page: Browser) -> None:
     assert {name for name, level in levels(page).items() if level > 0} == {"leader", "bass", "rhythm", "drums"}
 
 
+def test_a_loop_comes_back_to_its_first_bar(page: Browser) -> None:
+    click(page, "#loop")
+    page.run("(document.getElementById('loop-to').value = 1, 0)")
+    page.run("document.getElementById('loop-to').dispatchEvent(new Event('change'))")
+    start, end = (float(page.run(f"document.getElementById('region').style.{side}")[:-1]) for side in ("left", "width"))
+    duration = float(page.run("document.getElementById('seek').max"))
+    last = (start + end) / 100 * duration
+    click(page, "[data-bar='1']")
+    page.run("window.heard = [], 0")
+    page.run("setInterval(() => heard.push(Number(document.getElementById('seek').value)), 50)")
+    wait_for(lambda: page.run("heard.some((at, n) => n && at < heard[n - 1] - 0.3)"), "the loop's second time")
+    assert page.run("Math.max(...heard)") < last + 0.2
+    click(page, "#play")
+    click(page, "#loop")
+    assert page.run("document.getElementById('region').hidden")
+
+
+def test_the_corrected_chart_can_be_saved(page: Browser) -> None:
+    assert page.run("document.getElementById('chart-text').value").startswith("title: short")
+    page.run("HTMLAnchorElement.prototype.click = function() { window.saved = [this.download, this.href]; }")
+    click(page, "#save-chart")
+    name, address = page.run("saved")
+    assert name == "song.chart"
+    assert address.startswith("blob:")
+
+
 def test_mute_and_solo(page: Browser) -> None:
     click(page, "button.mute[aria-label='Mute bass']")
     assert levels(page)["bass"] == 0
