@@ -49,6 +49,11 @@ class BeatMap(NamedTuple):
     grid: Grid
     """The leader's beats."""
 
+    @property
+    def is_steady(self) -> bool:
+        """Whether one tempo holds after the first beat."""
+        return len(self.tempos.quarters) <= 2
+
     def ticks(self, seconds: float) -> int:
         """The tick of a moment of the recording; 0 where it lies before the file."""
         return int(self.tempos.ticks(seconds - self.start_s, TICKS_PER_QUARTER))

@@ -94,8 +94,9 @@ def _about(song: SongTake) -> str:
         "The leader and the stems (01, 02, ...) are as loud and as far left or right as in the mix: their plain sum is",
         "premaster.wav, of 32-bit floating-point samples. The mix is that sum after its gain and limiter.",
         f"All files begin {begins}: put them at the start of a project.",
+        "Each WAV file tells its place in time (bext), its chords (cue), and its tempo (acid) where it is one.",
     ]
-    if len(tempos.quarters) <= 2:
+    if beats.is_steady:
         quarters = f"{60 / tempos.quarter_s[-1]:.3f} quarters a minute"
         lines.append(f"One tempo, {quarters}: no beat of the leader is further off than {1000 * beats.off_s:.0f} ms.")
     else:

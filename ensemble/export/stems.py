@@ -10,7 +10,9 @@ import numpy as np
 
 from ensemble.audio.delivered import delivered, form_of, write_float
 from ensemble.audio.files import write_pieces
+from ensemble.audio.wav_chunks import SteadyTempo, WavMarker, WavNotes, append_chunks
 from ensemble.export.song import SongTake
+from ensemble.machine import ensemble_version
 from ensemble.mix.gain import place
 from ensemble.types.music import PIECE_SAMPLES, FloatArray
 
@@ -22,7 +24,8 @@ def write_stems(song: SongTake, folder: Path) -> list[Path]:
     """Write every sound into a folder.
 
     The plain sum of the leader and the stems is `premaster.wav`, of 32-bit floating-point samples: it may pass full
-    scale. The mix is that sum after its gain and limiter.
+    scale. The mix is that sum after its gain and limiter. Every file tells its place on the recording's time line, its
+    chords as cues, and its tempo where it has one alone.
 
     Returns:
         The leader and the stems, in the order of the band.
@@ -35,7 +38,26 @@ def write_stems(song: SongTake, folder: Path) -> list[Path]:
     write_float(folder / "premaster.wav", _sum(paths), song.sample_rate, 2)
     write_pieces(folder / "mix.wav", _cut(song.mix, song), song.sample_rate, 2)
     write_pieces(folder / "click.wav", _clicks(song), song.sample_rate, 1)
+    for path in (*paths, *(folder / name for name in ("premaster.wav", "mix.wav", "click.wav"))):
+        append_chunks(path, _notes(song, path))
     return paths
+
+
+def _notes(song: SongTake, path: Path) -> WavNotes:
+    """Where a file lies, its chords, and its tempo where it has one alone."""
+    markers = [WavMarker(round(at_s * song.sample_rate), name) for at_s, name in song.chord_changes()]
+    tempo = None
+    if song.beats.is_steady:
+        quarter_s = float(song.beats.tempos.quarter_s[-1])
+        _, count, unit = song.beats.metres[-1]
+        tempo = SteadyTempo(60 / quarter_s, round(form_of(path).duration_s / quarter_s), count, unit)
+    return WavNotes(
+        description=song.about,
+        originator=f"ensemble {ensemble_version()}",
+        origin_sample=round(song.beats.start_s * song.sample_rate),
+        markers=markers,
+        tempo=tempo,
+    )
 
 
 def _leader(song: SongTake) -> Iterator[FloatArray]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import struct
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -11,6 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from ensemble.audio.wav_chunks import SteadyTempo, WavNotes, append_chunks
 from ensemble.chart.text import parse_chart
 from ensemble.conduct.midi import beat_map
 from ensemble.errors import OutputError, VerifyError
@@ -94,6 +97,49 @@ def test_leader_and_stems_add_up_to_the_mix_before_its_limiter(rendered: Path, u
     gain = float((mix[quiet] * premaster[quiet]).sum() / np.square(premaster[quiet]).sum())
     assert np.abs(mix - gain * premaster)[quiet].max() < 0.02
     assert np.abs(premaster).max() > 0.02
+
+
+def chunks_of(path: Path) -> dict[bytes, bytes]:
+    """The chunks of a RIFF file by name, read as the format says."""
+    whole, found, at = path.read_bytes(), dict[bytes, bytes](), 12
+    assert struct.unpack_from("<I", whole, 4)[0] == len(whole) - 8
+    while at < len(whole):
+        name, size = struct.unpack_from("<4sI", whole, at)
+        found[name] = whole[at + 8 : at + 8 + size]
+        at += 8 + size + size % 2
+    assert at == len(whole)
+    return found
+
+
+def test_every_sound_tells_its_place_its_tempo_and_its_chords(rendered: Path, unpacked: Path, tmp_path: Path) -> None:
+    song = mido.MidiFile(unpacked / "song.mid")
+    marked = [(at, message.text) for at, message in timed(song, 0) if message.type == "marker"]
+    for path in unpacked.glob("*.wav"):
+        chunks = chunks_of(path)
+        cues = [struct.unpack_from("<II4sIII", chunks[b"cue "], 4 + 24 * number) for number in range(len(marked))]
+        np.testing.assert_allclose([cue[1] / RATE for cue in cues], [at for at, _ in marked], atol=0.002)
+        assert [cue[0] for cue in cues] == list(range(1, len(marked) + 1))
+        for number, (_, name) in enumerate(marked, 1):
+            assert struct.pack("<I", number) + name.encode() + b"\0" in chunks[b"LIST"]
+        assert chunks[b"bext"][:256].rstrip(b"\0").decode() == unpacked.name
+        assert struct.unpack_from("<Q", chunks[b"bext"], 338) == (0,)
+    cut = chunks_of(next(export(rendered, "stems", tmp_path / "stems", from_bar_one=True).glob("01*.wav")))
+    shift = soundfile.info(unpacked / "mix.wav").frames - soundfile.info(tmp_path / "stems" / "mix.wav").frames
+    assert struct.unpack_from("<Q", cut[b"bext"], 338) == (shift,)
+
+
+def test_a_tempo_stands_in_a_sound_where_it_has_one(tmp_path: Path) -> None:
+    notes = WavNotes(description="a", originator="b", origin_sample=3, markers=(), tempo=SteadyTempo(96.0, 8, 3, 4))
+    for tempo, expected in ((notes.tempo, True), (None, False)):
+        soundfile.write(tmp_path / "a.wav", np.full(33, 0.5), RATE, subtype="PCM_24")
+        append_chunks(tmp_path / "a.wav", replace(notes, tempo=tempo))
+        chunks = chunks_of(tmp_path / "a.wav")
+        assert (b"acid" in chunks) is expected
+        assert b"cue " not in chunks
+        assert (soundfile.read(tmp_path / "a.wav")[0] == 0.5).all()
+    append_chunks(tmp_path / "a.wav", notes)
+    fields = struct.unpack("<IHHfIHHf", chunks_of(tmp_path / "a.wav")[b"acid"])
+    assert fields[4:] == (8, 4, 3, 96.0)
 
 
 def test_one_midi_file_holds_every_part_where_it_sounds(rendered: Path, unpacked: Path) -> None:
