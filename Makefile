@@ -1,12 +1,12 @@
 # make demo: a first render on a local Ray. make test: every test. make check: what a change has to pass. make bench: how
 # fast this machine plays. For developers, described in tests/bench/README.md; ARGS="--json ..." gives any of them options:
-# make fuzz, make chaos, make scale, make bench-retrieval, make bench-train, and make same-bytes BASE=REVISION
+# make fuzz, chaos, scale, live-bench, bench-retrieval, bench-train, and make same-bytes BASE=REVISION
 # [LEADERS="FILE ..."]. Each makes one shared environment in .venv first.
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check bench fuzz chaos scale bench-retrieval bench-train same-bytes clean
+.PHONY: demo test check bench fuzz chaos scale live-bench bench-retrieval bench-train same-bytes clean
 .DEFAULT_GOAL := demo
 
 $(VENV)/.installed: pyproject.toml constraints.txt
@@ -39,6 +39,9 @@ chaos: $(VENV)/.installed
 
 scale: $(VENV)/.installed
 	$(BIN)/python -m tests.bench.scale $(ARGS)
+
+live-bench: $(VENV)/.installed
+	$(BIN)/python -m tests.bench.live $(ARGS)
 
 bench-retrieval: $(VENV)/.installed
 	$(BIN)/python -m tests.bench.retrieval $(ARGS)

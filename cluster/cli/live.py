@@ -41,13 +41,15 @@ def live(
     tempo: Annotated[
         float | None, typer.Option(min=30, max=300, help="Tempo in beats per minute; the beat is then found sooner.")
     ] = None,
-    beats_per_bar: Annotated[int | None, typer.Option(min=2, max=12, help="Beats per bar (default 4).")] = None,
+    beats_per_bar: Annotated[
+        int | None, typer.Option(min=2, max=12, help="Beats per bar, instead of the detected number.")
+    ] = None,
     key: Annotated[str | None, typer.Option(help="Key: 'Am', 'F# major'.")] = None,
     chart: Annotated[Path | None, typer.Option(help="Chart of the song; its chords are played.")] = None,
     horizon: Annotated[float, typer.Option(min=0.3, max=2.0, help="How far ahead the band commits, in seconds.")] = 0.4,
     listen_beats: Annotated[
         int, typer.Option(min=0, max=64, help="Beats that the band listens to before it enters at a bar line.")
-    ] = 4,
+    ] = 8,
     device: Annotated[str | None, typer.Option(help="Device to listen to (see --list-devices).")] = None,
     output_device: Annotated[str | None, typer.Option(help="Device to play to.")] = None,
     latency: Annotated[

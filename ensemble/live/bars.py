@@ -2,26 +2,45 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
-FORGETS = 0.97
-"""What is kept of the evidence from beat to beat."""
-LEADS_BY, LEADS_LEAST = 1.3, 0.4
-"""Another beat opens bars from here on where so many times as much, and so much more, speaks for it."""
+MEMORY_BEATS = 48
+"""So many beats have a say."""
+METRES = (4, 3)
+"""What is possible where the player does not say it, the usual one first."""
+USUAL_LEADS = 1.15
+"""By which factor another metre must fit better than the usual one."""
+LEADS_BY, LEADS_LEAST = 1.25, 0.03
+"""Bars move where so many times as much, and so much more, speaks for other beats than for those of now."""
+FEWEST_BEATS = 6
+"""Fewer do not tell a metre from another."""
+
+
+class BarGrid(NamedTuple):
+    """Where bars begin."""
+
+    beats_per_bar: int
+    """Beats in a bar."""
+    offset: int
+    """Bars begin with this beat and every `beats_per_bar` before and after it."""
 
 
 class LiveBars:
-    """Adds up what speaks for each place in the bar.
+    """Adds up what speaks for each metre and each place in the bar.
 
     Args:
-        beats_per_bar: beats in a bar.
+        beats_per_bar: where the player says it.
+
+    Attributes:
+        grid: what is most probable, with some patience.
     """
 
-    def __init__(self, beats_per_bar: int) -> None:
-        self._evidence = np.zeros(beats_per_bar)
-        self._beat = 0
-        self.offset = 0
-        """Beats that open bars are this one and every `beats_per_bar` before and after it."""
+    def __init__(self, beats_per_bar: int | None) -> None:
+        self._metres = METRES if beats_per_bar is None else (beats_per_bar,)
+        self._downbeat: list[float] = []
+        self.grid = BarGrid(self._metres[0], 0)
 
     def hear_beat(self, downbeat: float) -> None:
         """Add the next beat.
@@ -29,9 +48,20 @@ class LiveBars:
         Args:
             downbeat: how probable a beat that opens a bar is there.
         """
-        self._evidence *= FORGETS
-        self._evidence[self._beat % len(self._evidence)] += downbeat
-        self._beat += 1
-        best, now = float(self._evidence.max()), float(self._evidence[self.offset])
-        if best > LEADS_BY * now and best > now + (LEADS_LEAST if self._beat > len(self._evidence) else 0.0):
-            self.offset = int(np.argmax(self._evidence))
+        self._downbeat.append(downbeat)
+        metres = self._metres if len(self._downbeat) >= FEWEST_BEATS else self._metres[:1]
+        grids = [BarGrid(metre, offset) for metre in metres for offset in range(metre)]
+        worth = {grid: self._worth(grid) / (USUAL_LEADS if grid.beats_per_bar != metres[0] else 1.0) for grid in grids}
+        best = max(grids, key=lambda grid: worth[grid])
+        now = worth.get(self.grid, 0.0)
+        if worth[best] > max(LEADS_BY * now, now + LEADS_LEAST):
+            self.grid = best
+
+    def _worth(self, grid: BarGrid) -> float:
+        """By how much beats that would open bars are surer to than others, on average; 0 or more."""
+        first = max(len(self._downbeat) - MEMORY_BEATS, 0)
+        sure = np.array(self._downbeat[first:])
+        opens = (np.arange(first, len(self._downbeat)) - grid.offset) % grid.beats_per_bar == 0
+        if not opens.any() or opens.all():
+            return 0.0
+        return max(float(sure[opens].mean() - sure[~opens].mean()), 0.0)

@@ -100,20 +100,19 @@ class LiveFollower:
         chart = None if said.chart is None else parse_chart(said.chart)
         self._followers, self._seed, self._live = band.followers, seed, live
         self._model, self._arranger = dynamics_of(band), arranger_of(band)
-        self._beats_per_bar = chart.metre.beats_per_bar if chart else said.beats_per_bar or 4
+        said_metre = chart.metre.beats_per_bar if chart else said.beats_per_bar
         tempo_bpm = said.tempo_bpm or (chart.tempo_bpm if chart else None)
         self._hearing = Hearing()
         self._filter = BeatFilter(tempo_bpm)
-        self._bars = LiveBars(self._beats_per_bar)
+        self._bars = LiveBars(said_metre)
+        self._grid, self._first_bar, self._has_entered = self._bars.grid, 0, False
         key = None if said.key is None else parse_key(said.key)
-        self._foresight = Foresight(self._hearing.chords, self._beats_per_bar, chart, key)
+        self._foresight = Foresight(self._hearing.chords, self._grid.beats_per_bar, chart, key)
         self._clock: BandClock | None = None
         self._sure_ticks = 0
         self._first_sound: int | None = None
         self._last_sound = -(10**9)
         self._heard_beats = self._next_beat = 0
-        self._enters_at: int | None = None
-        self._first_bar = 0
         self._written: tuple[tuple[Place, ...], Written] | None = None
         self._played: dict[int, Place] = {}
         self._parts = [DrumPart(one.name) if one.role == "drums" else PitchedPart(one, seed) for one in band.followers]
@@ -156,10 +155,10 @@ class LiveFollower:
         if clock is None:
             return LivePosition(0, 0, 0.0, "", "")
         tempo_bpm = 60 * FRAME_RATE_HZ / clock.period_frames
-        if self._enters_at is None:
+        if not self._has_entered:
             return LivePosition(0, 0, tempo_bpm, "", "")
         beat = max(int(np.floor(clock.phase_at(self._hearing.ticks * TICK_FRAMES))), 0)
-        here, later = self._seen(beat), self._seen(beat + self._beats_per_bar)
+        here, later = self._seen(beat), self._seen(beat + self._grid.beats_per_bar)
         return LivePosition(
             here.bar + 1, here.position + 1, tempo_bpm, here.chord.spelled(here.key), later.chord.spelled(later.key)
         )
@@ -188,7 +187,7 @@ class LiveFollower:
             frames=self._hearing.frames(0, num_frames),
             beats_s=beats_s,
             tempo_bpm=60.0 / float(np.median(np.diff(beats_s))) if len(beats_s) > 1 else FALLBACK_TEMPO_BPM,
-            beats_per_bar=self._beats_per_bar,
+            beats_per_bar=self._grid.beats_per_bar,
             first_downbeat=opening,
             key=self._foresight.key,
             chords=tuple(chords[: len(seen)]),
@@ -238,26 +237,36 @@ class LiveFollower:
 
     def _write(self, clock: BandClock) -> None:
         """Write the beats that begin soon."""
-        if self._enters_at is None:
+        if not self._has_entered:
             self._next_beat = max(int(np.ceil(clock.phase)), 0)
-            if self._next_beat < self._live.listen_beats or self._heard_beats < 1:
+            self._grid = self._bars.grid
+            may_enter = self._next_beat >= self._live.listen_beats and self._heard_beats > 0
+            if not may_enter or self._position(self._next_beat)[0] != 0:
                 return
-            if (self._next_beat - self._bars.offset) % self._beats_per_bar:
-                return
-            self._enters_at = self._next_beat
+            self._has_entered = True
             self._first_bar = self._bar_of_first_sound(clock)
         while clock.phase >= self._next_beat - EARLY_BEATS:
+            self._move_bars(self._next_beat)
             self._write_beat(clock, self._next_beat)
             self._next_beat += 1
 
     def _bar_of_first_sound(self, clock: BandClock) -> int:
         """The bar that begins next to the leader's first sound, which is bar 0."""
         begun = clock.phase_at(self._first_sound or 0)
-        return round((begun - self._bars.offset) / self._beats_per_bar)
+        return round((begun - self._grid.offset) / self._grid.beats_per_bar)
+
+    def _move_bars(self, beat: int) -> None:
+        """Where bars turn out to begin elsewhere: go on with the next bar on the first beat that opens one there."""
+        moved = self._bars.grid
+        if moved == self._grid or (beat - moved.offset) % moved.beats_per_bar:
+            return
+        last_bar = max((place.bar for place in self._played.values()), default=-1)
+        self._first_bar = (beat - moved.offset) // moved.beats_per_bar - last_bar - 1
+        self._grid, self._foresight.beats_per_bar = moved, moved.beats_per_bar
 
     def _write_beat(self, clock: BandClock, beat: int) -> None:
         position = self._position(beat)[0]
-        span = around(self._beats_per_bar, position)
+        span = around(self._grid.beats_per_bar, position)
         places = tuple(self._seen(beat + offset) for offset in span)
         if position == 0 or self._written is None or self._written[0] != places:
             bars = write_bars(
@@ -274,7 +283,7 @@ class LiveFollower:
         """A beat's place in its bar, and the bar's number."""
         if beat in self._played:
             return self._played[beat].position, self._played[beat].bar
-        bar, position = divmod(beat - self._bars.offset, self._beats_per_bar)
+        bar, position = divmod(beat - self._grid.offset, self._grid.beats_per_bar)
         return position, bar - self._first_bar
 
     def _seen(self, beat: int) -> Place:
@@ -286,15 +295,15 @@ class LiveFollower:
 
     def _last_bar(self, clock: BandClock) -> HeardBar:
         """The leader's last bar that is heard to its end."""
-        first = self._heard_beats - self._beats_per_bar
+        first = self._heard_beats - self._grid.beats_per_bar
         if first < 0:
-            return silent_bar(self._beats_per_bar)
-        edges = clock.frames_of(first + np.arange(self._beats_per_bar + 1.0))
+            return silent_bar(self._grid.beats_per_bar)
+        edges = clock.frames_of(first + np.arange(self._grid.beats_per_bar + 1.0))
         begin = int(edges[0])
         frames = self._hearing.frames(begin, int(np.ceil(edges[-1])))
         positions = [self._position(beat)[0] for beat in range(first, self._heard_beats)]
-        if sorted(positions) != list(range(self._beats_per_bar)):  # bars have moved
-            positions = list(range(self._beats_per_bar))
+        if sorted(positions) != list(range(self._grid.beats_per_bar)):  # bars have moved
+            positions = list(range(self._grid.beats_per_bar))
         return hear_bar(frames, (edges - begin) / FRAME_RATE_HZ, positions, self._foresight.key)
 
     def _commit(self) -> None:
@@ -320,7 +329,7 @@ class LiveFollower:
         beats_s = beats_s[first:]
         opening = next((at for at in range(len(beats_s)) if self._position(first + at)[0] == 0), 0)
         heard = Heard(
-            frames=frames, beats_s=beats_s, tempo_bpm=FALLBACK_TEMPO_BPM, beats_per_bar=self._beats_per_bar,
+            frames=frames, beats_s=beats_s, tempo_bpm=FALLBACK_TEMPO_BPM, beats_per_bar=self._grid.beats_per_bar,
             first_downbeat=opening, key=self._foresight.key, chords=(NO_CHORD,) * len(beats_s), tuning_cents=0.0,
         )  # fmt: skip
         if self._clock is not None:

@@ -1,4 +1,6 @@
-"""Which chord will sound on the beats to come: the chart's, a loop's once it is proven, or the one that sounds now.
+"""Which chord will sound on the beats to come.
+
+It is the chart's, or what followed when the last bars were heard before, or the one that sounds now.
 
 A guess is played as root and fifth, which are right more often than the third.
 """
@@ -19,9 +21,10 @@ from ensemble.types.names import read_chord
 CHANGE_NATS = 2.0
 """How much surer the network has to be of another chord before the chord changes from one beat to the next."""
 LEAST_PROBABILITY = 1e-3
-LOOP_BARS = (1, 2, 4, 8, 12, 16)
-LOOP_AGREES = 0.8
-"""A loop is proven where so many of its beats, in the last two rounds, have the same chord."""
+CONTEXT_BEATS, CONTEXT_FADES = 12, 0.9
+"""So many beats are looked for in what was heard before; of each, one before it counts this share."""
+CONTEXT_AGREES = 0.7
+"""They are found where so much of them has the same chords."""
 _UNKNOWN_KEY = Key(tonic=0, mode="major")
 
 
@@ -42,10 +45,13 @@ class Foresight:
         beats_per_bar: beats in a bar.
         chart: the song's, where the player gave one.
         key: where the player says it.
+
+    Attributes:
+        beats_per_bar: may be set anew while the music goes on.
     """
 
     def __init__(self, chords: Sequence[Chord], beats_per_bar: int, chart: Chart | None, key: Key | None) -> None:
-        self._chords, self._beats_per_bar = chords, beats_per_bar
+        self._chords, self.beats_per_bar = chords, beats_per_bar
         self._chart, self._key = chart, key
         self._path = np.zeros(len(chords))
         self._heard: list[int] = []
@@ -58,16 +64,14 @@ class Foresight:
 
     @property
     def loop_beats(self) -> int | None:
-        """Length of the loop that is proven, if any."""
-        past = np.array(self._heard)
-        best = None
-        for length in (bars * self._beats_per_bar for bars in LOOP_BARS):
-            if len(past) < 2 * length:
-                break
-            agrees = float((past[-length:] == past[-2 * length : -length]).mean())
-            if agrees >= LOOP_AGREES and (best is None or agrees > best[1]):
-                best = length, agrees
-        return best[0] if best else None
+        """How many beats ago, in whole bars, the last beats were heard before; None where they were not."""
+        past, weight = np.array(self._heard), CONTEXT_FADES ** np.arange(CONTEXT_BEATS)[::-1]
+        last, best = past[-CONTEXT_BEATS:], (CONTEXT_AGREES, 0)
+        for length in range(self.beats_per_bar, len(past) - CONTEXT_BEATS + 1, self.beats_per_bar):
+            agrees = weight @ (last == past[-CONTEXT_BEATS - length : -length]) / weight.sum()
+            if agrees > best[0]:
+                best = float(agrees), length
+        return best[1] or None
 
     def hear_beat(self, said: FloatArray) -> None:
         """Add the next beat.
@@ -102,9 +106,9 @@ class Foresight:
             return Foreseen(read_chord(written.chords[position]).chord, key)
         if 0 <= beat < len(self._heard):
             return self._keyed(self._chords[self._heard[beat]])
-        loop = self.loop_beats
-        if loop:
-            return self._keyed(self._chords[self._heard[len(self._heard) - loop + (beat - len(self._heard)) % loop]])
+        if (loop := self.loop_beats) is not None:
+            known = len(self._heard)
+            return self._keyed(self._chords[self._heard[known - loop + (beat - known) % loop]])
         chord = self._chords[self._sounding]
         return self._keyed(chord if chord == NO_CHORD else Chord(root=chord.root, quality="5"))
 

@@ -208,7 +208,7 @@ def _grid(places: Sequence[Place], beats_per_bar: int, period_s: float) -> Grid:
 
 def _leader(places: Sequence[Place], heard: HeardBar, beats_per_bar: int) -> Leader:
     """The last bar, again and again."""
-    beats = np.array([place.position for place in places])
+    beats = np.array([place.position for place in places]) % beats_per_bar  # an earlier bar may have had more
     steps = (beats[:, None] * STEPS_PER_BEAT + np.arange(STEPS_PER_BEAT)).ravel()
     return Leader(
         pitch_share=heard.pitch_share[steps],

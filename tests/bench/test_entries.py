@@ -11,8 +11,8 @@ import pytest
 from tests.bench.checkout import ROOT
 
 ENTRIES = {
-    "fuzz": "fuzz", "chaos": "chaos", "scale": "scale", "bench-retrieval": "retrieval", "bench-train": "training",
-    "same-bytes": "same_bytes",
+    "fuzz": "fuzz", "chaos": "chaos", "scale": "scale", "live-bench": "live", "bench-retrieval": "retrieval",
+    "bench-train": "training", "same-bytes": "same_bytes",
 }  # fmt: skip
 
 

@@ -1,0 +1,67 @@
+"""`make live-bench`: whether the band would be in time, on a clock that is simulated: as fast as this machine can.
+
+Each 20 ms count as come when it would have, and the band as ready when the work on it and on all before it
+is done. The leader is the bundled guitar, again and again.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import time
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from ensemble.audio.files import prepared_clip, read_clip
+from ensemble.band import LocalBand
+from ensemble.clock import FRAME_RATE_HZ
+from ensemble.config import load_band
+from ensemble.leaders import leader_path
+from ensemble.live.settings import LiveSettings
+from ensemble.plan import RenderPlan
+from ensemble.rendering.live import LiveSession, as_recorded
+from ensemble.rendering.request import request_for
+
+RATE = 48_000
+BLOCK = RATE // 50
+MIB = 1024
+
+
+def main(
+    seconds: Annotated[int, typer.Option(min=20, help="How long the leader plays.")] = 600,
+    band: Annotated[str, typer.Option(help="Who follows.")] = "rock",
+    horizon: Annotated[float, typer.Option(help="How far ahead the band commits, in seconds.")] = 0.4,
+) -> None:
+    """Follow for some minutes, and print how much of the horizon was left, as JSON."""
+    request = request_for(load_band(band), sample_rate=RATE, live=LiveSettings(horizon_s=horizon))
+    session = LiveSession(request, LocalBand(RenderPlan(request=request, leader_sha256="")))
+    session.warm_up()
+    guitar = prepared_clip(read_clip(leader_path()), RATE).samples.mean(axis=0)
+    left_ms: list[float] = []
+    memory: list[float] = []
+    ready_s = 0.0
+    for block in range(seconds * RATE // BLOCK):
+        samples = np.take(guitar, np.arange(block * BLOCK, (block + 1) * BLOCK), mode="wrap")
+        begun = time.perf_counter()
+        played = list(session.hear(as_recorded(samples)[1]))
+        ready_s = max(ready_s, (block + 1) * BLOCK / RATE) + time.perf_counter() - begun
+        due_s = [one.start_frame / FRAME_RATE_HZ for one in played]
+        left_ms += [1000 * (due - ready_s) for due in due_s if due >= horizon]
+        if block % (60 * 50) == 0:
+            memory.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / MIB)
+    slope = np.polyfit(np.arange(len(memory)), memory, 1)[0] if len(memory) > 2 else 0.0
+    document = {
+        "seconds": seconds,
+        "players": len(request.band.followers),
+        "deadline_hit_rate": round(float(np.mean(np.array(left_ms) >= 0)), 5),
+        "horizon_left_p50_ms": round(float(np.percentile(left_ms, 50)), 1),
+        "horizon_left_p99_ms": round(float(np.percentile(left_ms, 1)), 1),
+        "mib_per_minute": round(float(slope), 2),
+    }
+    print(json.dumps(document))
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,38 @@
+"""Bars of a leader who is still playing."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ensemble.live.bars import BarGrid, LiveBars
+
+
+def after(downbeats: list[float], beats_per_bar: int | None = None) -> LiveBars:
+    bars = LiveBars(beats_per_bar)
+    for downbeat in downbeats:
+        bars.hear_beat(downbeat)
+    return bars
+
+
+@pytest.mark.parametrize(("beats_per_bar", "offset"), [(4, 2), (3, 1)])
+def test_metre_and_phase_are_found(beats_per_bar: int, offset: int) -> None:
+    rng = np.random.default_rng(beats_per_bar)
+    said = [(0.6 if (beat - offset) % beats_per_bar == 0 else 0.2) + 0.1 * rng.random() for beat in range(24)]
+    assert after(said).grid == BarGrid(beats_per_bar, offset)
+
+
+def test_a_metre_that_is_given_stays() -> None:
+    said = [0.6 if beat % 3 == 0 else 0.1 for beat in range(24)]
+    assert after(said, 5).grid.beats_per_bar == 5
+
+
+def test_a_little_evidence_moves_no_bars() -> None:
+    bars = after([0.5, 0.1, 0.1, 0.1] * 8)
+    bars.hear_beat(0.4)
+    bars.hear_beat(0.6)
+    assert bars.grid == BarGrid(4, 0)
+
+
+def test_bars_move_when_all_speaks_for_it() -> None:
+    assert after([0.5, 0.1, 0.1, 0.1] * 4 + [0.1, 0.1, 0.6, 0.1] * 12).grid == BarGrid(4, 2)
