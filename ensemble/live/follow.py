@@ -19,8 +19,9 @@ from ensemble.conduct.grid import FALLBACK_TEMPO_BPM
 from ensemble.conduct.models import arranger_of, dynamics_of
 from ensemble.config import BandSettings
 from ensemble.listen.overrides import Overrides
-from ensemble.live.bars import LiveBars
+from ensemble.live.bars import BarGrid, LiveBars
 from ensemble.live.beats import BeatFilter
+from ensemble.live.chart_position import ChartPosition
 from ensemble.live.clock import BandClock
 from ensemble.live.foresight import Foresight
 from ensemble.live.growing import Growing
@@ -105,6 +106,7 @@ class LiveFollower:
         self._hearing = Hearing()
         self._filter = BeatFilter(tempo_bpm)
         self._bars = LiveBars(said_metre)
+        self._chart = None if chart is None else ChartPosition(chart, self._hearing.chords)
         self._grid, self._first_bar, self._has_entered = self._bars.grid, 0, False
         key = None if said.key is None else parse_key(said.key)
         self._foresight = Foresight(self._hearing.chords, self._grid.beats_per_bar, chart, key)
@@ -214,7 +216,12 @@ class LiveFollower:
                 break
             self._foresight.hear_beat(self._said(start, stop))
             around_it = self._hearing.frames(max(start - DOWNBEAT_FRAMES, 0), start + DOWNBEAT_FRAMES)
-            self._bars.hear_beat(float(around_it.pulse[1].max()))
+            downbeat = float(around_it.pulse[1].max())
+            self._bars.hear_beat(downbeat)
+            if self._chart is not None:
+                if not self._heard_beats:
+                    self._chart.begin(clock.phase_at(self._first_sound or 0))
+                self._chart.hear_beat(self._said(start, stop), downbeat)
             self._heard_beats += 1
         start = int(clock.frames_of(np.array([float(self._heard_beats)]))[0])
         self._foresight.hear_now(self._said(start, known))
@@ -239,12 +246,13 @@ class LiveFollower:
         """Write the beats that begin soon."""
         if not self._has_entered:
             self._next_beat = max(int(np.ceil(clock.phase)), 0)
-            self._grid = self._bars.grid
+            self._grid, self._first_bar = self._laid()
             may_enter = self._next_beat >= self._live.listen_beats and self._heard_beats > 0
             if not may_enter or self._position(self._next_beat)[0] != 0:
                 return
             self._has_entered = True
-            self._first_bar = self._bar_of_first_sound(clock)
+            if self._chart is None:
+                self._first_bar = self._bar_of_first_sound(clock)
         while clock.phase >= self._next_beat - EARLY_BEATS:
             self._move_bars(self._next_beat)
             self._write_beat(clock, self._next_beat)
@@ -257,12 +265,21 @@ class LiveFollower:
 
     def _move_bars(self, beat: int) -> None:
         """Where bars turn out to begin elsewhere: go on with the next bar on the first beat that opens one there."""
-        moved = self._bars.grid
-        if moved == self._grid or (beat - moved.offset) % moved.beats_per_bar:
+        grid, first_bar = self._laid()
+        if (grid, first_bar) == (self._grid, self._first_bar) or (beat - grid.offset) % grid.beats_per_bar:
             return
-        last_bar = max((place.bar for place in self._played.values()), default=-1)
-        self._first_bar = (beat - moved.offset) // moved.beats_per_bar - last_bar - 1
-        self._grid, self._foresight.beats_per_bar = moved, moved.beats_per_bar
+        if self._chart is None:
+            last_bar = self._played[beat - 1].bar if beat - 1 in self._played else -1
+            first_bar = (beat - grid.offset) // grid.beats_per_bar - last_bar - 1
+        self._grid, self._first_bar, self._foresight.beats_per_bar = grid, first_bar, grid.beats_per_bar
+
+    def _laid(self) -> tuple[BarGrid, int]:
+        """Where bars begin, and which of them counts as bar 0, by what is heard so far."""
+        if self._chart is None:
+            return self._bars.grid, self._first_bar
+        beats_per_bar = self._grid.beats_per_bar
+        first_bar, offset = divmod(self._chart.shift, beats_per_bar)
+        return BarGrid(beats_per_bar, offset), first_bar
 
     def _write_beat(self, clock: BandClock, beat: int) -> None:
         position = self._position(beat)[0]

@@ -101,3 +101,17 @@ def test_noise_and_silence_are_not_followed(band: BandSettings) -> None:
         followed = follow(clip_of(noise), 700, band, 1, LiveSettings(), Overrides())
         assert not any(part.hits if isinstance(part, Hits) else part.notes for part in followed.arrangement.parts)
         assert not len(followed.heard.beats_s)
+
+
+def test_a_chart_is_played_in_its_place(band: BandSettings, strummed: np.ndarray) -> None:
+    said = Overrides(chart="tempo: 110\nkey: C\n| C | G | Am | F |\n")
+    arrangement = follow(
+        clip_of(strummed), 100 * SECONDS + 100, band, 1, LiveSettings(listen_beats=4), said
+    ).arrangement
+    right = []
+    for part in arrangement.parts:
+        for note in part.notes if isinstance(part, Part) else ():
+            bar = int((note.start_frame / 100 + 0.1) * TEMPO_BPM / 240) % 4
+            right.append(round(note.pitch_midi) % 12 in {tone % 12 for tone in LOOP[bar]})
+    assert len(right) > 50
+    assert np.mean(right) > 0.93

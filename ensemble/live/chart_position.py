@@ -1,0 +1,81 @@
+"""Where in its chart a song is: also after the player begins late, skips bars or plays them again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensemble.chart.chart import Chart
+from ensemble.types.harmony import CHORD_FORMS, NO_CHORD, Chord
+from ensemble.types.music import FloatArray
+from ensemble.types.names import read_chord
+
+JUMP = 2e-3
+"""How probable it is, at a beat, that the player goes on anywhere else."""
+LEAST_PROBABILITY = 0.02
+"""Of a chord: the listener mishears some."""
+DOWNBEAT_WEIGHT = 0.5
+"""Of what is heard of bar lines, beside what is heard of chords."""
+LATER_COST, LATEST_BEATS = 0.7, 6
+"""What it costs, for each beat, that the chart begins before or after the leader's first sound; up to so many."""
+SURER_BY = 1.5
+"""Another place must be so much surer, as a logarithm, before the band goes there."""
+
+
+class ChartPosition:
+    """A filter over all places of the chart, which is played again and again.
+
+    Args:
+        chart: the song's.
+        chords: what the columns of chord probabilities stand for.
+
+    Attributes:
+        shift: the beat on which the chart begins.
+    """
+
+    def __init__(self, chart: Chart, chords: Sequence[Chord]) -> None:
+        self._beats_per_bar = chart.metre.beats_per_bar
+        written = [read_chord(chord).chord for bar in chart.bars for chord in bar.chords]
+        kinds = [_kind(chord) for chord in chords]
+        self._is_of: FloatArray = np.array([[kind == _kind(one) for kind in kinds] for one in written], np.float32)
+        self._sure: NDArray[np.float64] = np.zeros(len(written))
+        self._beat = 0
+        self.shift = 0
+
+    def begin(self, beat: float) -> None:
+        """Say on which beat the leader's first sound lies, in fractions; it may be before beat 0."""
+        places = np.arange(len(self._sure))
+        away = np.abs((places - round(beat) + len(places) // 2) % len(places) - len(places) // 2)
+        self._sure = -LATER_COST * np.minimum(away, LATEST_BEATS).astype(np.float64)
+        self.shift = round(beat)
+
+    def hear_beat(self, said: FloatArray, downbeat: float) -> None:
+        """Add the next beat.
+
+        Args:
+            said: the chord probabilities while it sounded.  [steps, chords]
+            downbeat: how probable a beat that opens a bar is there.
+        """
+        num_beats = len(self._sure)
+        place = (self._beat - np.arange(num_beats)) % num_beats  # in the chart, for each beat on which it may begin
+        mean = said.mean(axis=0) if len(said) else np.full(self._is_of.shape[1], 1.0 / self._is_of.shape[1])
+        fits = np.log(np.maximum(self._is_of @ mean, LEAST_PROBABILITY))
+        opens = place % self._beats_per_bar == 0
+        bars = np.log(np.where(opens, max(downbeat, 0.05), max(1 - downbeat, 0.05)))
+        sure = self._sure - self._sure.max()
+        stays = np.log((1 - JUMP) * np.exp(sure) + JUMP * np.exp(sure).mean())
+        self._sure = stays + fits[place] + DOWNBEAT_WEIGHT * bars
+        self._beat += 1
+        best = int(np.argmax(self._sure))
+        if self._sure[best] > self._sure[self.shift % num_beats] + SURER_BY:
+            self.shift = best
+
+
+def _kind(chord: Chord) -> tuple[int, str]:
+    """Root and triad, which the listener tells apart best."""
+    if chord == NO_CHORD:
+        return -1, "none"
+    plain = CHORD_FORMS[chord.quality].plain
+    return chord.root, {"7": "maj", "maj7": "maj", "min7": "min"}.get(plain, plain)
