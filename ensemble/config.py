@@ -14,6 +14,8 @@ from ensemble.settings.reading import first_complaint as first_complaint
 from ensemble.settings.reading import parse as parse
 from ensemble.settings.reading import read_settings as read_settings
 from ensemble.settings.reading import read_yaml as read_yaml
+from ensemble.settings.style import Manner
+from ensemble.settings.style_file import load_style
 from ensemble.types.choices import offer
 from ensemble.types.instruments import CATALOGUE, InstrumentSpec, instrument
 from ensemble.types.music import Role
@@ -45,6 +47,10 @@ class FollowerSettings(Settings):
     """Lowest and highest note; the instrument's own range when absent."""
     voices: int | None = Field(default=None, ge=1, le=6)
     """Most notes at once of a pad; as many as the instrument can sound when absent. Other roles play one."""
+    plays: Literal["style", "click", "count"] = "style"
+    """Of drums: what the band's style has; or a click on every beat, or only in the bars that are counted in."""
+    density: float | None = Field(default=None, ge=0.0, le=1.0)
+    """How many notes a bass, a struck pad or drums play, 0 few to 1 many; None: by how many the leader plays."""
     gain_db: float = Field(default=0.0, ge=-60.0, le=24.0)
     """Level in the mix."""
     level_db: float = Field(default=-10.0, ge=-40.0, le=12.0)
@@ -79,6 +85,8 @@ class FollowerSettings(Settings):
     def _fits(self) -> Self:
         if self.voices is not None and self.role != "drums" and self.voices > self.spec.voices:
             raise ValueError(f"{self.instrument} sounds {self.spec.voices} notes at once, not {self.voices}")
+        if self.plays != "style" and self.role != "drums":
+            raise ValueError(f"only drums play a {self.plays}")
         if (self.role == "drums") != (self.spec.family == "drums"):
             raise ValueError(f"role {self.role!r} does not suit the instrument {self.instrument!r}")
         low, high = self.range
@@ -117,8 +125,8 @@ class MixSettings(Settings):
     """Highest true peak of the mix, which the limiter keeps to."""
 
 
-class BandSettings(Settings):
-    """A band: its players, and how they are mixed."""
+class BandSettings(Manner):
+    """A band: its players, how they play, and how they are mixed."""
 
     name: Name
     """Name of the band."""
@@ -175,7 +183,10 @@ def load_band(name_or_path: str) -> BandSettings:
     elif path.suffix not in (".yaml", ".yml") and not path.exists():
         cure = f"{offer(name_or_path, shipped_bands())}, or name a YAML file"
         raise ConfigError("band", f"{name_or_path!r} is unknown", cure)
-    band = parse(BandSettings, read_yaml(path, "give the path of a band in YAML"), str(path))
+    document = read_yaml(path, "give the path of a band in YAML")
+    if isinstance(document, dict) and isinstance(document.get("style"), str):
+        document["style"] = load_style(document["style"], path.parent).model_dump()
+    band = parse(BandSettings, document, str(path))
     followers = [
         one.model_copy(update={"voice": located("voice", one.voice, path.parent, f"{path}: {one.name}.voice")})
         for one in band.followers

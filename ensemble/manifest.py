@@ -189,7 +189,7 @@ class Manifest(Settings):
         try:
             return Manifest.model_validate(document)
         except ValidationError as error:
-            place, problem, _ = first_complaint(error, Manifest, document)
+            place, problem, *_ = first_complaint(error, Manifest, document)
             raise VerifyError(what, f"{place}: {problem}", "render again") from error
 
 

@@ -17,14 +17,16 @@ import numpy as np
 
 from ensemble import clock
 from ensemble.band import Band, Promise
+from ensemble.conduct.ending import tail_s
 from ensemble.conduct.fork import fork_frame
+from ensemble.conduct.intro import intro_frames, with_intro
 from ensemble.events import Events, set_position
 from ensemble.listen.extended import heard_on
 from ensemble.listen.listener import at_analysis_rate
 from ensemble.listen.overrides import Overrides, with_overrides
 from ensemble.live.settings import LiveSettings
 from ensemble.plan import RenderPlan
-from ensemble.takes import AS_GIVEN, Lead, ResumeState, Take, extend, segment_name
+from ensemble.takes import AS_GIVEN, Lead, ResumeState, Take, as_recorded, delayed, extend, segment_name
 from ensemble.types.continuation import ContinuationQuery
 from ensemble.types.music import Arrangement, AudioClip, ConductorState, Dynamics, Heard, PlayerState, Score, Stem
 
@@ -171,10 +173,13 @@ class _Performing:
             with self._stage("listen"):
                 return [self._followed(self._plan.request.live)]
         with self._stage("listen"):
-            clip = at_analysis_rate(self._lead.clip)
+            clip = at_analysis_rate(as_recorded(self._lead.clip, self._plan.intro_frames))
             heard = self._listen(clip)
             (value,) = self._band.collect([heard], self._deadline_s(self._lead.clip.duration_s))
             value = replace(value, diagnostics=self._lead.doubts + value.diagnostics)
+            if self._plan.request.band.intro is not None:
+                value = self._led_in(value)
+                clip, heard = at_analysis_rate(self._lead.clip), self._band.hold(value)
         if self._plan.must_retrieve and not self._lead.extended:
             with self._stage("retrieve"):
                 self._retrieve(heard, clip)
@@ -196,6 +201,16 @@ class _Performing:
         return Performance(
             plan=self._plan, takes=tuple(self._takes), shared_frames=shared_frames, seconds=self._seconds
         )
+
+    def _led_in(self, heard: Heard) -> Heard:
+        """Put the band's intro before the leader, in its file and in the plan, too, unless that was done before."""
+        band, num_frames = self._plan.request.band, self._plan.intro_frames
+        if num_frames is None:
+            num_frames = intro_frames(heard, band)
+            self._lead = delayed(self._lead, num_frames)
+            decided = {"intro_frames": num_frames, "leader_sha256": self._lead.clip.digest}
+            self._plan = self._plan.model_copy(update=decided)
+        return with_intro(heard, band, num_frames)
 
     def _followed(self, live: LiveSettings) -> _Following:
         """What was heard and written while the leader was still playing."""
@@ -251,8 +266,11 @@ class _Performing:
         """Write the parts of every take, for the length of its leader and the tail after it."""
         request = self._plan.request
         num_samples = [self._lead.clip.num_samples, *(one.num_samples for one in self._lead.extended)]
-        tail_frames = round(request.tail_s * clock.FRAME_RATE_HZ)
-        num_frames = [clock.frames_for(length, request.sample_rate) + tail_frames for length in num_samples]
+        num_frames = [
+            clock.frames_for(length, request.sample_rate)
+            + round(tail_s(request.band, value, request.tail_s) * clock.FRAME_RATE_HZ)
+            for length, (_, _, value) in zip(num_samples, heards, strict=True)
+        ]
         promises = [self._band.arrange(heard, frames) for (_, heard, _), frames in zip(heards, num_frames, strict=True)]
         written = self._band.collect(promises, self._deadline_s(sum(num_frames) / clock.FRAME_RATE_HZ))
         return [

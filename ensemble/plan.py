@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from ensemble.config import BandSettings, Settings
 from ensemble.listen.overrides import Overrides
@@ -38,6 +38,8 @@ class RenderRequest(Settings):
     """Random seed."""
     band: BandSettings
     """The band that plays."""
+    transpose: int = Field(default=0, ge=-7, le=7)
+    """Semitones by which the leader is transposed before anybody follows it."""
     tail_s: float = Field(default=1.0, ge=0.0, le=30.0)
     """How long the band may sound after the leader's end, in seconds."""
     weights_sha256: dict[str, str] = {}
@@ -51,12 +53,6 @@ class RenderRequest(Settings):
     """How the leader is continued; None: the band ends with the leader."""
     live: LiveSettings | None = None
     """How a leader who is still playing is followed; None: the leader is heard to the end before the band begins."""
-
-    @model_validator(mode="after")
-    def _ends(self) -> Self:
-        if self.live is not None and self.extension is not None:
-            raise ValueError("a leader who is followed live cannot be extended")
-        return self
 
 
 class ContinuationPlan(Settings):
@@ -89,6 +85,9 @@ class RenderPlan(Settings):
     score_sha256: str | None = None
     """sha256 of the score that the leader was played from, kept beside it as `leader.krn` or `leader.mid`; None where
     the leader is a recording."""
+    intro_frames: int | None = Field(default=None, ge=0)
+    """Control frames of silence that `leader.wav` begins with, for the band's intro; None where there is none, or where
+    that is not found yet."""
     continuations: tuple[ContinuationPlan, ...] = ()
     """The continuations that were found, best first: those of take-01, take-02 and so on."""
 

@@ -116,6 +116,25 @@ class ResumeState:
     """Every player's state at `stop_frame`, by part."""
 
 
+def delayed(lead: Lead, num_frames: int) -> Lead:
+    """Put silence before a leader, in its `leader.wav`, too; everything else of it stays.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    clip, path = lead.clip, lead.folder / LEADER
+    rate, written = clip.sample_rate, path.with_suffix(".delayed")
+    silence = np.zeros((clip.num_channels, num_frames * hop_samples(rate)), np.float32)
+    write_pieces(written, chain([silence], clip.pieces()), rate, clip.num_channels)
+    written.replace(path)
+    return replace(lead, clip=keep_in_file(path, LONGEST_S))
+
+
+def as_recorded(clip: KeptSound, intro_frames: int | None) -> KeptSound:
+    """A leader without the silence that was put before it."""
+    return clip.span((intro_frames or 0) * hop_samples(clip.sample_rate), clip.num_samples) if intro_frames else clip
+
+
 def extend(lead: Lead, number: int, continuation: Continuation) -> tuple[ExtendedLead, ContinuationPlan]:
     """Write the leader with one continuation as its take's `leader.wav`; the band follows the samples of that file.
 

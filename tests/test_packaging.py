@@ -43,7 +43,8 @@ def test_the_wheel_carries_the_bands_the_leader_and_no_fourth_package(wheel: Pat
         names = archive.namelist()
     assert {name.split("/")[0] for name in names if "dist-info" not in name} == {"ensemble", "agents", "cluster"}
     assert {
-        "ensemble/configs/bands/rock.yaml", "ensemble/leaders/guitar.flac", "ensemble/report/page.html.j2",
+        "ensemble/configs/bands/rock.yaml", "ensemble/configs/styles/rock.yaml",
+        "ensemble/leaders/guitar.flac", "ensemble/report/page.html.j2",
     } <= set(names)  # fmt: skip
 
 

@@ -25,6 +25,7 @@ from cluster.cli.player import evaluate, train
 from cluster.cli.progress import show_examination
 from cluster.cli.redo import redo
 from cluster.cli.render import playing
+from cluster.cli.styles import evaluate_styles, styles
 
 app = typer.Typer(
     name="ensemble",
@@ -44,11 +45,13 @@ evaluate.command("kit")(evaluate_kit)
 evaluate.command("listening")(evaluate_listening)
 evaluate.command("live")(evaluate_live)
 evaluate.command("render")(evaluate_render)
+evaluate.command("styles")(evaluate_styles)
 app.add_typer(playing)
 app.add_typer(live_commands)
 app.command()(redo)
 app.command()(chart)
 app.command()(export)
+app.command()(styles)
 app.add_typer(cluster_commands)
 app.add_typer(index)
 app.add_typer(data)

@@ -10,6 +10,19 @@ import typer
 
 from cluster.cli.batch import render_many
 from cluster.cli.json_output import AsJson, print_json
+from cluster.cli.levers import (
+    Click,
+    Complexity,
+    Density,
+    Ending,
+    Gain,
+    Humanize,
+    Instrument,
+    Intro,
+    Pan,
+    StyleName,
+    levers_of,
+)
 from cluster.cli.placement_options import Actors, Address, Local, MixedDevices, PlacementOptions, Spread, placed
 from cluster.cli.progress import Monitor, show_heard, show_render, show_verification
 from ensemble.errors import ConfigError, OutputError, printable
@@ -68,6 +81,19 @@ def render(
     arranger: Annotated[
         str | None, typer.Option(help="What writes the parts: rules, learned or a .safetensors file.")
     ] = None,
+    style: StyleName = None,
+    complexity: Complexity = None,
+    humanize: Humanize = None,
+    intro: Intro = None,
+    ending: Ending = None,
+    click: Click = False,
+    density: Density = None,
+    gain: Gain = None,
+    pan: Pan = None,
+    instrument: Instrument = None,
+    transpose: Annotated[
+        int, typer.Option(min=-7, max=7, help="Semitones by which leader and band are transposed.")
+    ] = 0,
     tempo: Annotated[
         float | None, typer.Option(min=20, max=400, help="Tempo in beats per minute, instead of the detected one.")
     ] = None,
@@ -119,6 +145,10 @@ def render(
     def settings() -> dict[str, Any]:
         return {
             "band": band, "seed": seed, "sample_rate": int(rate), "voice": voice, "arranger": arranger,
+            "levers": levers_of(
+                style=style, complexity=complexity, humanize=humanize, intro=intro, ending=ending, click=click,
+                density=density, gain=gain, pan=pan, instrument=instrument,
+            ), "transpose": transpose,
             "overrides": _overrides(
                 chords, chart, half_time=half_time, double_time=double_time, tempo_bpm=tempo,
                 beats_per_bar=beats_per_bar, first_downbeat_s=first_downbeat, key=key,

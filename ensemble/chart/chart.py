@@ -86,6 +86,8 @@ class PlayedBar(NamedTuple):
     """One for each beat, as it is written."""
     key: Key | None
     """The key that the chart names for it, if any."""
+    energy: float | None = None
+    """How much the band gives, 0 to 1, where the chart says so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,13 +191,15 @@ def _passes(bars: Sequence[ChartBar], start: int, stop: int, place: str) -> Iter
 
 
 def played(
-    bars: Sequence[ChartBar], keys: Sequence[Key | None], places: Sequence[str], metre: TimeSignature, held: str
-) -> tuple[PlayedBar, ...]:
+    bars: Sequence[ChartBar], keys: Sequence[Key | None], energies: Sequence[float | None], places: Sequence[str],
+    metre: TimeSignature, held: str,
+) -> tuple[PlayedBar, ...]:  # fmt: skip
     """Write out repeats, endings and signs.
 
     Args:
         bars: as they are written.
         keys: the key that holds in each.
+        energies: how much the band gives in each.
         places: where each is written, for messages.
         metre: of every bar.
         held: the chord before the first.
@@ -215,4 +219,4 @@ def played(
     order = [*islice(unrolled(bars, places), MAX_BARS + 1)]
     if len(order) > MAX_BARS:
         raise ConfigError(places[0], f"plays more than {MAX_BARS} bars", "repeat less often")
-    return tuple(PlayedBar(written[at], keys[at]) for at in order)
+    return tuple(PlayedBar(written[at], keys[at], energies[at]) for at in order)

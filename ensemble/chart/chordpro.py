@@ -65,12 +65,12 @@ def write_chordpro(chart: Chart) -> str:
             lines += [f"{{comment: pick-up {' '.join(line.pickup)}}}"] if line.pickup else []
             lines.append(written_bars(line.bars))
             is_grid = True
-        elif line.setting is not None or line.section:
+        elif line.section or (line.setting is not None and line.setting[0] in names):
             lines += ["{end_of_grid}"] if is_grid else []
             is_grid = bool(line.section)
             if line.section:
                 lines.append(f"{{start_of_grid: {line.section}}}")
-            elif line.setting is not None and line.setting[0] in names:
+            elif line.setting is not None:
                 lines.append(f"{{{names[line.setting[0]]}: {line.setting[1]}}}")
         if line.comment:
             lines.append(f"{{comment: {line.comment}}}")

@@ -7,13 +7,15 @@
     key: F
 
     [Verse]
+    energy: 0.4
     C7 | F | F7 . Bb . | F/C C7 | % |    # the chord before the first bar line is a pick-up
     |: Bb | F :| x3
     |: Dm |1 G7 :|2 C7 |
 
 A bar has one symbol for each beat, or fewer that share it equally: `.` holds the chord before, `%` alone is the bar
-before, `N` is no chord. A line without bar lines has a chord for each bar. `key:` may stand between the bars, too. What
-follows a `#` at the beginning of a line or after a space is a comment.
+before, `N` is no chord. A line without bar lines has a chord for each bar. `key:` may stand between the bars, too, and
+`energy:`, how much the band gives from 0 to 1, up to the end of the section; elsewhere the leader's own loudness says
+so. What follows a `#` at the beginning of a line or after a space is a comment.
 """
 
 from __future__ import annotations
@@ -32,7 +34,7 @@ MAX_PLAYS = 99
 SLOWEST_BPM, FASTEST_BPM = 20.0, 400.0
 COMMON_TIME = TimeSignature(count=4, unit=4)
 _COMMENT = re.compile(r"(?:^|\s+)#\s*(.*)$")
-_SETTING = re.compile(r"(title|tempo|metre|meter|time|first downbeat|key)\s*:(?!\|)\s*(.*)", re.IGNORECASE)
+_SETTING = re.compile(r"(title|tempo|metre|meter|time|first downbeat|key|energy)\s*:(?!\|)\s*(.*)", re.IGNORECASE)
 _SECTION = re.compile(r"\[([^\[\]|]+)\]")
 _TOKEN = re.compile(
     r"(?P<line>:?\|[|\]]?:?(?P<passes>\d+(?:[,-]\d+)*)?)|x(?P<plays>\d+)(?=\s|$)|(?P<symbol>[^\s|]+?)(?=:?\||\s|$)"
@@ -108,6 +110,8 @@ class _Reader:
         self._pickup: tuple[int, tuple[str, ...]] = (0, ())
         self._bars: list[ChartBar] = []
         self._keys: list[Key | None] = []
+        self._energy: float | None = None
+        self._energies: list[float | None] = []
         self._places: list[str] = []
 
     def read(self, number: int, text: str) -> None:
@@ -122,6 +126,7 @@ class _Reader:
             self._set(number, _SPELLED.get(name, name), match[2].strip(), comment)
         elif match := _SECTION.fullmatch(text):
             self._lines.append(ChartLine(section=match[1].strip(), comment=comment))
+            self._energy = None
         elif text:
             self._read_bars(number, text, comment)
         else:
@@ -147,7 +152,7 @@ class _Reader:
             first_downbeat_s=self._number("first downbeat", 0.0, math.inf),
             key=self._first_key,
             pickup=pickup,
-            bars=played(self._bars, self._keys, self._places, metre, pickup[-1] if pickup else SILENT),
+            bars=played(self._bars, self._keys, self._energies, self._places, metre, pickup[-1] if pickup else SILENT),
         )
 
     def _set(self, number: int, name: str, value: str, comment: str) -> None:
@@ -161,6 +166,8 @@ class _Reader:
                 raise ConfigError(place, error.problem, error.cure) from error
             if not self._bars:
                 self._first_key = self._key
+        elif name == "energy":
+            self._energy = _number_in(place, name, value, 0.0, 1.0, "energy: 0.8")
         elif name in self._said:
             raise ConfigError(place, f"{name} is written twice", "keep one of the two")
         elif self._bars and name != "title":
@@ -174,16 +181,7 @@ class _Reader:
         if name not in self._said:
             return None
         number, value = self._said[name]
-        try:
-            read = float(value)
-        except ValueError:
-            read = math.nan
-        if not (math.isfinite(read) and low <= read <= high):
-            within = f"{low:g} to {high:g}" if high < math.inf else f"{low:g} or more"
-            raise ConfigError(
-                f"{self._name}:{number}", f"{name} {value!r} is no number of {within}", "write `tempo: 96`"
-            )
-        return read
+        return _number_in(f"{self._name}:{number}", name, value, low, high, "tempo: 96")
 
     def _metre(self) -> TimeSignature:
         if "metre" not in self._said:
@@ -205,7 +203,19 @@ class _Reader:
         self._lines.append(ChartLine(pickup=pickup, bars=bars, comment=comment))
         self._bars += bars
         self._keys += [self._key] * len(bars)
+        self._energies += [self._energy] * len(bars)
         self._places += [f"{place}: bar {at}" for at in range(len(self._places) + 1, len(self._places) + len(bars) + 1)]
+
+
+def _number_in(place: str, name: str, value: str, low: float, high: float, example: str) -> float:
+    try:
+        read = float(value)
+    except ValueError:
+        read = math.nan
+    if not (math.isfinite(read) and low <= read <= high):
+        within = f"{low:g} to {high:g}" if high < math.inf else f"{low:g} or more"
+        raise ConfigError(place, f"{name} {value!r} is no number of {within}", f"write `{example}`")
+    return read
 
 
 def _bars_of(text: str, place: str) -> tuple[tuple[str, ...], tuple[ChartBar, ...]]:

@@ -18,23 +18,26 @@ def transposed(chart: Chart, semitones: int) -> Chart:
     """Every chord and key so many semitones higher; tones are named as is usual in the new key."""
     if not semitones:
         return chart
-    key = None if chart.key is None else _higher(chart.key, semitones)
+    key = None if chart.key is None else transposed_key(chart.key, semitones)
     lines: list[ChartLine] = []
     for line in chart.lines:
         setting = line.setting
         if setting is not None and setting[0] == "key":
-            key = _higher(parse_key(setting[1]), semitones)
+            key = transposed_key(parse_key(setting[1]), semitones)
             setting = ("key", str(key))
-        bars = tuple(replace(bar, symbols=_symbols(bar.symbols, semitones, key)) for bar in line.bars)
-        lines.append(replace(line, setting=setting, pickup=_symbols(line.pickup, semitones, key), bars=bars))
+        bars = tuple(replace(bar, symbols=transposed_symbols(bar.symbols, semitones, key)) for bar in line.bars)
+        lines.append(replace(line, setting=setting, pickup=transposed_symbols(line.pickup, semitones, key), bars=bars))
     return parse_chart("\n".join(map(written_line, lines)))
 
 
-def _higher(key: Key, semitones: int) -> Key:
+def transposed_key(key: Key, semitones: int) -> Key:
+    """A key so many semitones higher."""
     return replace(key, tonic=(key.tonic + semitones) % 12)
 
 
-def _symbols(symbols: tuple[str, ...], semitones: int, key: Key | None) -> tuple[str, ...]:
+def transposed_symbols(symbols: tuple[str, ...], semitones: int, key: Key | None) -> tuple[str, ...]:
+    """Chords so many semitones higher; signs stay. Tones are named as is usual in the new key."""
+
     def moved(tone: re.Match[str]) -> str:
         return tone_name((parse_chord(tone[0]).root + semitones) % 12, key)
 

@@ -25,6 +25,9 @@ from ensemble.types.music import (
     Score,
 )
 
+_CLICK_DB = -24.0
+"""Loudness of a click, whatever the leader plays."""
+
 
 class Conductor:
     """The conductor of one band. It keeps nothing between two calls: arrangements and states are passed in.
@@ -37,6 +40,7 @@ class Conductor:
 
     def __init__(self, band: BandSettings, seed: int, model: DynamicsModel | None = None) -> None:
         self._followers = band.followers
+        self._manner = band
         self._seed = seed
         self._model = model or dynamics_of(band)
         self._arranger = arranger_of(band)
@@ -56,7 +60,7 @@ class Conductor:
         length = min(num_frames, heard.frames.num_frames)
         leader_db[:length] = heard.frames.loudness_db[:length]
         return Arrangement(
-            parts=write_parts(heard, self._followers, num_frames, self._seed, self._arranger, foretold),
+            parts=write_parts(heard, self._followers, num_frames, self._seed, self._arranger, foretold, self._manner),
             features=features,
             leader_db=leader_db,
             num_frames=num_frames,
@@ -122,6 +126,8 @@ class Conductor:
         lines = to_control_rate(memory.get("line", values[:, 0]), values)
         curves = lines.reshape(3, len(self._names), QUANTUM_FRAMES)
         for row, follower in enumerate(self._followers):
+            if follower.plays != "style":
+                curves[:, row] = _CLICK_DB
             if follower.role == "transform":
                 exact = arrangement.leader_db[start_frame : start_frame + QUANTUM_FRAMES]
                 curves[:, row, : len(exact)] = exact

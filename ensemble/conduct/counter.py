@@ -13,11 +13,12 @@ from ensemble.conduct.breath import released_s, renews
 from ensemble.conduct.density import OUT_OF_CHORD, softer_without_chord
 from ensemble.conduct.grid import LOOK_AHEAD_BEATS, Grid
 from ensemble.conduct.harmony import scale
-from ensemble.conduct.jitter import draws
+from ensemble.conduct.jitter import Chance
 from ensemble.conduct.leader import STEPS_PER_BEAT, Leader
 from ensemble.conduct.shaping import WrittenNote
 from ensemble.conduct.voicing import CROSSING, Neighbours
 from ensemble.config import FollowerSettings
+from ensemble.settings.style import Manner
 
 Floats = NDArray[np.float64]
 
@@ -27,22 +28,27 @@ _SAME_PITCH_AS_LEADER = 1.5
 _MOVES_OVER_MOTION, _MOVES_OFF_BEAT = 1.6, 0.1
 _STAYS_OVER_REST = {"strong": 0.9, "weak": 0.45, "off": 0.0}
 _SIMILAR_MOTION = 0.5
+_TASTE = 0.8  # cost by which a take that varies likes a tone less
 _CEASELESS = 0.75
 """Share of the half beats of the last two bars with an onset, from which the leader counts as playing without a gap."""
 
 
 def counter_pitches(
-    grid: Grid, leader: Leader, follower: FollowerSettings, neighbours: Neighbours, seed: int
+    grid: Grid, leader: Leader, follower: FollowerSettings, neighbours: Neighbours, manner: Manner, chance: Chance
 ) -> NDArray[np.int64]:
     """Choose the pitch in every half beat, by fixed-lag Viterbi; passing notes are allowed at random.  [beats * 2]"""
     low, high = follower.range
     num_steps = grid.num_beats * STEPS_PER_BEAT
-    may_pass = draws(seed, f"{follower.name}/passing", np.arange(num_steps), 1)[:, 0] < _PASSING_SHARE
+    may_pass = (
+        chance.draws(f"{follower.name}/passing", np.arange(num_steps), 1)[:, 0]
+        < 2.0 * manner.complexity * _PASSING_SHARE
+    )
     pitch = np.arange(low, high + 1)
     register = 0.006 * (pitch - (low + 0.5 * (high - low))) ** 2
     share = leader.pitch_share
     clash = np.roll(share, 1, axis=1) + np.roll(share, -1, axis=1)
     chords = grid.sounding
+    taste = _TASTE * chance.draws(f"{follower.name}/taste", np.arange(num_steps), 12) * chance.varies
     costs: list[Floats] = []
     for step in range(num_steps):
         beat, is_on_beat = step // STEPS_PER_BEAT, step % STEPS_PER_BEAT == 0
@@ -54,6 +60,7 @@ def counter_pitches(
         class_cost[list(own)] = 0.0
         if beat >= grid.final_beat:
             class_cost[list(own[2:])] = 1.0
+        class_cost += taste[step]
         cost = class_cost[pitch % 12] + register + _CLASH * clash[step][pitch % 12]
         cost += CROSSING * ((pitch < neighbours.floor[beat]) + (pitch > neighbours.ceiling[beat]))
         if np.isfinite(leader.register_midi[step]):

@@ -45,6 +45,8 @@ class Grid:
     """When the leader ends."""
     final_beat: int
     """The beat on which the last chord begins."""
+    energy: NDArray[np.float64]
+    """How much the band gives on each beat, 0..1; NaN where that is the leader's to say.  [beats]"""
     swing: float = 0.5
     """Where in a beat its second half begins: two thirds where it has three parts, after the second of them."""
     beat_division: int = 2
@@ -75,11 +77,11 @@ class Grid:
         """Whether bars consist of groups of three beats."""
         return self.beats_per_bar % 3 == 0
 
-    def opens_phrase(self, beat: float) -> bool:
-        """Whether a phrase of four bars begins on this beat, counted from the leader's first whole bar."""
+    def opens_phrase(self, beat: float, phrase_bars: int = PHRASE_BARS) -> bool:
+        """Whether a phrase of so many bars begins on this beat, counted from the leader's first whole bar."""
         here = int(beat)
         is_bar = here == beat and here < self.num_beats and self.positions[here] == 0
-        return bool(is_bar and self.bars[here] % PHRASE_BARS == 0)
+        return bool(is_bar and self.bars[here] % phrase_bars == 0)
 
     def changes(self, beat: int) -> bool:
         """Whether the chord of a beat differs from the one before; True for the first."""
@@ -133,6 +135,7 @@ def grid_of(heard: Heard) -> Grid:
     if not len(beats):
         return Grid(
             edges_s=np.zeros(1), chords=(), keys=(), positions=np.zeros(0, np.int64), bars=np.zeros(0, np.int64),
+            energy=np.zeros(0),
             beats_per_bar=max(heard.beats_per_bar, 1), metres=heard.metres, end_s=0.0, final_beat=0,
         )  # fmt: skip
     intervals = np.diff(beats)
@@ -151,6 +154,7 @@ def grid_of(heard: Heard) -> Grid:
         edges_s=edges,
         chords=(*[chords[0]] * before, *chords, *[chords[-1]] * after),
         keys=(*[keys[0]] * before, *keys, *[keys[-1]] * after),
+        energy=_energy(heard, inside, before, len(edges) - 1),
         positions=positions,
         bars=bars,
         beats_per_bar=per_bar,
@@ -160,6 +164,14 @@ def grid_of(heard: Heard) -> Grid:
         swing=heard.swing if heard.beat_division == 2 else 2 / 3,
         beat_division=heard.beat_division,
     )
+
+
+def _energy(heard: Heard, inside: NDArray[np.bool_], before: int, num_beats: int) -> NDArray[np.float64]:
+    """What a chart says, on the beats of the grid, of which `before` are added at the beginning.  [beats]"""
+    energy = np.full(num_beats, np.nan)
+    said = heard.energy[inside[: len(heard.energy)]]
+    energy[before : before + len(said)] = said
+    return energy
 
 
 def _counted(num_beats: int, opened: list[int], per_bar: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
 from zlib import crc32
 
 import numpy as np
@@ -24,6 +25,19 @@ def draws(seed: int, name: str, places: NDArray[np.int64], num_draws: int) -> ND
     height = int(places.max()) + 1 if len(places) else 0
     table: NDArray[np.float64] = np.random.Generator(np.random.Philox(key=key)).random((height, num_draws))
     return table[places]
+
+
+class Chance(NamedTuple):
+    """What decides the details of one take."""
+
+    seed: int
+    """Of the random numbers."""
+    varies: bool
+    """Whether patterns and lines are played otherwise than as written: so is every take but that of seed 0."""
+
+    def draws(self, name: str, places: NDArray[np.int64], num_draws: int) -> NDArray[np.float64]:
+        """See `draws`."""
+        return draws(self.seed, name, places, num_draws)
 
 
 def bell(uniform: NDArray[np.float64]) -> NDArray[np.float64]:

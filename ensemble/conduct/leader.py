@@ -35,6 +35,10 @@ class Leader:
     """Whether the band plays: the leader sounds in the beat or has within the bar before it. False in a pick-up: the
     band enters in the leader's first whole bar, on a beat on which the leader sounds.  [beats]"""
 
+    def begins(self, grid: Grid, beat: int) -> bool:
+        """Whether the band begins a chord on a beat on which it plays: a new one, or any after a rest."""
+        return grid.changes(beat) or not self.is_playing[beat - 1]
+
     def plays_until(self, beat: int, until: float) -> float:
         """The beat at which a note that begins in `beat` must end: `until`, or the first in which the band rests."""
         stop = beat + 1

@@ -10,14 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.conduct.breath import released_s, renews
-from ensemble.conduct.density import rhythm_levels, softer_without_chord
+from ensemble.conduct.character import Character, RowReader, playable, suiting
+from ensemble.conduct.density import other_rhythm, rhythm_levels, softer_without_chord
 from ensemble.conduct.grid import Grid
+from ensemble.conduct.jitter import Chance
 from ensemble.conduct.leader import Leader
 from ensemble.conduct.shaping import WrittenNote
 from ensemble.config import FollowerSettings
+from ensemble.settings.style import NOTHING, SIXTEENTHS_PER_BEAT, VELOCITY, ChordPattern, Manner
 
 _STRUM_S = 0.007
-_STRUM_LENGTH = 0.96
 
 
 class Stroke(NamedTuple):
@@ -29,6 +31,10 @@ class Stroke(NamedTuple):
     """The beat at which it ends."""
     velocity: int
     """MIDI velocity of its first note."""
+    length: float = 0.96
+    """Share of that time that it lasts."""
+    per_beat: int = 2
+    """How often the hand goes up or down in a beat: the first and every second stroke of these goes down."""
 
 
 def write_pad(
@@ -50,7 +56,9 @@ def write_pad(
     return _sustained(grid, leader, follower, voicing, ring_s)
 
 
-def rule_strokes(grid: Grid, leader: Leader, bass: NDArray[np.int64]) -> list[Stroke]:
+def rule_strokes(
+    grid: Grid, leader: Leader, follower: FollowerSettings, bass: NDArray[np.int64], chance: Chance
+) -> list[Stroke]:
     """Decide when chords are struck and how hard: every half bar, beat or half beat, with accents on 1, 2 and 4.
 
     In three, the bass plays the first beat, and chords are struck after it.
@@ -58,9 +66,11 @@ def rule_strokes(grid: Grid, leader: Leader, bass: NDArray[np.int64]) -> list[St
     Args:
         grid: the beats.
         leader: says how many notes to play, and where the band rests.
+        follower: may say how many notes to play instead.
         bass: pitch of the bass, 0 where it rests.  [beats]
+        chance: of the take; in one that varies, some beats have more or fewer strokes.
     """
-    levels = rhythm_levels(leader, grid)
+    levels = rhythm_levels(leader, grid, other_rhythm(grid, chance, follower.name), follower.density)
     strokes: list[Stroke] = []
     for beat in np.flatnonzero(leader.is_playing[: grid.final_beat + 1]).tolist():
         softer = softer_without_chord(grid, beat)
@@ -82,20 +92,76 @@ def rule_strokes(grid: Grid, leader: Leader, bass: NDArray[np.int64]) -> list[St
     return [one._replace(until=min(one.until, other)) for one, other in zip(strokes, following, strict=False)]
 
 
+def pattern_strokes(
+    grid: Grid, leader: Leader, patterns: Sequence[ChordPattern], character: Character, manner: Manner, chance: Chance,
+    name: str,
+) -> list[Stroke]:  # fmt: skip
+    """Decide when chords are struck by a style's patterns.
+
+    A stroke ends where the chord changes. A chord under which the row has no stroke is struck softly where it begins.
+
+    Args:
+        grid: the beats.
+        leader: says where the band rests.
+        patterns: of the style, for this metre.
+        character: of the leader, by segments.
+        manner: how much another take varies.
+        chance: of the take.
+        name: of the part.
+    """
+    chosen = suiting(patterns, character, chance, name)
+    reader = RowReader(grid, manner, chance, name, ghost="", added="o", has_pickups=True)
+    strokes: list[Stroke] = []
+    changed, unheard = 0, False
+    for beat in np.flatnonzero(leader.is_playing[: grid.final_beat]).tolist():
+        pattern, row = chosen[beat], chosen[beat].row
+        per_beat = SIXTEENTHS_PER_BEAT if any(one != NOTHING for bar in row for one in bar[1::2]) else 2
+        softer = softer_without_chord(grid, beat)
+        if leader.begins(grid, beat):
+            if unheard:
+                strokes.append(_soft(changed, beat, pattern.length))
+            _end_last(strokes, beat)
+            changed, unheard = beat, True
+        for sixteenth in playable(float(grid.edges_s[beat + 1] - grid.edges_s[beat]), grid.beat_division):
+            place = beat + sixteenth / SIXTEENTHS_PER_BEAT
+            struck = reader.sign(row, beat, sixteenth)
+            if struck != NOTHING:
+                _end_last(strokes, place)
+            if struck in VELOCITY:
+                longest = place + pattern.longest_beats
+                strokes.append(Stroke(place, longest, VELOCITY[struck] - softer, pattern.length, per_beat))
+                unheard = False
+    if unheard:
+        strokes.append(_soft(changed, grid.final_beat, 1.0))
+    if grid.num_beats and leader.is_playing[grid.final_beat]:
+        _end_last(strokes, grid.final_beat)
+        strokes.append(Stroke(float(grid.final_beat), float(grid.num_beats), VELOCITY["X"]))
+    return strokes
+
+
+def _soft(beat: int, until: float, length: float) -> Stroke:
+    return Stroke(float(beat), float(until), VELOCITY["o"], length)
+
+
+def _end_last(strokes: list[Stroke], place: float) -> None:
+    if strokes:
+        strokes[-1] = strokes[-1]._replace(until=min(strokes[-1].until, place))
+
+
 def _strummed(
     grid: Grid, leader: Leader, follower: FollowerSettings, voicing: NDArray[np.int64], ring_s: float,
     strokes: Sequence[Stroke],
 ) -> list[WrittenNote]:  # fmt: skip
-    """Make notes of strokes: on beats from the lowest to the highest note, between beats from the highest down."""
+    """Make notes of strokes: those down from the lowest to the highest note, those up from the highest."""
     spread_s = _STRUM_S if follower.spec.family == "plucked" else 0.0
     written: list[WrittenNote] = []
-    for place, until, velocity in strokes:
+    for place, until, velocity, share, per_beat in strokes:
         beat = int(place)
         start_s = grid.seconds(place)
-        length = _STRUM_LENGTH * (grid.seconds(leader.plays_until(beat, until)) - start_s)
+        length = share * (grid.seconds(leader.plays_until(beat, until)) - start_s)
         stop_s = grid.end_s + ring_s if beat >= grid.final_beat else start_s + length
         sounds = np.flatnonzero(voicing[beat])
-        order = sounds if place == beat else sounds[::-1]
+        order = sounds if place * per_beat % 2 == 0 else sounds[::-1]
         for delay, voice in enumerate(order.tolist()):
             start = start_s + (delay - (len(sounds) - 1) / 2) * spread_s  # the middle of a strum is on the beat
             written.append(WrittenNote(start, stop_s, int(voicing[beat, voice]), velocity - 2 * delay, voice))

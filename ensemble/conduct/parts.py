@@ -13,26 +13,34 @@ seed, and then it is written anew among them.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.clock import FRAME_RATE_HZ
 from ensemble.conduct.arranger import Arranger
 from ensemble.conduct.bass import bass_pitches, write_bass
+from ensemble.conduct.character import character_of
 from ensemble.conduct.counter import counter_pitches, write_counter
-from ensemble.conduct.drums import write_drums
+from ensemble.conduct.drums import click, count_in, write_drums
 from ensemble.conduct.dynamics import ForetoldStrokes
+from ensemble.conduct.ending import with_ending
 from ensemble.conduct.grid import Grid, grid_of
+from ensemble.conduct.intro import count_bars
+from ensemble.conduct.jitter import Chance
 from ensemble.conduct.leader import STEPS_PER_BEAT, Leader, listen_to
 from ensemble.conduct.melody import transform, write_double
-from ensemble.conduct.pad import rule_strokes, write_pad
+from ensemble.conduct.pad import pattern_strokes, rule_strokes, write_pad
+from ensemble.conduct.pattern_bass import write_pattern_bass
 from ensemble.conduct.shaping import WrittenNote, shape
 from ensemble.conduct.voicing import Neighbours, voice_chords
 from ensemble.config import FollowerSettings
-from ensemble.types.music import Heard, Hits, Part, Role
+from ensemble.errors import ConfigError
+from ensemble.settings.style import Manner, MetreKind, MetrePatterns, Style
+from ensemble.settings.style_file import free_style
+from ensemble.types.music import Heard, Hit, Hits, Part, Role
 
-_RING_S = 0.3
 _ORDER: tuple[Role, ...] = ("bass", "pad", "counter")
 _GAP_SEMITONES = 1
 
@@ -55,6 +63,7 @@ def write_parts(
     seed: int,
     arranger: Arranger | None = None,
     foretold: ForetoldStrokes | None = None,
+    manner: Manner | None = None,
 ) -> tuple[Part | Hits, ...]:
     """Write every follower's part.
 
@@ -63,84 +72,167 @@ def write_parts(
         followers: the band; parts are returned in this order.
         num_frames: length of the parts: the leader's and a tail, into which bass and pads ring for up to 0.3 s.
         seed: decides small deviations, and where approach notes, passing notes and fills are.
-        arranger: writes those basses, pads and counter-melodies that it knows; rules write the others.
-        foretold: the strokes that the conductor predicts; drums keep to their grooves where it is absent or unsure.
+        arranger: writes those basses, pads and counter-melodies that it knows and no style writes; rules write the
+            others.
+        foretold: the strokes that the conductor predicts; drums keep to their grooves where it is absent or unsure, and
+            in a style that does not follow it.
+        manner: how the band plays.
 
     Returns:
         One `Part` per pitched follower, `Hits` for a drummer. All have `num_frames` frames.
+
+    Raises:
+        ConfigError: the style has nothing for the leader's metre.
     """
-    grid = grid_of(heard)
-    leader = listen_to(heard, grid)
-    music_frames = min(heard.frames.num_frames, num_frames)
-    ring_s = min(_RING_S, (num_frames - music_frames) / FRAME_RATE_HZ)
-    notes = write_notes(grid, leader, followers, seed, ring_s, arranger)
+    grid, manner = grid_of(heard), manner or Manner()
+    grid, leader, ring_s = with_ending(grid, listen_to(heard, grid), manner, heard.frames.num_frames, num_frames)
+    scene = scene_of(grid, leader, manner)
+    chance = Chance(seed, varies=bool(seed))
+    notes = write_notes(scene, followers, chance, ring_s, arranger)
     parts: list[Part | Hits] = []
     for follower in followers:
-        own_seed = seed if follower.seed is None else follower.seed
         if follower.role == "drums":
-            hits = write_drums(grid, leader, own_seed, follower.name, foretold)
+            hits = write_strokes(scene, follower, chance, foretold)
             parts.append(Hits(name=follower.name, hits=hits, num_frames=num_frames))
         elif follower.role == "transform":
             parts.append(transform(follower.name, heard, follower.range, num_frames))
         else:
             written = write_double(heard, follower.range) if follower.role == "double" else notes[follower.name]
-            parts.append(_shape(written, follower, heard, num_frames, own_seed))
+            own_seed = own_chance(follower, chance).seed
+            parts.append(_shape(written, follower, heard, num_frames, own_seed, scene.manner))
     return tuple(parts)
 
 
+class Scene(NamedTuple):
+    """What all parts are written from."""
+
+    grid: Grid
+    """The beats, with the style's swing."""
+    leader: Leader
+    """What the leader plays in them."""
+    style: Style
+    """What the band plays."""
+    patterns: MetrePatterns
+    """The style's, for this metre."""
+    manner: Manner
+    """How the band plays."""
+
+    def has_pattern(self, follower: FollowerSettings) -> bool:
+        """Whether the style says what a follower plays."""
+        strikes = follower.role == "pad" and follower.spec.family in ("plucked", "keyed")
+        return bool(self.patterns.chords if strikes else follower.role == "bass" and self.patterns.bass)
+
+
+def scene_of(grid: Grid, leader: Leader, manner: Manner) -> Scene:
+    """Find what the style plays in the leader's metre.
+
+    Raises:
+        ConfigError: it has nothing for it.
+    """
+    style = manner.style or free_style()
+    patterns = _patterns(style, grid)
+    if style.swing is not None and grid.beat_division == 2:
+        grid = replace(grid, swing=style.swing)
+    return Scene(grid, leader, style, patterns, manner)
+
+
+def own_chance(follower: FollowerSettings, chance: Chance) -> Chance:
+    """A follower's own, where it has a seed of its own."""
+    return chance if follower.seed is None else Chance(follower.seed, varies=bool(follower.seed))
+
+
+def write_strokes(
+    scene: Scene, follower: FollowerSettings, chance: Chance, foretold: ForetoldStrokes | None = None
+) -> tuple[Hit, ...]:
+    """Write the strokes of a drummer; see `write_parts`."""
+    grid, leader, style, patterns, manner = scene
+    if follower.plays == "click":
+        return click(grid)
+    counted = count_in(grid, count_bars(manner))
+    if follower.plays == "count":
+        return counted
+    played = write_drums(
+        grid, leader, character_of(grid, leader, follower.density), style, patterns.drums, manner,
+        own_chance(follower, chance), follower.name, foretold,
+    )  # fmt: skip
+    return (*counted, *(replace(hit, index=hit.index + len(counted)) for hit in played))
+
+
 def write_notes(
-    grid: Grid,
-    leader: Leader,
-    followers: Sequence[FollowerSettings],
-    seed: int,
-    ring_s: float,
-    arranger: Arranger | None = None,
+    scene: Scene, followers: Sequence[FollowerSettings], chance: Chance, ring_s: float, arranger: Arranger | None = None
 ) -> dict[str, list[WrittenNote]]:
     """Write the notes of every bass, pad and counter-melody, by part; see `write_parts`.
 
     Args:
-        grid: the beats.
-        leader: what the leader plays in them.
+        scene: what they are written from.
         followers: the band.
-        seed: of the render.
+        chance: of the render.
         ring_s: how long basses and pads ring on after the leader's end.
-        arranger: writes those parts that it knows.
+        arranger: writes those parts that it knows and the style does not.
     """
 
     def write(
-        follower: FollowerSettings, others: Collection[_Register], seed: int
+        follower: FollowerSettings, others: Collection[_Register], chance: Chance
     ) -> tuple[list[WrittenNote], NDArray[np.int64]]:
-        neighbours = _neighbours(follower, others, grid)
-        if arranger is None or not arranger.knows(follower):
-            return _write(follower, grid, leader, neighbours, seed, ring_s)
-        return arranger.write(follower, grid, leader, neighbours, seed, ring_s)
+        neighbours = _neighbours(follower, others, scene.grid)
+        if scene.has_pattern(follower) or arranger is None or not arranger.knows(follower):
+            return _write(follower, scene, neighbours, chance, ring_s)
+        return arranger.write(follower, scene.grid, scene.leader, neighbours, chance.seed, ring_s)
 
     notes: dict[str, list[WrittenNote]] = {}
     registers: dict[str, _Register] = {}
     in_order = [follower for role in _ORDER for follower in sorted(followers, key=_centre) if follower.role == role]
     for follower in in_order:
-        notes[follower.name], pitches = write(follower, registers.values(), seed)
+        notes[follower.name], pitches = write(follower, registers.values(), chance)
         registers[follower.name] = _Register(follower, pitches)
     for follower in in_order:
         if follower.seed is not None:
             others = [register for name, register in registers.items() if name != follower.name]
-            notes[follower.name], _ = write(follower, others, follower.seed)
+            notes[follower.name], _ = write(follower, others, own_chance(follower, chance))
     return notes
 
 
+def _patterns(style: Style, grid: Grid) -> MetrePatterns:
+    """What a style plays in the leader's metre.
+
+    Raises:
+        ConfigError: it has nothing for it.
+    """
+    found = style.patterns_for(MetreKind(grid.beats_per_bar, grid.beat_division))
+    if found is None:
+        parts = "two" if grid.beat_division == 2 else "three"
+        problem = (
+            f"{style.name} is in {', '.join(style.metres)}; the leader has {grid.beats_per_bar} beats of {parts} parts"
+        )
+        raise ConfigError("style", problem, "choose another style, or say --beats-per-bar if the leader is misheard")
+    return found
+
+
 def _write(
-    follower: FollowerSettings, grid: Grid, leader: Leader, neighbours: Neighbours, seed: int, ring_s: float,
-) -> tuple[list[WrittenNote], NDArray[np.int64]]:  # fmt: skip
-    """Write one follower's notes by the rules of its role; also returns its pitches.  [beats, voices or half beats]"""
+    follower: FollowerSettings, scene: Scene, neighbours: Neighbours, chance: Chance, ring_s: float
+) -> tuple[list[WrittenNote], NDArray[np.int64]]:
+    """Write one follower's notes by the style's patterns, or else by the rules of its role; also returns its pitches.
+    [beats, voices or half beats]
+    """
+    grid, leader, _, patterns, manner = scene
+    character = character_of(grid, leader, follower.density)
+    if follower.role == "bass" and patterns.bass:
+        written, sounding = write_pattern_bass(
+            grid, leader, follower, patterns.bass, character, manner, chance, ring_s
+        )  # fmt: skip
+        return written, np.stack([sounding, _highest(written, grid)], axis=1)
     if follower.role == "bass":
-        line = bass_pitches(grid, leader, follower.range)
-        written = write_bass(grid, leader, follower, line, seed, ring_s)
+        line = bass_pitches(grid, leader, follower, chance)
+        written = write_bass(grid, leader, follower, line, manner, chance, ring_s)
         return written, np.stack([np.array(line, np.int64), _highest(written, grid)], axis=1)
     if follower.role == "pad":
         voicing = voice_chords(grid, leader, follower.range, follower.num_voices, neighbours)
-        strokes = rule_strokes(grid, leader, neighbours.bass)
+        if patterns.chords:
+            strokes = pattern_strokes(grid, leader, patterns.chords, character, manner, chance, follower.name)
+        else:
+            strokes = rule_strokes(grid, leader, follower, neighbours.bass, chance)
         return write_pad(grid, leader, follower, voicing, ring_s, strokes), voicing
-    line_by_step = counter_pitches(grid, leader, follower, neighbours, seed)
+    line_by_step = counter_pitches(grid, leader, follower, neighbours, manner, chance)
     return write_counter(grid, leader, follower, line_by_step), line_by_step.reshape(grid.num_beats, STEPS_PER_BEAT)
 
 
@@ -168,6 +260,10 @@ def _neighbours(follower: FollowerSettings, others: Collection[_Register], grid:
     return Neighbours(floor, ceiling, bass)
 
 
-def _shape(written: list[WrittenNote], follower: FollowerSettings, heard: Heard, num_frames: int, seed: int) -> Part:
+def _shape(
+    written: list[WrittenNote], follower: FollowerSettings, heard: Heard, num_frames: int, seed: int, manner: Manner
+) -> Part:
     voices = max(follower.num_voices, 1)
-    return shape(follower.name, written, follower.spec, voices, heard.tuning_cents, num_frames, seed)
+    return shape(
+        follower.name, written, follower.spec, voices, heard.tuning_cents, num_frames, seed, manner.humanize
+    )  # fmt: skip

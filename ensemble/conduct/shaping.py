@@ -82,13 +82,13 @@ class _Runs(NamedTuple):
 
 def shape(
     name: str, written: Sequence[WrittenNote], instrument: InstrumentSpec, num_voices: int, tuning_cents: float,
-    num_frames: int, seed: int, first_frame: int = 0,
+    num_frames: int, seed: int, humanize: float = 0.5, first_frame: int = 0,
 ) -> Part:  # fmt: skip
     """Make a part of written notes, as played on an instrument.
 
     Within a voice a note ends where the next begins; every release is complete by `num_frames`. Onsets are moved by up
-    to 6 ms and velocities by up to 4, at random by (seed, name, voice, written frame). Notes keep their written pitch;
-    `f0_hz` is moved by `tuning_cents`.
+    to 6 ms and velocities by up to 4, times twice `humanize`, at random by (seed, name, voice, written frame). Notes
+    keep their written pitch; `f0_hz` is moved by `tuning_cents`.
 
     Args:
         name: of the part.
@@ -98,11 +98,12 @@ def shape(
         tuning_cents: how far the leader's A4 lies above 440 Hz.
         num_frames: length of the part.
         seed: of the render.
+        humanize: how far notes stray: 0 not at all, 1 twice as far as usual.
         first_frame: where in the performance these frames begin.
     """
     f0_hz = np.zeros((num_voices, num_frames), np.float32)
     level_db = np.full((num_voices, num_frames), SILENCE_DB, np.float32)
-    runs = _lay_out(name, written, instrument, num_frames, seed, first_frame)
+    runs = _lay_out(name, written, instrument, num_frames, seed, humanize, first_frame)
     if not len(runs.start):
         return Part(name=name, notes=(), f0_hz=f0_hz, level_db=level_db)
     length = runs.silent - runs.start
@@ -116,8 +117,9 @@ def shape(
 
 
 def _lay_out(
-    name: str, written: Sequence[WrittenNote], instrument: InstrumentSpec, num_frames: int, seed: int, first_frame: int
-) -> _Runs:
+    name: str, written: Sequence[WrittenNote], instrument: InstrumentSpec, num_frames: int, seed: int, humanize: float,
+    first_frame: int,
+) -> _Runs:  # fmt: skip
     """Sort notes by voice, change onsets and velocities a little at random, and end each where the next begins."""
     table = np.array(sorted(written, key=lambda one: (one.voice, one.start_s)), np.float64).reshape(-1, 5)
     start_s, stop_s = table[:, 0], table[:, 1]
@@ -127,11 +129,12 @@ def _lay_out(
     for one in np.unique(voice):
         mine = voice == one
         chance[mine] = draws(seed, f"{name}/{one}", place[mine] + first_frame, 9)
-    jitter_ms = np.clip(_ONSET_SIGMA_MS * bell(chance[:, :4]), -_ONSET_LIMIT_MS, _ONSET_LIMIT_MS)
+    looseness = 2.0 * humanize
+    jitter_ms = looseness * np.clip(_ONSET_SIGMA_MS * bell(chance[:, :4]), -_ONSET_LIMIT_MS, _ONSET_LIMIT_MS)
     early_ms = _EARLY_SHARE * instrument.attack_ms if instrument.family in _SUSTAINED else 0.0
     onset = np.maximum(start_s * FRAME_RATE_HZ + (jitter_ms - early_ms) / MS_PER_FRAME, 0.0)
     start = np.round(onset).astype(np.int64)
-    velocity = np.clip(velocity + np.round(8 * chance[:, 4] - 4).astype(np.int64), 1, 127)
+    velocity = np.clip(velocity + np.round(looseness * (8 * chance[:, 4] - 4)).astype(np.int64), 1, 127)
     next_start = np.append(start[1:], num_frames)
     next_start[:-1][voice[1:] != voice[:-1]] = num_frames
     ring = int(np.ceil(instrument.release_ms / MS_PER_FRAME))

@@ -226,7 +226,7 @@ class Format(Generic[C]):
         try:
             return self.card.model_validate(document)
         except ValidationError as wrong:
-            place, problem, _ = first_complaint(wrong, self.card, document)
+            place, problem, *_ = first_complaint(wrong, self.card, document)
             raise self.error(str(path), f"{place}: {problem}", cure) from wrong
 
 

@@ -15,7 +15,7 @@ from ensemble.errors import ConfigError
 from ensemble.types.diagnostics import Diagnostic
 from ensemble.types.doubts import KeySection
 from ensemble.types.harmony import NO_CHORD, Chord, Key
-from ensemble.types.music import Heard
+from ensemble.types.music import FloatArray, Heard
 
 BARS_PER_LINE = 4
 TOLD_BELOW = 0.5
@@ -181,6 +181,15 @@ def chords_of(chart: Chart, heard: Heard) -> tuple[list[tuple[int, str]], tuple[
     return [(first - len(pickup) + at, laid[at]) for at in changes], _told(
         len(chart.bars), num_beats // per_bar, num_bars
     )
+
+
+def energies_of(chart: Chart, heard: Heard) -> FloatArray:
+    """How much the band gives on each beat, laid as the chords are; NaN where the chart does not say.  [beats]"""
+    laid = np.full(len(heard.beats_s), np.nan, np.float32)
+    for beat in range(heard.first_downbeat, len(laid)):
+        said = chart.bars[(beat - heard.first_downbeat) // heard.beats_per_bar % len(chart.bars)].energy
+        laid[beat] = np.nan if said is None else said
+    return laid
 
 
 def _told(written: int, whole: int, begun: int) -> tuple[Diagnostic, ...]:

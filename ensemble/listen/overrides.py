@@ -12,12 +12,13 @@ import numpy as np
 from pydantic import Field, field_validator, model_validator
 
 from ensemble.chart.text import parse_chart, without_comments, write_chart
+from ensemble.chart.transposing import transposed, transposed_key, transposed_symbols
 from ensemble.clock import FRAME_RATE_HZ
 from ensemble.config import Settings
 from ensemble.errors import ConfigError
 from ensemble.listen.bars import Bars
 from ensemble.listen.beats import track_beats
-from ensemble.listen.charted import chords_of, terms_of, with_chart, with_chart_keys
+from ensemble.listen.charted import chords_of, energies_of, terms_of, with_chart, with_chart_keys
 from ensemble.listen.doubts import with_doubts
 from ensemble.listen.swing import find_swing
 from ensemble.listen.understanding import understand
@@ -97,6 +98,22 @@ class Overrides(Settings):
             raise ValueError("a tempo and half or double the heard one contradict each other; leave one out")
         return self
 
+    def transposed(self, semitones: int) -> Overrides:
+        """The same of a recording that is transposed: its chart, key and chords go with it."""
+        if not semitones:
+            return self
+        key = None if self.key is None else str(transposed_key(parse_key(self.key), semitones))
+        chart = None if self.chart is None else write_chart(transposed(parse_chart(self.chart), semitones))
+        chords = tuple(
+            one.model_copy(
+                update={
+                    "chord": transposed_symbols((one.chord,), semitones, None if key is None else parse_key(key))[0]
+                }
+            )
+            for one in self.chords
+        )
+        return self.model_copy(update={"key": key, "chart": chart, "chords": chords})
+
     @property
     def is_empty(self) -> bool:
         """Whether nothing is replaced."""
@@ -136,7 +153,7 @@ def _replaced(heard: Heard, overrides: Overrides) -> Heard:
     heard = heard if "key" in given else with_chart_keys(heard, chart)
     changes, told = chords_of(chart, heard)
     laid = tuple(ChordAt(at=beat + 1, unit="beat", chord=chord) for beat, chord in changes)
-    heard = replace(heard, diagnostics=(*heard.diagnostics, *told))
+    heard = replace(heard, diagnostics=(*heard.diagnostics, *told), energy=energies_of(chart, heard))
     return _with_chords(_with_chords(heard, laid), overrides.chords)
 
 

@@ -99,7 +99,7 @@ class LiveFollower:
 
     def __init__(self, band: BandSettings, seed: int, live: LiveSettings, said: Overrides) -> None:
         chart = None if said.chart is None else parse_chart(said.chart)
-        self._followers, self._seed, self._live = band.followers, seed, live
+        self._followers, self._band, self._seed, self._live = band.followers, band, seed, live
         self._model, self._arranger = dynamics_of(band), arranger_of(band)
         said_metre = chart.metre.beats_per_bar if chart else said.beats_per_bar
         tempo_bpm = said.tempo_bpm or (chart.tempo_bpm if chart else None)
@@ -117,7 +117,10 @@ class LiveFollower:
         self._heard_beats = self._next_beat = 0
         self._written: tuple[tuple[Place, ...], Written] | None = None
         self._played: dict[int, Place] = {}
-        self._parts = [DrumPart(one.name) if one.role == "drums" else PitchedPart(one, seed) for one in band.followers]
+        self._parts = [
+            DrumPart(one.name) if one.role == "drums" else PitchedPart(one, seed, band.humanize)
+            for one in band.followers
+        ]
         self._features: Growing | None = None
         self.committed_frames = 0
 
@@ -288,7 +291,7 @@ class LiveFollower:
         if position == 0 or self._written is None or self._written[0] != places:
             bars = write_bars(
                 beat + span.start, places, self._last_bar(clock), clock.period_frames / FRAME_RATE_HZ,
-                self._followers, self._seed, self._arranger,
+                self._followers, self._band, self._seed, self._arranger,
             )  # fmt: skip
             self._written = places, bars
         written = self._written[1].of(beat)

@@ -30,10 +30,12 @@ class PitchedPart:
     Args:
         follower: who plays.
         seed: of the session.
+        humanize: how far notes stray; see `shape`.
     """
 
-    def __init__(self, follower: FollowerSettings, seed: int) -> None:
+    def __init__(self, follower: FollowerSettings, seed: int, humanize: float) -> None:
         self._follower = follower
+        self._humanize = humanize
         self._seed = seed if follower.seed is None else follower.seed
         self._voices = max(follower.num_voices, 1)
         self._planned: list[BeatNote] = []
@@ -86,7 +88,7 @@ class PitchedPart:
         begin_s, num_frames = first / FRAME_RATE_HZ, max(last, stop) - first + RELEASED_FRAMES
         moved = [note._replace(start_s=note.start_s - begin_s, stop_s=note.stop_s - begin_s) for note in notes]
         name, spec = self._follower.name, self._follower.spec
-        part = shape(name, moved, spec, self._voices, 0.0, num_frames, self._seed, first_frame=first)
+        part = shape(name, moved, spec, self._voices, 0.0, num_frames, self._seed, self._humanize, first)
         inside = slice(start - first, stop - first)
         shifted = (
             replace(note, start_frame=note.start_frame + first, stop_frame=note.stop_frame + first)

@@ -14,11 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.conduct.arranger import Arranger
-from ensemble.conduct.drums import write_drums
 from ensemble.conduct.grid import LOOK_AHEAD_BEATS, Grid
+from ensemble.conduct.jitter import Chance
 from ensemble.conduct.leader import STEPS_PER_BEAT, Leader, listen_to
-from ensemble.conduct.parts import write_notes
+from ensemble.conduct.parts import scene_of, write_notes, write_strokes
 from ensemble.config import FollowerSettings
+from ensemble.settings.style import Manner
 from ensemble.types.harmony import NO_CHORD, Chord, Key
 from ensemble.types.music import PRESENT_DB, DrumClass, Frames, Heard
 
@@ -123,6 +124,7 @@ def hear_bar(frames: Frames, edges_s: NDArray[np.float64], positions: Sequence[i
     grid = Grid(
         edges_s=edges_s, chords=(NO_CHORD,) * num_beats, keys=(key,) * num_beats, positions=np.arange(num_beats),
         bars=np.zeros(num_beats, np.int64), beats_per_bar=num_beats, end_s=float(edges_s[-1]), final_beat=num_beats - 1,
+        energy=np.full(num_beats, np.nan),
     )  # fmt: skip
     heard = Heard(
         frames=frames, beats_s=np.zeros(0), tempo_bpm=60.0, beats_per_bar=num_beats, first_downbeat=0, key=key,
@@ -153,6 +155,7 @@ def write_bars(
     heard: HeardBar,
     period_s: float,
     followers: Sequence[FollowerSettings],
+    manner: Manner,
     seed: int,
     arranger: Arranger | None,
 ) -> Written:
@@ -164,13 +167,17 @@ def write_bars(
         heard: the leader's last bar.
         period_s: how long a beat is.
         followers: the band.
+        manner: how it plays.
         seed: of the session.
         arranger: writes those parts that it knows; rules write the others.
+
+    Raises:
+        ConfigError: the style has nothing for this metre.
     """
     beats_per_bar = len(heard.onsets) // STEPS_PER_BEAT
-    grid = _grid(places, beats_per_bar, period_s)
-    leader = _leader(places, heard, beats_per_bar)
+    scene = scene_of(_grid(places, beats_per_bar, period_s), _leader(places, heard, beats_per_bar), manner)
     own_seed = crc32(f"{seed}/{first_beat}".encode())  # writers count from the first beat that they see
+    chance = Chance(own_seed, varies=bool(seed))
     notes = {
         name: [
             BeatNote(
@@ -179,12 +186,12 @@ def write_bars(
             )
             for note in written
         ]
-        for name, written in write_notes(grid, leader, followers, own_seed, 0.0, arranger).items()
+        for name, written in write_notes(scene, followers, chance, 0.0, arranger).items()
     }  # fmt: skip
     strokes = {
         follower.name: [
             BeatStroke(first_beat + hit.time_s / period_s, hit.drum, hit.velocity)
-            for hit in write_drums(grid, leader, own_seed, follower.name)
+            for hit in write_strokes(scene, follower, chance)
         ]
         for follower in followers
         if follower.role == "drums"
@@ -203,6 +210,7 @@ def _grid(places: Sequence[Place], beats_per_bar: int, period_s: float) -> Grid:
         beats_per_bar=beats_per_bar,
         end_s=num_beats * period_s,
         final_beat=num_beats - 1,
+        energy=np.full(num_beats, np.nan),
     )
 
 

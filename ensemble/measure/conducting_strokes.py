@@ -13,20 +13,20 @@ from numpy.typing import NDArray
 from ensemble.clock import CONDUCTOR_RATE_HZ, FRAMES_PER_CONDUCTOR_FRAME
 from ensemble.conduct.conductor_features import conductor_features, conductor_frame_of, frames_of_ms, sixteenths_s
 from ensemble.conduct.conductor_file import ConductorWeights
-from ensemble.conduct.drums import write_drums
 from ensemble.conduct.dynamics import ForetoldStrokes
 from ensemble.conduct.foretell import foretell_strokes
-from ensemble.conduct.grid import grid_of
-from ensemble.conduct.grooves import CYMBALS
-from ensemble.conduct.leader import listen_to
+from ensemble.conduct.parts import write_parts
+from ensemble.config import FollowerSettings
 from ensemble.measure.bootstrap import interval
 from ensemble.measure.f_measure import strokes_f1
 from ensemble.train.conductor.crops import LeaderScene
-from ensemble.types.music import DRUM_CLASSES, Heard
+from ensemble.types.music import DRUM_CLASSES, Heard, Hits
+from ensemble.types.strokes import CYMBALS
 
 Table = NDArray[np.float64]
 LIKELY = 0.5
 """From this probability on a stroke counts as foretold."""
+_DRUMMER = FollowerSettings(name="drums", instrument="drums", role="drums")
 KEPT = ("kick", "snare", "cymbal")
 _RAREST = 1e-3
 
@@ -84,9 +84,9 @@ def stroke_scores(
 
 def _written(heard: Heard, time_s: NDArray[np.float64], foretold: ForetoldStrokes | None) -> Table:
     """1 where our drummer strikes a drum.  [grid, classes]"""
-    grid = grid_of(heard)
     table = np.zeros((len(time_s), len(DRUM_CLASSES)))
-    for hit in write_drums(grid, listen_to(heard, grid), 0, "drums", foretold):
+    (part,) = write_parts(heard, (_DRUMMER,), heard.frames.num_frames, 0, None, foretold)
+    for hit in part.hits if isinstance(part, Hits) else ():
         nearest = int(np.argmin(np.abs(time_s - hit.time_s)))
         if abs(time_s[nearest] - hit.time_s) < np.median(np.diff(time_s)) / 2:
             table[nearest, DRUM_CLASSES.index(hit.drum)] = 1.0

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ensemble.audio.files import read_clip, write_clip
+from ensemble.conduct.intro import with_intro
 from ensemble.data import slakh
 from ensemble.data.takes import RecordedPart
 from ensemble.errors import DataError
@@ -24,7 +25,7 @@ from ensemble.measure.following import as_document
 from ensemble.measure.harmony_fit import TimedNote
 from ensemble.rendering.leader import take_up
 from ensemble.rendering.render import render
-from ensemble.takes import AS_GIVEN
+from ensemble.takes import AS_GIVEN, as_recorded
 from ensemble.types.music import AudioClip
 
 RATE_HZ = 16_000
@@ -89,7 +90,9 @@ def case_of_render(folder: Path, true_notes: TrueNotes | None = None) -> RenderC
     manifest = Manifest.read(folder / "manifest.json")
     lead = take_up(folder, manifest.plan, manifest.source)
     request = manifest.plan.request
-    heard = with_overrides(lead.known or Listener().listen(at_analysis_rate(lead.clip)), request.overrides)
+    recorded = as_recorded(lead.clip, manifest.plan.intro_frames)
+    heard = with_overrides(lead.known or Listener().listen(at_analysis_rate(recorded)), request.overrides)
+    heard = with_intro(heard, request.band, manifest.plan.intro_frames or 0)
     band = band_of_take(folder / AS_GIVEN, request.band.followers)
     return case_of(manifest.source, lead.clip, heard, band, true_notes or TrueNotes())
 

@@ -26,6 +26,7 @@ from ensemble.plan import Extension, RenderPlan, RenderRequest
 from ensemble.rendering.checkpoint import Checkpoint, read_checkpoint
 from ensemble.rendering.earlier import Earlier
 from ensemble.rendering.leader import take_in, take_up
+from ensemble.rendering.levers import Levers
 from ensemble.rendering.request import DEFAULT_BAND, DEFAULT_RATE, check_weights, request_for
 from ensemble.rendering.session import BandFactory, RenderSession
 from ensemble.report.page import write_report
@@ -41,6 +42,8 @@ def render(
     sample_rate: int = DEFAULT_RATE,
     voice: str | None = None,
     arranger: str | None = None,
+    levers: Levers | None = None,
+    transpose: int = 0,
     force: bool = False,
     band_factory: BandFactory = LocalBand,
     pace: Pace | None = None,
@@ -62,6 +65,8 @@ def render(
         sample_rate: of everything written: 16000, 32000, 44100 or 48000 Hz.
         voice: replaces the voice of every pitched follower (`naive`, `seeded` or the path of a trained one).
         arranger: replaces the band's own (`rules`, `learned` or the path of a trained one).
+        levers: what the band does otherwise than its file says: style, intro, density of parts and so on.
+        transpose: semitones by which leader and band are transposed, and with them the overrides.
         force: replace an earlier render in `out`.
         band_factory: makes the band; the default plays in this process, `agents.band.RayBand` on Ray.
         pace: how the work is divided; never changes the sound.
@@ -83,13 +88,13 @@ def render(
     """
     if old_names:
         return render(
-            leader, out, band=band, seed=seed, sample_rate=sample_rate, voice=voice, arranger=arranger, force=force,
-            pace=pace, overrides=overrides, extension=extension, expansion=expansion, remembers=remembers,
-            report=report, **_renamed(band_factory, events, old_names),
+            leader, out, band=band, seed=seed, sample_rate=sample_rate, voice=voice, arranger=arranger, levers=levers,
+            transpose=transpose, force=force, pace=pace, overrides=overrides, extension=extension, expansion=expansion,
+            remembers=remembers, report=report, **_renamed(band_factory, events, old_names),
         )  # fmt: skip
     request = request_for(
-        band, seed=seed, sample_rate=sample_rate, voice=voice, arranger=arranger, overrides=overrides,
-        extension=extension, expansion=expansion,
+        band, seed=seed, sample_rate=sample_rate, voice=voice, arranger=arranger, levers=levers, transpose=transpose,
+        overrides=overrides, extension=extension, expansion=expansion,
     )  # fmt: skip
     return render_request(
         request, leader, out, force=force, band_factory=band_factory, pace=pace or Pace(), events=events or Events(),
@@ -115,7 +120,9 @@ def render_request(
     with destination(out, force=force) as folder, fetched(given) as source:
         events.progress("read", 0, 1)
         is_live = request.live is not None
-        lead = take_in(source, request.sample_rate, folder.path, request.expansion, as_it_came=is_live)
+        lead = take_in(
+            source, request.sample_rate, folder.path, request.expansion, transpose=request.transpose, as_it_came=is_live
+        )
         plan = RenderPlan(request=request, leader_sha256=lead.clip.digest, score_sha256=lead.score_sha256)
         with closing(Checkpoint(folder.staging)) as checkpoint:
             checkpoint.write_plan(plan, printable(Path(source.name)), lead.source_sha256, lead.doubts)

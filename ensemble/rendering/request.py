@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from ensemble import clock
+from ensemble.audio.stretch import MAX_SEMITONES
 from ensemble.conduct.models import models_sha256
 from ensemble.config import BandSettings, load_band, located
-from ensemble.errors import VerifyError
+from ensemble.errors import ConfigError, VerifyError
 from ensemble.files.digest import file_digest
 from ensemble.listen import networks
 from ensemble.listen.overrides import Overrides
@@ -16,6 +17,7 @@ from ensemble.live.settings import LiveSettings
 from ensemble.manifest import Manifest
 from ensemble.plan import Extension, RenderPlan, RenderRequest
 from ensemble.play.voice_file import VOICE
+from ensemble.rendering.levers import Levers
 
 DEFAULT_BAND = "rock"
 DEFAULT_RATE = 48_000
@@ -29,6 +31,7 @@ _DIFFERENCES = {
     "overrides": "another tempo, metre, key or chords",
     "extension": "another extension",
     "expansion": "another order of sections",
+    "transpose": "another transposition",
     "tail_s": "another tail",
     "live": "another way of following",
 }
@@ -41,6 +44,8 @@ def request_for(
     sample_rate: int = DEFAULT_RATE,
     voice: str | None = None,
     arranger: str | None = None,
+    levers: Levers | None = None,
+    transpose: int = 0,
     overrides: Overrides | None = None,
     extension: Extension | None = None,
     expansion: str | None = None,
@@ -49,7 +54,7 @@ def request_for(
     """Read a band and hash its weights; see `ensemble.rendering.render` for the arguments.
 
     Raises:
-        ConfigError: the band, a voice, the arranger or the rate is unknown.
+        ConfigError: the band, a voice, the arranger, the style or the rate is unknown, or the style is wrong.
         VoiceError, ConductorError, ArrangerError: a file of weights is missing.
     """
     settings = band if isinstance(band, BandSettings) else load_band(band)
@@ -57,13 +62,20 @@ def request_for(
         settings = settings.with_voice(located("voice", voice, Path.cwd(), "voice"))
     if arranger is not None:
         settings = settings.model_copy(update={"arranger": located("arranger", arranger, Path.cwd(), "arranger")})
+    settings = (levers or Levers()).applied(settings)
+    if abs(transpose) > MAX_SEMITONES or (transpose and live is not None):
+        limit = f"goes up to {MAX_SEMITONES:.0f} semitones, and not live"
+        raise ConfigError("transpose", f"{transpose:+d} semitones: it {limit}", "transpose less")
+    if live is not None and (settings.intro or settings.ending):
+        raise ConfigError("live", "knows neither intro nor ending", "leave them out of the band")
     clock.hop_samples(sample_rate)
     return RenderRequest(
         sample_rate=sample_rate,
         seed=seed,
         band=settings,
         weights_sha256=weights_of(settings, is_live=live is not None),
-        overrides=overrides or Overrides(),
+        transpose=transpose,
+        overrides=(overrides or Overrides()).transposed(transpose),
         extension=extension,
         expansion=expansion,
         live=live,

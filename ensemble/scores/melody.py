@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
 from typing import NamedTuple
@@ -93,6 +93,22 @@ class MelodyNote:
 def simplified(text: str) -> Diagnostic:
     """Something that was left out of a score or read in a simpler way."""
     return Diagnostic(code="score_simplified", text=text)
+
+
+def transposed(melody: Melody, semitones: int) -> Melody:
+    """The melody so many semitones higher, its key with it.
+
+    Raises:
+        DataError: a note would leave MIDI's range.
+    """
+    if not semitones:
+        return melody
+    pitches = [note.pitch_midi + semitones for note in melody.notes]
+    if not 0 <= min(pitches) <= max(pitches) <= 127:
+        raise DataError("transpose", f"{semitones:+d} semitones leave the range of notes", "transpose less")
+    notes = tuple(replace(note, pitch_midi=pitch) for note, pitch in zip(melody.notes, pitches, strict=True))
+    key = melody.key and replace(melody.key, tonic=(melody.key.tonic + semitones) % 12)
+    return replace(melody, notes=notes, key=key)
 
 
 def tempo_map(marks: Iterable[TempoMark]) -> TempoMap:

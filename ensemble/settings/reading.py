@@ -87,8 +87,14 @@ def read_settings(kind: type[S], config: Path | None, shipped: str, given: dict[
     return parse(kind, (document or {}) | said, str(path))
 
 
-def parse(kind: type[S], document: Any, origin: str) -> S:
+def parse(kind: type[S], document: Any, origin: str, node: yaml.Node | None = None) -> S:
     """Validate a document as settings of this class; types must match, so a number in quotes is refused.
+
+    Args:
+        kind: the class of the settings.
+        document: what was read.
+        origin: where it was read, for messages.
+        node: the same as YAML has it, for messages with the line.
 
     Raises:
         ConfigError: a setting is wrong; names the first one by its path.
@@ -97,13 +103,27 @@ def parse(kind: type[S], document: Any, origin: str) -> S:
         text = json.dumps(document, default=str, ensure_ascii=False)
         return kind.model_validate_json(text.encode(), strict=True)
     except ValidationError as error:
-        place, problem, cure = first_complaint(error, kind, document)
+        place, problem, cure, steps = first_complaint(error, kind, document)
+        origin = origin if node is None else f"{origin}:{_line(node, steps)}"
         raise ConfigError(f"{origin}: {place}" if place else origin, problem, cure) from error
     except UnicodeEncodeError as error:
         name = ascii(error.object[max(error.start - 20, 0) : error.end + 20])
         raise ConfigError(origin, f"a name in it is not UTF-8 ({name})", "rename that file or folder") from error
     except (ValueError, TypeError, RecursionError) as error:
         raise ConfigError(origin, f"is not a document of settings ({error})") from error
+
+
+class MisplacedError(ValueError):
+    """What a validator of a whole document finds wrong with a setting deep inside it.
+
+    Args:
+        steps: the path of the setting.
+        problem: what is wrong with it.
+    """
+
+    def __init__(self, steps: tuple[int | str, ...], problem: str) -> None:
+        super().__init__(problem)
+        self.steps = steps
 
 
 class Complaint(NamedTuple):
@@ -114,6 +134,8 @@ class Complaint(NamedTuple):
     problem: str
     cure: str
     """Empty where the problem says it all."""
+    steps: tuple[int | str, ...]
+    """The path of the setting, step by step."""
 
 
 def first_complaint(error: ValidationError, kind: type[BaseModel], document: Any) -> Complaint:
@@ -127,17 +149,34 @@ def first_complaint(error: ValidationError, kind: type[BaseModel], document: Any
     wrong = error.errors()
     misspelt = [one for one in wrong if one["type"] == "extra_forbidden"]  # explains more than what is absent
     first = (misspelt or wrong)[0]
-    place = _place(document, first["loc"])
+    cause = first.get("ctx", {}).get("error")
+    steps = first["loc"] + (cause.steps if isinstance(cause, MisplacedError) else ())
+    place = _place(document, steps)
     if misspelt:
-        key, where = str(first["loc"][-1]), _place(document, first["loc"][:-1]) or "the top"
-        known = _settings_at(kind, first["loc"][:-1])
-        return Complaint(place, f"unknown key {key!r} in {where}", offer(key, known, "valid are") if known else "")
+        key, where = str(steps[-1]), _place(document, steps[:-1]) or "the top"
+        known = _settings_at(kind, steps[:-1])
+        cure = offer(key, known, "valid are") if known else ""
+        return Complaint(place, f"unknown key {key!r} in {where}", cure, steps)
     problem, given = first["msg"].removeprefix("Value error, "), first["input"]
     if first["type"] == "literal_error" and isinstance(given, str):
-        return Complaint(place, f"{problem}, not {given!r}", offer(given, _words(_annotation_at(kind, first["loc"]))))
+        return Complaint(place, f"{problem}, not {given!r}", offer(given, _words(_annotation_at(kind, steps))), steps)
     if first["type"] not in ("value_error", "missing") and isinstance(given, str | int | float):
         problem = f"{problem}, not {str(given)[:40]!r}" if isinstance(given, str) else f"{problem}, not {given}"
-    return Complaint(place, problem, "")
+    return Complaint(place, problem, "", steps)
+
+
+def _line(node: yaml.Node, steps: Sequence[int | str]) -> int:
+    """The line of a setting, counted from 1; of what is missing, the line of what it is missing in."""
+    for place, step in enumerate(steps):
+        if isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
+            node = node.value[step]
+            continue
+        below = node.value if isinstance(node, yaml.MappingNode) else []
+        found = next(((key, value) for key, value in below if key.value == str(step)), None)
+        if found is None:
+            break
+        node = found[0] if place == len(steps) - 1 else found[1]
+    return int(node.start_mark.line) + 1
 
 
 def _place(document: Any, steps: Sequence[int | str]) -> str:
@@ -159,7 +198,9 @@ def _place(document: Any, steps: Sequence[int | str]) -> str:
 def _annotation_at(kind: Any, steps: Sequence[int | str]) -> Any:
     """The type of what lies at a path below a class of settings."""
     for step in steps:
-        if isinstance(step, str):
+        if get_origin(kind) is dict:
+            kind = get_args(kind)[1]
+        elif isinstance(step, str):
             model = _model_in(kind)
             kind = model.model_fields[step].annotation if model and step in model.model_fields else None
     return kind

@@ -125,6 +125,9 @@ class Heard:
     """What is counted from which beat on, in a score that changes its metre; none where one metre holds."""
     provisional_frames: int = 0
     """Number of frames at the end that may change as more is heard; 0 where the recording was heard to its end."""
+    energy: FloatArray = field(default_factory=lambda: np.zeros(0, np.float32))
+    """How much the band gives on each beat, 0..1, where a chart says so; NaN elsewhere. Later beats have none.
+    [beats or fewer]"""
 
     def __post_init__(self) -> None:
         if not 0 <= self.provisional_frames <= self.frames.num_frames:
@@ -133,6 +136,7 @@ class Heard:
         check_array(self.chord_probability, (None, None), "chord_probability")
         check_array(self.beat_confidence, (len(self.beats_s) if self.beat_confidence.size else 0,), "beat_confidence")
         check_array(self.bar_confidence, (None,), "bar_confidence")
+        check_array(self.energy, (None,), "energy")
         if self.beat_division not in (2, 3):
             raise ValueError(f"a beat has 2 or 3 parts, not {self.beat_division}")
         if any(later <= earlier for earlier, later in pairwise((-1, *self.bar_starts, len(self.beats_s)))):

@@ -8,6 +8,8 @@ from typing import Literal, get_args
 DrumClass = Literal["kick", "snare", "closed_hat", "open_hat", "crash", "ride", "tom"]
 
 DRUM_CLASSES: tuple[DrumClass, ...] = get_args(DrumClass)
+CYMBALS: tuple[DrumClass, ...] = ("closed_hat", "open_hat", "ride")
+"""The cymbals that keep time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -104,6 +104,13 @@ def test_what_is_played(text: str, bars: list[str]) -> None:
     assert bars_of(text) == bars
 
 
+def test_energy_holds_to_the_end_of_its_section() -> None:
+    chart = parse_chart("| C |\n[A]\nenergy: 0.2\n| C | F |\nenergy: 1\n| G |\n[B]\n| C |")
+    assert [bar.energy for bar in chart.bars] == [None, 0.2, 0.2, 1.0, None]
+    with pytest.raises(ConfigError, match="song:1: energy '2' is no number of 0 to 1"):
+        parse_chart("energy: 2\n| C |", "song")
+
+
 @pytest.mark.parametrize(
     ("text", "place", "problem"),
     [

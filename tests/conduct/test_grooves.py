@@ -12,7 +12,6 @@ from ensemble.conduct.conductor_features import sixteenths_s
 from ensemble.conduct.drums import _by_two_hands
 from ensemble.conduct.dynamics import ForetoldStrokes
 from ensemble.conduct.grid import grid_of
-from ensemble.conduct.grooves import GROOVES, SIXTEENTHS_PER_BEAT, STRENGTH
 from ensemble.conduct.parts import write_parts
 from ensemble.config import FollowerSettings
 from ensemble.types.music import DRUM_CLASSES, Heard, Hit, Hits
@@ -36,17 +35,6 @@ def uneven(heard: Heard) -> Heard:
         frames=heard.frames, beats_s=beats, tempo_bpm=heard.tempo_bpm, beats_per_bar=heard.beats_per_bar,
         first_downbeat=0, key=heard.key, chords=heard.chords, tuning_cents=0.0,
     )  # fmt: skip
-
-
-def test_the_bank_is_well_written():
-    assert len(GROOVES) >= 12
-    assert len({groove.name for groove in GROOVES}) == len(GROOVES)
-    assert sum(groove.beats_per_bar == 3 for groove in GROOVES) >= 2
-    assert {groove.beats_per_bar for groove in GROOVES if groove.beat_division == 3} == {2, 3}
-    for groove in GROOVES:
-        for row in groove.rows.values():
-            assert [len(bar) for bar in row] == [groove.beats_per_bar * SIXTEENTHS_PER_BEAT] * 2
-            assert set("".join(row)) <= {*STRENGTH, "-"}
 
 
 @pytest.mark.parametrize("beats_per_bar", [2, 3, 4, 5, 6])
