@@ -21,6 +21,7 @@ from ensemble.output.transfer import fetched
 from ensemble.plan import RenderRequest
 from ensemble.rendering.request import difference, request_for
 from ensemble.scores.score import is_score
+from ensemble.settings.style import Manner
 
 Status = Literal["rendered", "done already", "failed", "refused"]
 
@@ -157,7 +158,12 @@ def _request(settings: RenderRequest, band: str | None, seed: int | None) -> Ren
     asked = settings if seed is None else settings.model_copy(update={"seed": seed})
     if band is None:
         return asked
-    fresh = request_for(load_band(band), seed=asked.seed, sample_rate=asked.sample_rate)
+    manner = {
+        name: value
+        for name, field in Manner.model_fields.items()
+        if (value := getattr(asked.band, name)) != field.default
+    }
+    fresh = request_for(load_band(band).model_copy(update=manner), seed=asked.seed, sample_rate=asked.sample_rate)
     return asked.model_copy(update={"band": fresh.band, "weights_sha256": fresh.weights_sha256})
 
 

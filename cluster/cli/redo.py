@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cluster.cli.json_output import AsJson, print_json, print_result
+from cluster.cli.levers import (
+    Click,
+    Complexity,
+    Density,
+    Ending,
+    Gain,
+    Humanize,
+    Instrument,
+    NamedValues,
+    Pan,
+    StyleName,
+    named,
+    numbers,
+)
 from cluster.cli.placement_options import Actors, Address, Local, PlacementOptions, placed
 from cluster.cli.progress import Monitor, show_render, show_versions
 from ensemble.errors import ConfigError
 
 if TYPE_CHECKING:
     from ensemble.rendering.edits import Edits
-
-NamedValues = list[str] | None
 
 
 def redo(
@@ -26,12 +37,16 @@ def redo(
     ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Another take: of --part, else of the whole band.")] = None,
     chart: Annotated[Path | None, typer.Option(help="Chart to play by.")] = None,
-    gain: Annotated[NamedValues, typer.Option(metavar="NAME=DB", help="Louder or softer by so much: bass=+2.")] = None,
-    pan: Annotated[NamedValues, typer.Option(metavar="NAME=PAN", help="From -1 (left) to 1 (right).")] = None,
+    style: StyleName = None,
+    complexity: Complexity = None,
+    humanize: Humanize = None,
+    ending: Ending = None,
+    click: Click = False,
+    density: Density = None,
+    gain: Gain = None,
+    pan: Pan = None,
     voice: Annotated[NamedValues, typer.Option(metavar="NAME=VOICE", help="Another voice: a name or a file.")] = None,
-    instrument: Annotated[
-        NamedValues, typer.Option(metavar="NAME=INSTRUMENT", help="Another instrument: bass=double_bass.")
-    ] = None,
+    instrument: Instrument = None,
     drop: Annotated[NamedValues, typer.Option(metavar="NAME", help="Leave a part out.")] = None,
     add: Annotated[
         NamedValues,
@@ -69,7 +84,11 @@ def redo(
             from ensemble.perform import Pace
             from ensemble.rendering.redo import redo as play_again
 
-            edits = _edits(part, seed, chart, gain, pan, voice, instrument, drop, add)
+            edits = _edits(
+                part, seed, chart, voice, drop, add, style=style, complexity=complexity, humanize=humanize,
+                ending=ending, click=click, density=numbers("--density", density), gain_db=numbers("--gain", gain),
+                pan=numbers("--pan", pan), instrument=named("--instrument", instrument),
+            )  # fmt: skip
             band_factory = placed(monitor, PlacementOptions(local=local, address=address, actors=actors))
             manifest = play_again(
                 folder, edits, force=force, band_factory=band_factory, pace=Pace(block_frames=block_frames),
@@ -82,8 +101,8 @@ def redo(
 
 
 def _edits(
-    part: NamedValues, seed: int | None, chart: Path | None, gain: NamedValues, pan: NamedValues, voice: NamedValues,
-    instrument: NamedValues, drop: NamedValues, add: NamedValues,
+    part: NamedValues, seed: int | None, chart: Path | None, voice: NamedValues, drop: NamedValues, add: NamedValues,
+    **levers: Any,
 ) -> Edits:  # fmt: skip
     """The edits that the options ask for.
 
@@ -97,28 +116,9 @@ def _edits(
 
     if part and seed is None:
         raise ConfigError("--part", "says whose another take is wanted", "add --seed N")
-    settings = {
-        "parts": part, "seed": seed, "gain_db": _numbers("--gain", gain), "pan": _numbers("--pan", pan),
-        "voice": _named("--voice", voice), "instrument": _named("--instrument", instrument), "drop": drop,
-        "add": None if add is None else [_named("--add", one.split(",")) for one in add],
+    settings = levers | {
+        "parts": part, "seed": seed, "voice": named("--voice", voice), "drop": drop,
+        "add": None if add is None else [named("--add", one.split(",")) for one in add],
         "chart": None if chart is None else write_chart(read_chart(chart)),
     }  # fmt: skip
     return parse(Edits, {name: value for name, value in settings.items() if value is not None}, "the edits")
-
-
-def _named(option: str, given: Sequence[str] | None) -> dict[str, Any] | None:
-    """`NAME=VALUE` for each."""
-    if given is None:
-        return None
-    wrong = [one for one in given if "=" not in one]
-    if wrong:
-        raise ConfigError(option, f"{wrong[0]!r} does not say NAME=VALUE", f"write {option} bass=...")
-    return {name.strip(): value.strip() for name, value in (one.split("=", 1) for one in given)}
-
-
-def _numbers(option: str, given: Sequence[str] | None) -> dict[str, float] | None:
-    found = _named(option, given)
-    try:
-        return None if found is None else {name: float(value) for name, value in found.items()}
-    except ValueError as error:
-        raise ConfigError(option, str(error), f"write {option} bass=1.5") from error

@@ -25,7 +25,7 @@ from ensemble.live.chart_position import ChartPosition
 from ensemble.live.clock import BandClock
 from ensemble.live.foresight import Foresight
 from ensemble.live.growing import Growing
-from ensemble.live.growing_parts import DrumPart, PitchedPart
+from ensemble.live.growing_parts import part_for
 from ensemble.live.hearing import HOP_SAMPLES, TICK_FRAMES, TICK_SAMPLES, Hearing
 from ensemble.live.settings import LiveSettings
 from ensemble.live.writing import EARLY_BEATS, HeardBar, Place, Written, around, hear_bar, silent_bar, write_bars
@@ -117,10 +117,7 @@ class LiveFollower:
         self._heard_beats = self._next_beat = 0
         self._written: tuple[tuple[Place, ...], Written] | None = None
         self._played: dict[int, Place] = {}
-        self._parts = [
-            DrumPart(one.name) if one.role == "drums" else PitchedPart(one, seed, band.humanize)
-            for one in band.followers
-        ]
+        self._parts = [part_for(one, seed, band.humanize) for one in band.followers]
         self._features: Growing | None = None
         self.committed_frames = 0
 

@@ -138,3 +138,8 @@ class DrumPart:
     def whole(self, num_frames: int) -> Hits:
         """All that was played."""
         return self.so_far(num_frames)
+
+
+def part_for(follower: FollowerSettings, seed: int, humanize: float) -> PitchedPart | DrumPart:
+    """The part of a follower before anything of it is planned; see `PitchedPart`."""
+    return DrumPart(follower.name) if follower.role == "drums" else PitchedPart(follower, seed, humanize)

@@ -8,30 +8,22 @@ from typing import Any
 
 from pydantic import Field
 
-from ensemble.config import BandSettings, FollowerSettings, Settings, located, parse
+from ensemble.config import BandSettings, FollowerSettings, located, parse
 from ensemble.errors import ConfigError
 from ensemble.plan import RenderRequest
 from ensemble.play.voice_file import VOICE
-from ensemble.types.choices import offer
-
-LEADER = "leader"
+from ensemble.rendering.levers import Levers, check_parts
 
 
-class Edits(Settings):
-    """Changes to a render; what is None or empty stays as it is."""
+class Edits(Levers):
+    """Changes to a render; what is None or empty stays as it is. The intro stays: the leader was delayed for it."""
 
     parts: tuple[str, ...] = ()
     """The parts that `seed` is for; the whole render where there are none."""
     seed: int | None = Field(default=None, ge=0)
     """Random seed: another take of these parts."""
-    gain_db: dict[str, float] = {}
-    """By how much each part, or the `leader`, is to be louder in the mix."""
-    pan: dict[str, float] = {}
-    """-1 left, 0 centre, 1 right, by part."""
     voice: dict[str, str] = {}
     """Another voice, by part: as in a band."""
-    instrument: dict[str, str] = {}
-    """Another instrument, by part."""
     drop: tuple[str, ...] = ()
     """Parts that are left out."""
     add: tuple[FollowerSettings, ...] = ()
@@ -46,6 +38,8 @@ class Edits(Settings):
             ConfigError: a part is unknown, or a setting is wrong.
             VoiceError: the file of a new voice cannot be read.
         """
+        if self.intro is not None:
+            raise ConfigError("intro", "is decided by the render", "render again with another one")
         band = self._band(request.band)
         overrides, seed = request.overrides, request.seed
         if self.chart is not None:
@@ -60,42 +54,34 @@ class Edits(Settings):
         each: list[tuple[str, Mapping[str, Any], str]] = [
             ("gain", self.gain_db, "+g"),
             ("pan", self.pan, "g"),
+            ("density", self.density, "g"),
             ("voice", self.voice, ""),
             ("instrument", self.instrument, ""),
         ]
-        words = [f"--{name} {part}={value:{form}}" for name, values, form in each for part, value in values.items()]
-        words = (
-            [f"--part {part}" for part in self.parts] + ([] if self.seed is None else [f"--seed {self.seed}"]) + words
-        )
+        words = [f"--part {part}" for part in self.parts]
+        words += [
+            f"--{name} {value}"
+            for name in ("seed", "style", "complexity", "humanize", "ending")
+            if (value := getattr(self, name)) is not None
+        ]
+        words += [f"--{name} {part}={value:{form}}" for name, values, form in each for part, value in values.items()]
         words += [f"--drop {part}" for part in self.drop] + [f"--add {one.name}" for one in self.add]
-        return " ".join(words + (["--chart"] if self.chart is not None else []))
+        return " ".join([*words, *["--click"] * self.click, *(["--chart"] if self.chart is not None else [])])
 
     def _band(self, band: BandSettings) -> BandSettings:
-        names = [follower.name for follower in band.followers]
-        named = [*self.parts, *self.gain_db, *self.pan, *self.voice, *self.instrument, *self.drop]
-        for name in named:
-            if name not in names and not (name == LEADER and name in self.gain_db):
-                raise ConfigError("the band", f"has no part {name!r}", offer(name, names))
-        followers = [self._follower(follower) for follower in band.followers if follower.name not in self.drop]
-        mix = band.mix.model_dump()
-        mix["leader_gain_db"] += self.gain_db.get(LEADER, 0.0)
-        document = band.model_dump() | {"followers": [*followers, *(one.model_dump() for one in self.add)], "mix": mix}
-        return parse(BandSettings, document, "the band")
+        check_parts(band, (*self.parts, *self.voice, *self.drop))
+        changed = self.applied_to(band)
+        followers = [self._edited(follower) for follower in changed.followers if follower.name not in self.drop]
+        added = [one.model_dump() for one in self.add]
+        return parse(BandSettings, changed.model_dump() | {"followers": [*followers, *added]}, "the band")
 
-    def _follower(self, follower: FollowerSettings) -> dict[str, Any]:
+    def _edited(self, follower: FollowerSettings) -> dict[str, Any]:
         name, settings = follower.name, follower.model_dump()
-        settings["gain_db"] += self.gain_db.get(name, 0.0)
         if name in self.parts and self.seed is not None:
             settings["seed"] = self.seed
         if name in self.voice:
             settings["voice"] = located("voice", self.voice[name], Path.cwd(), f"{name}.voice")
-        if name in self.instrument:
-            settings |= {"instrument": self.instrument[name], "range_midi": None, "voices": None}
-        return settings | _given(self.pan, name, "pan")
-
-
-def _given(values: Mapping[str, Any], name: str, setting: str) -> dict[str, Any]:
-    return {setting: values[name]} if name in values else {}
+        return settings
 
 
 def _weights(request: RenderRequest, band: BandSettings) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 from pydantic import Field
@@ -42,16 +42,13 @@ class Levers(Settings):
     instrument: dict[str, str] = {}
     """Another instrument, by part: with its shipped voice, where there is one."""
 
-    def applied(self, band: BandSettings) -> BandSettings:
+    def applied_to(self, band: BandSettings) -> BandSettings:
         """The band with these changes.
 
         Raises:
             ConfigError: a style or a part is unknown, or a setting is wrong.
         """
-        names = [follower.name for follower in band.followers]
-        for name in (*self.density, *self.gain_db, *self.pan, *self.instrument):
-            if name not in names and not (name == LEADER and name in self.gain_db):
-                raise ConfigError("the band", f"has no part {name!r}", offer(name, names))
+        check_parts(band, (*self.density, *(self.gain_db.keys() - {LEADER}), *self.pan, *self.instrument))
         document = band.model_dump()
         document["followers"] = [self._follower(follower) for follower in band.followers]
         document["mix"]["leader_gain_db"] += self.gain_db.get(LEADER, 0.0)
@@ -76,6 +73,18 @@ class Levers(Settings):
             settings |= {"instrument": instrument, "range_midi": None, "voices": None}
             settings["voice"] = _voice_of(instrument, follower)
         return settings | _given(self.pan, name, "pan") | _given(self.density, name, "density")
+
+
+def check_parts(band: BandSettings, names: Iterable[str]) -> None:
+    """Check that a band has parts of these names.
+
+    Raises:
+        ConfigError: it lacks one.
+    """
+    known = [follower.name for follower in band.followers]
+    for name in names:
+        if name not in known:
+            raise ConfigError("the band", f"has no part {name!r}", offer(name, known))
 
 
 def _given(values: Mapping[str, Any], name: str, setting: str) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from ensemble.listen.overrides import Overrides, with_overrides
 from ensemble.live.settings import LiveSettings
 from ensemble.plan import RenderPlan
 from ensemble.rendering.memory import Memory, digest
+from ensemble.settings.style import Manner
 from ensemble.types.continuation import Continuation, ContinuationQuery
 from ensemble.types.music import Arrangement, AudioClip, ConductorState, Heard, Hits, Part, PlayerState, Score, Stem
 from ensemble.wire import pack, unpack
@@ -72,6 +73,7 @@ class RememberingBand:
             *(asked.weights_sha256.get(name) for name in ("conductor", "arranger")),
             asked.seed,
         )
+        self._manner = asked.band.model_dump_json(include={*Manner.model_fields})
         if not memory.is_warm:
             self._other()
 
@@ -99,7 +101,7 @@ class RememberingBand:
     ) -> tuple[Promise[Heard], Promise[Arrangement]]:
         """Hear a leader and write the parts as if the leader were still playing, for `num_frames` control frames."""
         asked = (leader.digest, num_frames, said.model_dump_json(), live.model_dump_json())
-        key = self._memory.key("follow", self._conductor, *asked)
+        key = self._memory.key("follow", self._conductor, self._manner, *asked)
         return self._two(
             (Heard, Arrangement), lambda: key, lambda: self._other().follow(leader, num_frames, said, live), "conductor"
         )
@@ -117,7 +119,7 @@ class RememberingBand:
         """Write what every follower plays along with a leader, for `num_frames` control frames."""
 
         def key() -> bytes:
-            return self._memory.key("arrange", self._conductor, self._name(heard), num_frames)
+            return self._memory.key("arrange", self._conductor, self._manner, self._name(heard), num_frames)
 
         return self._one(Arrangement, key, lambda: self._other().arrange(self._passed(heard), num_frames), "conductor")
 

@@ -62,7 +62,7 @@ def request_for(
         settings = settings.with_voice(located("voice", voice, Path.cwd(), "voice"))
     if arranger is not None:
         settings = settings.model_copy(update={"arranger": located("arranger", arranger, Path.cwd(), "arranger")})
-    settings = (levers or Levers()).applied(settings)
+    settings = (levers or Levers()).applied_to(settings)
     if abs(transpose) > MAX_SEMITONES or (transpose and live is not None):
         limit = f"goes up to {MAX_SEMITONES:.0f} semitones, and not live"
         raise ConfigError("transpose", f"{transpose:+d} semitones: it {limit}", "transpose less")

@@ -22,6 +22,7 @@ from ensemble.config import BandSettings, FollowerSettings
 from ensemble.errors import ConfigError, EnsembleError, OutputError
 from ensemble.manifest import Manifest
 from ensemble.plan import RenderRequest
+from ensemble.rendering.levers import Levers
 from ensemble.rendering.render import render
 from ensemble.rendering.request import request_for
 from ensemble.types.music import AudioClip
@@ -227,12 +228,14 @@ def test_a_list_gives_everybody_a_band_and_a_seed(leaders: Path, tmp_path: Path)
         f"- {{leader: {tune}, name: one, band: band.yaml, seed: 9}}\n- {{leader: {tune}, name: two, band: jazz}}\n"
         f"- gone.wav\n"
     )
-    summary = batch(tmp_path / "list.yaml", tmp_path / "out")
+    swinging = request_for(DUO, sample_rate=16_000, seed=2, levers=Levers(style="swing"))
+    summary = batch(tmp_path / "list.yaml", tmp_path / "out", settings=swinging)
     assert statuses(summary) == {"one": "rendered", "two": "refused", "gone": "failed"}
     assert "'jazz' is unknown" in reasons(summary)["two"]
     assert "gone.wav: there is no such file" in reasons(summary)["gone"]
     plan = Manifest.read(tmp_path / "out" / "one" / "manifest.json").plan
     assert (plan.request.band.name, plan.request.seed, plan.request.sample_rate) == ("solo", 9, 16_000)
+    assert plan.request.band.style == swinging.band.style
 
 
 def test_a_batch_goes_to_a_url_and_is_found_there(leaders: Path, rendered: tuple[Path, BatchSummary]) -> None:

@@ -14,8 +14,10 @@ from ensemble.errors import ConfigError, DataError
 from ensemble.listen.overrides import Overrides
 from ensemble.live.settings import LiveSettings
 from ensemble.perform import Pace
+from ensemble.rendering.edits import Edits
 from ensemble.rendering.leader import take_in
 from ensemble.rendering.levers import Levers
+from ensemble.rendering.redo import redo
 from ensemble.rendering.render import render
 from ensemble.rendering.request import request_for
 from ensemble.rendering.verify import verify
@@ -47,12 +49,12 @@ def test_an_intro_delays_the_leader_and_is_verified(short_leader_file: Path, tmp
 
 def test_levers_change_a_band_and_no_more() -> None:
     rock = load_band("rock")
-    assert Levers().applied(rock) == rock
+    assert Levers().applied_to(rock) == rock
     levers = Levers(
         style="swing", complexity=0.2, ending="stop", click=True, density={"drums": 0.9},
         gain_db={"bass": 2, "leader": -3}, pan={"rhythm": -1}, instrument={"bass": "cello", "rhythm": "piano"},
     )  # fmt: skip
-    band = levers.applied(rock)
+    band = levers.applied_to(rock)
     bass, rhythm, drums, click = band.followers
     assert band.style == load_style("swing")
     assert (band.complexity, band.ending, band.intro) == (0.2, "stop", None)
@@ -60,13 +62,27 @@ def test_levers_change_a_band_and_no_more() -> None:
     assert (rhythm.pan, rhythm.instrument, rhythm.voice) == (-1.0, "piano", "naive")
     assert (drums.density, drums.voice, click.plays) == (0.9, "drums", "click")
     assert band.mix.leader_gain_db == -3.0
-    assert Levers(ending="leader").applied(band).ending is None
+    assert Levers(ending="leader").applied_to(band).ending is None
+
+
+def test_a_redo_in_another_style_is_a_render_in_that_style(short_leader_file: Path, tmp_path: Path) -> None:
+    render(short_leader_file, tmp_path / "redone", voice="naive", sample_rate=16_000, report=False)
+    edits = Edits(style="reggae", density={"drums": 0.9}, ending="stop")
+    redone = redo(tmp_path / "redone", edits, report=False)
+    levers = Levers(style="reggae", density={"drums": 0.9}, ending="stop")
+    whole = render(
+        short_leader_file, tmp_path / "whole", voice="naive", sample_rate=16_000, levers=levers, report=False
+    )
+    assert redone.takes["take-00"].files == whole.takes["take-00"].files
+    assert redone.plan.request == whole.plan.request
+    with pytest.raises(ConfigError, match="decided by the render"):
+        redo(tmp_path / "redone", Edits(intro="count-1"))
 
 
 def test_who_counts_in_is_added_where_nobody_drums() -> None:
     counted = Levers(intro="count-2")
-    assert [one.plays for one in counted.applied(load_band("quartet")).followers] == ["style"] * 3 + ["count"]
-    assert len(counted.applied(load_band("rock")).followers) == 3
+    assert [one.plays for one in counted.applied_to(load_band("quartet")).followers] == ["style"] * 3 + ["count"]
+    assert len(counted.applied_to(load_band("rock")).followers) == 3
 
 
 @pytest.mark.parametrize(
@@ -80,7 +96,7 @@ def test_who_counts_in_is_added_where_nobody_drums() -> None:
 )
 def test_what_a_band_does_not_have_is_refused_in_one_line(levers: Levers, said: str) -> None:
     with pytest.raises(ConfigError) as refused:
-        levers.applied(load_band("rock"))
+        levers.applied_to(load_band("rock"))
     assert said in str(refused.value)
     assert "\n" not in str(refused.value)
 
