@@ -16,10 +16,13 @@ from ensemble.band import LocalBand
 from ensemble.conduct.models import models_sha256
 from ensemble.config import load_band
 from ensemble.errors import ArrangerError, BandError, ConductorError, DeadlineError, VoiceError, WireError
+from ensemble.listen.overrides import Overrides
+from ensemble.live.settings import LiveSettings
 from ensemble.plan import RenderPlan
 from ensemble.play.voice_file import VOICE
 from ensemble.takes import Lead
 from ensemble.types.music import AudioClip
+from tests.listen.leader_sounds import chords, clicks, clip_of
 from tests.performing import ORCHESTRA, asking, hashes, plan_for, play
 
 
@@ -49,6 +52,22 @@ def test_actors_play_every_take_alike(local_ray: None, two_ways_on: Lead) -> Non
         assert play(band, two_ways_on, plan, 130)[0].hashes() == reference
     finally:
         band.close()
+
+
+@pytest.mark.ray
+def test_actors_follow_a_live_leader_alike(local_ray: None) -> None:
+    struck = chords([(48, 52, 55)] * 8 + [(43, 47, 50)] * 6, 0.55)
+    leader = clip_of(struck + 0.4 * clicks(60 / 0.55, len(struck) / 16_000, 0.0)[: len(struck)])
+    live, said = LiveSettings(listen_beats=0), Overrides(tempo_bpm=109.0)
+    plan = asking(plan_for(leader, load_band("rock").with_voice("naive")), live=live, overrides=said)
+    reference = hashes(LocalBand(plan), leader, plan, 100)
+    band = RayBand(plan)
+    try:
+        assert hashes(band, leader, plan, 37) == reference
+    finally:
+        band.close()
+    other = asking(plan, seed=plan.request.seed + 1)
+    assert hashes(LocalBand(other), leader, other, 100) != reference
 
 
 def pid_of(slot: Any) -> int:
