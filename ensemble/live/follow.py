@@ -19,14 +19,12 @@ from ensemble.conduct.grid import FALLBACK_TEMPO_BPM
 from ensemble.conduct.models import arranger_of, dynamics_of
 from ensemble.config import BandSettings
 from ensemble.listen.overrides import Overrides
-from ensemble.live.bars import BarGrid, LiveBars
 from ensemble.live.beats import BeatFilter
-from ensemble.live.chart_position import ChartPosition
 from ensemble.live.clock import BandClock
-from ensemble.live.foresight import Foresight
 from ensemble.live.growing import Growing
 from ensemble.live.growing_parts import part_for
 from ensemble.live.hearing import HOP_SAMPLES, TICK_FRAMES, TICK_SAMPLES, Hearing
+from ensemble.live.places import Places
 from ensemble.live.settings import LiveSettings
 from ensemble.live.writing import EARLY_BEATS, HeardBar, Place, Written, around, hear_bar, silent_bar, write_bars
 from ensemble.threads import one_thread
@@ -101,22 +99,18 @@ class LiveFollower:
         chart = None if said.chart is None else parse_chart(said.chart)
         self._followers, self._band, self._seed, self._live = band.followers, band, seed, live
         self._model, self._arranger = dynamics_of(band), arranger_of(band)
-        said_metre = chart.metre.beats_per_bar if chart else said.beats_per_bar
         tempo_bpm = said.tempo_bpm or (chart.tempo_bpm if chart else None)
+        key = None if said.key is None else parse_key(said.key)
         self._hearing = Hearing()
         self._filter = BeatFilter(tempo_bpm)
-        self._bars = LiveBars(said_metre)
-        self._chart = None if chart is None else ChartPosition(chart, self._hearing.chords)
-        self._grid, self._first_bar, self._has_entered = self._bars.grid, 0, False
-        key = None if said.key is None else parse_key(said.key)
-        self._foresight = Foresight(self._hearing.chords, self._grid.beats_per_bar, chart, key)
+        self._places = Places(self._hearing.chords, said.beats_per_bar, chart, key)
+        self._has_entered = False
         self._clock: BandClock | None = None
         self._sure_ticks = 0
         self._first_sound: int | None = None
         self._last_sound = -(10**9)
         self._heard_beats = self._next_beat = 0
         self._written: tuple[tuple[Place, ...], Written] | None = None
-        self._played: dict[int, Place] = {}
         self._parts = [part_for(one, seed, band.humanize) for one in band.followers]
         self._features: Growing | None = None
         self.committed_frames = 0
@@ -160,7 +154,7 @@ class LiveFollower:
         if not self._has_entered:
             return LivePosition(0, 0, tempo_bpm, "", "")
         beat = max(int(np.floor(clock.phase_at(self._hearing.ticks * TICK_FRAMES))), 0)
-        here, later = self._seen(beat), self._seen(beat + self._grid.beats_per_bar)
+        here, later = self._places.place(beat), self._places.place(beat + self._places.beats_per_bar)
         return LivePosition(
             here.bar + 1, here.position + 1, tempo_bpm, here.chord.spelled(here.key), later.chord.spelled(later.key)
         )
@@ -182,16 +176,16 @@ class LiveFollower:
         """The leader, whose stream was `num_frames` long, as heard while it played."""
         beats_s = self._clock.beats_s() if self._clock else np.zeros(0)
         beats_s = beats_s[(beats_s >= 0) & (beats_s * FRAME_RATE_HZ < num_frames)]
-        seen = [self._seen(beat) for beat in range(len(beats_s))]
-        chords = [*self._foresight.heard, *(place.chord for place in seen[self._heard_beats :])]
+        seen = [self._places.place(beat) for beat in range(len(beats_s))]
+        chords = [*self._places.heard_chords, *(place.chord for place in seen[self._heard_beats :])]
         opening = next((beat for beat, place in enumerate(seen) if place.position == 0), 0)
         return Heard(
             frames=self._hearing.frames(0, num_frames),
             beats_s=beats_s,
             tempo_bpm=60.0 / float(np.median(np.diff(beats_s))) if len(beats_s) > 1 else FALLBACK_TEMPO_BPM,
-            beats_per_bar=self._grid.beats_per_bar,
+            beats_per_bar=self._places.beats_per_bar,
             first_downbeat=opening,
-            key=self._foresight.key,
+            key=self._places.key,
             chords=tuple(chords[: len(seen)]),
             tuning_cents=0.0,
         )
@@ -214,17 +208,13 @@ class LiveFollower:
             start, stop = np.rint(clock.frames_of(self._heard_beats + np.arange(2.0))).astype(int).tolist()
             if stop > known:
                 break
-            self._foresight.hear_beat(self._said(start, stop))
+            if not self._heard_beats:
+                self._places.begin(clock.phase_at(self._first_sound or 0))
             around_it = self._hearing.frames(max(start - DOWNBEAT_FRAMES, 0), start + DOWNBEAT_FRAMES)
-            downbeat = float(around_it.pulse[1].max())
-            self._bars.hear_beat(downbeat)
-            if self._chart is not None:
-                if not self._heard_beats:
-                    self._chart.begin(clock.phase_at(self._first_sound or 0))
-                self._chart.hear_beat(self._said(start, stop), downbeat)
+            self._places.hear_beat(self._said(start, stop), float(around_it.pulse[1].max()))
             self._heard_beats += 1
         start = int(clock.frames_of(np.array([float(self._heard_beats)]))[0])
-        self._foresight.hear_now(self._said(start, known))
+        self._places.hear_now(self._said(start, known))
 
     def _said(self, start: int, stop: int) -> FloatArray:
         """The chord probabilities of some frames.  [steps, chords]"""
@@ -246,45 +236,20 @@ class LiveFollower:
         """Write the beats that begin soon."""
         if not self._has_entered:
             self._next_beat = max(int(np.ceil(clock.phase)), 0)
-            self._grid, self._first_bar = self._laid()
-            may_enter = self._next_beat >= self._live.listen_beats and self._heard_beats > 0
-            if not may_enter or self._position(self._next_beat)[0] != 0:
+            is_late = self._next_beat >= self._live.listen_beats and self._heard_beats > 0
+            if not is_late or not self._places.may_enter(self._next_beat):
                 return
             self._has_entered = True
-            if self._chart is None:
-                self._first_bar = self._bar_of_first_sound(clock)
         while clock.phase >= self._next_beat - EARLY_BEATS:
-            self._move_bars(self._next_beat)
+            self._places.move(self._next_beat)
             self._write_beat(clock, self._next_beat)
             self._next_beat += 1
 
-    def _bar_of_first_sound(self, clock: BandClock) -> int:
-        """The bar that begins next to the leader's first sound, which is bar 0."""
-        begun = clock.phase_at(self._first_sound or 0)
-        return round((begun - self._grid.offset) / self._grid.beats_per_bar)
-
-    def _move_bars(self, beat: int) -> None:
-        """Where bars turn out to begin elsewhere: go on with the next bar on the first beat that opens one there."""
-        grid, first_bar = self._laid()
-        if (grid, first_bar) == (self._grid, self._first_bar) or (beat - grid.offset) % grid.beats_per_bar:
-            return
-        if self._chart is None:
-            last_bar = self._played[beat - 1].bar if beat - 1 in self._played else -1
-            first_bar = (beat - grid.offset) // grid.beats_per_bar - last_bar - 1
-        self._grid, self._first_bar, self._foresight.beats_per_bar = grid, first_bar, grid.beats_per_bar
-
-    def _laid(self) -> tuple[BarGrid, int]:
-        """Where bars begin, and which of them counts as bar 0, by what is heard so far."""
-        if self._chart is None:
-            return self._bars.grid, self._first_bar
-        beats_per_bar = self._grid.beats_per_bar
-        first_bar, offset = divmod(self._chart.shift, beats_per_bar)
-        return BarGrid(beats_per_bar, offset), first_bar
-
     def _write_beat(self, clock: BandClock, beat: int) -> None:
-        position = self._position(beat)[0]
-        span = around(self._grid.beats_per_bar, position)
-        places = tuple(self._seen(beat + offset) for offset in span)
+        self._places.play(beat)
+        position = self._places.position(beat)[0]
+        span = around(self._places.beats_per_bar, position)
+        places = tuple(self._places.place(beat + offset) for offset in span)
         if position == 0 or self._written is None or self._written[0] != places:
             bars = write_bars(
                 beat + span.start, places, self._last_bar(clock), clock.period_frames / FRAME_RATE_HZ,
@@ -292,36 +257,22 @@ class LiveFollower:
             )  # fmt: skip
             self._written = places, bars
         written = self._written[1].of(beat)
-        self._played[beat] = places[span.index(0)]
         for part in self._parts:
             part.plan(written)
 
-    def _position(self, beat: int) -> tuple[int, int]:
-        """A beat's place in its bar, and the bar's number."""
-        if beat in self._played:
-            return self._played[beat].position, self._played[beat].bar
-        bar, position = divmod(beat - self._grid.offset, self._grid.beats_per_bar)
-        return position, bar - self._first_bar
-
-    def _seen(self, beat: int) -> Place:
-        if beat in self._played:
-            return self._played[beat]
-        position, bar = self._position(beat)
-        chord, key = self._foresight.of(beat, bar, position)
-        return Place(position, bar, chord, key)
-
     def _last_bar(self, clock: BandClock) -> HeardBar:
         """The leader's last bar that is heard to its end."""
-        first = self._heard_beats - self._grid.beats_per_bar
+        beats_per_bar = self._places.beats_per_bar
+        first = self._heard_beats - beats_per_bar
         if first < 0:
-            return silent_bar(self._grid.beats_per_bar)
-        edges = clock.frames_of(first + np.arange(self._grid.beats_per_bar + 1.0))
+            return silent_bar(beats_per_bar)
+        edges = clock.frames_of(first + np.arange(beats_per_bar + 1.0))
         begin = int(edges[0])
         frames = self._hearing.frames(begin, int(np.ceil(edges[-1])))
-        positions = [self._position(beat)[0] for beat in range(first, self._heard_beats)]
-        if sorted(positions) != list(range(self._grid.beats_per_bar)):  # bars have moved
-            positions = list(range(self._grid.beats_per_bar))
-        return hear_bar(frames, (edges - begin) / FRAME_RATE_HZ, positions, self._foresight.key)
+        positions = [self._places.position(beat)[0] for beat in range(first, self._heard_beats)]
+        if sorted(positions) != list(range(beats_per_bar)):  # bars have moved
+            positions = list(range(beats_per_bar))
+        return hear_bar(frames, (edges - begin) / FRAME_RATE_HZ, positions, self._places.key)
 
     def _commit(self) -> None:
         """Shape and conduct one more quantum."""
@@ -344,10 +295,10 @@ class LiveFollower:
         beats_s = np.zeros(0) if self._clock is None else self._clock.beats_s() - begin_s
         first = int(np.searchsorted(beats_s, 0.0))
         beats_s = beats_s[first:]
-        opening = next((at for at in range(len(beats_s)) if self._position(first + at)[0] == 0), 0)
+        opening = next((at for at in range(len(beats_s)) if self._places.position(first + at)[0] == 0), 0)
         heard = Heard(
-            frames=frames, beats_s=beats_s, tempo_bpm=FALLBACK_TEMPO_BPM, beats_per_bar=self._grid.beats_per_bar,
-            first_downbeat=opening, key=self._foresight.key, chords=(NO_CHORD,) * len(beats_s), tuning_cents=0.0,
+            frames=frames, beats_s=beats_s, tempo_bpm=FALLBACK_TEMPO_BPM, beats_per_bar=self._places.beats_per_bar,
+            first_downbeat=opening, key=self._places.key, chords=(NO_CHORD,) * len(beats_s), tuning_cents=0.0,
         )  # fmt: skip
         if self._clock is not None:
             heard = replace(heard, tempo_bpm=60.0 * FRAME_RATE_HZ / self._clock.period_frames)

@@ -48,6 +48,7 @@ class Foresight:
 
     Attributes:
         beats_per_bar: may be set anew while the music goes on.
+        loop_beats: how many beats ago, in whole bars, the last beats were heard before; None where they were not.
     """
 
     def __init__(self, chords: Sequence[Chord], beats_per_bar: int, chart: Chart | None, key: Key | None) -> None:
@@ -56,14 +57,14 @@ class Foresight:
         self._path = np.zeros(len(chords))
         self._heard: list[int] = []
         self._sounding = len(chords) - 1
+        self.loop_beats: int | None = None
 
     @property
     def heard(self) -> tuple[Chord, ...]:
         """The chord of each beat that has been heard."""
         return tuple(self._chords[chord] for chord in self._heard)
 
-    @property
-    def loop_beats(self) -> int | None:
+    def _found_before(self) -> int | None:
         """How many beats ago, in whole bars, the last beats were heard before; None where they were not."""
         past, weight = np.array(self._heard), CONTEXT_FADES ** np.arange(CONTEXT_BEATS)[::-1]
         last, best = past[-CONTEXT_BEATS:], (CONTEXT_AGREES, 0)
@@ -84,6 +85,7 @@ class Foresight:
         self._path -= self._path.min()
         self._sounding = int(np.argmin(self._path))
         self._heard.append(self._sounding)
+        self.loop_beats = self._found_before()
 
     def hear_now(self, said: FloatArray) -> None:
         """What sounds in the beat that has not ended.  [steps, chords]"""

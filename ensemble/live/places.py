@@ -1,0 +1,115 @@
+"""Every beat's place in its bar, its bar's number and its chord: what was played, and what is to come."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ensemble.chart.chart import Chart
+from ensemble.live.bars import BarGrid, LiveBars
+from ensemble.live.chart_position import ChartPosition
+from ensemble.live.foresight import Foresight
+from ensemble.live.writing import Place
+from ensemble.types.harmony import Chord, Key
+from ensemble.types.music import FloatArray
+
+
+class Places:
+    """Counts bars while the music goes on.
+
+    Args:
+        chords: what the columns of chord probabilities stand for.
+        beats_per_bar: where the player says it.
+        chart: the song's, where the player gave one.
+        key: where the player says it.
+    """
+
+    def __init__(
+        self, chords: Sequence[Chord], beats_per_bar: int | None, chart: Chart | None, key: Key | None
+    ) -> None:
+        self._bars = LiveBars(chart.metre.beats_per_bar if chart else beats_per_bar)
+        self._chart = None if chart is None else ChartPosition(chart, chords)
+        self._grid, self._first_bar = self._bars.grid, 0
+        self._foresight = Foresight(chords, self._grid.beats_per_bar, chart, key)
+        self._played: dict[int, Place] = {}
+        self._begun = 0.0
+
+    @property
+    def beats_per_bar(self) -> int:
+        """Beats in a bar, as they are counted now."""
+        return self._grid.beats_per_bar
+
+    @property
+    def heard_chords(self) -> tuple[Chord, ...]:
+        """The chord of each beat that has been heard."""
+        return self._foresight.heard
+
+    @property
+    def key(self) -> Key:
+        """The key."""
+        return self._foresight.key
+
+    def begin(self, beat: float) -> None:
+        """Say on which beat the leader's first sound lies, in fractions; it may be before beat 0."""
+        self._begun = beat
+        if self._chart is not None:
+            self._chart.begin(beat)
+
+    def hear_beat(self, said: FloatArray, downbeat: float) -> None:
+        """Add the next beat.
+
+        Args:
+            said: the chord probabilities while it sounded.  [steps, chords]
+            downbeat: how probable a beat that opens a bar is there.
+        """
+        self._foresight.hear_beat(said)
+        self._bars.hear_beat(downbeat)
+        if self._chart is not None:
+            self._chart.hear_beat(said, downbeat)
+
+    def hear_now(self, said: FloatArray) -> None:
+        """What sounds in the beat that has not ended.  [steps, chords]"""
+        self._foresight.hear_now(said)
+
+    def may_enter(self, beat: int) -> bool:
+        """Whether a bar begins with this beat, as far as is known; bar 0 is then the one next to the first sound."""
+        self._grid, self._first_bar = self._laid()
+        if self._chart is None:
+            self._first_bar = round((self._begun - self._grid.offset) / self._grid.beats_per_bar)
+        self._foresight.beats_per_bar = self._grid.beats_per_bar
+        return self.position(beat)[0] == 0
+
+    def move(self, beat: int) -> None:
+        """Where bars turn out to begin elsewhere: go on with the next bar on the first beat that opens one there."""
+        grid, first_bar = self._laid()
+        if (grid, first_bar) == (self._grid, self._first_bar) or (beat - grid.offset) % grid.beats_per_bar:
+            return
+        if self._chart is None:
+            last_bar = self._played[beat - 1].bar if beat - 1 in self._played else -1
+            first_bar = (beat - grid.offset) // grid.beats_per_bar - last_bar - 1
+        self._grid, self._first_bar, self._foresight.beats_per_bar = grid, first_bar, grid.beats_per_bar
+
+    def play(self, beat: int) -> None:
+        """A beat is played as it is seen now, and stays so."""
+        self._played[beat] = self.place(beat)
+
+    def position(self, beat: int) -> tuple[int, int]:
+        """A beat's place in its bar, and the bar's number."""
+        if beat in self._played:
+            return self._played[beat].position, self._played[beat].bar
+        bar, position = divmod(beat - self._grid.offset, self._grid.beats_per_bar)
+        return position, bar - self._first_bar
+
+    def place(self, beat: int) -> Place:
+        """All of a beat, as it was played or as it is foreseen."""
+        if beat in self._played:
+            return self._played[beat]
+        position, bar = self.position(beat)
+        chord, key = self._foresight.of(beat, bar, position)
+        return Place(position, bar, chord, key)
+
+    def _laid(self) -> tuple[BarGrid, int]:
+        """Where bars begin, and which of them counts as bar 0, by what is heard so far."""
+        if self._chart is None:
+            return self._bars.grid, self._first_bar
+        first_bar, offset = divmod(self._chart.shift, self._grid.beats_per_bar)
+        return BarGrid(self._grid.beats_per_bar, offset), first_bar
