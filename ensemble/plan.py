@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from ensemble.config import BandSettings, Settings
 from ensemble.listen.overrides import Overrides
@@ -53,6 +53,12 @@ class RenderRequest(Settings):
     """How the leader is continued; None: the band ends with the leader."""
     live: LiveSettings | None = None
     """How a leader who is still playing is followed; None: the leader is heard to the end before the band begins."""
+
+    @model_validator(mode="after")
+    def _comes_as_it_is(self) -> Self:
+        if self.live is not None and (self.extension is not None or self.transpose):
+            raise ValueError("a leader who is followed live cannot be extended or transposed")
+        return self
 
 
 class ContinuationPlan(Settings):
