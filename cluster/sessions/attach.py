@@ -6,13 +6,13 @@ import contextlib
 import logging
 import os
 import socket
-import sys
 from collections.abc import Iterator
 from typing import NamedTuple
 
 import psutil
 
 from agents.environment import NAMESPACE, on_loopback, prepare_environment, readable_entrypoint, variable
+from ensemble.audio.quiet import quiet_libraries
 from ensemble.errors import BandError
 
 ANSWER_S = 5.0
@@ -60,27 +60,13 @@ def joined_ray(address: str) -> Iterator[None]:
             stack.enter_context(on_loopback())
         stack.enter_context(variable("RAY_ADDRESS", None))  # which Ray would prefer to `place`
         try:
-            with _silence(), readable_entrypoint():
+            with quiet_libraries(), readable_entrypoint():  # Ray repeats that it refuses a token
                 ray.init(address=place, namespace=NAMESPACE, logging_level=logging.CRITICAL, log_to_driver=False)
         except Exception as error:  # Ray raises plain ones, too
             ray.shutdown()
             raise BandError(f"Ray at {place}", *_in_short(error)) from error
         stack.callback(ray.shutdown)
         yield
-
-
-@contextlib.contextmanager
-def _silence() -> Iterator[None]:
-    """Ray repeats that it refuses a token, straight to file descriptor 2: send that nowhere."""
-    sys.stderr.flush()
-    kept, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nothing, 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nothing)
 
 
 def answers(place: str) -> bool:

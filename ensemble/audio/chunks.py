@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import BinaryIO, Literal, NamedTuple
 
 from ensemble.audio.layout import Layout
@@ -43,6 +44,8 @@ class _Chunk(NamedTuple):
     """Bytes of its body, by its head."""
     body_at: int
     """Where its body begins."""
+    lacks_pad: bool
+    """Whether the byte is missing that should follow a body of odd length."""
 
 
 def read_layout(stream: BinaryIO, file_bytes: int) -> Layout | None:
@@ -59,7 +62,9 @@ def read_layout(stream: BinaryIO, file_bytes: int) -> Layout | None:
     if form is None:
         return None
     long_size_at = long_size = 0
-    for chunk in _chunks(stream, form, file_bytes):
+    unpadded: list[int] = []
+    chunks = _chunks(stream, form, file_bytes)
+    for chunk in chunks:
         if chunk.id == b"ds64":
             stream.seek(long_size_at := chunk.body_at + 8)
             long_size = int.from_bytes(stream.read(8), "little")
@@ -68,7 +73,11 @@ def read_layout(stream: BinaryIO, file_bytes: int) -> Layout | None:
             size, there = long_size if is_long else chunk.size, file_bytes - chunk.body_at
             head_bytes = len(chunk.id) + form.size_bytes if form.counts_head else 0
             if size > 0 and (size + head_bytes < PLACEHOLDER or size <= there):
-                return Layout(declared=size, present=min(size, there), is_counted=True)
+                is_only = all(later.id != form.sound for later in chunks)  # a decoder may take the last
+                stop = file_bytes if is_only else chunk.body_at + size
+                spliced = [part for span in pairwise([0, *unpadded, stop]) for part in (span, b"\0")][:-1]
+                links = () if is_only and not unpadded else (tuple(spliced),)
+                return Layout(links=links, declared=size, present=min(size, there), is_counted=True)
             if is_long:
                 size_at, patch = long_size_at, there.to_bytes(8, "little")
             else:
@@ -76,6 +85,8 @@ def read_layout(stream: BinaryIO, file_bytes: int) -> Layout | None:
                 patch = min(there + head_bytes, 2 ** (8 * form.size_bytes) - 1).to_bytes(form.size_bytes, form.order)
             link = ((0, size_at), patch, (size_at + len(patch), file_bytes))
             return Layout(links=(link,), is_counted=True)
+        if chunk.lacks_pad:
+            unpadded.append(chunk.body_at + chunk.size)
     return Layout(is_counted=True)
 
 
@@ -104,7 +115,20 @@ def _chunks(stream: BinaryIO, form: _Form, file_bytes: int) -> Iterator[_Chunk]:
         if len(head) < id_bytes + form.size_bytes:
             return
         size = int.from_bytes(head[id_bytes:], form.order) - (len(head) if form.counts_head else 0)
-        yield _Chunk(head[:id_bytes], size, position + len(head))
+        end = position + len(head) + size
+        lacks_pad = size > 0 and form.padded_to == 2 and size % 2 == 1 and _begins_unpadded(stream, end)
+        yield _Chunk(head[:id_bytes], size, position + len(head), lacks_pad)
         if size < 0:
             return
-        position += len(head) + size + -size % form.padded_to
+        position = end + (0 if lacks_pad else -size % form.padded_to)
+
+
+def _begins_unpadded(stream: BinaryIO, position: int) -> bool:
+    """Whether the id of a chunk stands at an odd position, and none a byte later."""
+    stream.seek(position)
+    head = stream.read(5)
+    return _is_id(head[:4]) and not _is_id(head[1:])
+
+
+def _is_id(word: bytes) -> bool:
+    return len(word) == 4 and word.isascii() and word.decode().isprintable()

@@ -15,11 +15,12 @@ from ensemble.errors import AudioError
 
 TIMEOUT_S = 120.0
 CONTAINERS = (
-    "mov,matroska,aac,ac3,eac3,asf,mp3,ape,wv,tta,dsf,iff,caf,amr,flv,avi,mpegts,mpeg,ogg,wav,flac,aiff,tak,mpc,mpc8"
+    "mov,matroska,aac,ac3,eac3,asf,mp3,ape,wv,tta,dsf,iff,caf,amr,flv,avi,mpegts,mpeg,ogg,wav,w64,au,flac,aiff,tak,mpc,"
+    "mpc8"
 )
 """The formats that ffmpeg may open; others, such as playlists, could make it open more files or the network."""
-TABLED = {"mov", "caf"}
-"""The formats with a table of packets, from which ffprobe knows the length of a sound track."""
+TABLED = {"mov", "caf", "wv", "tta", "ape"}
+"""The formats with a table of packets, or a count of samples, from which ffprobe knows the length of a sound track."""
 FULL_BELOW_BYTES = 1 << 16
 """A disk with less room is full."""
 INSTALL = "convert it to WAV or FLAC, or install ffmpeg"
@@ -50,20 +51,32 @@ def _run(command: list[str | bytes], what: str) -> bytes:
 
 
 def declared_duration_s(path: Path, what: str) -> float:
-    """How long the sound track is by the table of its packets; 0 where the file has none and ffprobe would estimate.
+    """How long the sound track is by what the file says; 0 where it says nothing and ffprobe would estimate.
+
+    Matroska and WebM tell the length of all tracks together, which counts where there is only one.
 
     Raises:
         AudioError: the file is not a recording, has no sound track, or ffprobe failed.
     """
-    fields = ["-show_entries", "format=format_name:stream=duration", "-select_streams", "a:0", "-of", "json"]
+    fields = [
+        "-show_entries",
+        "format=format_name,duration,nb_streams:stream=duration",
+        "-select_streams",
+        "a:0",
+        "-of",
+        "json",
+    ]
     found = json.loads(_run(["ffprobe", "-v", "error", *fields, *_source(path)], what) or b"{}")
     if not found.get("streams"):
         raise AudioError(what, "holds no sound", "give a recording")
-    if not TABLED & set(found.get("format", {}).get("format_name", "").split(",")):
-        return 0.0
+    whole, track = found.get("format", {}), found["streams"][0]
+    names = set(whole.get("format_name", "").split(","))
+    said = track.get("duration") if TABLED & names else None
+    if "matroska" in names and whole.get("nb_streams") == 1:
+        said = whole.get("duration")
     try:
-        return float(found["streams"][0]["duration"])
-    except (KeyError, ValueError):
+        return float(said or 0.0)
+    except ValueError:
         return 0.0
 
 

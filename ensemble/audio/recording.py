@@ -14,6 +14,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from ensemble.audio import chunks, ffmpeg, mpeg, ogg
+from ensemble.audio.decoder import Decoder
 from ensemble.audio.layout import Layout
 from ensemble.audio.sound import gathered, mean_of_channels, regrouped, resampled
 from ensemble.audio.spliced import SplicedFile
@@ -70,14 +71,6 @@ def _converted(path: Path, what: str, max_duration_s: float, copies: contextlib.
         return Recording(wav, what, max_duration_s, declared_s)
     except soundfile.LibsndfileError as error:
         raise AudioError(what, "holds no sound that can be decoded", "convert it to WAV or FLAC") from error
-
-
-class _Decoder(soundfile.SoundFile):  # type: ignore[misc]
-    """Decodes from the beginning; soundfile would ask some formats where they are, which they cannot tell."""
-
-    def seekable(self) -> bool:
-        """Whether soundfile may look for its place after each reading: it need not."""
-        return False
 
 
 class Recording:
@@ -203,7 +196,7 @@ class Recording:
             except soundfile.LibsndfileError:  # a later one cannot be opened
                 self._is_damaged = True
 
-    def _read(self, sound: _Decoder, start: int, stop: int) -> Iterator[FloatArray]:
+    def _read(self, sound: Decoder, start: int, stop: int) -> Iterator[FloatArray]:
         """Decode from `start`, where the decoder is, up to `stop` or as far as it goes.  [channels, samples]"""
         while start < stop:
             room = np.empty((min(PIECE_SAMPLES, stop - start), sound.channels), np.float32)
@@ -225,13 +218,13 @@ class Recording:
         return max(len(self._layout.links), 1)
 
     @contextlib.contextmanager
-    def _opened(self, number: int) -> Iterator[_Decoder]:
+    def _opened(self, number: int) -> Iterator[Decoder]:
         with _stream(self._path, self._what) as stream, contextlib.ExitStack() as stack:
             if self._layout.links:
                 spliced = SplicedFile(stream, self._layout.links[number])
-                yield stack.enter_context(_Decoder(spliced))
+                yield stack.enter_context(Decoder(spliced))
             else:
-                yield stack.enter_context(_Decoder(stream.fileno(), closefd=False))
+                yield stack.enter_context(Decoder(stream.fileno(), closefd=False))
 
     def _while_it_fits(self) -> Iterator[FloatArray]:
         num_samples = 0

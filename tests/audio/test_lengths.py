@@ -220,6 +220,45 @@ def test_what_ffprobe_estimates_refuses_nothing(tmp_path: Path) -> None:
 
 
 @needs_ffmpeg
+@pytest.mark.parametrize(("name", "codec"), [("a.webm", "libopus"), ("a.mka", "flac"), ("a.tta", "tta")])
+def test_a_file_of_ffmpeg_s_that_ends_early_says_how_much_is_missing(tmp_path: Path, name: str, codec: str) -> None:
+    written(tmp_path / "a.wav")
+    path = tmp_path / name
+    subprocess.run(["ffmpeg", "-v", "error", "-i", str(tmp_path / "a.wav"), "-c:a", codec, str(path)], check=True)
+    clip, said = heard(path)
+    assert (said, clip.duration_s) == ([], pytest.approx(6.0, abs=0.1))
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    clip, (said,) = heard(path)
+    assert 6 - clip.duration_s > 1
+    assert float(said.split()[4]) == pytest.approx(6 - clip.duration_s, abs=0.1)
+
+
+@pytest.mark.parametrize("form", ["WAV", "AIFF"])
+def test_chunks_of_odd_length_may_lack_their_pad_and_only_the_first_sound_is_heard(tmp_path: Path, form: str) -> None:
+    path = tmp_path / "a.wav"
+    whole = written(path, format=form, subtype="PCM_16")
+    order, sound = (">", b"SSND") if form == "AIFF" else ("<", b"data")
+    odd = b"note" + struct.pack(f"{order}I", 7) + b"1234567"
+    another = sound + struct.pack(f"{order}I", 800) + bytes(800)
+    expected = read_clip(path).samples
+    for content in (whole[:12] + odd + odd + whole[12:], whole[:12] + odd + b"\0" + whole[12:] + another):
+        path.write_bytes(content)
+        clip, said = heard(path)
+        assert not said
+        np.testing.assert_array_equal(clip.samples, expected)
+
+
+def test_what_the_decoder_says_of_a_damaged_file_is_not_printed(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "a.mp3"
+    whole, _ = mp3(path)
+    path.write_bytes(whole[:2000] + bytes(500) + whole[2500:9000] + whole[:3000])
+    heard(path)
+    assert capfd.readouterr() == ("", "")
+
+
+@needs_ffmpeg
 def test_a_full_disk_is_not_taken_for_a_bad_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     written(tmp_path / "a.wav")
     subprocess.run(["ffmpeg", "-v", "error", "-i", str(tmp_path / "a.wav"), str(tmp_path / "a.m4a")], check=True)

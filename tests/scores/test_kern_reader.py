@@ -49,6 +49,12 @@ def test_a_song_with_an_upbeat_ties_and_phrases() -> None:
     assert said(melody) == ()
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig"])
+def test_a_mark_in_front_says_how_the_text_is_encoded(encoding: str) -> None:
+    text = "!!!OTL: Für Élise\n**kern\n4c\n4d\n*-\n"
+    assert [note.pitch_midi for note in parse_kern(decode(text.encode(encoding)), "a.krn").notes] == [60, 62]
+
+
 def test_latin_1_line_ends_of_dos_minor_keys_and_six_eight() -> None:
     melody = read_kern(FIXTURES / "mill.krn")
     assert melody.key == Key(tonic=9, mode="minor")

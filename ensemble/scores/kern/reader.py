@@ -24,7 +24,7 @@ _REPEAT = re.compile(r"=+\d*[a-z]?:", re.ASCII)
 
 
 def read_kern(path: Path, expansion: str | None = None) -> Melody:
-    """Read a monophonic **kern file, in UTF-8 or Latin-1.
+    """Read a monophonic **kern file, in UTF-8, UTF-16 or Latin-1.
 
     Sections follow an expansion list, see `in_order`; repeat signs alone repeat nothing, and grace notes are left out.
     Key signatures change nothing, since kern writes every accidental; the tempo is `DEFAULT_QUARTER_BPM` where none is

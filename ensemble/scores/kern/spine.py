@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from typing import NamedTuple
 
 from ensemble.errors import DataError
@@ -29,7 +30,9 @@ class Spine(NamedTuple):
 
 
 def decode(data: bytes) -> str:
-    """UTF-8, or else Latin-1, which reads anything."""
+    """UTF-16 where a mark says so, UTF-8, or else Latin-1, which reads anything."""
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return data.decode("utf-16", errors="replace")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
