@@ -12,7 +12,7 @@ from ensemble.files.replace import write_whole
 
 
 def chart(
-    file: Annotated[Path, typer.Argument(help="A chart, a ChordPro song, or a song shared by iReal Pro.")],
+    file: Annotated[Path, typer.Argument(help="A chart, a ChordPro song, a song shared by iReal Pro, or MusicXML.")],
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Write it to this new file, not to the screen.")
     ] = None,
