@@ -79,6 +79,15 @@ class ChartLine:
     """What follows `#`."""
 
 
+class BarNotes(NamedTuple):
+    """What stands above a bar as it is played."""
+
+    section: str
+    """The name of the section that begins with it; empty where none does."""
+    tempo_bpm: float | None
+    """The tempo that holds in it, in beats a minute; None where the chart names none."""
+
+
 class PlayedBar(NamedTuple):
     """One bar as it is played."""
 
@@ -110,6 +119,21 @@ class Chart:
     """The chords before bar 1, one for each beat, as they are written."""
     bars: tuple[PlayedBar, ...]
     """The bars in the order in which they are played."""
+
+    @property
+    def notes(self) -> tuple[BarNotes, ...]:
+        """Sections and tempos, one for each of `bars`."""
+        notes, bars = list[BarNotes](), list[ChartBar]()
+        section, tempo_bpm = "", None
+        for line in self.lines:
+            section = line.section or section
+            if line.setting is not None and line.setting[0] == "tempo":
+                tempo_bpm = float(line.setting[1])
+            for bar in line.bars:
+                notes.append(BarNotes(section, tempo_bpm))
+                bars.append(bar)
+                section = ""
+        return tuple(notes[at] for at in unrolled(bars, [""] * len(bars)))
 
 
 def fill_beats(symbols: Sequence[str], num_beats: int, held: str) -> tuple[str, ...]:

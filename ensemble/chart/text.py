@@ -14,8 +14,8 @@
 
 A bar has one symbol for each beat, or fewer that share it equally: `.` holds the chord before, `%` alone is the bar
 before, `N` is no chord. A line without bar lines has a chord for each bar. `key:` may stand between the bars, too, and
-`energy:`, how much the band gives from 0 to 1, up to the end of the section; elsewhere the leader's own loudness says
-so. What follows a `#` at the beginning of a line or after a space is a comment.
+`tempo:`, from the next bar on, and `energy:`, how much the band gives from 0 to 1, up to the end of the section;
+elsewhere the leader's own loudness says so. What follows a `#` at the beginning of a line or after a space is a comment.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from ensemble.types.names import parse_key
 FORM = "write bars like `| G | Em7 . C D/F# |`"
 MAX_PLAYS = 99
 SLOWEST_BPM, FASTEST_BPM = 20.0, 400.0
+TEMPO_EXAMPLE = "tempo: 96"
 COMMON_TIME = TimeSignature(count=4, unit=4)
 _COMMENT = re.compile(r"(?:^|\s+)#\s*(.*)$")
 _SETTING = re.compile(r"(title|tempo|metre|meter|time|first downbeat|key|energy)\s*:(?!\|)\s*(.*)", re.IGNORECASE)
@@ -168,6 +169,12 @@ class _Reader:
                 self._first_key = self._key
         elif name == "energy":
             self._energy = _number_in(place, name, value, 0.0, 1.0, "energy: 0.8")
+        elif name == "tempo":
+            _number_in(place, name, value, SLOWEST_BPM, FASTEST_BPM, TEMPO_EXAMPLE)
+            if name in self._said and not self._bars:
+                raise ConfigError(place, "tempo is written twice", "keep one, or write the other where it begins")
+            if name not in self._said and self._bars:
+                raise ConfigError(place, "tempo stands after the first bar only", "write the first one above the bars")
         elif name in self._said:
             raise ConfigError(place, f"{name} is written twice", "keep one of the two")
         elif self._bars and name != "title":
@@ -181,7 +188,7 @@ class _Reader:
         if name not in self._said:
             return None
         number, value = self._said[name]
-        return _number_in(f"{self._name}:{number}", name, value, low, high, "tempo: 96")
+        return _number_in(f"{self._name}:{number}", name, value, low, high, TEMPO_EXAMPLE)
 
     def _metre(self) -> TimeSignature:
         if "metre" not in self._said:

@@ -129,7 +129,7 @@ def _notes(song: SongTake, part: Part | Hits) -> Element:
 
 
 def _markers(arrangement: Element, song: SongTake) -> None:
-    changes = [(_quarter(song, at_s + song.beats.start_s), name) for at_s, name in song.chord_changes()]
+    changes = [(_quarter(song, at_s + song.beats.start_s), name) for at_s, name in song.markers()]
     if changes:
         markers = SubElement(arrangement, "Markers", id="chords", timeUnit="beats")
         for quarter, name in changes:

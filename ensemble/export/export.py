@@ -14,7 +14,6 @@ from ensemble.export.dawproject import write_dawproject
 from ensemble.export.song import SongTake, read_song
 from ensemble.export.song_midi import write_song_midi
 from ensemble.export.stems import write_stems
-from ensemble.listen.charted import chart_of
 from ensemble.takes import AS_GIVEN
 
 ExportKind = Literal["daw", "zip", "stems", "midi", "chart"]
@@ -63,7 +62,7 @@ def _write(song: SongTake, kind: ExportKind, out: Path) -> None:
     if kind == "midi":
         write_song_midi(song, out)
     elif kind == "chart":
-        out.write_text(write_chart(chart_of(song.heard, song.title)), encoding="utf-8")
+        out.write_text(write_chart(song.chart), encoding="utf-8")
     elif kind == "stems":
         out.mkdir()
         write_stems(song, out)
@@ -75,7 +74,7 @@ def _write(song: SongTake, kind: ExportKind, out: Path) -> None:
                 write_dawproject(song, stems, out)
                 return
             write_song_midi(song, folder / "song.mid")
-            (folder / "song.chart").write_text(write_chart(chart_of(song.heard, song.title)), encoding="utf-8")
+            (folder / "song.chart").write_text(write_chart(song.chart), encoding="utf-8")
             write_dawproject(song, stems, folder / f"{song.about}.dawproject")
             (folder / "README.txt").write_text(_about(song), encoding="utf-8")
             with ZipFile(out, "w", ZIP_DEFLATED) as whole:

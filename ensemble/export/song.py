@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ensemble.band import LocalBand
+from ensemble.chart.chart import Chart
 from ensemble.conduct.midi import BeatMap, beat_map
 from ensemble.config import FollowerSettings
 from ensemble.errors import OutputError, VerifyError
+from ensemble.listen.overrides import chart_as_played
 from ensemble.manifest import MANIFEST, Manifest
 from ensemble.perform import arrange_takes
 from ensemble.rendering.leader import take_up
@@ -48,6 +50,8 @@ class SongTake:
     """Of every sound, in Hz."""
     heard: Heard
     """What was heard of the leader."""
+    chart: Chart
+    """What it was played by."""
     beats: BeatMap
     """Its beats as a DAW counts them."""
     leader: Path
@@ -66,11 +70,14 @@ class SongTake:
         words = f"{title} - {self.heard.tempo_bpm:.4g} bpm - {self.heard.key}"
         return re.sub(r"[^\w .#-]", "_", words).strip()
 
-    def chord_changes(self) -> Iterator[tuple[float, str]]:
-        """When each chord begins, in seconds of the export, and its name."""
-        grid = self.beats.grid
+    def markers(self) -> Iterator[tuple[float, str]]:
+        """When each section and each chord begins, in seconds of the export, and its name."""
+        grid, notes = self.beats.grid, self.chart.notes
         for beat, chord in enumerate(grid.chords):
             at_s = float(grid.edges_s[beat]) - self.beats.start_s
+            bar = int(grid.bars[beat])
+            if grid.positions[beat] == 0 and bar >= 0 and at_s >= 0 and notes[bar % len(notes)].section:
+                yield at_s, notes[bar % len(notes)].section
             if at_s >= 0 and (grid.changes(beat) or float(grid.edges_s[beat - 1]) < self.beats.start_s):
                 yield at_s, "N.C." if chord.quality == "none" else chord.spelled(grid.keys[beat])
 
@@ -102,6 +109,7 @@ def read_song(folder: Path, take: str = AS_GIVEN, *, from_bar_one: bool = False)
         title=Path(manifest.source).stem or "song",
         sample_rate=request.sample_rate,
         heard=heard,
+        chart=chart_as_played(request.overrides, heard, Path(manifest.source).stem),
         beats=beat_map(heard, STEADY_WITHIN_S, from_bar_one=from_bar_one),
         leader=folder / LEADER if take == AS_GIVEN else folder / take / LEADER,
         leader_gain_db=request.band.mix.leader_gain_db,

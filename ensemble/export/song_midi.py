@@ -41,7 +41,7 @@ def _song_track(song: SongTake) -> mido.MidiTrack:
     events.append((0, 1, mido.MetaMessage("key_signature", key=_signature(song.heard.key))))
     events += [
         (song.beats.ticks(at_s + song.beats.start_s), 2, mido.MetaMessage("marker", text=name))
-        for at_s, name in song.chord_changes()
+        for at_s, name in song.markers()
     ]
     return track_of(events)
 

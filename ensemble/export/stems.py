@@ -45,7 +45,7 @@ def write_stems(song: SongTake, folder: Path) -> list[Path]:
 
 def _notes(song: SongTake, path: Path) -> WavNotes:
     """Where a file lies, its chords, and its tempo where it has one alone."""
-    markers = [WavMarker(round(at_s * song.sample_rate), name) for at_s, name in song.chord_changes()]
+    markers = [WavMarker(round(at_s * song.sample_rate), name) for at_s, name in song.markers()]
     tempo = None
     if song.beats.is_steady:
         quarter_s = float(song.beats.tempos.quarter_s[-1])

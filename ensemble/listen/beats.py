@@ -76,7 +76,11 @@ class Beats:
 
 
 def track_beats(
-    onset: FloatArray, duration_s: float, pulse: FloatArray | None = None, known_bpm: float | None = None
+    onset: FloatArray,
+    duration_s: float,
+    pulse: FloatArray | None = None,
+    known_bpm: float | None = None,
+    course: Array | None = None,
 ) -> Beats:
     """Find the pulse and lay a grid over the whole recording.
 
@@ -85,11 +89,12 @@ def track_beats(
         duration_s: length of the recording, at least half a second.
         pulse: as in `Frames`, where a network listened.
         known_bpm: the tempo, where it is known: only where the beats lie is found then.
+        course: how the tempo changes, where that is known, as `tempo_course` gives it.  [frames]
 
     Source: the dynamic programming is Ellis, Beat Tracking by Dynamic Programming, JNMR 2007.
     """
     as_played = _accents(onset)
-    accents, even = _at_even_tempo(as_played)
+    accents, even = _at_even_tempo(as_played, course)
     candidates = _candidates(accents) if known_bpm is None else [(60.0 * FRAME_RATE_HZ / known_bpm, 1.0)]
     grids = [
         _Grid(times_s, recurrence, _worth(accents, beats, period) + RECURRENCE_WEIGHT * recurrence)
@@ -161,9 +166,9 @@ def _likelihood(pulse: FloatArray, times_s: Array) -> float:
     return float(gathered) / (len(beat) * PULSE_STEP / FRAME_RATE_HZ)
 
 
-def _at_even_tempo(accents: Array) -> tuple[Array, Array]:
+def _at_even_tempo(accents: Array, course: Array | None) -> tuple[Array, Array]:
     """The accents with time stretched until their tempo is even, and `even_time`: there every beat is equally long."""
-    even = even_time(tempo_course(accents))
+    even = even_time(tempo_course(accents) if course is None else course)
     return np.interp(even[:-1], np.arange(len(accents)), accents), even
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import groupby
+from itertools import cycle, groupby
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ensemble.chart.chart import HOLD, SAME_BAR, Chart
 from ensemble.chart.text import parse_chart
+from ensemble.clock import FRAME_RATE_HZ
 from ensemble.errors import ConfigError
 from ensemble.types.diagnostics import Diagnostic
 from ensemble.types.doubts import KeySection
@@ -112,6 +114,27 @@ def terms_of(chart: Chart, heard: Heard) -> ChartTerms:
         beats_per_bar=None if metre.beats_per_bar == heard.beats_per_bar else metre.beats_per_bar,
         key=None if key is None or {key} == set(_keys_of_bars(heard)) else str(key),
     )
+
+
+def tempo_map(chart: Chart, heard: Heard) -> tuple[float, NDArray[np.float64]] | None:
+    """The middle tempo of a chart that changes its tempo, and its course, as `tempo_course` gives it; None otherwise.
+
+    Bars last as the chart says from its first downbeat on; a chart that ends earlier begins again.
+    """
+    tempos = [note.tempo_bpm for note in chart.notes if note.tempo_bpm is not None]
+    if len(set(tempos)) < 2 or len(tempos) < len(chart.bars):
+        return None
+    num_frames, first = heard.frames.num_frames, heard.first_downbeat
+    heard_s = float(heard.beats_s[first]) if first < len(heard.beats_s) else 0.0
+    at_s = heard_s if chart.first_downbeat_s is None else chart.first_downbeat_s
+    period_s = np.full(num_frames, 60 / tempos[0])
+    for bpm in cycle(tempos):
+        period_s[round(at_s * FRAME_RATE_HZ) :] = 60 / bpm
+        at_s += chart.metre.beats_per_bar * 60 / bpm
+        if at_s * FRAME_RATE_HZ >= num_frames:
+            break
+    middle_s = float(np.exp(np.log(period_s).mean()))
+    return 60 / middle_s, period_s / middle_s
 
 
 def with_chart(heard: Heard, chart: Chart) -> Heard:

@@ -9,8 +9,10 @@ from itertools import pairwise
 from typing import Literal, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field, field_validator, model_validator
 
+from ensemble.chart.chart import Chart
 from ensemble.chart.text import parse_chart, without_comments, write_chart
 from ensemble.chart.transposing import transposed, transposed_key, transposed_symbols
 from ensemble.clock import FRAME_RATE_HZ
@@ -18,7 +20,15 @@ from ensemble.config import Settings
 from ensemble.errors import ConfigError
 from ensemble.listen.bars import Bars
 from ensemble.listen.beats import track_beats
-from ensemble.listen.charted import chords_of, energies_of, terms_of, with_chart, with_chart_keys
+from ensemble.listen.charted import (
+    chart_of,
+    chords_of,
+    energies_of,
+    tempo_map,
+    terms_of,
+    with_chart,
+    with_chart_keys,
+)
 from ensemble.listen.doubts import with_doubts
 from ensemble.listen.swing import find_swing
 from ensemble.listen.understanding import understand
@@ -145,11 +155,14 @@ def _replaced(heard: Heard, overrides: Overrides) -> Heard:
     chart = parse_chart(overrides.chart)
     given = overrides.model_dump(exclude={"chart", "chords"}, exclude_none=True)
     said = terms_of(chart, heard)._asdict() | ({"tempo_bpm": None} if "beat_level" in given else {}) | given
+    course = None
+    if not given.keys() & {"tempo_bpm", "beat_level"} and (found := tempo_map(chart, heard)) is not None:
+        said["tempo_bpm"], course = found
     if said["tempo_bpm"] is not None or "beat_level" in said:
         said["beats_per_bar"] = chart.metre.beats_per_bar  # beats are found anew, and the metre is known
     if "first_downbeat_s" in given:
         chart = replace(chart, first_downbeat_s=None)
-    heard = with_chart(_heard_anew(heard, Overrides(**said)), chart)
+    heard = with_chart(_heard_anew(heard, Overrides(**said), course), chart)
     heard = heard if "key" in given else with_chart_keys(heard, chart)
     changes, told = chords_of(chart, heard)
     laid = tuple(ChordAt(at=beat + 1, unit="beat", chord=chord) for beat, chord in changes)
@@ -157,8 +170,16 @@ def _replaced(heard: Heard, overrides: Overrides) -> Heard:
     return _with_chords(_with_chords(heard, laid), overrides.chords)
 
 
-def _heard_anew(heard: Heard, overrides: Overrides) -> Heard:
-    """Find anew what depends on a tempo, a metre or a key."""
+def chart_as_played(overrides: Overrides, heard: Heard, title: str) -> Chart:
+    """The chart that a recording was played by, with its sections and tempos; without one what was heard."""
+    if overrides.chart is None or overrides != Overrides(chart=overrides.chart):
+        return chart_of(heard, title)
+    head = f"title: {' '.join(title.split())}\n" if title.strip() else ""
+    return parse_chart(head + overrides.chart)
+
+
+def _heard_anew(heard: Heard, overrides: Overrides, course: NDArray[np.float64] | None = None) -> Heard:
+    """Find anew what depends on a tempo (and its course, where it changes), a metre or a key."""
     if overrides == Overrides(chords=overrides.chords):
         return heard
     tempo_bpm = overrides.tempo_bpm
@@ -172,7 +193,7 @@ def _heard_anew(heard: Heard, overrides: Overrides) -> Heard:
     if tempo_bpm is not None:
         onset = heard.frames.onset
         duration_s = heard.frames.num_frames / FRAME_RATE_HZ
-        beats = track_beats(onset, duration_s, heard.frames.pulse, known_bpm=tempo_bpm)
+        beats = track_beats(onset, duration_s, heard.frames.pulse, tempo_bpm, course)
         starts = [0, *np.searchsorted(beats.times_s, [heard.beats_s[one.start_beat] for one in heard.key_sections[1:]])]
         sections = tuple(
             replace(section, start_beat=int(start))

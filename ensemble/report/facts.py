@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
 
+from ensemble.chart.chart import Chart
 from ensemble.listen.charted import written_bar
 from ensemble.manifest import Manifest, TakeReceipt
 from ensemble.measure.cases import FollowPart, LeadPart
@@ -69,6 +70,8 @@ class Bar:
     """In order."""
     is_doubtful: bool
     """Whether it is as likely to begin elsewhere."""
+    section: str = ""
+    """The name of the section that begins with it, if one does."""
 
 
 class ChartDoubt(NamedTuple):
@@ -148,23 +151,30 @@ def is_doubtful_bar(heard: Heard, number: int) -> bool:
     return number <= len(heard.bar_confidence) and float(heard.bar_confidence[number - 1]) < EVEN_ODDS
 
 
-def bars(heard: Heard) -> list[Bar]:
-    """The chords as a chart, bar by bar; silence before the leader begins or after its end is left out."""
+def bars(heard: Heard, chart: Chart | None = None) -> list[Bar]:
+    """The chords as a chart, bar by bar; silence before the leader begins or after its end is left out.
+
+    Args:
+        heard: gives bars and chords.
+        chart: gives the sections.
+    """
+    notes = () if chart is None else chart.notes
     first = heard.first_downbeat
     stop = max((beat + 1 for beat, chord in enumerate(heard.chords) if chord.quality != "none"), default=0)
     starts = [beat for beat in heard.downbeats if beat < stop]
     stops = [*heard.downbeats[1:], len(heard.chords)]
     spans = [(0, entry(heard), first)] if entry(heard) < first else []
     spans += [(number, start, end) for number, (start, end) in enumerate(zip(starts, stops, strict=False), 1)]
-    chart = []
+    found = []
     for bar_number, start, stop in spans:
         chords = tuple(
             BarChord(with_accidentals(heard.chord_names[first]), last - first, second_choice(heard, first, last))
             for first, last in _runs(heard, start, stop)
         )
         doubtful = bar_number > 0 and is_doubtful_bar(heard, bar_number)
-        chart.append(Bar(number=bar_number, chords=chords, is_doubtful=doubtful))
-    return chart
+        section = notes[(bar_number - 1) % len(notes)].section if notes and bar_number else ""
+        found.append(Bar(number=bar_number, chords=chords, is_doubtful=doubtful, section=section))
+    return found
 
 
 def doubts(heard: Heard) -> list[ChartDoubt]:

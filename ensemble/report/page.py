@@ -17,7 +17,7 @@ from ensemble.audio import flac
 from ensemble.chart.text import write_chart
 from ensemble.errors import OutputError
 from ensemble.events import Counted, Events
-from ensemble.listen.charted import chart_of
+from ensemble.listen.overrides import chart_as_played
 from ensemble.manifest import Manifest
 from ensemble.measure.cases import Array, follow_part, lead_part, notes_of, onsets_in
 from ensemble.report import continuations, facts, pictures, tracks
@@ -139,6 +139,8 @@ def _context(manifest: Manifest, take: Take, duration_s: float, *, is_first: boo
     bar_starts = beats[heard.downbeats]
     chords = [facts.with_accidentals(name) for name in heard.chord_names]
     entry = facts.entry(heard)
+    title = Path(manifest.source).stem
+    chart = chart_as_played(manifest.plan.request.overrides, heard, title) if chords else None
     changes = [index for index in range(entry, len(chords)) if index == entry or chords[index] != chords[index - 1]]
     return {
         "manifest": manifest,
@@ -146,9 +148,9 @@ def _context(manifest: Manifest, take: Take, duration_s: float, *, is_first: boo
         "band": manifest.plan.request.band,
         "headline": facts.headline(manifest, heard, duration_s),
         "notices": facts.notices(manifest, heard),
-        "bars": facts.bars(heard),
+        "bars": facts.bars(heard, chart),
         "doubts": facts.doubts(heard),
-        "chart": write_chart(chart_of(heard, Path(manifest.source).stem)) if chords else "",
+        "chart": "" if chart is None else write_chart(chart),
         "links": [(facts.take_label(name), facts.links(manifest, name)) for name, _ in shown],
         "score": f"leader{Path(manifest.source).suffix}" if manifest.plan.score_sha256 else "",
         "checks": [(name, facts.checks(manifest, given)) for name, given in shown],

@@ -59,6 +59,8 @@ def random_chart(seed: int) -> str:
         elif form == "next":
             line = f"|: {' | '.join(bars)} :| |: {random_bar(dice, num_beats)} :| x4 | A |"
         lines.append(pickup + line + dice.choice(["", "", "  # ask the bass"]))
+        if dice.random() < 0.2 and any(other.startswith("tempo") for other in head if other in lines):
+            lines += [f"tempo: {dice.randrange(40, 200)}", "| A |"]
         pickup = ""
     return "".join(f"{line}\n" for line in lines)
 
@@ -71,6 +73,13 @@ def test_a_thousand_random_charts_are_written_as_they_were_read() -> None:
         bare = without_comments(chart)
         assert parse_chart(write_chart(bare)) == bare
         assert bare.bars == chart.bars
+
+
+def test_sections_and_tempos_stand_above_the_bars_that_they_begin_with() -> None:
+    chart = parse_chart("tempo: 90\n[A]\n|: C | D :|\ntempo: 100\n[B]\n| E |\n| F |")
+    assert chart.tempo_bpm == 90
+    assert chart.notes == (("A", 90), ("", 90), ("A", 90), ("", 90), ("B", 100), ("", 100))
+    assert [note.tempo_bpm for note in parse_chart("| C |").notes] == [None]
 
 
 def test_the_example_of_the_format_is_read_as_it_says() -> None:

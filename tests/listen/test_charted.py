@@ -12,7 +12,7 @@ from ensemble import wire
 from ensemble.chart.text import write_chart
 from ensemble.errors import ConfigError
 from ensemble.listen.charted import chart_of
-from ensemble.listen.overrides import Overrides, with_overrides
+from ensemble.listen.overrides import Overrides, chart_as_played, with_overrides
 from ensemble.types.doubts import ChordDoubt, KeySection
 from ensemble.types.harmony import NO_CHORD, Chord, Key
 from ensemble.types.music import Heard
@@ -46,6 +46,41 @@ def test_a_chart_as_it_was_heard_changes_no_byte(beats_per_bar: int, first_downb
     again = charted(heard)
     assert {doubt.confidence for doubt in again.chord_doubts} == {1.0}, "a chart is certain"
     assert wire.pack(replace(again, chord_doubts=())) == wire.pack(heard)
+
+
+def clicking(beats_s: np.ndarray) -> Heard:
+    """A leader whose every beat is one onset, heard at 120 throughout."""
+    duration_s = float(beats_s[-1]) + 1.0
+    heard = heard_of(bars=-(-round(2 * duration_s) // 4), bpm=120.0)
+    onset = np.zeros(heard.frames.num_frames, np.float32)
+    onset[np.rint(100 * beats_s).astype(int)] = 1.0
+    return replace(heard, frames=replace(heard.frames, onset=onset))
+
+
+def test_beats_follow_the_tempos_of_a_chart() -> None:
+    slow, fast = 0.5 + 60 / 84 * np.arange(17), 60 / 126 * np.arange(1, 25)
+    played = np.concatenate([slow, slow[-1] + fast])
+    chart = "tempo: 84\nfirst downbeat: 0.5\n| C | F | G | C |\ntempo: 126\n| Am | F | Dm | G | C | C |\n"
+    heard = with_overrides(clicking(played), Overrides(chart=chart))
+    near = np.abs(np.subtract.outer(played, heard.beats_s)).min(axis=1)
+    assert near.max() < 0.03
+    assert abs(len(heard.beats_s) - len(played)) <= 3
+    assert 84 < heard.tempo_bpm < 126
+    lengths = np.diff(heard.beats_s)
+    assert lengths[2:12] == pytest.approx(60 / 84, abs=0.03)
+    assert lengths[20:32] == pytest.approx(60 / 126, abs=0.03)
+    given = with_overrides(clicking(played), Overrides(chart=chart, tempo_bpm=84.0))
+    assert given.tempo_bpm == pytest.approx(84.0)
+
+
+def test_what_was_played_by_a_chart_is_that_chart() -> None:
+    heard = heard_of(bars=8)
+    text = "[A]\n| C | Am |\n[B]\n| F | G7 |\n"
+    chart = chart_as_played(Overrides(chart=text), heard, "My song")
+    assert write_chart(chart) == f"title: My song\n{text}"
+    assert write_chart(chart_as_played(Overrides(), heard, "x")) == write_chart(chart_of(heard, "x"))
+    beside = Overrides(chart=text, key="D")
+    assert write_chart(chart_as_played(beside, heard, "x")) == write_chart(chart_of(heard, "x"))
 
 
 def test_a_corrected_chord_is_played_in_its_bar_alone() -> None:

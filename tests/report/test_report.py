@@ -397,6 +397,12 @@ def test_the_chord_chart_has_a_pickup_and_whole_bars(heard):
     ]
 
 
+def test_sections_of_a_chart_begin_again_with_it(heard):
+    chart = parse_chart("metre: 3/4\n[Verse]\n| Am |\n")
+    assert [bar.section for bar in facts.bars(heard, chart)] == ["", "Verse", "Verse"]
+    assert [bar.section for bar in facts.bars(heard)] == ["", "", ""]
+
+
 def test_a_chord_that_is_as_likely_wrong_is_shown_as_doubtful(heard: Heard) -> None:
     other = Chord(root=0, quality="maj")
     sure = [0.9, 0.9, 0.3, 0.3, 0.4, 0.4, 0.2]
