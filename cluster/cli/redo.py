@@ -52,6 +52,8 @@ def redo(
         NamedValues,
         typer.Option(metavar="SETTINGS", help="Add a part: name=cello,instrument=cello,role=counter,voice=cello."),
     ] = None,
+    take: Annotated[int | None, typer.Option(min=1, help="A take that --another is for.")] = None,
+    another: Annotated[bool, typer.Option("--another", help="Let --take go on with the next best recording.")] = False,
     undo: Annotated[bool, typer.Option("--undo", help="Go back to the version that was edited last.")] = False,
     version: Annotated[int | None, typer.Option(min=1, help="Go to this version.")] = None,
     history: Annotated[bool, typer.Option("--history", help="List the versions.")] = False,
@@ -88,6 +90,7 @@ def redo(
                 part, seed, chart, voice, drop, add, style=style, complexity=complexity, humanize=humanize,
                 ending=ending, click=click, density=numbers("--density", density), gain_db=numbers("--gain", gain),
                 pan=numbers("--pan", pan), instrument=named("--instrument", instrument),
+                another=_another(take, another=another),
             )  # fmt: skip
             band_factory = placed(monitor, PlacementOptions(local=local, address=address, actors=actors))
             manifest = play_again(
@@ -122,3 +125,9 @@ def _edits(
         "chart": None if chart is None else write_chart(read_chart(chart)),
     }  # fmt: skip
     return parse(Edits, {name: value for name, value in settings.items() if value is not None}, "the edits")
+
+
+def _another(take: int | None, *, another: bool) -> list[int] | None:
+    if (take is not None) != another:
+        raise ConfigError("--take", "and --another go together", "say which take is to go on otherwise")
+    return None if take is None else [take]

@@ -15,7 +15,8 @@
 A bar has one symbol for each beat, or fewer that share it equally: `.` holds the chord before, `%` alone is the bar
 before, `N` is no chord. A line without bar lines has a chord for each bar. `key:` may stand between the bars, too, and
 `tempo:`, from the next bar on, and `energy:`, how much the band gives from 0 to 1, up to the end of the section;
-elsewhere the leader's own loudness says so. What follows a `#` at the beginning of a line or after a space is a comment.
+elsewhere the leader's own loudness says so. What follows a `#` at the beginning of a line or after a space is a
+comment.
 """
 
 from __future__ import annotations

@@ -207,7 +207,12 @@ def chords_of(chart: Chart, heard: Heard) -> tuple[list[tuple[int, str]], tuple[
 
 
 def energies_of(chart: Chart, heard: Heard) -> FloatArray:
-    """How much the band gives on each beat, laid as the chords are; NaN where the chart does not say.  [beats]"""
+    """How much the band gives on each beat, laid as the chords are; NaN where the chart does not say.  [beats]
+
+    Empty for a chart that says nothing of it.
+    """
+    if all(bar.energy is None for bar in chart.bars):
+        return np.zeros(0, np.float32)
     laid = np.full(len(heard.beats_s), np.nan, np.float32)
     for beat in range(heard.first_downbeat, len(laid)):
         said = chart.bars[(beat - heard.first_downbeat) // heard.beats_per_bar % len(chart.bars)].energy

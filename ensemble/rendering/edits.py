@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field
 
 from ensemble.config import BandSettings, FollowerSettings, located, parse
 from ensemble.errors import ConfigError
-from ensemble.plan import RenderRequest
+from ensemble.plan import Extension, RenderRequest
 from ensemble.play.voice_file import VOICE
 from ensemble.rendering.levers import Levers, check_parts
 
@@ -30,6 +30,8 @@ class Edits(Levers):
     """Parts that are added after the others."""
     chart: str | None = None
     """The text of the chart to play by."""
+    another: tuple[Annotated[int, Field(ge=1)], ...] = ()
+    """Numbers of the takes that shall go on otherwise: with the next best continuation."""
 
     def applied(self, request: RenderRequest) -> RenderRequest:
         """The request with these changes; equal edits of equal requests are equal.
@@ -47,6 +49,8 @@ class Edits(Levers):
         if self.seed is not None and not self.parts:
             seed = self.seed
         changed = {"band": band, "overrides": overrides, "seed": seed, "weights_sha256": _weights(request, band)}
+        if self.another:
+            changed["extension"] = self._extension(request.extension)
         return request.model_copy(update=changed)
 
     def in_words(self) -> str:
@@ -66,7 +70,13 @@ class Edits(Levers):
         ]
         words += [f"--{name} {part}={value:{form}}" for name, values, form in each for part, value in values.items()]
         words += [f"--drop {part}" for part in self.drop] + [f"--add {one.name}" for one in self.add]
+        words += [f"--take {number} --another" for number in self.another]
         return " ".join([*words, *["--click"] * self.click, *(["--chart"] if self.chart is not None else [])])
+
+    def _extension(self, extension: Extension | None) -> Extension:
+        if extension is None:
+            raise ConfigError("--another", "asks for another continuation, and there is none", "render with --extend")
+        return extension.model_copy(update={"another": (*extension.another, *self.another)})
 
     def _band(self, band: BandSettings) -> BandSettings:
         check_parts(band, (*self.parts, *self.voice, *self.drop))

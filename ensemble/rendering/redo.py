@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -69,12 +70,14 @@ def redo(
     request = edits.applied(was.plan.request)
     if request == was.plan.request:
         raise OutputError(str(folder), "is that already", "name something that shall be otherwise")
-    plan = was.plan.model_copy(update={"request": request})
+    plan, takes = was.plan.model_copy(update={"request": request}), tuple(was.takes)
+    if request.extension != was.plan.request.extension:  # what comes next is searched for again
+        plan, takes = plan.model_copy(update={"continuations": ()}), ()
     check_weights(plan)
     history = History(folder)
     with publishing(folder, force=True, is_new=False) as staged, closing(Checkpoint(staged.staging)) as checkpoint:
         history.announce(edits.in_words())
-        _link_leaders(folder, staged.path, was)
+        _link_leaders(folder, staged.path, was, takes)
         lead = replace(take_up(staged.path, plan, was.source), source_sha256=was.source_sha256)
         checkpoint.write_plan(plan, was.source, was.source_sha256, lead.doubts)
         session = session_in(
@@ -119,9 +122,9 @@ def _check_release(folder: Path, manifest: Manifest) -> None:
         raise VerifyError(str(folder), problem, "--force renders it anew")
 
 
-def _link_leaders(folder: Path, target: Path, manifest: Manifest) -> None:
-    """Put the leader, its score and its continuations into the new version."""
-    names = [LEADER, *(f"{take}/{LEADER}" for take in manifest.takes)]
+def _link_leaders(folder: Path, target: Path, manifest: Manifest, takes: Sequence[str]) -> None:
+    """Put the leader, its score and its continuations in some takes into the new version."""
+    names = [LEADER, *(f"{take}/{LEADER}" for take in takes)]
     if manifest.plan.score_sha256 is not None:
         names.append(kept_name(Path(manifest.source)))
     for name in names:

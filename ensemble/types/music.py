@@ -136,7 +136,7 @@ class Heard:
         check_array(self.chord_probability, (None, None), "chord_probability")
         check_array(self.beat_confidence, (len(self.beats_s) if self.beat_confidence.size else 0,), "beat_confidence")
         check_array(self.bar_confidence, (None,), "bar_confidence")
-        check_array(self.energy, (None,), "energy")
+        check_array(np.nan_to_num(self.energy), (None,), "energy")
         if self.beat_division not in (2, 3):
             raise ValueError(f"a beat has 2 or 3 parts, not {self.beat_division}")
         if any(later <= earlier for earlier, later in pairwise((-1, *self.bar_starts, len(self.beats_s)))):

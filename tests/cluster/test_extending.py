@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -99,6 +100,25 @@ def test_verify_plays_every_take_again(extended: Path) -> None:
 
 
 @pytest.mark.ray
+def test_a_take_goes_on_otherwise_and_the_others_stay(extended: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "edited"
+    shutil.copytree(extended, folder)
+    done = ensemble("redo", folder, "--take", "1", "--another", "--local", "--no-report", "--json")
+    assert done.returncode == 0, done.stderr
+    before, after = (json.loads((one / "manifest.json").read_text()) for one in (extended, folder))
+    was, now = (one["plan"]["continuations"] for one in (before, after))
+    assert now[1]["hops"] == was[1]["hops"]
+    assert now[0]["hops"] not in [one["hops"] for one in was]
+    assert now[0]["quality"]["word"] in ("good", "fair", "poor")
+    for take in ("take-00", "take-02"):
+        assert after["takes"][take]["files"] == before["takes"][take]["files"]
+    assert after["takes"]["take-01"]["files"] != before["takes"]["take-01"]["files"]
+    refused = ensemble("redo", folder, "--another", "--local")
+    assert "--take: and --another go together; say which take" in refused.stderr
+    assert ensemble("redo", folder, "--undo").returncode == 0
+    assert json.loads((folder / "manifest.json").read_text())["takes"] == before["takes"]
+
+
 def test_actors_find_and_play_the_same(extended: Path, store: Path, leader: Path, tmp_path: Path) -> None:
     done = ensemble(
         "render", leader, "--out", tmp_path / "out", "--actors", "2", "--rate", "16000", "--voice", "naive",
