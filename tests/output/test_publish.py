@@ -136,6 +136,36 @@ def test_a_take_can_be_heard_before_the_rest_is_done(tmp_path: Path) -> None:
     assert content(tmp_path) == WHOLE
 
 
+def test_a_render_is_whole_once_it_is_published_and_what_comes_later_is_added(tmp_path: Path) -> None:
+    publish(tmp_path, "old")
+    with publishing(tmp_path, force=True) as folder:
+        (folder.path / "take-00").mkdir()
+        (folder.path / "take-00" / "mix.wav").write_text("new")
+        manifest("new").write(folder.path / "manifest.json")
+        (folder.staging / CHECKPOINT).touch()
+        folder.publish()
+        assert whose(tmp_path) == ("new", "new")
+        with pytest.raises(OutputError, match="is being written by another render"):
+            publish(tmp_path, force=True)
+        (folder.path / "report.html").write_text("late")
+    assert content(tmp_path) == WHOLE | {"report.html"}
+
+
+def test_a_render_that_fails_after_it_was_published_stays(tmp_path: Path) -> None:
+    def fail_late() -> None:
+        with publishing(tmp_path, force=False) as folder:
+            (folder.path / "take-00").mkdir()
+            (folder.path / "take-00" / "mix.wav").write_text("new")
+            manifest("new").write(folder.path / "manifest.json")
+            folder.publish()
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail_late()
+    assert content(tmp_path) == WHOLE
+    assert whose(tmp_path) == ("new", "new")
+
+
 def test_nothing_is_given_out_early_where_an_earlier_render_lies(tmp_path: Path) -> None:
     publish(tmp_path, "old")
     with publishing(tmp_path, force=True) as folder:

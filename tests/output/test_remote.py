@@ -94,6 +94,36 @@ def test_what_breaks_half_way_leaves_nothing(shelf: str) -> None:
         assert place(shelf).names() == set()
 
 
+def put_and_add(url: str) -> None:
+    with destination(url, force=False) as folder:
+        (folder.path / "take-00").mkdir()
+        (folder.path / "take-00" / "mix.wav").write_text("new")
+        manifest("first").write(folder.path / "manifest.json")
+        folder.publish()
+        assert place(url).names() == {"manifest.json", "take-00/mix.wav"}
+        (folder.path / "report.html").write_text("late")
+        manifest("second").write(folder.path / "manifest.json")
+
+
+def test_what_is_written_after_a_render_was_put_up_is_added_to_it(shelf: str) -> None:
+    put_and_add(shelf)
+    assert place(shelf).names() == {"manifest.json", "report.html", "take-00/mix.wav"}
+    found = place(shelf).manifest()
+    assert found is not None
+    assert found.source == "second"
+    assert sum(one.endswith("mix.wav") for one in Shelf.done if one.startswith("put ")) == 1
+
+
+def test_a_render_that_was_put_up_stays_where_nothing_can_be_added(shelf: str) -> None:
+    Shelf.breaks_at = "report.html"
+    with pytest.raises(OutputError, match="cannot be written"):
+        put_and_add(shelf)
+    assert place(shelf).names() == {"manifest.json", "take-00/mix.wav"}
+    found = place(shelf).manifest()
+    assert found is not None
+    assert found.source == "first"
+
+
 def test_an_error_of_the_music_puts_nothing_up(shelf: str) -> None:
     def break_down() -> None:
         with destination(shelf, force=False) as folder:
