@@ -14,6 +14,7 @@ import typer
 from rich.table import Table
 
 from cluster.cli.json_output import AsJson, print_json
+from cluster.cli.levers import StyleName
 from cluster.cli.progress import OUT, Monitor
 from ensemble.errors import OutputError, printable
 
@@ -34,6 +35,7 @@ def live(
     ] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the session.")] = Path("ensemble-live"),
     band: Annotated[str, typer.Option(help="Band: rock, quartet or a YAML file.")] = "rock",
+    style: StyleName = None,
     seed: Annotated[int, typer.Option(min=0, help="Random seed.")] = 0,
     rate: Annotated[
         Literal["16000", "32000", "44100", "48000"], typer.Option(help="Sample rate of the session in Hz.")
@@ -73,13 +75,16 @@ def live(
         from ensemble.live.settings import LiveSettings
         from ensemble.perform import Pace
         from ensemble.plan import RenderPlan
+        from ensemble.rendering.levers import Levers
         from ensemble.rendering.live import LiveSession, facts_of, run_session
         from ensemble.rendering.render import render_request
         from ensemble.rendering.request import request_for
 
         how = LiveSettings(horizon_s=round(horizon, 1), listen_beats=listen_beats)
         said = _said(chart, tempo_bpm=tempo, beats_per_bar=beats_per_bar, key=key)
-        request = request_for(band, seed=seed, sample_rate=int(rate), overrides=said, live=how)
+        request = request_for(
+            band, levers=Levers(style=style), seed=seed, sample_rate=int(rate), overrides=said, live=how
+        )
         if out.exists() and not force:
             raise OutputError(printable(out), "exists already", "choose another folder, or add --force")
         session = LiveSession(request, LocalBand(RenderPlan(request=request, leader_sha256="")))

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+
+from ensemble.errors import ConfigError
+from ensemble.settings.style import MetreKind, Style
 
 MEMORY_BEATS = 48
 """So many beats have a say."""
@@ -27,18 +31,33 @@ class BarGrid(NamedTuple):
     """Bars begin with this beat and every `beats_per_bar` before and after it."""
 
 
+def metres_for(style: Style | None, beats_per_bar: int | None) -> tuple[int, ...]:
+    """How many beats a bar may have: what the player says, or what is usual and the style can play.
+
+    Raises:
+        ConfigError: the style plays none of them.
+    """
+    metres = METRES if beats_per_bar is None else (beats_per_bar,)
+    played = tuple(one for one in metres if style is None or style.patterns_for(MetreKind(one, 2)))
+    if style is not None and not played:
+        given = "3 or 4" if beats_per_bar is None else str(beats_per_bar)
+        problem = f"{style.name} is in {', '.join(style.metres)}, and a live leader has {given} beats of two parts"
+        raise ConfigError("style", problem, "choose another style or --beats-per-bar")
+    return played
+
+
 class LiveBars:
     """Adds up what speaks for each metre and each place in the bar.
 
     Args:
-        beats_per_bar: where the player says it.
+        metres: how many beats a bar may have, the usual one first.
 
     Attributes:
         grid: what is most probable, with some patience.
     """
 
-    def __init__(self, beats_per_bar: int | None) -> None:
-        self._metres = METRES if beats_per_bar is None else (beats_per_bar,)
+    def __init__(self, metres: Sequence[int] = METRES) -> None:
+        self._metres = metres
         self._downbeat: list[float] = []
         self.grid = BarGrid(self._metres[0], 0)
 

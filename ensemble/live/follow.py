@@ -19,6 +19,7 @@ from ensemble.conduct.grid import FALLBACK_TEMPO_BPM
 from ensemble.conduct.models import arranger_of, dynamics_of
 from ensemble.config import BandSettings
 from ensemble.listen.overrides import Overrides
+from ensemble.live.bars import metres_for
 from ensemble.live.beats import BeatFilter
 from ensemble.live.clock import BandClock
 from ensemble.live.growing import Growing
@@ -103,7 +104,8 @@ class LiveFollower:
         key = None if said.key is None else parse_key(said.key)
         self._hearing = Hearing()
         self._filter = BeatFilter(tempo_bpm)
-        self._places = Places(self._hearing.chords, said.beats_per_bar, chart, key)
+        said_metre = chart.metre.beats_per_bar if chart else said.beats_per_bar
+        self._places = Places(self._hearing.chords, metres_for(band.style, said_metre), chart, key)
         self._has_entered = False
         self._clock: BandClock | None = None
         self._sure_ticks = 0

@@ -18,15 +18,13 @@ class Places:
 
     Args:
         chords: what the columns of chord probabilities stand for.
-        beats_per_bar: where the player says it.
+        metres: how many beats a bar may have, the usual one first.
         chart: the song's, where the player gave one.
         key: where the player says it.
     """
 
-    def __init__(
-        self, chords: Sequence[Chord], beats_per_bar: int | None, chart: Chart | None, key: Key | None
-    ) -> None:
-        self._bars = LiveBars(chart.metre.beats_per_bar if chart else beats_per_bar)
+    def __init__(self, chords: Sequence[Chord], metres: Sequence[int], chart: Chart | None, key: Key | None) -> None:
+        self._bars = LiveBars(metres)
         self._chart = None if chart is None else ChartPosition(chart, chords)
         self._grid, self._first_bar = self._bars.grid, 0
         self._foresight = Foresight(chords, self._grid.beats_per_bar, chart, key)

@@ -34,11 +34,13 @@ def leader(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_recording_is_followed_as_fast_as_it_can_be(leader: Path, tmp_path: Path) -> None:
     out = tmp_path / "session"
     done = subprocess.run(
-        [*LIVE, "--file", str(leader), "--fast", "--out", str(out)], capture_output=True, text=True, check=False
-    )
+        [*LIVE, "--file", str(leader), "--fast", "--style", "bossa_nova", "--out", str(out)],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
     assert document["replay_equal"]
+    assert document["manifest"]["plan"]["request"]["band"]["style"]["name"] == "bossa_nova"
     assert document["duration_s"] == pytest.approx(8.8, abs=0.02)
     assert (out / "take-00" / "mix.wav").is_file()
     assert [path.name for path in tmp_path.iterdir()] == ["session"]

@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ensemble.live.bars import BarGrid, LiveBars
+from ensemble.errors import ConfigError
+from ensemble.live.bars import BarGrid, LiveBars, metres_for
+from ensemble.settings.style_file import load_style
 
 
 def after(downbeats: list[float], beats_per_bar: int | None = None) -> LiveBars:
-    bars = LiveBars(beats_per_bar)
+    bars = LiveBars() if beats_per_bar is None else LiveBars([beats_per_bar])
     for downbeat in downbeats:
         bars.hear_beat(downbeat)
     return bars
@@ -36,3 +38,13 @@ def test_a_little_evidence_moves_no_bars() -> None:
 
 def test_bars_move_when_all_speaks_for_it() -> None:
     assert after([0.5, 0.1, 0.1, 0.1] * 4 + [0.1, 0.1, 0.6, 0.1] * 12).grid == BarGrid(4, 2)
+
+
+def test_a_style_is_played_in_metres_that_it_has() -> None:
+    assert metres_for(None, None) == (4, 3)
+    assert metres_for(load_style("bossa_nova"), None) == (4,)
+    assert metres_for(load_style("waltz"), None) == (3,)
+    assert metres_for(load_style("rock"), 3) == (3,)
+    for style, metre in (("six_eight", None), ("funk", 3)):
+        with pytest.raises(ConfigError, match=f"{style} is in"):
+            metres_for(load_style(style), metre)
