@@ -7,6 +7,7 @@ leader's recording gets as much silence before it as that takes.
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import zip_longest
 
 import numpy as np
 
@@ -79,6 +80,46 @@ def with_intro(heard: Heard, manner: Manner, num_frames: int) -> Heard:
         bar_confidence=_led(heard.bar_confidence, bars_more, 1.0),
         chord_probability=_led(heard.chord_probability, num_frames // _STEP_FRAMES, 0.0),
         energy=_led(heard.energy, added, np.nan),
+    )
+
+
+def leaders_bar_one(heard: Heard, manner: Manner) -> int:
+    """The beat on which the leader's first whole bar begins, in what `with_intro` gives."""
+    if manner.intro != "last-4":
+        return heard.first_downbeat
+    bars = (len(heard.beats_s) - heard.first_downbeat) // heard.beats_per_bar
+    return heard.first_downbeat + min(_BARS["last-4"], bars // 2) * heard.beats_per_bar
+
+
+def without_intro(heard: Heard, manner: Manner, num_frames: int) -> Heard:
+    """Beats, bars, chords and keys of the leader alone, from its pick-up on: what a chart of the recording says.
+
+    Args:
+        heard: as `with_intro` gives it.
+        manner: says which intro.
+        num_frames: of the intro.
+    """
+    if manner.intro is None or not num_frames:
+        return heard
+    first, beats_s = leaders_bar_one(heard, manner), heard.beats_s - num_frames / FRAME_RATE_HZ
+    start = max(first - heard.beats_per_bar + 1, 0)
+    start = min(start + int((beats_s[start:first] < 0).sum()), first)
+    sections = [replace(one, start_beat=max(one.start_beat - start, 0)) for one in heard.key_sections]
+    return replace(
+        heard,
+        beats_s=beats_s[start:],
+        first_downbeat=first - start,
+        chords=heard.chords[start:],
+        chord_doubts=heard.chord_doubts[start:],
+        key_sections=tuple(one for one, after in zip_longest(sections, sections[1:]) if not after or after.start_beat),
+        bar_starts=tuple(beat - start for beat in heard.bar_starts if beat >= first),
+        metre_changes=tuple(
+            replace(one, beat=max(one.beat - start, 0))
+            for one in heard.metre_changes
+            if one.beat >= first or not one.beat
+        ),
+        beat_confidence=heard.beat_confidence[start:],
+        energy=heard.energy[start:],
     )
 
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from ensemble.band import LocalBand
 from ensemble.chart.chart import Chart
+from ensemble.conduct.intro import leaders_bar_one, without_intro
 from ensemble.conduct.midi import BeatMap, beat_map
 from ensemble.config import FollowerSettings
 from ensemble.errors import OutputError, VerifyError
@@ -51,7 +52,9 @@ class SongTake:
     heard: Heard
     """What was heard of the leader."""
     chart: Chart
-    """What it was played by."""
+    """What it was played by: of the recording, without an intro."""
+    bar_one: int
+    """The beat on which the leader's first whole bar begins, after an intro."""
     beats: BeatMap
     """Its beats as a DAW counts them."""
     leader: Path
@@ -73,9 +76,10 @@ class SongTake:
     def markers(self) -> Iterator[tuple[float, str]]:
         """When each section and each chord begins, in seconds of the export, and its name."""
         grid, notes = self.beats.grid, self.chart.notes
+        intro_bars = (self.bar_one - self.heard.first_downbeat) // self.heard.beats_per_bar
         for beat, chord in enumerate(grid.chords):
             at_s = float(grid.edges_s[beat]) - self.beats.start_s
-            bar = int(grid.bars[beat])
+            bar = int(grid.bars[beat]) - intro_bars
             if grid.positions[beat] == 0 and bar >= 0 and at_s >= 0 and notes[bar % len(notes)].section:
                 yield at_s, notes[bar % len(notes)].section
             if at_s >= 0 and (grid.changes(beat) or float(grid.edges_s[beat - 1]) < self.beats.start_s):
@@ -109,7 +113,12 @@ def read_song(folder: Path, take: str = AS_GIVEN, *, from_bar_one: bool = False)
         title=Path(manifest.source).stem or "song",
         sample_rate=request.sample_rate,
         heard=heard,
-        chart=chart_as_played(request.overrides, heard, Path(manifest.source).stem),
+        chart=chart_as_played(
+            request.overrides,
+            without_intro(heard, request.band, manifest.plan.intro_frames or 0),
+            Path(manifest.source).stem,
+        ),
+        bar_one=leaders_bar_one(heard, request.band),
         beats=beat_map(heard, STEADY_WITHIN_S, from_bar_one=from_bar_one),
         leader=folder / LEADER if take == AS_GIVEN else folder / take / LEADER,
         leader_gain_db=request.band.mix.leader_gain_db,

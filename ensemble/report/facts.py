@@ -151,14 +151,16 @@ def is_doubtful_bar(heard: Heard, number: int) -> bool:
     return number <= len(heard.bar_confidence) and float(heard.bar_confidence[number - 1]) < EVEN_ODDS
 
 
-def bars(heard: Heard, chart: Chart | None = None) -> list[Bar]:
+def bars(heard: Heard, chart: Chart | None = None, bar_one: int | None = None) -> list[Bar]:
     """The chords as a chart, bar by bar; silence before the leader begins or after its end is left out.
 
     Args:
         heard: gives bars and chords.
         chart: gives the sections.
+        bar_one: the beat on which the chart's first bar begins; None: the first downbeat.
     """
     notes = () if chart is None else chart.notes
+    intro_bars = 0 if bar_one is None else (bar_one - heard.first_downbeat) // heard.beats_per_bar
     first = heard.first_downbeat
     stop = max((beat + 1 for beat, chord in enumerate(heard.chords) if chord.quality != "none"), default=0)
     starts = [beat for beat in heard.downbeats if beat < stop]
@@ -172,7 +174,8 @@ def bars(heard: Heard, chart: Chart | None = None) -> list[Bar]:
             for first, last in _runs(heard, start, stop)
         )
         doubtful = bar_number > 0 and is_doubtful_bar(heard, bar_number)
-        section = notes[(bar_number - 1) % len(notes)].section if notes and bar_number else ""
+        of_chart = bar_number - 1 - intro_bars
+        section = notes[of_chart % len(notes)].section if notes and bar_number and of_chart >= 0 else ""
         found.append(Bar(number=bar_number, chords=chords, is_doubtful=doubtful, section=section))
     return found
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from ensemble.audio import flac
 from ensemble.chart.text import write_chart
+from ensemble.conduct.intro import leaders_bar_one, without_intro
 from ensemble.errors import OutputError
 from ensemble.events import Counted, Events
 from ensemble.listen.overrides import chart_as_played
@@ -140,7 +141,10 @@ def _context(manifest: Manifest, take: Take, duration_s: float, *, is_first: boo
     chords = [facts.with_accidentals(name) for name in heard.chord_names]
     entry = facts.entry(heard)
     title = Path(manifest.source).stem
-    chart = chart_as_played(manifest.plan.request.overrides, heard, title) if chords else None
+    request = manifest.plan.request
+    alone = without_intro(heard, request.band, manifest.plan.intro_frames or 0)
+    chart = chart_as_played(request.overrides, alone, title) if chords else None
+    bar_one = leaders_bar_one(heard, request.band)
     changes = [index for index in range(entry, len(chords)) if index == entry or chords[index] != chords[index - 1]]
     return {
         "manifest": manifest,
@@ -148,7 +152,7 @@ def _context(manifest: Manifest, take: Take, duration_s: float, *, is_first: boo
         "band": manifest.plan.request.band,
         "headline": facts.headline(manifest, heard, duration_s),
         "notices": facts.notices(manifest, heard),
-        "bars": facts.bars(heard, chart),
+        "bars": facts.bars(heard, chart, bar_one),
         "doubts": facts.doubts(heard),
         "chart": "" if chart is None else write_chart(chart),
         "links": [(facts.take_label(name), facts.links(manifest, name)) for name, _ in shown],

@@ -7,10 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from ensemble.chart.text import write_chart
 from ensemble.conduct.grid import grid_of
-from ensemble.conduct.intro import intro_frames, with_intro
+from ensemble.conduct.intro import intro_frames, leaders_bar_one, with_intro, without_intro
 from ensemble.conduct.parts import write_parts
 from ensemble.config import FollowerSettings, load_band
+from ensemble.listen.charted import chart_of
 from ensemble.settings.style import Manner
 from ensemble.types.music import Heard, Hits
 from tests.conduct.handmade_leader import heard_of, of
@@ -67,6 +69,19 @@ def test_the_last_four_bars_come_first():
     for bar in range(8):
         first = next(note for note in of(bass).notes if note.start_frame / 100 > grid.edges_s[4 * bar] - 0.05)
         assert round(first.pitch_midi) % 12 == roots[bar]
+
+
+@pytest.mark.parametrize("intro", ["count-1", "count-2", "last-4"])
+@pytest.mark.parametrize("first_downbeat", [0, 1, 3])
+def test_the_chart_of_a_leader_with_an_intro_is_that_of_the_recording(intro, first_downbeat):
+    heard = replace(heard_of(bars=9, first_beat_s=0.3), first_downbeat=first_downbeat)
+    manner = Manner(intro=intro)
+    led, added_s = led_in(heard, manner)
+    assert added_s > 0
+    alone = without_intro(led, manner, intro_frames(heard, manner))
+    assert write_chart(chart_of(alone, "x")) == write_chart(chart_of(heard, "x"))
+    bar_one = leaders_bar_one(led, manner)
+    assert led.beats_s[bar_one] == pytest.approx(heard.beats_s[first_downbeat] + added_s)
 
 
 def test_nothing_is_put_before_a_leader_without_beats_or_with_enough_silence():
