@@ -1,12 +1,12 @@
 # make demo: a first render on a local Ray. make test: every test. make check: what a change has to pass. make bench: how
 # fast this machine plays. For developers, described in tests/bench/README.md; ARGS="--json ..." gives any of them options:
-# make fuzz, chaos, scale, live-bench, bench-retrieval, bench-train, and make same-bytes BASE=REVISION
+# make fuzz, chaos, scale, live-bench, bench-retrieval, bench-train, edits, and make same-bytes BASE=REVISION
 # [LEADERS="FILE ..."]. Each makes one shared environment in .venv first.
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check bench fuzz chaos scale live-bench bench-retrieval bench-train same-bytes clean
+.PHONY: demo test check bench fuzz chaos scale live-bench bench-retrieval bench-train edits same-bytes clean
 .DEFAULT_GOAL := demo
 
 $(VENV)/.installed: pyproject.toml constraints.txt
@@ -48,6 +48,9 @@ bench-retrieval: $(VENV)/.installed
 
 bench-train: $(VENV)/.installed
 	$(BIN)/python -m tests.bench.training $(ARGS)
+
+edits: $(VENV)/.installed
+	EDITS=200 $(BIN)/python -m pytest -q tests/rendering/test_edits.py
 
 same-bytes: $(VENV)/.installed
 	@test -n "$(BASE)" || { echo "say which revision to compare with: make same-bytes BASE=REVISION"; exit 2; }

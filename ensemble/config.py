@@ -33,6 +33,34 @@ RESERVED_NAMES = ("arranger", "conductor", "leader", "listener", "mix", "retriev
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
 
 
+class Retake(Settings):
+    """Another take of some bars of a part."""
+
+    seed: int = Field(ge=0)
+    """Its random seed."""
+    first_bar: int = Field(ge=1)
+    """Where it begins; bar 1 is the leader's first whole bar."""
+    last_bar: int = Field(ge=1)
+    """The last bar of it."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.last_bar < self.first_bar:
+            raise ValueError(f"bars {self.first_bar} to {self.last_bar} are in the wrong order")
+        return self
+
+
+class Given(Settings):
+    """A part that is not written but kept in the render's folder."""
+
+    kind: Literal["locked", "notes"]
+    """`locked`: what an earlier version played, `given/NAME.part`; `notes`: a MIDI file, `given/NAME.mid`."""
+    sha256: str
+    """sha256 of that file."""
+    seed: int
+    """Random seed with which it is played, whatever the render's becomes."""
+
+
 class FollowerSettings(Settings):
     """One player of the band."""
 
@@ -66,6 +94,10 @@ class FollowerSettings(Settings):
     """With `device: cuda`, the share of a GPU that the player reserves in a cluster (above 1: whole GPUs)."""
     seed: int | None = None
     """Random seed of what this part plays, for another take of it alone; the render's when absent."""
+    retakes: tuple[Retake, ...] = ()
+    """Other takes of some of its bars; where they overlap the last one counts."""
+    given: Given | None = None
+    """What this part plays instead of what would be written; only `redo` can give it."""
 
     @field_validator("instrument")
     @classmethod
@@ -98,6 +130,10 @@ class FollowerSettings(Settings):
     def spec(self) -> InstrumentSpec:
         """The instrument's entry in the catalogue."""
         return instrument(self.instrument)
+
+    def played_seed(self, seed: int) -> int:
+        """The random seed of its sound, where `seed` is the render's."""
+        return seed if self.given is None else self.given.seed
 
     @property
     def range(self) -> tuple[int, int]:

@@ -19,6 +19,7 @@ from ensemble import clock
 from ensemble.band import Band, Promise
 from ensemble.conduct.ending import tail_s
 from ensemble.conduct.fork import fork_frame
+from ensemble.conduct.given import clashes, laid
 from ensemble.conduct.intro import intro_frames, with_intro
 from ensemble.events import Events, set_position
 from ensemble.listen.extended import heard_on
@@ -273,10 +274,19 @@ class _Performing:
         ]
         promises = [self._band.arrange(heard, frames) for (_, heard, _), frames in zip(heards, num_frames, strict=True)]
         written = self._band.collect(promises, self._deadline_s(sum(num_frames) / clock.FRAME_RATE_HZ))
-        return [
+        following = [
             _Following(name, value, promise, arrangement)
             for (name, _, value), promise, arrangement in zip(heards, promises, written, strict=True)
         ]
+        return [self._with_given(one) for one in following] if self._lead.given else following
+
+    def _with_given(self, one: _Following) -> _Following:
+        """The same with the parts that are given, and a warning where they do not fit."""
+        given, request = self._lead.given, self._plan.request
+        arrangement = laid(one.arrangement, given, one.name, one.heard, request.band.followers)
+        doubts = one.heard.diagnostics + clashes(arrangement, one.heard, given)
+        heard = replace(one.heard, diagnostics=doubts)
+        return _Following(one.name, heard, self._band.hold(arrangement), arrangement)
 
     def _play(self, following: Sequence[_Following], shared_frames: int) -> None:
         """Play what all takes share, then the rest of each from a copy of the states; the first take ends first."""

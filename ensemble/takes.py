@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from ensemble.audio.clip_file import keep_in_file
 from ensemble.audio.files import MAX_DURATION_S, write_pieces
 from ensemble.audio.sound import KeptSound
 from ensemble.clock import hop_samples
+from ensemble.conduct.given import GivenPart
 from ensemble.listen.listener import at_analysis_rate
 from ensemble.plan import MAX_EXTEND_S, ContinuationPlan
 from ensemble.types.continuation import Continuation
@@ -81,6 +82,8 @@ class Lead:
     """sha256 of the file that the leader was read from."""
     doubts: tuple[Diagnostic, ...] = ()
     """What is wrong with that file."""
+    given: Mapping[str, GivenPart] = field(default_factory=dict)
+    """Parts that are not written, by name."""
     extended: tuple[ExtendedLead, ...] = ()
     """The leader with each of its continuations, where those are chosen already."""
 

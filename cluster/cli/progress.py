@@ -20,6 +20,7 @@ from ensemble.events import emit
 if TYPE_CHECKING:
     from cluster.doctor import Finding
     from ensemble.manifest import Manifest
+    from ensemble.rendering.stale import Stale
     from ensemble.rendering.verify import Verification
     from ensemble.types.music import Heard
 
@@ -145,6 +146,15 @@ def show_render(out: str, manifest: Manifest, *, report: bool) -> None:
     OUT.print(f"{execution.duration_s:.1f} s of music {where} in {execution.seconds['total']:.1f} s{restarts}")
     if report:
         OUT.print(f"report: {shown(out.rstrip('/'))}/report.html")
+
+
+def show_stale(found: Stale) -> None:
+    """Print what an edit makes stale."""
+    OUT.print(f"to be done again: {', '.join(found.stages) or 'nothing'}")
+    for part, bar in found.parts.items():
+        OUT.print(f"{part}: played again from bar {bar} on" if bar > 1 else f"{part}: played again")
+    for part in found.mixed:
+        OUT.print(f"{part}: placed anew in the mix")
 
 
 def show_versions(versions: Sequence[dict[str, Any]]) -> None:

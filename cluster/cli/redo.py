@@ -16,6 +16,7 @@ from cluster.cli.levers import (
     Gain,
     Humanize,
     Instrument,
+    Intro,
     NamedValues,
     Pan,
     StyleName,
@@ -23,7 +24,7 @@ from cluster.cli.levers import (
     numbers,
 )
 from cluster.cli.placement_options import Actors, Address, Local, PlacementOptions, placed
-from cluster.cli.progress import Monitor, show_render, show_versions
+from cluster.cli.progress import Monitor, show_render, show_stale, show_versions
 from ensemble.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -32,28 +33,33 @@ if TYPE_CHECKING:
 
 def redo(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that render wrote.")],
-    part: Annotated[
-        NamedValues, typer.Option(metavar="NAME", help="A part that --seed is for; may be repeated.")
-    ] = None,
+    part: Annotated[NamedValues, typer.Option(metavar="NAME", help="The part that --seed is for.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Another take: of --part, else of the whole band.")] = None,
+    from_bar: Annotated[int | None, typer.Option("--from", min=1, help="First bar of that other take.")] = None,
+    to_bar: Annotated[int | None, typer.Option("--to", min=1, help="Last bar of it.")] = None,
     chart: Annotated[Path | None, typer.Option(help="Chart to play by.")] = None,
-    style: StyleName = None,
-    complexity: Complexity = None,
-    humanize: Humanize = None,
-    ending: Ending = None,
-    click: Click = False,
-    density: Density = None,
     gain: Gain = None,
     pan: Pan = None,
     voice: Annotated[NamedValues, typer.Option(metavar="NAME=VOICE", help="Another voice: a name or a file.")] = None,
     instrument: Instrument = None,
+    density: Density = None,
     drop: Annotated[NamedValues, typer.Option(metavar="NAME", help="Leave a part out.")] = None,
     add: Annotated[
         NamedValues,
         typer.Option(metavar="SETTINGS", help="Add a part: name=cello,instrument=cello,role=counter,voice=cello."),
     ] = None,
+    lock: Annotated[NamedValues, typer.Option(metavar="NAME", help="A part that stays what it is from now on.")] = None,
+    unlock: Annotated[NamedValues, typer.Option(metavar="NAME", help="A part that is written again.")] = None,
+    midi: Annotated[NamedValues, typer.Option(metavar="NAME=FILE", help="Play the notes of a MIDI file.")] = None,
+    style: StyleName = None,
+    complexity: Complexity = None,
+    humanize: Humanize = None,
+    intro: Intro = None,
+    ending: Ending = None,
+    click: Click = False,
     take: Annotated[int | None, typer.Option(min=1, help="A take that --another is for.")] = None,
     another: Annotated[bool, typer.Option("--another", help="Let --take go on with the next best recording.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would be done again.")] = False,
     undo: Annotated[bool, typer.Option("--undo", help="Go back to the version that was edited last.")] = False,
     version: Annotated[int | None, typer.Option(min=1, help="Go to this version.")] = None,
     history: Annotated[bool, typer.Option("--history", help="List the versions.")] = False,
@@ -69,6 +75,7 @@ def redo(
 ) -> None:
     """Edit a finished render: only what changes is played again, and every version can be had back."""
     with Monitor(quiet=as_json, stage="load") as monitor:
+        from ensemble.rendering import redo as redoing
         from ensemble.rendering.history import History
 
         if history:
@@ -77,57 +84,57 @@ def redo(
             print_result(as_json, listed, lambda: show_versions(listed))
             return
         if undo or version is not None:
-            from ensemble.rendering.redo import switch
-            from ensemble.rendering.redo import undo as go_back
-
-            manifest = go_back(folder) if version is None else switch(folder, version)
+            manifest = redoing.undo(folder) if version is None else redoing.switch(folder, version)
         else:
-            from ensemble.events import Events
-            from ensemble.perform import Pace
-            from ensemble.rendering.redo import redo as play_again
-
             edits = _edits(
-                part, seed, chart, voice, drop, add, style=style, complexity=complexity, humanize=humanize,
-                ending=ending, click=click, density=numbers("--density", density), gain_db=numbers("--gain", gain),
-                pan=numbers("--pan", pan), instrument=named("--instrument", instrument),
+                parts=part, seed=seed, from_bar=from_bar, to_bar=to_bar, gain_db=numbers("--gain", gain),
+                pan=numbers("--pan", pan), density=numbers("--density", density), voice=named("--voice", voice),
+                instrument=named("--instrument", instrument), midi=named("--midi", midi), drop=drop, lock=lock,
+                unlock=unlock, add=None if add is None else [_added(one) for one in add], chart=_chart(chart),
+                style=style, complexity=complexity, humanize=humanize, intro=intro, ending=ending, click=click,
                 another=_another(take, another=another),
             )  # fmt: skip
-            band_factory = placed(monitor, PlacementOptions(local=local, address=address, actors=actors))
-            manifest = play_again(
-                folder, edits, force=force, band_factory=band_factory, pace=Pace(block_frames=block_frames),
-                events=Events(progress=monitor.progress), report=report,
+            if dry_run:
+                found = redoing.dry_run(folder, edits)
+                print_result(as_json, found._asdict(), lambda: show_stale(found))
+                return
+            from ensemble.events import Events
+            from ensemble.perform import Pace
+
+            manifest = redoing.redo(
+                folder, edits, force=force, pace=Pace(block_frames=block_frames), report=report,
+                band_factory=placed(monitor, PlacementOptions(local=local, address=address, actors=actors)),
+                events=Events(progress=monitor.progress),
             )  # fmt: skip
     if as_json:
         print_json({"out": str(folder), "manifest": manifest.model_dump(mode="json")})
     else:
-        show_render(str(folder), manifest, report=report)
+        show_render(str(folder), manifest, report=(folder / "report.html").is_file())
 
 
-def _edits(
-    part: NamedValues, seed: int | None, chart: Path | None, voice: NamedValues, drop: NamedValues, add: NamedValues,
-    **levers: Any,
-) -> Edits:  # fmt: skip
-    """The edits that the options ask for.
-
-    Raises:
-        ConfigError: an option cannot be read, or two of them do not go together.
-    """
-    from ensemble.chart.files import read_chart
-    from ensemble.chart.text import write_chart
+def _edits(**given: Any) -> Edits:
+    """The edits that the options ask for."""
     from ensemble.config import parse
     from ensemble.rendering.edits import Edits
 
-    if part and seed is None:
-        raise ConfigError("--part", "says whose another take is wanted", "add --seed N")
-    settings = levers | {
-        "parts": part, "seed": seed, "voice": named("--voice", voice), "drop": drop,
-        "add": None if add is None else [named("--add", one.split(",")) for one in add],
-        "chart": None if chart is None else write_chart(read_chart(chart)),
-    }  # fmt: skip
-    return parse(Edits, {name: value for name, value in settings.items() if value is not None}, "the edits")
+    return parse(Edits, {name: value for name, value in given.items() if value is not None}, "the edits")
 
 
 def _another(take: int | None, *, another: bool) -> list[int] | None:
     if (take is not None) != another:
         raise ConfigError("--take", "and --another go together", "say which take is to go on otherwise")
     return None if take is None else [take]
+
+
+def _added(settings: str) -> dict[str, Any]:
+    """A part's settings, numbers as numbers: `name=cello,role=counter,pan=0.2`."""
+    import yaml
+
+    return {name: yaml.safe_load(value) for name, value in (named("--add", settings.split(",")) or {}).items()}
+
+
+def _chart(path: Path | None) -> str | None:
+    from ensemble.chart.files import read_chart
+    from ensemble.chart.text import write_chart
+
+    return None if path is None else write_chart(read_chart(path))

@@ -47,8 +47,15 @@ def header_of(sample_rate: int, num_channels: int, num_samples: int) -> bytes:
 
 def bytes_of(steps: Steps) -> bytes:
     """Sound as it lies in the file."""
-    wide = np.ascontiguousarray(steps, np.dtype("<i4")) << 8
-    return wide.view(np.uint8).reshape(-1, 4)[:, 1:].tobytes()
+    flat = np.ascontiguousarray(steps, np.dtype("<i4")).reshape(-1).view(np.dtype("<u4"))
+    four = np.zeros((-(-len(flat) // 4), 4), np.dtype("<u4"))
+    four.reshape(-1)[: len(flat)] = flat & 0xFFFFFF
+    first, second, third, fourth = four.T
+    words = np.empty((len(four), 3), np.dtype("<u4"))  # four samples are three words: much faster than byte by byte
+    words[:, 0] = first | second << 24
+    words[:, 1] = second >> 8 | third << 16
+    words[:, 2] = third >> 16 | fourth << 8
+    return words.tobytes()[: len(flat) * SAMPLE_BYTES]
 
 
 class WavWriter:

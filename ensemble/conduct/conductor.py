@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Sequence
 
 import numpy as np
 
 from ensemble.clock import FRAME_RATE_HZ, QUANTUM_FRAMES, Block
-from ensemble.conduct.dynamics import QUANTUM_CONDUCTOR_FRAMES, DynamicsModel, to_control_rate
+from ensemble.conduct.dynamics import QUANTUM_CONDUCTOR_FRAMES, DynamicsModel, ForetoldStrokes, to_control_rate
+from ensemble.conduct.given import bar_frames, spliced
 from ensemble.conduct.models import arranger_of, dynamics_of
 from ensemble.conduct.parts import write_parts
-from ensemble.config import BandSettings
+from ensemble.config import BandSettings, FollowerSettings
 from ensemble.types.music import (
     SILENCE_DB,
     Arrangement,
@@ -60,12 +62,29 @@ class Conductor:
         length = min(num_frames, heard.frames.num_frames)
         leader_db[:length] = heard.frames.loudness_db[:length]
         return Arrangement(
-            parts=write_parts(heard, self._followers, num_frames, self._seed, self._arranger, foretold, self._manner),
+            parts=self._parts(heard, num_frames, foretold),
             features=features,
             leader_db=leader_db,
             num_frames=num_frames,
             committed_frames=num_frames,
         )
+
+    def _parts(
+        self, heard: Heard, num_frames: int, foretold: ForetoldStrokes | None
+    ) -> tuple[Part | Hits, ...]:  # fmt: skip
+        """Every part, with the other takes of some bars."""
+
+        def written(followers: Sequence[FollowerSettings]) -> tuple[Part | Hits, ...]:
+            return write_parts(heard, followers, num_frames, self._seed, self._arranger, foretold, self._manner)
+
+        parts = list(written(self._followers))
+        for index, follower in enumerate(self._followers):
+            for retake in follower.retakes:
+                seeds = {follower.name: retake.seed}
+                others = [one.model_copy(update={"seed": seeds.get(one.name, one.seed)}) for one in self._followers]
+                frames = bar_frames(heard, retake.first_bar, retake.last_bar)
+                parts[index] = spliced(parts[index], written(others)[index], *frames)
+        return tuple(parts)
 
     def start(self) -> ConductorState:
         """The state before frame 0."""

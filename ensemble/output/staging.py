@@ -14,7 +14,7 @@ import psutil
 
 from ensemble.errors import OutputError
 
-_OURS = re.compile(r"manifest\.json|leader\.(wav|krn|mid)|report\.html|report-audio|take-\d\d")
+_OURS = re.compile(r"manifest\.json|leader\.(wav|krn|mid)|report\.html|report-audio|given|take-\d\d")
 MEMORY, HISTORY = ".memory", ".history"
 """What stays beside a render when it is redone: what it remembers, and its versions."""
 PREFIX = ".partial-"

@@ -29,6 +29,7 @@ def make_player(follower: FollowerSettings, sample_rate: int, seed: int) -> Play
         ConfigError: the rate is unknown; or the device is cuda and there is no GPU, or the part is drums.
         VoiceError: the voice cannot be used.
     """
+    seed = follower.played_seed(seed)
     if follower.role == "drums":
         if follower.device == "cuda":
             raise ConfigError(f"{follower.name}.device", "is cuda, but drums play on the CPU", "set it to auto or cpu")

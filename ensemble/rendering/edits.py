@@ -8,20 +8,37 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from ensemble.config import BandSettings, FollowerSettings, located, parse
+from ensemble.config import BandSettings, FollowerSettings, Given, Retake, located, parse
 from ensemble.errors import ConfigError
 from ensemble.plan import Extension, RenderRequest
 from ensemble.play.voice_file import VOICE
 from ensemble.rendering.levers import Levers, check_parts
 
+LAST_BAR = 1_000_000
+"""No song has so many bars."""
+_OPTIONS = {
+    "parts": "--part",
+    "gain_db": "--gain",
+    "from_bar": "--from",
+    "to_bar": "--to",
+    "another": "--another --take",
+}
+"""Options that are not called what the setting is."""
+_LONG = ("chart", "click", "add")
+"""Settings of which the option alone is told."""
+
 
 class Edits(Levers):
-    """Changes to a render; what is None or empty stays as it is. The intro stays: the leader was delayed for it."""
+    """Changes to a render; what is None or empty stays as it is. The levers are those of a new render."""
 
     parts: tuple[str, ...] = ()
     """The parts that `seed` is for; the whole render where there are none."""
     seed: int | None = Field(default=None, ge=0)
     """Random seed: another take of these parts."""
+    from_bar: int | None = Field(default=None, ge=1)
+    """The first bar of that other take; their first one when absent."""
+    to_bar: int | None = Field(default=None, ge=1)
+    """The last bar of it; their last one when absent."""
     voice: dict[str, str] = {}
     """Another voice, by part: as in a band."""
     drop: tuple[str, ...] = ()
@@ -30,68 +47,99 @@ class Edits(Levers):
     """Parts that are added after the others."""
     chart: str | None = None
     """The text of the chart to play by."""
+    lock: tuple[str, ...] = ()
+    """Parts that from now on play what they play now."""
+    unlock: tuple[str, ...] = ()
+    """Parts that are written again, and no longer given."""
+    midi: dict[str, str] = {}
+    """Paths of MIDI files with the notes that a part shall play, by part."""
     another: tuple[Annotated[int, Field(ge=1)], ...] = ()
     """Numbers of the takes that shall go on otherwise: with the next best continuation."""
 
-    def applied(self, request: RenderRequest) -> RenderRequest:
+    def edited(self, request: RenderRequest, given: Mapping[str, Given]) -> RenderRequest:
         """The request with these changes; equal edits of equal requests are equal.
+
+        Args:
+            request: of the earlier render.
+            given: the files of the parts that `lock` and `midi` name.
 
         Raises:
             ConfigError: a part is unknown, or a setting is wrong.
             VoiceError: the file of a new voice cannot be read.
         """
-        if self.intro is not None:
-            raise ConfigError("intro", "is decided by the render", "render again with another one")
-        band = self._band(request.band)
+        self.check(request.band)
+        band = self._edited_band(self.applied_to(request.band), given)
         overrides, seed = request.overrides, request.seed
         if self.chart is not None:
             overrides = parse(type(overrides), overrides.model_dump() | {"chart": self.chart}, "the chart")
         if self.seed is not None and not self.parts:
             seed = self.seed
-        changed = {"band": band, "overrides": overrides, "seed": seed, "weights_sha256": _weights(request, band)}
+        changed: dict[str, Any] = {
+            "band": band,
+            "overrides": overrides,
+            "seed": seed,
+            "weights_sha256": _weights(request, band),
+        }
         if self.another:
             changed["extension"] = self._extension(request.extension)
         return request.model_copy(update=changed)
 
+    def check(self, band: BandSettings) -> None:
+        """Make sure that what is named is there.
+
+        Raises:
+            ConfigError: a part is unknown, or what belongs together is not given.
+        """
+        check_parts(band, (*self.parts, *self.voice, *self.drop, *self.lock, *self.unlock, *self.midi))
+        if self.parts and self.seed is None:
+            raise ConfigError("--part", "says whose another take is wanted", "add --seed N")
+        if (self.from_bar or self.to_bar) and not self.parts:
+            raise ConfigError("--from and --to", "are the bars of a part's other take", "add --part NAME --seed N")
+
     def in_words(self) -> str:
         """What is changed, as on a command line."""
-        each: list[tuple[str, Mapping[str, Any], str]] = [
-            ("gain", self.gain_db, "+g"),
-            ("pan", self.pan, "g"),
-            ("density", self.density, "g"),
-            ("voice", self.voice, ""),
-            ("instrument", self.instrument, ""),
-        ]
-        words = [f"--part {part}" for part in self.parts]
-        words += [
-            f"--{name} {value}"
-            for name in ("seed", "style", "complexity", "humanize", "ending")
-            if (value := getattr(self, name)) is not None
-        ]
-        words += [f"--{name} {part}={value:{form}}" for name, values, form in each for part, value in values.items()]
-        words += [f"--drop {part}" for part in self.drop] + [f"--add {one.name}" for one in self.add]
-        words += [f"--take {number} --another" for number in self.another]
-        return " ".join([*words, *["--click"] * self.click, *(["--chart"] if self.chart is not None else [])])
+        words: list[str] = []
+        for name, field in type(self).model_fields.items():
+            value, option = getattr(self, name), _OPTIONS.get(name, f"--{name.replace('_', '-')}")
+            if value == field.default:
+                continue
+            if name in _LONG:
+                words.append(option)
+            elif isinstance(value, dict):
+                words += [f"{option} {part}={_said(one, name)}" for part, one in value.items()]
+            else:
+                words += [f"{option} {one}" for one in (value if isinstance(value, tuple) else (value,))]
+        return " ".join(words)
 
     def _extension(self, extension: Extension | None) -> Extension:
         if extension is None:
             raise ConfigError("--another", "asks for another continuation, and there is none", "render with --extend")
         return extension.model_copy(update={"another": (*extension.another, *self.another)})
 
-    def _band(self, band: BandSettings) -> BandSettings:
-        check_parts(band, (*self.parts, *self.voice, *self.drop))
-        changed = self.applied_to(band)
-        followers = [self._edited(follower) for follower in changed.followers if follower.name not in self.drop]
-        added = [one.model_dump() for one in self.add]
-        return parse(BandSettings, changed.model_dump() | {"followers": [*followers, *added]}, "the band")
+    def _edited_band(self, band: BandSettings, given: Mapping[str, Given]) -> BandSettings:
+        kept = [self._edited_follower(one, given) for one in band.followers if one.name not in self.drop]
+        document = band.model_dump() | {"followers": [*kept, *(one.model_dump() for one in self.add)]}
+        return parse(BandSettings, document, "the band")
 
-    def _edited(self, follower: FollowerSettings) -> dict[str, Any]:
+    def _edited_follower(self, follower: FollowerSettings, given: Mapping[str, Given]) -> dict[str, Any]:
         name, settings = follower.name, follower.model_dump()
         if name in self.parts and self.seed is not None:
-            settings["seed"] = self.seed
+            if self.from_bar is None and self.to_bar is None:
+                settings |= {"seed": self.seed, "retakes": ()}
+            else:
+                retake = {"seed": self.seed, "first_bar": self.from_bar or 1, "last_bar": self.to_bar or LAST_BAR}
+                settings["retakes"] = (*settings["retakes"], parse(Retake, retake, "--from and --to").model_dump())
         if name in self.voice:
             settings["voice"] = located("voice", self.voice[name], Path.cwd(), f"{name}.voice")
+        if name in self.unlock:
+            settings["given"] = None
+        if name in given:
+            settings["given"] = given[name].model_dump()
         return settings
+
+
+def _said(value: object, name: str) -> str:
+    return f"{value:{'+' if name == 'gain_db' else ''}g}" if isinstance(value, float) else str(value)
 
 
 def _weights(request: RenderRequest, band: BandSettings) -> dict[str, str]:

@@ -16,6 +16,7 @@ from ensemble.audio.stretch import stretch
 from ensemble.errors import AudioError, DataError, VerifyError
 from ensemble.files.digest import file_digest
 from ensemble.plan import RenderPlan
+from ensemble.rendering.given_files import read_given
 from ensemble.scores.melody import transposed
 from ensemble.scores.score import is_score, kept_name, read_score
 from ensemble.scores.symbolic import hear_melody, play_melody
@@ -85,7 +86,7 @@ def take_up(folder: Path, plan: RenderPlan, source: str) -> Lead:
     Raises:
         VerifyError: a leader or the score is missing or has changed.
     """
-    lead = _as_recorded(folder, plan, source)
+    lead = replace(_as_recorded(folder, plan, source), given=read_given(folder, plan.request.band.followers))
     extended = []
     for number, kept in enumerate(plan.continuations, 1):
         name = take_name(number)

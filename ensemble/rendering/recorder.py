@@ -101,9 +101,13 @@ class TakeRecorder(ExitStack):
     ) -> None:
         """Write the states after a block into the checkpoint, now that its stems are written.
 
+        A redo needs none: it is done again from its memory.
+
         Raises:
             OSError: the disk is full.
         """
+        if self._earlier is not None:
+            return
         num_samples = self._stems[takes[0]].num_samples
         self._checkpoint.write_block(takes, dynamics, conducting, playing, num_samples)
 

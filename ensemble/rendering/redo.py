@@ -2,31 +2,39 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
-from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+from ensemble.audio.clip_file import keep_in_file
+from ensemble.audio.files import write_pieces
 from ensemble.band import LocalBand
-from ensemble.errors import OutputError, VerifyError
+from ensemble.config import Given
+from ensemble.errors import ConfigError, OutputError, VerifyError
 from ensemble.events import Events
 from ensemble.files.replace import linked
 from ensemble.machine import ensemble_version
 from ensemble.manifest import MANIFEST, Manifest
 from ensemble.output.publish import publishing
 from ensemble.output.staging import MEMORY
-from ensemble.perform import Pace
+from ensemble.perform import Pace, arrange_takes
+from ensemble.plan import RenderPlan, RenderRequest
 from ensemble.rendering.checkpoint import Checkpoint
 from ensemble.rendering.earlier import Earlier
 from ensemble.rendering.edits import Edits
+from ensemble.rendering.given_files import copy_given, write_locked, write_notes
 from ensemble.rendering.history import History, link_render
 from ensemble.rendering.leader import take_up
+from ensemble.rendering.memory import Memory
+from ensemble.rendering.remembering import RememberingBand
 from ensemble.rendering.render import complete, session_in
 from ensemble.rendering.request import check_weights
 from ensemble.rendering.session import BandFactory
+from ensemble.rendering.stale import Stale, stale
 from ensemble.scores.score import kept_name
-from ensemble.takes import LEADER
+from ensemble.takes import LEADER, as_recorded
 
 
 def redo(
@@ -67,17 +75,18 @@ def redo(
     if not force:
         _check_release(folder, was)
         earlier.check()
-    request = edits.applied(was.plan.request)
-    if request == was.plan.request:
-        raise OutputError(str(folder), "is that already", "name something that shall be otherwise")
-    plan, takes = was.plan.model_copy(update={"request": request}), tuple(was.takes)
-    if request.extension != was.plan.request.extension:  # what comes next is searched for again
-        plan, takes = plan.model_copy(update={"continuations": ()}), ()
-    check_weights(plan)
+    edits.check(was.plan.request.band)
+    _check_bars(edits, was)
     history = History(folder)
     with publishing(folder, force=True, is_new=False) as staged, closing(Checkpoint(staged.staging)) as checkpoint:
+        given = _give(folder, staged.path, was, edits)
+        request = edits.edited(was.plan.request, given)
+        if request == was.plan.request:
+            raise OutputError(str(folder), "is that already", "name something that shall be otherwise")
+        copy_given(folder, staged.path, request.band.followers)
+        plan = _with_leaders(folder, staged.path, was, request)
+        check_weights(plan)
         history.announce(edits.in_words())
-        _link_leaders(folder, staged.path, was, takes)
         lead = replace(take_up(staged.path, plan, was.source), source_sha256=was.source_sha256)
         checkpoint.write_plan(plan, was.source, was.source_sha256, lead.doubts)
         session = session_in(
@@ -86,6 +95,20 @@ def redo(
         manifest = complete(session, lead, plan, staged, report=report)
     history.keep()
     return manifest
+
+
+def dry_run(out: str | Path, edits: Edits) -> Stale:
+    """What `redo` would do again.
+
+    Raises:
+        EnsembleError: an edit is refused.
+    """
+    was = Manifest.read(Path(out) / MANIFEST)
+    edits.check(was.plan.request.band)
+    _check_bars(edits, was)
+    with tempfile.TemporaryDirectory() as name:
+        given = _give(Path(out), Path(name), was, edits)
+    return stale(was.plan.request, edits.edited(was.plan.request, given))
 
 
 def undo(out: str | Path) -> Manifest:
@@ -122,12 +145,58 @@ def _check_release(folder: Path, manifest: Manifest) -> None:
         raise VerifyError(str(folder), problem, "--force renders it anew")
 
 
-def _link_leaders(folder: Path, target: Path, manifest: Manifest, takes: Sequence[str]) -> None:
-    """Put the leader, its score and its continuations in some takes into the new version."""
-    names = [LEADER, *(f"{take}/{LEADER}" for take in takes)]
-    if manifest.plan.score_sha256 is not None:
-        names.append(kept_name(Path(manifest.source)))
+def _check_bars(edits: Edits, manifest: Manifest) -> None:
+    num_bars = -(-manifest.heard.num_beats // manifest.heard.beats_per_bar)
+    for option, bar in (("--from", edits.from_bar), ("--to", edits.to_bar)):
+        if bar is not None and bar > num_bars:
+            raise ConfigError(option, f"bar {bar} does not exist", f"{manifest.source} has {num_bars} bars")
+
+
+def _give(folder: Path, target: Path, was: Manifest, edits: Edits) -> dict[str, Given]:
+    """Write what parts that are locked play, and copy the notes that others shall play."""
+    followers = {one.name: one for one in edits.applied_to(was.plan.request.band).followers}
+    seed = was.plan.request.seed
+    given = {
+        name: write_notes(target, followers[name], Path(midi), followers[name].played_seed(seed))
+        for name, midi in edits.midi.items()
+    }
+    if edits.lock:
+        lead = take_up(folder, was.plan, was.source)
+        with closing(Memory(folder / MEMORY)) as memory:
+            band = RememberingBand(LocalBand, was.plan, memory, Pace().deadline_s)
+            takes = arrange_takes(band, lead, was.plan)
+        for name in edits.lock:
+            index = [one.name for one in was.plan.request.band.followers].index(name)
+            played = {take: arrangement.parts[index] for take, (_, arrangement) in takes.items()}
+            given[name] = write_locked(target, name, played, followers[name].played_seed(seed))
+    return given
+
+
+def _with_leaders(folder: Path, target: Path, was: Manifest, request: RenderRequest) -> RenderPlan:
+    """Put the leader, its score and its continuations into the new version, and plan that.
+
+    Where the band's intro may become another, the leader is put there without the silence that was made for it.
+
+    Raises:
+        OutputError: the intro of a render with continuations would change: these begin at a time of their own.
+    """
+    plan = was.plan.model_copy(update={"request": request})
+    before, intro = was.plan.request, request.band.intro
+    leads_in_anew = intro != before.band.intro or (intro is not None and request.overrides != before.overrides)
+    takes = tuple(was.takes)
+    if request.extension != before.extension:  # what comes next is searched for again
+        plan, takes = plan.model_copy(update={"continuations": ()}), ()
+    names = [*(f"{take}/{LEADER}" for take in takes), *([] if leads_in_anew else [LEADER])]
+    if plan.score_sha256 is not None:
+        names.append(kept_name(Path(was.source)))
     for name in names:
         if (folder / name).is_file():
             (target / name).parent.mkdir(exist_ok=True)
             linked(folder / name, target / name)
+    if not leads_in_anew:
+        return plan
+    if plan.continuations:
+        raise OutputError(str(folder), "has continuations, which begin after its intro", "render again")
+    clip = as_recorded(take_up(folder, was.plan, was.source).clip, was.plan.intro_frames)
+    write_pieces(target / LEADER, clip.pieces(), clip.sample_rate, clip.num_channels)
+    return plan.model_copy(update={"intro_frames": None, "leader_sha256": keep_in_file(target / LEADER).digest})

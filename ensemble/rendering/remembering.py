@@ -16,15 +16,14 @@ from ensemble.listen.overrides import Overrides, with_overrides
 from ensemble.live.settings import LiveSettings
 from ensemble.plan import RenderPlan
 from ensemble.rendering.memory import Memory, digest
-from ensemble.settings.style import Manner
 from ensemble.types.continuation import Continuation, ContinuationQuery
 from ensemble.types.music import Arrangement, AudioClip, ConductorState, Heard, Hits, Part, PlayerState, Score, Stem
 from ensemble.wire import pack, unpack
 
 T = TypeVar("T")
-_NOT_CONDUCTED = {"gain_db", "pan", "voice", "device", "gpu"}
+NOT_CONDUCTED = {"gain_db", "pan", "voice", "device", "gpu", "given"}
 """Settings of a follower that its part and its dynamics do not depend on."""
-_NOT_PLAYED = {"gain_db", "pan", "level_db", "range_midi", "seed", "gpu"}
+NOT_PLAYED = {"gain_db", "pan", "level_db", "range_midi", "seed", "gpu", "retakes", "given"}
 """Settings of a follower that reach its player in cues alone, or not at all."""
 
 
@@ -68,12 +67,11 @@ class RememberingBand:
         asked = plan.request
         self._players = {one.name: _player_facts(one, plan) for one in asked.band.followers}
         self._conductor = digest(
-            *(one.model_dump_json(exclude=_NOT_CONDUCTED) for one in asked.band.followers),
-            *(getattr(asked.band, name) for name in ("conductor", "arranger")),
+            *(one.model_dump_json(exclude=NOT_CONDUCTED) for one in asked.band.followers),
+            asked.band.model_dump_json(exclude={"name", "followers", "mix"}),
             *(asked.weights_sha256.get(name) for name in ("conductor", "arranger")),
             asked.seed,
         )
-        self._manner = asked.band.model_dump_json(include={*Manner.model_fields})
         if not memory.is_warm:
             self._other()
 
@@ -101,7 +99,7 @@ class RememberingBand:
     ) -> tuple[Promise[Heard], Promise[Arrangement]]:
         """Hear a leader and write the parts as if the leader were still playing, for `num_frames` control frames."""
         asked = (leader.digest, num_frames, said.model_dump_json(), live.model_dump_json())
-        key = self._memory.key("follow", self._conductor, self._manner, *asked)
+        key = self._memory.key("follow", self._conductor, *asked)
         return self._two(
             (Heard, Arrangement), lambda: key, lambda: self._other().follow(leader, num_frames, said, live), "conductor"
         )
@@ -119,7 +117,7 @@ class RememberingBand:
         """Write what every follower plays along with a leader, for `num_frames` control frames."""
 
         def key() -> bytes:
-            return self._memory.key("arrange", self._conductor, self._manner, self._name(heard), num_frames)
+            return self._memory.key("arrange", self._conductor, self._name(heard), num_frames)
 
         return self._one(Arrangement, key, lambda: self._other().arrange(self._passed(heard), num_frames), "conductor")
 
@@ -244,8 +242,9 @@ def _numbered(key: Callable[[], bytes], index: int) -> bytes:
 def _player_facts(follower: FollowerSettings, plan: RenderPlan) -> bytes:
     """Everything that decides what a player makes of a cue and a state."""
     asked = plan.request
-    settings = follower.model_dump_json(exclude=_NOT_PLAYED)
-    return digest(settings, asked.weights_sha256.get(follower.name), asked.sample_rate, asked.seed)
+    settings = follower.model_dump_json(exclude=NOT_PLAYED)
+    seed = follower.played_seed(asked.seed)
+    return digest(settings, asked.weights_sha256.get(follower.name), asked.sample_rate, seed)
 
 
 def _seen(arrangement: Arrangement, block: Block) -> bytes:

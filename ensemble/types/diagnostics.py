@@ -19,6 +19,7 @@ DiagnosticCode = Literal[
     "bars_uncertain",
     "cut_short",
     "score_simplified",
+    "given_part_clashes",
     "metre_simplified",
     "tempo_assumed",
     "key_assumed",

@@ -2,55 +2,36 @@
 
 from __future__ import annotations
 
-import hashlib
+import math
 import os
 import shutil
 from pathlib import Path
 
+import mido
 import numpy as np
 import pytest
 
-from ensemble.audio.files import write_pieces
+from ensemble.audio.files import read_clip
 from ensemble.band import LocalBand
-from ensemble.config import BandSettings, FollowerSettings
-from ensemble.errors import ConfigError, OutputError, VerifyError
+from ensemble.errors import ConfigError, DataError, OutputError, VerifyError
 from ensemble.events import Events
+from ensemble.listen.overrides import Overrides
 from ensemble.manifest import Manifest
 from ensemble.output.publish import publishing
 from ensemble.output.staging import HISTORY, MEMORY
 from ensemble.perform import Pace
 from ensemble.rendering.edits import Edits
 from ensemble.rendering.history import History
-from ensemble.rendering.redo import redo, switch, undo
-from ensemble.rendering.render import render, render_request
+from ensemble.rendering.redo import dry_run, redo, switch, undo
+from ensemble.rendering.render import render
+from ensemble.rendering.stale import Stale
 from ensemble.rendering.verify import verify
-
-RATE = 16_000
-BAND = BandSettings(
-    name="four",
-    followers=(
-        FollowerSettings(name="bass", instrument="electric_bass", role="bass"),
-        FollowerSettings(name="keys", instrument="piano", role="pad", pan=0.3),
-        FollowerSettings(name="violin", instrument="violin", role="counter", pan=-0.3),
-        FollowerSettings(name="drums", instrument="drums", role="drums"),
-    ),
-)
+from tests.rendering.redone import BAND, RATE, in_full, strum, tree
 
 
 @pytest.fixture(scope="module")
 def strummed(tmp_path_factory) -> Path:
-    """Four chords of 0.6 s each."""
-    path = tmp_path_factory.mktemp("leader") / "strummed.wav"
-    time_s = np.arange(round(0.6 * RATE)) / RATE
-    chords = [(57, 60, 64), (53, 57, 60), (55, 59, 62), (57, 60, 64)]
-    sound = np.concatenate(
-        [
-            sum(np.sin(2 * np.pi * 440 * 2 ** ((note - 69) / 12) * time_s) for note in chord) * np.exp(-4 * time_s)
-            for chord in chords
-        ]
-    )
-    write_pieces(path, [0.2 * sound[None].astype(np.float32)], RATE, 1)
-    return path
+    return strum(tmp_path_factory.mktemp("leader") / "strummed.wav")
 
 
 @pytest.fixture(scope="module")
@@ -64,23 +45,6 @@ def rendered(tmp_path_factory, strummed) -> Path:
 def song(rendered, tmp_path) -> Path:
     """A render that a test may change."""
     return Path(shutil.copytree(rendered, tmp_path / "song"))
-
-
-def tree(folder: Path) -> dict[str, str]:
-    """The hash of every file that a user sees."""
-    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
-    seen = {path.relative_to(folder): path for path in files}
-    return {
-        str(name): hashlib.sha256(path.read_bytes()).hexdigest()
-        for name, path in seen.items()
-        if not str(name).startswith(".")
-    }
-
-
-def in_full(manifest: Manifest, leader: Path, out: Path) -> Manifest:
-    """A render of a manifest's request, with nothing remembered."""
-    request = manifest.plan.request
-    return render_request(request, leader, out, force=False, band_factory=LocalBand, pace=Pace(), events=Events())
 
 
 @pytest.mark.parametrize(
@@ -248,3 +212,136 @@ def test_versions_share_what_is_equal(song):
     redo(song, Edits(gain_db={"bass": 2.0}))
     stems = [History(song).folder(number) / "take-00" / "stems" / "keys.wav" for number in (1, 2)]
     assert stems[0].samefile(stems[1])
+
+
+def parts_of(folder: Path, name: str) -> list[tuple[float, int]]:
+    """When each note of a part's MIDI file begins, in seconds, and which it is."""
+    now_s, notes = 0.0, []
+    for message in mido.MidiFile(folder / "take-00" / "parts" / f"{name}.mid"):
+        now_s += message.time
+        if message.type == "note_on" and message.velocity:
+            notes.append((now_s, message.note))
+    return notes
+
+
+def midi_of(path: Path, notes: list[tuple[int, int, int]], channel: int = 0) -> Path:
+    """A MIDI file of (note, begin in ms, length in ms), one after another or together, at 1 ms a tick."""
+    events = [(begin, "note_on", note) for note, begin, _ in notes]
+    events += [(begin + length, "note_off", note) for note, begin, length in notes]
+    track, now = mido.MidiTrack(), 0
+    for at, kind, note in sorted(events):
+        track.append(mido.Message(kind, note=note, velocity=90, time=at - now, channel=channel))
+        now = at
+    document = mido.MidiFile(ticks_per_beat=500)  # 120 beats a minute
+    document.tracks.append(track)
+    document.save(path)
+    return path
+
+
+def test_edited_notes_are_played_by_the_voice_and_can_be_verified(song, tmp_path):
+    before = Manifest.read(song / "manifest.json").takes["take-00"].files
+    edited = midi_of(tmp_path / "edited.mid", [(40, 100, 300), (43, 500, 400), (45, 1200, 700)])
+    now = redo(song, Edits(midi={"bass": str(edited)}))
+    assert [note for _, note in parts_of(song, "bass")] == [40, 43, 45]
+    np.testing.assert_allclose([at for at, _ in parts_of(song, "bass")], [0.1, 0.5, 1.2], atol=0.006)
+    changed = {name for name, was in before.items() if now.takes["take-00"].files[name] != was}
+    assert changed == {"stems/bass.wav", "parts/bass.mid", "mix.wav"}
+    assert verify(song, LocalBand, Pace()).is_good
+    redo(song, Edits(unlock=("bass",)))
+    assert Manifest.read(song / "manifest.json").takes["take-00"].files == before
+
+
+@pytest.mark.parametrize(
+    ("part", "notes", "channel", "message"),
+    [
+        ("bass", [(36, 0, 100)], 9, r"holds drums \(channel 10\) at 0\.0 s; bass is electric_bass"),
+        ("bass", [(40, 0, 100), (90, 300, 100)], 0, r"note 90 at 0\.3 s is out of range"),
+        ("bass", [(40, 0, 400), (43, 200, 400)], 0, r"more than 1 notes at once at 0\.2 s"),
+        ("drums", [(36, 0, 100)], 0, r"holds notes of an instrument at 0\.0 s"),
+        ("drums", [(90, 100, 100)], 9, r"note 90 at 0\.1 s is no drum"),
+        ("bass", [], 0, "holds no notes"),
+    ],
+)  # fmt: skip
+def test_notes_that_a_part_cannot_play_are_refused(song, tmp_path, part, notes, channel, message):
+    before = tree(song)
+    edited = midi_of(tmp_path / "edited.mid", notes, channel)
+    with pytest.raises(DataError, match=message):
+        redo(song, Edits(midi={part: str(edited)}))
+    assert tree(song) == before
+
+
+def test_what_is_no_midi_file_is_refused(song, tmp_path):
+    (tmp_path / "notes.mid").write_text("C D E")
+    with pytest.raises(DataError, match="is not a MIDI file"):
+        redo(song, Edits(midi={"bass": str(tmp_path / "notes.mid")}))
+
+
+def test_a_locked_part_stays_what_it_is_and_a_clash_is_told(song):
+    before = Manifest.read(song / "manifest.json").takes["take-00"].files
+    locked = redo(song, Edits(lock=("bass",)), report=False)
+    assert locked.takes["take-00"].files == before
+    now = redo(song, Edits(chart="metre: 4/4\nkey: F# major\n\n| F# | C# |\n", seed=4), report=False)
+    files = now.takes["take-00"].files
+    assert {name for name in before if files[name] == before[name] and "stems" in name} == {"stems/bass.wav"}
+    assert "given_part_clashes" in now.heard.codes
+    assert verify(song, LocalBand, Pace()).is_good
+
+
+@pytest.fixture(scope="module")
+def long_song(tmp_path_factory) -> tuple[Path, Path]:
+    """A leader of five bars, and its render by a chart of five bars."""
+    folder = tmp_path_factory.mktemp("long")
+    leader = strum(folder / "long.wav", times=5)
+    overrides = Overrides(chart=chart_of("C"), tempo_bpm=100.0)
+    render(leader, folder / "song", band=BAND, sample_rate=RATE, overrides=overrides, report=False)
+    return leader, folder / "song"
+
+
+def chart_of(last: str) -> str:
+    """A chart of five bars."""
+    return f"metre: 4/4\nfirst downbeat: 0\nkey: A minor\n\n| Am | F | G | Am | {last} |\n"
+
+
+def first_difference_s(one: Path, other: Path) -> float:
+    """When two stems begin to differ, in seconds."""
+    differs = (read_clip(one).samples != read_clip(other).samples).any(axis=0)
+    return float(np.argmax(differs)) / RATE if differs.any() else math.inf
+
+
+BAR_S = 2.4
+
+
+def test_a_take_of_some_bars_leaves_what_comes_before(long_song, tmp_path):
+    leader, rendered = long_song
+    song = Path(shutil.copytree(rendered, tmp_path / "song"))
+    now = redo(song, Edits(parts=("violin", "drums"), seed=11, from_bar=4), report=False)
+    for part in ("violin", "drums"):
+        stem = Path("take-00") / "stems" / f"{part}.wav"
+        assert 3 * BAR_S - 0.1 <= first_difference_s(song / stem, rendered / stem) < 5 * BAR_S
+    assert now.takes == in_full(now, leader, tmp_path / "full").takes
+    with pytest.raises(ConfigError, match="bar 99 does not exist"):
+        redo(song, Edits(parts=("violin",), seed=11, from_bar=99))
+
+
+def test_another_chord_leaves_what_comes_before_and_is_told_beforehand(long_song, tmp_path):
+    leader, rendered = long_song
+    song = Path(shutil.copytree(rendered, tmp_path / "song"))
+    edits = Edits(chart=chart_of("Dm"))
+    told = dry_run(song, edits)
+    assert told.stages == ("understand", "arrange", "play", "mix")
+    assert told.parts == dict.fromkeys(["bass", "keys", "violin", "drums"], 3)  # parts look two bars ahead
+    now = redo(song, edits, report=False)
+    begins_s = [
+        first_difference_s(song / stem, rendered / stem)
+        for stem in (Path("take-00") / "stems" / f"{part}.wav" for part in told.parts)
+    ]
+    assert min(begins_s) >= 2 * BAR_S - 0.1
+    assert begins_s[0] >= 4 * BAR_S - 0.4  # the bass leads into the new chord
+    assert now.takes == in_full(now, leader, tmp_path / "full").takes
+
+
+def test_a_dry_run_changes_nothing(song):
+    before = tree(song)
+    assert dry_run(song, Edits(gain_db={"bass": 1.0})) == Stale(("mix",), {}, ("bass",))
+    assert dry_run(song, Edits(parts=("bass",), seed=1)).parts == {"bass": 1}
+    assert tree(song) == before
