@@ -34,6 +34,7 @@ def main(command: Callable[[], object] = _ensemble) -> None:
     """
     for number in SIGNALS:
         signal.signal(number, _interrupt)
+    _open_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a name that the terminal has no signs for
@@ -54,6 +55,17 @@ def main(command: Callable[[], object] = _ensemble) -> None:
             _end(f"{error.filename or 'standard output'}: {error.strerror or error}", 1)
         raise
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _open_streams() -> None:
+    """Let a stream that was closed lead nowhere; a file that is opened later would get its number."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+    sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)
+    sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
 
 
 def _interrupt(_signal: int, _frame: object) -> None:

@@ -24,8 +24,18 @@ if TYPE_CHECKING:
     from ensemble.rendering.verify import Verification
     from ensemble.types.music import Heard
 
-OUT = Console(highlight=False, markup=False, soft_wrap=True)
-ERR = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+NARROWEST = 40
+"""Columns of a terminal that says it has fewer, or none: tables would be cut off."""
+
+
+def _console(*, is_stderr: bool) -> Console:
+    is_narrow = Console(stderr=is_stderr).width < NARROWEST
+    return Console(
+        stderr=is_stderr, highlight=False, markup=False, soft_wrap=True, width=NARROWEST if is_narrow else None
+    )
+
+
+OUT, ERR = _console(is_stderr=False), _console(is_stderr=True)
 SHOWN = 20
 """Rows of a list; the rest is counted, and `--json` lists all."""
 EVEN_ODDS, MOST_UNSURE = 0.5, 8

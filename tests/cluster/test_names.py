@@ -58,6 +58,14 @@ def test_listening_says_what_is_missing_and_writes_a_file_of_any_name(short_lead
     assert {path.name for path in tmp_path.iterdir()} == {ODD, longest}
 
 
+def test_what_was_found_is_printed_where_nothing_can_be_said_and_a_terminal_has_no_columns(
+    short_leader_file: Path,
+) -> None:
+    command = ["sh", "-c", 'exec "$0" listen "$1" 2>&- <&-', ENSEMBLE, short_leader_file]
+    done = subprocess.run(command, stdout=subprocess.PIPE, env=os.environ | {"COLUMNS": "0"}, check=True)
+    assert b"bpm" in done.stdout
+
+
 def test_ray_is_told_a_command_line_that_it_can_send(monkeypatch: pytest.MonkeyPatch) -> None:
     utils = pytest.importorskip("ray._private.utils")
     monkeypatch.setattr(utils, "get_entrypoint_name", lambda: ODD)
