@@ -13,10 +13,14 @@ from numpy.typing import NDArray
 from ensemble.audio.clip_file import keep_in_file
 from ensemble.audio.files import MAX_DURATION_S, write_pieces
 from ensemble.audio.sound import KeptSound
+from ensemble.chart.chart import Chart
+from ensemble.chart.transposing import transposed
 from ensemble.clock import hop_samples
 from ensemble.conduct.given import GivenPart
+from ensemble.conduct.intro import without_intro
 from ensemble.listen.listener import at_analysis_rate
-from ensemble.plan import MAX_EXTEND_S, ContinuationPlan
+from ensemble.listen.overrides import chart_as_played
+from ensemble.plan import MAX_EXTEND_S, ContinuationPlan, RenderPlan
 from ensemble.types.continuation import Continuation
 from ensemble.types.diagnostics import Diagnostic
 from ensemble.types.music import (
@@ -136,6 +140,18 @@ def delayed(lead: Lead, num_frames: int) -> Lead:
 def as_recorded(clip: KeptSound, intro_frames: int | None) -> KeptSound:
     """A leader without the silence that was put before it."""
     return clip.span((intro_frames or 0) * hop_samples(clip.sample_rate), clip.num_samples) if intro_frames else clip
+
+
+def recorded_chart(heard: Heard, plan: RenderPlan, title: str) -> Chart:
+    """The chart that a leader was played by, as it was recorded: without the band's intro, in its own key.
+
+    Args:
+        heard: of a take.
+        plan: of the render.
+        title: of the song.
+    """
+    alone = without_intro(heard, plan.request.band, plan.intro_frames or 0)
+    return transposed(chart_as_played(plan.request.overrides, alone, title), -plan.request.transpose)
 
 
 def extend(lead: Lead, number: int, continuation: Continuation) -> tuple[ExtendedLead, ContinuationPlan]:

@@ -10,16 +10,15 @@ from typing import NamedTuple
 
 from ensemble.band import LocalBand
 from ensemble.chart.chart import Chart
-from ensemble.conduct.intro import leaders_bar_one, without_intro
+from ensemble.conduct.intro import leaders_bar_one
 from ensemble.conduct.midi import BeatMap, beat_map
 from ensemble.config import FollowerSettings
 from ensemble.errors import OutputError, VerifyError
-from ensemble.listen.overrides import chart_as_played
 from ensemble.manifest import MANIFEST, Manifest
 from ensemble.perform import arrange_takes
 from ensemble.rendering.leader import take_up
 from ensemble.rendering.request import check_weights
-from ensemble.takes import AS_GIVEN, LEADER
+from ensemble.takes import AS_GIVEN, LEADER, recorded_chart
 from ensemble.types.music import Arrangement, Heard, Hits, Part
 
 STEADY_WITHIN_S = 0.015
@@ -113,11 +112,7 @@ def read_song(folder: Path, take: str = AS_GIVEN, *, from_bar_one: bool = False)
         title=Path(manifest.source).stem or "song",
         sample_rate=request.sample_rate,
         heard=heard,
-        chart=chart_as_played(
-            request.overrides,
-            without_intro(heard, request.band, manifest.plan.intro_frames or 0),
-            Path(manifest.source).stem,
-        ),
+        chart=recorded_chart(heard, manifest.plan, Path(manifest.source).stem),
         bar_one=leaders_bar_one(heard, request.band),
         beats=beat_map(heard, STEADY_WITHIN_S, from_bar_one=from_bar_one),
         leader=folder / LEADER if take == AS_GIVEN else folder / take / LEADER,

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from ensemble.config import BandSettings, FollowerSettings, Given, Retake, located, parse
 from ensemble.errors import ConfigError
+from ensemble.listen.overrides import Overrides
 from ensemble.plan import Extension, RenderRequest
 from ensemble.play.voice_file import VOICE
 from ensemble.rendering.levers import Levers, check_parts
@@ -46,7 +47,7 @@ class Edits(Levers):
     add: tuple[FollowerSettings, ...] = ()
     """Parts that are added after the others."""
     chart: str | None = None
-    """The text of the chart to play by."""
+    """The text of the chart to play by, in the key of the recording."""
     lock: tuple[str, ...] = ()
     """Parts that from now on play what they play now."""
     unlock: tuple[str, ...] = ()
@@ -71,7 +72,9 @@ class Edits(Levers):
         band = self._edited_band(self.applied_to(request.band), given)
         overrides, seed = request.overrides, request.seed
         if self.chart is not None:
-            overrides = parse(type(overrides), overrides.model_dump() | {"chart": self.chart}, "the chart")
+            said = parse(type(overrides), overrides.model_dump() | {"chart": self.chart}, "the chart")
+            moved = Overrides(chart=said.chart).transposed(request.transpose)
+            overrides = said.model_copy(update={"chart": moved.chart})
         if self.seed is not None and not self.parts:
             seed = self.seed
         changed: dict[str, Any] = {

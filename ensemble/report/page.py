@@ -15,14 +15,13 @@ import numpy as np
 
 from ensemble.audio import flac
 from ensemble.chart.text import write_chart
-from ensemble.conduct.intro import leaders_bar_one, without_intro
+from ensemble.conduct.intro import leaders_bar_one
 from ensemble.errors import OutputError
 from ensemble.events import Counted, Events
-from ensemble.listen.overrides import chart_as_played
 from ensemble.manifest import Manifest
 from ensemble.measure.cases import Array, follow_part, lead_part, notes_of, onsets_in
 from ensemble.report import continuations, facts, pictures, tracks
-from ensemble.takes import Take
+from ensemble.takes import Take, recorded_chart
 
 PAGE_NAME = "report.html"
 MAX_PCM_BYTES = 200_000_000
@@ -140,11 +139,8 @@ def _context(manifest: Manifest, take: Take, duration_s: float, *, is_first: boo
     bar_starts = beats[heard.downbeats]
     chords = [facts.with_accidentals(name) for name in heard.chord_names]
     entry = facts.entry(heard)
-    title = Path(manifest.source).stem
-    request = manifest.plan.request
-    alone = without_intro(heard, request.band, manifest.plan.intro_frames or 0)
-    chart = chart_as_played(request.overrides, alone, title) if chords else None
-    bar_one = leaders_bar_one(heard, request.band)
+    chart = recorded_chart(heard, manifest.plan, Path(manifest.source).stem) if chords else None
+    bar_one = leaders_bar_one(heard, manifest.plan.request.band)
     changes = [index for index in range(entry, len(chords)) if index == entry or chords[index] != chords[index - 1]]
     return {
         "manifest": manifest,

@@ -266,7 +266,8 @@ class Manner(Settings):
     style: Style | None = None
     """What is played; None: `free`, which follows the leader."""
     complexity: Share = 0.5
-    """How many ghost notes, fills, approach and passing notes: 0 none, 0.5 as written, 1 twice as many."""
+    """How many ghost notes, fills, approach and passing notes: 0 none, 0.5 as written. Above, fills come more often,
+    approach and passing notes up to twice as often, and other takes vary more."""
     intro: Literal["count-1", "count-2", "last-4"] | None = None
     """One or two bars counted in, or the last four bars of the song, before the leader's first whole bar."""
     ending: Literal["stop", "ring", "ritard"] | None = None

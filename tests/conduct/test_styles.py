@@ -65,6 +65,14 @@ def test_the_first_note_under_a_chord_is_its_root(name):
         assert round(first.pitch_midi) % 12 == LOOP[bar % 4][0]
 
 
+def test_a_band_without_a_style_plays_freely():
+    heard = heard_of(bars=8)
+    plain = write_parts(heard, ROCK, 1700, 0)
+    free = write_parts(heard, ROCK, 1700, 0, manner=Manner(style=load_style("free")))
+    assert [of(one).notes for one in plain[:2]] == [of(one).notes for one in free[:2]]
+    assert plain[2] == free[2]
+
+
 def test_one_drop_leaves_the_one_to_the_bass_and_skanks_off_the_beat():
     heard = heard_of(bars=8, bpm=80, melody=((72, 2.0),))
     _, rhythm, drums = played(heard, "reggae", humanize=0.0)

@@ -110,6 +110,7 @@ def test_a_recording_is_transposed_with_what_is_said_of_it(tmp_path: Path) -> No
     request = request_for("rock", overrides=said, transpose=-2)
     assert request.overrides.key == "Bb major"
     assert request.overrides.chart == "key: Bb major\n| Bb | F/A | N |\n"
+    assert Edits(chart="key: C\n| C | G/B | N |").edited(request, {}).overrides.chart == request.overrides.chart
     with pytest.raises(ConfigError, match="up to 7 semitones"):
         request_for("rock", transpose=9)
 
