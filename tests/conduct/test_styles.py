@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from ensemble.conduct.grid import grid_of
+from ensemble.conduct.grid import LOOK_AHEAD_BEATS, grid_of
 from ensemble.conduct.parts import write_parts
 from ensemble.config import FollowerSettings, load_band
 from ensemble.errors import ConfigError
 from ensemble.listen.overrides import Overrides, with_overrides
-from ensemble.settings.style import Manner, Style
+from ensemble.settings.style import Manner, Style, metre_of
 from ensemble.settings.style_file import load_style, shipped_styles
 from ensemble.types.harmony import Chord
 from ensemble.types.music import Heard, Hit, Hits, Part
-from tests.conduct.handmade_leader import heard_of, of
+from tests.conduct.handmade_leader import cut, heard_of, of, restless
 
 ROCK = load_band("rock").followers
 LOOP = ((0, "maj"), (9, "min"), (5, "maj"), (7, "7"))
@@ -125,6 +127,38 @@ def test_a_learned_arranger_and_the_conductor_leave_bass_and_drums_to_the_style(
 
     (again,) = write_parts(heard, (bass,), 1700, 0, Refuses(), manner=Manner(style=load_style("folk")))  # type: ignore[arg-type]
     assert of(again).notes == of(plain).notes
+
+
+@pytest.mark.parametrize("name", ["swing", "bossa_nova", "funk", "blues_shuffle"])
+@pytest.mark.parametrize("seed", [0, 3])
+def test_a_longer_leader_does_not_change_what_was_written(name, seed):
+    whole = heard_of(bars=20, bpm=100)
+    shorter = cut(whole, 51)
+    settled_s = (51 - LOOK_AHEAD_BEATS - 2 * 4) * 0.6
+    bars = [played(heard, name, seed) for heard in (whole, shorter)]
+    for one, other in zip(*bars, strict=True):
+        if isinstance(one, Hits):
+            assert isinstance(other, Hits)
+            ours, theirs = ([hit for hit in part.hits if hit.time_s < settled_s] for part in (one, other))
+            assert [replace(hit, index=0) for hit in ours] == [replace(hit, index=0) for hit in theirs]
+        else:
+            ours, theirs = (
+                [note for note in part.notes if note.stop_frame / 100 < settled_s] for part in (one, of(other))
+            )
+            assert ours == theirs
+        assert len(ours) > 10
+
+
+@pytest.mark.parametrize("name", shipped_styles())
+def test_a_leader_without_manners_is_followed_in_every_style(name):
+    style = load_style(name)
+    metre = metre_of(next(iter(style.metres)))
+    heard = replace(restless(5, metre.beats_per_bar), beat_division=metre.beat_division)
+    bass, rhythm, drums = played(heard, style, seed=7, complexity=1.0)
+    for part, follower in ((bass, ROCK[0]), (rhythm, ROCK[1])):
+        low, high = follower.range
+        assert all(low <= note.pitch_midi <= high for note in part.notes)
+    assert (np.diff([hit.time_s for hit in drums.hits]) >= 0).all()
 
 
 def strokes_per_bar(parts: tuple[Part, Part, Hits], bars: int) -> list[float]:
