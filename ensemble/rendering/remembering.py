@@ -27,6 +27,10 @@ NOT_PLAYED = {"gain_db", "pan", "level_db", "range_midi", "seed", "gpu", "retake
 """Settings of a follower that reach its player in cues alone, or not at all."""
 
 
+_STATE_FRAMES = 400
+"""The conductor's state is kept so often: it is larger than a block's sound."""
+
+
 @dataclass(slots=True, kw_only=True)
 class _Value(Generic[T]):
     """A value that is known, or asked for."""
@@ -42,7 +46,13 @@ class _Value(Generic[T]):
     value: T | None = None
     """The value, once it was needed."""
     name: bytes = b""
-    """The digest of the message, once it was needed."""
+    """Stands for the value in keys: the digest of the message, or of what it is computed from; once it was needed."""
+    naming: Callable[[], bytes] | None = None
+    """Gives the name; None for the digest of the message."""
+    make: Callable[[], Promise[T]] | None = None
+    """Asks for a value that is not kept, should it be needed."""
+    before: Promise[Any] | None = None
+    """The value that `make` goes on from."""
 
 
 class RememberingBand:
@@ -56,13 +66,20 @@ class RememberingBand:
         plan: what will be played.
         memory: is read and added to.
         deadline_s: how long an answer may take that the next question depends on.
+        needs_states: whether the caller stores the states after every block, to go on from there.
     """
 
     def __init__(
-        self, make_band: Callable[[RenderPlan], Band], plan: RenderPlan, memory: Memory, deadline_s: float
+        self,
+        make_band: Callable[[RenderPlan], Band],
+        plan: RenderPlan,
+        memory: Memory,
+        deadline_s: float,
+        *,
+        needs_states: bool = True,
     ) -> None:
         self._plan, self._memory, self._deadline_s = plan, memory, deadline_s
-        self._make_band = make_band
+        self._make_band, self._needs_states = make_band, needs_states
         self._band: Band | None = None
         asked = plan.request
         self._players = {one.name: _player_facts(one, plan) for one in asked.band.followers}
@@ -131,14 +148,26 @@ class RememberingBand:
     ) -> tuple[Promise[Score], Promise[ConductorState]]:
         """Conduct one block: predict its dynamics and make every player's cue."""
 
+        @cache
         def key() -> bytes:
             seen = _seen(self._value(arrangement), block)
             return self._memory.key("conduct", self._conductor, seen, self._name(state))
 
-        return self._two(
-            (Score, ConductorState), key,
-            lambda: self._other().conduct(self._passed(arrangement), block, self._passed(state)), "conductor",
-        )  # fmt: skip
+        def ask() -> tuple[Promise[Score], Promise[ConductorState]]:
+            return self._other().conduct(self._passed(arrangement), block, self._passed(state))
+
+        is_kept = block.stop_frame // _STATE_FRAMES > block.start_frame // _STATE_FRAMES
+        keys = [partial(_numbered, key, index) for index in (0, 1)]
+        if self._memory.is_warm and (found := self._memory.recall(keys[0]())) is not None:
+            known = self._memory.recall(keys[1]()) if is_kept else None
+            after = _Value(
+                kind=ConductorState, message=known, name=keys[1](), make=lambda: ask()[1],
+                before=None if known is not None else state,
+            )  # fmt: skip
+            return Promise(_Value(kind=Score, message=found), "conductor"), Promise(after, "conductor")
+        score, follows = ask()
+        after = _Value(kind=ConductorState, key=keys[1] if is_kept else None, naming=keys[1], asked=follows)
+        return Promise(_Value(kind=Score, key=keys[0], asked=score), "conductor"), Promise(after, "conductor")
 
     def start_playing(self, part: str) -> Promise[PlayerState]:
         """A player's state before the first block."""
@@ -164,16 +193,23 @@ class RememberingBand:
         return [self._value(promise) for promise in promises]
 
     def messages(self, promises: Sequence[Promise[Any]], deadline_s: float) -> list[bytes]:
-        """Wait for values and return them as messages; keep those that were not there."""
-        missing = [promise.token for promise in promises if promise.token.message is None]
+        """Wait for values and return them as messages; keep those that were not there.
+
+        The message of a conductor's state that nobody needs is empty, unless `needs_states`.
+        """
+        for promise in promises if self._needs_states else ():
+            self._passed_on(promise)
+        missing = [one for promise in promises if (one := promise.token).message is None and one.asked is not None]
         if missing:
             asked = [one.asked for one in missing]
             for one, message in zip(missing, self._other().messages(asked, deadline_s), strict=True):
                 one.message = message
+                if one.naming is not None:
+                    one.name = one.naming()
                 if one.key is not None:
                     self._memory.keep(one.key(), message)
-                    one.key = None  # it holds all values before
-        return [promise.token.message for promise in promises]
+                one.key = one.naming = None  # they hold all values before
+        return [promise.token.message or b"" for promise in promises]
 
     def tally(self) -> Tally:
         """Work and losses so far."""
@@ -215,9 +251,21 @@ class RememberingBand:
     def _passed(self, promise: Promise[T]) -> Promise[T]:
         """A value as the other band's promise."""
         token: _Value[T] = promise.token
+        self._passed_on(promise)
         if token.asked is None:
             token.asked = self._other().hold(self._value(promise))
         return token.asked
+
+    def _passed_on(self, promise: Promise[Any]) -> None:
+        """Ask for a value that is not kept, and for those before it back to one that is."""
+        chain: list[_Value[Any]] = []
+        here: Promise[Any] | None = promise
+        while here is not None and here.token.message is None and here.token.asked is None:
+            chain.append(here.token)
+            here = here.token.before
+        for one in reversed(chain):
+            if one.make is not None:
+                one.asked = one.make()
 
     def _message(self, promise: Promise[Any]) -> bytes:
         return self.messages([promise], self._deadline_s)[0]
@@ -231,7 +279,7 @@ class RememberingBand:
     def _name(self, promise: Promise[Any]) -> bytes:
         token = promise.token
         if not token.name:
-            token.name = digest(self._message(promise))
+            token.name = token.naming() if token.naming is not None else digest(self._message(promise))
         return cast("bytes", token.name)
 
 

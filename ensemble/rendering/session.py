@@ -108,7 +108,7 @@ class RenderSession:
     def _band(self, plan: RenderPlan, memory: Memory | None) -> Band:
         if memory is None:
             return self.band_factory(plan)
-        return RememberingBand(self.band_factory, plan, memory, self.pace.deadline_s)
+        return RememberingBand(self.band_factory, plan, memory, self.pace.deadline_s, needs_states=self.earlier is None)
 
 
 def _summary(heard: Heard) -> HeardSummary:
