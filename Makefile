@@ -19,7 +19,7 @@ demo: $(VENV)/.installed
 	$(BIN)/ensemble render --out demo-out --force --extend 12 --top-k 2
 
 test: $(VENV)/.installed
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not alone'
+	$(BIN)/python -m pytest -n 3 --dist loadfile --durations 20 -m 'not alone'
 	$(BIN)/python -m pytest -m alone
 
 check: $(VENV)/.installed

@@ -201,7 +201,7 @@ def stubborn(tmp_path: Path) -> Iterator[tuple[keep_alive.Kept, list[psutil.Proc
     """What is left of a Ray: one that does not end when asked, and two whose environment nobody sees."""
     folder = tmp_path / "ray"
     folder.mkdir()
-    script = "trap 'env -i sleep 60 &' TERM; env -i sleep 60 & echo ready; while :; do sleep 0.1; done"
+    script = "trap 'env -i sleep 60 &' TERM; env -i sleep 60 & echo ready; while :; do wait; done"
     with subprocess.Popen(
         ["sh", "-c", script], env=os.environ | {"TMPDIR": str(folder)}, start_new_session=True,
         stdout=subprocess.PIPE, text=True,
