@@ -50,7 +50,7 @@ bench-train: $(VENV)/.installed
 	$(BIN)/python -m tests.bench.training $(ARGS)
 
 edits: $(VENV)/.installed
-	EDITS=200 $(BIN)/python -m pytest -q tests/rendering/test_edits.py
+	EDITS=200 $(BIN)/python -m pytest -q --timeout 2400 tests/rendering/test_edits.py
 
 same-bytes: $(VENV)/.installed
 	@test -n "$(BASE)" || { echo "say which revision to compare with: make same-bytes BASE=REVISION"; exit 2; }

@@ -319,6 +319,10 @@ def test_a_take_of_some_bars_leaves_what_comes_before(long_song, tmp_path):
         stem = Path("take-00") / "stems" / f"{part}.wav"
         assert 3 * BAR_S - 0.1 <= first_difference_s(song / stem, rendered / stem) < 5 * BAR_S
     assert now.takes == in_full(now, leader, tmp_path / "full").takes
+    redo(song, Edits(parts=("drums",), seed=12, from_bar=2, to_bar=2), report=False)
+    stems = [History(song).folder(number) / "take-00" / "stems" / "drums.wav" for number in (2, 3)]
+    differs = (read_clip(stems[0]).samples != read_clip(stems[1]).samples).any(axis=0)
+    assert np.flatnonzero(differs)[-1] / RATE < 3 * BAR_S  # drums come back to what they were
     with pytest.raises(ConfigError, match="bar 99 does not exist"):
         redo(song, Edits(parts=("violin",), seed=11, from_bar=99))
 
