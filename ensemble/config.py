@@ -31,12 +31,15 @@ BUILT_IN: dict[WeightsKind, tuple[str, ...]] = {
 """What a setting may name that has no weights."""
 RESERVED_NAMES = ("arranger", "conductor", "leader", "listener", "mix", "retrieval")
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
+NUM_SEEDS = 2**63
+"""Random seeds are below it: messages hold no larger number."""
+Seed = Annotated[int, Field(ge=0, lt=NUM_SEEDS)]
 
 
 class Retake(Settings):
     """Another take of some bars of a part."""
 
-    seed: int = Field(ge=0)
+    seed: Seed
     """Its random seed."""
     first_bar: int = Field(ge=1)
     """Where it begins; bar 1 is the leader's first whole bar."""
@@ -92,7 +95,7 @@ class FollowerSettings(Settings):
     """auto and cpu play with the compiled CPU kernels, cuda with torch."""
     gpu: float = Field(default=0.25, gt=0.0, le=16.0)
     """With `device: cuda`, the share of a GPU that the player reserves in a cluster (above 1: whole GPUs)."""
-    seed: int | None = None
+    seed: Seed | None = None
     """Random seed of what this part plays, for another take of it alone; the render's when absent."""
     retakes: tuple[Retake, ...] = ()
     """Other takes of some of its bars; where they overlap the last one counts."""

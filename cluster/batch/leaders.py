@@ -17,7 +17,7 @@ from typing import Any
 from pydantic import Field
 
 from ensemble.audio.files import printable
-from ensemble.config import Settings, parse, read_yaml
+from ensemble.config import Seed, Settings, parse, read_yaml
 from ensemble.data.listing import AUDIO_SUFFIXES, FOREIGN_SUFFIXES
 from ensemble.errors import AudioError, ConfigError, EnsembleError
 from ensemble.output.remote import is_url, shown
@@ -48,7 +48,7 @@ class LeaderLine(Settings):
     """Of its folder in the output; the file's name without its suffix if absent."""
     band: str | None = None
     """A shipped band, or a YAML file relative to the list's folder; the whole batch's if absent."""
-    seed: int | None = Field(default=None, ge=0)
+    seed: Seed | None = None
     """Random seed; the whole batch's if absent."""
 
 

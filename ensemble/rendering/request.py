@@ -7,7 +7,7 @@ from pathlib import Path
 from ensemble import clock
 from ensemble.audio.stretch import MAX_SEMITONES
 from ensemble.conduct.models import models_sha256
-from ensemble.config import BandSettings, load_band, located
+from ensemble.config import NUM_SEEDS, BandSettings, load_band, located
 from ensemble.errors import ConfigError, VerifyError
 from ensemble.files.digest import file_digest
 from ensemble.listen import networks
@@ -57,6 +57,8 @@ def request_for(
         ConfigError: the band, a voice, the arranger, the style or the rate is unknown, or the style is wrong.
         VoiceError, ConductorError, ArrangerError: a file of weights is missing.
     """
+    if not 0 <= seed < NUM_SEEDS:
+        raise ConfigError("seed", f"{seed} is no seed", "give a whole number from 0 up to 2^63 - 1")
     settings = band if isinstance(band, BandSettings) else load_band(band)
     if voice is not None:
         settings = settings.with_voice(located("voice", voice, Path.cwd(), "voice"))

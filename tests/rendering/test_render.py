@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from ensemble.band import LocalBand
+from ensemble.errors import ConfigError
 from ensemble.events import Events
 from ensemble.manifest import Manifest
 from ensemble.plan import RenderPlan
@@ -61,7 +62,7 @@ def test_the_music_can_be_heard_before_the_report_is_written(short_leader_file: 
     assert 0 < spent["report"] < spent["total"]
     second = again(force=True, report=False)
     assert told[-1] == str(out / "take-00")
-    assert sorted(path.name for path in out.iterdir()) == ["leader.wav", "manifest.json", "take-00"]
+    assert sorted(path.name for path in out.iterdir()) == [".memory", "leader.wav", "manifest.json", "take-00"]
     assert second.takes == first.takes
 
 
@@ -69,4 +70,11 @@ def test_the_music_can_be_heard_before_the_report_is_written(short_leader_file: 
 def test_an_unknown_argument_is_a_type_error(call: Any, tmp_path: Path) -> None:
     with pytest.raises(TypeError, match=r"got an unexpected keyword argument '(setas|tempo)'"):
         call(tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("seed", [-1, 2**63])
+def test_a_seed_that_no_message_holds_is_refused(seed: int, short_leader_file: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"seed: .* is no seed; give a whole number from 0 up to"):
+        render(short_leader_file, tmp_path / "out", seed=seed)
     assert not (tmp_path / "out").exists()
