@@ -150,6 +150,9 @@ class Conductor:
             if follower.role == "transform":
                 exact = arrangement.leader_db[start_frame : start_frame + QUANTUM_FRAMES]
                 curves[:, row, : len(exact)] = exact
+            if follower.name in arrangement.given_dynamics:
+                given = arrangement.given_dynamics[follower.name][:, start_frame : start_frame + QUANTUM_FRAMES]
+                curves[:, row, : given.shape[1]] = given
         return curves, {**after, "line": values[:, -1]}
 
     def _as_dynamics(self, start_frame: int, curves: FloatArray) -> Dynamics:

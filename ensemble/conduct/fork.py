@@ -10,6 +10,8 @@ import numpy as np
 from ensemble.clock import FRAME_RATE_HZ, FRAMES_PER_CONDUCTOR_FRAME, QUANTUM_FRAMES
 from ensemble.types.music import Arrangement, FloatArray, Hits, Part
 
+_NOT_GIVEN = np.zeros((0, 0), np.float32)
+
 
 def fork_frame(arrangements: Sequence[Arrangement]) -> int:
     """The last quantum boundary up to which all arrangements are conducted and played alike.
@@ -29,6 +31,9 @@ def fork_frame(arrangements: Sequence[Arrangement]) -> int:
         first = min(first, _first_difference(one.features, other.features) * FRAMES_PER_CONDUCTOR_FRAME)
         for part, twin in zip(one.parts, other.parts, strict=True):
             first = min(first, _first_played_differently(part, twin))
+        for name in one.given_dynamics.keys() | other.given_dynamics.keys():
+            given, twins = (each.given_dynamics.get(name, _NOT_GIVEN) for each in (one, other))
+            first = min(first, _first_difference(given, twins))
     if len(arrangements) == 1:
         return first
     # In the last frame of the shortest one all remaining sound is returned, so that frame is never shared.

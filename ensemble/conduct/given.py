@@ -18,7 +18,7 @@ from ensemble.config import FollowerSettings
 from ensemble.errors import DataError
 from ensemble.files.midi import DRUM_CHANNEL
 from ensemble.types.diagnostics import Diagnostic
-from ensemble.types.music import SILENCE_DB, Arrangement, DrumClass, Heard, Hit, Hits, Note, Part
+from ensemble.types.music import SILENCE_DB, Arrangement, DrumClass, FloatArray, Heard, Hit, Hits, Note, Part
 
 Written = Part | Hits
 FIRST_TAKE = "take-00"
@@ -54,8 +54,8 @@ class Struck(NamedTuple):
 class GivenPart(NamedTuple):
     """What stands for what would be written of one part."""
 
-    takes: Mapping[str, Written] = {}
-    """A locked part, by take."""
+    takes: Mapping[str, tuple[Written, FloatArray]] = {}
+    """A locked part, by take: what it plays, and its dynamics as in `Arrangement.given_dynamics`."""
     notes: tuple[Struck, ...] = ()
     """Edited notes, for every take."""
 
@@ -76,7 +76,7 @@ def laid(
         heard: its leader.
         followers: the band.
     """
-    parts = list(arrangement.parts)
+    parts, dynamics = list(arrangement.parts), dict[str, FloatArray]()
     for index, follower in enumerate(followers):
         one = given.get(follower.name)
         if one is not None and one.notes:
@@ -84,8 +84,11 @@ def laid(
             end = arrangement.num_frames if take == FIRST_TAKE else round(one.notes[-1].stop_s * FRAME_RATE_HZ)
             parts[index] = spliced(parts[index], played, 0, end)
         elif one is not None and take in one.takes:
-            parts[index] = _fitted(one.takes[take], arrangement.num_frames)
-    return replace(arrangement, parts=tuple(parts))
+            part, curves = one.takes[take]
+            parts[index] = _fitted(part, arrangement.num_frames)
+            missing = max(arrangement.num_frames - curves.shape[1], 0)
+            dynamics[follower.name] = np.pad(curves[:, : arrangement.num_frames], ((0, 0), (0, missing)), mode="edge")
+    return replace(arrangement, parts=tuple(parts), given_dynamics=dynamics)
 
 
 def clashes(arrangement: Arrangement, heard: Heard, given: Mapping[str, GivenPart]) -> tuple[Diagnostic, ...]:

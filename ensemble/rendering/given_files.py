@@ -11,6 +11,7 @@ from ensemble.conduct.given import GivenPart, Written, read_notes
 from ensemble.config import FollowerSettings, Given
 from ensemble.errors import VerifyError
 from ensemble.files.replace import linked
+from ensemble.types.music import FloatArray
 from ensemble.wire import pack, unpack
 
 GIVEN = "given"
@@ -22,8 +23,8 @@ def given_path(name: str, given: Given) -> Path:
     return Path(GIVEN) / f"{name}{'.part' if given.kind == 'locked' else '.mid'}"
 
 
-def write_locked(folder: Path, name: str, takes: Mapping[str, Written], seed: int) -> Given:
-    """Write what a part plays in every take.
+def write_locked(folder: Path, name: str, takes: Mapping[str, tuple[Written, FloatArray]], seed: int) -> Given:
+    """Write what a part plays in every take, and how loud.
 
     Raises:
         OSError: the disk is full.

@@ -8,9 +8,12 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from ensemble.audio.clip_file import keep_in_file
 from ensemble.audio.files import write_pieces
-from ensemble.band import LocalBand
+from ensemble.band import Band, LocalBand
+from ensemble.clock import blocks
 from ensemble.config import Given
 from ensemble.errors import ConfigError, OutputError, VerifyError
 from ensemble.events import Events
@@ -35,6 +38,7 @@ from ensemble.rendering.session import BandFactory
 from ensemble.rendering.stale import Stale, stale
 from ensemble.scores.score import kept_name
 from ensemble.takes import LEADER, as_recorded
+from ensemble.types.music import Arrangement, Dynamics
 
 
 def redo(
@@ -165,11 +169,25 @@ def _give(folder: Path, target: Path, was: Manifest, edits: Edits) -> dict[str, 
         with closing(Memory(folder / MEMORY)) as memory:
             band = RememberingBand(LocalBand, was.plan, memory, Pace().deadline_s)
             takes = arrange_takes(band, lead, was.plan)
+            conducted = {take: _conducted(band, arrangement) for take, (_, arrangement) in takes.items()}
         for name in edits.lock:
             index = [one.name for one in was.plan.request.band.followers].index(name)
-            played = {take: arrangement.parts[index] for take, (_, arrangement) in takes.items()}
+            played = {
+                take: (arrangement.parts[index], np.concatenate([one.curves(name) for one in conducted[take]], axis=1))
+                for take, (_, arrangement) in takes.items()
+            }
             given[name] = write_locked(target, name, played, followers[name].played_seed(seed))
     return given
+
+
+def _conducted(band: Band, arrangement: Arrangement) -> list[Dynamics]:
+    """The dynamics of every block of a take."""
+    pace, state, promise = Pace(), band.start_conducting(), band.hold(arrangement)
+    scores = []
+    for block in blocks(arrangement.num_frames, pace.block_frames):
+        score, state = band.conduct(promise, block, state)
+        scores.append(score)
+    return [score.dynamics for score in band.collect(scores, pace.deadline_s)]
 
 
 def _with_leaders(folder: Path, target: Path, was: Manifest, request: RenderRequest) -> RenderPlan:

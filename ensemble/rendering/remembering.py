@@ -304,6 +304,7 @@ def _seen(arrangement: Arrangement, block: Block) -> bytes:
         arrangement.features[:, first * QUANTUM_CONDUCTOR_FRAMES : last * QUANTUM_CONDUCTOR_FRAMES],
         arrangement.leader_db[first * QUANTUM_FRAMES : last * QUANTUM_FRAMES],
         *(_inside(part, inside) for part in arrangement.parts),
+        *(curves[:, first * QUANTUM_FRAMES : last * QUANTUM_FRAMES] for curves in arrangement.given_dynamics.values()),
     )  # fmt: skip
 
 

@@ -248,8 +248,13 @@ class Arrangement:
     """Control frames of the performance: the leader and the tail after it."""
     committed_frames: int
     """Number of frames that no longer change, however the leader goes on: all, once the leader has ended."""
+    given_dynamics: dict[str, FloatArray] = field(default_factory=dict)
+    """Of parts that are locked: loudness, low and high, as in `Dynamics`, in place of what would be predicted.
+    [3, num_frames]"""
 
     def __post_init__(self) -> None:
+        for name, curves in self.given_dynamics.items():
+            check_array(curves, (3, self.num_frames), f"given_dynamics of {name}")
         check_array(self.features, (None, None), "features")
         check_array(self.leader_db, (self.num_frames,), "leader_db")
         if not 0 <= self.committed_frames <= self.num_frames:
@@ -280,6 +285,11 @@ class Dynamics:
     def num_frames(self) -> int:
         """Number of control frames."""
         return int(self.loudness_db.shape[1])
+
+    def curves(self, part: str) -> FloatArray:
+        """Predicted loudness of one follower, and its range: loudness, low, high.  [3, frames]"""
+        row = self.parts.index(part)
+        return np.stack([self.loudness_db[row], self.low_db[row], self.high_db[row]])
 
     def row(self, part: str) -> FloatArray:
         """Predicted loudness of one follower.  [frames]"""

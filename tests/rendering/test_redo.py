@@ -287,6 +287,17 @@ def test_a_locked_part_stays_what_it_is_and_a_clash_is_told(song):
     assert verify(song, LocalBand, Pace()).is_good
 
 
+def test_a_locked_part_is_as_loud_as_it_was_whatever_the_conductor_predicts_now(strummed, tmp_path):
+    band = BAND.model_copy(update={"conductor": "learned"})
+    before = render(strummed, tmp_path / "song", band=band, sample_rate=RATE, report=False).takes["take-00"].files
+    redo(tmp_path / "song", Edits(lock=("bass",)), report=False)
+    now = redo(tmp_path / "song", Edits(chart="metre: 3/4\nkey: F# minor\n\n| F#m | C# |\n"), report=False)
+    files = now.takes["take-00"].files
+    assert files["stems/bass.wav"] == before["stems/bass.wav"]
+    assert files["dynamics.csv"] != before["dynamics.csv"]
+    assert verify(tmp_path / "song", LocalBand, Pace()).is_good
+
+
 @pytest.fixture(scope="module")
 def long_song(tmp_path_factory) -> tuple[Path, Path]:
     """A leader of five bars, and its render by a chart of five bars."""
