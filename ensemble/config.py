@@ -16,6 +16,7 @@ from ensemble.settings.reading import read_settings as read_settings
 from ensemble.settings.reading import read_yaml as read_yaml
 from ensemble.settings.style import Manner
 from ensemble.settings.style_file import load_style
+from ensemble.settings.text_file import is_there
 from ensemble.types.choices import offer
 from ensemble.types.instruments import CATALOGUE, InstrumentSpec, instrument
 from ensemble.types.music import Role
@@ -219,7 +220,7 @@ def load_band(name_or_path: str) -> BandSettings:
     path = Path(name_or_path)
     if name_or_path in shipped_bands():
         path = configs_dir() / "bands" / f"{name_or_path}.yaml"
-    elif path.suffix not in (".yaml", ".yml") and not path.exists():
+    elif path.suffix not in (".yaml", ".yml") and not is_there(path):
         cure = f"{offer(name_or_path, shipped_bands())}, or name a YAML file"
         raise ConfigError("band", f"{name_or_path!r} is unknown", cure)
     document = read_yaml(path, "give the path of a band in YAML")
@@ -251,7 +252,7 @@ def located(kind: WeightsKind, name: str, folder: Path, setting: str) -> str:
     if name in known:
         return name
     path = (folder / name).absolute()
-    if name == Path(name).stem and not path.exists():
+    if name == Path(name).stem and not is_there(path):
         cure = f"{offer(name, known)}, or name a .safetensors file"
         raise ConfigError(setting, f"{name!r} is unknown", cure)
     return str(path)

@@ -115,6 +115,14 @@ def test_a_near_band_is_named() -> None:
         load_band("Rok")
 
 
+def test_a_name_longer_than_any_file_s_is_unknown(tmp_path: Path) -> None:
+    endless = "rock" * 100
+    with pytest.raises(ConfigError, match="is unknown"):
+        load_band(endless)
+    with pytest.raises(ConfigError, match=r"low.voice: .* is unknown"):
+        load_band(write(tmp_path, GOOD.replace("role: bass", f"role: bass, voice: {endless}")))
+
+
 def test_a_missing_file_and_a_folder_are_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="No such file"):
         load_band(str(tmp_path / "none.yaml"))

@@ -10,6 +10,7 @@ import yaml
 from ensemble.errors import ConfigError
 from ensemble.settings.reading import configs_dir, parse, read_yaml
 from ensemble.settings.style import Style
+from ensemble.settings.text_file import is_there
 from ensemble.types.choices import offer
 
 FREE = "free"
@@ -41,7 +42,7 @@ def load_style(name_or_path: str, folder: Path = Path()) -> Style:
     path = folder / name_or_path
     if name_or_path in shipped_styles():
         path = configs_dir() / "styles" / f"{name_or_path}.yaml"
-    elif path.suffix not in (".yaml", ".yml") and not path.exists():
+    elif path.suffix not in (".yaml", ".yml") and not is_there(path):
         raise ConfigError(
             "style", f"{name_or_path!r} is unknown", f"{offer(name_or_path, shipped_styles())}, or name a YAML file"
         )

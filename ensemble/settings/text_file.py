@@ -10,6 +10,14 @@ MAX_BYTES = 1_000_000
 """What a person writes is smaller; more is another kind of file."""
 
 
+def is_there(path: Path) -> bool:
+    """Whether there is such a file, though a name may be longer than any file's."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
 def read_text(path: Path, cure: str, max_bytes: int = MAX_BYTES) -> str:
     """The whole text, in UTF-8, without the mark that some editors put in front of it.
 

@@ -37,6 +37,7 @@ from ensemble.listen.chords_file import read_chords
 from ensemble.measure.annotations import read_annotation
 from ensemble.scores.score import read_score
 from ensemble.scores.symbolic import hear_melody
+from ensemble.settings.style_file import load_style
 from tests.audio.made_sounds import FORMS, made_m4a, made_sound
 from tests.bench.made_texts import (
     made_band,
@@ -48,6 +49,7 @@ from tests.bench.made_texts import (
     made_ireal,
     made_leaders,
     made_notes,
+    made_style,
 )
 from tests.scores.made_scores import made_kern, made_midi
 
@@ -110,6 +112,7 @@ READERS = {
     "chordpro": Reader(".cho", made_chordpro, _play_by),
     "ireal": Reader(".html", made_ireal, _play_by),
     "band": Reader(".yaml", made_band, lambda path: load_band(str(path))),
+    "style": Reader(".yaml", made_style, lambda path: load_style(str(path), path.parent)),
     "leaders": Reader(".yaml", made_leaders, read_leaders),
     "chords": Reader(".lab", made_chords, read_chords),
     "harte": Reader(".lab", made_harte, read_annotation),

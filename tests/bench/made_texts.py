@@ -46,6 +46,12 @@ def made_band(rng: Generator) -> bytes:
     ).encode()
 
 
+def made_style(rng: Generator) -> bytes:
+    """A style that comes with the package."""
+    shipped = sorted((configs_dir() / "styles").glob("*.yaml"))
+    return shipped[rng.integers(len(shipped))].read_bytes()
+
+
 def made_leaders(rng: Generator) -> bytes:
     """A list of leaders, some with settings of their own."""
     lines = [f"- take-{number}.wav" for number in range(rng.integers(1, 9))]
