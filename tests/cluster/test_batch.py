@@ -21,6 +21,7 @@ from ensemble.audio.files import write_clip
 from ensemble.config import BandSettings, FollowerSettings
 from ensemble.errors import ConfigError, EnsembleError, OutputError
 from ensemble.manifest import Manifest
+from ensemble.output.staging import MEMORY
 from ensemble.plan import RenderRequest
 from ensemble.rendering.levers import Levers
 from ensemble.rendering.render import render
@@ -65,8 +66,10 @@ def reasons(summary: BatchSummary) -> dict[str, str]:
 
 
 def files(folder: Path) -> dict[str, bytes]:
-    """Everything that a render writes alike: not the report and the manifest, which tell how long it took."""
-    told = {"report.html", "manifest.json"}
+    """Everything that a render writes alike: not the report and the manifest, which tell how long it took, nor what is
+    remembered for an edit, which a batch does not keep.
+    """
+    told = {"report.html", "manifest.json", MEMORY}
     paths = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
     return {name: path.read_bytes() for name, path in paths.items() if name not in told}
 
