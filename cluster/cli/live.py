@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from ensemble.types.music import FloatArray
 
 live_commands = typer.Typer()
-BLOCK_S = 0.02
 
 
 @live_commands.command()
@@ -85,11 +84,9 @@ def live(
         request = request_for(
             band, levers=Levers(style=style), seed=seed, sample_rate=int(rate), overrides=said, live=how
         )
-        if out.exists() and not force:
-            raise OutputError(printable(out), "exists already", "choose another folder, or add --force")
+        out = out.absolute()
+        recording = _recording_beside(out, force=force)
         session = LiveSession(request, LocalBand(RenderPlan(request=request, leader_sha256="")))
-        recording = out.with_name(f"{out.name}.recording.wav")
-        recording.parent.mkdir(parents=True, exist_ok=True)
 
         def show() -> None:
             monitor.describe(str(session.follower.position))
@@ -109,6 +106,7 @@ def live(
         if not session.num_samples:
             recording.unlink()
             raise OutputError(printable(out), "has nothing to hold: no sound came in", "see --list-devices")
+        monitor.say(f"recorded in {printable(recording)} until it is rendered")
         manifest = render_request(
             request, recording, out, force=force, band_factory=LocalBand, pace=Pace(),
             events=Events(progress=monitor.progress),
@@ -122,6 +120,25 @@ def live(
         _show(out, facts)
     if not facts.replay_equal:
         raise typer.Exit(1)
+
+
+def _recording_beside(out: Path, *, force: bool) -> Path:
+    """The file that the stream is recorded in until it is rendered.
+
+    Raises:
+        OutputError: the folder is in use, or an earlier session was not rendered.
+    """
+    from ensemble.manifest import MANIFEST, Manifest
+
+    if out.exists() and not force:
+        raise OutputError(printable(out), "exists already", "choose another folder, or add --force")
+    if out.exists() and any(out.iterdir()):
+        Manifest.read(out / MANIFEST)  # only a render is replaced
+    recording = out.with_name(f"{out.name}.recording.wav")
+    if recording.exists():
+        raise OutputError(printable(recording), "is a session that was not rendered", "follow it by --file, or move it")
+    recording.parent.mkdir(parents=True, exist_ok=True)
+    return recording
 
 
 def _list_devices(as_json: bool) -> None:
@@ -169,11 +186,12 @@ class _Paced:
         from ensemble.audio.files import prepared_clip
         from ensemble.audio.recording import opened
         from ensemble.audio.sound import mean_of_channels
+        from ensemble.audio.sound_card import BLOCK_S
 
         with opened(file) as recording:
             clip = prepared_clip(recording.clip(), sample_rate)
         self._samples = mean_of_channels(clip.samples)[0]
-        self._block = round(BLOCK_S * sample_rate)
+        self._rate, self._block = sample_rate, round(BLOCK_S * sample_rate)
         self._fast = fast
 
     def play(self, start_sample: int, sound: FloatArray) -> None:
@@ -183,7 +201,7 @@ class _Paced:
         """The recording's samples, each block once it has been played."""
         began_s = time.perf_counter()
         for number, start in enumerate(range(0, len(self._samples), self._block), 1):
-            wait_s = 0.0 if self._fast else began_s + number * BLOCK_S - time.perf_counter()
+            wait_s = 0.0 if self._fast else began_s + number * self._block / self._rate - time.perf_counter()
             if wait_s > 0:
                 time.sleep(wait_s)
             yield self._samples[start : start + self._block]

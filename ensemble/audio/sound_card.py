@@ -91,17 +91,15 @@ class SoundCard:
 
     def _opened(self) -> Any:
         cards = _sounddevice()
-        try:
+        with _card_errors():
             return cards.Stream(
                 samplerate=self._rate, blocksize=round(BLOCK_S * self._rate), dtype="float32", channels=(1, 2),
                 device=self._devices, latency=SAFE_S, callback=self._exchange,
             )  # fmt: skip
-        except (cards.PortAudioError, ValueError) as error:
-            reason = str(error).splitlines()[0]
-            raise AudioError("the sound card", f"cannot be used ({reason})", "see --list-devices") from error
 
     def __enter__(self) -> Self:
-        self._stream.start()
+        with _card_errors():
+            self._stream.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
@@ -115,28 +113,33 @@ class SoundCard:
     def end(self) -> None:
         """Let the leader's stream end."""
         self._has_ended.set()
+        self._came.put(np.zeros(0, np.float32))  # whoever waits need not wait any longer
 
     def blocks(self) -> Iterator[FloatArray]:
         """The leader, as it comes, until `end` is called or the card is gone.  [samples]"""
         silent_s = 0.0
         while not self._has_ended.is_set() and silent_s < GONE_S:
             try:
-                yield self._came.get(timeout=STUCK_S)
+                block = self._came.get(timeout=STUCK_S)
                 silent_s = 0.0
+                if len(block):
+                    yield block
             except queue.Empty:
                 silent_s += STUCK_S
-                self._reopen()
+                if not self._has_ended.is_set():
+                    self._reopen()
         with contextlib.suppress(queue.Empty):
             while True:  # what had come by then
-                yield self._came.get_nowait()
+                block = self._came.get_nowait()
+                if len(block):
+                    yield block
 
     def _reopen(self) -> None:
         """Open a card anew that has stopped, or was unplugged and may be there again."""
         self._stream.close()
         with contextlib.suppress(AudioError):
-            self._stream = self._opened()
-            self._is_anew = True
-            self._stream.start()
+            self._stream, self._is_anew = self._opened(), True
+            self.__enter__()
 
     def play(self, start_sample: int, sound: FloatArray) -> None:
         """Take what is to sound while the leader plays from that sample on; what comes too late is not heard."""
@@ -166,6 +169,16 @@ class SoundCard:
             self.num_missed += int(num_samples - is_ready.sum())
         goes[:] = np.where(is_ready[:, None], self._ring[at % len(self._ring)], 0.0)
         self._position += num_samples
+
+
+@contextlib.contextmanager
+def _card_errors() -> Iterator[None]:
+    """Turn an error of PortAudio into one line."""
+    try:
+        yield
+    except (_sounddevice().PortAudioError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise AudioError("the sound card", f"cannot be used ({reason})", "see --list-devices") from error
 
 
 def _sounddevice() -> Any:

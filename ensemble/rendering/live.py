@@ -188,7 +188,7 @@ class LiveFacts:
         return 1.0 - self.late_quanta / max(self.num_quanta, 1)
 
 
-def as_recorded(block: FloatArray) -> tuple[Steps, FloatArray]:
+def in_steps(block: FloatArray) -> tuple[Steps, FloatArray]:
     """Sound as a 24-bit file holds it: in steps, [samples, 1], and what is read back, [samples]."""
     steps = steps_of(block[None])
     return steps, (steps[:, 0] / np.float32(PCM_STEPS)).astype(np.float32)
@@ -240,7 +240,7 @@ def run_session(
         for block in source.blocks():
             if began_s is None:
                 began_s = time.perf_counter() - len(block) / sample_rate
-            steps, samples = as_recorded(block)
+            steps, samples = in_steps(block)
             file.write(steps << 8)
             send(session.hear(samples))
             on_block()

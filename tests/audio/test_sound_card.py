@@ -115,6 +115,7 @@ def test_a_card_that_comes_back_goes_on_where_it_would_be() -> None:
     card._reopen()
     anew: Any = card._stream
     assert anew is not stream
+    assert anew.is_running
     anew.now_s = stream.now_s + 0.5
     anew.come(np.ones(BLOCK, np.float32))
     card.end()
@@ -142,3 +143,11 @@ def test_without_the_package_the_extra_is_named(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setitem(sys.modules, "sounddevice", None)
     with pytest.raises(AudioError, match=r"ray-ensemble\[live\]"):
         card_devices()
+
+
+@pytest.mark.usefixtures("portaudio")
+def test_a_leader_who_ends_is_not_waited_for() -> None:
+    card, before = SoundCard(RATE), CardStream.opened
+    card.end()
+    assert list(card.blocks()) == []
+    assert CardStream.opened == before

@@ -21,7 +21,7 @@ from ensemble.config import load_band
 from ensemble.leaders import leader_path
 from ensemble.live.settings import LiveSettings
 from ensemble.plan import RenderPlan
-from ensemble.rendering.live import LiveSession, as_recorded
+from ensemble.rendering.live import LiveSession, in_steps
 from ensemble.rendering.request import request_for
 
 RATE = 48_000
@@ -45,7 +45,7 @@ def main(
     for block in range(seconds * RATE // BLOCK):
         samples = np.take(guitar, np.arange(block * BLOCK, (block + 1) * BLOCK), mode="wrap")
         begun = time.perf_counter()
-        played = list(session.hear(as_recorded(samples)[1]))
+        played = list(session.hear(in_steps(samples)[1]))
         ready_s = max(ready_s, (block + 1) * BLOCK / RATE) + time.perf_counter() - begun
         due_s = [one.start_frame / FRAME_RATE_HZ for one in played]
         left_ms += [1000 * (due - ready_s) for due in due_s if due >= horizon]

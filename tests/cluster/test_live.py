@@ -112,3 +112,14 @@ def test_a_player_is_followed_by_the_sound_card(leader: Path, pulse: dict[str, s
     assert document["duration_s"] > 7.0  # PulseAudio may keep some of the beginning
     assert np.abs(read_clip(out / "leader.wav").samples).max() > 0.1
     assert np.abs(read_clip(heard).samples).max() > 0.01
+
+
+def test_a_session_that_was_not_rendered_is_kept(leader: Path, tmp_path: Path) -> None:
+    kept = tmp_path / "session.recording.wav"
+    kept.write_bytes(b"a song")
+    done = subprocess.run(
+        [*LIVE, "--file", str(leader), "--out", str(tmp_path / "session")], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "was not rendered" in done.stderr
+    assert kept.read_bytes() == b"a song"
