@@ -148,7 +148,7 @@ def test_a_voice_that_has_changed_meanwhile_is_refused(
 ) -> None:
     out = tmp_path / "out"
     broken(short_leader_file, out, 5, BandError("bass", "was lost"))
-    monkeypatch.setattr("ensemble.rendering.request.weights_of", lambda _band: {"bass": "another"})
+    monkeypatch.setattr("ensemble.rendering.request.weights_of", lambda _band, **_how: {"bass": "another"})
     with pytest.raises(Exception, match="is not the voice that 'bass' played"):
         resume(out)
     monkeypatch.undo()
