@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import replace
-from itertools import islice
+from dataclasses import dataclass, field, replace
+from itertools import chain, islice
 
 import numpy as np
 
@@ -86,41 +86,56 @@ class Retriever:
         wanted_s = (tail.stop_sample - tail.at_sample) / tail.sample_rate
         search = Search(self._store, self._described, self._settings)
         hops = Hops(search, self._described, self._settings, context, self._on_found)
-        first = hops.after_leader(wanted_s, FIRST_PER_TAKE * (query.top_k + len(query.another)))
-        reasons = Counter[str]()
-        best_first = self._played(hops, first, tail, wanted_s, reasons)
-        chosen: list[Continuation] = []
+        past = _Past()
+        best_first = self._played(hops, FIRST_PER_TAKE * query.top_k, tail, wanted_s, past)
+        chosen, passed_over = list[Continuation](), list[Continuation]()
         for one in islice(best_first, query.top_k):
             if chosen and is_chance(one.quality):
+                passed_over.append(one)
                 break
             chosen.append(one)
         if not chosen:
-            raise _nothing_found(hops.num_scored, hops.vetoed + reasons)
+            raise _nothing_found(hops.num_scored, hops.vetoed + past.reasons)
         chosen.sort(key=lambda continuation: -continuation.total)
+        more = self._played(hops, FIRST_PER_TAKE * (query.top_k + len(query.another)), tail, wanted_s, past)
+        others = chain(passed_over, best_first, more)
         for number in query.another:
-            other = next(best_first, None)
+            other = next(others, None)
             if number > len(chosen) or other is None:
                 problem = "has no other" if number <= len(chosen) else f"is not there: {len(chosen)} were found"
                 raise RetrieveError(f"continuation {number}", problem, "index more recordings: ensemble index add PATH")
             chosen[number - 1] = other
         return tuple(chosen)
 
-    def _played(
-        self, hops: Hops, first: tuple[HopStep, ...], tail: Tail, wanted_s: float, reasons: Counter[str]
-    ) -> Iterator[Continuation]:
+    def _played(self, hops: Hops, limit: int, tail: Tail, wanted_s: float, past: _Past) -> Iterator[Continuation]:
         """Play the best chain, then the next; what cannot be played is refused for a reason, and the next is tried."""
-        refused, open_first = Refused(), list(first)
-        while reasons.total() < MAX_REFUSALS and (chain := _best(open_first, hops, refused, wanted_s)) is not None:
+        open_first = list(hops.after_leader(wanted_s, limit))
+        for step in past.begun:
+            open_first = _without(open_first, step)
+        while past.reasons.total() < MAX_REFUSALS and (best := _best(open_first, hops, past.refused, wanted_s)):
             try:
-                continuation = splice(chain, tail, self._described, self._settings.fade_ms / 1000)
+                continuation = splice(best, tail, self._described, self._settings.fade_ms / 1000)
             except UnusableError as error:
                 self._on_skip(str(error))
-                reasons[error.reason] += 1
-                refused = _refusing(refused, chain, error)
+                past.reasons[error.reason] += 1
+                past.refused = _refusing(past.refused, best, error)
                 continue
             weakest = min(hop.score.total for hop in continuation.hops)
+            past.begun.append(best.steps[0])
+            open_first = _without(open_first, best.steps[0])
             yield replace(continuation, quality=quality_of(weakest, self._settings))
-            open_first = _without(open_first, chain.steps[0])
+
+
+@dataclass(slots=True)
+class _Past:
+    """What was played, and what could not be."""
+
+    begun: list[HopStep] = field(default_factory=list)
+    """The first step of each continuation."""
+    refused: Refused = field(default_factory=Refused)
+    """What turned out to be unusable."""
+    reasons: Counter[str] = field(default_factory=Counter)
+    """How often what was refused for which reason."""
 
 
 def _tail_of(heard: Heard, query: ContinuationQuery, exit_point: ExitPoint, fade_s: float) -> Tail:

@@ -106,6 +106,25 @@ def test_beside_the_first_nothing_is_given_that_is_no_better_than_chance(shelf, 
     assert all(one.quality.among_random >= CHANCE for one in found[1:])
 
 
+def test_others_are_found_beyond_the_first_candidates(shelf, asked, monkeypatch):
+    monkeypatch.setattr("ensemble.retrieve.retriever.FIRST_PER_TAKE", 1)
+    heard, query = asked
+    found = [
+        retriever(shelf).continuations(heard, replace(query, top_k=1, another=another))[0]
+        for another in ((), (1,), (1, 1))
+    ]
+    assert len({str(spans(one)) for one in found}) == 3
+
+
+def test_what_was_no_better_than_chance_is_the_first_other_one(shelf, asked, monkeypatch):
+    heard, query = asked
+    seen = []
+    monkeypatch.setattr("ensemble.retrieve.retriever.is_chance", lambda quality: seen.append(quality) or len(seen) > 1)
+    found = retriever(shelf).continuations(heard, replace(query, top_k=3, another=(2,)))
+    assert len(found) == 2
+    assert found[1].quality == seen[-1]
+
+
 def test_the_true_continuation_comes_first_and_stays_in_time(shelf, leader, asked):
     best = retriever(shelf).continuations(*asked)[0]
     hop = best.hops[0]
