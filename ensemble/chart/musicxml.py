@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import io
 import re
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
+from lzma import LZMAError
 from pathlib import Path
 from typing import IO
 from xml.etree.ElementTree import Element, ParseError, XMLParser
@@ -17,12 +19,17 @@ from zipfile import BadZipFile, ZipFile
 
 from ensemble.chart.chart import HOLD, Chart, TimeSignature
 from ensemble.chart.text import parse_chart
+from ensemble.chart.transposing import transposed
 from ensemble.errors import ConfigError
 
 SUFFIXES = (".musicxml", ".mxl", ".xml")
 MAX_XML_BYTES = 20_000_000
 """A longer document is refused, also one that is packed."""
 BARS_PER_LINE, MAX_COUNT = 4, 64
+MAX_ALTER, MAX_FIFTHS = 2, 7
+"""Sharps or flats of a tone, and of a key."""
+JUMPS = ("dacapo", "dalsegno", "tocoda", "coda", "fine")
+"""Attributes of `sound` by which bars are not played in the order in which they stand."""
 CURE = "export it again from the notation program"
 KINDS = {
     "major": "", "minor": "m", "augmented": "aug", "diminished": "dim", "dominant": "7", "major-seventh": "maj7",
@@ -43,8 +50,11 @@ def read_musicxml(path: Path) -> Chart:
     Args:
         path: a score by parts, as text or packed.
 
+    Chords of a transposing instrument are given as they sound.
+
     Raises:
-        ConfigError: it cannot be read, is damaged, too large, has no chord symbols, or changes its metre.
+        ConfigError: it cannot be read, is damaged, too large, has no chord symbols, changes its metre, or jumps (D.C.,
+            D.S., coda, fine).
     """
     name = str(path)
     try:
@@ -64,7 +74,7 @@ def read_musicxml(path: Path) -> Chart:
             reader.read(measure)
     except (ValueError, OverflowError) as error:
         raise ConfigError(name, f"holds a wrong number ({error})", CURE) from error
-    return parse_chart(reader.text(" ".join(title.split())), name)
+    return transposed(parse_chart(reader.text(" ".join(title.split())), name), reader.sounds_higher or 0)
 
 
 def _unpacked(content: bytes, name: str) -> bytes:
@@ -75,7 +85,7 @@ def _unpacked(content: bytes, name: str) -> bytes:
             inside = _parsed(_member(archive, "META-INF/container.xml", name), name)
             path = next((one.get("full-path") for one in inside.iter() if one.tag.endswith("rootfile")), None)
             return _member(archive, path or "", name)
-    except (BadZipFile, KeyError, OSError, RuntimeError, NotImplementedError, EOFError, ValueError) as error:
+    except (BadZipFile, KeyError, OSError, RuntimeError, EOFError, ValueError, zlib.error, LZMAError) as error:
         raise ConfigError(name, "is a damaged .mxl file", CURE) from error
 
 
@@ -93,7 +103,7 @@ def _limited(file: IO[bytes], name: str) -> bytes:
 
 def _parsed(content: bytes, name: str) -> Element:
     """The document's root. Entities of its own are refused: they could stand for text without end."""
-    if _ENTITY.search(content):
+    if _ENTITY.search(content.replace(b"\0", b"")):  # UTF-16, too
         raise ConfigError(name, "declares entities", CURE)
     try:
         parser = XMLParser()  # noqa: S314  no entities, and expat loads nothing from outside
@@ -105,31 +115,49 @@ def _parsed(content: bytes, name: str) -> Element:
 
 
 @dataclass
+class _Bar:
+    """One bar, which may be written as two measures: up to a repeat sign in its middle, and from there."""
+
+    chords: dict[Fraction, str] = field(default_factory=dict)
+    """By their place, in quarters from the bar's beginning."""
+    lasts: Fraction = Fraction(0)
+    """Quarters."""
+    opens: bool = False
+    """Whether a repeat begins with it."""
+    closes: int = 1
+    """How often the repeat that ends with it is played; 1 where none does."""
+    passes: str = ""
+    """The passes of the ending that begins with it."""
+
+
+@dataclass
 class _Reader:
     """Collects the bars of a part as text."""
 
     name: str
-    lines: list[str] = field(default_factory=list)
-    """Settings among the bars, sections, and one text for each bar."""
+    lines: list[str | _Bar] = field(default_factory=list)
+    """Settings among the bars, sections, and the bars."""
     key: str = ""
     metre: TimeSignature | None = None
     tempo_bpm: float | None = None
     """Quarters a minute."""
     pickup: str = ""
+    sounds_higher: int | None = None
+    """Semitones from the written pitch to what sounds; None before the first measure."""
     _divisions: int = 1
-    _num_bars: int = 0
+    _last: _Bar | None = None
+    _next: _Bar = field(default_factory=_Bar)
     _first_key: str = ""
 
     def read(self, measure: Element) -> None:
         """Read one measure."""
-        chords: dict[Fraction, str] = {}
-        at, longest = Fraction(0), Fraction(0)
-        opens, closes, passes, section = False, 1, "", ""
+        bar, self._next = self._next, _Bar()
+        at, section = Fraction(0), ""
         for element in measure:
             if element.tag == "attributes":
                 self._attributes(element)
             elif element.tag == "harmony":
-                chords[at + Fraction(_number(element, "offset"), self._divisions)] = _chord(element)
+                bar.chords[at + Fraction(_number(element, "offset"), self._divisions)] = _chord(element)
             elif element.tag in ("note", "forward") and element.find("chord") is None:
                 at += Fraction(_number(element, "duration"), self._divisions)
             elif element.tag == "backup":
@@ -137,46 +165,72 @@ class _Reader:
             elif element.tag == "barline":
                 repeat, ending = element.find("repeat"), element.find("ending")
                 if repeat is not None and repeat.get("direction") == "forward":
-                    opens = True
+                    bar.opens = True
                 elif repeat is not None:
-                    closes = int(repeat.get("times") or 2)
+                    bar.closes = int(repeat.get("times") or 2)
                 if ending is not None and ending.get("type") == "start":
-                    passes = re.sub(r"[^\d,-]", "", ending.get("number") or "1")
+                    bar.passes = re.sub(r"[^\d,-]", "", ending.get("number") or "1")
             section = section or (element.findtext("direction-type/rehearsal") or "")
-            longest = max(longest, at)
+            bar.lasts = max(bar.lasts, at)
             sound = element if element.tag == "sound" else element.find("sound")
             if sound is not None and sound.get("tempo") and self.tempo_bpm is None:
                 self.tempo_bpm = float(sound.get("tempo") or 0)
-        metre = self.metre or TimeSignature(count=4, unit=4)
-        beat = Fraction(4 * metre.count, metre.unit * metre.beats_per_bar)
-        if self._num_bars == 0 and not self.pickup and longest < beat * metre.beats_per_bar and _is_short(measure):
-            symbols = _symbols(chords, beat, max(int(longest // beat), 1))
-            self.pickup = " ".join(symbols) if symbols[0] != HOLD else ""
-            return
-        self._num_bars += 1
+            if element.find("direction-type/coda") is not None or (
+                sound is not None and any(sound.get(jump, "no") != "no" for jump in JUMPS)
+            ):
+                raise ConfigError(
+                    self.name, "jumps (D.C., D.S., coda or fine)", "write its bars out as they are played"
+                )
         if section:
             self.lines.append(f"[{_NO_NAME.sub(' ', section).strip() or 'Section'}]")
-        begins = f"|{':' if opens else ''}{passes}"
-        ends = "|" if closes == 1 else ":|" if closes == 2 else f":| x{closes}"
-        self.lines.append(f"{begins} {' '.join(_short(_symbols(chords, beat, metre.beats_per_bar)))} {ends}")
+        metre, beat = self._metre_and_beat()
+        is_short = bar.lasts < beat * metre.beats_per_bar and _is_short(measure)
+        if is_short and self._last is not None:
+            self._complete(self._last, bar, beat * metre.beats_per_bar)
+        elif is_short and not self.pickup:
+            symbols = _symbols(bar.chords, beat, max(int(bar.lasts // beat), 1))
+            self.pickup = " ".join(symbols) if symbols[0] != HOLD else ""
+        else:
+            self.lines.append(bar)
+            self._last = bar
 
     def text(self, title: str) -> str:
         """The chart as text."""
-        metre = self.metre or TimeSignature(count=4, unit=4)
+        metre, beat = self._metre_and_beat()
         head = [f"title: {title}"] if title else []
         if self.tempo_bpm:
-            beat = Fraction(4 * metre.count, metre.unit * metre.beats_per_bar)
             head.append(f"tempo: {self.tempo_bpm / float(beat):g}")
         head += [f"metre: {metre}", *([f"key: {self._first_key}"] if self._first_key else []), ""]
-        lines = _in_rows(self.lines)
+        lines = _in_rows(
+            [_written(one, beat, metre.beats_per_bar) if isinstance(one, _Bar) else one for one in self.lines]
+        )
         first = next((at for at, line in enumerate(lines) if line.startswith("|")), None)
         if self.pickup and first is not None:
             lines[first] = f"{self.pickup} {lines[first]}"
         return "\n".join([*head, *lines])
 
+    def _metre_and_beat(self) -> tuple[TimeSignature, Fraction]:
+        """The metre, and the quarters of a beat."""
+        metre = self.metre or TimeSignature(count=4, unit=4)
+        return metre, Fraction(4 * metre.count, metre.unit * metre.beats_per_bar)
+
+    def _complete(self, bar: _Bar, rest: _Bar, whole: Fraction) -> None:
+        """Add the second part of a bar; a repeat or an ending that begins with it begins with the next bar."""
+        if bar.lasts + rest.lasts > whole:
+            raise ConfigError(self.name, "has a short bar amid whole ones", "export it in one metre")
+        bar.chords |= {bar.lasts + at: chord for at, chord in rest.chords.items()}
+        bar.lasts += rest.lasts
+        bar.closes = max(bar.closes, rest.closes)
+        self._next = _Bar(opens=rest.opens, passes=rest.passes)
+
     def _attributes(self, element: Element) -> None:
         if element.find("divisions") is not None:
             self._divisions = max(_number(element, "divisions"), 1)
+        sounds_higher = _number(element, "transpose/chromatic")
+        if self.sounds_higher is None or element.find("transpose") is not None:
+            if self.sounds_higher not in (None, sounds_higher):
+                raise ConfigError(self.name, "changes its transposition", "export it at the pitch that sounds")
+            self.sounds_higher = sounds_higher
         fifths = element.findtext("key/fifths")
         if fifths is not None:
             self._set_key(_key(int(fifths), element.findtext("key/mode") or "major"))
@@ -191,7 +245,7 @@ class _Reader:
 
     def _set_key(self, key: str) -> None:
         self._first_key = self._first_key or key
-        if self._num_bars and key != self.key:
+        if self._last is not None and key != self.key:
             self.lines.append(f"key: {key}")
         self.key = key
 
@@ -227,11 +281,15 @@ def _degrees(harmony: Element) -> Iterator[str]:
 def _tone(harmony: Element, which: str) -> str:
     step = harmony.findtext(f"{which}/{which}-step") or ""
     alter = _number(harmony, f"{which}/{which}-alter")
+    if abs(alter) > MAX_ALTER:
+        raise ValueError(f"{which}-alter {alter:.0e}")
     return step + ("#" * alter if alter > 0 else "b" * -alter)
 
 
 def _key(fifths: int, mode: str) -> str:
     """`F#`, `Ebm`."""
+    if abs(fifths) > MAX_FIFTHS:
+        raise ValueError(f"fifths {fifths:.0e}")
     place = fifths + (4 if mode == "minor" else 1)
     letter, sign = _SHARPS[place % 7], place // 7
     return letter + ("#" * sign if sign > 0 else "b" * -sign) + ("m" if mode == "minor" else "")
@@ -248,6 +306,13 @@ def _symbols(chords: dict[Fraction, str], beat: Fraction, num_beats: int) -> lis
 def _short(symbols: list[str]) -> list[str]:
     """As few symbols as say it."""
     return symbols[:1] if all(symbol == HOLD for symbol in symbols[1:]) else symbols
+
+
+def _written(bar: _Bar, beat: Fraction, num_beats: int) -> str:
+    """A bar with its signs, as text."""
+    ends = "|" if bar.closes == 1 else ":|" if bar.closes == 2 else f":| x{bar.closes}"
+    chords = " ".join(_short(_symbols(bar.chords, beat, num_beats)))
+    return f"|{':' if bar.opens else ''}{bar.passes} {chords} {ends}"
 
 
 def _in_rows(lines: list[str]) -> list[str]:

@@ -39,7 +39,7 @@ _COMMENT = re.compile(r"(?:^|\s+)#\s*(.*)$")
 _SETTING = re.compile(r"(title|tempo|metre|meter|time|first downbeat|key|energy)\s*:(?!\|)\s*(.*)", re.IGNORECASE)
 _SECTION = re.compile(r"\[([^\[\]|]+)\]")
 _TOKEN = re.compile(
-    r"(?P<line>:?\|[|\]]?:?(?P<passes>\d+(?:[,-]\d+)*)?)|x(?P<plays>\d+)(?=\s|$)|(?P<symbol>[^\s|]+?)(?=:?\||\s|$)"
+    r"(?P<line>:?\|[|\]]?:?(?P<passes>\d{1,3}(?:[,-]\d{1,3})*)?)|x(?P<plays>\d{1,3})(?=\s|$)|(?P<symbol>[^\s|]+?)(?=:?\||\s|$)"
 )
 _SPELLED = {"meter": "metre", "time": "metre"}
 

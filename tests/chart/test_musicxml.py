@@ -95,12 +95,54 @@ def test_a_packed_score_is_the_same(tmp_path: Path) -> None:
     assert chart.bars[0].chords == ("G7sus4",) * 3
 
 
+def test_a_packed_score_that_is_damaged_is_refused(tmp_path: Path) -> None:
+    for method in (zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA):
+        with zipfile.ZipFile(tmp_path / "song.mxl", "w", method) as packed:
+            packed.writestr("META-INF/container.xml", CONTAINER)
+        content = bytearray((tmp_path / "song.mxl").read_bytes())
+        begin = 30 + len("META-INF/container.xml")
+        for at in range(begin, begin + 24):
+            (tmp_path / "song.mxl").write_bytes(content[:at] + bytes([content[at] ^ 0xFF]) + content[at + 1 :])
+            with pytest.raises(ConfigError, match=r"is a damaged \.mxl file"):
+                read_chart(tmp_path / "song.mxl")
+
+
+def test_a_bar_that_is_split_at_a_repeat_is_one_bar(tmp_path: Path) -> None:
+    forward, backward = (f'<barline><repeat direction="{way}"/></barline>' for way in ("forward", "backward"))
+    split = '<measure number="X1" implicit="yes">'
+    text = score(
+        f'<measure number="0" implicit="yes">{WALTZ}{harmony("D")}{rest(1)}</measure>',
+        harmony("G") + rest(3),
+        harmony("C") + rest(2) + backward,
+        f"{split}{forward}{harmony('A')}{rest(1)}</measure>",
+        harmony("D") + rest(3),
+        harmony("G") + rest(2) + backward,
+    )
+    (tmp_path / "song.xml").write_text(text)
+    assert write_chart(read_chart(tmp_path / "song.xml")).splitlines()[-1] == "D | G | C . A :| |: D | G :|"
+    (tmp_path / "song.xml").write_text(score(WALTZ + harmony("G") + rest(3), f"{split}{rest(1)}</measure>"))
+    with pytest.raises(ConfigError, match="has a short bar amid whole ones"):
+        read_chart(tmp_path / "song.xml")
+
+
+def test_chords_of_a_transposing_part_are_those_that_sound(tmp_path: Path) -> None:
+    text = score(WALTZ.replace("</attributes>", "<transpose><chromatic>-2</chromatic></transpose></attributes>"), "")
+    text = text.replace("</measure></part></score", f"{harmony('C', 'minor')}</measure></part></score")
+    (tmp_path / "song.xml").write_text(text)
+    chart = read_chart(tmp_path / "song.xml")
+    assert (str(chart.key), chart.bars[1].chords) == ("F minor", ("Bbm",) * 3)
+
+
 BOMB = '<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><score-partwise>&b;</score-partwise>'
 
 
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
+        (score(harmony("C").replace("</root>", "<root-alter>3000000000</root-alter></root>")), "root-alter 3e"),
+        (score(WALTZ.replace("-2", "-3000000000") + harmony("C")), "fifths -3e"),
+        (score(harmony("C") + '<sound dacapo="yes"/>'), "jumps"),
+        (score(harmony("C") + "<direction><direction-type><coda/></direction-type></direction>"), "jumps"),
         ("<score-partwise>", "is no XML"),
         (BOMB, "declares entities"),
         ("<score-timewise/>", "is a score-timewise"),
@@ -117,3 +159,9 @@ def test_scores_that_cannot_be_read(tmp_path: Path, text: str, problem: str) -> 
     (tmp_path / name).write_text(text)
     with pytest.raises(ConfigError, match=problem):
         read_chart(tmp_path / name)
+
+
+def test_entities_are_refused_in_utf_16_too(tmp_path: Path) -> None:
+    (tmp_path / "song.xml").write_bytes(BOMB.encode("utf-16"))
+    with pytest.raises(ConfigError, match="declares entities"):
+        read_chart(tmp_path / "song.xml")

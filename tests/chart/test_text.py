@@ -132,6 +132,8 @@ def test_energy_holds_to_the_end_of_its_section() -> None:
         ("|1 A | B |", "song:1: bar 1", "an ending outside a repeat"),
         ("|: A :| x1", "song:1", "repeats too often or not at all"),
         ("|: A :| x100", "song:1", "repeats too often or not at all"),
+        ("|: A :| x" + "9" * 5000, "song:1", "does not end with a bar line"),
+        ("|" + "1" * 5000 + " A |", "song:1", "no numbers of endings"),
         ("| A | x3", "song:1", "does not follow a repeat"),
         ("|: A |0 B :|", "song:1", "no numbers of endings"),
         ("A B C D | E |", "song:1", "a whole bar before its first bar line"),
