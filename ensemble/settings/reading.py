@@ -21,9 +21,9 @@ MAX_NODES = 1_000_000
 
 
 class Settings(BaseModel):
-    """Base class of settings: frozen, and refuses unknown keys."""
+    """Base class of settings: frozen, and refuses unknown keys and numbers that are not finite."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 def configs_dir() -> Path:
@@ -43,13 +43,18 @@ def read_yaml(path: Path, cure: str, max_bytes: int = MAX_BYTES) -> Any:
     Raises:
         ConfigError: it cannot be read, or is not YAML; names the line.
     """
+    return read_yaml_with_node(path, cure, max_bytes)[0]
+
+
+def read_yaml_with_node(path: Path, cure: str, max_bytes: int = MAX_BYTES) -> tuple[Any, yaml.Node | None]:
+    """A document as `read_yaml` gives it, and as YAML has it, which knows the lines; None where it is empty."""
     text = read_text(path, cure, max_bytes)
     try:
         loader = yaml.SafeLoader(text)
         node = loader.get_single_node()
         if _size(node, {}) > MAX_NODES:
             raise ValueError("its aliases stand for too much")
-        return loader.construct_document(node) if node else None
+        return loader.construct_document(node) if node else None, node
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         place = f"{path}:{mark.line + 1}" if mark else str(path)

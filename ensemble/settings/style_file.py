@@ -5,10 +5,8 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-import yaml
-
 from ensemble.errors import ConfigError
-from ensemble.settings.reading import configs_dir, parse, read_yaml
+from ensemble.settings.reading import configs_dir, parse, read_yaml_with_node
 from ensemble.settings.style import Style
 from ensemble.settings.text_file import is_there
 from ensemble.types.choices import offer
@@ -46,5 +44,5 @@ def load_style(name_or_path: str, folder: Path = Path()) -> Style:
         raise ConfigError(
             "style", f"{name_or_path!r} is unknown", f"{offer(name_or_path, shipped_styles())}, or name a YAML file"
         )
-    document = read_yaml(path, "give the path of a style in YAML")
-    return parse(Style, document, str(path), yaml.compose(path.read_text(encoding="utf-8")))
+    document, node = read_yaml_with_node(path, "give the path of a style in YAML")
+    return parse(Style, document, str(path), node)

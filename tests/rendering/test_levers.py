@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 
 from ensemble.audio.files import read_clip, write_clip
 from ensemble.band import LocalBand
-from ensemble.config import load_band
+from ensemble.config import load_band, parse
 from ensemble.errors import ConfigError, DataError
 from ensemble.listen.overrides import Overrides
 from ensemble.live.settings import LiveSettings
@@ -97,6 +98,12 @@ def test_what_a_band_does_not_have_is_refused_in_one_line(levers: Levers, said: 
         levers.applied_to(load_band("rock"))
     assert said in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["gain_db", "pan", "density"])
+def test_a_lever_that_is_no_number_is_refused(name: str) -> None:
+    with pytest.raises(ConfigError, match=f"{name}.drums: Input should be a finite number"):
+        parse(Levers, {name: {"drums": math.nan}}, "the band")
 
 
 def test_a_recording_is_transposed_with_what_is_said_of_it(tmp_path: Path) -> None:

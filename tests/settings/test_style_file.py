@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from threading import Thread
+
 import pytest
 
 from ensemble.config import BandSettings, configs_dir, load_band
@@ -41,6 +44,16 @@ def test_a_wrong_style_is_refused_with_its_line_and_bar(tmp_path, right, wrong, 
         load_style(str(path))
     assert said in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+def test_a_style_is_read_from_a_pipe(tmp_path):
+    path = tmp_path / "mine.yaml"
+    os.mkfifo(path)
+    text = (configs_dir() / "styles" / "folk.yaml").read_bytes()
+    writer = Thread(target=path.write_bytes, args=(text,), daemon=True)
+    writer.start()
+    assert load_style(str(path)).name == "folk"
+    writer.join()
 
 
 def test_a_misspelt_style_is_told_the_near_one():
