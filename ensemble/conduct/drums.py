@@ -38,7 +38,7 @@ _SAME_SIXTEENTH_S = 0.02
 
 Forces = dict[DrumClass, float]
 """How hard each drum is struck at one moment, 0..1; 0 is not at all."""
-Stroke = tuple[float, DrumClass, float]  # beat, drum, velocity
+DrumStroke = tuple[float, DrumClass, float]  # beat, drum, velocity
 
 
 class _PredictedStrokes:
@@ -191,7 +191,7 @@ def _sounds(leader: Leader, beat: int) -> bool:
     return bool(leader.is_sounding[first : (beat + 1) * STEPS_PER_BEAT].any())
 
 
-def _beat(drummer: _Drummer, beat: int, fill: list[Forces], landing: Forces) -> Iterator[Stroke]:
+def _beat(drummer: _Drummer, beat: int, fill: list[Forces], landing: Forces) -> Iterator[DrumStroke]:
     """The strokes of one beat of a groove. Strokes of a fill replace all but the kick; `landing`, the strokes that open
     a phrase, replaces the cymbal on the first sixteenth.
     """
@@ -221,7 +221,7 @@ def _by_two_hands(struck: Forces) -> list[tuple[DrumClass, float]]:
     return [one for one in sounding if one[0] == "kick" or one in hands[:2]]
 
 
-def _ending(grid: Grid, leader: Leader, style: Style) -> Iterator[Stroke]:
+def _ending(grid: Grid, leader: Leader, style: Style) -> Iterator[DrumStroke]:
     """Kick and cymbal on the final chord, if the leader still plays."""
     if grid.num_beats and leader.is_playing[grid.final_beat]:
         yield float(grid.final_beat), "kick", 0.9
@@ -229,7 +229,7 @@ def _ending(grid: Grid, leader: Leader, style: Style) -> Iterator[Stroke]:
             yield float(grid.final_beat), style.landing, 0.75
 
 
-def _humanised(strokes: list[Stroke], grid: Grid, manner: Manner, chance: Chance, name: str) -> tuple[Hit, ...]:
+def _humanised(strokes: list[DrumStroke], grid: Grid, manner: Manner, chance: Chance, name: str) -> tuple[Hit, ...]:
     """Turn beats into seconds, and change every stroke a little in time and strength, at random by its number."""
     drawn = chance.draws(f"{name}/strokes", np.arange(len(strokes)), 5)
     looseness = 2.0 * manner.humanize

@@ -59,7 +59,7 @@ class BeatMap(NamedTuple):
         return int(self.tempos.ticks(seconds - self.start_s, TICKS_PER_QUARTER))
 
 
-Struck = tuple[float, float, int, int]  # start_s, stop_s, note, velocity
+FileNote = tuple[float, float, int, int]  # start_s, stop_s, note, velocity
 
 
 def write_midi(path: Path, part: Part | Hits, follower: FollowerSettings, heard: Heard) -> None:
@@ -172,7 +172,7 @@ def _signature(bar: Fraction, usual: tuple[int, int]) -> tuple[int, int]:
     return wholes.numerator * scale, wholes.denominator * scale
 
 
-def _struck(part: Part | Hits) -> list[Struck]:
+def _struck(part: Part | Hits) -> list[FileNote]:
     if isinstance(part, Hits):
         return [
             (hit.time_s, hit.time_s + _STROKE_S, DRUM_NOTES[hit.drum], min(max(round(127 * hit.velocity), 1), 127))
@@ -184,10 +184,10 @@ def _struck(part: Part | Hits) -> list[Struck]:
     ]
 
 
-def _without_overlaps(notes: list[Struck]) -> list[Struck]:
+def _without_overlaps(notes: list[FileNote]) -> list[FileNote]:
     """End every note where the same pitch begins again."""
     begins: dict[int, float] = {}
-    result: list[Struck] = []
+    result: list[FileNote] = []
     for start_s, stop_s, note, velocity in sorted(notes, reverse=True):
         result.append((start_s, min(stop_s, begins.get(note, math.inf)), note, velocity))
         begins[note] = start_s
