@@ -183,6 +183,10 @@ class RayBand:
         """What the work cost, who was lost, what was played again."""
         return self._supervisor.tally()
 
+    def is_exact(self) -> bool:
+        """Whether every value so far came from a machine of this one's fingerprint."""
+        return self._supervisor.is_exact()
+
     def close(self) -> None:
         """End every actor."""
         self._meters.close()

@@ -66,8 +66,13 @@ class Supervisor:
             restarts=sum(max(slot.lives, len(slot.pids) - 1, 0) for slot in slots),
             replays=dict(self._replays),
             incidents=tuple(self._incidents),
-            exact=self._fingerprints <= {fingerprint_digest()} and not any(slot.is_degraded for slot in slots),
+            exact=self.is_exact(),
         )
+
+    def is_exact(self) -> bool:
+        """Whether all answers so far came from machines of this one's fingerprint, of the kind that was planned."""
+        is_here = self._fingerprints <= {fingerprint_digest()}
+        return is_here and not any(slot.is_degraded for slot in self._placement.slots)
 
     def settle(self, calls: Sequence[Call], deadline_s: float) -> None:
         """Wait until every one of these calls is answered; replace the actors that are lost meanwhile.

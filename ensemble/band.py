@@ -112,6 +112,9 @@ class Band(Protocol):
     def tally(self) -> Tally:
         """Work and losses so far."""
 
+    def is_exact(self) -> bool:
+        """Whether every value so far was computed on a machine of this one's fingerprint; waits for nothing."""
+
     def close(self) -> None:
         """Release the workers."""
 
@@ -196,6 +199,10 @@ class LocalBand:
     def tally(self) -> Tally:
         """Work and losses so far."""
         return Tally(busy_s=dict(self._busy_s))
+
+    def is_exact(self) -> bool:
+        """Everything is computed here."""
+        return True
 
     def close(self) -> None:
         """There is nothing to release."""

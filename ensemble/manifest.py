@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from ensemble.config import Settings, first_complaint
 from ensemble.errors import VerifyError
@@ -139,8 +139,8 @@ class Manifest(Settings):
     """What was heard of the leader as given."""
     leader: FileReceipt
     """Hashes of `leader.wav`."""
-    takes: dict[str, TakeReceipt]
-    """The files of every take, by its name."""
+    takes: dict[Annotated[str, Field(pattern=r"^take-[0-9][0-9]$")], TakeReceipt]
+    """The files of every take, by its name: `take-00`, `take-01` and so on."""
     execution: Execution
     """How the plan was rendered."""
     fingerprint: dict[str, str]

@@ -53,6 +53,7 @@ def test_a_manifest_of_version_1_is_read(written: Manifest) -> None:
         ({"version": None}, "is of manifest version None"),
         ({"plan": []}, "plan: "),
         ({"takes": 7}, "takes: "),
+        ({"takes": {"../take-00\n": {}}}, "takes."),
     ],
 )
 @pytest.mark.parametrize("version", [1, 2])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -69,7 +70,11 @@ def redo(
     actors: Actors = None,
     block_frames: Annotated[int, typer.Option(min=1, help="Block length in frames, as of the render.")] = 50,
     force: Annotated[
-        bool, typer.Option("--force", help="Go on where files were changed by hand, or another release rendered.")
+        bool,
+        typer.Option(
+            "--force",
+            help="Go on where files were changed by hand, another release rendered, or a render was broken off.",
+        ),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -85,7 +90,9 @@ def redo(
             print_result(as_json, listed, lambda: show_versions(listed))
             return
         if undo or version is not None:
-            manifest = redoing.undo(folder) if version is None else redoing.switch(folder, version)
+            manifest = (
+                redoing.undo(folder, force=force) if version is None else redoing.switch(folder, version, force=force)
+            )
         else:
             edits = _edits(
                 parts=part, seed=seed, from_bar=from_bar, to_bar=to_bar, gain_db=numbers("--gain", gain),
@@ -130,10 +137,14 @@ def _another(take: int | None, *, another: bool) -> list[int] | None:
 
 
 def _added(settings: str) -> dict[str, Any]:
-    """A part's settings, numbers as numbers: `name=cello,role=counter,pan=0.2`."""
+    """A part's settings, as YAML has them in braces, but with `=`: `name=cello,role=counter,range_midi=[36,76]`."""
     import yaml
 
-    return {name: yaml.safe_load(value) for name, value in (named("--add", settings.split(",")) or {}).items()}
+    try:
+        added = yaml.safe_load("{" + re.sub(r"(^|,)\s*(\w+)\s*=", r"\1 \2: ", settings) + "}")
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise ConfigError("--add", f"{settings!r} is no list of settings", "write name=cello,role=counter") from error
+    return dict(added)
 
 
 def _chart(path: Path | None) -> str | None:

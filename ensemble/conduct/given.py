@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import mido
 import numpy as np
+from mido.midifiles.meta import KeySignatureError
 
 from ensemble.clock import FRAME_RATE_HZ
 from ensemble.conduct.grid import Grid, grid_of
@@ -32,6 +33,10 @@ _OTHER_NOTES: dict[int, DrumClass] = {
     41: "tom", 43: "tom", 47: "tom", 48: "tom", 50: "tom",
 }  # fmt: skip
 _DRUM_OF: dict[int, DrumClass] = {note: drum for drum, note in DRUM_NOTES.items()} | _OTHER_NOTES
+_UNREADABLE = (
+    OSError, EOFError, ValueError, KeyError, IndexError, TypeError, ZeroDivisionError, KeySignatureError,
+)  # fmt: skip
+"""What reading a damaged MIDI file raises."""
 _EARLY_FRAMES = 3
 """A retake takes over so long before its bar line, since notes may begin a little early."""
 
@@ -81,7 +86,7 @@ def laid(
         one = given.get(follower.name)
         if one is not None and one.notes:
             played = _played(one.notes, follower, heard, arrangement.num_frames)
-            end = arrangement.num_frames if take == FIRST_TAKE else round(one.notes[-1].stop_s * FRAME_RATE_HZ)
+            end = arrangement.num_frames if take == FIRST_TAKE else round(_end_s(one.notes) * FRAME_RATE_HZ)
             parts[index] = spliced(parts[index], played, 0, end)
         elif one is not None and take in one.takes:
             part, curves = one.takes[take]
@@ -89,6 +94,11 @@ def laid(
             missing = max(arrangement.num_frames - curves.shape[1], 0)
             dynamics[follower.name] = np.pad(curves[:, : arrangement.num_frames], ((0, 0), (0, missing)), mode="edge")
     return replace(arrangement, parts=tuple(parts), given_dynamics=dynamics)
+
+
+def _end_s(notes: Sequence[Struck]) -> float:
+    """When the last note ends, which need not be the one that begins last."""
+    return max(note.stop_s for note in notes)
 
 
 def clashes(arrangement: Arrangement, heard: Heard, given: Mapping[str, GivenPart]) -> tuple[Diagnostic, ...]:
@@ -157,7 +167,7 @@ def read_notes(path: Path, follower: FollowerSettings) -> tuple[Struck, ...]:
     """
     try:
         struck = _notes_of(mido.MidiFile(path))
-    except (OSError, EOFError, ValueError, KeyError, IndexError, TypeError) as error:
+    except _UNREADABLE as error:
         raise DataError(str(path), "is not a MIDI file that can be read", "export it again") from error
     if not struck:
         raise DataError(str(path), "holds no notes", "name the file with the notes of this part")

@@ -19,6 +19,7 @@ from ensemble.output.staging import (
     PREFIX,
     PUBLISHED,
     REPLACED,
+    VERSION,
     WRITING,
     check_writer,
     clear,
@@ -102,11 +103,14 @@ def publishing(out: Path, *, force: bool, is_new: bool = True) -> Iterator[Publi
 
     Args:
         out: the folder that the user named; made if absent.
-        force: replace an earlier render in it. Files that are not that render's stay untouched.
-        is_new: the earlier render's memory and versions go with it; else they stay, for it is another version of it.
+        force: replace an earlier render in it, and remove one that was broken off. Files that are not that render's
+            stay untouched.
+        is_new: the earlier render's memory and versions go with it; else they stay, for it is replaced by another
+            version of it, which needs no `force`.
 
     Raises:
-        OutputError: it is a file, is not empty (without `force`), is no earlier render, or cannot be written.
+        OutputError: it is a file, is not empty or holds a render that was broken off (without `force`), is no earlier
+            render, or cannot be written.
     """
     try:
         made = _make_folders(out)
@@ -114,9 +118,9 @@ def publishing(out: Path, *, force: bool, is_new: bool = True) -> Iterator[Publi
     except OSError as error:
         raise refused(out, error) from error
     with _staged(staging, out, made):
-        earlier = _earlier(out, staging, force=force)
-        if earlier and is_new:
-            earlier += [out / name for name in (MEMORY, HISTORY) if (out / name).exists()]
+        earlier = _earlier(out, staging, force=force, replaces=force or not is_new, is_new=is_new)
+        if not is_new:
+            (staging / VERSION).touch()
         (staging / NEW).mkdir()
         (staging / PUBLISHED).mkdir()
         publisher = Publisher(staging, out, replaces=bool(earlier), move=lambda: _publish(staging, out, earlier))
@@ -144,7 +148,8 @@ def resuming(out: Path) -> Iterator[Publisher]:
     with _staged(staging, out, [], is_resumed=True):
         restore_order(staging, out)
         published = {path.name for path in (staging / PUBLISHED).iterdir()}
-        earlier = _earlier(out, staging, force=True, published=published)
+        is_new = not (staging / VERSION).exists()
+        earlier = _earlier(out, staging, force=True, replaces=True, is_new=is_new, published=published)
         publisher = Publisher(staging, out, replaces=bool(earlier), move=lambda: _publish(staging, out, earlier))
         yield publisher
         publisher.publish()
@@ -199,10 +204,18 @@ def _make_folders(out: Path) -> list[Path]:
     return absent
 
 
-def _earlier(out: Path, staging: Path, *, force: bool, published: Collection[str] = ()) -> list[Path]:
-    """What of an earlier render lies in `out`, if it may be replaced; removes what killed renders left.
+def _earlier(
+    out: Path, staging: Path, *, force: bool, replaces: bool, is_new: bool, published: Collection[str] = ()
+) -> list[Path]:
+    """What of an earlier render lies in `out`, its manifest last; removes what killed renders left.
 
-    published: names that were published early from `staging`: they are no earlier render's.
+    Args:
+        out: the folder.
+        staging: the staging folder of the render that is to lie there.
+        force: remove a render that was broken off and could be resumed.
+        replaces: whether an earlier render may be replaced.
+        is_new: whether its memory and its versions go with it.
+        published: names that were published early from `staging`: they are no earlier render's.
     """
     for other in staging_folders(out):
         if other == staging:
@@ -215,7 +228,7 @@ def _earlier(out: Path, staging: Path, *, force: bool, published: Collection[str
             restore_order(other, out)
         clear(other, out)
     present = {path.name for path in out.iterdir()} - {staging.name} - set(published)
-    if present and not force:
+    if present and not replaces:
         raise OutputError(str(out), "exists and is not empty", "name another, or add --force to replace a render")
     ours = {name for name in present if is_ours(name)}
     if not ours:
@@ -225,7 +238,8 @@ def _earlier(out: Path, staging: Path, *, force: bool, published: Collection[str
     except VerifyError as error:
         cure = "name another folder; --force replaces renders only"
         raise OutputError(str(out), f"holds {min(ours)}, and no render's manifest", cure) from error
-    return [out / name for name in ours]
+    ours |= present & {MEMORY, HISTORY} if is_new else set()
+    return [out / name for name in sorted(ours, key=lambda name: name == "manifest.json")]
 
 
 def _publish(staging: Path, out: Path, earlier: list[Path]) -> Path:

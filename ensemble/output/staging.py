@@ -26,6 +26,8 @@ OLD_CHECKPOINT = "tape"
 NEW, OLD, PUBLISHED, REPLACED = "new", "old", "given", "replaced"
 """Folders inside: what is being written, what it replaces, a file named after each take published already, and what was
 replaced, to be removed."""
+VERSION = "version"
+"""An empty file inside, where what is written is another version of the render in the folder: it shares its memory."""
 WRITING: set[Path] = set()
 """The staging folders that this process is writing."""
 FRESH_S = 600.0
@@ -71,14 +73,18 @@ def is_resumable(staging: Path) -> bool:
 def restore_order(staging: Path, out: Path) -> None:
     """Finish or undo the move that a killed writer was making, so that its staging folder is consistent.
 
-    Publishing is undone: a file in `out` whose name is missing in `new` had been moved, and goes back; then the earlier
-    render does. A take that was being published early either has been moved or has not.
+    Publishing is undone: a file in `out` whose name is missing in `new` had been moved, and goes back, unless part of
+    the earlier render still lies there (its manifest is put aside last); then the earlier render goes back. A take that
+    was being published early either has been moved or has not.
     """
     published = {path.name for path in (staging / PUBLISHED).iterdir()}
     if (staging / OLD).is_dir():
-        for path in out.iterdir():
-            if is_ours(path.name) and path.name not in published and not (staging / NEW / path.name).exists():
-                path.rename(staging / NEW / path.name)
+        new, memory = staging / NEW, () if (staging / VERSION).exists() else (MEMORY,)
+        is_mixed = (new / "manifest.json").exists() and (out / "manifest.json").exists()
+        for path in [] if is_mixed else out.iterdir():
+            is_new = is_ours(path.name) or path.name in memory
+            if is_new and path.name not in published and not (new / path.name).exists():
+                path.rename(new / path.name)
         for path in (staging / OLD).iterdir():
             path.rename(out / path.name)
         (staging / OLD).rmdir()

@@ -43,8 +43,11 @@ class Earlier:
         self.changed = [name for name, was in listed.items() if not _is(folder / name, was.sha256)]
         """The other files, by their paths inside the folder."""
 
-    def check(self) -> None:
+    def check(self, cure: str = "--force makes it anew") -> None:
         """Make sure that nothing was changed.
+
+        Args:
+            cure: what to do otherwise.
 
         Raises:
             VerifyError: a file was; names the first.
@@ -52,7 +55,7 @@ class Earlier:
         if self.changed:
             others = f", as were {len(self.changed) - 1} other files" if len(self.changed) > 1 else ""
             problem = f"was changed after the render{others}"
-            raise VerifyError(str(self._folder / self.changed[0]), problem, "--force makes it anew")
+            raise VerifyError(str(self._folder / self.changed[0]), problem, cure)
 
     def stems(self, take: str) -> dict[str, WrittenStem]:
         """The stems of a take, by part."""

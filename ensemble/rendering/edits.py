@@ -68,7 +68,7 @@ class Edits(Levers):
             ConfigError: a part is unknown, or a setting is wrong.
             VoiceError: the file of a new voice cannot be read.
         """
-        self.check(request.band)
+        self.check(request)
         band = self._edited_band(self.applied_to(request.band), given)
         overrides, seed = request.overrides, request.seed
         if self.chart is not None:
@@ -87,17 +87,27 @@ class Edits(Levers):
             changed["extension"] = self._extension(request.extension)
         return request.model_copy(update=changed)
 
-    def check(self, band: BandSettings) -> None:
-        """Make sure that what is named is there.
+    def check(self, request: RenderRequest) -> None:
+        """Make sure that what is named is there, and that a live session can do it.
 
         Raises:
-            ConfigError: a part is unknown, or what belongs together is not given.
+            ConfigError: a part is unknown, what belongs together is not given, or a live session cannot do that.
         """
-        check_parts(band, (*self.parts, *self.voice, *self.drop, *self.lock, *self.unlock, *self.midi))
+        check_parts(request.band, (*self.parts, *self.voice, *self.drop, *self.lock, *self.unlock, *self.midi))
         if self.parts and self.seed is None:
             raise ConfigError("--part", "says whose another take is wanted", "add --seed N")
         if (self.from_bar or self.to_bar) and not self.parts:
             raise ConfigError("--from and --to", "are the bars of a part's other take", "add --part NAME --seed N")
+        not_live = {
+            "--midi": self.midi,
+            "--lock": self.lock,
+            "--from": self.from_bar,
+            "--to": self.to_bar,
+            "--intro": self.intro not in (None, "none"),
+            "--ending": self.ending not in (None, "leader"),
+        }
+        if request.live is not None and (option := next(filter(not_live.get, not_live), None)):
+            raise ConfigError(option, "is not for a live session, which writes as it hears", "leave it out")
 
     def in_words(self) -> str:
         """What is changed, as on a command line."""
@@ -121,7 +131,7 @@ class Edits(Levers):
 
     def _edited_band(self, band: BandSettings, given: Mapping[str, Given]) -> BandSettings:
         kept = [self._edited_follower(one, given) for one in band.followers if one.name not in self.drop]
-        document = band.model_dump() | {"followers": [*kept, *(one.model_dump() for one in self.add)]}
+        document = band.model_dump() | {"followers": [*kept, *map(_located, self.add)]}
         return parse(BandSettings, document, "the band")
 
     def _edited_follower(self, follower: FollowerSettings, given: Mapping[str, Given]) -> dict[str, Any]:
@@ -139,6 +149,12 @@ class Edits(Levers):
         if name in given:
             settings["given"] = given[name].model_dump()
         return settings
+
+
+def _located(follower: FollowerSettings) -> dict[str, Any]:
+    """The settings of an added part, its voice's file from the present folder."""
+    voice = located("voice", follower.voice, Path.cwd(), f"{follower.name}.voice")
+    return follower.model_copy(update={"voice": voice}).model_dump()
 
 
 def _said(value: object, name: str) -> str:

@@ -1,4 +1,7 @@
-"""The versions of a render that was redone: whole folders, whose files are hard links where they are equal."""
+"""The versions of a render that was redone: whole folders, whose files are hard links where they are equal.
+
+A file that another program changes in place is therefore changed in every version that shares it.
+"""
 
 from __future__ import annotations
 

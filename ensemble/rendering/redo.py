@@ -14,7 +14,7 @@ from ensemble.audio.clip_file import keep_in_file
 from ensemble.audio.files import write_pieces
 from ensemble.band import Band, LocalBand
 from ensemble.clock import blocks
-from ensemble.config import Given
+from ensemble.config import FollowerSettings, Given
 from ensemble.errors import ConfigError, OutputError, VerifyError
 from ensemble.events import Events
 from ensemble.files.replace import linked
@@ -59,7 +59,8 @@ def redo(
     Args:
         out: the render's folder.
         edits: what shall be otherwise.
-        force: go on where files were changed by hand, or another release rendered them: they are made anew.
+        force: go on where files were changed by hand, or another release rendered them: they are made anew; and where
+            a render was broken off in the folder, which is then removed.
         report: whether to write `report.html`, after everything else can be heard.
         band_factory: makes the band, where there is something to play.
         pace: how the work is divided; with that of the render most is remembered.
@@ -79,11 +80,11 @@ def redo(
     if not force:
         _check_release(folder, was)
         earlier.check()
-    edits.check(was.plan.request.band)
+    edits.check(was.plan.request)
     _check_bars(edits, was)
     history = History(folder)
-    with publishing(folder, force=True, is_new=False) as staged, closing(Checkpoint(staged.staging)) as checkpoint:
-        given = _give(folder, staged.path, was, edits)
+    with publishing(folder, force=force, is_new=False) as staged, closing(Checkpoint(staged.staging)) as checkpoint:
+        given = _give(staged.path, was, edits) | _lock(folder, staged.path, was, edits)
         request = edits.edited(was.plan.request, given)
         if request == was.plan.request:
             raise OutputError(str(folder), "is that already", "name something that shall be otherwise")
@@ -108,36 +109,49 @@ def dry_run(out: str | Path, edits: Edits) -> Stale:
         EnsembleError: an edit is refused.
     """
     was = Manifest.read(Path(out) / MANIFEST)
-    edits.check(was.plan.request.band)
+    edits.check(was.plan.request)
     _check_bars(edits, was)
     with tempfile.TemporaryDirectory() as name:
-        given = _give(Path(out), Path(name), was, edits)
+        given = _give(Path(name), was, edits)
+    for part in edits.lock:  # what they play need not be known, since it stays
+        given[part] = Given(kind="locked", sha256="", seed=_seed(part, was, edits))
     return stale(was.plan.request, edits.edited(was.plan.request, given))
 
 
-def undo(out: str | Path) -> Manifest:
-    """Go back to the version that was edited last.
+def undo(out: str | Path, *, force: bool = False) -> Manifest:
+    """Go back to the version that was edited last; see `switch`.
 
     Raises:
         OutputError: there is none.
+        VerifyError: a file of it was changed.
     """
     history = History(Path(out))
     current = history.current()
     if current is None or current.parent is None:
         raise OutputError(str(out), "has nothing to undo", "`ensemble redo DIR --history` lists its versions")
-    return switch(out, current.parent)
+    return switch(out, current.parent, force=force)
 
 
-def switch(out: str | Path, number: int) -> Manifest:
+def switch(out: str | Path, number: int, *, force: bool = False) -> Manifest:
     """Go to a version of a render's history: every file is as it was.
+
+    Versions share their equal files, so one that a program has changed in place is changed in all of them.
+
+    Args:
+        out: the render's folder.
+        number: of the version.
+        force: go there although files of it were changed, or a render was broken off in the folder: that is removed.
 
     Raises:
         OutputError: there is no such version.
+        VerifyError: a file of it was changed.
     """
     folder = Path(out)
     history = History(folder)
     manifest = Manifest.read(history.folder(number) / MANIFEST)
-    with publishing(folder, force=True, is_new=False) as staged:
+    if not force:
+        Earlier(history.folder(number), manifest).check("--force takes it as it is")
+    with publishing(folder, force=force, is_new=False) as staged:
         history.keep()
         link_render(history.folder(number), staged.path)
     return manifest
@@ -156,14 +170,26 @@ def _check_bars(edits: Edits, manifest: Manifest) -> None:
             raise ConfigError(option, f"bar {bar} does not exist", f"{manifest.source} has {num_bars} bars")
 
 
-def _give(folder: Path, target: Path, was: Manifest, edits: Edits) -> dict[str, Given]:
-    """Write what parts that are locked play, and copy the notes that others shall play."""
-    followers = {one.name: one for one in edits.applied_to(was.plan.request.band).followers}
-    seed = was.plan.request.seed
-    given = {
-        name: write_notes(target, followers[name], Path(midi), followers[name].played_seed(seed))
+def _seed(name: str, was: Manifest, edits: Edits) -> int:
+    """The random seed with which a part that is given is played."""
+    return _follower(name, was, edits).played_seed(was.plan.request.seed)
+
+
+def _follower(name: str, was: Manifest, edits: Edits) -> FollowerSettings:
+    return next(one for one in edits.applied_to(was.plan.request.band).followers if one.name == name)
+
+
+def _give(target: Path, was: Manifest, edits: Edits) -> dict[str, Given]:
+    """Copy the notes that parts shall play."""
+    return {
+        name: write_notes(target, _follower(name, was, edits), Path(midi), _seed(name, was, edits))
         for name, midi in edits.midi.items()
     }
+
+
+def _lock(folder: Path, target: Path, was: Manifest, edits: Edits) -> dict[str, Given]:
+    """Write what parts that are locked play."""
+    given = {}
     if edits.lock:
         lead = take_up(folder, was.plan, was.source)
         with closing(Memory(folder / MEMORY)) as memory:
@@ -176,7 +202,7 @@ def _give(folder: Path, target: Path, was: Manifest, edits: Edits) -> dict[str, 
                 take: (arrangement.parts[index], np.concatenate([one.curves(name) for one in conducted[take]], axis=1))
                 for take, (_, arrangement) in takes.items()
             }
-            given[name] = write_locked(target, name, played, followers[name].played_seed(seed))
+            given[name] = write_locked(target, name, played, _seed(name, was, edits))
     return given
 
 

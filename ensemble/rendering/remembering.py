@@ -206,7 +206,7 @@ class RememberingBand:
                 one.message = message
                 if one.naming is not None:
                     one.name = one.naming()
-                if one.key is not None:
+                if one.key is not None and self.is_exact():
                     self._memory.keep(one.key(), message)
                 one.key = one.naming = None  # they hold all values before
         return [promise.token.message or b"" for promise in promises]
@@ -214,6 +214,10 @@ class RememberingBand:
     def tally(self) -> Tally:
         """Work and losses so far."""
         return self._band.tally() if self._band else Tally()
+
+    def is_exact(self) -> bool:
+        """Whether everything was computed by machines like this one; what was not is never remembered."""
+        return self._band.is_exact() if self._band else True
 
     def close(self) -> None:
         """Release the workers."""

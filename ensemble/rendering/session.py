@@ -71,8 +71,8 @@ class RenderSession:
                     band, lead, plan, recorder=recorder, pace=self.pace, events=self.events, reached=reached
                 )
             tally = band.tally()
-            if memory is not None:
-                memory.forget_unused() if tally.exact else memory.forget()
+            if memory is not None and tally.exact:
+                memory.forget_unused()
         finally:
             band.close()
             if memory is not None:

@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple, TypeVar, get_args, get_origin
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from ensemble.errors import ConfigError
+from ensemble.errors import ConfigError, printable
 from ensemble.settings.text_file import MAX_BYTES, read_text
 from ensemble.types.choices import offer
 
@@ -196,7 +196,7 @@ def _place(document: Any, steps: Sequence[int | str]) -> str:
         if isinstance(name, str) and names:
             names[-1] = name
         else:
-            names.append(str(step))
+            names.append(printable(str(step)))
     return ".".join(names)
 
 

@@ -44,6 +44,15 @@ def test_a_render_holds_everything_that_was_promised(rendered: Path) -> None:
     }  # fmt: skip
 
 
+def test_an_added_part_is_written_as_in_yaml_and_else_refused_in_one_line(rendered: Path) -> None:
+    added = "name=cello,instrument=cello,role=counter,range_midi=[36, 60]"
+    told = ensemble("redo", rendered, "--add", added, "--dry-run", "--json")
+    assert "cello" in json.loads(told.stdout)["parts"], told.stderr
+    refused = ensemble("redo", rendered, "--add", "name=[", "--dry-run")
+    assert "--add: 'name=[' is no list of settings" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
 def test_stems_start_together_and_are_equally_long(rendered: Path) -> None:
     infos = [soundfile.info(path) for path in sorted(rendered.glob("take-00/**/*.wav"))]
     assert {(info.frames, info.samplerate, info.channels, info.subtype) for info in infos} == {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from ensemble.errors import BandError, OutputError
 from ensemble.manifest import Manifest
 from ensemble.output.publish import publishing, resuming
-from ensemble.output.staging import CHECKPOINT, OLD_CHECKPOINT
+from ensemble.output.staging import CHECKPOINT, HISTORY, MEMORY, OLD_CHECKPOINT, restore_order
 from tests.empty_manifest import manifest
 
 
@@ -240,6 +241,62 @@ def test_an_error_says_where_what_was_played_is_kept(tmp_path: Path, checkpoint:
     assert str(lost.value).endswith(f"what was played is kept: `ensemble render --resume {tmp_path}` goes on")
     with resuming(tmp_path) as folder:
         manifest("resumed").write(folder.path / "manifest.json")
+    assert content(tmp_path) == {"manifest.json"}
+
+
+def broken_off(out: Path, *, is_new: bool = True) -> Path:
+    """Let a render break off that can be resumed and would replace the one that lies there; its staging folder."""
+    with contextlib.suppress(ZeroDivisionError), publishing(out, force=True, is_new=is_new) as folder:
+        for name in (CHECKPOINT, "take-00.states"):
+            (folder.staging / name).touch()
+        (folder.path / MEMORY).write_text("new")
+        manifest("new").write(folder.path / "manifest.json")
+        raise ZeroDivisionError
+    return folder.staging
+
+
+def redone(out: Path, text: str) -> None:
+    """A render with a memory and a version."""
+    publish(out, text)
+    (out / MEMORY).write_text(text)
+    (out / HISTORY).mkdir()
+
+
+def test_another_render_that_is_resumed_takes_memory_and_versions_with_it_and_a_version_leaves_them(tmp_path):
+    for name, is_new in (("render", True), ("version", False)):
+        out = tmp_path / name
+        redone(out, "old")
+        broken_off(out, is_new=is_new)
+        with resuming(out) as folder:
+            manifest("new").write(folder.path / "manifest.json")
+            if not is_new:
+                (folder.path / MEMORY).unlink()
+        assert ((out / HISTORY).exists(), (out / MEMORY).read_text()) == ((False, "new") if is_new else (True, "old"))
+
+
+@pytest.mark.parametrize("num_moves", range(6))
+def test_a_swap_that_was_killed_is_undone_with_its_memory(tmp_path, num_moves):
+    redone(tmp_path, "old")
+    staging = broken_off(tmp_path)
+    (staging / "old").mkdir()
+    moves = [(tmp_path / name, staging / "old" / name) for name in (HISTORY, MEMORY, "take-00", "manifest.json")]
+    moves += [(staging / "new" / name, tmp_path / name) for name in (MEMORY, "manifest.json")]
+    for source, target in moves[: num_moves + 1]:
+        source.rename(target)
+    restore_order(staging, tmp_path)
+    assert (whose(tmp_path), (tmp_path / MEMORY).read_text()) == (("old", "old"), "old")
+    assert (tmp_path / HISTORY).is_dir()
+    assert (staging / "new" / MEMORY).read_text() == "new"
+
+
+def test_another_version_replaces_a_render_and_no_broken_off_one(tmp_path):
+    publish(tmp_path, "old")
+    staging = broken_off(tmp_path)
+    with pytest.raises(OutputError, match="was broken off"), publishing(tmp_path, force=False, is_new=False):
+        pass
+    assert staging.is_dir()
+    with publishing(tmp_path, force=True, is_new=False) as folder:
+        manifest("new").write(folder.path / "manifest.json")
     assert content(tmp_path) == {"manifest.json"}
 
 

@@ -13,13 +13,16 @@ import pytest
 
 from ensemble.audio.files import read_clip
 from ensemble.band import LocalBand
+from ensemble.config import FollowerSettings
 from ensemble.errors import ConfigError, DataError, OutputError, VerifyError
 from ensemble.events import Events
 from ensemble.listen.overrides import Overrides
+from ensemble.live.settings import LiveSettings
 from ensemble.manifest import Manifest
 from ensemble.output.publish import publishing
 from ensemble.output.staging import HISTORY, MEMORY
 from ensemble.perform import Pace
+from ensemble.plan import RenderRequest
 from ensemble.rendering.edits import Edits
 from ensemble.rendering.history import History
 from ensemble.rendering.redo import dry_run, redo, switch, undo
@@ -270,8 +273,17 @@ def test_notes_that_a_part_cannot_play_are_refused(song, tmp_path, part, notes, 
     assert tree(song) == before
 
 
-def test_what_is_no_midi_file_is_refused(song, tmp_path):
-    (tmp_path / "notes.mid").write_text("C D E")
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"C D E",
+        b"MThd" + bytes([0, 0, 0, 6, 0, 1, 0, 1, 0, 0]) + b"MTrk" + bytes([0, 0, 0, 8, 1, 0x90, 40, 90, 0, 255, 47, 0]),
+        b"MThd" + bytes([0, 0, 0, 6, 0, 1, 0, 1, 1, 0]) + b"MTrk" + bytes([0, 0, 0, 6, 0, 255, 89, 2, 99, 0]),
+    ],
+    ids=["text", "no ticks in a beat", "no such key"],
+)
+def test_what_is_no_midi_file_is_refused(song, tmp_path, content):
+    (tmp_path / "notes.mid").write_bytes(content)
     with pytest.raises(DataError, match="is not a MIDI file"):
         redo(song, Edits(midi={"bass": str(tmp_path / "notes.mid")}))
 
@@ -355,8 +367,66 @@ def test_another_chord_leaves_what_comes_before_and_is_told_beforehand(long_song
     assert now.takes == in_full(now, leader, tmp_path / "full").takes
 
 
+class Elsewhere(LocalBand):
+    """A band on another kind of machine, which is killed at its fifth block of the bass."""
+
+    left = 5
+
+    def is_exact(self) -> bool:
+        return False
+
+    def play(self, part, score, state):
+        self.left -= part == "bass"
+        if not self.left:
+            raise Killed
+        return super().play(part, score, state)
+
+
+def test_what_another_kind_of_machine_computed_is_not_remembered_even_if_it_is_killed(song):
+    before = (song / MEMORY).read_bytes()
+    with pytest.raises(Killed):
+        redo(song, Edits(parts=("bass",), seed=1), band_factory=Elsewhere)
+    assert (song / MEMORY).read_bytes() == before
+
+
+def test_a_version_with_a_changed_file_is_told_and_taken_with_force(song):
+    redo(song, Edits(gain_db={"bass": 2.0}), report=False)
+    with (song / "take-00" / "stems" / "keys.wav").open("r+b") as stem:
+        stem.seek(9000)
+        stem.write(b"otherwise")
+    with pytest.raises(VerifyError, match=r"keys\.wav: was changed after the render; --force takes it as it is"):
+        undo(song)
+    undo(song, force=True)
+    assert Manifest.read(song / "manifest.json").plan.request.band.followers[0].gain_db == 0.0
+
+
+@pytest.mark.parametrize(
+    ("edits", "option"),
+    [
+        (Edits(midi={"bass": "notes.mid"}), "--midi"),
+        (Edits(lock=("bass",)), "--lock"),
+        (Edits(parts=("bass",), seed=1, from_bar=2), "--from"),
+        (Edits(parts=("bass",), seed=1, to_bar=2), "--to"),
+        (Edits(intro="count-1"), "--intro"),
+        (Edits(ending="ritard"), "--ending"),
+    ],
+)
+def test_what_a_live_session_cannot_do_is_refused_by_its_option(edits, option):
+    with pytest.raises(ConfigError, match=f"{option}: is not for a live session"):
+        edits.check(RenderRequest(band=BAND, live=LiveSettings()))
+
+
+def test_the_voice_of_an_added_part_is_looked_for_from_the_present_folder():
+    sax = FollowerSettings(name="sax", instrument="tenor_sax", role="double", voice="nobody")
+    with pytest.raises(ConfigError, match=r"sax\.voice: 'nobody' is unknown"):
+        Edits(add=(sax,)).edited(RenderRequest(band=BAND), {})
+
+
 def test_a_dry_run_changes_nothing(song):
     before = tree(song)
+    memory = (song / MEMORY).read_bytes()
+    dry_run(song, Edits(lock=("bass",)))
+    assert (song / MEMORY).read_bytes() == memory
     assert dry_run(song, Edits(gain_db={"bass": 1.0})) == Stale(("mix",), {}, ("bass",))
     assert dry_run(song, Edits(parts=("bass",), seed=1)).parts == {"bass": 1}
     assert tree(song) == before
