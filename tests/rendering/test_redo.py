@@ -13,6 +13,7 @@ import pytest
 
 from ensemble.audio.files import read_clip
 from ensemble.band import LocalBand
+from ensemble.conduct.given import GivenPart, Struck, laid
 from ensemble.config import FollowerSettings
 from ensemble.errors import ConfigError, DataError, OutputError, VerifyError
 from ensemble.events import Events
@@ -29,6 +30,8 @@ from ensemble.rendering.redo import dry_run, redo, switch, undo
 from ensemble.rendering.render import render
 from ensemble.rendering.stale import Stale
 from ensemble.rendering.verify import verify
+from ensemble.types.music import Arrangement, Hit, Hits
+from tests.conduct.handmade_leader import restless
 from tests.rendering.redone import BAND, RATE, in_full, strum, tree
 
 
@@ -286,6 +289,22 @@ def test_what_is_no_midi_file_is_refused(song, tmp_path, content):
     (tmp_path / "notes.mid").write_bytes(content)
     with pytest.raises(DataError, match="is not a MIDI file"):
         redo(song, Edits(midi={"bass": str(tmp_path / "notes.mid")}))
+
+
+def test_edited_notes_stand_until_the_last_of_them_has_ended_in_a_take_that_goes_on():
+    drums = BAND.followers[-1]
+    written = Hits(name="drums", num_frames=1000, hits=(hit(1.0), hit(3.0)))
+    arrangement = Arrangement(
+        parts=(written,), features=np.zeros((1, 1), np.float32), leader_db=np.zeros(1000, np.float32), num_frames=1000,
+        committed_frames=1000,
+    )  # fmt: skip
+    notes = (Struck(0.0, 2.0, 36, 90, 9), Struck(0.5, 0.6, 38, 90, 9))  # the one that begins first ends last
+    (part,) = laid(arrangement, {"drums": GivenPart(notes=notes)}, "take-01", restless(1), (drums,)).parts
+    assert [one.time_s for one in part.hits] == [0.0, 0.5, 3.0]
+
+
+def hit(time_s: float) -> Hit:
+    return Hit(time_s=time_s, drum="snare", velocity=0.5, index=0)
 
 
 def test_a_locked_part_stays_what_it_is_and_a_clash_is_told(song):
