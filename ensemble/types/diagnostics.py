@@ -49,6 +49,7 @@ DiagnosticCode = Literal[
 | bars_uncertain | bars may begin on another beat, or have another number of beats |
 | cut_short | the file ends early or is damaged: what follows is missing |
 | score_simplified | something in a score was left out or read in a simpler way |
+| given_part_clashes | a part that is locked or given does not fit the chords |
 | metre_simplified | a score's metre is missing, or changes: one metre is counted throughout |
 | tempo_assumed | the score names no tempo |
 | key_assumed | the score names no key |
