@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import signal
 import time
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from ensemble.types.music import FloatArray
 
 live_commands = typer.Typer()
+USUAL_HORIZON_S = 0.4
 
 
 @live_commands.command()
@@ -47,7 +49,12 @@ def live(
     ] = None,
     key: Annotated[str | None, typer.Option(help="Key: 'Am', 'F# major'.")] = None,
     chart: Annotated[Path | None, typer.Option(help="Chart of the song; its chords are played.")] = None,
-    horizon: Annotated[float, typer.Option(min=0.3, max=2.0, help="How far ahead the band commits, in seconds.")] = 0.4,
+    horizon: Annotated[
+        float | None,
+        typer.Option(
+            min=0.3, max=2.0, help="How far ahead the band commits, in seconds (default 0.4, and the way to the card)."
+        ),
+    ] = None,
     listen_beats: Annotated[
         int, typer.Option(min=0, max=64, help="Beats that the band listens to before it enters at a bar line.")
     ] = 8,
@@ -79,26 +86,28 @@ def live(
         from ensemble.rendering.render import render_request
         from ensemble.rendering.request import request_for
 
-        how = LiveSettings(horizon_s=round(horizon, 1), listen_beats=listen_beats)
+        out = out.absolute()
+        recording = _recording_beside(out, force=force)
+        source = None if file is None else _Paced(file, int(rate), fast=fast)
+        card = None if source is not None else _card(int(rate), device, output_device, latency)
+        if horizon is None:  # what is played has to be ready so much sooner
+            horizon = USUAL_HORIZON_S if card is None else math.ceil(10 * (USUAL_HORIZON_S + card.latency_s)) / 10
+        how = LiveSettings(horizon_s=round(min(horizon, 2.0), 1), listen_beats=listen_beats)
         said = _said(chart, tempo_bpm=tempo, beats_per_bar=beats_per_bar, key=key)
         request = request_for(
             band, levers=Levers(style=style), seed=seed, sample_rate=int(rate), overrides=said, live=how
         )
-        out = out.absolute()
-        recording = _recording_beside(out, force=force)
         session = LiveSession(request, LocalBand(RenderPlan(request=request, leader_sha256="")))
 
         def show() -> None:
             monitor.describe(str(session.follower.position))
 
-        source = None if file is None else _Paced(file, int(rate), fast=fast)
         session.warm_up()
+        monitor.stage("follow")
         if source is not None:
-            monitor.stage("follow")
             timings = run_session(session, source, source, recording, int(rate), show)
-        else:
-            with _card(int(rate), device, output_device, latency) as card:
-                monitor.stage("follow")
+        if card is not None:
+            with card, _ended_by_ctrl_c(card):
                 timings = run_session(session, card, card, recording, int(rate), show)
             if card.num_lost or card.num_missed:
                 lost_s, missed_s = card.num_lost / int(rate), card.num_missed / int(rate)
@@ -154,23 +163,26 @@ def _list_devices(as_json: bool) -> None:
     OUT.print(table)
 
 
-@contextlib.contextmanager
-def _card(rate: int, source: str | None, sink: str | None, latency_ms: float | None) -> Iterator[SoundCard]:
-    """The sound card; the first Ctrl-C ends the leader's stream, and the next the command."""
+def _card(rate: int, source: str | None, sink: str | None, latency_ms: float | None) -> SoundCard:
     from ensemble.audio.sound_card import SoundCard
 
+    return SoundCard(rate, source, sink, None if latency_ms is None else latency_ms / 1000)
+
+
+@contextlib.contextmanager
+def _ended_by_ctrl_c(card: SoundCard) -> Iterator[None]:
+    """The first Ctrl-C ends the leader's stream, and the next the command."""
     before = signal.getsignal(signal.SIGINT)
-    with SoundCard(rate, source, sink, None if latency_ms is None else latency_ms / 1000) as card:
 
-        def end(_signal: int, _frame: object) -> None:
-            signal.signal(signal.SIGINT, before)
-            card.end()
+    def end(_signal: int, _frame: object) -> None:
+        signal.signal(signal.SIGINT, before)
+        card.end()
 
-        signal.signal(signal.SIGINT, end)
-        try:
-            yield card
-        finally:
-            signal.signal(signal.SIGINT, before)
+    signal.signal(signal.SIGINT, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 class _Paced:

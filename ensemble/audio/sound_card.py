@@ -16,7 +16,7 @@ from ensemble.errors import AudioError
 from ensemble.types.music import FloatArray
 
 BLOCK_S = 0.02
-SAFE_S = 0.1
+SAFE_S = 0.05
 """How much sound the card holds each way, so that a busy machine does not break the stream."""
 STUCK_S = 3.0
 """A card that has been silent for so long is opened anew."""
