@@ -19,7 +19,7 @@ from ensemble.conduct.grid import FALLBACK_TEMPO_BPM
 from ensemble.conduct.models import arranger_of, dynamics_of
 from ensemble.config import BandSettings
 from ensemble.listen.overrides import Overrides
-from ensemble.live.bars import metres_for
+from ensemble.live.bars import FEWEST_BEATS, metres_for
 from ensemble.live.beats import BeatFilter
 from ensemble.live.clock import BandClock
 from ensemble.live.growing import Growing
@@ -238,14 +238,19 @@ class LiveFollower:
         """Write the beats that begin soon."""
         if not self._has_entered:
             self._next_beat = max(int(np.ceil(clock.phase)), 0)
-            is_late = self._next_beat >= self._live.listen_beats and self._heard_beats > 0
-            if not is_late or not self._places.may_enter(self._next_beat):
+            if not self._has_listened(clock) or not self._places.may_enter(self._next_beat):
                 return
             self._has_entered = True
         while clock.phase >= self._next_beat - EARLY_BEATS:
             self._places.move(self._next_beat)
             self._write_beat(clock, self._next_beat)
             self._next_beat += 1
+
+    def _has_listened(self, clock: BandClock) -> bool:
+        """Whether the leader has played for long enough, and enough of it was heard on known beats to tell the bars."""
+        listened = self._next_beat - clock.phase_at(self._first_sound or 0)
+        fewest = min(max(self._live.listen_beats, 1), FEWEST_BEATS)
+        return listened >= self._live.listen_beats and self._heard_beats >= fewest
 
     def _write_beat(self, clock: BandClock, beat: int) -> None:
         self._places.play(beat)

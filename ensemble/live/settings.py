@@ -14,7 +14,7 @@ class LiveSettings(Settings):
     horizon_s: float = Field(default=0.4, ge=0.3, le=2.0, multiple_of=0.1)
     """How far ahead of what was heard last the band commits itself, in seconds."""
     listen_beats: int = Field(default=8, ge=0, le=64)
-    """How many beats are heard before the band enters, at the next bar line."""
+    """For how many beats the leader plays before the band enters, at the next bar line."""
 
     @property
     def horizon_frames(self) -> int:

@@ -8,6 +8,7 @@ in turn; a longer bar of the music repeats a row, a shorter one uses its beginni
 from __future__ import annotations
 
 import re
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Annotated, Any, Literal, NamedTuple, Self
@@ -72,9 +73,9 @@ class Pattern(Settings):
     """Slowest and fastest tempo that it suits, in beats per minute."""
 
     @property
+    @abstractmethod
     def all_rows(self) -> dict[str, Row]:
         """Every row, by the key that it stands under."""
-        raise NotImplementedError
 
 
 class DrumRows(Settings):
