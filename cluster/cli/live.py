@@ -124,9 +124,11 @@ def live(
         facts = facts_of(session, timings, manifest)
     if as_json:
         document = asdict(facts) | {"deadline_hit_rate": round(facts.deadline_hit_rate, 5)}
+        if fast:  # nothing came when it was played, so nothing was due
+            document |= dict.fromkeys(document.keys() - {"duration_s", "num_quanta", "replay_equal"})
         print_json({"out": str(out), **document, "manifest": manifest.model_dump(mode="json")})
     else:
-        _show(out, facts)
+        _show(out, facts, was_timed=not fast)
     if not facts.replay_equal:
         raise typer.Exit(1)
 
@@ -230,10 +232,13 @@ def _said(chart: Path | None, **given: Any) -> Any:
     return parse(Overrides, given, "the session")
 
 
-def _show(out: Path, facts: LiveFacts) -> None:
+def _show(out: Path, facts: LiveFacts, *, was_timed: bool) -> None:
+    in_time = (
+        f"{facts.num_quanta - facts.late_quanta} of {facts.num_quanta} blocks in time (left: median "
+        f"{facts.horizon_left_p50_ms:.0f} ms, 99 % {facts.horizon_left_p99_ms:.0f} ms); "
+    )
     equal = "the same bytes" if facts.replay_equal else "OTHER BYTES"
     typer.echo(
-        f"{printable(out)}: {facts.duration_s:.1f} s followed, {facts.num_quanta - facts.late_quanta} of "
-        f"{facts.num_quanta} blocks in time (left: median {facts.horizon_left_p50_ms:.0f} ms, 99 % "
-        f"{facts.horizon_left_p99_ms:.0f} ms); rendered again from the recording: {equal}"
+        f"{printable(out)}: {facts.duration_s:.1f} s followed, {in_time * was_timed}rendered again from the recording: "
+        f"{equal}"
     )

@@ -91,6 +91,8 @@ class SoundCard:
 
     def _opened(self) -> Any:
         cards = _sounddevice()
+        if not cards.query_devices():
+            raise AudioError("the sound card", "is not there: this machine has no device", "follow a recording")
         with _card_errors():
             return cards.Stream(
                 samplerate=self._rate, blocksize=round(BLOCK_S * self._rate), dtype="float32", channels=(1, 2),

@@ -151,3 +151,10 @@ def test_a_leader_who_ends_is_not_waited_for() -> None:
     card.end()
     assert list(card.blocks()) == []
     assert CardStream.opened == before
+
+
+@pytest.mark.usefixtures("portaudio")
+def test_a_machine_without_a_card_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules["sounddevice"], "query_devices", list)
+    with pytest.raises(AudioError, match="no device"):
+        SoundCard(RATE)
