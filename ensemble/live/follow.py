@@ -279,7 +279,7 @@ class LiveFollower:
         positions = [self._places.position(beat)[0] for beat in range(first, self._heard_beats)]
         if sorted(positions) != list(range(beats_per_bar)):  # bars have moved
             positions = list(range(beats_per_bar))
-        return hear_bar(frames, (edges - begin) / FRAME_RATE_HZ, positions, self._places.key)
+        return hear_bar(frames, (edges - begin) / FRAME_RATE_HZ, positions)
 
     def _commit(self) -> None:
         """Shape and conduct one more quantum."""

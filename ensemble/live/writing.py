@@ -27,6 +27,8 @@ EARLY_BEATS = 0.12
 """A note that begins so much before a beat belongs to it: the first string of a strum, an early stroke."""
 
 
+_ANY_KEY = Key(tonic=0, mode="major")
+"""What the leader played is summarised without a key."""
 UNKNOWN_DB = -30.0
 """Loudness of a bar that has not been heard yet."""
 
@@ -111,23 +113,22 @@ def silent_bar(beats_per_bar: int) -> HeardBar:
     )
 
 
-def hear_bar(frames: Frames, edges_s: NDArray[np.float64], positions: Sequence[int], key: Key) -> HeardBar:
+def hear_bar(frames: Frames, edges_s: NDArray[np.float64], positions: Sequence[int]) -> HeardBar:
     """Summarise the leader's last bar.
 
     Args:
         frames: of these beats.
         edges_s: where they begin, and where the last ends, from the first frame on.  [beats_per_bar + 1]
         positions: their places in the bar.
-        key: any; it is not needed.
     """
     num_beats = len(positions)
     grid = Grid(
-        edges_s=edges_s, chords=(NO_CHORD,) * num_beats, keys=(key,) * num_beats, positions=np.arange(num_beats),
+        edges_s=edges_s, chords=(NO_CHORD,) * num_beats, keys=(_ANY_KEY,) * num_beats, positions=np.arange(num_beats),
         bars=np.zeros(num_beats, np.int64), beats_per_bar=num_beats, end_s=float(edges_s[-1]), final_beat=num_beats - 1,
         energy=np.full(num_beats, np.nan),
     )  # fmt: skip
     heard = Heard(
-        frames=frames, beats_s=np.zeros(0), tempo_bpm=60.0, beats_per_bar=num_beats, first_downbeat=0, key=key,
+        frames=frames, beats_s=np.zeros(0), tempo_bpm=60.0, beats_per_bar=num_beats, first_downbeat=0, key=_ANY_KEY,
         chords=(), tuning_cents=0.0,
     )  # fmt: skip
     summed = listen_to(heard, grid)

@@ -172,13 +172,21 @@ def test_a_writer_killed_again_and_again_loses_no_row_that_it_acknowledged(write
 def kill_holder(lock: Path) -> None:
     """Kill the writer that holds a lock, as the kernel says: it may be too busy to say so itself."""
     until = time.monotonic() + 60
-    holders: list[psutil.Process] = []
+    holders: list[int] = []
     while not holders and time.monotonic() < until:  # it may not have opened the library yet
         inode = lock.stat().st_ino if lock.exists() else -1
         held = {int(line.split()[4]) for line in Path("/proc/locks").read_text().splitlines() if f":{inode} " in line}
-        holders = [one for one in map(psutil.Process, held) if str(lock) in {file.path for file in one.open_files()}]
+        holders = [pid for pid in held if has_open(pid, lock)]
     (holder,) = holders
-    holder.kill()
+    os.kill(holder, signal.SIGKILL)
+
+
+def has_open(pid: int, path: Path) -> bool:
+    """Whether a process has a file open; one that was killed a moment ago has none."""
+    try:
+        return str(path) in {file.path for file in psutil.Process(pid).open_files()}
+    except psutil.NoSuchProcess:
+        return False
 
 
 def until_free(place: LibraryPlace) -> Any:
