@@ -134,7 +134,7 @@ def _context(manifest: Manifest, take: Take, duration_s: float, *, is_first: boo
     """Everything that the template needs, except the tracks and the other takes."""
     heard = take.heard
     shown = [(name, given) for name, given in sorted(manifest.takes.items()) if is_first or name == take.name]
-    script = (HERE / "player.js").read_text(encoding="utf-8")
+    script = "".join((HERE / name).read_text(encoding="utf-8") for name in ("desk.js", "player.js"))
     beats = np.asarray(heard.beats_s)
     bar_starts = beats[heard.downbeats]
     chords = [facts.with_accidentals(name) for name in heard.chord_names]

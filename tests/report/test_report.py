@@ -206,7 +206,7 @@ def test_the_policy_forbids_the_network_and_every_other_script(render):
     assert "default-src 'none'" in policy
     assert "http" not in policy
     text = (render["folder"] / "report.html").read_text(encoding="utf-8")
-    script = re.search(r"<script>(.*?)</script>", text, re.DOTALL).group(1)
+    script = re.search(r'<script type="module">(.*?)</script>', text, re.DOTALL).group(1)
     assert f"script-src 'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'" in policy
 
 
