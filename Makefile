@@ -1,21 +1,27 @@
 # make demo: a first render on a local Ray. make test: every test. make check: what a change has to pass. make bench: how
 # fast this machine plays. For developers, described in tests/bench/README.md; ARGS="--json ..." gives any of them options:
 # make fuzz, chaos, scale, live-bench, bench-retrieval, bench-train, edits, and make same-bytes BASE=REVISION
-# [LEADERS="FILE ..."]. Each makes one shared environment in .venv first.
+# [LEADERS="FILE ..."]. Each makes one shared environment in .venv first: make demo installs
+# what playing needs, every other everything.
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt
 
 .PHONY: demo test check bench fuzz chaos scale live-bench bench-retrieval bench-train edits same-bytes clean
 .DEFAULT_GOAL := demo
 
-$(VENV)/.installed: pyproject.toml constraints.txt
+$(VENV)/.plays: pyproject.toml constraints.txt
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is missing; on Debian: apt install python3.11 python3.11-venv, or make PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt -e '.[train,test]'
+	$(INSTALL) -e .
 	touch $@
 
-demo: $(VENV)/.installed
+$(VENV)/.installed: $(VENV)/.plays
+	$(INSTALL) -e '.[all]'
+	touch $@
+
+demo: $(VENV)/.plays
 	$(BIN)/ensemble render --out demo-out --force --extend 12 --top-k 2
 
 test: $(VENV)/.installed

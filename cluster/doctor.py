@@ -14,13 +14,9 @@ import psutil
 
 from agents.environment import BELOW_BYTES, SHARED_MEMORY
 from agents.node_check import HOME, check_packages
+from cluster.extras import extra_of, install_line, needed
 from ensemble.errors import EnsembleError
 from ensemble.files.private import socket_folder, user_folder
-
-PACKAGES = (
-    "ray", "torch", "torchaudio", "librosa", "numpy", "scipy", "numba", "pymilvus", "milvus-lite", "msgpack", "rich",
-    "soundfile", "soxr", "swift-f0", "pyloudnorm", "safetensors", "pydantic", "typer", "jinja2", "mido", "mir_eval",
-)  # fmt: skip
 
 
 class Finding(NamedTuple):
@@ -35,7 +31,7 @@ def examine() -> list[Finding]:
     """Check everything that a render needs."""
     return [
         Finding("python", "ok", f"{sys.version.split()[0]} at {sys.executable}"),
-        *(_package(name) for name in PACKAGES),
+        *_packages(),
         _ours(),
         _torch(),
         _kernels(),
@@ -50,11 +46,18 @@ def examine() -> list[Finding]:
     ]
 
 
+def _packages() -> list[Finding]:
+    """Each package, and what brings those that are missing."""
+    found = dict.fromkeys(one.package for one in needed())  # several extras may bring one
+    return [_package(name) for name in found]
+
+
 def _package(name: str) -> Finding:
     try:
         return Finding(name, "ok", version(name))
     except PackageNotFoundError:
-        return Finding(name, "missing", f"pip install {name}")
+        extra = extra_of(name)
+        return Finding(name, "note" if extra else "missing", install_line(extra))
 
 
 def _ours() -> Finding:

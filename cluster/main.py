@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from cluster.cli.app import app
 from cluster.cli.usage import WrongUsage, usage_line
+from cluster.extras import extra_of, install_line
 from ensemble.errors import EnsembleError, printable
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -49,6 +50,9 @@ def main(command: Callable[[], object] = _ensemble) -> None:
             sys.exit(error.exit_code)
         if isinstance(error, EnsembleError):
             _end(" ".join(str(error).split()), 1)
+        if isinstance(error, ModuleNotFoundError) and (extra := extra_of(error.name or "")):
+            package = str(error.name).split(".", maxsplit=1)[0]
+            _end(f"this command needs {package}, which is not installed; {install_line(extra)}", 1)
         if isinstance(error, BrokenPipeError):
             os._exit(141)
         if isinstance(error, OSError):

@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 LIBRARIES = (
-    "numpy", "scipy", "numba", "llvmlite", "torch", "swift-f0", "onnxruntime", "soundfile", "soxr", "pyloudnorm",
+    "numpy", "scipy", "numba", "llvmlite", "swift-f0", "onnxruntime", "soundfile", "soxr", "pyloudnorm",
     "mido", "python-stretch",
 )  # fmt: skip
 SWITCHES = ("OPENBLAS_CORETYPE", "NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES", "NPY_DISABLE_CPU_FEATURES")
@@ -50,17 +50,19 @@ def _gpu() -> str:
 def fingerprint() -> dict[str, str]:
     """CPU, GPU, system and library versions: everything that may change the bytes of a render."""
     model, features = _cpu()
+    gpu = _gpu()
+    libraries = (*LIBRARIES, "torch") if gpu else LIBRARIES  # no CPU plays with torch
     machine = {
         "system": platform.system(),
         "machine": platform.machine(),
         "cpu": model,
         "cpu_features": features,
-        "gpu": _gpu(),
+        "gpu": gpu,
         "libc": " ".join(platform.libc_ver()),
         "python": platform.python_version(),
         "switches": " ".join(f"{name}={os.environ[name]}" for name in SWITCHES if name in os.environ),
     }
-    return machine | {package: _installed(package) for package in LIBRARIES}
+    return machine | {package: _installed(package) for package in libraries}
 
 
 def ensemble_version() -> str:

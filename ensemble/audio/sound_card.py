@@ -186,10 +186,6 @@ def _card_errors() -> Iterator[None]:
 def _sounddevice() -> Any:
     try:
         import sounddevice
-    except ImportError as error:
-        raise AudioError(
-            "the sound card", "needs the package sounddevice", "pip install 'ray-ensemble[live]'"
-        ) from error
     except OSError as error:
         raise AudioError("the sound card", "needs PortAudio", "on Debian: apt install libportaudio2") from error
     return sounddevice

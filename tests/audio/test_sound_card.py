@@ -139,12 +139,6 @@ def test_devices_are_listed_and_a_wrong_one_is_refused() -> None:
         SoundCard(RATE, source="none")
 
 
-def test_without_the_package_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "sounddevice", None)
-    with pytest.raises(AudioError, match=r"ray-ensemble\[live\]"):
-        card_devices()
-
-
 @pytest.mark.usefixtures("portaudio")
 def test_a_leader_who_ends_is_not_waited_for() -> None:
     card, before = SoundCard(RATE), CardStream.opened
