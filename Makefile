@@ -1,4 +1,5 @@
-# make demo: a first render on a local Ray. make test: every test. make check: what a change has to pass. make bench: how
+# make demo: a first render on a local Ray. make test: every test, make quick: the fast
+# ones. make check: what a change has to pass. make bench: how
 # fast this machine plays. For developers, described in tests/bench/README.md; ARGS="--json ..." gives any of them options:
 # make fuzz, chaos, scale, live-bench, bench-retrieval, bench-train, edits, and make same-bytes BASE=REVISION
 # [LEADERS="FILE ..."]. Each makes one shared environment in .venv first: make demo installs
@@ -8,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt
 
-.PHONY: demo test check bench fuzz chaos scale live-bench bench-retrieval bench-train edits same-bytes clean
+.PHONY: demo test quick check bench fuzz chaos scale live-bench bench-retrieval bench-train edits same-bytes clean
 .DEFAULT_GOAL := demo
 
 $(VENV)/.plays: pyproject.toml constraints.txt
@@ -27,6 +28,9 @@ demo: $(VENV)/.plays
 test: $(VENV)/.installed
 	$(BIN)/python -m pytest -n 3 --dist loadfile --durations 20 -m 'not alone'
 	$(BIN)/python -m pytest -m alone
+
+quick: $(VENV)/.installed
+	$(BIN)/python -m pytest -q -n 2 -m 'not alone and not slow and not ray'
 
 check: $(VENV)/.installed
 	$(BIN)/ruff format --check .

@@ -96,7 +96,8 @@ FORBIDDEN_NAMES = {"utils", "helpers", "common", "core", "base", "manager"}
 FORBIDDEN_MODULES = {"pickle", "cloudpickle", "dill", "shelve"}
 TOP_LEVEL = {
     "pyproject.toml", "README.md", "ensemble", "agents", "cluster", "configs", "tests", "LICENSE", "NOTICE",
-    "CHANGELOG.md", "Makefile", "constraints.txt", ".gitignore", ".ci",
+    "CHANGELOG.md", "CITATION.cff", "CONTRIBUTING.md", "SECURITY.md", "Makefile", "constraints.txt",
+    ".gitignore", ".ci", ".github", ".pre-commit-config.yaml",
 }  # fmt: skip
 
 FILES = {path.relative_to(ROOT).as_posix(): path for package in PACKAGES for path in (ROOT / package).rglob("*.py")}

@@ -52,6 +52,8 @@ def complaint(words: list[str]) -> str:
         if not rest or rest[0] not in command.commands:
             return f"{path} has no command {' '.join(rest[:1])}"
         command, path, rest = command.commands[rest[0]], f"{path} {rest[0]}", rest[1:]
+    if {"-h", "--help"} & set(rest):
+        return ""
     try:
         command.make_context(path, list(rest))
     except Exception as error:
