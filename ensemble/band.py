@@ -9,14 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar, cast
 
 from ensemble.clock import Block
-from ensemble.conduct.conductor import Conductor
-from ensemble.listen.listener import Listener
 from ensemble.listen.overrides import Overrides
-from ensemble.live.follow import follow
 from ensemble.live.settings import LiveSettings
 from ensemble.manifest import Incident
 from ensemble.plan import RenderPlan
-from ensemble.play.player import make_player
 from ensemble.threads import one_thread
 from ensemble.types.continuation import Continuation, ContinuationQuery
 from ensemble.types.music import Arrangement, AudioClip, ConductorState, Heard, PlayerState, Score, Stem
@@ -126,6 +122,10 @@ class LocalBand:
     actors = 0
 
     def __init__(self, plan: RenderPlan) -> None:
+        from ensemble.conduct.conductor import Conductor
+        from ensemble.listen.listener import Listener
+        from ensemble.play.player import make_player
+
         self._listener = Listener()
         request = plan.request
         self._extension = request.extension
@@ -162,6 +162,8 @@ class LocalBand:
         self, leader: AudioClip, num_frames: int, said: Overrides, live: LiveSettings
     ) -> tuple[Promise[Heard], Promise[Arrangement]]:
         """Hear a leader and write the parts as if the leader were still playing, for `num_frames` control frames."""
+        from ensemble.live.follow import follow
+
         followed = self._timed("conductor", follow, leader, num_frames, self._band, self._seed, live, said)
         return self._keep(followed.heard), self._keep(followed.arrangement)
 

@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 LIBRARIES = (
-    "numpy", "scipy", "numba", "llvmlite", "swift-f0", "onnxruntime", "soundfile", "soxr", "pyloudnorm",
+    "numpy", "scipy", "numba", "llvmlite", "swift-f0", "onnxruntime", "soundfile", "soxr",
     "mido", "python-stretch",
 )  # fmt: skip
 SWITCHES = ("OPENBLAS_CORETYPE", "NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES", "NPY_DISABLE_CPU_FEATURES")

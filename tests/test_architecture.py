@@ -270,7 +270,10 @@ def test_the_top_level_holds_what_was_agreed() -> None:
         ("import ensemble", {"torch", "librosa", "ray", "numba", "matplotlib", "scipy"}),
         ("import cluster.main", {"torch", "librosa", "ray", "numba", "matplotlib", "scipy", "numpy"}),
         ("from ensemble.play.player import make_player", {"torch", "ray", "librosa", "matplotlib"}),
-        ("from ensemble import render", {"torch", "ray", "librosa", "matplotlib"}),
+        (
+            "from ensemble import render, redo",
+            {"torch", "ray", "librosa", "matplotlib", "scipy", "numba", "onnxruntime"},
+        ),
     ],
 )
 def test_heavy_libraries_wait_until_they_are_used(start: str, absent: set[str]) -> None:

@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 
 from ensemble.clock import FRAME_RATE_HZ, QUANTUM_FRAMES, hop_samples
 from ensemble.play import torch_synth
-from ensemble.play.controls import NUM_HARMONICS
-from ensemble.play.noise import NUM_BANDS, filtered_noise, noise_key
+from ensemble.play.noise import filtered_noise, noise_key
 from ensemble.play.oscillator import harmonic_bank, nyquist_taper
 from ensemble.play.pitched import KernelSynthesizer, PitchedPlayer
 from ensemble.play.seeded import seeded_voice
+from ensemble.play.sizes import NUM_BANDS, NUM_HARMONICS
 from ensemble.play.voice_kernel import NeuralVoice
 from ensemble.threads import one_thread
 from ensemble.types.music import Cue, FloatArray

@@ -10,10 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-import scipy.fft
 from numpy.typing import NDArray
-from scipy.ndimage import maximum_filter1d
 
+from ensemble.audio.later import maximum_filter1d, rfft
 from ensemble.types.music import FloatArray
 
 Array = NDArray[np.float64]
@@ -54,7 +53,7 @@ def power_spectra(
         for first in range(start, stop, _FRAMES_AT_ONCE):
             last = min(first + _FRAMES_AT_ONCE, stop)
             frames = _centred(samples, first, last, hop, window_samples)
-            spectrum = scipy.fft.rfft(frames * window, axis=1)
+            spectrum = rfft(frames * window, axis=1)
             power[first - start : last - start] = (np.square(spectrum.real) + np.square(spectrum.imag)) * weight
         yield slice(start - first_frame, stop - first_frame), power
         del power  # frees it before the next chunk is computed

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import maximum_filter1d
 
+from ensemble.audio.later import maximum_filter1d
 from ensemble.clock import FRAME_RATE_HZ
 from ensemble.listen.onsets import note_onsets
 from ensemble.types.music import FloatArray, Frames

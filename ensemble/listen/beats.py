@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 
+from ensemble.audio.later import gaussian_filter1d, maximum_filter1d
 from ensemble.audio.spectra import peak_offset
 from ensemble.clock import FRAME_RATE_HZ
 from ensemble.listen.calibration import calibrated

@@ -8,9 +8,9 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
-import scipy.fft
 from numpy.typing import NDArray
 
+from ensemble.audio.later import rfft
 from ensemble.audio.spectra import bin_frequencies_hz, mel_bands
 from ensemble.clock import CONDUCTOR_RATE_HZ
 from ensemble.types.music import FloatArray
@@ -48,13 +48,13 @@ def features_of(windows: FloatArray) -> FloatArray:
         instant and every 10 ms until the next.  [frames, NUM_FEATURES]
     """
     window, bands, whitening, short_window, short_bands = _tables()
-    spectrum = scipy.fft.rfft(windows * window, axis=1)
+    spectrum = rfft(windows * window, axis=1)
     spectrum = spectrum[:, : len(bands)]
     power = np.square(spectrum.real) + np.square(spectrum.imag)
     level = np.log10(power @ bands + np.float32(_FLOOR))
     starts = PAST_SAMPLES - _SHORT_SAMPLES // 2 + _SHORT_HOP * np.arange(-_RISE_LAG, 4)
     pieces = np.stack([windows[:, start : start + _SHORT_SAMPLES] for start in starts], axis=1) * short_window
-    short = scipy.fft.rfft(pieces, axis=2)
+    short = rfft(pieces, axis=2)
     loud = np.log10((np.square(short.real) + np.square(short.imag)) @ short_bands + np.float32(_FLOOR))
     rises = np.maximum(loud[:, _RISE_LAG:] - loud[:, :-_RISE_LAG], np.float32(0.0))
     found: FloatArray = np.concatenate(

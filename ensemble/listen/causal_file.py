@@ -11,6 +11,8 @@ from ensemble.listen.causal_features import NUM_FEATURES, NUM_RISES, ROW_STEPS
 from ensemble.types.harmony import Quality
 
 FORMAT_VERSION = 1
+CAUSAL = weights_dir("listener") / "causal.safetensors"
+"""The one that a live band hears chords with."""
 
 
 class ListenerCard(Card):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import uniform_filter1d
 
+from ensemble.audio.later import uniform_filter1d
 from ensemble.audio.spectra import pitch_class_bands, power_spectra
 from ensemble.clock import FRAME_RATE_HZ
 from ensemble.types.music import FloatArray

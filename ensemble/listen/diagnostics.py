@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import maximum_filter1d, minimum_filter1d
 
+from ensemble.audio.later import maximum_filter1d, minimum_filter1d
 from ensemble.audio.spectra import bin_frequencies_hz, power_spectra
 from ensemble.clock import FRAME_RATE_HZ
 from ensemble.listen import beats

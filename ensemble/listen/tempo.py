@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import maximum_filter1d
 
+from ensemble.audio.later import maximum_filter1d
 from ensemble.clock import FRAME_RATE_HZ
 
 Array = NDArray[np.float64]

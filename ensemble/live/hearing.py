@@ -11,9 +11,8 @@ import numpy as np
 
 from ensemble.audio.spectra import band_rise_db, power_spectra
 from ensemble.clock import CONDUCTOR_RATE_HZ, FRAME_RATE_HZ
-from ensemble.config import weights_dir
 from ensemble.listen import pulse
-from ensemble.listen.causal_file import LISTENER
+from ensemble.listen.causal_file import CAUSAL, LISTENER
 from ensemble.listen.causal_network import CausalListener
 from ensemble.listen.loudness import loudness_db
 from ensemble.listen.onsets import LAG_FRAMES, RANGE_DB, onset_bands
@@ -30,8 +29,6 @@ SOON_FRAMES = 4
 """Loudness, onsets and beats are known so many frames late: half a window."""
 LATE_FRAMES = 20
 """Pitch is known so many frames late."""
-CAUSAL = weights_dir("listener") / "causal.safetensors"
-"""What hears chords."""
 _PAST_FRAMES = 10
 """Kept of the sound before the frames that are not yet known: half a window and the lag of the onsets."""
 _FAINTEST_PEAK = 0.02

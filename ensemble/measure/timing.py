@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import maximum_filter1d, percentile_filter
 
+from ensemble.audio.later import maximum_filter1d, percentile_filter
 from ensemble.audio.spectra import band_rise_db, mel_bands, peak_offset, power_spectra
 from ensemble.types.music import FloatArray
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import maximum_filter1d, uniform_filter1d
 
 from ensemble.mix.true_peak import HALF_TAPS, TruePeak
 
@@ -65,8 +64,7 @@ class Limiter:
         """The largest reduction that is needed within the look-ahead after each sample."""
         needed = np.concatenate([self._needed, needed])
         self._needed = needed[-self._span :]
-        half = self._span // 2
-        return np.asarray(maximum_filter1d(needed, self._span + 1))[half : len(needed) - half]
+        return _running_maximum(needed, self._span + 1)
 
     def _let_go(self, held: Signal) -> Signal:
         """Let each reduction decay exponentially: in logarithms, a running maximum of values plus a slope."""
@@ -87,7 +85,23 @@ class Limiter:
             self._released = np.full(self._span, released[0])
         released = np.concatenate([self._released, released])
         self._released = released[-self._span :]
-        quarter = self._span // 4
-        once = uniform_filter1d(released, 2 * quarter + 1)
-        twice = np.asarray(uniform_filter1d(once, 2 * quarter + 1))
-        return twice[2 * quarter : len(released) - 2 * quarter]
+        half = self._span // 2
+        return _running_mean(_running_mean(released, half + 1), half + 1)
+
+
+def _running_maximum(values: Signal, length: int) -> Signal:
+    """The largest of every `length` values.  [values - length + 1]"""
+    covered = 1
+    while covered < length and len(values):
+        step = min(covered, length - covered)
+        values = np.maximum(values[:-step], values[step:])
+        covered += step
+    return values
+
+
+def _running_mean(values: Signal, length: int) -> Signal:
+    """The mean of every `length` values.  [values - length + 1]"""
+    if len(values) < length:
+        return np.zeros(0)
+    first = values[:length].cumsum()[-1:]
+    return np.asarray(np.concatenate([first, values[length:] - values[:-length]]).cumsum() / length)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import scipy.signal
 from numpy.typing import NDArray
 
 OVERSAMPLING = 4
@@ -18,8 +17,8 @@ def _interpolators() -> NDArray[np.float64]:
 
     They are a windowed sinc, exact within 0.05 dB up to 0.42 of the sample rate.
     """
-    length = 2 * OVERSAMPLING * HALF_TAPS + 1
-    kernel = scipy.signal.firwin(length, 1 / OVERSAMPLING, window=("kaiser", 5.0))
+    half = OVERSAMPLING * HALF_TAPS
+    kernel = np.sinc(np.arange(-half, half + 1) / OVERSAMPLING) * np.kaiser(2 * half + 1, 5.0)
     phases = np.stack([kernel[phase:-1:OVERSAMPLING] for phase in range(1, OVERSAMPLING)])
     return np.asarray(phases / phases.sum(axis=1, keepdims=True))
 

@@ -10,7 +10,6 @@ import numpy as np
 from ensemble.play.noise import WHITE_POWER
 from ensemble.types.music import SILENCE_DB, FloatArray
 
-NUM_HARMONICS = 100
 LOUDNESS_GAIN = 8.0
 """Amplitude that a network's full output stands for at 0 dB: what the lowest notes of a bass need, since A-weighting
 counts so little of them."""

@@ -11,9 +11,9 @@ import math
 from functools import cache, lru_cache
 
 import numpy as np
-import scipy.fft
 from numpy.typing import NDArray
 
+from ensemble.audio.later import irfft, next_fast_len, rfft, rfftfreq
 from ensemble.play.kit_file import NUM_KNOTS, NUM_NOISE_BANDS, TRANSIENT_SAMPLES, KitWeights, tensors_of
 from ensemble.play.kit_kernels import add_enveloped, add_modes
 from ensemble.play.noise import WHITE_POWER, noise_key, white_noise
@@ -127,8 +127,8 @@ class FittedDrum:
 
     def _noise(self, velocity: float, share: float, jitter: Array, key: NDArray[np.uint64]) -> Array:
         sound = np.zeros(self.num_samples)
-        size = scipy.fft.next_fast_len(self.num_samples, real=True)
-        white = scipy.fft.rfft(white_noise(key, 0, size) / np.float32(math.sqrt(WHITE_POWER)))
+        size = next_fast_len(self.num_samples, real=True)
+        white = rfft(white_noise(key, 0, size) / np.float32(math.sqrt(WHITE_POWER)))
         levels_db = self._between("noise_db", share) + _LEVEL_JITTER_DB * jitter[:, None]
         levels_db += 20.0 * np.log10(self._tilt(band_centres_hz(), velocity))[:, None]
         levels, knots, masks = 10.0 ** (levels_db / 20.0), knot_samples(self.num_samples), band_masks(size)
@@ -136,15 +136,15 @@ class FittedDrum:
             inside = np.zeros((_BANDS_AT_ONCE, len(white)), np.complex64)
             for row, (first, mask) in zip(inside, masks[group : group + _BANDS_AT_ONCE], strict=True):
                 row[first : first + len(mask)] = white[first : first + len(mask)] * mask
-            for noise, level in zip(scipy.fft.irfft(inside, size, axis=1), levels[group:], strict=False):
+            for noise, level in zip(irfft(inside, size, axis=1), levels[group:], strict=False):
                 add_enveloped(sound, noise, knots, level)
         return sound
 
     def _transient(self, velocity: float, share: float, jitter: float) -> Array:
         """The first milliseconds, faded out.  [TRANSIENT_SAMPLES]"""
-        spectrum = scipy.fft.rfft(np.pad(self._between("transient", share), (0, TRANSIENT_SAMPLES)))
-        spectrum *= self._tilt(scipy.fft.rfftfreq(2 * TRANSIENT_SAMPLES, 1.0 / MADE_AT_HZ), velocity)
-        sound = scipy.fft.irfft(spectrum, 2 * TRANSIENT_SAMPLES)[:TRANSIENT_SAMPLES]
+        spectrum = rfft(np.pad(self._between("transient", share), (0, TRANSIENT_SAMPLES)))
+        spectrum *= self._tilt(rfftfreq(2 * TRANSIENT_SAMPLES, 1.0 / MADE_AT_HZ), velocity)
+        sound = irfft(spectrum, 2 * TRANSIENT_SAMPLES)[:TRANSIENT_SAMPLES]
         faded: Array = sound * transient_fade() * 10.0 ** (_LEVEL_JITTER_DB * jitter / 20.0)
         return faded
 

@@ -7,8 +7,9 @@ from functools import cached_property
 import numpy as np
 
 from ensemble.audio.spectra import a_weighting
-from ensemble.play.controls import NUM_HARMONICS, Controls, loudness_gain
-from ensemble.play.noise import BAND_HZ, NUM_BANDS, WHITE_POWER
+from ensemble.play.controls import Controls, loudness_gain
+from ensemble.play.noise import BAND_HZ, WHITE_POWER
+from ensemble.play.sizes import NUM_BANDS, NUM_HARMONICS
 from ensemble.types.instruments import InstrumentSpec
 from ensemble.types.music import FloatArray
 

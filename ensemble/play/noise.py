@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from ensemble.clock import hop_samples
 from ensemble.play.kernels import kernel
+from ensemble.play.sizes import NUM_BANDS
 from ensemble.types.music import FloatArray
 
-NUM_BANDS = 65
 BAND_HZ = 375.0
 """Spacing of the bands: band b lies at b * 375 Hz at every sample rate, from 0 to 24 kHz."""
 REFERENCE_RATE_HZ = 48_000

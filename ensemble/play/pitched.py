@@ -7,10 +7,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.play.controls import NUM_HARMONICS, ControlModel, Controls, headroom
-from ensemble.play.noise import NUM_BANDS, filtered_noise, noise_key
+from ensemble.play.controls import ControlModel, Controls, headroom
+from ensemble.play.noise import filtered_noise, noise_key
 from ensemble.play.oscillator import harmonic_bank, nyquist_taper
 from ensemble.play.quantum import Memory, QuantumPlayer
+from ensemble.play.sizes import NUM_BANDS, NUM_HARMONICS
 from ensemble.types.music import SILENCE_DB, Cue, FloatArray, Hit
 
 

@@ -6,9 +6,9 @@ import math
 from functools import lru_cache
 
 import numpy as np
-import scipy.fft
 from numpy.typing import NDArray
 
+from ensemble.audio.later import irfft, rfft, rfftfreq
 from ensemble.play.kit import KIT, Drum, NoiseBand
 from ensemble.play.noise import noise_key, white_noise
 from ensemble.types.music import DrumClass, FloatArray
@@ -76,10 +76,10 @@ def _modes(spec: Drum, time_s: Array, velocity: float, pitch: float, length: flo
 
 def _band(band: NoiseBand, white: Array, time_s: Array, velocity: float) -> Array:
     """The noise of one band with its two decays.  [samples]"""
-    hz = scipy.fft.rfftfreq(len(white), 1.0 / MADE_AT_HZ)
+    hz = rfftfreq(len(white), 1.0 / MADE_AT_HZ)
     edge_hz = 0.15 * band.low_hz
     inside = np.minimum(hz - band.low_hz, band.high_hz - hz) / edge_hz + 0.5
-    noise = scipy.fft.irfft(scipy.fft.rfft(white) * np.clip(inside, 0.0, 1.0), len(white))
+    noise = irfft(rfft(white) * np.clip(inside, 0.0, 1.0), len(white))
     noise *= 1.0 / np.sqrt(np.mean(np.square(noise)))
     decay = (1.0 - band.slow_level) * np.exp(-time_s / band.fast_s) + band.slow_level * np.exp(-time_s / band.slow_s)
     shaped: Array = band.level * _brightness(math.sqrt(band.low_hz * band.high_hz), velocity) * noise * decay
@@ -107,9 +107,9 @@ def band_limited(samples: Array, sample_rate: int) -> Array:
     unit = MADE_AT_HZ // math.gcd(MADE_AT_HZ, sample_rate)
     padding = -(-MADE_AT_HZ // 100 // unit) * unit  # ringing before the first sample wraps around to the end
     num_units = -(-len(samples) // unit) + padding // unit
-    spectrum = scipy.fft.rfft(samples, num_units * unit)
+    spectrum = rfft(samples, num_units * unit)
     num_played = num_units * unit * sample_rate // MADE_AT_HZ
     height = np.arange(num_played // 2 + 1) / num_played  # 0.5 is Nyquist
     taper = np.clip((0.5 - height) / 0.05, 0.0, 1.0)
-    played: Array = scipy.fft.irfft(spectrum[: len(height)] * taper, num_played) * (num_played / (num_units * unit))
+    played: Array = irfft(spectrum[: len(height)] * taper, num_played) * (num_played / (num_units * unit))
     return played[: len(samples) * sample_rate // MADE_AT_HZ]

@@ -14,8 +14,7 @@ from pydantic import Field
 from ensemble.config import BUILT_IN_VOICES, weights_dir
 from ensemble.errors import VoiceError
 from ensemble.files.weights import Card, Fault, Format, Shapes, Weights, gru_shapes, linear_shapes, norm_shapes
-from ensemble.play.controls import NUM_HARMONICS
-from ensemble.play.noise import NUM_BANDS
+from ensemble.play.sizes import NUM_BANDS, NUM_HARMONICS
 
 FORMAT_VERSION = 1
 Size = Literal["starter", "large"]

@@ -29,7 +29,6 @@ from ensemble.rendering.leader import take_in, take_up
 from ensemble.rendering.levers import Levers
 from ensemble.rendering.request import DEFAULT_BAND, DEFAULT_RATE, check_weights, request_for
 from ensemble.rendering.session import BandFactory, RenderSession
-from ensemble.report.page import write_report
 from ensemble.takes import Lead
 
 
@@ -196,6 +195,8 @@ def complete(session: RenderSession, lead: Lead, plan: RenderPlan, folder: Publi
             session.events.take_ready(folder.out / name)
     if not report:
         return manifest
+    from ensemble.report.page import write_report
+
     began_s = time.perf_counter()
     write_report(folder.path, manifest, performance.takes, aside=folder.staging, events=session.events)
     spent_s = time.perf_counter() - began_s

@@ -11,8 +11,8 @@ from ensemble.config import NUM_SEEDS, BandSettings, load_band, located
 from ensemble.errors import ConfigError, VerifyError
 from ensemble.files.digest import file_digest
 from ensemble.listen import networks
+from ensemble.listen.causal_file import CAUSAL
 from ensemble.listen.overrides import Overrides
-from ensemble.live.hearing import CAUSAL
 from ensemble.live.settings import LiveSettings
 from ensemble.manifest import Manifest
 from ensemble.plan import Extension, RenderPlan, RenderRequest

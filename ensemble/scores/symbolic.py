@@ -12,7 +12,6 @@ from ensemble.listen.bars import first_bar
 from ensemble.listen.harmony import find_chords
 from ensemble.listen.keys import find_key
 from ensemble.listen.understanding import per_beat, understand, with_neighbours
-from ensemble.play.player import make_player
 from ensemble.scores.melody import PLAIN_VELOCITY, Melody, MelodyNote, tempo_map
 from ensemble.scores.pulse import Pulse, pulse_of
 from ensemble.threads import one_thread
@@ -129,6 +128,8 @@ def play_melody(melody: Melody, sample_rate: int) -> AudioClip:
     Raises:
         ConfigError: the rate is unknown.
     """
+    from ensemble.play.player import make_player
+
     frames = melody_frames(melody)
     part = FollowerSettings(name="melody", instrument=leader_instrument(melody), role="double", voice="naive")
     turn = 2 * np.pi * VIBRATO_HZ / clock.FRAME_RATE_HZ * np.arange(frames.num_frames)

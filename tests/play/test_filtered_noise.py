@@ -4,7 +4,8 @@ import torch
 
 from ensemble.clock import SAMPLE_RATES_HZ
 from ensemble.play import torch_synth
-from ensemble.play.noise import NUM_BANDS, filtered_noise, noise_key, reach_samples, white_noise
+from ensemble.play.noise import filtered_noise, noise_key, reach_samples, white_noise
+from ensemble.play.sizes import NUM_BANDS
 
 KEY = noise_key(7, "flute")
 BAND_HZ = 375.0 * np.arange(NUM_BANDS)

@@ -13,8 +13,8 @@ import numpy as np
 
 from ensemble.audio.spectra import power_spectra
 from ensemble.clock import hop_samples
-from ensemble.play.controls import NUM_HARMONICS
-from ensemble.play.noise import BAND_HZ, NUM_BANDS, WHITE_POWER
+from ensemble.play.noise import BAND_HZ, WHITE_POWER
+from ensemble.play.sizes import NUM_BANDS, NUM_HARMONICS
 from ensemble.train.gradients import fast_kernel
 from ensemble.train.recordings import TrainingRecording
 from ensemble.types.music import FloatArray
