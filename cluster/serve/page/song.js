@@ -1,0 +1,438 @@
+// One song: what is shown and heard of it, and the edits that are on their way.
+
+import { Away } from "./away.js";
+import { ChartView } from "./chart.js";
+import { Bars, byId, clamp, clock, heardLevel } from "./desk.js";
+import { button, doing, h, options, spoken, tell, wrong } from "./dom.js";
+import { Lanes } from "./lanes.js";
+import { MissingWorklet, Player } from "./player.js";
+import { ask, bytes, songPath } from "./server.js";
+import { Timeline } from "./timeline.js";
+import { inWords } from "./words.js";
+
+const EARLY_S = 1.5;  // of sound that must be there before a render that runs is heard
+const PREVIEW_BARS = 2;
+const REDRAW_MS = 1500;  // between two pictures of a wave that grows
+const STAGES = { read: "reading", seat: "calling the band", load: "calling the band", listen: "listening to you", retrieve: "looking for ways to go on", arrange: "writing the parts", play: "playing", mix: "mixing", write: "writing", report: "writing" };
+
+export class SongView {
+  constructor() {
+    this.player = new Player((source, start, num) => this.fetchSound(source, start, num));
+    this.timeline = new Timeline({ seek: (at) => this.seek(at), editChord: (bar, beat) => this.chart.open(bar, beat), moveBarOne: (at) => this.chart.moveBarOne(at) });
+    this.lanes = new Lanes({ edit: (edits) => this.edit(edits), levels: () => this.mix(), loopBars: () => this.loopBars });
+    this.chart = new ChartView({
+      play: (text) => this.order("PUT", "chart", { text }), edit: (edits) => this.edit(edits),
+      hear: (bar) => this.play(this.bars.start(bar)), loopTo: (bar) => this.loopUpTo(bar),
+    });
+    this.away = new Away({ edit: (edits) => this.edit(edits), go: (version) => this.go(version), show: (take, at) => this.showTake(take, at) });
+    this.peaks = new Map();
+    this.player.addEventListener("state", () => this.showState());
+    this.player.addEventListener("fetched", ({ detail }) => this.tellFetch(detail));
+    this.listenToControls();
+  }
+  get canEdit() {
+    return this.role === "owner";
+  }
+  choose(choices) {
+    this.choices = choices;
+    this.away.choose(choices);
+    options(byId("intro"), choices.intros, "none");
+    options(byId("ending"), choices.endings, "leader");
+    options(byId("band"), choices.bands.map(({ name }) => name), "");
+    const players = choices.bands.flatMap(({ parts }) => parts);
+    options(byId("add-part"), players.map((part, index) => [String(index), `${spoken(part.instrument)}, ${part.role}`]), "0");
+    this.players = players;
+  }
+
+  // Opening and closing.
+  async open(id, role) {
+    this.close();
+    Object.assign(this, { id, role, desk: null, base: null, take: "take-00", job: null, before: null, isFirst: true });
+    byId("song").classList.toggle("is-reader", !this.canEdit);
+    byId("song").classList.add("is-empty");
+    this.showSong(await ask("GET", songPath(id)));
+    const running = this.song.jobs.find(({ state }) => state === "running") ?? this.song.jobs[0];
+    if (this.song.version !== null) await this.load();
+    if (running) this.heard({ type: "job", job: running });
+    if (running?.state === "running" && running.kind !== "export") await this.loadJob(running.id).catch(() => {});  // it has no desk yet
+  }
+  close() {
+    this.player.close();
+    this.lanes.forget();
+    this.peaks.clear();
+    this.setLoop(null);
+    this.id = this.desk = null;
+  }
+  showSong(song) {
+    this.song = song;
+    byId("title").textContent = document.title = song.title;
+    byId("about").textContent = song.band ? `${clock(song.duration_s)}, with the ${song.band} band` : clock(song.duration_s);
+    if (song.version === null && !song.jobs.length && !this.desk) {
+      this.showWork(h("p", {}, song.failed ? song.failed.message : "No band has played to it yet."), this.canEdit && button("Play with a band", doing(() => this.begin({ band: "rock" })), { class: "main" }));
+    }
+  }
+  async begin(order) {
+    await this.order("POST", "render", order);
+  }
+
+  // Events of the studio.
+  heard(event) {
+    if (!this.id) return;
+    if (event.type === "song" && event.song.id === this.id) this.showSong(event.song);
+    if (event.type === "deleted" && event.song === this.id) { tell("This song was deleted."); location.hash = ""; }
+    if (event.type === "job" && event.job.song === this.id) doing(() => this.follow(event.job))();
+    if (event.type === "desk" && event.song === this.id) doing(() => this.loadJob(event.job))();
+    if (event.type === "sound" && event.song === this.id) this.arrive(event);
+    if (event.type === "hello") {
+      const song = event.songs.find(({ id }) => id === this.id);
+      if (song) this.catchUp(song);
+    }
+  }
+  catchUp(song) {  // after a lost connection: what has happened meanwhile
+    this.showSong(song);
+    const [job] = song.jobs;
+    if (job) this.heard({ type: "job", job });
+    else this.job = null;
+    if (song.version !== null && song.version !== this.desk?.version && !job) doing(() => this.load())();
+  }
+  async follow(job) {
+    if (job.kind === "export") {
+      if (job.state === "done") this.away.exported(job);
+      if (job.state === "failed") wrong(job.error);
+      return;
+    }
+    if (job.state === "queued" || job.state === "running") {
+      if (this.job?.id !== job.id) this.job = { ...job, ready: 0 };
+      else Object.assign(this.job, job);
+      this.showJob();
+      return;
+    }
+    if (this.handled === job.id) return;
+    this.handled = job.id;
+    const isPreview = this.previewed === job.id;
+    this.job = null;
+    this.coming = null;
+    this.lanes.showWork(undefined, 0);
+    if (job.state === "done") {
+      const { desk: was, base } = this;
+      const from = job.kind === "redo" && job.base !== null ? this.before ?? (was?.version === job.base ? { desk: was, base } : null) : null;
+      await this.load(job.version);
+      this.before = from;
+      this.made = job;
+      if (from) this.offerComparison(job); else this.showWork();
+      if (isPreview) this.previewed = null;
+    } else {
+      this.showWork();
+      if (job.state === "failed") wrong(job.error, job.edits ? [["Try again", () => this.edit(job.edits)]] : [["Try again", doing(() => this.begin({ band: this.song.band ?? "rock" }))]]);
+      this.before = null;
+      this.lanes.forgetAsked();
+      if (this.song.version !== null) await this.load();
+    }
+  }
+
+  // Desks: of a version, and of a job while it plays.
+  async load(version = null, take = this.take, at = null) {
+    const query = new URLSearchParams({ take, ...(version !== null && { version }) });
+    const desk = await ask("GET", `${songPath(this.id, "desk")}?${query}`);
+    await this.show(desk, `v${desk.version}`);
+    if (at !== null) this.play(at);
+    await this.away.set(this.id, desk, this.canEdit);
+    this.showSteps();
+  }
+  async loadJob(job) {
+    const desk = await ask("GET", `/api/jobs/${encodeURIComponent(job)}/desk?take=${this.take}`);
+    if (this.handled === job) return;
+    if (this.job?.id !== job) this.job = { id: job, ready: 0, available: 0 };
+    this.coming = { desk, base: `j${job}`, available: this.coming?.available ?? 0 };
+    if (!this.desk) await this.show(desk, this.coming.base);
+    this.takeOver();
+  }
+  arrive({ job, take, available, total }) {
+    if (take !== this.take || this.handled === job) return;
+    if (this.job?.id === job) this.job.ready = available / total;
+    if (this.coming?.base === `j${job}`) this.coming.available = available;
+    this.lanes.showWork(this.job?.parts ?? null, this.job?.ready ?? 0);
+    this.takeOver();
+    if (this.base === `j${job}` && performance.now() - (this.drawn_ms ?? 0) > REDRAW_MS) {
+      this.drawn_ms = performance.now();
+      this.drawPeaks();
+    }
+  }
+  takeOver() {  // what a job plays is heard as soon as it is far enough ahead of what is heard now
+    const { coming, player } = this;
+    if (!coming) return;
+    const { desk } = coming, wanted_s = (this.previewFrom ?? player.position) + EARLY_S;
+    if (coming.available < Math.min(desk.num_samples, wanted_s * desk.sample_rate)) return;
+    if (this.base !== coming.base) {
+      this.before = this.desk?.version === null ? null : { desk: this.desk, base: this.base };
+      this.coming = { ...coming, isHeard: true };
+      doing(() => this.show(desk, coming.base).then(() => this.begun()))();
+    } else if (!coming.isHeard) {
+      coming.isHeard = true;
+      this.begun();
+    }
+  }
+  begun() {  // the first sound of a job is there
+    if (this.previewFrom !== undefined) {
+      const bar = this.bars.barAt(this.previewFrom + 0.01) || 1;
+      this.setLoop({ first: bar, last: Math.min(bar + PREVIEW_BARS - 1, this.bars.last) });
+      this.play(this.previewFrom);
+      this.previewFrom = undefined;
+    } else if (this.isFirst && !this.before) this.play(0);
+    this.isFirst = false;
+  }
+  async show(desk, base) {
+    Object.assign(this, { desk, base, take: desk.take, bars: new Bars({ beats: desk.beats_s, downbeats: desk.downbeats, chords: desk.chords, entry: 0, duration: desk.duration_s }) });
+    byId("song").classList.remove("is-empty");
+    this.lanes.set(desk, { canEdit: this.canEdit, instruments: this.choices.instruments });
+    this.timeline.set(desk, this.bars, this.canEdit);
+    this.chart.set(desk, this.id, this.canEdit);
+    this.timeline.setPictures(this.lanes.pictures());
+    this.showManner();
+    byId("seek").max = desk.duration_s;
+    byId("duration").textContent = `/ ${clock(desk.duration_s)}`;
+    byId("loop-from").max = byId("loop-to").max = this.bars.last;
+    if (this.loopBars) this.setLoop(this.loopBars);
+    this.lanes.showWork(this.job && base.startsWith("j") ? this.job.parts ?? null : undefined, this.job?.ready ?? 0);
+    try {
+      await this.player.open(desk.sample_rate, desk.num_samples);
+    } catch (problem) {
+      if (!(problem instanceof MissingWorklet)) throw problem;
+      this.offerPlainPlayer();
+    }
+    this.mix();
+    this.showState();
+    this.drawPeaks();
+  }
+  async drawPeaks() {
+    const { take } = this.desk;
+    const base = this.base.startsWith("j") && this.before ? this.before.base : this.base;  // until a job's sound is whole, the wave before it stands there
+    await Promise.all(this.lanes.pictures().map(async (picture) => Object.assign(picture, await this.peaksOf(base, take, picture.name))));
+    this.timeline.draw();
+  }
+  async peaksOf(base, take, name) {
+    const path = songPath(this.id, "peaks", base, take, name);
+    if (this.peaks.has(path)) return this.peaks.get(path);
+    const peaks = new Int8Array(await bytes(path).catch(() => new ArrayBuffer(0)));
+    const found = { peaks, loudest: peaks.reduce((loudest, peak) => Math.max(loudest, Math.abs(peak)), 0) };
+    if (base.startsWith("v")) this.peaks.set(path, found);
+    return found;
+  }
+  async fetchSound(source, start, num) {
+    return new Int16Array(await bytes(`${songPath(this.id, "sound")}/${source}?start=${start}&num=${num}`));
+  }
+  tellFetch(problem) {
+    if (problem && !this.hasTold) wrong(problem);
+    this.hasTold = problem !== null;
+  }
+  offerPlainPlayer() {
+    byId("play").disabled = true;
+    const plain = byId("plain");
+    plain.hidden = this.desk.version === null;
+    plain.src = songPath(this.id, "files", this.base, this.desk.take, "mix.wav");
+    tell("This browser cannot mix the parts here (it has no AudioWorklet, or the page did not come over https). The finished mix can be heard below.", { isWrong: true });
+  }
+  mix() {
+    if (!this.desk) return;
+    const tracks = this.lanes.tracks(this.base);
+    this.player.setTracks(tracks);
+    this.lanes.showLevels(tracks, (track) => heardLevel(track, tracks));
+  }
+
+  // Edits.
+  edit(edits) {
+    return doing(() => this.order("POST", "redo", edits))();
+  }
+  async order(method, verb, body) {
+    const job = await ask(method, songPath(this.id, verb), body);
+    this.before = null;
+    if (verb === "switch" || verb === "undo") this.lanes.forgetAsked();
+    await this.follow(job);
+    return job;
+  }
+  async go(version) {
+    await this.order("POST", "switch", { version });
+  }
+  undo() {
+    const { undo } = this.away.steps(this.desk?.version);
+    if (this.canEdit && undo !== null) doing(() => this.order("POST", "undo"))();
+  }
+  redoNext() {
+    const { redo } = this.away.steps(this.desk?.version);
+    if (this.canEdit && redo !== null) doing(() => this.go(redo))();
+  }
+  showSteps() {
+    const { undo, redo } = this.away.steps(this.desk?.version);
+    byId("undo").disabled = undo === null;
+    byId("redo").disabled = redo === null;
+  }
+  async preview() {
+    const bar = Math.max(this.bars.barAt(this.player.position), 1);
+    this.previewFrom = this.bars.start(bar);
+    try {
+      const job = await this.order("POST", "redo", { style: byId("style").value });
+      this.previewed = job.id;
+    } catch (problem) {
+      this.previewFrom = undefined;
+      throw problem;
+    }
+  }
+  async showTake(take, at = this.player.position) {
+    await this.load(this.desk.version, take, Math.min(at, this.player.duration));
+  }
+
+  // What is going on, above the lanes.
+  showWork(...children) {
+    byId("state").replaceChildren(...children.filter(Boolean));
+  }
+  showJob() {
+    const { job } = this;
+    this.lanes.showWork(job.parts ?? null, job.ready);
+    const words = job.state === "queued" ? `Place ${job.place} in the queue` : STAGES[job.stage] ?? "at work";
+    const label = job.edits ? `${inWords(job.edits)}: ${words}` : words;
+    const bar = h("progress", { max: job.total || 1, "aria-label": "Progress of this stage" });
+    if (job.state === "running" && job.total) bar.value = job.done;
+    const kept = byId("state").querySelector(`[data-job="${CSS.escape(job.id)}"]`);
+    if (kept) {
+      const said = kept.querySelector("p");
+      if (said.textContent !== label) said.textContent = label;
+      kept.querySelector("progress").replaceWith(bar);
+      return;
+    }
+    this.showWork(h("div", { class: "job", "data-job": job.id }, h("p", {}, label), bar, this.canEdit && button("Cancel", doing(() => ask("DELETE", `/api/jobs/${encodeURIComponent(job.id)}`)))));
+  }
+  offerComparison(job) {  // before and after at the same place, without a gap
+    const before = this.before, after = { desk: this.desk, base: this.base };
+    const choose = (one) => {
+      const isAfter = one === after;
+      for (const [control, isOn] of [[first, !isAfter], [second, isAfter]]) control.setAttribute("aria-pressed", isOn);
+      if (this.base !== one.base) doing(() => this.show(one.desk, one.base))();
+    };
+    const first = button("Before", () => choose(before), { "aria-pressed": "false" });
+    const second = button("After", () => choose(after), { "aria-pressed": "true" });
+    const end = () => { this.before = null; this.showWork(); };
+    const keep = button("Keep", () => { choose(after); end(); }, { class: "main" });
+    const discard = button("Discard", doing(async () => { end(); await this.go(job.base); }));
+    this.showWork(h("div", { class: "job" }, h("p", {}, `Done: ${inWords(job.edits)}`), h("span", { class: "pair", role: "group", "aria-label": "Compare" }, first, second), keep, discard));
+  }
+  showManner() {
+    const { desk, choices } = this;
+    options(byId("style"), choices.styles.map(({ name }) => name), desk.style ?? "");
+    if (!desk.style) byId("style").prepend(h("option", { value: "", selected: true }, "as the band likes"));
+    byId("style-about").textContent = choices.styles.find(({ name }) => name === byId("style").value)?.about ?? "";
+    byId("intro").value = desk.intro ?? "none";
+    byId("ending").value = desk.ending ?? "leader";
+    for (const name of ["complexity", "humanize"]) byId(name).value = desk[name] ?? 0.5;
+    byId("band").value = desk.band;
+  }
+
+  // Transport.
+  async play(at = this.player.position) {
+    if (!this.player.node) return;
+    const beat_s = this.bars.beats.length > 1 ? 60 / this.desk.tempo_bpm : 0.5;
+    const isCounted = byId("play-count-in").getAttribute("aria-pressed") === "true" && !this.player.isPlaying;
+    await this.player.play(at, isCounted ? { beats: this.desk.beats_per_bar, beat_s } : null);
+    this.tick();
+  }
+  toggle() {
+    if (this.player.isPlaying) this.player.pause(); else doing(() => this.play())();
+  }
+  seek(at) {
+    if (this.desk) this.player.seek(clamp(at, 0, this.desk.duration_s));
+  }
+  tick() {
+    this.showState();
+    if (this.player.isPlaying && !this.isTicking) {
+      this.isTicking = true;
+      requestAnimationFrame(() => { this.isTicking = false; this.tick(); });
+    }
+  }
+  showState() {
+    if (!this.desk) return;
+    const { player, bars } = this, at = player.position, beat = bars.beatAt(at);
+    byId("play").classList.toggle("is-playing", player.isPlaying);
+    byId("play").setAttribute("aria-label", player.isPlaying ? "Pause" : "Play");
+    byId("player-section").classList.toggle("is-waiting", player.isPlaying && player.isWaiting);
+    byId("time").textContent = clock(at);
+    byId("seek").value = at;
+    byId("seek").setAttribute("aria-valuetext", `${Math.floor(at / 60)} minutes ${Math.floor(at % 60)} seconds`);
+    if (beat !== this.shownBeat || bars !== this.shownBars) {
+      Object.assign(this, { shownBeat: beat, shownBars: bars });
+      byId("bar").textContent = bars.beats.length ? bars.placeOf(beat) : "";
+      byId("chord").textContent = bars.chords[Math.max(beat, 0)] ?? "";
+      const next = bars.chords.findIndex((chord, index) => index > beat && chord !== bars.chords[Math.max(beat, 0)]);
+      byId("next-chord").textContent = next < 0 ? "" : `then ${bars.chords[next]}`;
+      this.chart.showBar(bars.barOf(beat));
+    }
+    this.timeline.show(at, player.isPlaying);
+  }
+  setLoop(loopBars) {  // first and last bar, or null
+    this.loopBars = loopBars;
+    const loop = loopBars && { start: this.bars.start(loopBars.first), end: this.bars.end(loopBars.last) };
+    byId("loop").setAttribute("aria-pressed", loop !== null);
+    byId("loop-bars").hidden = loop === null;
+    if (loop) { byId("loop-from").value = loopBars.first; byId("loop-to").value = loopBars.last; }
+    this.player.repeat(loop);
+    this.timeline.showLoop(loop);
+    this.chart.showLoop(loopBars);
+  }
+  toggleLoop() {
+    if (!this.bars?.last) return;
+    const first = clamp(this.bars.barAt(this.player.position), 1, this.bars.last);
+    this.setLoop(this.loopBars ? null : { first, last: Math.min(first + 3, this.bars.last) });
+  }
+  loopUpTo(bar) {
+    if (bar) this.setLoop({ first: Math.min(this.loopBars?.first ?? bar, bar), last: bar });
+  }
+  readLoop() {
+    const barIn = (field) => clamp(Math.round(Number(byId(field).value)) || 1, 1, this.bars.last);
+    const first = barIn("loop-from");
+    this.setLoop({ first, last: Math.max(first, barIn("loop-to")) });
+  }
+  toggleSlow() {
+    this.player.slow(this.player.rate === 1 ? 0.5 : 1);
+    byId("slow").setAttribute("aria-pressed", this.player.rate !== 1);
+  }
+
+  listenToControls() {
+    const click = (id, action) => byId(id).addEventListener("click", action);
+    click("play", () => this.toggle());
+    click("loop", () => this.toggleLoop());
+    click("slow", () => this.toggleSlow());
+    click("play-count-in", ({ currentTarget }) => currentTarget.setAttribute("aria-pressed", currentTarget.getAttribute("aria-pressed") !== "true"));
+    click("undo", () => this.undo());
+    click("redo", () => this.redoNext());
+    click("preview", doing(() => this.preview()));
+    click("add", () => {
+      const { name, ...part } = this.players[Number(byId("add-part").value)], taken = this.desk.lanes.map((lane) => lane.name);
+      const free = [name, ...Array.from({ length: 32 }, (_, index) => `${name}${index + 2}`)].find((one) => !taken.includes(one));
+      this.edit({ add: [{ name: free, ...part }] });
+    });
+    click("rerender", () => tell(`The ${spoken(byId("band").value)} band takes the place of all versions of this song.`, { ways: [["Play it", doing(() => this.begin({ band: byId("band").value, overrides: this.desk.overrides }))]] }));
+    byId("seek").addEventListener("input", ({ target }) => this.seek(Number(target.value)));
+    for (const id of ["loop-from", "loop-to"]) byId(id).addEventListener("change", () => this.readLoop());
+    for (const id of ["style", "intro", "ending"]) byId(id).addEventListener("change", ({ target }) => { if (target.value) this.edit({ [id]: target.value }); });
+    for (const id of ["complexity", "humanize"]) byId(id).addEventListener("change", ({ target }) => this.edit({ [id]: Number(target.value) }));
+    document.addEventListener("keydown", (event) => this.key(event));
+  }
+  key(event) {
+    const { target } = event;
+    if (!this.desk || byId("chord-dialog").open || target.matches("input:not([type=range]), textarea, select")) return;
+    if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z") {
+      event.preventDefault();
+      if (event.shiftKey) this.redoNext(); else this.undo();
+    }
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === " " && !target.closest("button, summary, a")) { event.preventDefault(); this.toggle(); }
+    if (target.matches("input")) return;
+    const turn = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (turn) {
+      event.preventDefault();
+      const at = this.player.position;
+      this.seek(event.shiftKey && this.bars.last ? this.bars.start(clamp(this.bars.barAt(at + 0.01) + turn, 1, this.bars.last)) : at + 5 * turn);
+    }
+    if (event.key === "l") this.toggleLoop();
+    if (event.key === "h") this.toggleSlow();
+    if (event.key === "Home") { event.preventDefault(); this.seek(0); }
+  }
+}
