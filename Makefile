@@ -1,4 +1,4 @@
-# make demo: a first render on a local Ray. make test: every test, make quick: the fast
+# make demo: a first render on a local Ray. make studio: the studio in a browser. make test: every test, make quick: the fast
 # ones. make check: what a change has to pass. make bench: how
 # fast this machine plays. For developers, described in tests/bench/README.md; ARGS="--json ..." gives any of them options:
 # make fuzz, chaos, scale, live-bench, bench-retrieval, bench-train, edits, and make same-bytes BASE=REVISION
@@ -9,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt
 
-.PHONY: demo test quick check bench fuzz chaos scale live-bench bench-retrieval bench-train edits same-bytes clean
+.PHONY: demo studio test quick check bench fuzz chaos scale live-bench bench-retrieval bench-train edits same-bytes clean
 .DEFAULT_GOAL := demo
 
 $(VENV)/.plays: pyproject.toml constraints.txt
@@ -22,8 +22,15 @@ $(VENV)/.installed: $(VENV)/.plays
 	$(INSTALL) -e '.[all]'
 	touch $@
 
+$(VENV)/.serves: $(VENV)/.plays
+	$(INSTALL) -e '.[studio]'
+	touch $@
+
 demo: $(VENV)/.plays
 	$(BIN)/ensemble render --out demo-out --force --extend 12 --top-k 2
+
+studio: $(VENV)/.serves
+	$(BIN)/ensemble studio $(ARGS)
 
 test: $(VENV)/.installed
 	$(BIN)/python -m pytest -n 3 --dist loadfile --durations 20 -m 'not alone'

@@ -10,12 +10,16 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from ensemble.plan import RenderPlan
+    from ensemble.types.music import Arrangement, Heard
 
 OnProgress = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done, and how much there is to do."""
@@ -33,6 +37,8 @@ class Events:
     """Called with the stage, how much of it is done, and how much there is to do."""
     take_ready: Callable[[Path], None] = unheard
     """Called with the folder of each take as soon as it is complete."""
+    arranged: Callable[[RenderPlan, Mapping[str, tuple[Heard, Arrangement]]], None] = unheard
+    """Called before the first block with the plan, and with what was heard and written for each take, by its name."""
 
 
 class Counted:

@@ -196,6 +196,7 @@ class _Performing:
         following = self.arranged()
         arrangements = {one.name: one.arrangement for one in following}
         shared_frames = fork_frame([*arrangements.values()])
+        self._events.arranged(self._plan, {one.name: (one.heard, one.arrangement) for one in following})
         self._recorder.begin(self._plan, arrangements)
         with self._stage("play"):
             self._play(following, shared_frames)

@@ -52,7 +52,7 @@ LAYERS = """
     agents
     cluster
     cluster/bench cluster/sessions
-    cluster/batch cluster/training cluster/watch
+    cluster/batch cluster/serve cluster/training cluster/watch
     cluster/cli
     cluster/main.py
     cluster/__main__.py
@@ -76,6 +76,7 @@ KEPT_TO = {
     "rich": ("cluster/cli",),
     "sounddevice": ("ensemble/audio/sound_card.py",),
     "soundfile": ("ensemble/audio",),
+    "starlette": ("cluster/serve",),
     "torch": ("ensemble/play", "ensemble/train", "ensemble/measure", "cluster/bench", "cluster/doctor.py"),
     "typer": ("cluster/cli",),
     "upath": ("ensemble/output",),

@@ -25,6 +25,7 @@ from cluster.cli.player import evaluate, train
 from cluster.cli.progress import show_examination
 from cluster.cli.redo import redo
 from cluster.cli.render import playing
+from cluster.cli.studio import studio
 from cluster.cli.styles import evaluate_styles, styles
 
 app = typer.Typer(
@@ -51,6 +52,7 @@ app.add_typer(live_commands)
 app.command()(redo)
 app.command()(chart)
 app.command()(export)
+app.command()(studio)
 app.command()(styles)
 app.add_typer(cluster_commands)
 app.add_typer(index)

@@ -1,0 +1,59 @@
+"""`ensemble studio`: opens the project in a browser."""
+
+from __future__ import annotations
+
+import sys
+import time
+import webbrowser
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cluster.cli.placement_options import Address
+from cluster.cli.progress import Monitor
+from ensemble.errors import ConfigError, OutputError
+
+_LOOK_S = 1.0
+
+
+def studio(
+    address: Address = None,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; 0 for any that is free.")] = 8700,
+    data: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder of songs and renders (default: yours).")
+    ] = None,
+    renderers: Annotated[
+        int | None, typer.Option(min=1, max=1000, help="Songs that are worked on at a time (default: one a core).")
+    ] = None,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page.")] = True,
+) -> None:
+    """Open the studio: record or drop a song, correct what was heard, choose, play again, and take it away."""
+    with Monitor(quiet=False, stage="load") as monitor:
+        try:
+            import fastapi  # noqa: F401
+        except ImportError as error:
+            raise ConfigError("studio", "needs more packages", "install 'ray-ensemble[studio]'") from error
+        from cluster.cli.placement_options import enter_ray, prepare_machine
+        from cluster.serve.launch import studio_running
+        from ensemble.files.private import user_folder
+        from ensemble.threads import num_cores
+
+        try:
+            folder = data or user_folder("state") / "studio"
+        except OSError as error:
+            raise OutputError(str(error.filename), str(error.strerror), "name a folder with --data") from error
+        prepare_machine(monitor, [])
+        stdout = sys.stdout  # Ray's own words are kept off it
+        enter_ray(monitor, address, monitor.stage, dashboard=False)
+        monitor.stage("start the studio")
+        at = monitor.enter_context(
+            studio_running(
+                folder, port=port, max_renderers=renderers or num_cores(), is_local=address in (None, "local")
+            )
+        )
+        typer.echo(at, file=stdout)
+        if browser:
+            webbrowser.open(at)
+        while True:
+            time.sleep(_LOOK_S)

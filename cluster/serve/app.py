@@ -1,0 +1,132 @@
+"""The studio as an ASGI application: routes, page and events behind the guard."""
+
+from __future__ import annotations
+
+import mimetypes
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import FastAPI, Query, WebSocket
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import FileResponse, JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp
+from starlette.websockets import WebSocketDisconnect
+
+import ensemble.report
+from cluster.serve import song_routes, sound_routes
+from cluster.serve.asking import Asked, Asker, client_of, refused, studio_of
+from cluster.serve.guard import COOKIE, Guard, Keys, as_json
+from cluster.serve.models import Catalogue, Credentials, Health, RefusalBody, SessionView
+from cluster.serve.orders import catalogue
+from cluster.serve.studio import Studio, StudioError, absent
+from ensemble.errors import EnsembleError
+from ensemble.machine import ensemble_version
+
+PAGE = Path(__file__).parent / "page"
+_REPORT = Path(ensemble.report.__file__).parent
+_SHARED = {"desk.css": _REPORT / "style.css", "desk.js": _REPORT / "desk.js"}
+"""Files of the report that the page uses, too."""
+_TYPES = {".js": "text/javascript", ".css": "text/css", ".html": "text/html", ".svg": "image/svg+xml"}
+
+
+def make_app(studio: Studio, key: str, hosts: Collection[str], *, is_secure: bool = False) -> ASGIApp:
+    """The studio as it is served.
+
+    Args:
+        studio: does the work; started with the application.
+        key: the owners' token.
+        hosts: as which it may be addressed; see `Guard`.
+        is_secure: whether it is reached by HTTPS alone.
+    """
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        studio.start()
+        try:
+            yield
+        finally:
+            await studio.close()
+
+    keys = Keys(key, studio.database.has_share)
+    app = FastAPI(
+        title="ensemble studio", version=ensemble_version(), openapi_url="/api/openapi.json", docs_url=None,
+        redoc_url=None, lifespan=lifespan, responses={"default": {"model": RefusalBody}},
+    )  # fmt: skip
+    app.state.studio, app.state.keys, app.state.is_secure = studio, keys, is_secure
+    for kind in (EnsembleError, RequestValidationError, HTTPException, OSError):
+        app.add_exception_handler(kind, refused)
+    app.include_router(song_routes.routes)
+    app.include_router(sound_routes.routes)
+    _add_own_routes(app, keys, is_secure=is_secure)
+    return Guard(app, keys, hosts, studio.limits.max_upload_bytes)
+
+
+def _add_own_routes(app: FastAPI, keys: Keys, *, is_secure: bool) -> None:
+    """The routes of the studio as a whole."""
+
+    @app.get("/api/health")
+    async def health(studio: Asked) -> Health:
+        """How the studio is."""
+        return studio.health()
+
+    @app.get("/api/catalogue")
+    async def choices(studio: Asked) -> Catalogue:
+        """Bands, styles, instruments and limits."""
+        return catalogue(studio.limits)
+
+    @app.get("/api/session")
+    async def session(client: Asker) -> SessionView:
+        """Who asks."""
+        return SessionView(role=client.role, song=client.song, client=client.name)
+
+    @app.post("/api/session")
+    async def open_session(credentials: Credentials, studio: Asked) -> JSONResponse:
+        """Exchange a token for a cookie."""
+        if credentials.token is not None and keys.is_key(credentials.token):
+            client, cookie = keys.cookie("owner")
+        elif credentials.share is not None and (link := studio.shared_by(credentials.share)) is not None:
+            client, cookie = keys.cookie("reader", link.song, link.id)
+        else:
+            raise StudioError(401, "unauthorized", "That address does not hold any more.", "ask for a new one")
+        answer = JSONResponse(SessionView(role=client.role, song=client.song, client=client.name).model_dump())
+        answer.set_cookie(COOKIE, cookie, max_age=30 * 86400, httponly=True, samesite="strict", secure=is_secure)
+        return answer
+
+    @app.websocket("/api/events")
+    async def events(socket: WebSocket, song: Annotated[str | None, Query(max_length=16)] = None) -> None:
+        """Everything that happens, as it happens; see `hub`."""
+        studio, client = studio_of(socket), client_of(socket)
+        await socket.accept()
+
+        def wants(name: str) -> bool:
+            return client.sees(name) and song in (None, name)
+
+        with studio.hub.listening(wants) as listener:
+            hello = {"type": "hello", "songs": studio.songs(wants), "jobs": studio.jobs(wants)}
+            try:
+                await socket.send_text(as_json(hello))
+                async for event in listener.events():
+                    await socket.send_text(as_json(event))
+            except (WebSocketDisconnect, RuntimeError):
+                return  # the page has gone
+
+    @app.get("/", include_in_schema=False)
+    async def shell() -> FileResponse:
+        return _page_file(PAGE / "index.html")
+
+    @app.get("/page/{name:path}", include_in_schema=False)
+    async def page_file(name: str) -> FileResponse:
+        known = {path.relative_to(PAGE).as_posix(): path for path in PAGE.rglob("*") if path.is_file()} | _SHARED
+        if name not in known or name == "index.html":
+            raise absent("page")
+        return _page_file(known[name])
+
+
+def _page_file(path: Path) -> FileResponse:
+    if not path.is_file():
+        raise absent("page")
+    kind = _TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0]
+    return FileResponse(path, media_type=kind, headers={"cache-control": "no-cache"})
