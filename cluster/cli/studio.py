@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 import webbrowser
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -30,10 +31,8 @@ def studio(
 ) -> None:
     """Open the studio: record or drop a song, correct what was heard, choose, play again, and take it away."""
     with Monitor(quiet=False, stage="load") as monitor:
-        try:
-            import fastapi  # noqa: F401
-        except ImportError as error:
-            raise ConfigError("studio", "needs more packages", "install 'ray-ensemble[studio]'") from error
+        if find_spec("fastapi") is None:
+            raise ConfigError("studio", "needs more packages", "install 'ray-ensemble[studio]'")
         from cluster.cli.placement_options import enter_ray, prepare_machine
         from cluster.serve.launch import studio_running
         from ensemble.files.private import user_folder
