@@ -14,7 +14,7 @@ PING_S = 20.0
 Event = dict[str, Any]
 
 
-class Listener:
+class PageListener:
     """One page that listens.
 
     Args:
@@ -51,12 +51,12 @@ class Hub:
     """All pages that listen."""
 
     def __init__(self) -> None:
-        self._listeners: set[Listener] = set()
+        self._listeners: set[PageListener] = set()
 
     @contextmanager
-    def listening(self, wants: Callable[[str], bool]) -> Iterator[Listener]:
+    def listening(self, wants: Callable[[str], bool]) -> Iterator[PageListener]:
         """Lend a listener."""
-        listener = Listener(wants)
+        listener = PageListener(wants)
         self._listeners.add(listener)
         try:
             yield listener

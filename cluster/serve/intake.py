@@ -2,7 +2,7 @@
 
     python -m cluster.serve.intake
 
-reads from its input, as a list in JSON, the path of an upload and where its peaks belong, and prints `Measured` or an
+reads from its input, as a list in JSON, the path of an upload and where its peaks belong, and prints `UploadFacts` or an
 error as JSON.
 """
 
@@ -42,7 +42,7 @@ _SUFFIXES = {
 """Endings that are kept of a name; they decide nothing."""
 
 
-class Measured(NamedTuple):
+class UploadFacts(NamedTuple):
     """What an upload is."""
 
     duration_s: float
@@ -83,7 +83,7 @@ class Intake:
         if self._spare is None:
             self._spare = asyncio.create_task(_started())
 
-    async def measure(self, upload: Path, peaks: Path) -> Measured:
+    async def measure(self, upload: Path, peaks: Path) -> UploadFacts:
         """Decode a file and measure it.
 
         Args:
@@ -107,7 +107,7 @@ class Intake:
             _end(process)
         if "error" in answer:
             raise AudioError("the file", answer["error"], answer["cure"])
-        return Measured(**answer)
+        return UploadFacts(**answer)
 
     async def close(self) -> None:
         """End the process that waits."""
@@ -133,11 +133,11 @@ def _end(process: asyncio.subprocess.Process) -> None:
         os.killpg(process.pid, signal.SIGKILL)
 
 
-def _measured(upload: Path, peaks: Path) -> Measured:
+def _measured(upload: Path, peaks: Path) -> UploadFacts:
     if is_score(upload):
         sound = play_melody(read_score(upload).melody, 16_000)
         peaks.write_bytes(pairs_of(sound.pieces(), sound.sample_rate))
-        return Measured(round(sound.duration_s, 3), 1, sound.sample_rate, is_score=True)
+        return UploadFacts(round(sound.duration_s, 3), 1, sound.sample_rate, is_score=True)
     num_samples = 0
     with opened(upload) as recording:
 
@@ -149,7 +149,7 @@ def _measured(upload: Path, peaks: Path) -> Measured:
 
         peaks.write_bytes(pairs_of(pieces(), recording.sample_rate))
         rate = recording.sample_rate
-    return Measured(round(num_samples / rate, 3), recording.num_channels, rate, is_score=False)
+    return UploadFacts(round(num_samples / rate, 3), recording.num_channels, rate, is_score=False)
 
 
 def _limit() -> None:
