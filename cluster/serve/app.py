@@ -21,7 +21,8 @@ from cluster.serve.asking import Asked, Asker, client_of, refused, studio_of
 from cluster.serve.guard import COOKIE, Guard, Keys, as_json
 from cluster.serve.models import Catalogue, Credentials, Health, RefusalBody, SessionView
 from cluster.serve.orders import catalogue
-from cluster.serve.studio import Studio, StudioError, absent
+from cluster.serve.refusals import StudioError, absent
+from cluster.serve.studio import Studio
 from ensemble.errors import EnsembleError
 from ensemble.machine import ensemble_version
 
@@ -70,7 +71,7 @@ def _add_own_routes(app: FastAPI, keys: Keys, *, is_secure: bool) -> None:
     @app.get("/api/health")
     async def health(studio: Asked) -> Health:
         """How the studio is."""
-        return studio.health()
+        return studio.board.health()
 
     @app.get("/api/catalogue")
     async def choices(studio: Asked) -> Catalogue:
@@ -105,7 +106,7 @@ def _add_own_routes(app: FastAPI, keys: Keys, *, is_secure: bool) -> None:
             return client.sees(name) and song in (None, name)
 
         with studio.hub.listening(wants) as listener:
-            hello = {"type": "hello", "songs": studio.songs(wants), "jobs": studio.jobs(wants)}
+            hello = {"type": "hello", "songs": studio.songs(wants), "jobs": studio.board.shown_to(wants)}
             try:
                 await socket.send_text(as_json(hello))
                 async for event in listener.events():

@@ -13,7 +13,8 @@ from starlette.requests import HTTPConnection
 
 from cluster.serve.guard import Client
 from cluster.serve.models import Refusal, RefusalBody
-from cluster.serve.studio import Studio, StudioError, absent
+from cluster.serve.refusals import StudioError, absent
+from cluster.serve.studio import Studio
 from ensemble.errors import EnsembleError
 
 _STATUS_CODES = {400: "invalid", 404: "not_found", 405: "not_found", 415: "kind"}

@@ -6,6 +6,7 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -203,6 +204,11 @@ class StudioDatabase:
             yield
         except sqlite3.Error as error:
             raise OutputError(str(self._path), f"cannot be used ({error})", "make room, or restore it") from error
+
+
+def now() -> str:
+    """The time, as it is kept (ISO 8601, UTC)."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 def _song(row: tuple[Any, ...]) -> SongRow:

@@ -2,8 +2,8 @@
 
     python -m cluster.serve.intake
 
-reads from its input, as a list in JSON, the path of an upload and where its peaks belong, and prints `UploadFacts` or an
-error as JSON.
+reads from its input, as a list in JSON, the path of an upload and where its peaks belong, and prints `UploadFacts` or
+an error as JSON.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ from cluster.serve.models import (
 )
 from cluster.serve.orders import check_edits, check_order, edited_chart, read_view
 from cluster.serve.places import desks
-from cluster.serve.studio import absent
+from cluster.serve.refusals import absent
 from cluster.serve.takes import StudioTake, takes_of
 from ensemble.chart.text import parse_chart
 from ensemble.rendering.edits import Edits
@@ -75,7 +75,7 @@ async def remove(song: SongName, studio: Asked) -> Response:
 async def render(song: SongName, order: RenderOrder, studio: Asked, client: Asker) -> StudioJob:
     """Render a song; where it was rendered before, all its versions are replaced."""
     check_order(order)
-    return studio.submit(song, "render", order.model_dump(mode="json"), client.name)
+    return studio.board.submit(song, "render", order.model_dump(mode="json"), client.name)
 
 
 @routes.post("/songs/{song}/redo", status_code=202)
@@ -84,12 +84,12 @@ async def redo(song: SongName, edits: Edits, studio: Asked, client: Asker) -> St
     check_edits(edits)
     row = studio.song_row(song)
     manifest = None if row.version is None else studio.places.manifest(song, row.version)
-    if manifest is not None and not any(job.song == song for job in studio.jobs(client.sees)):
+    if manifest is not None and not studio.board.of_song(song):
         edits.check(manifest.plan.request)  # else the job before may add or drop parts
     if edits.chart is not None:
         parse_chart(edits.chart)
     request = edits.model_dump(mode="json", exclude_defaults=True)
-    return studio.submit(song, "redo", request, client.name, words=edits.in_words())
+    return studio.board.submit(song, "redo", request, client.name, words=edits.in_words())
 
 
 @routes.post("/songs/{song}/redo/preview")
@@ -104,14 +104,14 @@ async def preview(song: SongName, edits: Edits, studio: Asked) -> EditPreview:
 @routes.post("/songs/{song}/undo", status_code=202)
 async def undo(song: SongName, studio: Asked, client: Asker) -> StudioJob:
     """Go back to the version that the current one was made from."""
-    return studio.submit(song, "undo", {}, client.name)
+    return studio.board.submit(song, "undo", {}, client.name)
 
 
 @routes.post("/songs/{song}/switch", status_code=202)
 async def switch(song: SongName, order: SwitchOrder, studio: Asked, client: Asker) -> StudioJob:
     """Go to any version."""
     version_of(studio, song, order.version)
-    return studio.submit(song, "switch", order.model_dump(), client.name)
+    return studio.board.submit(song, "switch", order.model_dump(), client.name)
 
 
 @routes.get("/songs/{song}/versions")
@@ -177,7 +177,7 @@ async def edit_chart(song: SongName, edit: ChartEdit, studio: Asked) -> ChartVie
 @routes.post("/songs/{song}/exports", status_code=202)
 async def export(song: SongName, order: ExportOrder, studio: Asked, client: Asker) -> StudioJob:
     """Take a song away: write it for another program."""
-    return studio.submit(song, "export", order.model_dump(mode="json"), client.name)
+    return studio.board.submit(song, "export", order.model_dump(mode="json"), client.name)
 
 
 @routes.get("/songs/{song}/shares")
@@ -203,22 +203,22 @@ async def unshare(song: SongName, share: JobName, studio: Asked) -> Response:
 @routes.get("/jobs")
 async def jobs(studio: Asked, client: Asker) -> list[StudioJob]:
     """What runs and what waits, in the order of the queue."""
-    return studio.jobs(client.sees)
+    return studio.board.shown_to(client.sees)
 
 
 @routes.get("/jobs/{job}")
 async def job(job: JobName, studio: Asked, client: Asker) -> StudioJob:
     """A job."""
-    found = studio.job(job)
+    found = studio.board.row(job)
     if not client.sees(found.song):
         raise absent("job")
-    return studio.shown(found)
+    return studio.board.shown(found)
 
 
 @routes.delete("/jobs/{job}")
 async def cancel(job: JobName, studio: Asked) -> StudioJob:
     """Stop a job, or take it out of the queue."""
-    return studio.cancel(job)
+    return studio.board.cancel(job)
 
 
 @routes.get("/jobs/{job}/desk")
@@ -226,7 +226,7 @@ async def desk_of_job(
     job: JobName, studio: Asked, client: Asker, take: Annotated[str, Query(pattern=r"^take-[0-9]{2}$")] = "take-00"
 ) -> Desk:
     """All that the page draws of a take that is being rendered."""
-    found = studio.job(job)
+    found = studio.board.row(job)
     written = desks(studio.storage.song(found.song).desks_of_job(job))
     if not client.sees(found.song) or written is None or take not in written.takes:
         raise absent("desk")

@@ -13,8 +13,9 @@ from fastapi import Path as InPath
 from fastapi.responses import FileResponse, Response
 
 from cluster.serve.asking import Asked, LaneName, SongName, SourceName, TakeName
+from cluster.serve.refusals import absent
 from cluster.serve.sound import MAX_SPAN, WavPlace, peaks, wav_place
-from cluster.serve.studio import Studio, absent
+from cluster.serve.studio import Studio
 from ensemble.manifest import MANIFEST
 from ensemble.takes import LEADER
 
@@ -34,8 +35,8 @@ def _lane(studio: Studio, song: str, source: str, take: str, name: str) -> tuple
     studio.song_row(song)
     version: int | None = int(source[1:]) if source[0] == "v" else None
     if version is None:
-        job = studio.job(source[1:])
-        growth = studio.growth(job)
+        job = studio.board.row(source[1:])
+        growth = studio.board.growth(job)
         if job.song != song or (growth is None and job.version is None):
             raise absent("sound")
         if growth is not None:
@@ -111,7 +112,7 @@ async def exported(
 ) -> FileResponse:
     """What an export has written."""
     row = studio.song_row(song)
-    job = studio.job(export.partition(".")[0])
+    job = studio.board.row(export.partition(".")[0])
     if job.song != song or job.export != export:
         raise absent("export")
     return _download(studio.storage.song(song).exports / job.export, f"{row.title}{Path(job.export).suffix}")
