@@ -78,7 +78,7 @@ def test_a_thousand_random_charts_are_written_as_they_were_read() -> None:
 def test_sections_and_tempos_stand_above_the_bars_that_they_begin_with() -> None:
     chart = parse_chart("tempo: 90\n[A]\n|: C | D :|\ntempo: 100\n[B]\n| E |\n| F |")
     assert chart.tempo_bpm == 90
-    assert chart.notes == (("A", 90), ("", 90), ("A", 90), ("", 90), ("B", 100), ("", 100))
+    assert [*chart.notes] == [("A", 90), ("", 90), ("A", 90), ("", 90), ("B", 100), ("", 100)]
     assert [note.tempo_bpm for note in parse_chart("| C |").notes] == [None]
 
 
