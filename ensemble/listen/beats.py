@@ -9,6 +9,7 @@ whole recording: the unit of the accents, the candidates for the tempo, the path
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -53,6 +54,8 @@ SAME_TEMPO_LOG = 0.04
 AT_BEAT, AT_ACCENT, AT_SAID = 3.5, 0.3, 1.5
 """A logistic regression on the same recordings where the tempo is right."""
 FEWEST_BEATS = 4
+LAST_BEATS = 9
+"""The tempo of now is that of so many beats."""
 MIN_CLARITY = 0.25
 """Below this the beat is no more than a guess; see `Beats.clarity`."""
 
@@ -96,16 +99,9 @@ def track_beats(
     as_played = _accents(onset)
     accents, even = _at_even_tempo(as_played, course)
     candidates = _candidates(accents) if known_bpm is None else [(60.0 * FRAME_RATE_HZ / known_bpm, 1.0)]
-    grids = [
-        _Grid(times_s, recurrence, _worth(accents, beats, period) + RECURRENCE_WEIGHT * recurrence)
-        for period, recurrence in candidates
-        if len(beats := _dynamic_programme(accents, period)) >= FEWEST_BEATS
-        and len(times_s := _as_recorded(_whole_grid(accents, beats, duration_s, even), even, duration_s)) > 1
-    ]
+    grids = _grids(accents, candidates, duration_s, even, pulse)
     if not grids:
         return _even_grid(duration_s, known_bpm)
-    if pulse is not None and pulse.size:
-        grids = [grid._replace(value=grid.value + PULSE_WEIGHT * _likelihood(pulse, grid.times_s)) for grid in grids]
     best = max(grids, key=lambda grid: grid.value)
     others = [grid for grid in grids if abs(np.log(grid.tempo_bpm / best.tempo_bpm)) > SAME_TEMPO_LOG]
     sure = float(calibrated("tempo", np.array(_tempo_confidence(grids, others)))) if others else 1.0
@@ -132,6 +128,46 @@ class _Grid(NamedTuple):
     @property
     def tempo_bpm(self) -> float:
         return float(np.clip(60.0 / _period(self.times_s), SLOWEST_BPM, FASTEST_BPM))
+
+
+class PossibleTempo(NamedTuple):
+    """A tempo that the last seconds may have."""
+
+    period_frames: float
+    """Frames in a beat."""
+    log_odds: float
+    """How much speaks for it, as a logarithm; the best one has 0."""
+
+
+def possible_tempi(onset: FloatArray, pulse: FloatArray) -> list[PossibleTempo]:
+    """All pulses that some seconds may have, valued as those of a whole recording are.
+
+    Args:
+        onset: onset strength at 100 Hz.  [frames]
+        pulse: as in `Frames`.  [2, frames]
+    """
+    accents = _accents(onset)
+    grids = _grids(accents, _candidates(accents), len(onset) / FRAME_RATE_HZ, np.arange(len(onset) + 1.0), pulse)
+    highest = max((grid.value for grid in grids), default=0.0)
+    return [
+        PossibleTempo(FRAME_RATE_HZ * _period(grid.times_s[-LAST_BEATS:]), (grid.value - highest) / VALUE_SPREAD)
+        for grid in grids
+    ]
+
+
+def _grids(
+    accents: Array, candidates: Sequence[tuple[float, float]], duration_s: float, even: Array, pulse: FloatArray | None
+) -> list[_Grid]:
+    """Lay every candidate through the recording, and add up what speaks for it."""
+    grids = [
+        _Grid(times_s, recurrence, _worth(accents, beats, period) + RECURRENCE_WEIGHT * recurrence)
+        for period, recurrence in candidates
+        if len(beats := _dynamic_programme(accents, period)) >= FEWEST_BEATS
+        and len(times_s := _as_recorded(_whole_grid(accents, beats, duration_s, even), even, duration_s)) > 1
+    ]
+    if pulse is not None and pulse.size:
+        grids = [grid._replace(value=grid.value + PULSE_WEIGHT * _likelihood(pulse, grid.times_s)) for grid in grids]
+    return grids
 
 
 def _tempo_confidence(grids: list[_Grid], others: list[_Grid]) -> float:

@@ -18,6 +18,8 @@ USUAL_LEADS = 1.15
 """By which factor another metre must fit better than the usual one."""
 LEADS_BY, LEADS_LEAST = 1.25, 0.03
 """Bars move where so many times as much, and so much more, speaks for other beats than for those of now."""
+CHANGE_WEIGHT = 0.3
+"""Of a change of chord, beside what is heard of bar lines: chords change on bar lines more often than elsewhere."""
 FEWEST_BEATS = 6
 """Fewer do not tell a metre from another."""
 
@@ -29,6 +31,10 @@ class BarGrid(NamedTuple):
     """Beats in a bar."""
     offset: int
     """Bars begin with this beat and every `beats_per_bar` before and after it."""
+
+    def opens(self, beat: int) -> bool:
+        """Whether a bar begins with this beat."""
+        return (beat - self.offset) % self.beats_per_bar == 0
 
 
 def metres_for(style: Style | None, beats_per_bar: int | None) -> tuple[int, ...]:
@@ -61,13 +67,14 @@ class LiveBars:
         self._downbeat: list[float] = []
         self.grid = BarGrid(self._metres[0], 0)
 
-    def hear_beat(self, downbeat: float) -> None:
+    def hear_beat(self, downbeat: float, change: float) -> None:
         """Add the next beat.
 
         Args:
             downbeat: how probable a beat that opens a bar is there.
+            change: how surely the chord changes there, 0..1.
         """
-        self._downbeat.append(downbeat)
+        self._downbeat.append(downbeat + CHANGE_WEIGHT * change)
         metres = self._metres if len(self._downbeat) >= FEWEST_BEATS else self._metres[:1]
         grids = [BarGrid(metre, offset) for metre in metres for offset in range(metre)]
         worth = {grid: self._worth(grid) / (USUAL_LEADS if grid.beats_per_bar != metres[0] else 1.0) for grid in grids}

@@ -5,28 +5,33 @@ Source: Krebs, Boeck and Widmer, An Efficient State-Space Model for Joint Tempo 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.clock import FRAME_RATE_HZ
+from ensemble.listen.beats import PossibleTempo
 from ensemble.types.music import FloatArray
 
 Array = NDArray[np.float64]
 SLOWEST_BPM, FASTEST_BPM = 55.0, 215.0
 TEMPO_CHANGE = 100.0
 """How dear it is to change the interval between two beats, by the share that it changes."""
-JUMP = 1e-4
+JUMP = 5e-3
 """How probable it is, at a beat, that the tempo jumps to any other."""
-USUAL_BPM, SPREAD_OCTAVES = 110.0, 0.7
-PRIOR_SHARE = 1.0
-"""How much it counts at each beat how usual a tempo is."""
 BEAT_SHARE = 16
 """A beat is heard within the first so manyth part of the interval."""
 PULSE_WEIGHT, ONSET_WEIGHT = 0.75, 0.25
 """Of what the network says, and of our own onset strength."""
 LEAST, MOST = 0.02, 0.98
+EVIDENCE = 0.4
+"""What is heard counts as its power with this exponent: neighbouring frames say the same again."""
+TEMPO_LOG = 0.04
+"""Standard deviation, as a logarithm, of a tempo around one that the last seconds may have."""
+UNLIKELY = -2.0
+"""What speaks against any other tempo, as a logarithm, each time that the last seconds are asked."""
 KNOWN_TEMPO_LOG = 0.12
 """A tempo that is given may be off by so much, as a logarithm."""
 _ONSET_PEAK_S = 4.0
@@ -64,9 +69,7 @@ class BeatFilter:
         inside = places < self._intervals[:, None]
         ratio = self._intervals[None, :] / self._intervals[:, None]
         change = np.exp(-TEMPO_CHANGE * np.abs(ratio - 1))
-        change = change / change.sum(axis=1, keepdims=True) + JUMP / len(self._intervals)
-        usual = np.exp(-0.5 * np.square(np.log2(60 * FRAME_RATE_HZ / self._intervals / USUAL_BPM) / SPREAD_OCTAVES))
-        self._change = change * usual**PRIOR_SHARE
+        self._change = change / change.sum(axis=1, keepdims=True) + JUMP / len(self._intervals)
         self._is_beat = inside & (places < np.maximum(self._intervals[:, None] / BEAT_SHARE, 1.0))
         self._inside = inside
         self._share = inside / inside.sum()  # [intervals, places]
@@ -86,13 +89,27 @@ class BeatFilter:
             self._peak = max(self._peak * (1 - 1 / (_ONSET_PEAK_S * FRAME_RATE_HZ)), rise, 0.1)
             self._step(PULSE_WEIGHT * said + ONSET_WEIGHT * rise / self._peak)
 
+    def weigh(self, tempi: Sequence[PossibleTempo]) -> None:
+        """Take in which tempi the last seconds may have: of half, right and double, a filter alone is easily content.
+
+        Args:
+            tempi: from `possible_tempi`.
+        """
+        if not tempi:
+            return
+        period, log_odds = np.array(tempi).T
+        away = np.square(np.log(self._intervals[:, None] / period) / TEMPO_LOG) / 2
+        speaks = np.maximum((np.maximum(log_odds, UNLIKELY) - away).max(axis=1), UNLIKELY)
+        self._share *= np.exp(speaks)[:, None]
+        self._share /= self._share.sum()
+
     def _step(self, activation: float) -> None:
         ends = self._share[self._rows, self._intervals - 1]
         after = np.zeros_like(self._share)
         after[:, 1:] = self._share[:, :-1] * self._inside[:, 1:]
         after[:, 0] = ends @ self._change
         likely = min(max(activation, LEAST), MOST)
-        after *= np.where(self._is_beat, likely, (1 - likely) / (BEAT_SHARE - 1))
+        after *= np.where(self._is_beat, likely**EVIDENCE, ((1 - likely) / (BEAT_SHARE - 1)) ** EVIDENCE)
         self._share = after / after.sum()
         self._frame += 1
 

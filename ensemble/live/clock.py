@@ -13,7 +13,7 @@ from ensemble.clock import FRAME_RATE_HZ
 from ensemble.live.beats import BeatNow
 from ensemble.live.growing import Growing
 
-CORRECTION = 0.4
+CORRECTION = 0.5
 """Share of what the clock is off that is corrected within a beat."""
 SLOWEST_SHARE = 0.25
 """A correction never slows the clock below this share of the tempo."""

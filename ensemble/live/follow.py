@@ -18,6 +18,7 @@ from ensemble.conduct.dynamics import LOOK_AHEAD_FRAMES, QUANTUM_CONDUCTOR_FRAME
 from ensemble.conduct.grid import FALLBACK_TEMPO_BPM
 from ensemble.conduct.models import arranger_of, dynamics_of
 from ensemble.config import BandSettings
+from ensemble.listen.beats import possible_tempi
 from ensemble.listen.overrides import Overrides
 from ensemble.live.bars import FEWEST_BEATS, metres_for
 from ensemble.live.beats import BeatFilter
@@ -40,7 +41,7 @@ from ensemble.types.music import (
 )
 from ensemble.types.names import parse_key
 
-SURE, SURE_TICKS = 0.85, 15
+SURE, SURE_TICKS = 0.7, 5
 """The beat is sure once the filter has agreed with itself so much for so many tenths of a second."""
 SETTLED_FRAMES = 5
 """The band's clock is so much further than what is played, so that a note may begin a little before its beat."""
@@ -48,6 +49,8 @@ DOWNBEAT_FRAMES = 5
 """A downbeat is heard so near to a beat."""
 REST_BEATS, REST_FRAMES = 1.0, 30
 """The band rests once the leader has been silent for so many beats and frames."""
+TEMPO_TICKS, TEMPO_FRAMES, FEWEST_FRAMES = 5, 800, 190
+"""So often the last seconds are asked for their tempo; so many frames of them, once there are so many."""
 AFTER_TICKS = 1
 """Silence after the leader's end, so that its last frames are known."""
 CONDUCTED_FRAMES = 800
@@ -129,6 +132,9 @@ class LiveFollower:
         self._hearing.tick(samples)
         new = self._hearing.frames(before, self._hearing.soon_frames)
         self._filter.hear(new.pulse.sum(axis=0), new.onset)
+        if self._hearing.ticks % TEMPO_TICKS == 0 and self._hearing.soon_frames >= FEWEST_FRAMES:
+            last = self._hearing.frames(max(self._hearing.soon_frames - TEMPO_FRAMES, 0), self._hearing.soon_frames)
+            self._filter.weigh(possible_tempi(last.onset, last.pulse))
         sounding = np.flatnonzero(new.loudness_db > PRESENT_DB)
         if len(sounding):
             self._last_sound = before + int(sounding[-1])

@@ -14,12 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.chart.chart import Chart
+from ensemble.live.bars import BarGrid
 from ensemble.types.harmony import NO_CHORD, Chord, Key
 from ensemble.types.music import FloatArray
 from ensemble.types.names import read_chord
 
-CHANGE_NATS = 2.0
-"""How much surer the network has to be of another chord before the chord changes from one beat to the next."""
+CHANGE_NATS, CHANGE_WITHIN_NATS = 1.5, 3.0
+"""How much surer the network has to be of another chord before the chord changes on a bar line, and on another beat."""
+REHEARD_BEATS = 32
+"""So many beats are understood anew with each that is added: what follows tells where a chord began."""
 LEAST_PROBABILITY = 1e-3
 CONTEXT_BEATS, CONTEXT_FADES = 12, 0.9
 """So many beats are looked for in what was heard before; of each, one before it counts this share."""
@@ -42,21 +45,20 @@ class Foresight:
 
     Args:
         chords: what the columns of the chord probabilities stand for; the last is no chord.
-        beats_per_bar: beats in a bar.
         chart: the song's, where the player gave one.
         key: where the player says it.
 
     Attributes:
-        beats_per_bar: may be set anew while the music goes on.
         loop_beats: how many beats ago, in whole bars, the last beats were heard before; None where they were not.
     """
 
-    def __init__(self, chords: Sequence[Chord], beats_per_bar: int, chart: Chart | None, key: Key | None) -> None:
-        self._chords, self.beats_per_bar = chords, beats_per_bar
-        self._chart, self._key = chart, key
+    def __init__(self, chords: Sequence[Chord], chart: Chart | None, key: Key | None) -> None:
+        self._chords, self._chart, self._key = chords, chart, key
+        self._surprise: list[NDArray[np.float64]] = []
         self._path = np.zeros(len(chords))
         self._heard: list[int] = []
         self._sounding = len(chords) - 1
+        self._opens_next = False
         self.loop_beats: int | None = None
 
     @property
@@ -64,35 +66,57 @@ class Foresight:
         """The chord of each beat that has been heard."""
         return tuple(self._chords[chord] for chord in self._heard)
 
-    def _found_before(self) -> int | None:
+    def _found_before(self, beats_per_bar: int) -> int | None:
         """How many beats ago, in whole bars, the last beats were heard before; None where they were not."""
         past, weight = np.array(self._heard), CONTEXT_FADES ** np.arange(CONTEXT_BEATS)[::-1]
         last, best = past[-CONTEXT_BEATS:], (CONTEXT_AGREES, 0)
-        for length in range(self.beats_per_bar, len(past) - CONTEXT_BEATS + 1, self.beats_per_bar):
+        for length in range(beats_per_bar, len(past) - CONTEXT_BEATS + 1, beats_per_bar):
             agrees = weight @ (last == past[-CONTEXT_BEATS - length : -length]) / weight.sum()
             if agrees > best[0]:
                 best = float(agrees), length
         return best[1] or None
 
-    def hear_beat(self, said: FloatArray) -> None:
+    def hear_beat(self, said: FloatArray, grid: BarGrid) -> None:
         """Add the next beat.
 
         Args:
             said: the chord probabilities while it sounded.  [steps, chords]
+            grid: where bars begin.
         """
-        surprise = -np.log(np.maximum(said.mean(axis=0), LEAST_PROBABILITY)) if len(said) else np.zeros(len(self._path))
-        self._path = np.minimum(self._path, self._path.min() + CHANGE_NATS) + surprise
-        self._path -= self._path.min()
-        self._sounding = int(np.argmin(self._path))
-        self._heard.append(self._sounding)
-        self.loop_beats = self._found_before()
+        self._surprise.append(self._surprise_at(said))
+        first = max(len(self._surprise) - REHEARD_BEATS, 0)
+        self._heard[first:] = self._most_probable(first, grid)
+        self._sounding = self._heard[-1]
+        self._opens_next = grid.opens(len(self._heard))
+        self.loop_beats = self._found_before(grid.beats_per_bar)
 
     def hear_now(self, said: FloatArray) -> None:
         """What sounds in the beat that has not ended.  [steps, chords]"""
         if len(said):
-            surprise = -np.log(np.maximum(said.mean(axis=0), LEAST_PROBABILITY))
-            path = np.minimum(self._path, self._path.min() + CHANGE_NATS) + surprise
-            self._sounding = int(np.argmin(path))
+            self._sounding = int(np.argmin(_changed(self._path, self._opens_next) + self._surprise_at(said)))
+
+    def _surprise_at(self, said: FloatArray) -> NDArray[np.float64]:
+        """How little each chord fits a beat.  [chords]"""
+        if not len(said):
+            return np.zeros(len(self._chords))
+        surprise: NDArray[np.float64] = -np.log(np.maximum(said.mean(axis=0), LEAST_PROBABILITY)).astype(np.float64)
+        return surprise
+
+    def _most_probable(self, first: int, grid: BarGrid) -> list[int]:
+        """The chords of all beats from one on that fit best together, by dynamic programming."""
+        path = np.zeros(len(self._chords))
+        stays: list[NDArray[np.bool_]] = []
+        befores: list[int] = []
+        for beat in range(first, len(self._surprise)):
+            changed = _changed(path, grid.opens(beat))
+            stays.append(changed == path)
+            befores.append(int(np.argmin(path)))
+            path = changed + self._surprise[beat]
+        self._path = path - path.min()
+        chords = [int(np.argmin(path))]
+        for stay, before in zip(reversed(stays[1:]), reversed(befores[1:]), strict=True):
+            chords.append(chords[-1] if stay[chords[-1]] else before)
+        return chords[::-1]
 
     def of(self, beat: int, bar: int, position: int) -> Foreseen:
         """What will sound, or did.
@@ -131,6 +155,12 @@ class Foresight:
             return _UNKNOWN_KEY
         scales: NDArray[np.float64] = np.array([np.roll(_MAJOR, tonic) for tonic in range(12)])
         return Key(tonic=int(np.argmax(scales @ counts)), mode="major")
+
+
+def _changed(path: NDArray[np.float64], opens: bool) -> NDArray[np.float64]:
+    """What each chord costs on the next beat: it goes on, or comes after the best.  [chords]"""
+    changed: NDArray[np.float64] = np.minimum(path, path.min() + (CHANGE_NATS if opens else CHANGE_WITHIN_NATS))
+    return changed
 
 
 _MAJOR = np.array([1.2, -1, 1, -1, 1, 1, -1, 1.1, -1, 1, -1, 1])

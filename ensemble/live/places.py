@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from ensemble.chart.chart import Chart
 from ensemble.live.bars import BarGrid, LiveBars
 from ensemble.live.chart_position import ChartPosition
@@ -27,9 +29,10 @@ class Places:
         self._bars = LiveBars(metres)
         self._chart = None if chart is None else ChartPosition(chart, chords)
         self._grid, self._first_bar = self._bars.grid, 0
-        self._foresight = Foresight(chords, self._grid.beats_per_bar, chart, key)
+        self._foresight = Foresight(chords, chart, key)
         self._played: dict[int, Place] = {}
         self._begun = 0.0
+        self._sounded: FloatArray | None = None
 
     @property
     def beats_per_bar(self) -> int:
@@ -59,10 +62,17 @@ class Places:
             said: the chord probabilities while it sounded.  [steps, chords]
             downbeat: how probable a beat that opens a bar is there.
         """
-        self._foresight.hear_beat(said)
-        self._bars.hear_beat(downbeat)
+        self._bars.hear_beat(downbeat, self._change_to(said))
         if self._chart is not None:
             self._chart.hear_beat(said, downbeat)
+        self._foresight.hear_beat(said, self._laid()[0])
+
+    def _change_to(self, said: FloatArray) -> float:
+        """How surely another chord sounds than a beat ago, 0..1."""
+        if not len(said):
+            return 0.0
+        before, self._sounded = self._sounded, said.mean(axis=0)
+        return 0.0 if before is None else float(np.abs(self._sounded - before).sum()) / 2
 
     def hear_now(self, said: FloatArray) -> None:
         """What sounds in the beat that has not ended.  [steps, chords]"""
@@ -73,7 +83,6 @@ class Places:
         self._grid, self._first_bar = self._laid()
         if self._chart is None:
             self._first_bar = round((self._begun - self._grid.offset) / self._grid.beats_per_bar)
-        self._foresight.beats_per_bar = self._grid.beats_per_bar
         return self.position(beat)[0] == 0
 
     def move(self, beat: int) -> None:
@@ -84,7 +93,7 @@ class Places:
         if self._chart is None:
             last_bar = self._played[beat - 1].bar if beat - 1 in self._played else -1
             first_bar = (beat - grid.offset) // grid.beats_per_bar - last_bar - 1
-        self._grid, self._first_bar, self._foresight.beats_per_bar = grid, first_bar, grid.beats_per_bar
+        self._grid, self._first_bar = grid, first_bar
 
     def play(self, beat: int) -> None:
         """A beat is played as it is seen now, and stays so."""

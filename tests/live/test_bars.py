@@ -13,7 +13,7 @@ from ensemble.settings.style_file import load_style
 def after(downbeats: list[float], beats_per_bar: int | None = None) -> LiveBars:
     bars = LiveBars() if beats_per_bar is None else LiveBars([beats_per_bar])
     for downbeat in downbeats:
-        bars.hear_beat(downbeat)
+        bars.hear_beat(downbeat, 0.0)
     return bars
 
 
@@ -31,13 +31,20 @@ def test_a_metre_that_is_given_stays() -> None:
 
 def test_a_little_evidence_moves_no_bars() -> None:
     bars = after([0.5, 0.1, 0.1, 0.1] * 8)
-    bars.hear_beat(0.4)
-    bars.hear_beat(0.6)
+    bars.hear_beat(0.4, 0.0)
+    bars.hear_beat(0.6, 0.0)
     assert bars.grid == BarGrid(4, 0)
 
 
 def test_bars_move_when_all_speaks_for_it() -> None:
     assert after([0.5, 0.1, 0.1, 0.1] * 4 + [0.1, 0.1, 0.6, 0.1] * 12).grid == BarGrid(4, 2)
+
+
+def test_chords_tell_bars_where_nothing_else_does() -> None:
+    bars = LiveBars()
+    for beat in range(16):
+        bars.hear_beat(0.2, 0.9 if beat % 4 == 3 else 0.1)
+    assert bars.grid == BarGrid(4, 3)
 
 
 def test_a_style_is_played_in_metres_that_it_has() -> None:

@@ -14,7 +14,7 @@ from tests.listen.leader_sounds import RATE, chords, clicks, clip_of
 
 TEMPO_BPM = 110.0
 LOOP = ((48, 52, 55), (43, 47, 50), (45, 48, 52), (41, 45, 48))
-SECONDS = 20
+SECONDS = 26
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ensemble.chart.text import parse_chart
+from ensemble.live.bars import BarGrid
 from ensemble.live.foresight import Foresight
 from ensemble.types.harmony import NO_CHORD, Chord, Key
 
@@ -19,9 +20,9 @@ def said(chord: int) -> np.ndarray:
 
 
 def after(roots: list[int]) -> Foresight:
-    foresight = Foresight(CHORDS, 4, None, None)
+    foresight = Foresight(CHORDS, None, None)
     for root in roots:
-        foresight.hear_beat(said(root))
+        foresight.hear_beat(said(root), BarGrid(4, 0))
     return foresight
 
 
@@ -39,18 +40,26 @@ def test_a_loop_is_played_once_it_is_proven() -> None:
     assert after(loop + loop[:8]).loop_beats is None
 
 
+def test_a_chord_begins_on_the_bar_line_where_it_is_not_clear_which_it_is() -> None:
+    foresight = after([0, 0, 0, 0])
+    foresight.hear_beat(0.5 * said(0) + 0.5 * said(9), BarGrid(4, 0))
+    for _ in range(3):
+        foresight.hear_beat(said(9), BarGrid(4, 0))
+    assert [chord.root for chord in foresight.heard] == [0] * 4 + [9] * 4
+
+
 def test_the_beat_that_sounds_decides_what_is_held() -> None:
     foresight = after([0, 0])
     foresight.hear_now(said(7))
     assert foresight.of(3, 0, 3).chord.root == 7
-    silent = Foresight(CHORDS, 4, None, None)
+    silent = Foresight(CHORDS, None, None)
     silent.hear_now(said(12))
     assert silent.of(0, 0, 0).chord == NO_CHORD
 
 
 def test_a_chart_is_played_as_it_is_written() -> None:
     chart = parse_chart("key: G\n| G | Em7 D |\n")
-    foresight = Foresight(CHORDS, 4, chart, None)
+    foresight = Foresight(CHORDS, chart, None)
     assert [foresight.of(beat, beat // 4, beat % 4).chord.root for beat in range(12)] == [7] * 4 + [4, 4, 2, 2] + [
         7
     ] * 4
