@@ -14,8 +14,8 @@ from ensemble.errors import ArrangerError, ConductorError
 from ensemble.events import Position
 from ensemble.listen.listener import Listener
 from ensemble.listen.overrides import Overrides
-from ensemble.live.follow import follow
 from ensemble.live.settings import LiveSettings
+from ensemble.live.stream import follow
 from ensemble.threads import one_thread
 from ensemble.types.music import Arrangement, AudioClip, ConductorState, Heard, Score
 from ensemble.wire import Message, pack, unpack

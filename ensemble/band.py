@@ -162,7 +162,7 @@ class LocalBand:
         self, leader: AudioClip, num_frames: int, said: Overrides, live: LiveSettings
     ) -> tuple[Promise[Heard], Promise[Arrangement]]:
         """Hear a leader and write the parts as if the leader were still playing, for `num_frames` control frames."""
-        from ensemble.live.follow import follow
+        from ensemble.live.stream import follow
 
         followed = self._timed("conductor", follow, leader, num_frames, self._band, self._seed, live, said)
         return self._keep(followed.heard), self._keep(followed.arrangement)

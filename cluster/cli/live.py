@@ -58,6 +58,12 @@ def live(
     listen_beats: Annotated[
         int, typer.Option(min=0, max=64, help="Beats that the band listens to before it enters at a bar line.")
     ] = 8,
+    count_in: Annotated[
+        int, typer.Option(min=0, max=16, help="Beats that the band counts before you begin; needs --tempo or a chart.")
+    ] = 0,
+    levers: Annotated[
+        Path | None, typer.Option(help="File of what to ask for while playing, one a line: 12.5 mute bass.")
+    ] = None,
     device: Annotated[str | None, typer.Option(help="Device to listen to (see --list-devices).")] = None,
     output_device: Annotated[str | None, typer.Option(help="Device to play to.")] = None,
     latency: Annotated[
@@ -70,18 +76,23 @@ def live(
 ) -> None:
     """Follow a leader who plays now, until Ctrl-C; then render the session from its recording: the same bytes.
 
-    Wear headphones: the microphone must not hear the band.
+    Wear headphones: the microphone must not hear the band. Keys while playing: space taps the beat, o says that this
+    beat opens a bar, h and d halve and double the tempo, 1 to 9 mute a player or let it play again, < and > play softer
+    and louder, - and + fewer and more notes, s takes the next style.
     """
     if list_devices:
         _list_devices(as_json)
         return
     with Monitor(quiet=as_json, stage="load") as monitor:
+        from cluster.cli.live_keys import LiveKeys
         from ensemble.band import LocalBand
+        from ensemble.config import load_band
         from ensemble.events import Events
+        from ensemble.live.levers import read_levers
         from ensemble.live.settings import LiveSettings
         from ensemble.perform import Pace
         from ensemble.plan import RenderPlan
-        from ensemble.rendering.levers import Levers
+        from ensemble.rendering.levers import COUNT, Levers
         from ensemble.rendering.live import LiveSession, facts_of, run_session
         from ensemble.rendering.render import render_request
         from ensemble.rendering.request import request_for
@@ -92,18 +103,27 @@ def live(
         card = None if source is not None else _card(int(rate), device, output_device, latency)
         if horizon is None:  # what is played has to be ready so much sooner
             horizon = USUAL_HORIZON_S if card is None else math.ceil(10 * (USUAL_HORIZON_S + card.latency_s)) / 10
-        how = LiveSettings(horizon_s=round(min(horizon, 2.0), 1), listen_beats=listen_beats)
+        players = load_band(band)
+        if count_in and not any(one.role == "drums" for one in players.followers):
+            players = players.model_copy(update={"followers": (*players.followers, COUNT)})
+        how = LiveSettings(
+            horizon_s=round(min(horizon, 2.0), 1), listen_beats=listen_beats, count_in_beats=count_in,
+            levers=() if levers is None else read_levers(levers, [one.name for one in players.followers]),
+        )  # fmt: skip
         said = _said(chart, tempo_bpm=tempo, beats_per_bar=beats_per_bar, key=key)
         request = request_for(
-            band, levers=Levers(style=style), seed=seed, sample_rate=int(rate), overrides=said, live=how
+            players, levers=Levers(style=style), seed=seed, sample_rate=int(rate), overrides=said, live=how
         )
         session = LiveSession(request, LocalBand(RenderPlan(request=request, leader_sha256="")))
 
-        def show() -> None:
-            monitor.describe(str(session.follower.position))
-
         session.warm_up()
         monitor.stage("follow")
+        keys = monitor.enter_context(LiveKeys(session))
+
+        def show() -> None:
+            keys.pull()
+            monitor.describe(str(session.follower.position))
+
         if source is not None:
             timings = run_session(session, source, source, recording, int(rate), show)
         if card is not None:
@@ -117,7 +137,7 @@ def live(
             raise OutputError(printable(out), "has nothing to hold: no sound came in", "see --list-devices")
         monitor.say(f"recorded in {printable(recording)} until it is rendered")
         manifest = render_request(
-            request, recording, out, force=force, band_factory=LocalBand, pace=Pace(),
+            session.request, recording, out, force=force, band_factory=LocalBand, pace=Pace(),
             events=Events(progress=monitor.progress),
         )  # fmt: skip
         recording.unlink()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -65,6 +65,7 @@ class LiveBars:
     def __init__(self, metres: Sequence[int] = METRES) -> None:
         self._metres = metres
         self._downbeat: list[float] = []
+        self._said: int | None = None
         self.grid = BarGrid(self._metres[0], 0)
 
     def hear_beat(self, downbeat: float, change: float) -> None:
@@ -76,12 +77,20 @@ class LiveBars:
         """
         self._downbeat.append(downbeat + CHANGE_WEIGHT * change)
         metres = self._metres if len(self._downbeat) >= FEWEST_BEATS else self._metres[:1]
-        grids = [BarGrid(metre, offset) for metre in metres for offset in range(metre)]
+        grids = [BarGrid(metre, offset) for metre in metres for offset in self._offsets(metre)]
         worth = {grid: self._worth(grid) / (USUAL_LEADS if grid.beats_per_bar != metres[0] else 1.0) for grid in grids}
         best = max(grids, key=lambda grid: worth[grid])
         now = worth.get(self.grid, 0.0)
         if worth[best] > max(LEADS_BY * now, now + LEADS_LEAST):
             self.grid = best
+
+    def say_one(self, beat: int) -> None:
+        """The player says that a bar begins with this beat."""
+        self._said = beat
+        self.grid = BarGrid(self.grid.beats_per_bar, beat % self.grid.beats_per_bar)
+
+    def _offsets(self, metre: int) -> Iterable[int]:
+        return range(metre) if self._said is None else (self._said % metre,)
 
     def _worth(self, grid: BarGrid) -> float:
         """By how much beats that would open bars are surer to than others, on average; 0 or more."""

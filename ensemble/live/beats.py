@@ -32,6 +32,8 @@ TEMPO_LOG = 0.04
 """Standard deviation, as a logarithm, of a tempo around one that the last seconds may have."""
 UNLIKELY = -2.0
 """What speaks against any other tempo, as a logarithm, each time that the last seconds are asked."""
+SAID_TEMPO_LOG, SAID_PHASE, OCTAVE_LOG = 0.04, 0.06, 0.35
+"""Standard deviations of a tempo and of a beat that the player says; how far the tempo may go from there."""
 KNOWN_TEMPO_LOG = 0.12
 """A tempo that is given may be off by so much, as a logarithm."""
 _ONSET_PEAK_S = 4.0
@@ -74,6 +76,8 @@ class BeatFilter:
         self._inside = inside
         self._share = inside / inside.sum()  # [intervals, places]
         self._turn = np.exp(2j * np.pi * (places + 0.5) / self._intervals[:, None]) * inside
+        self._allowed = np.ones(len(self._intervals))
+        self._places = places
         self._rows = np.arange(len(self._intervals))
         self._peak = 0.0
         self._frame = -1
@@ -103,11 +107,28 @@ class BeatFilter:
         self._share *= np.exp(speaks)[:, None]
         self._share /= self._share.sum()
 
+    def say(self, frame: int, period_frames: float) -> None:
+        """The player says where a beat is and how long; a tempo that cannot be followed changes nothing.
+
+        Args:
+            frame: of the beat; it may lie ahead of what was heard.
+            period_frames: from one beat to the next.
+        """
+        if not self._intervals[0] <= period_frames <= self._intervals[-1]:
+            return
+        away = np.log(self._intervals / period_frames)
+        self._allowed = np.where(np.abs(away) < OCTAVE_LOG, 1.0, 0.0)
+        place = (self._frame - frame) / period_frames
+        turns = (self._places / self._intervals[:, None] - place + 0.5) % 1.0 - 0.5
+        tempo = self._allowed * np.exp(-np.square(away / SAID_TEMPO_LOG) / 2)
+        share = tempo[:, None] * np.exp(-np.square(turns / SAID_PHASE) / 2) * self._inside
+        self._share = share / share.sum()
+
     def _step(self, activation: float) -> None:
         ends = self._share[self._rows, self._intervals - 1]
         after = np.zeros_like(self._share)
         after[:, 1:] = self._share[:, :-1] * self._inside[:, 1:]
-        after[:, 0] = ends @ self._change
+        after[:, 0] = (ends @ self._change) * self._allowed
         likely = min(max(activation, LEAST), MOST)
         after *= np.where(self._is_beat, likely**EVIDENCE, ((1 - likely) / (BEAT_SHARE - 1)) ** EVIDENCE)
         self._share = after / after.sum()

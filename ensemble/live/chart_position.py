@@ -20,6 +20,8 @@ DOWNBEAT_WEIGHT = 0.5
 """Of what is heard of bar lines, beside what is heard of chords."""
 LATER_COST, LATEST_BEATS = 0.7, 6
 """What it costs, for each beat, that the chart begins before or after the leader's first sound; up to so many."""
+SAID_NATS = 20.0
+"""By how much less sure, as a logarithm, all places are that contradict the player."""
 SURER_BY = 1.5
 """Another place must be so much surer, as a logarithm, before the band goes there."""
 
@@ -71,6 +73,12 @@ class ChartPosition:
         best = int(np.argmax(self._sure))
         if self._sure[best] > self._sure[self.shift % num_beats] + SURER_BY:
             self.shift = best
+
+    def say_one(self, beat: int) -> None:
+        """The player says that a bar begins with this beat."""
+        opens = (beat - np.arange(len(self._sure))) % self._beats_per_bar == 0
+        self._sure = np.where(opens, self._sure, self._sure.min() - SAID_NATS)
+        self.shift = int(np.argmax(self._sure))
 
 
 def _kind(chord: Chord) -> tuple[int, str]:

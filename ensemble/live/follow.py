@@ -6,9 +6,8 @@ arrangement, while it is played and afterwards.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import deque
 from dataclasses import replace
-from typing import NamedTuple
 
 import numpy as np
 
@@ -18,24 +17,36 @@ from ensemble.conduct.dynamics import LOOK_AHEAD_FRAMES, QUANTUM_CONDUCTOR_FRAME
 from ensemble.conduct.grid import FALLBACK_TEMPO_BPM
 from ensemble.conduct.models import arranger_of, dynamics_of
 from ensemble.config import BandSettings
+from ensemble.errors import ConfigError
 from ensemble.listen.beats import possible_tempi
 from ensemble.listen.overrides import Overrides
 from ensemble.live.bars import FEWEST_BEATS, metres_for
-from ensemble.live.beats import BeatFilter
+from ensemble.live.beats import BeatFilter, BeatNow
 from ensemble.live.clock import BandClock
 from ensemble.live.growing import Growing
 from ensemble.live.growing_parts import part_for
-from ensemble.live.hearing import HOP_SAMPLES, TICK_FRAMES, TICK_SAMPLES, Hearing
-from ensemble.live.places import Places
+from ensemble.live.hearing import TICK_FRAMES, Hearing
+from ensemble.live.levers import OF_A_PART, LiveLever
+from ensemble.live.places import LivePosition, Places
 from ensemble.live.settings import LiveSettings
-from ensemble.live.writing import EARLY_BEATS, HeardBar, Place, Written, around, hear_bar, silent_bar, write_bars
+from ensemble.live.writing import (
+    EARLY_BEATS,
+    BeatStroke,
+    HeardBar,
+    Place,
+    Written,
+    around,
+    hear_bar,
+    silent_bar,
+    write_bars,
+)
+from ensemble.settings.style import STRENGTH, MetreKind
 from ensemble.threads import one_thread
 from ensemble.types.harmony import NO_CHORD
 from ensemble.types.music import (
     PRESENT_DB,
     SILENCE_DB,
     Arrangement,
-    AudioClip,
     FloatArray,
     Heard,
 )
@@ -51,39 +62,10 @@ REST_BEATS, REST_FRAMES = 1.0, 30
 """The band rests once the leader has been silent for so many beats and frames."""
 TEMPO_TICKS, TEMPO_FRAMES, FEWEST_FRAMES = 5, 800, 190
 """So often the last seconds are asked for their tempo; so many frames of them, once there are so many."""
-AFTER_TICKS = 1
-"""Silence after the leader's end, so that its last frames are known."""
+SLOWEST_TAPS_FRAMES, MOST_TAPS = 200, 8
+"""Taps further apart begin anew; so many tell the tempo."""
 CONDUCTED_FRAMES = 800
 """The conductor sees so much of the past."""
-
-
-class Followed(NamedTuple):
-    """What has become of a stream that has ended."""
-
-    heard: Heard
-    """The leader, as heard while it played."""
-    arrangement: Arrangement
-    """What the band played along with it."""
-
-
-class LivePosition(NamedTuple):
-    """Where the music is, in what is committed."""
-
-    bar: int
-    """Number of the bar, from 1; 0 before the band has entered."""
-    beat: int
-    """The beat in it, from 1."""
-    tempo_bpm: float
-    """Beats a minute."""
-    chord: str
-    """What sounds."""
-    next_chord: str
-    """What will sound in the next bar."""
-
-    def __str__(self) -> str:
-        if not self.bar:
-            return f"listening, {self.tempo_bpm:.0f} bpm" if self.tempo_bpm else "listening"
-        return f"bar {self.bar}, beat {self.beat}  {self.chord} -> {self.next_chord}  {self.tempo_bpm:.0f} bpm"
 
 
 class LiveFollower:
@@ -102,6 +84,8 @@ class LiveFollower:
     def __init__(self, band: BandSettings, seed: int, live: LiveSettings, said: Overrides) -> None:
         chart = None if said.chart is None else parse_chart(said.chart)
         self._followers, self._band, self._seed, self._live = band.followers, band, seed, live
+        self._next_band = band
+        self._levers, self._taps, self._muted = deque(live.levers), list[int](), set[str]()
         self._model, self._arranger = dynamics_of(band), arranger_of(band)
         tempo_bpm = said.tempo_bpm or (chart.tempo_bpm if chart else None)
         key = None if said.key is None else parse_key(said.key)
@@ -112,6 +96,8 @@ class LiveFollower:
         self._has_entered = False
         self._clock: BandClock | None = None
         self._sure_ticks = 0
+        self._counted = -1
+        self._counting: tuple[int, float] | None = None
         self._first_sound: int | None = None
         self._last_sound = -(10**9)
         self._heard_beats = self._next_beat = 0
@@ -119,6 +105,64 @@ class LiveFollower:
         self._parts = [part_for(one, seed, band.humanize) for one in band.followers]
         self._features: Growing | None = None
         self.committed_frames = 0
+        if live.count_in_beats:
+            if tempo_bpm is None:
+                raise ConfigError("count_in_beats", "needs a tempo", "give the tempo, or a chart that has one")
+            self._count_in(60 * FRAME_RATE_HZ / tempo_bpm)
+
+    def _count_in(self, period_frames: float) -> None:
+        """Begin the clock before anything is heard; the leader comes in after the last beat that is counted."""
+        begins = self._live.horizon_frames + SETTLED_FRAMES
+        self._counting = begins + TICK_FRAMES, period_frames
+        self._clock = BandClock(BeatNow(begins + TICK_FRAMES, 0.0, period_frames, 1.0), begins)
+        self._first_sound = begins + TICK_FRAMES + round(self._live.count_in_beats * period_frames)
+        self._last_sound = self._first_sound
+        self._places.say_one(self._live.count_in_beats)
+
+    def ask(self, lever: LiveLever) -> None:
+        """Take in what the player asks for; its frame is one that was not yet heard, and no earlier than the last."""
+        self._levers.append(lever)
+
+    def _pull(self, lever: LiveLever) -> None:
+        """Do what is asked for from now on."""
+        clock = self._clock
+        if lever.kind == "tap":
+            self._tap(lever.frame)
+        elif lever.kind == "style" and lever.style is not None:
+            self._next_band = self._band.model_copy(update={"style": lever.style})
+        elif lever.kind in OF_A_PART:
+            self._pull_of_part(lever)
+        elif clock is not None and lever.kind == "one":
+            self._places.say_one(round(clock.phase_at(lever.frame)))
+        elif clock is not None:
+            beat = int(np.floor(clock.phase_at(lever.frame)))
+            beat -= self._places.position(beat)[0] % 2  # at half the tempo beats are those that were strong
+            share = 2.0 if lever.kind == "half" else 0.5
+            self._filter.say(int(clock.frames_of(np.array([float(beat)]))[0]), share * clock.period_frames)
+
+    def _tap(self, frame: int) -> None:
+        """Beats are where the player taps, twice or more."""
+        if self._taps and frame - self._taps[-1] > SLOWEST_TAPS_FRAMES:
+            self._taps = []
+        self._taps = [*self._taps, frame][-MOST_TAPS:]
+        if len(self._taps) > 1:
+            self._filter.say(frame, float(np.median(np.diff(self._taps))))
+
+    def _pull_of_part(self, lever: LiveLever) -> None:
+        self._written = None
+        names = {one.name for one in self._followers if lever.part in (None, one.name)}
+        if lever.kind == "density":
+            self._followers = tuple(
+                one.model_copy(update={"density": lever.value}) if one.name in names else one for one in self._followers
+            )
+        elif lever.kind == "unmute":
+            self._muted -= names
+        for follower, part in zip(self._followers, self._parts, strict=True):
+            if follower.name in names and lever.kind == "gain":
+                part.gain_db = lever.value
+            elif follower.name in names and lever.kind == "mute":
+                self._muted.add(follower.name)
+                part.rest(self.committed_frames + SETTLED_FRAMES)
 
     @one_thread()
     def tick(self, samples: FloatArray, *, has_ended: bool = False) -> None:
@@ -128,16 +172,20 @@ class LiveFollower:
             samples: the next `TICK_SAMPLES`, mono at 16 kHz.
             has_ended: whether the leader has ended before them: the band then plays nothing new.
         """
+        while self._levers and self._levers[0].frame < (self._hearing.ticks + 1) * TICK_FRAMES:
+            self._pull(self._levers.popleft())
         before = self._hearing.soon_frames
         self._hearing.tick(samples)
         new = self._hearing.frames(before, self._hearing.soon_frames)
         self._filter.hear(new.pulse.sum(axis=0), new.onset)
+        if self._counting is not None and self._hearing.soon_frames < (self._first_sound or 0):
+            self._filter.say(*self._counting)
         if self._hearing.ticks % TEMPO_TICKS == 0 and self._hearing.soon_frames >= FEWEST_FRAMES:
             last = self._hearing.frames(max(self._hearing.soon_frames - TEMPO_FRAMES, 0), self._hearing.soon_frames)
             self._filter.weigh(possible_tempi(last.onset, last.pulse))
         sounding = np.flatnonzero(new.loudness_db > PRESENT_DB)
         if len(sounding):
-            self._last_sound = before + int(sounding[-1])
+            self._last_sound = max(self._last_sound, before + int(sounding[-1]))
             self._first_sound = before + int(sounding[0]) if self._first_sound is None else self._first_sound
         committed = self._hearing.ticks * TICK_FRAMES + self._live.horizon_frames
         self._advance(committed + SETTLED_FRAMES)
@@ -244,6 +292,9 @@ class LiveFollower:
         """Write the beats that begin soon."""
         if not self._has_entered:
             self._next_beat = max(int(np.ceil(clock.phase)), 0)
+            if self._next_beat < self._live.count_in_beats:
+                self._count(self._next_beat)
+                return
             if not self._has_listened(clock) or not self._places.may_enter(self._next_beat):
                 return
             self._has_entered = True
@@ -254,13 +305,31 @@ class LiveFollower:
 
     def _has_listened(self, clock: BandClock) -> bool:
         """Whether the leader has played for long enough, and enough of it was heard on known beats to tell the bars."""
+        if self._live.count_in_beats:
+            return True
         listened = self._next_beat - clock.phase_at(self._first_sound or 0)
         fewest = min(max(self._live.listen_beats, 1), FEWEST_BEATS)
         return listened >= self._live.listen_beats and self._heard_beats >= fewest
 
+    def _count(self, beat: int) -> None:
+        """Let the drummer, or who counts, strike the next beat before the leader begins."""
+        if beat == self._counted:
+            return
+        self._counted = beat
+        stroke = BeatStroke(float(beat), "closed_hat", STRENGTH["X"])
+        drummer = next((one.name for one in self._followers if one.role == "drums"), None)
+        for follower, part in zip(self._followers, self._parts, strict=True):
+            if follower.name == drummer:
+                part.plan(Written({}, {drummer: [stroke]}))
+
     def _write_beat(self, clock: BandClock, beat: int) -> None:
         self._places.play(beat)
         position = self._places.position(beat)[0]
+        if position == 0 and self._next_band is not self._band:
+            style = self._next_band.style
+            if style is None or style.patterns_for(MetreKind(self._places.beats_per_bar, 2)):
+                self._band, self._written = self._next_band, None
+            self._next_band = self._band
         span = around(self._places.beats_per_bar, position)
         places = tuple(self._places.place(beat + offset) for offset in span)
         if position == 0 or self._written is None or self._written[0] != places:
@@ -270,8 +339,9 @@ class LiveFollower:
             )  # fmt: skip
             self._written = places, bars
         written = self._written[1].of(beat)
-        for part in self._parts:
-            part.plan(written)
+        for follower, part in zip(self._followers, self._parts, strict=True):
+            if follower.name not in self._muted:
+                part.plan(written)
 
     def _last_bar(self, clock: BandClock) -> HeardBar:
         """The leader's last bar that is heard to its end."""
@@ -317,48 +387,3 @@ class LiveFollower:
             heard = replace(heard, tempo_bpm=60.0 * FRAME_RATE_HZ / self._clock.period_frames)
         features = self._model.features(heard, CONDUCTED_FRAMES)
         return features[:, -QUANTUM_CONDUCTOR_FRAMES:]
-
-
-def follow(
-    leader: AudioClip, num_frames: int, band: BandSettings, seed: int, live: LiveSettings, said: Overrides
-) -> Followed:
-    """Follow a stream that has ended as it was followed while it was played.
-
-    Args:
-        leader: all of it, mono at 16 kHz.
-        num_frames: how long the band may sound, in control frames.
-        band: the band.
-        seed: of the session.
-        live: how it follows.
-        said: what the player says beforehand.
-    """
-    follower = LiveFollower(band, seed, live, said)
-    samples = leader.samples[0]
-    leader_frames = -(-len(samples) // HOP_SAMPLES)
-    for tick, has_ended in ticks_of(samples, num_frames, live):
-        follower.tick(tick, has_ended=has_ended)
-    return Followed(follower.heard(leader_frames), follower.arrangement(num_frames))
-
-
-def ticks_of(
-    samples: FloatArray, num_frames: int, live: LiveSettings, first_tick: int = 0
-) -> Iterator[tuple[FloatArray, bool]]:
-    """A stream in tenths of a second, and silence until all is committed; and whether the stream has ended.
-
-    Args:
-        samples: the stream, from `first_tick` on, to its end.
-        num_frames: what is to be committed.
-        live: how it is followed.
-        first_tick: how many tenths of a second came before.
-    """
-    heard = first_tick - (-len(samples) // TICK_SAMPLES)
-    for tick in range(first_tick, max(heard + AFTER_TICKS, ticks_until(num_frames, live))):
-        begin = (tick - first_tick) * TICK_SAMPLES
-        part = samples[begin : begin + TICK_SAMPLES]
-        yield np.pad(part, (0, TICK_SAMPLES - len(part))), tick >= heard
-
-
-def ticks_until(num_frames: int, live: LiveSettings) -> int:
-    """How many tenths of a second have to be heard before so many frames are committed, in whole quanta."""
-    whole = -(-num_frames // QUANTUM_FRAMES) * QUANTUM_FRAMES
-    return max(-(-(whole - live.horizon_frames) // TICK_FRAMES), 0)

@@ -31,6 +31,9 @@ class PitchedPart:
         follower: who plays.
         seed: of the session.
         humanize: how far notes stray; see `shape`.
+
+    Attributes:
+        gain_db: how much louder it plays than it is written.
     """
 
     def __init__(self, follower: FollowerSettings, seed: int, humanize: float) -> None:
@@ -42,6 +45,7 @@ class PitchedPart:
         self._notes: list[WrittenNote] = []
         self._first_recent = 0
         self._curves = Growing((0, 2, self._voices))
+        self.gain_db = 0.0
 
     def plan(self, written: Written) -> None:
         """Add what is written for a beat."""
@@ -69,7 +73,7 @@ class PitchedPart:
             first += 1
         self._first_recent = first
         part = self._shaped(notes[first:], start, start + QUANTUM_FRAMES)
-        self._curves.append(np.stack([part.f0_hz.T, part.level_db.T], axis=1))
+        self._curves.append(np.stack([part.f0_hz.T, (part.level_db + np.float32(self.gain_db)).T], axis=1))
 
     def so_far(self, num_frames: int) -> Part:
         """The first frames, without notes."""
@@ -102,12 +106,16 @@ class DrumPart:
 
     Args:
         name: of the part.
+
+    Attributes:
+        gain_db: how much louder it plays than it is written.
     """
 
     def __init__(self, name: str) -> None:
         self._name = name
         self._planned: list[BeatStroke] = []
         self._hits: list[Hit] = []
+        self.gain_db = 0.0
 
     def plan(self, written: Written) -> None:
         """Add what is written for a beat."""
@@ -125,7 +133,8 @@ class DrumPart:
             time_s = float(clock.frames_of(np.array([beat]))[0]) / FRAME_RATE_HZ
             last_s = self._hits[-1].time_s if self._hits else 0.0
             time_s = max(time_s, committed_frames / FRAME_RATE_HZ, last_s)
-            self._hits.append(Hit(time_s=time_s, drum=drum, velocity=velocity, index=len(self._hits)))
+            louder = min(velocity * 10 ** (self.gain_db / 20), 1.0)
+            self._hits.append(Hit(time_s=time_s, drum=drum, velocity=louder, index=len(self._hits)))
 
     def commit(self, _start: int) -> None:
         """Strokes need no shape."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,6 +14,26 @@ from ensemble.live.foresight import Foresight
 from ensemble.live.writing import Place
 from ensemble.types.harmony import Chord, Key
 from ensemble.types.music import FloatArray
+
+
+class LivePosition(NamedTuple):
+    """Where the music is, in what is committed."""
+
+    bar: int
+    """Number of the bar, from 1; 0 before the band has entered."""
+    beat: int
+    """The beat in it, from 1."""
+    tempo_bpm: float
+    """Beats a minute."""
+    chord: str
+    """What sounds."""
+    next_chord: str
+    """What will sound in the next bar."""
+
+    def __str__(self) -> str:
+        if not self.bar:
+            return f"listening, {self.tempo_bpm:.0f} bpm" if self.tempo_bpm else "listening"
+        return f"bar {self.bar}, beat {self.beat}  {self.chord} -> {self.next_chord}  {self.tempo_bpm:.0f} bpm"
 
 
 class Places:
@@ -77,6 +98,12 @@ class Places:
     def hear_now(self, said: FloatArray) -> None:
         """What sounds in the beat that has not ended.  [steps, chords]"""
         self._foresight.hear_now(said)
+
+    def say_one(self, beat: int) -> None:
+        """The player says that a bar begins with this beat."""
+        self._bars.say_one(beat)
+        if self._chart is not None:
+            self._chart.say_one(beat)
 
     def may_enter(self, beat: int) -> bool:
         """Whether a bar begins with this beat, as far as is known; bar 0 is then the one next to the first sound."""

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from ensemble.clock import FRAME_RATE_HZ
 from ensemble.config import Settings
+from ensemble.live.levers import LiveLever
 
 
 class LiveSettings(Settings):
@@ -15,6 +16,10 @@ class LiveSettings(Settings):
     """How far ahead of what was heard last the band commits itself, in seconds."""
     listen_beats: int = Field(default=8, ge=0, le=64)
     """For how many beats the leader plays before the band enters, at the next bar line."""
+    count_in_beats: int = Field(default=0, ge=0, le=16)
+    """The band counts so many beats before the leader begins, and plays from then on; the tempo must be given."""
+    levers: tuple[LiveLever, ...] = ()
+    """What was asked for while the leader played, in order; see `LiveSession.ask`."""
 
     @property
     def horizon_frames(self) -> int:

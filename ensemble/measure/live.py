@@ -18,8 +18,8 @@ from ensemble.errors import DataError
 from ensemble.events import OnProgress, unheard
 from ensemble.listen.listener import at_analysis_rate
 from ensemble.listen.overrides import Overrides
-from ensemble.live.follow import Followed, follow
 from ensemble.live.settings import LiveSettings
+from ensemble.live.stream import Followed, follow
 from ensemble.measure.annotations import Annotation, Times, read_annotation
 from ensemble.types.music import AudioClip, Part
 

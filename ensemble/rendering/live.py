@@ -23,9 +23,11 @@ from ensemble.errors import ConfigError
 from ensemble.events import unheard
 from ensemble.listen.overrides import Overrides
 from ensemble.listen.pitch import ANALYSIS_RATE_HZ
-from ensemble.live.follow import LiveFollower, ticks_of
+from ensemble.live.follow import LiveFollower
 from ensemble.live.hearing import TICK_SAMPLES
+from ensemble.live.levers import LiveLever, check_part, lever_at
 from ensemble.live.settings import LiveSettings
+from ensemble.live.stream import ticks_of
 from ensemble.manifest import Manifest
 from ensemble.mix.gain import place
 from ensemble.plan import RenderRequest
@@ -66,6 +68,7 @@ class LiveSession:
         self._request, self._live, self._band = request, request.live, band
         self.follower = LiveFollower(request.band, request.seed, request.live, request.overrides)
         self.num_samples = 0
+        self._asked: list[LiveLever] = []
         is_slower = request.sample_rate != ANALYSIS_RATE_HZ
         self._resampler = (
             soxr.ResampleStream(request.sample_rate, ANALYSIS_RATE_HZ, 1, dtype="float32", quality="HQ")
@@ -120,6 +123,25 @@ class LiveSession:
         num_frames = frames_for(self.num_samples, self._request.sample_rate) + tail_frames
         for tick, has_ended in ticks_of(self._waiting, num_frames, self._live, self._ticks):
             yield from self._tick(tick, has_ended=has_ended, num_frames=num_frames)
+
+    def ask(self, kind: str, argument: str = "") -> None:
+        """Ask the band for something while it plays; see `lever_at`.
+
+        Raises:
+            ConfigError: it cannot be read, or there is no such style or part.
+        """
+        frame = self.num_samples // hop_samples(self._request.sample_rate)
+        lever = lever_at(frame, kind, argument)
+        check_part(lever, [one.name for one in self._request.band.followers])
+        self.follower.ask(lever)
+        self._asked.append(lever)
+
+    @property
+    def request(self) -> RenderRequest:
+        """What gives the same session again from its recording: with all that was asked for meanwhile."""
+        levers = sorted((*self._live.levers, *self._asked), key=lambda lever: lever.frame)
+        live = self._live.model_copy(update={"levers": tuple(levers)})
+        return self._request.model_copy(update={"live": live})
 
     @property
     def samples_sha256(self) -> dict[str, str]:

@@ -7,8 +7,9 @@ import pytest
 
 from ensemble.config import BandSettings, load_band
 from ensemble.listen.overrides import Overrides
-from ensemble.live.follow import Followed, LiveFollower, follow, ticks_of
+from ensemble.live.follow import LiveFollower
 from ensemble.live.settings import LiveSettings
+from ensemble.live.stream import Followed, follow, ticks_of
 from ensemble.types.music import Hits, Part
 from tests.listen.leader_sounds import RATE, chords, clicks, clip_of
 

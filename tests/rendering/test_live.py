@@ -65,7 +65,13 @@ class Kept:
 
 def run(request: RenderRequest, leader: np.ndarray, seed: int, recording: Path) -> tuple[LiveSession, Kept, list]:
     session, sink = LiveSession(request, LocalBand(RenderPlan(request=request, leader_sha256=""))), Kept()
-    timings = run_session(session, Cut(leader, seed), sink, recording, SLOW_RATE)
+    asked = iter([] if request.live is None or request.live.levers else [("mute", "bass"), ("gain", "rhythm=-6")])
+
+    def ask() -> None:
+        if session.num_samples > 4 * SLOW_RATE and (lever := next(asked, None)):
+            session.ask(*lever)
+
+    timings = run_session(session, Cut(leader, seed), sink, recording, SLOW_RATE, ask)
     return session, sink, timings
 
 
@@ -76,7 +82,7 @@ def rendered(
     folder = tmp_path_factory.mktemp("live")
     session, sink, timings = run(request_live, leader, 1, folder / "recording.wav")
     manifest = render_request(
-        request_live, folder / "recording.wav", folder / "out", force=False, band_factory=LocalBand, pace=Pace(),
+        session.request, folder / "recording.wav", folder / "out", force=False, band_factory=LocalBand, pace=Pace(),
         events=Events(),
     )  # fmt: skip
     return session, sink, timings, folder / "out", manifest
@@ -96,7 +102,8 @@ def test_the_recording_rendered_again_gives_what_was_played(rendered: tuple) -> 
 def test_how_the_stream_is_cut_changes_nothing(
     rendered: tuple, request_live: RenderRequest, leader: np.ndarray, tmp_path: Path
 ) -> None:
-    again, _, _ = run(request_live, leader, 2, tmp_path / "recording.wav")
+    assert len(rendered[0].request.live.levers) == 2
+    again, _, _ = run(rendered[0].request, leader, 2, tmp_path / "recording.wav")
     assert again.samples_sha256 == rendered[0].samples_sha256
 
 

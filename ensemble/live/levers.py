@@ -1,0 +1,119 @@
+"""What a player asks for while playing: taps, "this is one", another style; by itself, or from a file of times."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal, Self, get_args
+
+from pydantic import Field, model_validator
+
+from ensemble.clock import FRAME_RATE_HZ
+from ensemble.errors import ConfigError, printable
+from ensemble.settings.reading import Settings, parse
+from ensemble.settings.style import Style
+from ensemble.settings.style_file import load_style
+from ensemble.types.choices import offer
+
+LeverKind = Literal["tap", "one", "half", "double", "style", "density", "mute", "unmute", "gain"]
+OF_A_PART: tuple[LeverKind, ...] = ("density", "mute", "unmute", "gain")
+"""Levers for one part, or for all where none is named."""
+VALUES = {"density": (0.0, 1.0), "gain": (-40.0, 24.0)}
+"""Least and greatest value of those levers that have one."""
+
+
+class LiveLever(Settings):
+    """One thing that is asked for; it decides the bytes from its frame on."""
+
+    frame: int = Field(ge=0)
+    """Control frame of the leader's stream in which it was asked."""
+    kind: LeverKind
+    """A tap on a beat; this beat opens a bar; half or double the tempo; how the band, or a part, plays from now on."""
+    part: str | None = None
+    """Whom `density`, `mute`, `unmute` and `gain` are for; everybody when absent."""
+    value: float = Field(default=0.0, allow_inf_nan=False)
+    """Of `density`, 0 few notes to 1 many; of `gain`, how much louder it is played than before the first, in dB."""
+    style: Style | None = None
+    """Of `style`."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if (self.kind == "style") != (self.style is not None):
+            raise ValueError("style needs a style, and nothing else has one")
+        if self.part is not None and self.kind not in OF_A_PART:
+            raise ValueError(f"{self.kind} is for the whole band")
+        low, high = VALUES.get(self.kind, (0.0, 0.0))
+        if not low <= self.value <= high:
+            raise ValueError(f"{self.kind} {self.value:g} must lie between {low:g} and {high:g}")
+        return self
+
+
+def lever_at(frame: int, kind: str, argument: str = "") -> LiveLever:
+    """One lever as people write it.
+
+    Args:
+        frame: when it is asked.
+        kind: its name.
+        argument: the style's name or file; `PART` of mute and unmute; `PART=VALUE` or `VALUE` of density and gain.
+
+    Raises:
+        ConfigError: it cannot be read, or there is no such style.
+    """
+    if kind not in get_args(LeverKind):
+        raise ConfigError("lever", f"{kind!r} is unknown", offer(kind, get_args(LeverKind)))
+    document: dict[str, object] = {"frame": frame, "kind": kind}
+    if kind == "style":
+        document["style"] = load_style(argument).model_dump()
+    elif kind in VALUES:
+        part, _, value = argument.rpartition("=")
+        try:
+            document |= {"part": part or None, "value": float(value)}
+        except ValueError as error:
+            raise ConfigError(
+                f"the lever {kind}", f"has no number in {argument!r}", f"write: {kind} bass=0.5"
+            ) from error
+    elif argument:
+        document["part"] = argument
+    return parse(LiveLever, document, f"the lever {kind}")
+
+
+def read_levers(path: Path, parts: Sequence[str]) -> tuple[LiveLever, ...]:
+    """Read levers from a file with one a line: seconds, lever, and what it needs; `#` begins a comment.
+
+    Args:
+        path: the file.
+        parts: the band's.
+
+    Raises:
+        ConfigError: a line cannot be read; names it.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(printable(path), "cannot be read", "give a text file of levers") from error
+    levers = []
+    for number, line in enumerate(lines, 1):
+        words = line.partition("#")[0].split()
+        if not words:
+            continue
+        where = f"{printable(path)}, line {number}"
+        try:
+            frame = round(float(words[0]) * FRAME_RATE_HZ)  # of infinity or no number none
+        except (ValueError, OverflowError) as error:
+            raise ConfigError(where, f"{words[0]!r} is no time in seconds", "write: 12.5 mute bass") from error
+        if len(words) not in (2, 3):
+            raise ConfigError(where, "must have a time, a lever and at most one word more", "write: 12.5 mute bass")
+        lever = lever_at(frame, *words[1:])
+        check_part(lever, parts)
+        levers.append(lever)
+    return tuple(sorted(levers, key=lambda lever: lever.frame))
+
+
+def check_part(lever: LiveLever, parts: Sequence[str]) -> None:
+    """Check that a lever is for somebody who plays.
+
+    Raises:
+        ConfigError: the band lacks the part.
+    """
+    if lever.part is not None and lever.part not in parts:
+        raise ConfigError("the band", f"has no part {lever.part!r}", offer(lever.part, parts))

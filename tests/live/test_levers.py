@@ -1,0 +1,125 @@
+"""What a player asks for while playing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ensemble.config import load_band
+from ensemble.errors import ConfigError
+from ensemble.listen.overrides import Overrides
+from ensemble.live.bars import BarGrid, LiveBars
+from ensemble.live.beats import BeatFilter
+from ensemble.live.levers import lever_at, read_levers
+from ensemble.live.settings import LiveSettings
+from ensemble.live.stream import Followed, follow
+from ensemble.types.music import Hits
+from tests.listen.leader_sounds import RATE, chords, clicks, clip_of
+from tests.live.test_beats import pulses
+
+PARTS = ("bass", "drums")
+BEAT_S = 0.5
+
+
+def test_a_file_of_levers_is_read_in_order(tmp_path: Path) -> None:
+    path = tmp_path / "levers"
+    path.write_text("# a song\n20 mute bass\n\n12.5 tap\n30 gain drums=-3  # softer\n40 density 0.2\n50 style waltz\n")
+    read = read_levers(path, PARTS)
+    assert [(one.frame, one.kind, one.part, one.value) for one in read] == [
+        (1250, "tap", None, 0.0), (2000, "mute", "bass", 0.0), (3000, "gain", "drums", -3.0),
+        (4000, "density", None, 0.2), (5000, "style", None, 0.0),
+    ]  # fmt: skip
+    assert read[-1].style is not None
+    assert read[-1].style.name == "waltz"
+
+
+@pytest.mark.parametrize(
+    ("line", "names"),
+    [
+        ("soon tap", "line 1"), ("3 taap", "tap"), ("3 mute flute", "no part 'flute'"),
+        ("3 density bass=2", "density"), ("3 gain loud", "no number"), ("3 tap bass", "whole band"), ("3", "line 1"),
+        ("nan tap", "line 1"), ("-1 tap", "frame"), ("3 style none_such", "none_such"),
+    ],
+)  # fmt: skip
+def test_a_wrong_line_is_named(line: str, names: str, tmp_path: Path) -> None:
+    path = tmp_path / "levers"
+    path.write_text(line)
+    with pytest.raises(ConfigError, match=names):
+        read_levers(path, PARTS)
+
+
+def test_a_beat_that_is_said_is_followed_at_once() -> None:
+    said = pulses(np.arange(0.3, 5.9, 0.4), 6.0)
+    heard = BeatFilter()
+    heard.hear(said, said)
+    heard.say(620, 80.0)
+    assert heard.now().period_frames == pytest.approx(80, rel=0.02)
+    ahead = heard.now().phase + (620 - heard.now().frame) / 80
+    assert ahead == pytest.approx(round(ahead), abs=0.06)
+    heard.hear(pulses(np.arange(0.3, 7.9, 0.4), 8.0)[600:], pulses(np.arange(0.3, 7.9, 0.4), 8.0)[600:])
+    assert heard.now().period_frames == pytest.approx(80, rel=0.05)  # and stays there
+    heard.say(800, 1.0)  # no tempo
+    assert heard.now().period_frames == pytest.approx(80, rel=0.05)
+
+
+def test_bars_begin_where_the_player_says() -> None:
+    bars = LiveBars([4])
+    for beat in range(16):
+        bars.hear_beat(0.9 if beat % 4 == 0 else 0.1, 0.0)
+    bars.say_one(18)
+    assert bars.grid == BarGrid(4, 2)
+    for beat in range(16, 32):
+        bars.hear_beat(0.9 if beat % 4 == 0 else 0.1, 0.0)
+    assert bars.grid == BarGrid(4, 2)
+
+
+def starts_s(followed: Followed, name: str) -> np.ndarray:
+    part = next(one for one in followed.arrangement.parts if one.name == name)
+    if isinstance(part, Hits):
+        return np.array([hit.time_s for hit in part.hits])
+    return np.array([note.start_frame / 100 for note in part.notes])
+
+
+@pytest.fixture(scope="module")
+def counted_in() -> Followed:
+    """A leader that begins after four beats that the band counts, and levers on the way."""
+    band = load_band("rock").with_voice("naive")
+    struck = chords([(48, 52, 55)] * 24, BEAT_S)
+    leader = np.concatenate(
+        [np.zeros(RATE * 51 // 20), struck + 0.3 * clicks(120, len(struck) / RATE, 0.0)[: len(struck)]]
+    )
+    levers = (
+        lever_at(600, "mute", "bass"), lever_at(800, "gain", "drums=-20"), lever_at(900, "unmute", "bass"),
+    )  # fmt: skip
+    live = LiveSettings(count_in_beats=4, levers=levers)
+    return follow(clip_of(leader), 1500, band, 1, live, Overrides(tempo_bpm=120))
+
+
+def test_the_band_counts_and_plays_with_the_leaders_first_note(counted_in: Followed) -> None:
+    hits = starts_s(counted_in, "drums")
+    np.testing.assert_allclose(hits[:4], 0.55 + BEAT_S * np.arange(4), atol=0.03)
+    assert hits[4] == pytest.approx(2.55, abs=0.05)
+    beats = counted_in.heard.beats_s
+    off = (beats[4:] - 2.55) / BEAT_S
+    assert np.abs(off - np.rint(off)).max() * BEAT_S < 0.05
+
+
+def test_a_muted_part_rests_and_plays_again(counted_in: Followed) -> None:
+    bass = starts_s(counted_in, "bass")
+    assert not ((bass > 6.6) & (bass < 9.2)).any()
+    assert ((bass > 3.0) & (bass < 6.0)).any()
+    assert (bass > 9.3).any()
+
+
+def test_a_part_plays_softer_from_where_it_is_asked_to(counted_in: Followed) -> None:
+    drums = next(one for one in counted_in.arrangement.parts if isinstance(one, Hits))
+    early = [hit.velocity for hit in drums.hits if 3.0 < hit.time_s < 8.0]
+    late = [hit.velocity for hit in drums.hits if hit.time_s > 8.7]
+    assert max(late) < 0.2 * max(early)
+
+
+def test_counting_in_needs_a_tempo() -> None:
+    with pytest.raises(ConfigError, match="tempo"):
+        follow(clip_of(np.zeros(RATE)), 100, load_band("rock"), 1, LiveSettings(count_in_beats=4), Overrides())
