@@ -60,6 +60,10 @@ def redo(
     click: Click = False,
     take: Annotated[int | None, typer.Option(min=1, help="A take that --another is for.")] = None,
     another: Annotated[bool, typer.Option("--another", help="Let --take go on with the next best recording.")] = False,
+    extend: Annotated[
+        float | None, typer.Option(min=0.1, max=600, help="Continue the leader for so many seconds after its end.")
+    ] = None,
+    top_k: Annotated[int | None, typer.Option(min=1, max=16, help="Number of continuations, with --extend.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would be done again.")] = False,
     undo: Annotated[bool, typer.Option("--undo", help="Go back to the version that was edited last.")] = False,
     version: Annotated[int | None, typer.Option(min=1, help="Go to this version.")] = None,
@@ -100,7 +104,7 @@ def redo(
                 instrument=named("--instrument", instrument), midi=named("--midi", midi), drop=drop, lock=lock,
                 unlock=unlock, add=None if add is None else [_added(one) for one in add], chart=_chart(chart),
                 style=style, complexity=complexity, humanize=humanize, intro=intro, ending=ending, click=click,
-                another=_another(take, another=another),
+                another=_another(take, another=another), extend_s=extend, takes=top_k,
             )  # fmt: skip
             if dry_run:
                 found = redoing.dry_run(folder, edits)

@@ -57,7 +57,7 @@ def make_app(studio: Studio, key: str, hosts: Collection[str], *, is_secure: boo
         redoc_url=None, lifespan=lifespan, responses={"default": {"model": RefusalBody}},
     )  # fmt: skip
     app.state.studio, app.state.keys, app.state.is_secure = studio, keys, is_secure
-    for kind in (EnsembleError, RequestValidationError, HTTPException, OSError):
+    for kind in (EnsembleError, RequestValidationError, HTTPException, OSError, Exception):
         app.add_exception_handler(kind, refused)
     app.include_router(song_routes.routes)
     app.include_router(sound_routes.routes)

@@ -156,6 +156,16 @@ class StudioDatabase:
         rows = self._jobs("WHERE song = ? AND ended_at IS NOT NULL ORDER BY ended_at DESC, number DESC LIMIT 1", song)
         return rows[0] if rows else None
 
+    def edits_of(self, song: str) -> dict[int, dict[str, Any]]:
+        """By which edit each version of a song was made; a render begins anew."""
+        found: dict[int, dict[str, Any]] = {}
+        for job in self._jobs("WHERE song = ? AND state = 'done' AND kind IN ('render', 'redo') ORDER BY number", song):
+            if job.kind == "render":
+                found.clear()
+            elif job.version is not None:
+                found[job.version] = job.request
+        return found
+
     def add_share(self, share: ShareRow, token_sha256: str) -> None:
         """Add a link."""
         self._change("INSERT INTO shares VALUES (?, ?, ?, ?)", share.id, share.song, token_sha256, share.created_at)

@@ -27,6 +27,8 @@ from cluster.serve.studio import MAX_UPLOAD_BYTES, Studio  # noqa: E402
 APP = "studio"
 LOOK_S = 1.0
 """How often Serve looks whether there should be more renderers, or fewer."""
+ENDING_S = 1.0
+"""What runs is not waited for: it is done again, or goes on, after the next start."""
 IDLE_S = 600.0
 """How long a renderer without work stays warm."""
 
@@ -90,9 +92,10 @@ def build(document: dict[str, Any]) -> Any:
     deployment: Any = serve.deployment
     renderer = deployment(
         RendererReplica, name="renderer", autoscaling_config=scaling, max_ongoing_requests=1,
-        ray_actor_options={"num_cpus": arguments.renderer_cpus},
+        ray_actor_options={"num_cpus": arguments.renderer_cpus}, graceful_shutdown_timeout_s=ENDING_S,
     )  # fmt: skip
     studio = deployment(
-        StudioReplica, name="studio", num_replicas=1, max_ongoing_requests=1000, ray_actor_options={"num_cpus": 0}
-    )
+        StudioReplica, name="studio", num_replicas=1, max_ongoing_requests=1000, ray_actor_options={"num_cpus": 0},
+        graceful_shutdown_timeout_s=ENDING_S,
+    )  # fmt: skip
     return studio.bind(document, renderer.bind(is_local=arguments.is_local))

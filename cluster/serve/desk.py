@@ -238,7 +238,8 @@ class TakeDesks(Settings):
         return Desk(
             **self.takes[take].model_dump(),
             song=song, version=version, job=job, take=take, sample_rate=request.sample_rate,
-            duration_s=self.takes[take].num_samples / request.sample_rate, overrides=request.overrides, band=band.name,
+            duration_s=self.takes[take].num_samples / request.sample_rate,
+            overrides=request.overrides.transposed(-request.transpose), band=band.name,
             style=None if band.style is None else band.style.name, seed=request.seed, intro=band.intro,
             ending=band.ending, complexity=band.complexity, humanize=band.humanize,
             lanes=_lanes(self.plan, 0.0 if receipt is None else receipt.mix_gain_db), has_mix=version is not None,

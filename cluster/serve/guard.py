@@ -16,6 +16,7 @@ from typing import Any, Literal, NamedTuple
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cluster.serve.models import Refusal, RefusalBody
+from cluster.serve.refusals import StudioError
 from ensemble.events import emit
 
 COOKIE = "ensemble_session"
@@ -124,10 +125,6 @@ class Bucket:
         return True
 
 
-class _TooLargeError(Exception):
-    """A body is larger than it may be."""
-
-
 class Guard:
     """The outermost layer of the studio.
 
@@ -181,7 +178,7 @@ class Guard:
         elif not (length.isascii() and length.isdecimal()):
             found = 400, "invalid", "The request does not say how long it is."
         elif int(length) > self._most(path, method):
-            found = 413, "too_large", f"That is larger than {self._most(path, method) >> 20} MB."
+            found = 413, "too_large", _larger_than(self._most(path, method))
         return found
 
     def _is_foreign(self, scope: Scope, headers: Mapping[str, str]) -> bool:
@@ -215,7 +212,7 @@ class Guard:
             message = await receive()
             received += len(message.get("body", b""))
             if received > most:
-                raise _TooLargeError
+                raise StudioError(413, "too_large", _larger_than(most))
             return message
 
         async def guarded(message: Message) -> None:
@@ -231,9 +228,6 @@ class Guard:
 
         try:
             await self._app(scope, counted, guarded)
-        except _TooLargeError:
-            if not started:
-                await _refuse(scope, receive, send, 413, "too_large", f"That is larger than {most >> 20} MB.")
         except Exception as error:  # noqa: BLE001  nothing of it may be seen outside
             emit("studio request failed", error=type(error).__name__, path=scope["path"])
             if not started:
@@ -249,6 +243,10 @@ class Guard:
             await self._app(scope, receive, send)
         finally:
             self._sockets[name] -= 1
+
+
+def _larger_than(most_bytes: int) -> str:
+    return f"That is larger than {most_bytes / 2**20:.3g} MB."
 
 
 def _may_read(client: Client, path: str, method: str) -> bool:

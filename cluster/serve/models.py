@@ -185,6 +185,8 @@ class VersionEntry(Settings):
     """The version that was edited; None for a render."""
     edits: str
     """What was edited, in words."""
+    changes: dict[str, Any] | None
+    """The same as `Edits`; None where it was not made by an edit."""
     made_at: str
     """When it was made (ISO 8601, UTC)."""
     is_current: bool

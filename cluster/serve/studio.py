@@ -146,7 +146,11 @@ class Studio:
         """The versions of a song."""
         song = self.song_row(name)
         kept = History(self.storage.song(name).render).versions
-        return [VersionEntry(**one.model_dump(), is_current=one.number == song.version) for one in kept]
+        edits = self.database.edits_of(name)
+        return [
+            VersionEntry(**one.model_dump(), changes=edits.get(one.number), is_current=one.number == song.version)
+            for one in kept
+        ]
 
     # --- links
 

@@ -11,7 +11,7 @@ from pydantic import Field
 from ensemble.config import BandSettings, FollowerSettings, Given, Retake, located, parse
 from ensemble.errors import ConfigError
 from ensemble.listen.overrides import Overrides
-from ensemble.plan import Extension, RenderRequest
+from ensemble.plan import MAX_EXTEND_S, MIN_EXTEND_S, Extension, RenderRequest
 from ensemble.play.voice_file import VOICE
 from ensemble.rendering.levers import Levers, check_parts
 
@@ -23,9 +23,12 @@ _OPTIONS = {
     "from_bar": "--from",
     "to_bar": "--to",
     "another": "--another --take",
+    "extend_s": "--extend",
+    "takes": "--top-k",
+    "overrides": "another tempo, bars or key",
 }
 """Options that are not called what the setting is."""
-_LONG = ("chart", "click", "add")
+_LONG = ("chart", "click", "add", "overrides")
 """Settings of which the option alone is told."""
 
 
@@ -57,6 +60,13 @@ class Edits(Levers):
     another: tuple[Annotated[int, Field(ge=1)], ...] = ()
     """Numbers of the takes that shall go on otherwise: with the next best continuation."""
 
+    overrides: Overrides | None = None
+    """What is said of the recording, in its own key, in place of all that was said of it; `chart` is laid over that."""
+    extend_s: float | None = Field(default=None, ge=MIN_EXTEND_S, le=MAX_EXTEND_S)
+    """How long the leader is continued after its end, in seconds, by continuations that are found anew."""
+    takes: int | None = Field(default=None, ge=1, le=16)
+    """Number of those continuations; as before, or 2, when absent."""
+
     def edited(self, request: RenderRequest, given: Mapping[str, Given]) -> RenderRequest:
         """The request with these changes; equal edits of equal requests are equal.
 
@@ -71,6 +81,8 @@ class Edits(Levers):
         self.check(request)
         band = self._edited_band(self.applied_to(request.band), given)
         overrides, seed = request.overrides, request.seed
+        if self.overrides is not None:
+            overrides = self.overrides.transposed(request.transpose)
         if self.chart is not None:
             said = parse(type(overrides), overrides.model_dump() | {"chart": self.chart}, "the chart")
             moved = Overrides(chart=said.chart).transposed(request.transpose)
@@ -83,7 +95,7 @@ class Edits(Levers):
             "seed": seed,
             "weights_sha256": _weights(request, band),
         }
-        if self.another:
+        if self.another or self.extend_s is not None:
             changed["extension"] = self._extension(request.extension)
         return request.model_copy(update=changed)
 
@@ -98,7 +110,10 @@ class Edits(Levers):
             raise ConfigError("--part", "says whose another take is wanted", "add --seed N")
         if (self.from_bar or self.to_bar) and not self.parts:
             raise ConfigError("--from and --to", "are the bars of a part's other take", "add --part NAME --seed N")
+        if self.takes is not None and self.extend_s is None:
+            raise ConfigError("--top-k", "is the number of continuations", "add --extend SECONDS")
         not_live = {
+            "--extend": self.extend_s,
             "--midi": self.midi,
             "--lock": self.lock,
             "--from": self.from_bar,
@@ -125,6 +140,10 @@ class Edits(Levers):
         return " ".join(words)
 
     def _extension(self, extension: Extension | None) -> Extension:
+        if self.extend_s is not None:
+            top_k = self.takes or (2 if extension is None else extension.top_k)
+            before = extension or Extension(extend_s=self.extend_s)
+            return before.model_copy(update={"extend_s": self.extend_s, "top_k": top_k, "another": self.another})
         if extension is None:
             raise ConfigError("--another", "asks for another continuation, and there is none", "render with --extend")
         return extension.model_copy(update={"another": (*extension.another, *self.another)})

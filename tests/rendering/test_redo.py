@@ -23,7 +23,7 @@ from ensemble.manifest import Manifest
 from ensemble.output.publish import publishing
 from ensemble.output.staging import HISTORY, MEMORY
 from ensemble.perform import Pace
-from ensemble.plan import RenderRequest
+from ensemble.plan import Extension, RenderRequest
 from ensemble.rendering.edits import Edits
 from ensemble.rendering.history import History
 from ensemble.rendering.redo import dry_run, redo, switch, undo
@@ -79,6 +79,25 @@ def test_what_an_edit_does_not_touch_is_neither_played_nor_written(song, strumme
         assert (song / "take-00" / name).stat().st_ino == inodes[name], name
     if played:
         assert now.takes == in_full(now, strummed, tmp_path / "full").takes
+
+
+def test_what_is_said_of_the_leader_can_be_edited(song, strummed, tmp_path):
+    was = Manifest.read(song / "manifest.json")
+    now = redo(song, Edits(overrides=Overrides(beat_level="double")))
+    full = in_full(now, strummed, tmp_path / "full")
+    assert (now.heard, now.takes) == (full.heard, full.takes)
+    assert now.heard.num_beats > 1.5 * was.heard.num_beats
+    assert redo(song, Edits(overrides=Overrides())).takes == was.takes
+
+
+def test_how_the_leader_goes_on_can_be_edited(song):
+    request = Manifest.read(song / "manifest.json").plan.request
+    longer = Edits(extend_s=4.0, takes=3).edited(request, {})
+    assert longer.extension == Extension(extend_s=4.0, top_k=3)
+    other = Edits(another=(2,)).edited(longer, {})
+    assert Edits(extend_s=8.0).edited(other, {}).extension == Extension(extend_s=8.0, top_k=3)
+    with pytest.raises(ConfigError, match="--top-k"):
+        Edits(takes=3).check(request)
 
 
 def test_undo_gives_every_file_back_and_versions_can_be_gone_to_and_verified(song):

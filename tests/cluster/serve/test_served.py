@@ -1,0 +1,144 @@
+"""The studio on Ray Serve: what it takes and refuses over a real socket, and that it goes on after it was killed."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx2 as httpx
+import psutil
+import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+
+from ensemble.manifest import MANIFEST, Manifest
+from ensemble.rendering.render import render
+from tests.cluster.serve.conftest import RunningStudio, end_studio, start_studio
+from tests.cluster.serve.studios import OPEN
+
+pytestmark = pytest.mark.ray
+
+
+@contextlib.contextmanager
+def owner_of(studio: RunningStudio) -> Iterator[httpx.Client]:
+    headers = {"authorization": f"Bearer {studio.key}"}
+    with httpx.Client(base_url=studio.url, headers=headers, timeout=60, trust_env=False) as client:
+        yield client
+
+
+def uploaded(client: httpx.Client, path: Path) -> str:
+    answer = client.post("/api/songs", params={"name": "song.wav"}, content=path.read_bytes())
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["id"])
+
+
+def ended(client: httpx.Client, job: str) -> dict[str, Any]:
+    while (found := client.get(f"/api/jobs/{job}").json())["state"] in OPEN:
+        time.sleep(0.2)
+    return dict(found)
+
+
+def test_a_browser_opens_a_session_and_hears_its_render(running_studio: RunningStudio, short_leader_file: Path) -> None:
+    with httpx.Client(base_url=running_studio.url, timeout=60, trust_env=False) as page:
+        assert page.get("/api/songs").status_code == 401
+        assert page.post("/api/session", json={"token": "wrong"}).status_code == 401
+        opened = page.post("/api/session", json={"token": running_studio.key})
+        cookie = opened.headers["set-cookie"].lower()
+        assert "httponly" in cookie
+        assert "samesite=strict" in cookie
+        song = uploaded(page, short_leader_file)
+        at = running_studio.url.replace("http", "ws") + f"/api/events?song={song}"
+        said = {"Cookie": opened.headers["set-cookie"].partition(";")[0]}
+        kinds = []
+        with connect(at, origin=running_studio.url, additional_headers=said, proxy=None) as events:  # type: ignore[arg-type]
+            assert json.loads(events.recv())["type"] == "hello"
+            job = page.post(f"/api/songs/{song}/render", json={"sample_rate": 16000}).json()["id"]
+            for message in events:
+                event = json.loads(message)
+                kinds.append(event["type"])
+                if event["type"] == "job" and event["job"]["state"] not in OPEN:
+                    break
+        assert {"desk", "sound", "job"} <= {*kinds}
+        assert ended(page, job)["state"] == "done"
+        assert len(page.get(f"/api/songs/{song}/sound/v1/take-00/mix").content) > 1000
+
+
+@pytest.mark.parametrize(
+    "headers", [{"origin": "http://evil.example"}, {"host": "evil.example"}, {"authorization": "Bearer wrong"}]
+)
+def test_strangers_are_refused_on_http_and_sockets(running_studio: RunningStudio, headers: dict[str, str]) -> None:
+    with owner_of(running_studio) as client:
+        assert client.get("/api/songs", headers=headers).status_code in (401, 403)
+        refused = client.post("/api/songs", headers=headers, content=b"RIFF")
+        assert set(refused.json()["error"]) == {"code", "message", "cure", "field"}
+    at = running_studio.url.replace("http", "ws") + "/api/events"
+    said = {"Authorization": f"Bearer {running_studio.key}"} | {name.title(): value for name, value in headers.items()}
+    if "host" not in headers:
+        with pytest.raises(ConnectionClosed) as closed, connect(at, additional_headers=said, proxy=None) as events:
+            events.recv()
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code in (4401, 4403)
+
+
+def test_a_file_of_two_gigabytes_is_refused_before_it_is_sent(running_studio: RunningStudio) -> None:
+    host, port = running_studio.url.removeprefix("http://").split(":")
+    head = (
+        f"POST /api/songs?name=x.wav HTTP/1.1\r\nHost: {host}:{port}\r\nAuthorization: Bearer {running_studio.key}\r\n"
+        f"Content-Length: {2 << 30}\r\n\r\n"
+    )
+    with socket.create_connection((host, int(port)), timeout=20) as plain:
+        plain.sendall(head.encode())
+        assert b" 413 " in plain.recv(200).splitlines()[0]
+
+
+def test_one_client_may_not_hold_a_thousand_sockets(running_studio: RunningStudio) -> None:
+    at = running_studio.url.replace("http", "ws") + "/api/events"
+    said = {"Authorization": f"Bearer {running_studio.key}"}
+    with contextlib.ExitStack() as sockets:
+        held = [sockets.enter_context(connect(at, additional_headers=said, proxy=None)) for _ in range(12)]
+        assert [json.loads(one.recv())["type"] for one in held[:8]] == ["hello"] * 8
+        for one in held[8:]:
+            with pytest.raises(ConnectionClosed) as closed:
+                one.recv()
+            assert closed.value.rcvd is not None
+            assert closed.value.rcvd.code == 4408
+
+
+def test_nothing_listens_beyond_loopback(running_studio: RunningStudio) -> None:
+    family = [psutil.Process(running_studio.process.pid)]
+    family += family[0].children(recursive=True)
+    listening = [
+        one.laddr.ip for process in family for one in process.net_connections("tcp") if one.status == psutil.CONN_LISTEN
+    ]
+    assert listening
+    assert {*listening} <= {"127.0.0.1", "::1", "::ffff:127.0.0.1"}
+
+
+@pytest.mark.slow
+def test_a_killed_server_goes_on_with_the_same_bytes(tmp_path: Path, short_leader_file: Path) -> None:
+    reference = render(short_leader_file, tmp_path / "reference", report=False)
+    first = start_studio(tmp_path / "data")
+    with owner_of(first) as client:
+        songs = [uploaded(client, short_leader_file) for _ in range(5)]
+        jobs = [client.post(f"/api/songs/{song}/render", json={}).json()["id"] for song in songs]
+        while not any(job["stage"] == "play" for job in client.get("/api/jobs").json()):
+            time.sleep(0.02)
+    family = psutil.Process(first.process.pid).children(recursive=True)
+    os.kill(first.process.pid, signal.SIGKILL)
+    first.process.communicate()
+    psutil.wait_procs(family, timeout=20)
+    second = start_studio(tmp_path / "data")
+    assert second.key == first.key
+    with owner_of(second) as client:
+        assert [ended(client, job)["state"] for job in jobs] == ["done"] * 5
+        for song in songs:
+            content = client.get(f"/api/songs/{song}/files/v1/{MANIFEST}").content
+            assert Manifest.parse(content, "it").takes["take-00"].files == reference.takes["take-00"].files
+    end_studio(second)
