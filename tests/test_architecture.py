@@ -48,6 +48,7 @@ LAYERS = """
     ensemble/output
     ensemble/rendering
     ensemble/export
+    ensemble/api
     ensemble/__init__.py
     agents
     cluster

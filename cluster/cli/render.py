@@ -240,31 +240,18 @@ def listen(
     """Show what is detected in a recording: tempo, beats, key, chords, tuning, pitch and loudness."""
     with Monitor(quiet=as_json) as monitor:
         monitor.stage("listen")
-        from dataclasses import replace
-
-        from ensemble.audio.files import prepared_clip, printable
-        from ensemble.audio.recording import opened
+        from ensemble.api.leaders import listen as heard_of
+        from ensemble.audio.files import printable
         from ensemble.chart.text import write_chart
+        from ensemble.clock import FRAME_RATE_HZ
         from ensemble.listen.charted import chart_of
-        from ensemble.listen.listener import Listener
-        from ensemble.listen.overrides import with_overrides
         from ensemble.listen.to_json import heard_as_json
-        from ensemble.scores.score import is_score, read_score
+        from ensemble.scores.score import is_score
 
         overrides = _overrides(half_time=half_time, double_time=double_time, first_downbeat_s=first_downbeat)
         if expansion is not None and not is_score(leader):
             raise ConfigError("--expansion", "is for kern scores", "leave it out")
-        if is_score(leader):
-            from ensemble.scores.symbolic import hear_melody
-
-            melody = read_score(leader, expansion).melody
-            heard, duration_s = hear_melody(melody), melody.duration_s
-        else:
-            with opened(leader) as recording:
-                clip = prepared_clip(recording.clip(), recording.sample_rate)
-            heard, duration_s = Listener().listen(clip), clip.duration_s
-            heard = replace(heard, diagnostics=recording.diagnostics + heard.diagnostics)
-        heard = with_overrides(heard, overrides)
+        heard = heard_of(leader, overrides=overrides, expansion=expansion)
     if chart is not None:
         if chart.exists():
             raise OutputError(str(chart), "exists already", "name another file")
@@ -280,7 +267,9 @@ def listen(
     if as_json:
         print_json(heard_as_json(heard))
     else:
-        show_heard(leader, duration_s, heard, [path for path in (chart, out) if path is not None])
+        show_heard(
+            leader, heard.frames.num_frames / FRAME_RATE_HZ, heard, [path for path in (chart, out) if path is not None]
+        )
 
 
 def _check_resume(context: typer.Context) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -128,6 +129,15 @@ def _flac_sink(path: Path, source: soundfile.SoundFile) -> Iterator[soundfile.So
     )
     with disk_errors(path), sink:
         yield sink
+
+
+def begin_as_flac(wav: Path, length_s: float) -> bytes:
+    """The first seconds of a file as a FLAC file of 16-bit samples."""
+    with sound_file(wav) as sound:
+        samples = sound.read(round(length_s * sound.samplerate), dtype="int16")
+        encoded = BytesIO()
+        soundfile.write(encoded, samples, sound.samplerate, format="FLAC", subtype="PCM_16")
+    return encoded.getvalue()
 
 
 def span_envelope(wav: Path, start_s: float, length_s: float) -> Envelope:

@@ -1,0 +1,1 @@
+"""What `import ensemble` offers: the verbs on files, arrays and folders, and what they give."""

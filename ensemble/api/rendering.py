@@ -1,0 +1,83 @@
+"""`render`, `redo`, `undo` and `verify` with values for results and arrays for leaders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ensemble.api.leaders import Samples, as_file
+from ensemble.api.rendered import Render
+from ensemble.band import LocalBand
+from ensemble.events import Events, OnProgress
+from ensemble.perform import Pace
+from ensemble.rendering import redo as redoing
+from ensemble.rendering import render as rendering
+from ensemble.rendering import verify as verifying
+from ensemble.rendering.edits import Edits
+from ensemble.rendering.session import BandFactory
+
+
+def render(
+    leader: str | Path | Samples | None,
+    out: str | Path,
+    *,
+    leader_rate: int | None = None,
+    progress: OnProgress | None = None,
+    events: Events | None = None,
+    **settings: Any,
+) -> Render:
+    """Let a band follow a recording, a melody in **kern or MIDI, or an array.
+
+    Args:
+        leader: the recording or score, its URL, or an array; `None` plays the bundled guitar.
+        out: the folder to fill, or the URL of one; made if absent, refused if not empty.
+        leader_rate: sample rate of an array, in Hz.
+        progress: called with the stage, how much of it is done, and how much there is to do.
+        events: more callbacks than `progress`, which it replaces.
+        settings: what `ensemble.rendering.render.render` takes: `band`, `seed`, `levers`, `overrides`, `extension`,
+            `band_factory` and so on.
+
+    Raises:
+        EnsembleError: an input is refused or a worker failed; `out` is left as it was.
+    """
+    heard = events or (Events(progress=progress) if progress else None)
+    if leader is None or isinstance(leader, str | Path):  # a URL is no path
+        return Render(Path(out), rendering.render(leader, out, events=heard, **settings))
+    with as_file(leader, leader_rate) as path:
+        return Render(Path(out), rendering.render(path, out, events=heard, **settings))
+
+
+def redo(out: str | Path | Render, edits: Edits, *, progress: OnProgress | None = None, **settings: Any) -> Render:
+    """Edit a finished render; see `ensemble.rendering.redo.redo`.
+
+    Raises:
+        EnsembleError: an edit is refused or a worker failed; the version before is left as it was.
+    """
+    if progress:
+        settings = {"events": Events(progress=progress)} | settings
+    return Render(_folder(out), redoing.redo(_folder(out), edits, **settings))
+
+
+def undo(out: str | Path | Render, *, force: bool = False) -> Render:
+    """Go back to the version that was edited last.
+
+    Raises:
+        OutputError: there is none.
+        VerifyError: a file of it was changed.
+    """
+    return Render(_folder(out), redoing.undo(_folder(out), force=force))
+
+
+def verify(
+    out: str | Path | Render, *, band_factory: BandFactory = LocalBand, progress: OnProgress | None = None
+) -> verifying.Verification:
+    """Render again elsewhere and compare every hash.
+
+    Raises:
+        VerifyError: there is no manifest, or something that it names is missing or has changed.
+    """
+    return verifying.verify(_folder(out), band_factory, Pace(), Events(progress=progress) if progress else None)
+
+
+def _folder(out: str | Path | Render) -> Path:
+    return out.folder if isinstance(out, Render) else Path(out)
