@@ -16,6 +16,7 @@ from rich.table import Table
 
 from cluster.cli.json_output import AsJson, print_json
 from cluster.cli.levers import StyleName
+from cluster.cli.placement_options import Address, PlacementOptions, placed
 from cluster.cli.progress import OUT, Monitor
 from ensemble.errors import OutputError, printable
 
@@ -70,6 +71,10 @@ def live(
         float | None, typer.Option(min=0, max=1000, help="Way from output to input in ms, if the card says it wrong.")
     ] = None,
     list_devices: Annotated[bool, typer.Option("--list-devices", help="List the devices of the sound card.")] = False,
+    ray: Annotated[
+        bool, typer.Option("--ray", help="Every player is an actor on Ray; one that is lost misses a bar at most.")
+    ] = False,
+    address: Address = None,
     fast: Annotated[bool, typer.Option("--fast", help="With --file: as fast as this machine can.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace an earlier session in the output folder.")] = False,
     as_json: AsJson = False,
@@ -103,18 +108,21 @@ def live(
         card = None if source is not None else _card(int(rate), device, output_device, latency)
         if horizon is None:  # what is played has to be ready so much sooner
             horizon = USUAL_HORIZON_S if card is None else math.ceil(10 * (USUAL_HORIZON_S + card.latency_s)) / 10
-        players = load_band(band)
-        if count_in and not any(one.role == "drums" for one in players.followers):
-            players = players.model_copy(update={"followers": (*players.followers, COUNT)})
+        asked = load_band(band)
+        if count_in and not any(one.role == "drums" for one in asked.followers):
+            asked = asked.model_copy(update={"followers": (*asked.followers, COUNT)})
         how = LiveSettings(
             horizon_s=round(min(horizon, 2.0), 1), listen_beats=listen_beats, count_in_beats=count_in,
-            levers=() if levers is None else read_levers(levers, [one.name for one in players.followers]),
+            levers=() if levers is None else read_levers(levers, [one.name for one in asked.followers]),
         )  # fmt: skip
         said = _said(chart, tempo_bpm=tempo, beats_per_bar=beats_per_bar, key=key)
         request = request_for(
-            players, levers=Levers(style=style), seed=seed, sample_rate=int(rate), overrides=said, live=how
+            asked, levers=Levers(style=style), seed=seed, sample_rate=int(rate), overrides=said, live=how
         )
-        session = LiveSession(request, LocalBand(RenderPlan(request=request, leader_sha256="")))
+        where = PlacementOptions(local=not ray and address is None, address=address)
+        players = placed(monitor, where)(RenderPlan(request=request, leader_sha256=""))
+        monitor.callback(players.close)
+        session = LiveSession(request, players)
 
         session.warm_up()
         monitor.stage("follow")

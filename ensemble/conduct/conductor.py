@@ -109,7 +109,7 @@ class Conductor:
         if block.start_frame != begins or not block.start_frame <= block.stop_frame <= end:
             raise ValueError(f"block {block} does not go on from frame {begins} of {end}")
         dynamics, after = self._dynamics(arrangement, block, state)
-        cues = tuple(_cue(part, dynamics, block) for part in arrangement.parts)
+        cues = tuple(_cue(part, dynamics, block, arrangement.first_frame) for part in arrangement.parts)
         return Score(dynamics=dynamics, cues=cues), after
 
     def _dynamics(
@@ -137,7 +137,8 @@ class Conductor:
         self, arrangement: Arrangement, start_frame: int, memory: dict[str, np.ndarray]
     ) -> tuple[FloatArray, dict[str, np.ndarray]]:
         """One quantum of dynamics at 100 Hz; for the role `transform` the leader's loudness.  [3, parts, 20]"""
-        first = start_frame // QUANTUM_FRAMES * QUANTUM_CONDUCTOR_FRAMES
+        column = start_frame - arrangement.first_frame
+        first = column // QUANTUM_FRAMES * QUANTUM_CONDUCTOR_FRAMES
         features = arrangement.features[:, first : first + QUANTUM_CONDUCTOR_FRAMES]
         model_memory = {name: value for name, value in memory.items() if name != "line"}
         predicted, after = self._model.predict(features, model_memory)
@@ -148,7 +149,7 @@ class Conductor:
             if follower.plays != "style":
                 curves[:, row] = _CLICK_DB
             if follower.role == "transform":
-                exact = arrangement.leader_db[start_frame : start_frame + QUANTUM_FRAMES]
+                exact = arrangement.leader_db[column : column + QUANTUM_FRAMES]
                 curves[:, row, : len(exact)] = exact
             if follower.name in arrangement.given_dynamics:
                 given = arrangement.given_dynamics[follower.name][:, start_frame : start_frame + QUANTUM_FRAMES]
@@ -160,7 +161,7 @@ class Conductor:
         return Dynamics(start_frame=start_frame, parts=self._names, loudness_db=loudness, low_db=low, high_db=high)
 
 
-def _cue(part: Part | Hits, dynamics: Dynamics, block: Block) -> Cue:
+def _cue(part: Part | Hits, dynamics: Dynamics, block: Block, first_frame: int) -> Cue:
     """One follower's slice of its part and of the dynamics."""
     f0_hz = level_db = np.zeros((0, block.num_frames), np.float32)
     hits: tuple[Hit, ...] = ()
@@ -168,7 +169,7 @@ def _cue(part: Part | Hits, dynamics: Dynamics, block: Block) -> Cue:
         first = bisect_left(part.hits, float(block.start_frame), key=_frame_of)
         hits = part.hits[first : bisect_left(part.hits, float(block.stop_frame), key=_frame_of)]
     else:
-        inside = slice(block.start_frame, block.stop_frame)
+        inside = slice(block.start_frame - first_frame, block.stop_frame - first_frame)
         f0_hz, level_db = (np.ascontiguousarray(curve[:, inside]) for curve in (part.f0_hz, part.level_db))
     return Cue(
         part=part.name,

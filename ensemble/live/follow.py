@@ -7,6 +7,7 @@ arrangement, while it is played and afterwards.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -49,6 +50,8 @@ from ensemble.types.music import (
     Arrangement,
     FloatArray,
     Heard,
+    Hits,
+    Part,
 )
 from ensemble.types.names import parse_key
 
@@ -215,17 +218,24 @@ class LiveFollower:
             here.bar + 1, here.position + 1, tempo_bpm, here.chord.spelled(here.key), later.chord.spelled(later.key)
         )
 
-    def arrangement(self, num_frames: int | None = None) -> Arrangement:
-        """What is committed so far; or of a stream that has ended, all `num_frames` of it, with its notes."""
-        stop = self.committed_frames if num_frames is None else num_frames
-        parts = [part.so_far(stop) if num_frames is None else part.whole(stop) for part in self._parts]
+    def arrangement(self, num_frames: int) -> Arrangement:
+        """What was played along with a stream that has ended, all `num_frames` of it, with its notes."""
+        return self._arrangement([part.whole(num_frames) for part in self._parts], num_frames, 0)
+
+    def committed(self, first_frame: int) -> Arrangement:
+        """What is committed so far, from a frame in whole quanta on."""
+        stop = self.committed_frames
+        return self._arrangement([part.so_far(stop, first_frame) for part in self._parts], stop, first_frame)
+
+    def _arrangement(self, parts: Sequence[Part | Hits], stop: int, first_frame: int) -> Arrangement:
         features = np.zeros((0, 0), np.float32) if self._features is None else self._features.values
         return Arrangement(
             parts=tuple(parts),
-            features=features.T,
-            leader_db=np.full(stop, SILENCE_DB, np.float32),  # who plays the leader's own curves rests: they come late
+            features=features[first_frame // FRAMES_PER_CONDUCTOR_FRAME :].T,
+            leader_db=np.full(stop - first_frame, SILENCE_DB, np.float32),  # who plays the leader's curves rests
             num_frames=stop,
             committed_frames=stop,
+            first_frame=first_frame,
         )
 
     def heard(self, num_frames: int) -> Heard:

@@ -5,6 +5,7 @@ What is committed never changes. How long a note lasts is foreseen at the tempo 
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -75,9 +76,9 @@ class PitchedPart:
         part = self._shaped(notes[first:], start, start + QUANTUM_FRAMES)
         self._curves.append(np.stack([part.f0_hz.T, (part.level_db + np.float32(self.gain_db)).T], axis=1))
 
-    def so_far(self, num_frames: int) -> Part:
-        """The first frames, without notes."""
-        f0_hz, level_db = self._curves.values[:num_frames].transpose(1, 2, 0)
+    def so_far(self, num_frames: int, first_frame: int = 0) -> Part:
+        """The frames from one on, without notes."""
+        f0_hz, level_db = self._curves.values[first_frame:num_frames].transpose(1, 2, 0)
         return Part(name=self._follower.name, notes=(), f0_hz=f0_hz, level_db=level_db)
 
     def whole(self, num_frames: int) -> Part:
@@ -139,14 +140,19 @@ class DrumPart:
     def commit(self, _start: int) -> None:
         """Strokes need no shape."""
 
-    def so_far(self, num_frames: int) -> Hits:
-        """The strokes of the first frames."""
-        hits = tuple(hit for hit in self._hits if hit.time_s * FRAME_RATE_HZ < num_frames)
+    def so_far(self, num_frames: int, first_frame: int = 0) -> Hits:
+        """The strokes of the frames from one on."""
+        begin, end = (bisect_left(self._hits, float(at), key=_frame_of) for at in (first_frame, num_frames))
+        hits = tuple(self._hits[begin:end])
         return Hits(name=self._name, hits=hits, num_frames=num_frames)
 
     def whole(self, num_frames: int) -> Hits:
         """All that was played."""
         return self.so_far(num_frames)
+
+
+def _frame_of(hit: Hit) -> float:
+    return hit.time_s * FRAME_RATE_HZ
 
 
 def part_for(follower: FollowerSettings, seed: int, humanize: float) -> PitchedPart | DrumPart:

@@ -8,18 +8,20 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import soxr
 
 from ensemble.audio.disk import disk_errors, sound_file
 from ensemble.audio.wav_writer import PCM_STEPS, Steps, steps_of
-from ensemble.band import Band
+from ensemble.band import Band, Promise
 from ensemble.clock import FRAME_RATE_HZ, QUANTUM_FRAMES, Block, frames_for, hop_samples
-from ensemble.errors import ConfigError
+from ensemble.config import FollowerSettings
+from ensemble.errors import ConfigError, DeadlineError
 from ensemble.events import unheard
 from ensemble.listen.overrides import Overrides
 from ensemble.listen.pitch import ANALYSIS_RATE_HZ
@@ -32,11 +34,11 @@ from ensemble.manifest import Manifest
 from ensemble.mix.gain import place
 from ensemble.plan import RenderRequest
 from ensemble.takes import AS_GIVEN
-from ensemble.types.music import FloatArray
+from ensemble.types.music import FloatArray, Stem
 
 WARM_UP_S = 5
-COLLECT_S = 30.0
-"""How long one answer of the band may take."""
+ANSWER_S, COLLECT_S = 0.15, 60.0
+"""How long a quantum is waited for while the leader plays, and at the end."""
 
 
 class Played(NamedTuple):
@@ -50,6 +52,15 @@ class Played(NamedTuple):
     """All stems with their gain and pan.  [2, samples]"""
 
 
+class _Placed(NamedTuple):
+    """What one follower played in one quantum."""
+
+    start_sample: int
+    """Where its sound begins."""
+    samples: FloatArray
+    """With gain and pan.  [2, samples]"""
+
+
 class LiveSession:
     """Follows one leader.
 
@@ -60,6 +71,7 @@ class LiveSession:
     Attributes:
         follower: what is heard and written.
         num_samples: how many samples of the leader have come.
+        late_stems: for how many quanta each part was not there in time, while its actor was replaced.
     """
 
     def __init__(self, request: RenderRequest, band: Band) -> None:
@@ -80,6 +92,9 @@ class LiveSession:
         self._next_frame = 0
         self._conducting = band.start_conducting()
         self._playing = {one.name: band.start_playing(one.name) for one in request.band.followers}
+        self._awaited: dict[str, list[Promise[Stem]]] = {one.name: [] for one in request.band.followers}
+        self.late_stems = dict.fromkeys(self._playing, 0)
+        self._next_sample = 0
         self._hashes = {one.name: hashlib.sha256() for one in request.band.followers}
 
     def warm_up(self) -> None:
@@ -91,6 +106,7 @@ class LiveSession:
         trial = LiveSession(eager, self._band)
         for _ in trial.hear(clicks):
             pass
+        trial._wait_for_all()
 
     def hear(self, samples: FloatArray) -> Iterator[Played]:
         """Go on by what has come.
@@ -158,19 +174,48 @@ class LiveSession:
             self._next_frame = stop
 
     def _play(self, block: Block) -> Played:
-        band, arrangement = self._band, self._band.hold(self.follower.arrangement())
+        """Conduct once, let everybody play at once, and take what is there in time."""
+        band, arrangement = self._band, self._band.hold(self.follower.committed(block.start_frame))
         score, self._conducting = band.conduct(arrangement, block, self._conducting)
-        promises = {name: band.play(name, score, state) for name, state in self._playing.items()}
-        self._playing = {name: after for name, (_, after) in promises.items()}
-        stems = [stem for stem, _ in promises.values()]
-        mixed: Any = 0
-        start_sample = 0
-        for follower, stem in zip(self._request.band.followers, band.collect(stems, COLLECT_S), strict=True):
-            placed = place(stem.clip.samples[0], follower.gain_db, follower.pan)
-            steps = np.ascontiguousarray(steps_of(placed), np.dtype("<i4")) << 8
-            self._hashes[follower.name].update(steps.tobytes())
-            mixed, start_sample = mixed + placed, stem.start_sample
-        return Played(block.start_frame, start_sample, mixed)
+        for name, state in self._playing.items():
+            stem, self._playing[name] = band.play(name, score, state)
+            self._awaited[name].append(stem)
+        if block.is_last:
+            self._wait_for_all()
+        else:
+            in_time = [stems[0] for stems in self._awaited.values() if len(stems) == 1]
+            with suppress(DeadlineError):
+                band.collect(in_time, ANSWER_S)
+        there: list[_Placed] = []
+        for follower in self._request.band.followers:
+            if (placed := self._take_in(follower)) is not None:
+                there.append(placed)
+            else:
+                self.late_stems[follower.name] += 1
+        silence = np.zeros((2, block.num_frames * hop_samples(self._request.sample_rate)), np.float32)
+        sound = sum((one.samples for one in there[1:]), there[0].samples if there else silence)
+        start_sample = there[0].start_sample if there else self._next_sample
+        self._next_sample = start_sample + sound.shape[1]
+        return Played(block.start_frame, start_sample, sound)
+
+    def _wait_for_all(self) -> None:
+        self._band.collect([stem for stems in self._awaited.values() for stem in stems], COLLECT_S)
+
+    def _take_in(self, follower: FollowerSettings) -> _Placed | None:
+        """Take what one follower has played by now: the last quantum, or None where it is late.
+
+        Who is late, because an actor is being replaced, is not waited for; what comes too late to be heard belongs to
+        its stem all the same.
+        """
+        awaited, placed = self._awaited[follower.name], None
+        with suppress(DeadlineError):
+            while awaited:
+                (stem,) = self._band.collect(awaited[:1], 0.0)
+                awaited.pop(0)
+                placed = _Placed(stem.start_sample, place(stem.clip.samples[0], follower.gain_db, follower.pan))
+                steps = np.ascontiguousarray(steps_of(placed.samples), np.dtype("<i4")) << 8
+                self._hashes[follower.name].update(steps.tobytes())
+        return None if awaited else placed
 
 
 class LeaderSource(Protocol):
@@ -201,6 +246,8 @@ class LiveFacts:
     """How long before that they were ready, the median."""
     horizon_left_p99_ms: float
     """So long before, or longer, were 99 of 100 ready."""
+    late_stems: dict[str, int]
+    """By part, how many quanta of it were not there in time, while its actor was replaced."""
     replay_equal: bool
     """Whether the recorded stream, rendered again, gave the same samples in every stem."""
 
@@ -291,5 +338,6 @@ def facts_of(session: LiveSession, timings: list[Timing], manifest: Manifest) ->
         late_quanta=int((left_ms < 0).sum()),
         horizon_left_p50_ms=round(float(np.percentile(left_ms, 50)), 1),
         horizon_left_p99_ms=round(float(np.percentile(left_ms, 1)), 1),
+        late_stems={name: late for name, late in session.late_stems.items() if late},
         replay_equal=again == session.samples_sha256,
     )

@@ -251,12 +251,14 @@ class Arrangement:
     given_dynamics: dict[str, FloatArray] = field(default_factory=dict)
     """Of parts that are locked: loudness, low and high, as in `Dynamics`, in place of what would be predicted.
     [3, num_frames]"""
+    first_frame: int = 0
+    """The frame of all first columns, in whole quanta: of a live leader what has been played is left out."""
 
     def __post_init__(self) -> None:
         for name, curves in self.given_dynamics.items():
             check_array(curves, (3, self.num_frames), f"given_dynamics of {name}")
         check_array(self.features, (None, None), "features")
-        check_array(self.leader_db, (self.num_frames,), "leader_db")
+        check_array(self.leader_db, (self.num_frames - self.first_frame,), "leader_db")
         if not 0 <= self.committed_frames <= self.num_frames:
             raise ValueError(f"{self.committed_frames} of {self.num_frames} frames cannot be committed")
 

@@ -71,7 +71,7 @@ def test_what_is_committed_never_changes(band: BandSettings, strummed: np.ndarra
     for tick, has_ended in ticks_of(strummed[: 12 * RATE], 100, LiveSettings()):
         if not has_ended:
             follower.tick(tick)
-    so_far = follower.arrangement()
+    so_far = follower.committed(0)
     assert so_far.committed_frames == 1240
     for early, late in zip(so_far.parts, followed.arrangement.parts, strict=True):
         if isinstance(early, Hits):
