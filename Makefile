@@ -1,5 +1,5 @@
-# make demo: a first render on a local Ray. make studio: the studio in a browser. make test: every test, make quick: the fast
-# ones. make check: what a change has to pass. make bench: how
+# make demo: a first render on a local Ray. make studio: the studio in a browser. make test: every test. make quick: the fast
+# ones. make docs: pages of the Python interface in docs-out. make check: what a change has to pass. make bench: how
 # fast this machine plays. For developers, described in tests/bench/README.md; ARGS="--json ..." gives any of them options:
 # make fuzz, chaos, scale, live-bench, bench-retrieval, bench-train, edits, and make same-bytes BASE=REVISION
 # [LEADERS="FILE ..."]. Each makes one shared environment in .venv first: make demo installs
@@ -9,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt
 
-.PHONY: demo studio test quick check bench fuzz chaos scale live-bench bench-retrieval bench-train edits same-bytes clean
+.PHONY: demo studio test quick check bench fuzz chaos scale live-bench bench-retrieval bench-train edits same-bytes docs clean
 .DEFAULT_GOAL := demo
 
 $(VENV)/.plays: pyproject.toml constraints.txt
@@ -73,5 +73,8 @@ same-bytes: $(VENV)/.installed
 	@test -n "$(BASE)" || { echo "say which revision to compare with: make same-bytes BASE=REVISION"; exit 2; }
 	$(BIN)/python -m tests.bench.same_bytes $(BASE) $(LEADERS) $(ARGS)
 
+docs: $(VENV)/.installed
+	$(BIN)/pdoc --docformat google --output-directory docs-out ensemble ensemble.api agents cluster
+
 clean:
-	rm -rf $(VENV) demo-out
+	rm -rf $(VENV) demo-out docs-out
