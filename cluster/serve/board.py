@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 from typing import Any
@@ -189,6 +190,11 @@ class JobBoard:
                 if is_last:
                     said = Refusal(code="ray", message=f"The renderer died {TRIES} times at this.", cure=error.cure)
                     result = WorkResult("failed", None if row is None else row.version, error=said)
+            except Exception as error:  # noqa: BLE001  a job that nobody follows would keep its song for ever
+                emit("studio job failed", job=name, error=type(error).__name__)
+                said = Refusal(code="internal", message="The studio has failed at that; try again.")
+                result = WorkResult("failed", None if row is None else row.version, error=said)
+                break
         self._end(name, result or WorkResult("failed", error=Refusal(code="ray", message="The renderer said nothing.")))
 
     def _hear(self, name: str, news: WorkNews, began_s: float) -> None:
@@ -200,13 +206,18 @@ class JobBoard:
         self._news[name] = news
         growth = self.growth(job)
         if news.stage in ("play", "mix") and growth is not None:
-            for take, available, total in self._places.progress(job.song, growth):
-                if available and job.first_sound_s is None:
-                    job = job._replace(first_sound_s=round(time.monotonic() - began_s, 3))
-                    self._jobs[name] = job
-                event = {"type": "sound", "job": name, "song": job.song, "take": take, "available": available}
-                self._hub.publish(job.song, ("sound", name, take), event | {"total": total})
+            with contextlib.suppress(FileNotFoundError):  # the render is published at this moment
+                self._tell_of_sound(job, growth, began_s)
         self._publish_job(name)
+
+    def _tell_of_sound(self, job: JobRow, growth: Growth, began_s: float) -> None:
+        """Tell the pages how much of every take can be fetched."""
+        for take, available, total in self._places.progress(job.song, growth):
+            if available and job.first_sound_s is None:
+                job = job._replace(first_sound_s=round(time.monotonic() - began_s, 3))
+                self._jobs[job.id] = job
+            event = {"type": "sound", "job": job.id, "song": job.song, "take": take, "available": available}
+            self._hub.publish(job.song, ("sound", job.id, take), event | {"total": total})
 
     def _end(self, name: str, result: WorkResult) -> None:
         """Note what came of a job, and begin the next."""

@@ -88,16 +88,22 @@ class StudioDatabase:
         path: the file; made if absent.
 
     Raises:
-        OutputError: it is damaged, of a later release, or cannot be written.
+        OutputError: it is damaged, of a later release, open in another studio, or cannot be written.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         with self._told():
-            self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-            self._connection.execute("PRAGMA journal_mode=WAL")
-            self._connection.execute("PRAGMA synchronous=FULL")
-            self._migrate()
+            self._connection = sqlite3.connect(path, 1.0, isolation_level=None, check_same_thread=False)
+        try:
+            with self._told():
+                self._connection.execute("PRAGMA locking_mode=EXCLUSIVE")  # memory that is shared needs one host
+                self._connection.execute("PRAGMA journal_mode=WAL")
+                self._connection.execute("PRAGMA synchronous=FULL")
+                self._migrate()
+        except OutputError:
+            self._connection.close()
+            raise
 
     def close(self) -> None:
         """Close the file."""
@@ -213,6 +219,9 @@ class StudioDatabase:
         try:
             yield
         except sqlite3.Error as error:
+            if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
+                cure = "end that one, or name another folder with --data"
+                raise OutputError(str(self._path), "is open in another studio", cure) from error
             raise OutputError(str(self._path), f"cannot be used ({error})", "make room, or restore it") from error
 
 

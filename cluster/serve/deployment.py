@@ -25,8 +25,8 @@ from cluster.serve.storage import StudioStorage, studio_key  # noqa: E402
 from cluster.serve.studio import MAX_UPLOAD_BYTES, Studio  # noqa: E402
 
 APP = "studio"
-LOOK_S = 1.0
-"""How often Serve looks whether there should be more renderers, or fewer."""
+BUSY_S = 1.0
+"""How long jobs wait before Serve starts another renderer."""
 ENDING_S = 1.0
 """What runs is not waited for: it is done again, or goes on, after the next start."""
 IDLE_S = 600.0
@@ -86,8 +86,7 @@ def build(document: dict[str, Any]) -> Any:
     scaling = {
         "min_replicas": arguments.min_renderers, "initial_replicas": arguments.min_renderers,
         "max_replicas": max(arguments.max_renderers, arguments.min_renderers), "target_ongoing_requests": 1,
-        "upscale_delay_s": LOOK_S, "downscale_delay_s": IDLE_S, "metrics_interval_s": LOOK_S,
-        "look_back_period_s": 2 * LOOK_S,
+        "upscale_delay_s": BUSY_S, "downscale_delay_s": IDLE_S,
     }  # fmt: skip
     deployment: Any = serve.deployment
     renderer = deployment(

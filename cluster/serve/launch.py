@@ -35,10 +35,13 @@ def studio_running(
     import ray.serve
     from ray.serve.schema import LoggingConfig
 
+    from cluster.serve.database import StudioDatabase
     from cluster.serve.deployment import APP, StudioArguments, build
     from cluster.serve.storage import studio_key
+    from cluster.serve.studio import DATABASE
 
     key, port = studio_key(data.absolute()), _free(host, port)
+    StudioDatabase(data / DATABASE).close()  # says in one line what is wrong with it
     arguments = StudioArguments(
         data=str(data.absolute()), hosts=tuple(f"{name}:{port}" for name in (host, "localhost", _LOOPBACK)),
         max_renderers=max_renderers, is_local=is_local,

@@ -33,6 +33,8 @@ class JobQueue:
         """How many jobs of each client that waits were begun since it has waited."""
         self._last: Counter[str] = Counter()
         """Which of all jobs that were begun was the last of each client."""
+        self._places: dict[str, int] | None = None
+        """As `places` tells them; None since something has changed."""
 
     @property
     def num_running(self) -> int:
@@ -54,6 +56,7 @@ class JobQueue:
         if job.client not in others:  # it gets no credit for the time when it wanted nothing
             self._served[job.client] = min((self._served[client] for client in others), default=0)
         self._waiting.append(job)
+        self._places = None
 
     def take(self) -> QueuedJob | None:
         """Begin the next job; None where none can be begun."""
@@ -61,6 +64,7 @@ class JobQueue:
         if job is not None:
             self._waiting.remove(job)
             self._running[job.id] = job
+            self._places = None
             _count(job, self._served, self._last)
         return job
 
@@ -69,6 +73,7 @@ class JobQueue:
         found = next((job for job in self._waiting if job.id == name), None)
         if found is not None:
             self._waiting.remove(found)
+            self._places = None
         return found is not None
 
     def end(self, name: str) -> None:
@@ -77,7 +82,9 @@ class JobQueue:
 
     def places(self) -> dict[str, int]:
         """The place of each job that waits, 1 is next, by name; where a song is busy, as if it were not."""
-        return {job.id: place for place, job in enumerate(self._order(set()), 1)}
+        if self._places is None:
+            self._places = {job.id: place for place, job in enumerate(self._order(set()), 1)}
+        return self._places
 
     def _busy_songs(self) -> set[str]:
         return {job.song for job in self._running.values()}

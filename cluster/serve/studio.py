@@ -23,8 +23,8 @@ from ensemble.rendering.history import History
 
 DATABASE = "studio.sqlite3"
 MAX_UPLOAD_BYTES = 600 << 20
-MAX_UPLOADS = 4
-"""At a time."""
+MAX_UPLOADS, MAX_DECODED = 64, 2
+"""So many files are received, and decoded, at a time."""
 SNIFFED_BYTES = 4096
 _SHARE_BYTES = 18
 
@@ -48,7 +48,8 @@ class Studio:
         )  # fmt: skip
         self.places = SoundPlaces(storage, self.database)
         self.board = JobBoard(storage, self.database, self.places, self.hub, renderers, self._publish_song)
-        self._intake, self._uploads = Intake(), asyncio.Semaphore(MAX_UPLOADS)
+        self._intake = Intake()
+        self._uploads, self._decoding = asyncio.Semaphore(MAX_UPLOADS), asyncio.Semaphore(MAX_DECODED)
 
     def start(self) -> None:
         """Go on with what a killed server has left."""
@@ -105,7 +106,7 @@ class Studio:
             OSError: the disk is full.
         """
         if self._uploads.locked():
-            raise StudioError(429, "busy", "Several files are being uploaded already.", "try again in a minute")
+            raise StudioError(429, "busy", "Many files are being uploaded already.", "try again in a minute")
         async with self._uploads:
             with self.storage.incoming(".part") as part, self.storage.incoming(".peaks") as peaks:
                 beginning = b""
@@ -116,7 +117,8 @@ class Studio:
                 suffix = suffix_of(name, beginning)
                 with self.storage.incoming(suffix) as upload:
                     part.rename(upload)
-                    facts = await self._intake.measure(upload, peaks)
+                    async with self._decoding:
+                        facts = await self._intake.measure(upload, peaks)
                     title = printable(name).rpartition(".")[0].strip()[:MAX_TITLE] or "song"
                     song = SongRow(new_name(), title, now(), suffix, *facts, None, None)
                     folder = self.storage.song(song.id)

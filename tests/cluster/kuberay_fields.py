@@ -33,6 +33,8 @@ FIELDS: dict[str, dict[str, Any]] = {
         "shutdownAfterJobFinishes": "boolean", "ttlSecondsAfterFinished": "integer",
         "submitterPodTemplate": POD_TEMPLATE, "rayClusterSpec": "RayClusterSpec",
     },
+    "RayService": {"apiVersion": "string", "kind": "string", "metadata": OBJECT_META, "spec": "RayServiceSpec"},
+    "RayServiceSpec": {"serveConfigV2": "string", "rayClusterConfig": "RayClusterSpec"},
     "SubmitterConfig": {"backoffLimit": "integer"},
 }  # fmt: skip
 REQUIRED = {

@@ -75,7 +75,8 @@ def test_pip_installs_what_the_project_names_at_the_pinned_versions() -> None:
     assert extras
     assert set(extras[1].split(",")) <= PROJECT["project"]["optional-dependencies"].keys()
     pinned = {line.split("==")[0] for line in (ROOT / "constraints.txt").read_text().splitlines()}
-    named = {re.split(r"[\[>=]", requirement)[0] for requirement in PROJECT["project"]["dependencies"]}
+    needed = [*PROJECT["project"]["dependencies"], *PROJECT["project"]["optional-dependencies"]["train"]]
+    named = {re.split(r"[\[>=]", requirement)[0] for requirement in needed}
     assert {"torch", "torchaudio"} <= set(lines[0].split()) & pinned & named
 
 

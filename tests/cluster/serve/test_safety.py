@@ -184,9 +184,12 @@ def test_a_limit_fills_up_again() -> None:
     assert not empty.take()
 
 
-def test_a_database_of_a_later_release_is_left_alone(tmp_path: Path) -> None:
+def test_a_database_that_is_in_use_damaged_or_of_a_later_release_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "studio.sqlite3"
-    StudioDatabase(path).close()
+    first = StudioDatabase(path)
+    with pytest.raises(OutputError, match="is open in another studio"):
+        StudioDatabase(path)
+    first.close()
     with sqlite3.connect(path) as connection:
         connection.execute("PRAGMA user_version = 99")
     connection.close()
