@@ -48,6 +48,19 @@ def local_ray(*, num_cpus: int | None = None, dashboard: bool = False) -> Iterat
     Raises:
         BandError: Ray did not start, or this process is on a Ray already.
     """
+    with contextlib.ExitStack() as stack:
+        try:
+            dashboard_url = stack.enter_context(_one_ray(num_cpus=num_cpus, dashboard=dashboard))
+        except BandError as error:
+            if type(error.__cause__) is not Exception:  # Ray raises a plain one after 30 s, as on a busy machine
+                raise
+            dashboard_url = stack.enter_context(_one_ray(num_cpus=num_cpus, dashboard=dashboard))
+        yield dashboard_url
+
+
+@contextlib.contextmanager
+def _one_ray(*, num_cpus: int | None, dashboard: bool) -> Iterator[str]:
+    """Try once; see `local_ray`."""
     prepare_environment()
     import ray
 

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+
+from cluster.sessions.local import local_ray
+from ensemble.errors import BandError
 
 IMPATIENT = """
 import time
@@ -37,3 +42,44 @@ def test_an_impatient_end_does_not_take_the_caller_along() -> None:
     assert "cleaned up" in done.stdout, done.stderr
     assert "raylet: " in done.stdout, done.stderr
     assert "raylet: zombie" not in done.stdout, done.stderr
+
+
+@pytest.mark.parametrize(("failures", "tries"), [([Exception("timed out")], 2), ([Exception("a"), Exception("b")], 2)])
+def test_a_ray_that_took_too_long_to_start_is_started_once_more(
+    failures: list[Exception], tries: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import ray
+
+    calls: list[Any] = []
+
+    def init(**settings: Any) -> SimpleNamespace:
+        calls.append(settings["_temp_dir"])
+        if len(calls) <= len(failures):
+            raise failures[len(calls) - 1]
+        return SimpleNamespace(dashboard_url="127.0.0.1:1")
+
+    monkeypatch.setattr(ray, "init", init)
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    if len(failures) < tries:
+        with local_ray(dashboard=True) as address:
+            assert address == "http://127.0.0.1:1"
+    else:
+        with pytest.raises(BandError, match=r"did not start \(b\)"), local_ray():
+            pass
+    assert len(set(calls)) == tries
+
+
+def test_what_another_try_does_not_mend_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    import ray
+
+    tried: list[bool] = []
+
+    def init(**_: Any) -> None:
+        tried.append(True)
+        raise ValueError("no such setting")
+
+    monkeypatch.setattr(ray, "init", init)
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    with pytest.raises(BandError, match="no such setting"), local_ray():
+        pass
+    assert tried == [True]
