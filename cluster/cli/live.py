@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 live_commands = typer.Typer()
 USUAL_HORIZON_S = 0.4
+BAND_HEARD = "the microphone hears the band, which then follows itself: use headphones, or play the band softer"
+CLIPPED = "the leader is too loud for the microphone: turn it down"
 
 
 @live_commands.command()
@@ -128,8 +130,14 @@ def live(
         monitor.stage("follow")
         keys = monitor.enter_context(LiveKeys(session))
 
+        said_already: set[str] = set()
+
         def show() -> None:
             keys.pull()
+            for is_so, warning in ((session.watch.hears_band, BAND_HEARD), (session.watch.clips, CLIPPED)):
+                if is_so and warning not in said_already:
+                    said_already.add(warning)
+                    monitor.say(warning)
             monitor.describe(str(session.follower.position))
 
         if source is not None:
@@ -143,6 +151,13 @@ def live(
         if not session.num_samples:
             recording.unlink()
             raise OutputError(printable(out), "has nothing to hold: no sound came in", "see --list-devices")
+        if not session.is_recorded:
+            kept_s = session.num_recorded / int(rate)
+            raise OutputError(
+                printable(recording),
+                f"holds the first {kept_s:.1f} s only: the disk is full",
+                "make room, and render it",
+            )
         monitor.say(f"recorded in {printable(recording)} until it is rendered")
         manifest = render_request(
             session.request, recording, out, force=force, band_factory=LocalBand, pace=Pace(),

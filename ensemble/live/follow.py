@@ -27,7 +27,7 @@ from ensemble.live.clock import BandClock
 from ensemble.live.growing import Growing
 from ensemble.live.growing_parts import part_for
 from ensemble.live.hearing import TICK_FRAMES, Hearing
-from ensemble.live.levers import OF_A_PART, LiveLever
+from ensemble.live.levers import OF_A_PART, LiveLever, Taps
 from ensemble.live.places import LivePosition, Places
 from ensemble.live.settings import LiveSettings
 from ensemble.live.writing import (
@@ -65,8 +65,6 @@ REST_BEATS, REST_FRAMES = 1.0, 30
 """The band rests once the leader has been silent for so many beats and frames."""
 TEMPO_TICKS, TEMPO_FRAMES, FEWEST_FRAMES = 5, 800, 190
 """So often the last seconds are asked for their tempo; so many frames of them, once there are so many."""
-SLOWEST_TAPS_FRAMES, MOST_TAPS = 200, 8
-"""Taps further apart begin anew; so many tell the tempo."""
 CONDUCTED_FRAMES = 800
 """The conductor sees so much of the past."""
 
@@ -88,7 +86,7 @@ class LiveFollower:
         chart = None if said.chart is None else parse_chart(said.chart)
         self._followers, self._band, self._seed, self._live = band.followers, band, seed, live
         self._next_band = band
-        self._levers, self._taps, self._muted = deque(live.levers), list[int](), set[str]()
+        self._levers, self._taps, self._muted = deque(live.levers), Taps(), set[str]()
         self._model, self._arranger = dynamics_of(band), arranger_of(band)
         tempo_bpm = said.tempo_bpm or (chart.tempo_bpm if chart else None)
         key = None if said.key is None else parse_key(said.key)
@@ -130,7 +128,8 @@ class LiveFollower:
         """Do what is asked for from now on."""
         clock = self._clock
         if lever.kind == "tap":
-            self._tap(lever.frame)
+            if (period_frames := self._taps.tap(lever.frame)) is not None:
+                self._filter.say(lever.frame, period_frames)
         elif lever.kind == "style" and lever.style is not None:
             self._next_band = self._band.model_copy(update={"style": lever.style})
         elif lever.kind in OF_A_PART:
@@ -142,14 +141,6 @@ class LiveFollower:
             beat -= self._places.position(beat)[0] % 2  # at half the tempo beats are those that were strong
             share = 2.0 if lever.kind == "half" else 0.5
             self._filter.say(int(clock.frames_of(np.array([float(beat)]))[0]), share * clock.period_frames)
-
-    def _tap(self, frame: int) -> None:
-        """Beats are where the player taps, twice or more."""
-        if self._taps and frame - self._taps[-1] > SLOWEST_TAPS_FRAMES:
-            self._taps = []
-        self._taps = [*self._taps, frame][-MOST_TAPS:]
-        if len(self._taps) > 1:
-            self._filter.say(frame, float(np.median(np.diff(self._taps))))
 
     def _pull_of_part(self, lever: LiveLever) -> None:
         self._written = None
@@ -208,15 +199,14 @@ class LiveFollower:
         """Where the music is."""
         clock = self._clock
         if clock is None:
-            return LivePosition(0, 0, 0.0, "", "")
+            return LivePosition(0, 0, 0, 0.0, "", "")
         tempo_bpm = 60 * FRAME_RATE_HZ / clock.period_frames
         if not self._has_entered:
-            return LivePosition(0, 0, tempo_bpm, "", "")
+            return LivePosition(0, 0, 0, tempo_bpm, "", "")
         beat = max(int(np.floor(clock.phase_at(self._hearing.ticks * TICK_FRAMES))), 0)
         here, later = self._places.place(beat), self._places.place(beat + self._places.beats_per_bar)
-        return LivePosition(
-            here.bar + 1, here.position + 1, tempo_bpm, here.chord.spelled(here.key), later.chord.spelled(later.key)
-        )
+        chord, next_chord = here.chord.spelled(here.key), later.chord.spelled(later.key)
+        return LivePosition(here.bar + 1, here.position + 1, self._places.beats_per_bar, tempo_bpm, chord, next_chord)
 
     def arrangement(self, num_frames: int) -> Arrangement:
         """What was played along with a stream that has ended, all `num_frames` of it, with its notes."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, Self, get_args
 
+import numpy as np
 from pydantic import Field, model_validator
 
 from ensemble.clock import FRAME_RATE_HZ
@@ -20,6 +21,9 @@ OF_A_PART: tuple[LeverKind, ...] = ("density", "mute", "unmute", "gain")
 """Levers for one part, or for all where none is named."""
 VALUES = {"density": (0.0, 1.0), "gain": (-40.0, 24.0)}
 """Least and greatest value of those levers that have one."""
+
+SLOWEST_TAPS_FRAMES, MOST_TAPS = 200, 8
+"""Taps further apart begin anew; so many tell the tempo."""
 
 
 class LiveLever(Settings):
@@ -46,6 +50,20 @@ class LiveLever(Settings):
         if not low <= self.value <= high:
             raise ValueError(f"{self.kind} {self.value:g} must lie between {low:g} and {high:g}")
         return self
+
+
+class Taps:
+    """Taps on beats."""
+
+    def __init__(self) -> None:
+        self._frames: list[int] = []
+
+    def tap(self, frame: int) -> float | None:
+        """Add a tap; how many frames a beat has by the last of them, or None after a single one."""
+        if self._frames and frame - self._frames[-1] > SLOWEST_TAPS_FRAMES:
+            self._frames = []
+        self._frames = [*self._frames, frame][-MOST_TAPS:]
+        return float(np.median(np.diff(self._frames))) if len(self._frames) > 1 else None
 
 
 def lever_at(frame: int, kind: str, argument: str = "") -> LiveLever:

@@ -23,6 +23,8 @@ class LivePosition(NamedTuple):
     """Number of the bar, from 1; 0 before the band has entered."""
     beat: int
     """The beat in it, from 1."""
+    beats_per_bar: int
+    """How many it has."""
     tempo_bpm: float
     """Beats a minute."""
     chord: str
@@ -33,7 +35,8 @@ class LivePosition(NamedTuple):
     def __str__(self) -> str:
         if not self.bar:
             return f"listening, {self.tempo_bpm:.0f} bpm" if self.tempo_bpm else "listening"
-        return f"bar {self.bar}, beat {self.beat}  {self.chord} -> {self.next_chord}  {self.tempo_bpm:.0f} bpm"
+        where = f"bar {self.bar}, beat {self.beat} of {self.beats_per_bar}"
+        return f"{where}  {self.chord} -> {self.next_chord}  {self.tempo_bpm:.0f} bpm"
 
 
 class Places:
@@ -52,7 +55,7 @@ class Places:
         self._grid, self._first_bar = self._bars.grid, 0
         self._foresight = Foresight(chords, chart, key)
         self._played: dict[int, Place] = {}
-        self._begun = 0.0
+        self._begun, self._last_bar = 0.0, -1
         self._sounded: FloatArray | None = None
 
     @property
@@ -118,13 +121,13 @@ class Places:
         if (grid, first_bar) == (self._grid, self._first_bar) or (beat - grid.offset) % grid.beats_per_bar:
             return
         if self._chart is None:
-            last_bar = self._played[beat - 1].bar if beat - 1 in self._played else -1
-            first_bar = (beat - grid.offset) // grid.beats_per_bar - last_bar - 1
+            first_bar = (beat - grid.offset) // grid.beats_per_bar - self._last_bar - 1
         self._grid, self._first_bar = grid, first_bar
 
     def play(self, beat: int) -> None:
         """A beat is played as it is seen now, and stays so."""
         self._played[beat] = self.place(beat)
+        self._last_bar = self._played[beat].bar
 
     def position(self, beat: int) -> tuple[int, int]:
         """A beat's place in its bar, and the bar's number."""

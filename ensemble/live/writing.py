@@ -207,12 +207,20 @@ def _grid(places: Sequence[Place], beats_per_bar: int, period_s: float) -> Grid:
         chords=tuple(place.chord for place in places),
         keys=tuple(place.key for place in places),
         positions=np.array([place.position for place in places]),
-        bars=np.array([place.bar for place in places]),
+        bars=_counted(places),
         beats_per_bar=beats_per_bar,
         end_s=num_beats * period_s,
         final_beat=num_beats - 1,
         energy=np.full(num_beats, np.nan),
     )
+
+
+def _counted(places: Sequence[Place]) -> NDArray[np.int64]:
+    """Bars counted on from one to the next, as writers need them: those that were played may have had other numbers."""
+    number = np.array([place.bar for place in places])
+    counted = np.cumsum(np.diff(number, prepend=number[:1]) != 0)
+    bars: NDArray[np.int64] = counted - counted[-1] + number[-1]
+    return bars
 
 
 def _leader(places: Sequence[Place], heard: HeardBar, beats_per_bar: int) -> Leader:

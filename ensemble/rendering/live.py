@@ -8,10 +8,10 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import soxr
@@ -30,6 +30,7 @@ from ensemble.live.hearing import TICK_SAMPLES
 from ensemble.live.levers import LiveLever, check_part, lever_at
 from ensemble.live.settings import LiveSettings
 from ensemble.live.stream import ticks_of
+from ensemble.live.watch import MicrophoneWatch
 from ensemble.manifest import Manifest
 from ensemble.mix.gain import place
 from ensemble.plan import RenderRequest
@@ -71,6 +72,9 @@ class LiveSession:
     Attributes:
         follower: what is heard and written.
         num_samples: how many samples of the leader have come.
+        num_recorded: how many of them are in the recording.
+        is_recorded: whether all are, and the disk is not full.
+        watch: what is wrong with the microphone.
         late_stems: for how many quanta each part was not there in time, while its actor was replaced.
     """
 
@@ -92,6 +96,8 @@ class LiveSession:
         self._next_frame = 0
         self._conducting = band.start_conducting()
         self._playing = {one.name: band.start_playing(one.name) for one in request.band.followers}
+        self.num_recorded, self.is_recorded = 0, True
+        self.watch = MicrophoneWatch(request.sample_rate)
         self._awaited: dict[str, list[Promise[Stem]]] = {one.name: [] for one in request.band.followers}
         self.late_stems = dict.fromkeys(self._playing, 0)
         self._next_sample = 0
@@ -248,6 +254,10 @@ class LiveFacts:
     """So long before, or longer, were 99 of 100 ready."""
     late_stems: dict[str, int]
     """By part, how many quanta of it were not there in time, while its actor was replaced."""
+    hears_band: bool
+    """Whether the band came back by the microphone."""
+    clips: bool
+    """Whether the leader was too loud for the microphone."""
     replay_equal: bool
     """Whether the recorded stream, rendered again, gave the same samples in every stem."""
 
@@ -294,7 +304,7 @@ def run_session(
         When every quantum was ready.
 
     Raises:
-        OSError: the disk is full.
+        OSError: the recording cannot be begun.
     """
     timings: list[Timing] = []
     began_s: float | None = None
@@ -304,17 +314,31 @@ def run_session(
             due_s = (began_s or 0.0) + one.start_frame / FRAME_RATE_HZ
             timings.append(Timing(one.start_frame, due_s - time.perf_counter()))
             sink.play(one.start_sample, one.sound)
+            session.watch.play(one.start_sample, one.sound)
 
-    with disk_errors(recording), sound_file(recording, "w", sample_rate, 1, "PCM_24", format="WAV") as file:
+    with disk_errors(recording):
+        file = sound_file(recording, "w", sample_rate, 1, "PCM_24", format="WAV")
+    with ExitStack() as stack:
+        stack.callback(_kept, recording, file.close)
         for block in source.blocks():
             if began_s is None:
                 began_s = time.perf_counter() - len(block) / sample_rate
             steps, samples = in_steps(block)
-            file.write(steps << 8)
+            session.is_recorded = session.is_recorded and _kept(recording, file.write, steps << 8)
+            session.num_recorded += len(samples) * session.is_recorded
+            session.watch.hear(samples)
             send(session.hear(samples))
             on_block()
         send(session.end())
     return timings
+
+
+def _kept(recording: Path, act: Callable[..., None], *given: Any) -> bool:
+    """Write, and say whether that went well; on a full disk the band plays on."""
+    with suppress(OSError), disk_errors(recording):
+        act(*given)
+        return True
+    return False
 
 
 def facts_of(session: LiveSession, timings: list[Timing], manifest: Manifest) -> LiveFacts:
@@ -339,5 +363,7 @@ def facts_of(session: LiveSession, timings: list[Timing], manifest: Manifest) ->
         horizon_left_p50_ms=round(float(np.percentile(left_ms, 50)), 1),
         horizon_left_p99_ms=round(float(np.percentile(left_ms, 1)), 1),
         late_stems={name: late for name, late in session.late_stems.items() if late},
+        hears_band=session.watch.hears_band,
+        clips=session.watch.clips,
         replay_equal=again == session.samples_sha256,
     )

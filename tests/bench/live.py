@@ -51,6 +51,7 @@ def main(
         left_ms += [1000 * (due - ready_s) for due in due_s if due >= horizon]
         if block % (60 * 50) == 0:
             memory.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / MIB)
+    stop_bars = _stop_bars(session)
     slope = np.polyfit(np.arange(len(memory)), memory, 1)[0] if len(memory) > 2 else 0.0
     document = {
         "seconds": seconds,
@@ -58,9 +59,25 @@ def main(
         "deadline_hit_rate": round(float(np.mean(np.array(left_ms) >= 0)), 5),
         "horizon_left_p50_ms": round(float(np.percentile(left_ms, 50)), 1),
         "horizon_left_p99_ms": round(float(np.percentile(left_ms, 1)), 1),
+        "stop_reaction_bars": stop_bars,
         "mib_per_minute": round(float(slope), 2),
     }
     print(json.dumps(document))
+
+
+def _stop_bars(session: LiveSession) -> float | None:
+    """How many bars after the leader has stopped the band is 20 dB down; None where it is not within six seconds.
+
+    The guitar's last notes are cut off, so that the leader stops at once.
+    """
+    stopped = session.num_samples
+    before = session.follower.position
+    played = [one for _ in range(6) for one in session.hear(np.zeros(RATE, np.float32))]
+    levels_db = [10 * np.log10(np.square(one.sound).mean() + 1e-12) for one in played]
+    usual_db = np.median(levels_db[:2])
+    down = next((one.start_sample for one, db in zip(played, levels_db, strict=True) if db < usual_db - 20), None)
+    bar_s = 60 / before.tempo_bpm * before.beats_per_bar
+    return None if down is None else round((down - stopped) / RATE / bar_s, 2)
 
 
 if __name__ == "__main__":

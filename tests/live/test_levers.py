@@ -12,7 +12,7 @@ from ensemble.errors import ConfigError
 from ensemble.listen.overrides import Overrides
 from ensemble.live.bars import BarGrid, LiveBars
 from ensemble.live.beats import BeatFilter
-from ensemble.live.levers import lever_at, read_levers
+from ensemble.live.levers import Taps, lever_at, read_levers
 from ensemble.live.settings import LiveSettings
 from ensemble.live.stream import Followed, follow
 from ensemble.types.music import Hits
@@ -48,6 +48,12 @@ def test_a_wrong_line_is_named(line: str, names: str, tmp_path: Path) -> None:
     path.write_text(line)
     with pytest.raises(ConfigError, match=names):
         read_levers(path, PARTS)
+
+
+def test_taps_tell_the_tempo_and_late_ones_begin_anew() -> None:
+    taps = Taps()
+    assert [taps.tap(frame) for frame in (100, 152, 200, 251)] == [None, 52.0, 50.0, 51.0]
+    assert [taps.tap(frame) for frame in (700, 740)] == [None, 40.0]
 
 
 def test_a_beat_that_is_said_is_followed_at_once() -> None:

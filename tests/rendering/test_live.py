@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 from ensemble.band import LocalBand
 from ensemble.config import load_band
@@ -92,6 +93,10 @@ def test_the_recording_rendered_again_gives_what_was_played(rendered: tuple) -> 
     session, sink, timings, _, manifest = rendered
     facts = facts_of(session, timings, manifest)
     assert facts.replay_equal
+    assert session.is_recorded
+    assert not facts.late_stems
+    assert not facts.hears_band
+    assert not facts.clips
     assert facts.duration_s == pytest.approx(8.03, abs=0.01)
     ends = [start + sound.shape[1] for start, sound in sink.played]
     assert [start for start, _ in sink.played] == [0, *ends[:-1]]
@@ -109,6 +114,25 @@ def test_how_the_stream_is_cut_changes_nothing(
 
 def test_a_session_verifies(rendered: tuple) -> None:
     assert verify(rendered[3], LocalBand, Pace(block_frames=37)).is_good
+
+
+def test_a_full_disk_ends_the_recording_and_not_the_band(
+    request_live: RenderRequest, leader: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Full(soundfile.SoundFile):
+        def write(self, data: np.ndarray) -> None:
+            if self.frames > 2 * SLOW_RATE:
+                raise soundfile.LibsndfileError(2, "full")
+            super().write(data)
+
+    monkeypatch.setattr(
+        "ensemble.rendering.live.sound_file", lambda path, *form, **more: Full(str(path), *form, **more)
+    )
+    session, sink, _ = run(request_live, leader[: 5 * SLOW_RATE], 1, tmp_path / "recording.wav")
+    assert not session.is_recorded
+    assert 2 * SLOW_RATE < session.num_recorded < session.num_samples == 5 * SLOW_RATE
+    assert soundfile.info(tmp_path / "recording.wav").frames == session.num_recorded
+    assert sum(sound.shape[1] for _, sound in sink.played) == 6 * SLOW_RATE
 
 
 def test_a_live_leader_is_not_extended(request_live: RenderRequest) -> None:

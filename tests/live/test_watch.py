@@ -1,0 +1,52 @@
+"""What is wrong with a microphone while a band follows it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ensemble.live.watch import MicrophoneWatch
+from tests.listen.leader_sounds import RATE, chords
+
+
+def strummed() -> np.ndarray:
+    """Two chords in turn, tuned by ear and up to 20 ms early or late, as people play them."""
+    rng, sound = np.random.default_rng(1), np.zeros(13 * RATE, np.float32)
+    for number in range(24):
+        triad = np.array([(48, 52, 55), (43, 47, 50)][number % 2]) + 0.08 * rng.random(3)
+        start = number * RATE // 2 + int(rng.integers(0, RATE // 25))
+        sound[start : start + RATE // 2] += chords([triad], 0.5).astype(np.float32)
+    return sound[: 12 * RATE]
+
+
+LEADER = strummed()
+BAND = chords([(36, 48, 60), (31, 43, 55)] * 12, 0.5).astype(np.float32)
+
+
+def watched(came: np.ndarray, block: int = 1_600) -> MicrophoneWatch:
+    watch = MicrophoneWatch(RATE)
+    for start in range(0, len(came), block):
+        watch.play(start, np.stack([BAND[start : start + block]] * 2))
+        watch.hear(came[start : start + block])
+    return watch
+
+
+@pytest.mark.parametrize("delay_s", [0.0, 0.03, 0.4])
+def test_the_band_is_noticed_where_it_comes_back(delay_s: float) -> None:
+    back = np.concatenate([np.zeros(round(delay_s * RATE), np.float32), 0.3 * BAND])[: len(LEADER)]
+    assert watched(LEADER + back).hears_band
+    assert watched(LEADER + back, 777).hears_band
+
+
+def test_the_same_chords_are_no_feedback() -> None:
+    watch = watched(LEADER)
+    assert not watch.hears_band
+    assert not watch.clips
+    assert not watched(np.zeros_like(LEADER)).hears_band
+
+
+def test_clipping_is_noticed_and_a_single_peak_is_none() -> None:
+    peak = LEADER.copy()
+    peak[20_000] = 1.0
+    assert not watched(peak).clips
+    assert watched(np.clip(9 * LEADER, -1, 1)).clips
