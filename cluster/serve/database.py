@@ -86,15 +86,16 @@ class StudioDatabase:
 
     Args:
         path: the file; made if absent.
+        patience_s: how long a studio that was killed may take to let it go.
 
     Raises:
         OutputError: it is damaged, of a later release, open in another studio, or cannot be written.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, patience_s: float = 10.0) -> None:
         self._path = path
         with self._told():
-            self._connection = sqlite3.connect(path, 1.0, isolation_level=None, check_same_thread=False)
+            self._connection = sqlite3.connect(path, patience_s, isolation_level=None, check_same_thread=False)
         try:
             with self._told():
                 self._connection.execute("PRAGMA locking_mode=EXCLUSIVE")  # memory that is shared needs one host

@@ -188,7 +188,7 @@ def test_a_database_that_is_in_use_damaged_or_of_a_later_release_is_left_alone(t
     path = tmp_path / "studio.sqlite3"
     first = StudioDatabase(path)
     with pytest.raises(OutputError, match="is open in another studio"):
-        StudioDatabase(path)
+        StudioDatabase(path, patience_s=0.1)
     first.close()
     with sqlite3.connect(path) as connection:
         connection.execute("PRAGMA user_version = 99")

@@ -121,6 +121,25 @@ def test_nothing_listens_beyond_loopback(running_studio: RunningStudio) -> None:
     assert {*listening} <= {"127.0.0.1", "::1", "::ffff:127.0.0.1"}
 
 
+def test_a_renderer_that_dies_is_replaced_and_its_job_is_done(
+    running_studio: RunningStudio, short_leader_file: Path, tmp_path: Path
+) -> None:
+    reference = render(short_leader_file, tmp_path / "reference", report=False)
+    family = psutil.Process(running_studio.process.pid).children(recursive=True)
+    renderers = [one for one in family if one.name().startswith("ray::ServeRepli") and "renderer" in one.cmdline()[0]]
+    assert renderers
+    with owner_of(running_studio) as client:
+        song = uploaded(client, short_leader_file)
+        job = client.post(f"/api/songs/{song}/render", json={}).json()["id"]
+        while client.get(f"/api/jobs/{job}").json()["stage"] != "play":
+            time.sleep(0.02)
+        for one in renderers:
+            one.kill()
+        assert ended(client, job)["state"] == "done"
+        content = client.get(f"/api/songs/{song}/files/v1/{MANIFEST}").content
+        assert Manifest.parse(content, "it").takes["take-00"].files == reference.takes["take-00"].files
+
+
 @pytest.mark.slow
 def test_a_killed_server_goes_on_with_the_same_bytes(tmp_path: Path, short_leader_file: Path) -> None:
     reference = render(short_leader_file, tmp_path / "reference", report=False)
