@@ -20,13 +20,14 @@ from cluster.cli.index import index
 from cluster.cli.json_output import AsJson, print_result
 from cluster.cli.kit import evaluate_kit, train_kit
 from cluster.cli.listener import evaluate_listener, train_listener
+from cluster.cli.lists import bands, styles, voices
 from cluster.cli.live import live_commands
 from cluster.cli.player import evaluate, train
 from cluster.cli.progress import show_examination
 from cluster.cli.redo import redo
 from cluster.cli.render import playing
 from cluster.cli.studio import studio
-from cluster.cli.styles import evaluate_styles, styles
+from cluster.cli.styles import evaluate_styles
 
 app = typer.Typer(
     name="ensemble",
@@ -53,7 +54,9 @@ app.command()(redo)
 app.command()(chart)
 app.command()(export)
 app.command()(studio)
+app.command()(bands)
 app.command()(styles)
+app.command()(voices)
 app.add_typer(cluster_commands)
 app.add_typer(index)
 app.add_typer(data)

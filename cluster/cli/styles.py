@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
-from rich.table import Column, Table
+from rich.table import Table
 
 from cluster.cli.json_output import AsJson, print_result
 from cluster.cli.progress import OUT, Monitor, number
-
-if TYPE_CHECKING:
-    from ensemble.settings.style import Style
-
-
-def styles(as_json: AsJson = False) -> None:
-    """List the styles that a band can play in: their metres, their swing, and a line about each."""
-    from ensemble.settings.style_file import load_style, shipped_styles
-
-    known = [load_style(name) for name in shipped_styles()]
-    document = [{"name": one.name, "metres": [*one.metres], "swing": one.swing, "about": one.about} for one in known]
-    print_result(as_json, document, lambda: _show(known))
 
 
 def evaluate_styles(
@@ -54,11 +42,3 @@ def _show_measures(document: dict[str, Any]) -> None:
     OUT.print(f"lowest AUC {lowest}, of two seeds of one style {takes}; {counted}", markup=False)
     lines = ", ".join(next(iter(next(iter(document["styles"].values())).values()))["other_take"])
     OUT.print(f"another take: percent of the onsets that only one of two seeds has, of {lines}", markup=False)
-
-
-def _show(known: list[Style]) -> None:
-    table = Table("style", "metres", "swing", Column("", overflow="fold"), box=None, pad_edge=False)
-    for one in known:
-        swing = "as the leader's" if one.swing is None else "straight" if one.swing == 0.5 else f"{one.swing:g}"
-        table.add_row(one.name, " ".join(one.metres), swing, one.about)
-    OUT.print(table)
