@@ -34,7 +34,7 @@ def studio(
         if find_spec("fastapi") is None:
             raise ConfigError("studio", "needs more packages", "install 'ray-ensemble[studio]'")
         from cluster.cli.placement_options import enter_ray, prepare_machine
-        from cluster.serve.launch import studio_running
+        from cluster.serve.launch import checked_port, studio_running
         from ensemble.files.private import user_folder
         from ensemble.threads import num_cores
 
@@ -42,14 +42,13 @@ def studio(
             folder = data or user_folder("state") / "studio"
         except OSError as error:
             raise OutputError(str(error.filename), str(error.strerror), "name a folder with --data") from error
+        port = checked_port(folder, port)
         prepare_machine(monitor, [])
         stdout = sys.stdout  # Ray's own words are kept off it
         enter_ray(monitor, address, monitor.stage, dashboard=False)
         monitor.stage("start the studio")
         at = monitor.enter_context(
-            studio_running(
-                folder, port=port, max_renderers=renderers or num_cores(), is_local=address in (None, "local")
-            )
+            studio_running(folder, port, max_renderers=renderers or num_cores(), is_local=address in (None, "local"))
         )
         typer.echo(at, file=stdout)
         if browser:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import socket
 import sqlite3
 import zipfile
 from collections.abc import Iterator
@@ -18,7 +19,8 @@ from starlette.testclient import TestClient
 from cluster.serve import board, guard
 from cluster.serve.database import StudioDatabase
 from cluster.serve.guard import COOKIE, Bucket
-from ensemble.errors import OutputError
+from cluster.serve.launch import checked_port
+from ensemble.errors import BandError, OutputError
 from tests.cluster.serve.studios import KEY, OWNER, studio_at, uploaded
 
 NAME = "0123456789abcdef"
@@ -198,6 +200,13 @@ def test_a_database_that_is_in_use_damaged_or_of_a_later_release_is_left_alone(t
     path.write_bytes(b"no database" * 1000)
     with pytest.raises(OutputError, match="cannot be used"):
         StudioDatabase(path)
+
+
+def test_a_port_that_is_taken_is_told_before_anything_is_made(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(BandError, match="name another --port"):
+        checked_port(tmp_path / "data", taken.getsockname()[1])
+    assert not (tmp_path / "data").exists()
+    assert checked_port(tmp_path / "data", 0) > 0
 
 
 JSON = st.recursive(
