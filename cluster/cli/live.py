@@ -168,7 +168,9 @@ def live(
     if as_json:
         document = asdict(facts) | {"deadline_hit_rate": round(facts.deadline_hit_rate, 5)}
         if fast:  # nothing came when it was played, so nothing was due
-            document |= dict.fromkeys(document.keys() - {"duration_s", "num_quanta", "replay_equal"})
+            document |= dict.fromkeys(
+                document.keys() - {"duration_s", "num_quanta", "hears_band", "clips", "replay_equal"}
+            )
         print_json({"out": str(out), **document, "manifest": manifest.model_dump(mode="json")})
     else:
         _show(out, facts, was_timed=not fast)

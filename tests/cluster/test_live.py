@@ -40,6 +40,7 @@ def test_a_recording_is_followed_as_fast_as_it_can_be(leader: Path, tmp_path: Pa
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
     assert document["replay_equal"]
+    assert document["hears_band"] is document["clips"] is False
     assert document["deadline_hit_rate"] is document["late_quanta"] is None  # nothing was due
     assert document["manifest"]["plan"]["request"]["band"]["style"]["name"] == "bossa_nova"
     assert document["duration_s"] == pytest.approx(17.6, abs=0.02)
