@@ -110,10 +110,10 @@ def part_track(part: Part | Hits, follower: FollowerSettings, beats: BeatMap, ch
         (0, 0, mido.MetaMessage("track_name", name=part.name)),
         (0, 1, mido.Message("program_change", channel=channel, program=follower.spec.program)),
     ]
-    for start_s, stop_s, note, velocity in _without_overlaps(_struck(part)):
-        if stop_s <= beats.start_s:
-            continue
-        start, stop = beats.ticks(start_s), beats.ticks(stop_s)
+    played = [note for note in _without_overlaps(_struck(part)) if note[1] > beats.start_s]
+    times_s = np.array([note[:2] for note in played]) - beats.start_s
+    ticks = beats.tempos.ticks(times_s, TICKS_PER_QUARTER).tolist()  # all at once is many times faster
+    for (start, stop), (_, _, note, velocity) in zip(ticks, played, strict=True):
         events.append((start, 3, mido.Message("note_on", channel=channel, note=note, velocity=velocity)))
         stopped = mido.Message("note_off", channel=channel, note=note, velocity=0)
         events.append((max(stop, start + 1), 2, stopped))
