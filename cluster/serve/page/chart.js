@@ -11,10 +11,10 @@ export class ChartView {
   // play(text) plays by another chart; edit(edits) asks for another redo; hear(bar) plays from a bar, loopTo(bar) loops up to it.
   constructor({ play, edit, hear, loopTo }) {
     Object.assign(this, { play, edit, hear, loopTo, taps: [] });
-    byId("half-tempo").addEventListener("click", () => this.hearTempoAs("half"));
-    byId("double-tempo").addEventListener("click", () => this.hearTempoAs("double"));
+    byId("half-tempo").addEventListener("click", () => this.hearAnew({ tempo_bpm: null, beat_level: "half" }));
+    byId("double-tempo").addEventListener("click", () => this.hearAnew({ tempo_bpm: null, beat_level: "double" }));
     byId("tap").addEventListener("click", () => this.tap());
-    byId("use-tap").addEventListener("click", doing(() => this.change({ tempo_bpm: this.tapped_bpm })));
+    byId("use-tap").addEventListener("click", () => this.correct({ tempo_bpm: this.tapped_bpm }));
     byId("play-chart").addEventListener("click", doing(() => this.playText(), false));
     byId("chord-cancel").addEventListener("click", () => byId("chord-dialog").close());
     byId("chord-form").addEventListener("submit", (event) => { event.preventDefault(); this.save(); });
@@ -77,11 +77,12 @@ export class ChartView {
     await this.play(text);
     this.text = text;  // what is changed next is changed in it, before it is played
   }
-  moveBarOne(seconds) {
-    doing(() => this.change({ first_downbeat_s: seconds }))();
+  correct(said) {  // of the whole song: in its chart where it has one, else it is heard anew
+    if (this.desk.overrides.chart) doing(() => this.change(said))(); else this.hearAnew(said);
   }
-  hearTempoAs(level) {
-    this.edit({ overrides: { ...this.desk.overrides, beat_level: level } });
+  hearAnew(said) {
+    const { chart: _, ...kept } = this.desk.overrides;
+    this.edit({ overrides: { ...kept, ...said } });
   }
   tap() {
     const now = performance.now();

@@ -55,10 +55,10 @@ export class Lanes {
       }, { "aria-pressed": String(mix[flag]), "aria-label": `${words} ${lane.name}`, title: words });
       return control;
     };
-    const volume = isPart && canEdit
-      ? this.slider(wanted.gain_db, -30, 12, 0.5, `Gain of ${lane.name}`, (value) => `${value} dB`, (value) => { wanted.gain_db = value; this.levels(); },
-        (value) => this.askGain(lane, mix, value))
-      : this.slider(mix.volume_db, OFF_DB, 6, 0.5, `Volume of ${lane.name}`, (value) => (value <= OFF_DB ? "off" : `${value} dB`), (value) => { mix.volume_db = value; this.levels(); });
+    const decibels = (value) => (value <= OFF_DB ? "off" : `${value} dB`);
+    const volume = canEdit
+      ? this.slider(wanted.gain_db, -30, 12, 0.5, `Gain of ${lane.name}`, decibels, (value) => { wanted.gain_db = value; this.levels(); }, (value) => this.askGain(lane, mix, value))
+      : this.slider(mix.volume_db, OFF_DB, 6, 0.5, `Volume of ${lane.name}`, decibels, (value) => { mix.volume_db = value; this.levels(); });
     volume.classList.add("volume");
     const article = h("article", { class: `track ${isPart ? "stem" : "leader"}`, "data-name": lane.name },
       h("div", { class: "row wave" },

@@ -18,7 +18,7 @@ const STAGES = { read: "reading", seat: "calling the band", load: "calling the b
 export class SongView {
   constructor() {
     this.player = new Player((source, start, num) => this.fetchSound(source, start, num));
-    this.timeline = new Timeline({ seek: (at) => this.seek(at), editChord: (bar, beat) => this.chart.open(bar, beat), moveBarOne: (at) => this.chart.moveBarOne(at) });
+    this.timeline = new Timeline({ seek: (at) => this.seek(at), editChord: (bar, beat) => this.chart.open(bar, beat), moveBarOne: (at) => this.chart.correct({ first_downbeat_s: at }) });
     this.lanes = new Lanes({ edit: (edits) => this.edit(edits), levels: () => this.mix(), loopBars: () => this.loopBars });
     this.chart = new ChartView({
       play: (text) => this.order("PUT", "chart", { text }), edit: (edits) => this.edit(edits),

@@ -16,7 +16,10 @@ const WORDS = {
   add: (parts) => parts.map(({ name }) => `${name} added`),
   another: (takes) => takes.map((take) => `another way to go on in take ${take}`),
   chart: () => ["another chart"],
-  overrides: ({ beat_level }) => [beat_level === "half" ? "half the tempo" : beat_level === "double" ? "double the tempo" : "heard otherwise"],
+  overrides: ({ beat_level, tempo_bpm, first_downbeat_s }) => [
+    beat_level === "half" ? "half the tempo" : beat_level === "double" ? "double the tempo"
+      : [tempo_bpm && `${Math.round(tempo_bpm)} bpm`, first_downbeat_s != null && `bar 1 at ${first_downbeat_s.toFixed(1)} s`].filter(Boolean).join(", ") || "heard otherwise",
+  ],
   extend_s: (seconds) => [`going on for ${seconds} s`],
   style: (name) => [`style ${spoken(name)}`],
   intro: (name) => [`intro ${name}`],
