@@ -109,7 +109,6 @@ export class SongView {
     }
     if (this.handled === job.id) return;
     this.handled = job.id;
-    const isPreview = this.previewed === job.id;
     this.job = null;
     this.coming = null;
     this.lanes.showWork(undefined, 0);
@@ -118,9 +117,7 @@ export class SongView {
       const from = job.kind === "redo" && job.base !== null ? this.before ?? (was?.version === job.base ? { desk: was, base } : null) : null;
       await this.load(job.version);
       this.before = from;
-      this.made = job;
       if (from) this.offerComparison(job); else this.showWork();
-      if (isPreview) this.previewed = null;
     } else {
       this.showWork();
       if (job.state === "failed") wrong(job.error, job.edits ? [["Try again", () => this.edit(job.edits)]] : [["Try again", doing(() => this.begin({ band: this.song.band ?? "rock" }))]]);
@@ -174,6 +171,7 @@ export class SongView {
   }
   begun() {  // the first sound of a job is there
     if (this.previewFrom !== undefined) {
+      this.loopBefore = this.loopBars;
       const bar = this.bars.barAt(this.previewFrom + 0.01) || 1;
       this.setLoop({ first: bar, last: Math.min(bar + PREVIEW_BARS - 1, this.bars.last) });
       this.play(this.previewFrom);
@@ -248,7 +246,6 @@ export class SongView {
     this.before = null;
     if (verb === "switch" || verb === "undo") this.lanes.forgetAsked();
     await this.follow(job);
-    return job;
   }
   async go(version) {
     await this.order("POST", "switch", { version });
@@ -270,8 +267,7 @@ export class SongView {
     const bar = Math.max(this.bars.barAt(this.player.position), 1);
     this.previewFrom = this.bars.start(bar);
     try {
-      const job = await this.order("POST", "redo", { style: byId("style").value });
-      this.previewed = job.id;
+      await this.order("POST", "redo", { style: byId("style").value });
     } catch (problem) {
       this.previewFrom = undefined;
       throw problem;
@@ -310,7 +306,12 @@ export class SongView {
     };
     const first = button("Before", () => choose(before), { "aria-pressed": "false" });
     const second = button("After", () => choose(after), { "aria-pressed": "true" });
-    const end = () => { this.before = null; this.showWork(); };
+    const end = () => {
+      this.before = null;
+      this.showWork();
+      if (this.loopBefore !== undefined) this.setLoop(this.loopBefore);  // a preview has looped its bars
+      this.loopBefore = undefined;
+    };
     const keep = button("Keep", () => { choose(after); end(); }, { class: "main" });
     const discard = button("Discard", doing(async () => { end(); await this.go(job.base); }));
     this.showWork(h("div", { class: "job" }, h("p", {}, `Done: ${inWords(job.edits)}`), h("span", { class: "pair", role: "group", "aria-label": "Compare" }, first, second), keep, discard));

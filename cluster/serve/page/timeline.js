@@ -47,11 +47,12 @@ export class Timeline {
         labels.push(label);
       }
     }
-    for (const { name, start_s } of desk.sections) labels.push(h("b", { class: "section-label", "data-at": this.percent(start_s) }, name));
+    const named = desk.sections.filter(({ name }) => name);
+    for (const { name, start_s } of named) labels.push(h("b", { class: "section-label", "data-at": this.percent(start_s) }, name));
     for (const label of labels) label.style.left = label.dataset.at;
     this.ruler.replaceChildren(...labels, ...(canEdit && bars.last ? [this.barOne()] : []));
-    byId("caption-sections").hidden = !desk.sections.length;
-    this.ruler.parentElement.classList.toggle("has-sections", desk.sections.length > 0);
+    byId("caption-sections").hidden = !named.length;
+    this.ruler.parentElement.classList.toggle("has-sections", named.length > 0);
     this.layOut();
   }
   barOne() {  // the first downbeat, to be dragged to another beat or moved with the arrow keys
