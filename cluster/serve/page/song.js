@@ -203,10 +203,13 @@ export class SongView {
     this.drawPeaks();
   }
   async drawPeaks() {
-    const { take } = this.desk;
+    const { desk } = this;
     const base = this.base.startsWith("j") && this.before ? this.before.base : this.base;  // until a job's sound is whole, the wave before it stands there
-    await Promise.all(this.lanes.pictures().map(async (picture) => Object.assign(picture, await this.peaksOf(base, take, picture.name))));
-    this.timeline.draw();
+    for (const picture of this.lanes.pictures()) {  // one after the other, so that sound does not wait for them
+      Object.assign(picture, await this.peaksOf(base, desk.take, picture.name));
+      if (desk !== this.desk) return;
+      this.timeline.draw();
+    }
   }
   async peaksOf(base, take, name) {
     const path = songPath(this.id, "peaks", base, take, name);
