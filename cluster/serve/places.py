@@ -70,7 +70,7 @@ class SoundPlaces:
         if found is not None:
             place = wav_place(found)
             return place, place.available
-        before = None if growth.base is None else self.sound(song, growth.base, take, name)
+        before = self.sound(song, growth.base or 1, take, name)  # a first render that was just published is version 1
         if before is None:
             return None, 0
         place = wav_place(before)

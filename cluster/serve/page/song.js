@@ -116,6 +116,7 @@ export class SongView {
       const { desk: was, base } = this;
       const from = job.kind === "redo" && job.base !== null ? this.before ?? (was?.version === job.base ? { desk: was, base } : null) : null;
       await this.load(job.version);
+      if (job.kind === "render") this.begun();  // a short one is done before the player is open
       this.before = from;
       if (from) this.offerComparison(job); else this.showWork();
     } else {
@@ -157,7 +158,7 @@ export class SongView {
   }
   takeOver() {  // what a job plays is heard as soon as it is far enough ahead of what is heard now
     const { coming, player } = this;
-    if (!coming) return;
+    if (!coming || !player.node) return;
     const { desk } = coming, wanted_s = (this.previewFrom ?? player.position) + EARLY_S;
     if (coming.available < Math.min(desk.num_samples, wanted_s * desk.sample_rate)) return;
     if (this.base !== coming.base) {
