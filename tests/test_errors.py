@@ -10,7 +10,9 @@ from ensemble import errors
 
 
 def every_error(root: type[errors.EnsembleError] = errors.EnsembleError) -> list[type[errors.EnsembleError]]:
-    return [root, *(kind for child in root.__subclasses__() for kind in every_error(child))]
+    """Those of `ensemble.errors`, whatever else is loaded."""
+    below = [child for child in root.__subclasses__() if child.__module__ == errors.__name__]
+    return [root, *(kind for child in below for kind in every_error(child))]
 
 
 def sent(error: errors.EnsembleError) -> errors.EnsembleError:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pickle
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cluster.serve.queue import JobQueue, QueuedJob
+from cluster.serve.refusals import absent
 
 
 def taken(queue: JobQueue) -> str | None:
@@ -59,3 +62,9 @@ def test_places_come_true_where_each_job_ends_before_the_next(jobs: list[tuple[s
     for song in {song for _, song in jobs}:
         of_song = [int(name) for name in order if jobs[int(name)][1] == song]
         assert of_song == sorted(of_song)
+
+
+def test_a_refusal_survives_the_trip_between_actors() -> None:
+    error = absent("song")
+    again = pickle.loads(pickle.dumps(error))  # noqa: S301
+    assert (again.status, again.reason, again.code, str(again)) == (404, "not_found", "studio", str(error))
