@@ -12,7 +12,7 @@ import soundfile
 
 from ensemble import corpus
 from ensemble.audio.files import read_clip
-from ensemble.corpus import corpus_pieces
+from ensemble.corpus import DESCRIPTIONS, corpus_pieces
 from ensemble.data.compose.fretboard import STRINGS_MIDI, next_shape, shapes
 from ensemble.data.compose.harmony import ComposedChord
 from ensemble.data.compose.orchestra import SOLOISTS
@@ -21,9 +21,13 @@ from ensemble.data.compose.solo.solo import write_solo
 from ensemble.data.compose.solo.tune import TUNE_VOICE
 from ensemble.errors import StoreError
 from ensemble.listen.listener import Listener, at_analysis_rate
-from ensemble.retrieve import default_library
+from ensemble.retrieve import default_library, index_local
 from ensemble.retrieve.default_library import corpus_index_dir, indexed_corpus
+from ensemble.retrieve.index_local import describe_file
+from ensemble.retrieve.library.indexer import IndexJob, IndexOutcome
+from ensemble.retrieve.library.ledger import Ledger
 from ensemble.retrieve.library.opening import open_library
+from ensemble.retrieve.library.sources import Source
 from ensemble.types.music import AudioClip
 from tests.bench.build_corpus import programme
 
@@ -153,6 +157,32 @@ def test_the_first_to_ask_indexes_and_each_process_that_searches_at_once_has_a_l
     told.clear()
     assert indexed_corpus(one_short_piece, lambda *progress: told.append(progress)) == first
     assert told == []
+
+
+def test_the_shipped_descriptions_are_what_is_heard_today() -> None:
+    """If this fails because listening has become better: python -m tests.bench.build_corpus --describe."""
+    shipped = Ledger(DESCRIPTIONS)
+    assert set(shipped.on_disk()) == {piece.sha256 for piece in corpus_pieces()}
+    piece = min(corpus_pieces(), key=lambda one: one.path.stat().st_size)
+    source = Source(path=piece.path, title=piece.title, licence=piece.licence)
+    job = IndexJob(source=source, sha256=piece.sha256, size_bytes=0, mtime_ns=0)
+    now, kept = describe_file(job), shipped.load(piece.sha256)
+    assert kept is not None
+    assert kept.recording.path == piece.path.name  # no path of the machine that described it
+    assert np.array_equal(now.start_s, kept.start_s)
+    assert np.abs(now.vectors - kept.vectors).max() < 1e-3
+    assert (now.tempo_bpm, now.metres) == (pytest.approx(kept.tempo_bpm), kept.metres)
+    assert all(shipped.load(one.sha256) is not None for one in corpus_pieces())
+
+
+def test_the_bundled_music_is_indexed_by_its_shipped_descriptions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(index_local, "describe_job", lambda job: IndexOutcome(job=job, reason="was listened to"))
+    with open_library(indexed_corpus(tmp_path)) as library:
+        recordings = [entry.recording for entry in library.ledger.entries.values()]
+        assert sorted(one.path for one in recordings) == sorted(str(piece.path) for piece in corpus_pieces())
+        assert library.store.count() == library.ledger.num_rows > 2000
 
 
 def test_a_run_that_was_killed_half_way_is_taken_up_again(one_short_piece: Path) -> None:

@@ -1,7 +1,7 @@
 """The shipped corpus: solo pieces that continuations come from where the user names no others.
 
 Composed by rule in this project (`ensemble.data.compose.solo`), played by FluidSynth, kept as Vorbis; NOTICE says what
-from. Only `tests/bench/build_corpus.py`, which makes them, and measurements need FluidSynth again.
+from. Only `tests/bench/build_corpus.py`, which makes and describes them, and measurements need FluidSynth again.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from pathlib import Path
 from ensemble.files.digest import file_digest
 
 SOUNDS = Path(__file__).parent / "sounds"
+DESCRIPTIONS = Path(__file__).parent
+"""Holds `described/`, as a ledger does: what `describe` says of every piece, so that nobody has to wait for it."""
 CATALOGUE = "catalogue.json"
 LICENCE = "CC0-1.0"
 

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ensemble.corpus import corpus_digest, corpus_pieces
+from ensemble.corpus import DESCRIPTIONS, corpus_digest, corpus_pieces
 from ensemble.errors import StoreBusyError, StoreError
 from ensemble.events import OnProgress, unheard
 from ensemble.retrieve.index_local import index_sources
@@ -105,7 +105,8 @@ def _index(place: LibraryPlace, on_progress: OnProgress) -> None:
         StoreError: a piece cannot be read.
     """
     pieces = (Source(path=piece.path, title=piece.title, licence=piece.licence) for piece in corpus_pieces())
-    report = index_sources(Sources(files=tuple(pieces), skipped=()), place, on_progress)
+    sources = Sources(files=tuple(pieces), skipped=())
+    report = index_sources(sources, place, on_progress, described_before=Ledger(DESCRIPTIONS))
     if report.skipped:
         lost = report.skipped[0]
         raise StoreError(lost.path, f"of the corpus {lost.reason}", "install the package again")

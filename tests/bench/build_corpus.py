@@ -1,4 +1,4 @@
-"""Make the corpus: `python -m tests.bench.build_corpus`.
+"""Make the corpus: `python -m tests.bench.build_corpus`; with `--describe`, describe the package's anew.
 
 Needs Debian's fluidsynth, fluid-soundfont-gm and ffmpeg. Run by hand; the same versions of these programs give the same
 bytes. What is committed was made by this script's forerunner: the same notes, played and recorded a little differently.
@@ -14,15 +14,21 @@ import json
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from ensemble.audio.files import write_clip
-from ensemble.corpus import CATALOGUE, LICENCE, SOUNDS
+from ensemble.corpus import CATALOGUE, DESCRIPTIONS, LICENCE, SOUNDS, corpus_pieces
 from ensemble.data.compose.fluidsynth import RENDER_RATE_HZ, check_renderer
 from ensemble.data.compose.solo.outline import SoloOrder
 from ensemble.data.compose.solo.take import play_take
-from ensemble.files.digest import file_digest
+from ensemble.files.digest import file_digest, recording_digest
+from ensemble.files.replace import write_whole
+from ensemble.retrieve.index_local import describe_file
+from ensemble.retrieve.library.indexer import IndexJob
+from ensemble.retrieve.library.sources import Source
 from ensemble.types.music import AudioClip, FloatArray
+from ensemble.wire import pack
 
 SEED = 5
 LENGTH_S = 44.0
@@ -100,6 +106,18 @@ def build(folder: Path) -> None:
     (folder / CATALOGUE).write_text(json.dumps(entries, indent=1) + "\n", encoding="utf-8")
 
 
+def describe_all(folder: Path) -> None:
+    """Write what `describe` says of every piece, as a ledger keeps it, without the places of the files."""
+    for piece in corpus_pieces():
+        source = Source(path=piece.path, title=piece.title, licence=piece.licence)
+        sha256 = recording_digest(piece.path)
+        described = describe_file(IndexJob(source=source, sha256=sha256, size_bytes=0, mtime_ns=0))
+        described = replace(described, recording=replace(described.recording, path=piece.path.name))
+        path = folder / "described" / sha256[:2] / f"{sha256}.msgpack"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, pack(described))
+
+
 def _encode(samples: FloatArray, path: Path, order: SoloOrder) -> None:
     tags = ("-metadata", f"title={order.title}", "-metadata", f"license={LICENCE}")
     exact = ("-fflags", "+bitexact", "-flags", "+bitexact")
@@ -111,4 +129,7 @@ def _encode(samples: FloatArray, path: Path, order: SoloOrder) -> None:
 
 
 if __name__ == "__main__":
-    build(Path(sys.argv[1]) if len(sys.argv) > 1 else SOUNDS)
+    if sys.argv[1:] == ["--describe"]:
+        describe_all(DESCRIPTIONS)
+    else:
+        build(Path(sys.argv[1]) if len(sys.argv) > 1 else SOUNDS)
