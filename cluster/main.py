@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import signal
@@ -81,6 +82,8 @@ def _interrupt(_signal: int, _frame: object) -> None:
 
 def _end(line: str, status: int) -> None:
     """Print the last line and exit at once: every context has cleaned up by now."""
+    with contextlib.suppress(OSError, ValueError):  # nobody reads it any more
+        sys.stdout.flush()
     sys.stderr.write(f"ensemble: {printable(line)}\n")
     sys.stderr.flush()
     os._exit(status)

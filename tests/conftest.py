@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 hypothesis.settings.register_profile("untimed", deadline=None)  # only tests marked `alone` measure time
 hypothesis.settings.load_profile("untimed")
 
+os.environ.pop("PYTHONUNBUFFERED", None)  # commands that a test runs buffer what they print, as everybody's do
+
 SHARED_AUDIO = Path(__file__).parents[2] / "shared" / "audio"
 
 
