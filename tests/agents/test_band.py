@@ -56,7 +56,7 @@ def test_actors_play_every_take_alike(local_ray: None, two_ways_on: Lead) -> Non
 
 @pytest.mark.ray
 def test_actors_follow_a_live_leader_alike(local_ray: None) -> None:
-    struck = chords([(48, 52, 55)] * 16 + [(43, 47, 50)] * 12, 0.55)
+    struck = chords([(48, 52, 55)] * 8 + [(43, 47, 50)] * 6, 0.55)
     leader = clip_of(struck + 0.4 * clicks(60 / 0.55, len(struck) / 16_000, 0.0)[: len(struck)])
     live, said = LiveSettings(listen_beats=0), Overrides(tempo_bpm=109.0)
     plan = asking(plan_for(leader, load_band("rock").with_voice("naive")), live=live, overrides=said)
