@@ -21,11 +21,14 @@ def evaluate_live(
     max_s: Annotated[float, typer.Option(min=10, help="Seconds of each recording.")] = 60.0,
     as_json: AsJson = False,
 ) -> None:
-    """Measure how a band follows recordings as if they were played now: beats, and the notes against the chords."""
+    """Measure how a band follows recordings as if they were played now: beats, and the notes against the chords.
+
+    Also whether it is in time, how soon it rests when the leader stops, and whether a stream gives the same again.
+    """
     with Monitor(quiet=as_json, stage="load") as monitor:
         from ensemble.config import load_band
         from ensemble.live.settings import LiveSettings
-        from ensemble.measure.live import evaluate_live as measure
+        from ensemble.rendering.evaluate_live import evaluate_live as measure
 
         live = LiveSettings(horizon_s=round(horizon, 1))
         document = measure(folder, load_band(band), live, max_s, monitor.progress)
@@ -44,3 +47,9 @@ def _show(document: dict[str, Any]) -> None:
     for name, figures in rows:
         table.add_row(name, *(number(figures[figure], form) for figure, (_, form) in HEADINGS.items()))
     OUT.print(table)
+    stop = number(document["stop_reaction_bars"], ".1f")
+    typer.echo(
+        f"in time {document['deadline_hit_rate']:.2%} (left: 99 % {document['horizon_left_p99_ms']:.0f} ms); "
+        f"20 dB down {stop} bars after the leader stops; "
+        f"played again: {'the same bytes' if document['replay_equal'] else 'OTHER BYTES'}"
+    )

@@ -22,7 +22,7 @@ from ensemble.errors import OutputError, printable
 
 if TYPE_CHECKING:
     from ensemble.audio.sound_card import SoundCard
-    from ensemble.rendering.live import LiveFacts
+    from ensemble.rendering.live_run import LiveFacts
     from ensemble.types.music import FloatArray
 
 live_commands = typer.Typer()
@@ -100,7 +100,8 @@ def live(
         from ensemble.perform import Pace
         from ensemble.plan import RenderPlan
         from ensemble.rendering.levers import COUNT, Levers
-        from ensemble.rendering.live import LiveSession, facts_of, run_session
+        from ensemble.rendering.live import LiveSession
+        from ensemble.rendering.live_run import facts_of, run_session
         from ensemble.rendering.render import render_request
         from ensemble.rendering.request import request_for
 
@@ -166,7 +167,8 @@ def live(
         recording.unlink()
         facts = facts_of(session, timings, manifest)
     if as_json:
-        document = asdict(facts) | {"deadline_hit_rate": round(facts.deadline_hit_rate, 5)}
+        document = asdict(facts)
+        document |= document.pop("deadlines")
         if fast:  # nothing came when it was played, so nothing was due
             document |= dict.fromkeys(
                 document.keys() - {"duration_s", "num_quanta", "hears_band", "clips", "replay_equal"}
@@ -278,9 +280,10 @@ def _said(chart: Path | None, **given: Any) -> Any:
 
 
 def _show(out: Path, facts: LiveFacts, *, was_timed: bool) -> None:
+    due = facts.deadlines
     in_time = (
-        f"{facts.num_quanta - facts.late_quanta} of {facts.num_quanta} blocks in time (left: median "
-        f"{facts.horizon_left_p50_ms:.0f} ms, 99 % {facts.horizon_left_p99_ms:.0f} ms); "
+        f"{due.num_quanta - due.late_quanta} of {due.num_quanta} blocks in time (left: median "
+        f"{due.horizon_left_p50_ms:.0f} ms, 99 % {due.horizon_left_p99_ms:.0f} ms); "
     )
     equal = "the same bytes" if facts.replay_equal else "OTHER BYTES"
     typer.echo(

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 PLAIN = {" ": "tap", "o": "one", "h": "half", "d": "double"}
 STEPS = {"<": ("gain", -1.0), ">": ("gain", 1.0), "-": ("density", -0.1), "+": ("density", 0.1)}
-LIMITS = {"gain": (-40.0, 24.0), "density": (0.0, 1.0)}
 
 
 class LiveKeys:
@@ -26,13 +25,14 @@ class LiveKeys:
     """
 
     def __init__(self, session: LiveSession) -> None:
+        from ensemble.live.levers import VALUES
         from ensemble.settings.style_file import shipped_styles
 
         request = session.request
         self._session = session
         self._parts = [one.name for one in request.band.followers]
         self._muted: set[str] = set()
-        self._values = {"gain": 0.0, "density": 0.5}
+        self._limits, self._values = VALUES, {"gain": 0.0, "density": 0.5}
         played = request.band.style
         self._styles = [name for name in shipped_styles() if played is None or name != played.name]
         self._before: list[Any] | None = None
@@ -62,7 +62,7 @@ class LiveKeys:
             self._session.ask(PLAIN[key])
         elif key in STEPS:
             kind, step = STEPS[key]
-            low, high = LIMITS[kind]
+            low, high = self._limits[kind]
             self._values[kind] = round(min(max(self._values[kind] + step, low), high), 2)
             self._session.ask(kind, str(self._values[kind]))
         elif key == "s":

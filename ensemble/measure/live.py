@@ -1,27 +1,15 @@
-"""How well a band follows a leader who is still playing, on recordings with references."""
+"""How well a band followed a leader who was still playing, against references."""
 
 from __future__ import annotations
-
-from collections.abc import Iterable
-from pathlib import Path
-from typing import Any
 
 import mir_eval.beat
 import mir_eval.chord
 import numpy as np
 
-from ensemble.audio.files import prepared_clip, printable, read_clip
 from ensemble.clock import FRAME_RATE_HZ
-from ensemble.config import BandSettings
-from ensemble.data.listing import AUDIO_SUFFIXES, FOREIGN_SUFFIXES, visible
-from ensemble.errors import DataError
-from ensemble.events import OnProgress, unheard
-from ensemble.listen.listener import at_analysis_rate
-from ensemble.listen.overrides import Overrides
-from ensemble.live.settings import LiveSettings
-from ensemble.live.stream import Followed, follow
-from ensemble.measure.annotations import Annotation, Times, read_annotation
-from ensemble.types.music import AudioClip, Part
+from ensemble.live.stream import Followed
+from ensemble.measure.annotations import Annotation, Times
+from ensemble.types.music import Part
 
 FIGURES = ("beats_f", "beat_error_p50_ms", "beat_error_p95_ms", "lock_s", "chord_tone_ratio", "root_accuracy")
 """beats_f: F-measure within 70 ms of the beats that were committed, from `SETTLED_S` on. beat_error_*: how far those
@@ -31,55 +19,8 @@ share of the basses' notes on bar lines that are its root."""
 WINDOW_S = 0.07
 LOCKED_S, LOCKED_BEATS = 0.25, 4
 SETTLED_S = 5.0
-TAIL_FRAMES = 100
 
 Figures = dict[str, float | None]
-
-
-def evaluate_live(
-    folder: Path, band: BandSettings, live: LiveSettings, max_s: float = 60.0, on_progress: OnProgress = unheard
-) -> dict[str, Any]:
-    """Follow every recording of a folder that has beats or chords beside it as if it were played now.
-
-    Args:
-        folder: recordings with references, as `evaluate_listening` takes them.
-        band: who plays.
-        live: how it follows.
-        max_s: how much of each is used.
-        on_progress: told the recording's name, how many are done, and of how many.
-
-    Returns:
-        The mean of each of `FIGURES`, None where no recording has it; `counts`; and `recordings` with the same.
-
-    Raises:
-        DataError: a reference is damaged, or there is none.
-        AudioError: a recording cannot be read.
-    """
-    if not folder.is_dir():
-        raise DataError(printable(folder), "is no folder", "name a folder of recordings with references")
-    sounds = [path for path in visible(folder) if path.suffix.lower() in (*AUDIO_SUFFIXES, *FOREIGN_SUFFIXES)]
-    known = [
-        (path, reference)
-        for path in sounds
-        if (reference := read_annotation(path)) and (reference.beats_s is not None or reference.chord_labels)
-    ]
-    if not known:
-        raise DataError(
-            printable(folder), "holds no recording with beats or chords", "lay NAME.beats or .lab beside it"
-        )
-    found: dict[str, Figures] = {}
-    for done, (path, reference) in enumerate(known):
-        on_progress(f"following {printable(path.stem)}", done, len(known))
-        clip = read_clip(path)
-        whole = at_analysis_rate(prepared_clip(clip, clip.sample_rate))
-        samples = whole.samples[:, : round(max_s * whole.sample_rate)]
-        leader = AudioClip(samples=np.ascontiguousarray(samples), sample_rate=whole.sample_rate)
-        num_frames = int(leader.duration_s * FRAME_RATE_HZ) + TAIL_FRAMES
-        found[path.stem] = score_live(reference, follow(leader, num_frames, band, 0, live, Overrides()))
-    return _means(found.values()) | {
-        "counts": {name: sum(one[name] is not None for one in found.values()) for name in FIGURES},
-        "recordings": found,
-    }
 
 
 def score_live(reference: Annotation, followed: Followed) -> Figures:
@@ -133,9 +74,3 @@ def _chords(spans_s: Times, labels: tuple[str, ...], followed: Followed) -> Figu
         "chord_tone_ratio": float(np.mean(fits)) if fits else None,
         "root_accuracy": float(np.mean(is_root)) if is_root else None,
     }
-
-
-def _means(found: Iterable[Figures]) -> dict[str, Any]:
-    found = list(found)
-    values = {name: [value for one in found if (value := one[name]) is not None] for name in FIGURES}
-    return {name: round(float(np.mean(some)), 4) if some else None for name, some in values.items()}

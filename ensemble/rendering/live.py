@@ -1,28 +1,23 @@
-"""A live session: the leader's sound comes in, the band's goes out, and the stream is recorded.
+"""A live session: the leader's sound comes in, and the band's goes out.
 
-The recording rendered again with the same request gives what the band played, to the byte.
+The stream rendered again with the same request gives what the band played, to the byte.
 """
 
 from __future__ import annotations
 
 import hashlib
-import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, suppress
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import NamedTuple
 
 import numpy as np
 import soxr
 
-from ensemble.audio.disk import disk_errors, sound_file
-from ensemble.audio.wav_writer import PCM_STEPS, Steps, steps_of
+from ensemble.audio.wav_writer import steps_of
 from ensemble.band import Band, Promise
 from ensemble.clock import FRAME_RATE_HZ, QUANTUM_FRAMES, Block, frames_for, hop_samples
 from ensemble.config import FollowerSettings
 from ensemble.errors import ConfigError, DeadlineError
-from ensemble.events import unheard
 from ensemble.listen.overrides import Overrides
 from ensemble.listen.pitch import ANALYSIS_RATE_HZ
 from ensemble.live.follow import LiveFollower
@@ -31,10 +26,8 @@ from ensemble.live.levers import LiveLever, check_part, lever_at
 from ensemble.live.settings import LiveSettings
 from ensemble.live.stream import ticks_of
 from ensemble.live.watch import MicrophoneWatch
-from ensemble.manifest import Manifest
 from ensemble.mix.gain import place
 from ensemble.plan import RenderRequest
-from ensemble.takes import AS_GIVEN
 from ensemble.types.music import FloatArray, Stem
 
 WARM_UP_S = 5
@@ -222,148 +215,3 @@ class LiveSession:
                 steps = np.ascontiguousarray(steps_of(placed.samples), np.dtype("<i4")) << 8
                 self._hashes[follower.name].update(steps.tobytes())
         return None if awaited else placed
-
-
-class LeaderSource(Protocol):
-    """Where the leader's sound comes from."""
-
-    def blocks(self) -> Iterable[FloatArray]:
-        """Mono sound at the session's rate, block by block as it comes, until the leader has ended.  [samples]"""
-
-
-class BandSink(Protocol):
-    """Where the band's sound goes."""
-
-    def play(self, start_sample: int, sound: FloatArray) -> None:
-        """Take what is to sound while the leader plays from that sample on.  [2, samples]"""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LiveFacts:
-    """How a session went."""
-
-    duration_s: float
-    """Length of the leader's stream."""
-    num_quanta: int
-    """How many fifths of a second the band played."""
-    late_quanta: int
-    """How many of them were ready after the leader had come to where they begin."""
-    horizon_left_p50_ms: float
-    """How long before that they were ready, the median."""
-    horizon_left_p99_ms: float
-    """So long before, or longer, were 99 of 100 ready."""
-    late_stems: dict[str, int]
-    """By part, how many quanta of it were not there in time, while its actor was replaced."""
-    hears_band: bool
-    """Whether the band came back by the microphone."""
-    clips: bool
-    """Whether the leader was too loud for the microphone."""
-    replay_equal: bool
-    """Whether the recorded stream, rendered again, gave the same samples in every stem."""
-
-    @property
-    def deadline_hit_rate(self) -> float:
-        """Share of the quanta that were ready in time."""
-        return 1.0 - self.late_quanta / max(self.num_quanta, 1)
-
-
-def in_steps(block: FloatArray) -> tuple[Steps, FloatArray]:
-    """Sound as a 24-bit file holds it: in steps, [samples, 1], and what is read back, [samples]."""
-    steps = steps_of(block[None])
-    return steps, (steps[:, 0] / np.float32(PCM_STEPS)).astype(np.float32)
-
-
-class Timing(NamedTuple):
-    """When one quantum was ready."""
-
-    start_frame: int
-    """Where it begins."""
-    left_s: float
-    """How long before the leader came there it was ready, in seconds; below 0 it was late."""
-
-
-def run_session(
-    session: LiveSession,
-    source: LeaderSource,
-    sink: BandSink,
-    recording: Path,
-    sample_rate: int,
-    on_block: Callable[[], None] = unheard,
-) -> list[Timing]:
-    """Play until the source ends.
-
-    Args:
-        session: has heard nothing yet.
-        source: of the leader.
-        sink: of the band.
-        recording: the stream is written into this WAV file while it comes.
-        sample_rate: of both.
-        on_block: called after every block of the leader.
-
-    Returns:
-        When every quantum was ready.
-
-    Raises:
-        OSError: the recording cannot be begun.
-    """
-    timings: list[Timing] = []
-    began_s: float | None = None
-
-    def send(played: Iterable[Played]) -> None:
-        for one in played:
-            due_s = (began_s or 0.0) + one.start_frame / FRAME_RATE_HZ
-            timings.append(Timing(one.start_frame, due_s - time.perf_counter()))
-            sink.play(one.start_sample, one.sound)
-            session.watch.play(one.start_sample, one.sound)
-
-    with disk_errors(recording):
-        file = sound_file(recording, "w", sample_rate, 1, "PCM_24", format="WAV")
-    with ExitStack() as stack:
-        stack.callback(_kept, recording, file.close)
-        for block in source.blocks():
-            if began_s is None:
-                began_s = time.perf_counter() - len(block) / sample_rate
-            steps, samples = in_steps(block)
-            session.is_recorded = session.is_recorded and _kept(recording, file.write, steps << 8)
-            session.num_recorded += len(samples) * session.is_recorded
-            session.watch.hear(samples)
-            send(session.hear(samples))
-            on_block()
-        send(session.end())
-    return timings
-
-
-def _kept(recording: Path, act: Callable[..., None], *given: Any) -> bool:
-    """Write, and say whether that went well; on a full disk the band plays on."""
-    with suppress(OSError), disk_errors(recording):
-        act(*given)
-        return True
-    return False
-
-
-def facts_of(session: LiveSession, timings: list[Timing], manifest: Manifest) -> LiveFacts:
-    """How a session went, and whether its recording gives the same again.
-
-    What begins within the first horizon is silent, and was due before anything was heard: it does not count.
-
-    Args:
-        session: that has ended.
-        timings: from `run_session`.
-        manifest: of the render of its recording.
-    """
-    request = manifest.plan.request
-    horizon = request.live.horizon_frames if request.live else 0
-    left_ms = 1000 * np.array([one.left_s for one in timings if one.start_frame >= horizon] or [0.0])
-    files = manifest.takes[AS_GIVEN].files
-    again = {name: files[f"stems/{name}.wav"].samples_sha256 for name in session.samples_sha256}
-    return LiveFacts(
-        duration_s=session.num_samples / request.sample_rate,
-        num_quanta=len(left_ms),
-        late_quanta=int((left_ms < 0).sum()),
-        horizon_left_p50_ms=round(float(np.percentile(left_ms, 50)), 1),
-        horizon_left_p99_ms=round(float(np.percentile(left_ms, 1)), 1),
-        late_stems={name: late for name, late in session.late_stems.items() if late},
-        hears_band=session.watch.hears_band,
-        clips=session.watch.clips,
-        replay_equal=again == session.samples_sha256,
-    )

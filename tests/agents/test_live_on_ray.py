@@ -15,7 +15,8 @@ from ensemble.band import Band, LocalBand
 from ensemble.listen.overrides import Overrides
 from ensemble.live.settings import LiveSettings
 from ensemble.plan import RenderPlan
-from ensemble.rendering.live import LiveSession, run_session
+from ensemble.rendering.live import LiveSession
+from ensemble.rendering.live_run import run_session
 from ensemble.rendering.request import request_for
 from tests.agents.test_band import pid_of
 from tests.listen.leader_sounds import RATE, chords, clicks

@@ -17,7 +17,8 @@ from ensemble.live.settings import LiveSettings
 from ensemble.manifest import Manifest
 from ensemble.perform import Pace
 from ensemble.plan import Extension, RenderPlan, RenderRequest
-from ensemble.rendering.live import LiveSession, facts_of, run_session
+from ensemble.rendering.live import LiveSession
+from ensemble.rendering.live_run import facts_of, run_session
 from ensemble.rendering.render import render_request
 from ensemble.rendering.request import request_for
 from ensemble.rendering.verify import verify
@@ -126,7 +127,7 @@ def test_a_full_disk_ends_the_recording_and_not_the_band(
             super().write(data)
 
     monkeypatch.setattr(
-        "ensemble.rendering.live.sound_file", lambda path, *form, **more: Full(str(path), *form, **more)
+        "ensemble.rendering.live_run.sound_file", lambda path, *form, **more: Full(str(path), *form, **more)
     )
     session, sink, _ = run(request_live, leader[: 5 * SLOW_RATE], 1, tmp_path / "recording.wav")
     assert not session.is_recorded

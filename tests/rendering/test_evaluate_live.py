@@ -11,7 +11,8 @@ from ensemble.audio.files import write_clip
 from ensemble.config import load_band
 from ensemble.errors import DataError
 from ensemble.live.settings import LiveSettings
-from ensemble.measure.live import FIGURES, evaluate_live
+from ensemble.measure.live import FIGURES
+from ensemble.rendering.evaluate_live import PLAYED, evaluate_live
 from tests.listen.leader_sounds import RATE, chords, clicks, clip_of
 
 BEAT_S = 0.55
@@ -40,7 +41,10 @@ def test_clear_beats_and_chords_are_followed(folder: Path) -> None:
     assert document["beat_error_p95_ms"] < 60
     assert document["lock_s"] < 6
     assert document["chord_tone_ratio"] > 0.5
-    assert set(document["recordings"]["song"]) == set(FIGURES)
+    assert 0.0 < document["stop_reaction_bars"] < 2.0
+    assert document["horizon_left_p99_ms"] < 1000 * LiveSettings().horizon_s
+    assert document["replay_equal"]
+    assert set(document["recordings"]["song"]) == {*FIGURES, *PLAYED, "replay_equal"}
 
 
 def test_a_folder_without_references_is_refused(tmp_path: Path) -> None:

@@ -1,0 +1,111 @@
+"""`evaluate live`: lets a band follow recordings with references as if they were played now, and measures it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ensemble.audio.files import prepared_clip, printable, read_clip
+from ensemble.band import Band, LocalBand
+from ensemble.clock import FRAME_RATE_HZ
+from ensemble.config import BandSettings
+from ensemble.data.listing import AUDIO_SUFFIXES, FOREIGN_SUFFIXES, visible
+from ensemble.errors import DataError
+from ensemble.events import OnProgress, unheard
+from ensemble.listen.listener import at_analysis_rate
+from ensemble.listen.pitch import ANALYSIS_RATE_HZ
+from ensemble.live.settings import LiveSettings
+from ensemble.live.stream import Followed
+from ensemble.measure.annotations import Annotation, read_annotation
+from ensemble.measure.live import FIGURES, Figures, score_live
+from ensemble.plan import RenderPlan, RenderRequest
+from ensemble.rendering.live import LiveSession
+from ensemble.rendering.live_run import STOPPED_S, deadlines_of, in_steps, run_simulated, stop_reaction_bars
+from ensemble.rendering.request import request_for
+from ensemble.types.music import FloatArray
+
+PLAYED = ("deadline_hit_rate", "horizon_left_p99_ms", "stop_reaction_bars")
+"""Of playing at 16 kHz, on a clock that is simulated; see `Deadlines` and `stop_reaction_bars`."""
+TAIL_FRAMES = 100
+BLOCK_SAMPLES = ANALYSIS_RATE_HZ // 50
+
+
+def evaluate_live(
+    folder: Path, band: BandSettings, live: LiveSettings, max_s: float = 60.0, on_progress: OnProgress = unheard
+) -> dict[str, Any]:
+    """Follow every recording of a folder that has beats or chords beside it as if it were played now.
+
+    Args:
+        folder: recordings with references, as `evaluate_listening` takes them.
+        band: who plays.
+        live: how it follows.
+        max_s: how much of each is used.
+        on_progress: told the recording's name, how many are done, and of how many.
+
+    Returns:
+        The mean of each of `FIGURES` and `PLAYED`, None where no recording has it; `replay_equal`, whether every stream
+        gave the same samples again, cut otherwise; `counts`; and `recordings` with the same.
+
+    Raises:
+        DataError: a reference is damaged, or there is none.
+        AudioError: a recording cannot be read.
+    """
+    if not folder.is_dir():
+        raise DataError(printable(folder), "is no folder", "name a folder of recordings with references")
+    sounds = [path for path in visible(folder) if path.suffix.lower() in (*AUDIO_SUFFIXES, *FOREIGN_SUFFIXES)]
+    known = [
+        (path, reference)
+        for path in sounds
+        if (reference := read_annotation(path)) and (reference.beats_s is not None or reference.chord_labels)
+    ]
+    if not known:
+        raise DataError(
+            printable(folder), "holds no recording with beats or chords", "lay NAME.beats or .lab beside it"
+        )
+    request = request_for(band, sample_rate=ANALYSIS_RATE_HZ, live=live)
+    players = LocalBand(RenderPlan(request=request, leader_sha256=""))
+    LiveSession(request, players).warm_up()
+    found: dict[str, dict[str, Any]] = {}
+    for done, (path, reference) in enumerate(known):
+        on_progress(f"following {printable(path.stem)}", done, len(known))
+        clip = read_clip(path)
+        samples = at_analysis_rate(prepared_clip(clip, clip.sample_rate)).samples[0]
+        found[path.stem] = _played(reference, in_steps(samples[: round(max_s * ANALYSIS_RATE_HZ)])[1], request, players)
+    values = {
+        name: [value for one in found.values() if (value := one[name]) is not None] for name in (*FIGURES, *PLAYED)
+    }
+    return {name: _mean(some) for name, some in values.items()} | {
+        "replay_equal": all(one["replay_equal"] for one in found.values()),
+        "counts": {name: len(some) for name, some in values.items()},
+        "recordings": found,
+    }
+
+
+def _played(reference: Annotation, samples: FloatArray, request: RenderRequest, players: Band) -> dict[str, Any]:
+    """All figures of one recording, after whose end the leader is silent."""
+    session = LiveSession(request, players)
+    blocks = np.split(samples, range(BLOCK_SAMPLES, len(samples), BLOCK_SAMPLES))
+    timings = run_simulated(session, blocks, ANALYSIS_RATE_HZ)
+    stop_bars = stop_reaction_bars(session, ANALYSIS_RATE_HZ)
+    again = LiveSession(request, players)
+    for _ in again.hear(np.pad(samples, (0, STOPPED_S * ANALYSIS_RATE_HZ))):
+        pass
+    num_frames = len(samples) * FRAME_RATE_HZ // ANALYSIS_RATE_HZ
+    follower = session.follower
+    followed = Followed(follower.heard(num_frames), follower.arrangement(num_frames + TAIL_FRAMES))
+    scored: Figures = score_live(reference, followed)
+    deadlines = deadlines_of(timings, request.live.horizon_frames if request.live else 0)
+    return {
+        **scored,
+        "deadline_hit_rate": deadlines.deadline_hit_rate,
+        "horizon_left_p99_ms": deadlines.horizon_left_p99_ms,
+        "stop_reaction_bars": stop_bars,
+        "replay_equal": again.samples_sha256 == session.samples_sha256,
+    }
+
+
+def _mean(some: Sequence[float]) -> float | None:
+    return round(float(np.mean(some)), 4) if some else None

@@ -1,0 +1,228 @@
+"""A live session from beginning to end, paced and recorded or on a clock that is simulated, and how it went."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from ensemble.audio.disk import disk_errors, sound_file
+from ensemble.audio.wav_writer import PCM_STEPS, Steps, steps_of
+from ensemble.clock import FRAME_RATE_HZ
+from ensemble.events import unheard
+from ensemble.manifest import Manifest
+from ensemble.rendering.live import LiveSession, Played
+from ensemble.takes import AS_GIVEN
+from ensemble.types.music import FloatArray
+
+STOPPED_S, STOPPED_DB = 6, 20.0
+"""The band has stopped once it is so much softer; so long it is waited for."""
+
+
+class LeaderSource(Protocol):
+    """Where the leader's sound comes from."""
+
+    def blocks(self) -> Iterable[FloatArray]:
+        """Mono sound at the session's rate, block by block as it comes, until the leader has ended.  [samples]"""
+
+
+class BandSink(Protocol):
+    """Where the band's sound goes."""
+
+    def play(self, start_sample: int, sound: FloatArray) -> None:
+        """Take what is to sound while the leader plays from that sample on.  [2, samples]"""
+
+
+class Timing(NamedTuple):
+    """When one quantum was ready."""
+
+    start_frame: int
+    """Where it begins."""
+    left_s: float
+    """How long before the leader came there it was ready, in seconds; below 0 it was late."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deadlines:
+    """Whether the band was ready in time."""
+
+    num_quanta: int
+    """How many fifths of a second the band played."""
+    late_quanta: int
+    """How many of them were ready after the leader had come to where they begin."""
+    deadline_hit_rate: float
+    """Share of them that were ready in time."""
+    horizon_left_p50_ms: float
+    """How long before that they were ready, the median."""
+    horizon_left_p99_ms: float
+    """So long before, or longer, were 99 of 100 ready."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveFacts:
+    """How a session went."""
+
+    duration_s: float
+    """Length of the leader's stream."""
+    deadlines: Deadlines
+    """Whether the band was ready in time."""
+    late_stems: dict[str, int]
+    """By part, how many quanta of it were not there in time, while its actor was replaced."""
+    hears_band: bool
+    """Whether the band came back by the microphone."""
+    clips: bool
+    """Whether the leader was too loud for the microphone."""
+    replay_equal: bool
+    """Whether the recorded stream, rendered again, gave the same samples in every stem."""
+
+
+def in_steps(block: FloatArray) -> tuple[Steps, FloatArray]:
+    """Sound as a 24-bit file holds it: in steps, [samples, 1], and what is read back, [samples]."""
+    steps = steps_of(block[None])
+    return steps, (steps[:, 0] / np.float32(PCM_STEPS)).astype(np.float32)
+
+
+def run_session(
+    session: LiveSession,
+    source: LeaderSource,
+    sink: BandSink,
+    recording: Path,
+    sample_rate: int,
+    on_block: Callable[[], None] = unheard,
+) -> list[Timing]:
+    """Play until the source ends.
+
+    Args:
+        session: has heard nothing yet.
+        source: of the leader.
+        sink: of the band.
+        recording: the stream is written into this WAV file while it comes.
+        sample_rate: of both.
+        on_block: called after every block of the leader.
+
+    Returns:
+        When every quantum was ready.
+
+    Raises:
+        OSError: the recording cannot be begun.
+    """
+    timings: list[Timing] = []
+    began_s: float | None = None
+
+    def send(played: Iterable[Played]) -> None:
+        for one in played:
+            due_s = (began_s or 0.0) + one.start_frame / FRAME_RATE_HZ
+            timings.append(Timing(one.start_frame, due_s - time.perf_counter()))
+            sink.play(one.start_sample, one.sound)
+            session.watch.play(one.start_sample, one.sound)
+
+    with disk_errors(recording):
+        file = sound_file(recording, "w", sample_rate, 1, "PCM_24", format="WAV")
+    with ExitStack() as stack:
+        stack.callback(_kept, recording, file.close)
+        for block in source.blocks():
+            if began_s is None:
+                began_s = time.perf_counter() - len(block) / sample_rate
+            steps, samples = in_steps(block)
+            session.is_recorded = session.is_recorded and _kept(recording, file.write, steps << 8)
+            session.num_recorded += len(samples) * session.is_recorded
+            session.watch.hear(samples)
+            send(session.hear(samples))
+            on_block()
+        send(session.end())
+    return timings
+
+
+def _kept(recording: Path, act: Callable[..., None], *given: Any) -> bool:
+    """Write, and say whether that went well; on a full disk the band plays on."""
+    with suppress(OSError), disk_errors(recording):
+        act(*given)
+        return True
+    return False
+
+
+def run_simulated(session: LiveSession, blocks: Iterable[FloatArray], sample_rate: int) -> list[Timing]:
+    """Play as fast as this machine can: each block counts as come when it would have.
+
+    The band is ready when the work on a block and on all before it is done.
+
+    Args:
+        session: has heard nothing yet.
+        blocks: the leader's sound, in a few hundredths of a second.  [samples]
+        sample_rate: of the session.
+
+    Returns:
+        When every quantum was ready.
+    """
+    timings: list[Timing] = []
+    ready_s = 0.0
+    for block in blocks:
+        samples = in_steps(block)[1]
+        begun_s = time.perf_counter()
+        played = list(session.hear(samples))
+        ready_s = max(ready_s, session.num_samples / sample_rate) + time.perf_counter() - begun_s
+        timings += [Timing(one.start_frame, one.start_frame / FRAME_RATE_HZ - ready_s) for one in played]
+    return timings
+
+
+def stop_reaction_bars(session: LiveSession, sample_rate: int) -> float | None:
+    """Let the leader stop at once, and say how many bars later the band is 20 dB down.
+
+    Args:
+        session: whose leader was playing until now.
+        sample_rate: of it.
+
+    Returns:
+        None where the band has not come in, or plays on for six seconds.
+    """
+    stopped, before = session.num_samples, session.follower.position
+    played = [one for _ in range(STOPPED_S) for one in session.hear(np.zeros(sample_rate, np.float32))]
+    levels_db = [10 * np.log10(np.square(one.sound).mean() + 1e-12) for one in played]
+    usual_db = np.median(levels_db[:2])
+    down = (one for one, level_db in zip(played, levels_db, strict=True) if level_db < usual_db - STOPPED_DB)
+    first = next(down, None)
+    if first is None or not before.bar:
+        return None
+    bar_s = 60 / before.tempo_bpm * before.beats_per_bar
+    return round((first.start_sample - stopped) / sample_rate / bar_s, 2)
+
+
+def deadlines_of(timings: Sequence[Timing], horizon_frames: int) -> Deadlines:
+    """Whether the band was ready in time.
+
+    What begins within the first horizon is silent, and was due before anything was heard: it does not count.
+    """
+    left_ms = 1000 * np.array([one.left_s for one in timings if one.start_frame >= horizon_frames] or [0.0])
+    return Deadlines(
+        num_quanta=len(left_ms),
+        late_quanta=int((left_ms < 0).sum()),
+        deadline_hit_rate=round(float((left_ms >= 0).mean()), 5),
+        horizon_left_p50_ms=round(float(np.percentile(left_ms, 50)), 1),
+        horizon_left_p99_ms=round(float(np.percentile(left_ms, 1)), 1),
+    )
+
+
+def facts_of(session: LiveSession, timings: Sequence[Timing], manifest: Manifest) -> LiveFacts:
+    """How a session went, and whether its recording gives the same again.
+
+    Args:
+        session: that has ended.
+        timings: from `run_session`.
+        manifest: of the render of its recording.
+    """
+    request = manifest.plan.request
+    files = manifest.takes[AS_GIVEN].files
+    again = {name: files[f"stems/{name}.wav"].samples_sha256 for name in session.samples_sha256}
+    return LiveFacts(
+        duration_s=session.num_samples / request.sample_rate,
+        deadlines=deadlines_of(timings, request.live.horizon_frames if request.live else 0),
+        late_stems={name: late for name, late in session.late_stems.items() if late},
+        hears_band=session.watch.hears_band,
+        clips=session.watch.clips,
+        replay_equal=again == session.samples_sha256,
+    )
