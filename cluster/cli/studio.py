@@ -47,9 +47,7 @@ def studio(
         stdout = sys.stdout  # Ray's own words are kept off it
         enter_ray(monitor, address, monitor.stage, dashboard=False)
         monitor.stage("start the studio")
-        at = monitor.enter_context(
-            studio_running(folder, port, max_renderers=renderers or num_cores(), is_local=address in (None, "local"))
-        )
+        at = monitor.enter_context(studio_running(folder, port, max_renderers=renderers or num_cores()))
         typer.echo(at, file=stdout)
         if browser:
             webbrowser.open(at)

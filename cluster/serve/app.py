@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import mimetypes
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -18,7 +17,8 @@ from starlette.websockets import WebSocketDisconnect
 import ensemble.report
 from cluster.serve import song_routes, sound_routes
 from cluster.serve.asking import Asked, Asker, client_of, refused, studio_of
-from cluster.serve.guard import COOKIE, Guard, Keys, as_json
+from cluster.serve.guard import COOKIE, Guard, Keys
+from cluster.serve.hub import as_json
 from cluster.serve.models import Catalogue, Credentials, Health, RefusalBody, SessionView
 from cluster.serve.orders import catalogue
 from cluster.serve.refusals import StudioError, absent
@@ -30,7 +30,7 @@ PAGE = Path(__file__).parent / "page"
 _REPORT = Path(ensemble.report.__file__).parent
 _SHARED = {"desk.css": _REPORT / "style.css", "desk.js": _REPORT / "desk.js"}
 """Files of the report that the page uses, too."""
-_TYPES = {".js": "text/javascript", ".css": "text/css", ".html": "text/html", ".svg": "image/svg+xml"}
+_TYPES = {".js": "text/javascript", ".css": "text/css", ".html": "text/html"}
 
 
 def make_app(studio: Studio, key: str, hosts: Collection[str], *, is_secure: bool = False) -> ASGIApp:
@@ -114,20 +114,19 @@ def _add_own_routes(app: FastAPI, keys: Keys, *, is_secure: bool) -> None:
             except (WebSocketDisconnect, RuntimeError):
                 return  # the page has gone
 
+    files = {path.name: path for path in PAGE.glob("*.*")} | _SHARED
+    shell_file = files.pop("index.html")
+
     @app.get("/", include_in_schema=False)
     async def shell() -> FileResponse:
-        return _page_file(PAGE / "index.html")
+        return _page_file(shell_file)
 
     @app.get("/page/{name:path}", include_in_schema=False)
     async def page_file(name: str) -> FileResponse:
-        known = {path.relative_to(PAGE).as_posix(): path for path in PAGE.rglob("*") if path.is_file()} | _SHARED
-        if name not in known or name == "index.html":
+        if name not in files:
             raise absent("page")
-        return _page_file(known[name])
+        return _page_file(files[name])
 
 
 def _page_file(path: Path) -> FileResponse:
-    if not path.is_file():
-        raise absent("page")
-    kind = _TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0]
-    return FileResponse(path, media_type=kind, headers={"cache-control": "no-cache"})
+    return FileResponse(path, media_type=_TYPES[path.suffix], headers={"cache-control": "no-cache"})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 from typing import Annotated, Any
 
 from fastapi import Depends, Path, Query, Request
@@ -13,7 +12,7 @@ from starlette.requests import HTTPConnection
 
 from cluster.serve.guard import Client
 from cluster.serve.models import Refusal, RefusalBody
-from cluster.serve.refusals import StudioError, absent
+from cluster.serve.refusals import DISK_FULL, FAILED, StudioError, absent, is_full, stranger
 from cluster.serve.studio import Studio
 from ensemble.errors import EnsembleError
 
@@ -43,7 +42,7 @@ def client_of(connection: HTTPConnection) -> Client:
     """
     client: Client | None = connection.scope["state"]["client"]
     if client is None:
-        raise StudioError(401, "unauthorized", "Open the studio by the address that `ensemble studio` has printed.")
+        raise stranger()
     return client
 
 
@@ -74,7 +73,7 @@ def refusal_of(error: Exception) -> tuple[int, Refusal]:
     """Status and sentence for an error."""
     match error:
         case StudioError():
-            found = error.status, Refusal(code=error.reason, message=error.problem, cure=error.cure)
+            found = error.status, error.refusal
         case EnsembleError():
             said = f"{error.what}: {error.problem}" if error.what else error.problem
             found = 422, Refusal(code=error.code, message=said, cure=error.cure)
@@ -86,10 +85,10 @@ def refusal_of(error: Exception) -> tuple[int, Refusal]:
         case HTTPException():
             code = _STATUS_CODES.get(error.status_code, "invalid")
             found = error.status_code, Refusal(code=code, message="There is nothing here.")
-        case OSError(errno=errno.ENOSPC | errno.EDQUOT):
-            found = 507, Refusal(code="disk_full", message="The disk is full.", cure="make room and try again")
+        case OSError() if is_full(error):
+            found = 507, DISK_FULL
         case FileNotFoundError():
             found = 404, Refusal(code="not_found", message="That is not there any more.")
         case _:
-            found = 500, Refusal(code="internal", message="The studio has failed at that; try again.")
+            found = 500, FAILED
     return found

@@ -10,10 +10,10 @@ from typing import Any
 
 from cluster.serve.database import JobRow, StudioDatabase, now
 from cluster.serve.hub import Hub
-from cluster.serve.models import Health, JobKind, Refusal, StudioJob
+from cluster.serve.models import Health, JobFacts, JobKind, Refusal, StudioJob
 from cluster.serve.places import Growth, SoundPlaces
 from cluster.serve.queue import JobQueue, QueuedJob
-from cluster.serve.refusals import StudioError, absent
+from cluster.serve.refusals import FAILED, StudioError, absent
 from cluster.serve.renderers import TRIES, Renderers
 from cluster.serve.storage import StudioStorage, new_name
 from cluster.serve.work import WorkNews, WorkOrder, WorkResult
@@ -51,7 +51,7 @@ class JobBoard:
     def start(self) -> None:
         """Go on with what a killed server has left."""
         for job in self._database.open_jobs():
-            self._jobs[job.id] = job._replace(state="queued")
+            self._jobs[job.id] = _with(job, state="queued")
             self._queue.add(QueuedJob(job.id, job.song, job.client))
         self._fill()
 
@@ -73,10 +73,7 @@ class JobBoard:
             self.cancel(job.id)
         await asyncio.gather(*running)
 
-    def submit(
-        self, song: str, kind: JobKind, request: dict[str, Any], client: str, *, words: str = "",
-        parts: tuple[str, ...] | None = None,
-    ) -> StudioJob:  # fmt: skip
+    def submit(self, song: str, kind: JobKind, request: dict[str, Any], client: str, *, words: str = "") -> StudioJob:
         """Queue a job.
 
         Raises:
@@ -89,7 +86,10 @@ class JobBoard:
             raise StudioError(409, "conflict", "Nothing is rendered of this song yet.", "render it first")
         if self._queue.num_of(client) >= MAX_JOBS:
             raise StudioError(429, "busy", f"You have {MAX_JOBS} jobs in the queue.", "wait for one of them")
-        job = JobRow(new_name(), song, client, kind, request, "queued", now(), words=words, parts=parts)
+        job = JobRow(
+            id=new_name(), song=song, client=client, kind=kind, request=request, state="queued", created_at=now(),
+            words=words,
+        )  # fmt: skip
         self._database.add_job(job)
         self._jobs[job.id] = job
         self._queue.add(QueuedJob(job.id, song, client))
@@ -128,20 +128,16 @@ class JobBoard:
     def health(self) -> Health:
         """How the studio is."""
         return Health(
-            state="ready", renderers=self._renderers.num_slots, queued=self._queue.num_waiting,
-            running=self._queue.num_running,
-        )  # fmt: skip
+            renderers=self._renderers.num_slots, queued=self._queue.num_waiting, running=self._queue.num_running
+        )
 
     def shown(self, job: JobRow) -> StudioJob:
         """A job, as it is shown."""
         news = self._news.get(job.id)
         return StudioJob(
-            id=job.id, song=job.song, kind=job.kind, state=job.state, place=self._queue.places().get(job.id),
+            **{name: getattr(job, name) for name in JobFacts.model_fields}, place=self._queue.places().get(job.id),
             stage=None if news is None else news.stage, done=0 if news is None else news.done,
-            total=0 if news is None else news.total, words=job.words,
-            edits=job.request if job.kind == "redo" else None, parts=job.parts, error=job.error, base=job.base,
-            version=job.version, export=job.export, created_at=job.created_at, started_at=job.started_at,
-            ended_at=job.ended_at, first_sound_s=job.first_sound_s,
+            total=0 if news is None else news.total, edits=job.request if job.kind == "redo" else None,
         )  # fmt: skip
 
     def growth(self, job: JobRow) -> Growth | None:
@@ -163,9 +159,9 @@ class JobBoard:
             if found is None:
                 return
             song = self._database.song(found.song)
-            self._write(self._jobs[found.id]._replace(
-                state="running", started_at=now(), base=None if song is None else song.version,
-            ))  # fmt: skip
+            base = None if song is None else song.version
+            self._jobs[found.id] = _with(self._jobs[found.id], state="running", started_at=now(), base=base)
+            self._database.write_job(self._jobs[found.id])
             self._tasks[found.id] = asyncio.create_task(self._run(found.id))
 
     async def _run(self, name: str) -> None:
@@ -192,8 +188,7 @@ class JobBoard:
                     result = WorkResult("failed", None if row is None else row.version, error=said)
             except Exception as error:  # noqa: BLE001  a job that nobody follows would keep its song for ever
                 emit("studio job failed", job=name, error=type(error).__name__)
-                said = Refusal(code="internal", message="The studio has failed at that; try again.")
-                result = WorkResult("failed", None if row is None else row.version, error=said)
+                result = WorkResult("failed", None if row is None else row.version, error=FAILED)
                 break
         self._end(name, result or WorkResult("failed", error=Refusal(code="ray", message="The renderer said nothing.")))
 
@@ -203,6 +198,8 @@ class JobBoard:
         if news.stage == "desk":
             self._hub.publish(job.song, ("desk", name), {"type": "desk", "job": name, "song": job.song})
             return
+        if news.parts is not None:
+            job = self._jobs[name] = _with(job, parts=news.parts)
         self._news[name] = news
         growth = self.growth(job)
         if news.stage in ("play", "mix") and growth is not None:
@@ -214,8 +211,7 @@ class JobBoard:
         """Tell the pages how much of every take can be fetched."""
         for take, available, total in self._places.progress(job.song, growth):
             if available and job.first_sound_s is None:
-                job = job._replace(first_sound_s=round(time.monotonic() - began_s, 3))
-                self._jobs[job.id] = job
+                job = self._jobs[job.id] = _with(job, first_sound_s=round(time.monotonic() - began_s, 3))
             event = {"type": "sound", "job": job.id, "song": job.song, "take": take, "available": available}
             self._hub.publish(job.song, ("sound", job.id, take), event | {"total": total})
 
@@ -226,13 +222,7 @@ class JobBoard:
         self._tasks.pop(name, None)
         self._queue.end(name)
         made = result.version if result.state == "done" and job.kind != "export" else None
-        ended = job._replace(
-            state=result.state,
-            ended_at=now(),
-            version=made,
-            export=result.export,
-            error=result.error,
-        )
+        ended = _with(job, state=result.state, ended_at=now(), version=made, export=result.export, error=result.error)
         self._database.write_job(ended)
         if made is not None and result.band is not None:
             self._database.set_version(job.song, made, result.band)
@@ -242,10 +232,6 @@ class JobBoard:
         self._hub.publish(job.song, ("job", name), {"type": "job", "job": self.shown(ended)})
         self._publish_places()
         self._on_song(job.song)
-
-    def _write(self, job: JobRow) -> None:
-        self._jobs[job.id] = job
-        self._database.write_job(job)
 
     def _publish_job(self, name: str) -> None:
         job = self._jobs[name]
@@ -258,3 +244,7 @@ class JobBoard:
             if self._shown_places.get(name) != place:
                 self._publish_job(name)
         self._shown_places = places
+
+
+def _with(job: JobRow, **changes: Any) -> JobRow:
+    return job.model_copy(update=changes)

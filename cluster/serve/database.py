@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from cluster.serve.models import JobKind, JobState, Refusal
+from cluster.serve.models import JobFacts, SongFacts
 from ensemble.errors import OutputError
 
 SCHEMA_VERSION = 1
@@ -37,48 +37,37 @@ _MIGRATIONS = (
 """What makes a database of each version out of one of the version before."""
 
 
-class SongRow(NamedTuple):
+class SongRow(SongFacts):
     """A song, as it is kept."""
 
-    id: str
-    title: str
-    created_at: str
     suffix: str
-    duration_s: float
-    num_channels: int
-    sample_rate: int
-    is_score: bool
-    version: int | None
-    band: str | None
+    """How the name of its upload ends."""
 
 
-class JobRow(NamedTuple):
+class JobRow(JobFacts):
     """A job, as it is kept."""
 
-    id: str
-    song: str
     client: str
-    kind: JobKind
+    """Who asked for it."""
     request: dict[str, Any]
-    state: JobState
-    created_at: str
-    started_at: str | None = None
-    ended_at: str | None = None
-    words: str = ""
-    parts: tuple[str, ...] | None = None
-    base: int | None = None
-    version: int | None = None
-    export: str | None = None
-    error: Refusal | None = None
-    first_sound_s: float | None = None
+    """What is asked for: `RenderOrder`, `Edits` and so on as JSON."""
 
 
 class ShareRow(NamedTuple):
     """A link to a song, as it is kept."""
 
     id: str
+    """Its name."""
     song: str
+    """Whose song may be read."""
     created_at: str
+    """When it was made (ISO 8601, UTC)."""
+
+
+_SONG, _JOB = (", ".join(kind.model_fields) for kind in (SongRow, JobRow))
+"""The columns of a song and of a job."""
+_JSON = ("request", "parts", "error")
+"""Those that are kept as JSON."""
 
 
 class StudioDatabase:
@@ -112,17 +101,15 @@ class StudioDatabase:
 
     def add_song(self, song: SongRow) -> None:
         """Add a song."""
-        self._change("INSERT INTO songs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", *song)
+        self._insert("songs", _SONG, *song.model_dump().values())
 
     def songs(self) -> list[SongRow]:
         """All songs, the newest first."""
-        rows = self._rows("SELECT * FROM songs ORDER BY created_at DESC, rowid DESC")
-        return [_song(row) for row in rows]
+        return self._songs("ORDER BY created_at DESC, rowid DESC")
 
     def song(self, name: str) -> SongRow | None:
         """A song, if there is one of this name."""
-        rows = self._rows("SELECT * FROM songs WHERE id = ?", name)
-        return _song(rows[0]) if rows else None
+        return next(iter(self._songs("WHERE id = ?", name)), None)
 
     def rename(self, name: str, title: str) -> None:
         """Give a song another title."""
@@ -141,18 +128,16 @@ class StudioDatabase:
 
     def add_job(self, job: JobRow) -> None:
         """Add a job."""
-        columns, marks = ", ".join(JobRow._fields), ", ".join("?" * len(job))
-        self._change(f"INSERT INTO jobs ({columns}) VALUES ({marks})", *_cells(job))  # noqa: S608  our own names
+        self._insert("jobs", _JOB, *_cells(job))
 
     def write_job(self, job: JobRow) -> None:
         """Replace what is kept of a job."""
-        columns = ", ".join(f"{name} = ?" for name in JobRow._fields)
+        columns = ", ".join(f"{name} = ?" for name in JobRow.model_fields)
         self._change(f"UPDATE jobs SET {columns} WHERE id = ?", *_cells(job), job.id)  # noqa: S608  our own names
 
     def job(self, name: str) -> JobRow | None:
         """A job, if there is one of this name."""
-        rows = self._jobs("WHERE id = ?", name)
-        return rows[0] if rows else None
+        return next(iter(self._jobs("WHERE id = ?", name)), None)
 
     def open_jobs(self) -> list[JobRow]:
         """Every job that is queued or running, in the order in which they were asked for."""
@@ -160,8 +145,8 @@ class StudioDatabase:
 
     def last_job(self, song: str) -> JobRow | None:
         """The job of a song that ended last."""
-        rows = self._jobs("WHERE song = ? AND ended_at IS NOT NULL ORDER BY ended_at DESC, number DESC LIMIT 1", song)
-        return rows[0] if rows else None
+        condition = "WHERE song = ? AND ended_at IS NOT NULL ORDER BY ended_at DESC, number DESC LIMIT 1"
+        return next(iter(self._jobs(condition, song)), None)
 
     def edits_of(self, song: str) -> dict[int, dict[str, Any]]:
         """By which edit each version of a song was made; a render begins anew."""
@@ -175,7 +160,7 @@ class StudioDatabase:
 
     def add_share(self, share: ShareRow, token_sha256: str) -> None:
         """Add a link."""
-        self._change("INSERT INTO shares VALUES (?, ?, ?, ?)", share.id, share.song, token_sha256, share.created_at)
+        self._insert("shares", "id, song, created_at, token_sha256", *share, token_sha256)
 
     def shares(self, song: str) -> list[ShareRow]:
         """The links of a song, in the order in which they were made."""
@@ -195,9 +180,17 @@ class StudioDatabase:
         """Remove a link of a song; whether there was one."""
         return self._change("DELETE FROM shares WHERE song = ? AND id = ?", song, name) > 0
 
+    def _songs(self, condition: str, *values: Any) -> list[SongRow]:
+        rows = self._rows(f"SELECT {_SONG} FROM songs {condition}", *values)  # noqa: S608  our own names
+        return [SongRow(**dict(zip(SongRow.model_fields, row, strict=True))) for row in rows]
+
     def _jobs(self, condition: str, *values: Any) -> list[JobRow]:
-        rows = self._rows(f"SELECT {', '.join(JobRow._fields)} FROM jobs {condition}", *values)  # noqa: S608  ours
-        return [_job(row) for row in rows]
+        rows = self._rows(f"SELECT {_JOB} FROM jobs {condition}", *values)  # noqa: S608  our own names
+        return [_job(dict(zip(JobRow.model_fields, row, strict=True))) for row in rows]
+
+    def _insert(self, table: str, columns: str, *values: Any) -> None:
+        marks = ", ".join("?" * len(values))
+        self._change(f"INSERT INTO {table} ({columns}) VALUES ({marks})", *values)  # noqa: S608  our own names
 
     def _rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         with self._told():
@@ -231,23 +224,11 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
-def _song(row: tuple[Any, ...]) -> SongRow:
-    song = SongRow(*row)
-    return song._replace(is_score=bool(song.is_score))
+def _cells(job: JobRow) -> list[Any]:
+    """What is written of a job, in the order of its columns."""
+    kept = job.model_dump()
+    return list((kept | {name: None if kept[name] is None else json.dumps(kept[name]) for name in _JSON}).values())
 
 
-def _cells(job: JobRow) -> tuple[Any, ...]:
-    return job._replace(
-        request=json.dumps(job.request),  # type: ignore[arg-type]
-        parts=None if job.parts is None else json.dumps(job.parts),  # type: ignore[arg-type]
-        error=None if job.error is None else job.error.model_dump_json(),  # type: ignore[arg-type]
-    )
-
-
-def _job(row: tuple[Any, ...]) -> JobRow:
-    job = JobRow(*row)
-    return job._replace(
-        request=json.loads(job.request),  # type: ignore[arg-type]
-        parts=None if job.parts is None else tuple(json.loads(job.parts)),  # type: ignore[arg-type]
-        error=None if job.error is None else Refusal.model_validate_json(job.error),  # type: ignore[arg-type]
-    )
+def _job(row: dict[str, Any]) -> JobRow:
+    return JobRow(**row | {name: None if row[name] is None else json.loads(row[name]) for name in _JSON})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import json
 import re
 import secrets
 import time
@@ -16,7 +15,7 @@ from typing import Any, Literal, NamedTuple
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cluster.serve.models import Refusal, RefusalBody
-from cluster.serve.refusals import StudioError
+from cluster.serve.refusals import FAILED, StudioError, stranger
 from ensemble.events import emit
 
 COOKIE = "ensemble_session"
@@ -152,33 +151,33 @@ class Guard:
         scope.setdefault("state", {})["client"] = client
         refusal = self._refusal(scope, headers, client)
         if refusal is not None:
-            await _refuse(scope, receive, send, *refusal)
+            await _refuse(scope, receive, send, refusal.status, refusal.refusal)
         elif scope["type"] == "websocket":
             await self._listen(scope, receive, send, client)
         else:
             await self._answer(scope, receive, send)
 
-    def _refusal(self, scope: Scope, headers: Mapping[str, str], client: Client | None) -> tuple[int, str, str] | None:
-        """Why a request is refused: status, code and a sentence."""
+    def _refusal(self, scope: Scope, headers: Mapping[str, str], client: Client | None) -> StudioError | None:
+        """Why a request is refused."""
         path, method = scope["path"], scope.get("method", "GET")
         is_api = path.startswith("/api/")
         is_open = not is_api or (_OPEN_TO_ALL.fullmatch(path) is not None and method in ("GET", "POST"))
         length = headers.get("content-length", "0")
-        found: tuple[int, str, str] | None = None
+        found: StudioError | None = None
         if not self._is_known(headers.get("host", "")):
-            found = 403, "forbidden", "The studio is not known by that name."
+            found = StudioError(403, "forbidden", "The studio is not known by that name.")
         elif self._is_foreign(scope, headers):
-            found = 403, "forbidden", "Another page may not use the studio."
+            found = StudioError(403, "forbidden", "Another page may not use the studio.")
         elif is_api and not self._bucket(client).take():
-            found = 429, "busy", "That is too much at once; try again in a few seconds."
+            found = StudioError(429, "busy", "That is too much at once; try again in a few seconds.")
         elif not is_open and client is None:
-            found = 401, "unauthorized", "Open the studio by the address that `ensemble studio` has printed."
+            found = stranger()
         elif not is_open and client is not None and client.role == "reader" and not _may_read(client, path, method):
-            found = 403, "forbidden", "This link is for reading one song."
+            found = StudioError(403, "forbidden", "This link is for reading one song.")
         elif not (length.isascii() and length.isdecimal()):
-            found = 400, "invalid", "The request does not say how long it is."
+            found = StudioError(400, "invalid", "The request does not say how long it is.")
         elif int(length) > self._most(path, method):
-            found = 413, "too_large", _larger_than(self._most(path, method))
+            found = _too_large(self._most(path, method))
         return found
 
     def _is_foreign(self, scope: Scope, headers: Mapping[str, str]) -> bool:
@@ -212,7 +211,7 @@ class Guard:
             message = await receive()
             received += len(message.get("body", b""))
             if received > most:
-                raise StudioError(413, "too_large", _larger_than(most))
+                raise _too_large(most)
             return message
 
         async def guarded(message: Message) -> None:
@@ -231,12 +230,13 @@ class Guard:
         except Exception as error:  # noqa: BLE001  nothing of it may be seen outside
             emit("studio request failed", error=type(error).__name__, path=scope["path"])
             if not started:
-                await _refuse(scope, receive, send, 500, "internal", "The studio has failed at that; try again.")
+                await _refuse(scope, receive, send, 500, FAILED)
 
     async def _listen(self, scope: Scope, receive: Receive, send: Send, client: Client | None) -> None:
         name = "" if client is None else client.name
         if self._sockets[name] >= MAX_SOCKETS:
-            await _refuse(scope, receive, send, 4408, "busy", "This browser listens too often already.")
+            busy = StudioError(429, "busy", "This browser listens too often already.")
+            await _refuse(scope, receive, send, busy.status, busy.refusal)
             return
         self._sockets[name] += 1
         try:
@@ -245,8 +245,8 @@ class Guard:
             self._sockets[name] -= 1
 
 
-def _larger_than(most_bytes: int) -> str:
-    return f"That is larger than {most_bytes / 2**20:.3g} MB."
+def _too_large(most_bytes: int) -> StudioError:
+    return StudioError(413, "too_large", f"That is larger than {most_bytes / 2**20:.3g} MB.")
 
 
 def _may_read(client: Client, path: str, method: str) -> bool:
@@ -256,14 +256,14 @@ def _may_read(client: Client, path: str, method: str) -> bool:
     return method in _SAFE and (is_its_own or _OPEN_TO_READERS.fullmatch(path) is not None)
 
 
-async def _refuse(scope: Scope, receive: Receive, send: Send, status: int, code: str, sentence: str) -> None:
-    """Answer with a refusal; a socket is closed."""
+async def _refuse(scope: Scope, receive: Receive, send: Send, status: int, refusal: Refusal) -> None:
+    """Answer with a refusal; a socket is closed, with 4000 more than the status."""
     if scope["type"] == "websocket":
         await receive()
         await send({"type": "websocket.accept"})
-        await send({"type": "websocket.close", "code": status if status > 1000 else 4000 + status, "reason": code})
+        await send({"type": "websocket.close", "code": 4000 + status, "reason": refusal.code})
         return
-    body = RefusalBody(error=Refusal(code=code, message=sentence)).model_dump_json().encode()
+    body = RefusalBody(error=refusal).model_dump_json().encode()
     headers: list[tuple[bytes, bytes]] = [(name.encode(), value.encode()) for name, value in _HEADERS.items()]
     headers += [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     headers += [(b"cache-control", b"no-store")] + ([(b"retry-after", b"2")] if status == 429 else [])
@@ -271,8 +271,3 @@ async def _refuse(scope: Scope, receive: Receive, send: Send, status: int, code:
     start: dict[str, Any] = {"type": "http.response.start", "status": status, "headers": headers}
     await send(start)
     await send({"type": "http.response.body", "body": body})
-
-
-def as_json(event: Mapping[str, Any]) -> str:
-    """An event on its way to a page."""
-    return json.dumps(event, separators=(",", ":"), default=lambda value: value.model_dump(mode="json"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -45,6 +46,11 @@ class PageListener:
             for event in pending.values():
                 yield event
             await asyncio.sleep(PAUSE_S)
+
+
+def as_json(event: Event) -> str:
+    """An event, as it is sent to a page."""
+    return json.dumps(event, separators=(",", ":"), default=lambda value: value.model_dump(mode="json"))
 
 
 class Hub:

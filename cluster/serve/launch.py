@@ -42,30 +42,33 @@ def checked_port(data: Path, port: int) -> int:
 
 
 @contextlib.contextmanager
-def studio_running(data: Path, port: int, *, max_renderers: int, is_local: bool) -> Iterator[str]:
-    """Deploy the studio, lend its address with the token, and take it down.
+def studio_running(data: Path, port: int, *, max_renderers: int) -> Iterator[str]:
+    """Deploy the studio on the Ray that was joined, lend its address with the token, and take it down.
 
     Args:
         data: the folder of songs.
         port: to listen at; see `checked_port`.
         max_renderers: how many songs are worked on at a time.
-        is_local: whether the whole Ray is on loopback.
 
     Raises:
-        BandError: Serve does not start.
+        BandError: Serve does not start, or runs on that Ray already.
         OutputError: the folder cannot be used.
     """
+    import ray
     import ray.serve
     from ray.serve.schema import LoggingConfig
 
     from cluster.serve.deployment import APP, StudioArguments, build
+    from cluster.sessions.attach import is_loopback
 
+    serve: Any = ray.serve
+    if serve.status().proxies:  # whoever ends the studio would end what runs there
+        raise BandError("Ray Serve", "runs on that Ray already", "name another --address, or `serve shutdown` there")
     arguments = StudioArguments(
         data=str(data.absolute()), hosts=tuple(f"{name}:{port}" for name in (HOST, "localhost")),
-        max_renderers=max_renderers, is_local=is_local,
+        max_renderers=max_renderers, is_local=is_loopback(ray.get_runtime_context().gcs_address),
     )  # fmt: skip
     quiet = LoggingConfig(log_level="ERROR", enable_access_log=False)  # an access log would name songs
-    serve: Any = ray.serve
     logging.getLogger("ray.serve").setLevel(logging.ERROR)
     try:
         serve.start(proxy_location="HeadOnly", http_options={"host": HOST, "port": port}, logging_config=quiet)

@@ -97,8 +97,8 @@ class ExportOrder(Settings):
     """Whether everything is cut where bar 1 begins."""
 
 
-class StudioJob(Settings):
-    """Something that takes time."""
+class JobFacts(Settings):
+    """What is known of a job, whether it runs or has ended."""
 
     id: str
     """Its name."""
@@ -108,20 +108,10 @@ class StudioJob(Settings):
     """What is done."""
     state: JobState
     """How far it is."""
-    place: int | None = None
-    """Its place in the queue, 1 is next; None unless queued."""
-    stage: str | None = None
-    """What is being done now."""
-    done: int = 0
-    """How much of the stage is done."""
-    total: int = 0
-    """How much there is to do."""
     words: str = ""
     """The edit, in words."""
-    edits: dict[str, Any] | None = None
-    """The edit; None unless it is a redo."""
     parts: tuple[str, ...] | None = None
-    """The parts that may sound otherwise afterwards; None where all may."""
+    """The parts that an edit plays again, once its renderer knows; None where all may sound otherwise."""
     error: Refusal | None = None
     """Why it failed."""
     base: int | None = None
@@ -140,8 +130,23 @@ class StudioJob(Settings):
     """Seconds from its beginning to the first sound."""
 
 
-class SongEntry(Settings):
-    """A song in the list."""
+class StudioJob(JobFacts):
+    """Something that takes time."""
+
+    place: int | None
+    """Its place in the queue, 1 is next; None unless queued."""
+    stage: str | None
+    """What is being done now."""
+    done: int
+    """How much of the stage is done."""
+    total: int
+    """How much there is to do."""
+    edits: dict[str, Any] | None
+    """The edit; None unless it is a redo."""
+
+
+class SongFacts(Settings):
+    """What is known of a song."""
 
     id: str
     """Its name in addresses."""
@@ -161,11 +166,16 @@ class SongEntry(Settings):
     """The version that lies there now; None before the first render."""
     band: str | None = None
     """Name of its band."""
-    jobs: tuple[StudioJob, ...] = ()
+
+
+class SongEntry(SongFacts):
+    """A song in the list."""
+
+    jobs: tuple[StudioJob, ...]
     """What is queued or running, in order."""
-    failed: Refusal | None = None
+    failed: Refusal | None
     """Why its last job failed, if it did."""
-    shares: int = 0
+    shares: int
     """In how many links it is shared."""
 
 
@@ -336,8 +346,6 @@ class Catalogue(Settings):
 class Health(Settings):
     """How the studio is."""
 
-    state: Literal["ready", "warming"]
-    """Whether a renderer has started."""
     renderers: int
     """How many jobs may run at a time."""
     queued: int

@@ -23,14 +23,11 @@ from ensemble.config import BUILT_IN, load_band, shipped_bands, weights_dir, wei
 from ensemble.errors import ConfigError
 from ensemble.export.export import ExportKind
 from ensemble.rendering.edits import Edits
-from ensemble.rendering.levers import Levers
+from ensemble.rendering.levers import Ending, Intro, Levers
 from ensemble.settings.style_file import load_style, shipped_styles
 from ensemble.types.choices import offer
 from ensemble.types.instruments import CATALOGUE
 from ensemble.types.music import Role
-
-INTROS = ("none", "count-1", "count-2", "last-4")
-ENDINGS = ("leader", "stop", "ring", "ritard")
 
 
 def check_order(order: RenderOrder) -> None:
@@ -107,8 +104,8 @@ def catalogue(limits: StudioLimits) -> Catalogue:
             for one in sorted(CATALOGUE.values(), key=lambda one: one.name)
         ),
         roles=get_args(Role),
-        intros=INTROS,
-        endings=ENDINGS,
+        intros=get_args(Intro),
+        endings=get_args(Ending),
         export_kinds=get_args(ExportKind),
         limits=limits,
     )

@@ -7,10 +7,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-from cluster.serve.database import StudioDatabase
-from cluster.serve.desk import TakeDesks
 from cluster.serve.sound import WavPlace, wav_place
 from cluster.serve.storage import SongFolder, StudioStorage
+from cluster.serve.take_desks import TakeDesks
 from ensemble.clock import hop_samples
 from ensemble.manifest import MANIFEST, Manifest
 from ensemble.output.staging import HISTORY
@@ -37,11 +36,10 @@ class SoundPlaces:
 
     Args:
         storage: holds the files.
-        database: knows the songs.
     """
 
-    def __init__(self, storage: StudioStorage, database: StudioDatabase) -> None:
-        self._storage, self._database = storage, database
+    def __init__(self, storage: StudioStorage) -> None:
+        self._storage = storage
 
     def version_folder(self, song: str, number: int) -> Path | None:
         """The folder of a version: a whole render."""

@@ -1,8 +1,14 @@
-"""The studio's own refusals."""
+"""The studio's own refusals, and what is said where it has failed."""
 
 from __future__ import annotations
 
+import errno
+
+from cluster.serve.models import Refusal
 from ensemble.errors import EnsembleError
+
+DISK_FULL = Refusal(code="disk_full", message="The disk is full.", cure="make room and try again")
+FAILED = Refusal(code="internal", message="The studio has failed at that; try again.")
 
 
 class StudioError(EnsembleError, code="studio"):
@@ -20,7 +26,22 @@ class StudioError(EnsembleError, code="studio"):
         self.args = (status, reason, sentence, cure)
         self.status, self.reason = status, reason
 
+    @property
+    def refusal(self) -> Refusal:
+        """As it is told."""
+        return Refusal(code=self.reason, message=self.problem, cure=self.cure)
+
 
 def absent(what: str) -> StudioError:
     """The error for something that is not there."""
     return StudioError(404, "not_found", f"There is no such {what}.")
+
+
+def stranger() -> StudioError:
+    """The error for somebody who has no session."""
+    return StudioError(401, "unauthorized", "Open the studio by the address that `ensemble studio` has printed.")
+
+
+def is_full(error: OSError) -> bool:
+    """Whether there is no room on the disk."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT)

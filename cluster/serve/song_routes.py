@@ -27,13 +27,18 @@ from cluster.serve.models import (
 from cluster.serve.orders import check_edits, check_order, edited_chart, read_view
 from cluster.serve.places import desks
 from cluster.serve.refusals import absent
+from cluster.serve.studio import Studio
+from cluster.serve.take_desks import TakeDesks
 from cluster.serve.takes import StudioTake, takes_of
 from ensemble.chart.text import parse_chart
 from ensemble.rendering.edits import Edits
 from ensemble.rendering.redo import dry_run
+from ensemble.takes import AS_GIVEN
 
 routes = APIRouter(prefix="/api")
 _FILE = {"requestBody": {"required": True, "content": {"application/octet-stream": {"schema": {"type": "string"}}}}}
+
+Take = Annotated[str, Query(pattern=r"^take-[0-9]{2}$")]
 
 
 @routes.get("/songs")
@@ -123,9 +128,9 @@ async def versions(song: SongName, studio: Asked) -> list[VersionEntry]:
 @routes.get("/songs/{song}/takes")
 async def takes(song: SongName, studio: Asked, version: VersionNumber = None) -> list[StudioTake]:
     """The takes of a version: how good each continuation is, and what it is made of."""
-    manifest = studio.places.manifest(song, version_of(studio, song, version))
-    written = desks(studio.storage.song(song).desks(version_of(studio, song, version)))
-    if manifest is None or written is None:
+    number, written = _written(studio, song, version)
+    manifest = studio.places.manifest(song, number)
+    if manifest is None:
         raise absent("version")
     return takes_of(manifest, written)
 
@@ -135,12 +140,11 @@ async def desk(
     song: SongName,
     studio: Asked,
     version: VersionNumber = None,
-    take: Annotated[str, Query(pattern=r"^take-[0-9]{2}$")] = "take-00",
+    take: Take = AS_GIVEN,
 ) -> Desk:
     """All that the page draws of a take of a version."""
-    number = version_of(studio, song, version)
-    written = desks(studio.storage.song(song).desks(number))
-    if written is None or take not in written.takes:
+    number, written = _written(studio, song, version)
+    if take not in written.takes:
         raise absent("take")
     return written.desk(take, song=song, version=number, manifest=studio.places.manifest(song, number))
 
@@ -148,10 +152,8 @@ async def desk(
 @routes.get("/songs/{song}/chart")
 async def chart(song: SongName, studio: Asked, version: VersionNumber = None) -> ChartView:
     """The chart that a version is played by."""
-    written = desks(studio.storage.song(song).desks(version_of(studio, song, version)))
-    if written is None:
-        raise absent("version")
-    return read_view(parse_chart(written.takes["take-00"].chart))
+    _, written = _written(studio, song, version)
+    return read_view(parse_chart(written.takes[AS_GIVEN].chart))
 
 
 @routes.put("/songs/{song}/chart", status_code=202)
@@ -222,9 +224,7 @@ async def cancel(job: JobName, studio: Asked) -> StudioJob:
 
 
 @routes.get("/jobs/{job}/desk")
-async def desk_of_job(
-    job: JobName, studio: Asked, client: Asker, take: Annotated[str, Query(pattern=r"^take-[0-9]{2}$")] = "take-00"
-) -> Desk:
+async def desk_of_job(job: JobName, studio: Asked, client: Asker, take: Take = AS_GIVEN) -> Desk:
     """All that the page draws of a take that is being rendered."""
     found = studio.board.row(job)
     written = desks(studio.storage.song(found.song).desks_of_job(job))
@@ -232,3 +232,16 @@ async def desk_of_job(
         raise absent("desk")
     base = None if found.base is None else studio.places.manifest(found.song, found.base)
     return written.desk(take, song=found.song, job=job, manifest=base)
+
+
+def _written(studio: Studio, song: str, version: int | None) -> tuple[int, TakeDesks]:
+    """The number of the version that is asked for, and what was heard for it.
+
+    Raises:
+        StudioError: there is none.
+    """
+    number = version_of(studio, song, version)
+    written = desks(studio.storage.song(song).desks(number))
+    if written is None:
+        raise absent("version")
+    return number, written

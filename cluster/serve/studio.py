@@ -46,7 +46,7 @@ class Studio:
             max_upload_bytes=max_upload_bytes, min_duration_s=MIN_DURATION_S, max_duration_s=MAX_DURATION_S,
             max_jobs=MAX_JOBS,
         )  # fmt: skip
-        self.places = SoundPlaces(storage, self.database)
+        self.places = SoundPlaces(storage)
         self.board = JobBoard(storage, self.database, self.places, self.hub, renderers, self._publish_song)
         self._intake = Intake()
         self._uploads, self._decoding = asyncio.Semaphore(MAX_UPLOADS), asyncio.Semaphore(MAX_DECODED)
@@ -86,10 +86,7 @@ class Studio:
     def _entry(self, song: SongRow) -> SongEntry:
         last = self.database.last_job(song.id)
         return SongEntry(
-            id=song.id, title=song.title, created_at=song.created_at, duration_s=song.duration_s,
-            num_channels=song.num_channels, sample_rate=song.sample_rate, is_score=song.is_score,
-            version=song.version, band=song.band,
-            jobs=tuple(self.board.of_song(song.id)),
+            **song.model_dump(exclude={"suffix"}), jobs=tuple(self.board.of_song(song.id)),
             failed=None if last is None else last.error, shares=len(self.database.shares(song.id)),
         )  # fmt: skip
 
@@ -120,7 +117,7 @@ class Studio:
                     async with self._decoding:
                         facts = await self._intake.measure(upload, peaks)
                     title = printable(name).rpartition(".")[0].strip()[:MAX_TITLE] or "song"
-                    song = SongRow(new_name(), title, now(), suffix, *facts, None, None)
+                    song = SongRow(id=new_name(), title=title, created_at=now(), suffix=suffix, **facts._asdict())
                     folder = self.storage.song(song.id)
                     folder.make()
                     upload.rename(folder.upload_as(suffix))

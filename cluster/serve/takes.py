@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cluster.serve.desk import TakeDesks
+from cluster.serve.take_desks import TakeDesks
 from ensemble.config import Settings
 from ensemble.manifest import Manifest
 from ensemble.retrieve.search.quality import in_words

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import fcntl
 import hashlib
 import time
@@ -11,9 +10,10 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from cluster.serve.desk import TakeDesks
 from cluster.serve.models import ExportOrder, JobKind, Refusal, RenderOrder, SwitchOrder
+from cluster.serve.refusals import DISK_FULL, is_full
 from cluster.serve.storage import SongFolder
+from cluster.serve.take_desks import TakeDesks
 from ensemble.errors import EnsembleError
 from ensemble.events import Events
 from ensemble.export.export import SUFFIXES, export
@@ -71,6 +71,8 @@ class WorkNews(NamedTuple):
     """How much of it is done."""
     total: int = 0
     """How much there is to do."""
+    parts: tuple[str, ...] | None = None
+    """The parts that an edit plays again, where that was just found out."""
 
 
 class _Cancelled(BaseException):
@@ -96,13 +98,8 @@ def work(order: WorkOrder, tell: Callable[[WorkNews], None]) -> WorkResult:
         said = Refusal(code=error.code, message=f"{_shown(error.what, song)}: {error.problem}", cure=error.cure)
         return WorkResult("failed", *_lies(song), error=said)
     except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        said = Refusal(
-            code="disk_full" if full else "output",
-            message="The disk is full." if full else f"A file cannot be written ({error.strerror}).",
-            cure="make room and try again",
-        )
-        return WorkResult("failed", *_lies(song), error=said)
+        said = Refusal(code="output", message=f"A file cannot be written ({error.strerror}).", cure=DISK_FULL.cure)
+        return WorkResult("failed", *_lies(song), error=DISK_FULL if is_full(error) else said)
 
 
 class _Work:
@@ -148,9 +145,9 @@ class _Work:
             left.unlink()
 
     def _redo(self) -> None:
-        redoing.redo(
-            self._song.render, Edits.model_validate(self._order.request), force=True, report=False, events=self._events
-        )
+        out, edits = self._song.render, Edits.model_validate(self._order.request)
+        self._tell(WorkNews("read", 0, 1, tuple(redoing.dry_run(out, edits).parts)))
+        redoing.redo(out, edits, force=True, report=False, events=self._events)
 
     def _undo(self) -> None:
         redoing.undo(self._song.render)

@@ -18,6 +18,12 @@ CLICK = FollowerSettings(name="click", instrument="drums", role="drums", plays="
 COUNT = FollowerSettings(name="count", instrument="drums", role="drums", plays="count")
 
 
+Intro = Literal["none", "count-1", "count-2", "last-4"]
+"""How a band can begin."""
+Ending = Literal["leader", "stop", "ring", "ritard"]
+"""How it can end."""
+
+
 class Levers(Settings):
     """Changes to a band; what is None or empty stays as the band has it."""
 
@@ -27,9 +33,9 @@ class Levers(Settings):
     """See `Manner`."""
     humanize: float | None = Field(default=None, ge=0.0, le=1.0)
     """See `Manner`."""
-    intro: Literal["none", "count-1", "count-2", "last-4"] | None = None
+    intro: Intro | None = None
     """See `Manner`; who counts in a band without drums is added as `count`."""
-    ending: Literal["leader", "stop", "ring", "ritard"] | None = None
+    ending: Ending | None = None
     """See `Manner`; `leader` ends with it."""
     click: bool = False
     """Whether a click plays along, added as `click`."""

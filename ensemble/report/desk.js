@@ -1,9 +1,10 @@
-// What the report and the studio share: bars and beats on the clock, what is heard of a desk's tracks, labels that do not touch.
+// What the report and the studio share: bars and beats on the clock, what is heard of a desk's tracks, how far and where its sheet shows.
 
 export const byId = (id) => document.getElementById(id);
 export const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 export const amplitude = (decibels) => 10 ** (decibels / 20);
 export const clock = (seconds) => `${Math.floor(seconds / 60)}:${(seconds % 60).toFixed(1).padStart(4, "0")}`;
+export const clockInWords = (seconds) => `${Math.floor(seconds / 60)} minutes ${Math.floor(seconds % 60)} seconds`;
 
 // Where bars and beats are. beats: in seconds; downbeats: the beats that open bars; entry: the beat on which the leader begins.
 export class Bars {
@@ -55,6 +56,15 @@ export function limiter(context) {
   level.gain.value = amplitude(-1.14);  // what the compressor adds to everything with these settings
   compressor.connect(level).connect(context.destination);
   return compressor;
+}
+
+// How many times a sheet of so many seconds can be widened: until eight seconds fill the view.
+export const maxZoom = (seconds) => Math.max(4, 2 ** Math.ceil(Math.log2(seconds / 8)));
+
+// Scrolls such that the playhead is in sight.
+export function follow(view, sheet, playhead) {
+  const seen = view.getBoundingClientRect(), line = playhead.getBoundingClientRect(), head = sheet.querySelector(".over").offsetLeft;
+  if (line.left < seen.left + head || line.left > seen.right - 24) view.scrollLeft += line.left - seen.left - head - 0.1 * seen.width;
 }
 
 // A label that would touch another is left out; chords that last longer go first.

@@ -186,27 +186,22 @@ function show() {
   byId("time").textContent = clock(at);
   slider.value = at;
   if (bars.beats.length) showBeat(bars.beatAt(at));
-  slider.setAttribute("aria-valuetext", `${Math.floor(at / 60)} minutes ${Math.floor(at % 60)} seconds, ${byId("bar").textContent}`);
-  if (isPlaying && zoom > 1) follow();
+  slider.setAttribute("aria-valuetext", `${clockInWords(at)}, ${byId("bar").textContent}`);
+  if (isPlaying && zoom > 1) follow(timeline, sheet, playhead);
 }
 function showState() {
   byId("play").classList.toggle("is-playing", isPlaying);
   byId("play").setAttribute("aria-label", isPlaying ? "Pause" : "Play");
 }
-function follow() {
-  const view = timeline.getBoundingClientRect(), line = playhead.getBoundingClientRect();
-  const head = sheet.querySelector(".over").offsetLeft;
-  if (line.left < view.left + head || line.left > view.right - 24) timeline.scrollLeft += line.left - view.left - head - 0.1 * view.width;
-}
 let zoom = 1;
-const maxZoom = Math.max(4, 2 ** Math.ceil(Math.log2(duration / 8)));
+const widest = maxZoom(duration);
 function setZoom(to) {
-  zoom = clamp(to, 1, maxZoom);
+  zoom = clamp(to, 1, widest);
   sheet.style.setProperty("--zoom", zoom);
   byId("out").disabled = zoom === 1;
-  byId("in").disabled = zoom === maxZoom;
+  byId("in").disabled = zoom === widest;
   thin();
-  if (zoom > 1) follow();
+  if (zoom > 1) follow(timeline, sheet, playhead);
 }
 function thin() {
   for (const kind of [".bar-label", ".chord-label"]) thinLabels([...document.querySelectorAll(kind)]);

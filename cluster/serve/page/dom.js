@@ -26,6 +26,9 @@ export function options(select, choices, chosen) {  // choices: values, or pairs
 
 export const spoken = (name) => name.replaceAll("_", " ");
 
+// Whether keys are for a field that is written in, or for a dialog.
+export const isTyping = (target) => byId("chord-dialog").open || target.matches("input:not([type=range]), textarea, select");
+
 // A sentence at the foot of the page, with ways on; it stays until it is closed, or for some seconds where nothing is wrong.
 export function tell(words, { isWrong = false, ways = [], key = words } = {}) {
   const box = byId("notices");

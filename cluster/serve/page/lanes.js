@@ -118,7 +118,7 @@ export class Lanes {
   // What a job does to the lanes: `parts` will sound otherwise (null: all of them), up to `ready` (0..1) they are there.
   showWork(parts, ready) {
     for (const [name, { article }] of this.rows) {
-      const isStale = parts !== undefined && name !== "leader" && (parts === null || parts.includes(name));
+      const isStale = name !== "leader" && (parts === null || parts.includes(name));
       article.classList.toggle("is-stale", isStale);
       const words = !isStale ? "" : ready > 0 ? "being played" : "will change";
       const state = article.querySelector(".lane-state");

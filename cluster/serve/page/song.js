@@ -2,12 +2,13 @@
 
 import { Away } from "./away.js";
 import { ChartView } from "./chart.js";
-import { Bars, byId, clamp, clock, heardLevel } from "./desk.js";
-import { button, doing, h, options, spoken, tell, wrong } from "./dom.js";
+import { Bars, byId, clock, heardLevel } from "./desk.js";
+import { button, doing, h, isTyping, options, spoken, tell, wrong } from "./dom.js";
 import { Lanes } from "./lanes.js";
 import { MissingWorklet, Player } from "./player.js";
 import { ask, bytes, songPath } from "./server.js";
 import { Timeline } from "./timeline.js";
+import { Transport } from "./transport.js";
 import { inWords } from "./words.js";
 
 const EARLY_S = 1.5;  // of sound that must be there before a render that runs is heard
@@ -18,15 +19,15 @@ const STAGES = { read: "reading", seat: "calling the band", load: "calling the b
 export class SongView {
   constructor() {
     this.player = new Player((source, start, num) => this.fetchSound(source, start, num));
-    this.timeline = new Timeline({ seek: (at) => this.seek(at), editChord: (bar, beat) => this.chart.open(bar, beat), moveBarOne: (at) => this.chart.correct({ first_downbeat_s: at }) });
-    this.lanes = new Lanes({ edit: (edits) => this.edit(edits), levels: () => this.mix(), loopBars: () => this.loopBars });
+    this.timeline = new Timeline({ seek: (at) => this.transport.seek(at), editChord: (bar, beat) => this.chart.open(bar, beat), moveBarOne: (at) => this.chart.correct({ first_downbeat_s: at }) });
+    this.lanes = new Lanes({ edit: (edits) => this.edit(edits), levels: () => this.mix(), loopBars: () => this.transport.loopBars });
     this.chart = new ChartView({
       play: (text) => this.order("PUT", "chart", { text }), edit: (edits) => this.edit(edits),
-      hear: (bar) => this.play(this.bars.start(bar)), loopTo: (bar) => this.loopUpTo(bar),
+      hear: (bar) => this.transport.play(this.bars.start(bar)), loopTo: (bar) => this.transport.loopUpTo(bar),
     });
     this.away = new Away({ edit: (edits) => this.edit(edits), go: (version) => this.go(version), show: (take, at) => this.showTake(take, at) });
+    this.transport = new Transport(this);
     this.peaks = new Map();
-    this.player.addEventListener("state", () => this.showState());
     this.player.addEventListener("fetched", ({ detail }) => this.tellFetch(detail));
     this.listenToControls();
   }
@@ -57,10 +58,9 @@ export class SongView {
     if (running?.state === "running" && running.kind !== "export") await this.loadJob(running.id).catch(() => {});  // it has no desk yet
   }
   close() {
-    this.player.close();
+    this.transport.close();
     this.lanes.forget();
     this.peaks.clear();
-    this.setLoop(null);
     this.id = this.desk = null;
   }
   showSong(song) {
@@ -111,7 +111,7 @@ export class SongView {
     this.handled = job.id;
     this.job = null;
     this.coming = null;
-    this.lanes.showWork(undefined, 0);
+    this.lanes.showWork(this.changing, 0);
     if (job.state === "done") {
       const { desk: was, base } = this;
       const from = job.kind === "redo" && job.base !== null ? this.before ?? (was?.version === job.base ? { desk: was, base } : null) : null;
@@ -133,7 +133,7 @@ export class SongView {
     const query = new URLSearchParams({ take, ...(version !== null && { version }) });
     const desk = await ask("GET", `${songPath(this.id, "desk")}?${query}`);
     await this.show(desk, `v${desk.version}`);
-    if (at !== null) this.play(at);
+    if (at !== null) this.transport.play(at);
     await this.away.set(this.id, desk, this.canEdit);
     this.showSteps();
   }
@@ -149,7 +149,7 @@ export class SongView {
     if (take !== this.take || this.handled === job) return;
     if (this.job?.id === job) this.job.ready = available / total;
     if (this.coming?.base === `j${job}`) this.coming.available = available;
-    this.lanes.showWork(this.job?.parts ?? null, this.job?.ready ?? 0);
+    this.lanes.showWork(this.changing, this.job?.ready ?? 0);
     this.takeOver();
     if (this.base === `j${job}` && performance.now() - (this.drawn_ms ?? 0) > REDRAW_MS) {
       this.drawn_ms = performance.now();
@@ -172,12 +172,12 @@ export class SongView {
   }
   begun() {  // the first sound of a job is there
     if (this.previewFrom !== undefined) {
-      this.loopBefore = this.loopBars;
+      this.loopBefore = this.transport.loopBars;
       const bar = this.bars.barAt(this.previewFrom + 0.01) || 1;
-      this.setLoop({ first: bar, last: Math.min(bar + PREVIEW_BARS - 1, this.bars.last) });
-      this.play(this.previewFrom);
+      this.transport.setLoop({ first: bar, last: Math.min(bar + PREVIEW_BARS - 1, this.bars.last) });
+      this.transport.play(this.previewFrom);
       this.previewFrom = undefined;
-    } else if (this.isFirst && !this.before) this.play(0);
+    } else if (this.isFirst && !this.before) this.transport.play(0);
     this.isFirst = false;
   }
   async show(desk, base) {
@@ -188,11 +188,8 @@ export class SongView {
     this.chart.set(desk, this.id, this.canEdit);
     this.timeline.setPictures(this.lanes.pictures());
     this.showManner();
-    byId("seek").max = desk.duration_s;
-    byId("duration").textContent = `/ ${clock(desk.duration_s)}`;
-    byId("loop-from").max = byId("loop-to").max = this.bars.last;
-    if (this.loopBars) this.setLoop(this.loopBars);
-    this.lanes.showWork(this.job && base.startsWith("j") ? this.job.parts ?? null : undefined, this.job?.ready ?? 0);
+    this.transport.set(desk, this.bars);
+    this.lanes.showWork(base.startsWith("j") ? this.changing : [], this.job?.ready ?? 0);
     try {
       await this.player.open(desk.sample_rate, desk.num_samples);
     } catch (problem) {
@@ -200,7 +197,7 @@ export class SongView {
       this.offerPlainPlayer();
     }
     this.mix();
-    this.showState();
+    this.transport.showState();
     this.drawPeaks();
   }
   async drawPeaks() {
@@ -281,13 +278,16 @@ export class SongView {
     await this.load(this.desk.version, take, Math.min(at, this.player.duration));
   }
 
-  // What is going on, above the lanes.
+  // What is going on, above the lanes and in them.
+  get changing() {  // parts that will sound otherwise, null for all; of an edit those that its renderer names
+    return this.job ? this.job.parts ?? (this.job.edits ? [] : null) : [];
+  }
   showWork(...children) {
     byId("state").replaceChildren(...children.filter(Boolean));
   }
   showJob() {
     const { job } = this;
-    this.lanes.showWork(job.parts ?? null, job.ready);
+    this.lanes.showWork(this.changing, job.ready);
     const words = job.state === "queued" ? `Place ${job.place} in the queue` : STAGES[job.stage] ?? "at work";
     const label = job.edits ? `${inWords(job.edits)}: ${words}` : words;
     const bar = h("progress", { max: job.total || 1, "aria-label": "Progress of this stage" });
@@ -313,7 +313,7 @@ export class SongView {
     const end = () => {
       this.before = null;
       this.showWork();
-      if (this.loopBefore !== undefined) this.setLoop(this.loopBefore);  // a preview has looped its bars
+      if (this.loopBefore !== undefined) this.transport.setLoop(this.loopBefore);  // a preview has looped its bars
       this.loopBefore = undefined;
     };
     const keep = button("Keep", () => { choose(after); end(); }, { class: "main" });
@@ -331,80 +331,8 @@ export class SongView {
     byId("band").value = desk.band;
   }
 
-  // Transport.
-  async play(at = this.player.position) {
-    if (!this.player.node) return;
-    const beat_s = this.bars.beats.length > 1 ? 60 / this.desk.tempo_bpm : 0.5;
-    const isCounted = byId("play-count-in").getAttribute("aria-pressed") === "true" && !this.player.isPlaying;
-    await this.player.play(at, isCounted ? { beats: this.desk.beats_per_bar, beat_s } : null);
-    this.tick();
-  }
-  toggle() {
-    if (this.player.isPlaying) this.player.pause(); else doing(() => this.play())();
-  }
-  seek(at) {
-    if (this.desk) this.player.seek(clamp(at, 0, this.desk.duration_s));
-  }
-  tick() {
-    this.showState();
-    if (this.player.isPlaying && !this.isTicking) {
-      this.isTicking = true;
-      requestAnimationFrame(() => { this.isTicking = false; this.tick(); });
-    }
-  }
-  showState() {
-    if (!this.desk) return;
-    const { player, bars } = this, at = player.position, beat = bars.beatAt(at);
-    byId("play").classList.toggle("is-playing", player.isPlaying);
-    byId("play").setAttribute("aria-label", player.isPlaying ? "Pause" : "Play");
-    byId("player-section").classList.toggle("is-waiting", player.isPlaying && player.isWaiting);
-    byId("time").textContent = clock(at);
-    byId("seek").value = at;
-    byId("seek").setAttribute("aria-valuetext", `${Math.floor(at / 60)} minutes ${Math.floor(at % 60)} seconds`);
-    if (beat !== this.shownBeat || bars !== this.shownBars) {
-      Object.assign(this, { shownBeat: beat, shownBars: bars });
-      byId("bar").textContent = bars.beats.length ? bars.placeOf(beat) : "";
-      byId("chord").textContent = bars.chords[Math.max(beat, 0)] ?? "";
-      const next = bars.chords.findIndex((chord, index) => index > beat && chord !== bars.chords[Math.max(beat, 0)]);
-      byId("next-chord").textContent = next < 0 ? "" : `then ${bars.chords[next]}`;
-      this.chart.showBar(bars.barOf(beat));
-    }
-    this.timeline.show(at, player.isPlaying);
-  }
-  setLoop(loopBars) {  // first and last bar, or null
-    this.loopBars = loopBars;
-    const loop = loopBars && { start: this.bars.start(loopBars.first), end: this.bars.end(loopBars.last) };
-    byId("loop").setAttribute("aria-pressed", loop !== null);
-    byId("loop-bars").hidden = loop === null;
-    if (loop) { byId("loop-from").value = loopBars.first; byId("loop-to").value = loopBars.last; }
-    this.player.repeat(loop);
-    this.timeline.showLoop(loop);
-    this.chart.showLoop(loopBars);
-  }
-  toggleLoop() {
-    if (!this.bars?.last) return;
-    const first = clamp(this.bars.barAt(this.player.position), 1, this.bars.last);
-    this.setLoop(this.loopBars ? null : { first, last: Math.min(first + 3, this.bars.last) });
-  }
-  loopUpTo(bar) {
-    if (bar) this.setLoop({ first: Math.min(this.loopBars?.first ?? bar, bar), last: bar });
-  }
-  readLoop() {
-    const barIn = (field) => clamp(Math.round(Number(byId(field).value)) || 1, 1, this.bars.last);
-    const first = barIn("loop-from");
-    this.setLoop({ first, last: Math.max(first, barIn("loop-to")) });
-  }
-  toggleSlow() {
-    this.player.slow(this.player.rate === 1 ? 0.5 : 1);
-    byId("slow").setAttribute("aria-pressed", this.player.rate !== 1);
-  }
-
   listenToControls() {
     const click = (id, action) => byId(id).addEventListener("click", action);
-    click("play", () => this.toggle());
-    click("loop", () => this.toggleLoop());
-    click("slow", () => this.toggleSlow());
-    click("play-count-in", ({ currentTarget }) => currentTarget.setAttribute("aria-pressed", currentTarget.getAttribute("aria-pressed") !== "true"));
     click("undo", () => this.undo());
     click("redo", () => this.redoNext());
     click("preview", doing(() => this.preview()));
@@ -414,30 +342,13 @@ export class SongView {
       this.edit({ add: [{ name: free, ...part }] });
     });
     click("rerender", () => tell(`The ${spoken(byId("band").value)} band takes the place of all versions of this song.`, { ways: [["Play it", doing(() => this.begin({ band: byId("band").value, overrides: this.desk.overrides }))]] }));
-    byId("seek").addEventListener("input", ({ target }) => this.seek(Number(target.value)));
-    for (const id of ["loop-from", "loop-to"]) byId(id).addEventListener("change", () => this.readLoop());
     for (const id of ["style", "intro", "ending"]) byId(id).addEventListener("change", ({ target }) => { if (target.value) this.edit({ [id]: target.value }); });
     for (const id of ["complexity", "humanize"]) byId(id).addEventListener("change", ({ target }) => this.edit({ [id]: Number(target.value) }));
     document.addEventListener("keydown", (event) => this.key(event));
   }
   key(event) {
-    const { target } = event;
-    if (!this.desk || byId("chord-dialog").open || target.matches("input:not([type=range]), textarea, select")) return;
-    if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z") {
-      event.preventDefault();
-      if (event.shiftKey) this.redoNext(); else this.undo();
-    }
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.key === " " && !target.closest("button, summary, a")) { event.preventDefault(); this.toggle(); }
-    if (target.matches("input")) return;
-    const turn = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-    if (turn) {
-      event.preventDefault();
-      const at = this.player.position;
-      this.seek(event.shiftKey && this.bars.last ? this.bars.start(clamp(this.bars.barAt(at + 0.01) + turn, 1, this.bars.last)) : at + 5 * turn);
-    }
-    if (event.key === "l") this.toggleLoop();
-    if (event.key === "h") this.toggleSlow();
-    if (event.key === "Home") { event.preventDefault(); this.seek(0); }
+    if (!this.desk || isTyping(event.target) || !(event.ctrlKey || event.metaKey) || event.key.toLowerCase() !== "z") return;
+    event.preventDefault();
+    if (event.shiftKey) this.redoNext(); else this.undo();
   }
 }

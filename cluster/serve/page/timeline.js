@@ -1,6 +1,6 @@
 // The sheet: waveforms with beats and bars, sections and chords above them, the playhead, the loop, and bar 1 that can be moved.
 
-import { byId, clamp, thinLabels } from "./desk.js";
+import { byId, clamp, follow, maxZoom, thinLabels } from "./desk.js";
 import { h } from "./dom.js";
 
 const PEAKS_PER_S = 50;
@@ -34,7 +34,7 @@ export class Timeline {
   // desk: as the server gives it; bars: `Bars` of it; canEdit: whether chords and bar 1 are buttons.
   set(desk, bars, canEdit) {
     Object.assign(this, { desk, bars, duration: desk.duration_s });
-    this.maxZoom = Math.max(4, 2 ** Math.ceil(Math.log2(this.duration / 8)));
+    this.maxZoom = maxZoom(this.duration);
     const labels = [];
     for (const bar of desk.bars) {
       if (bar.number > 1 || (bar.number === 1 && !canEdit)) labels.push(h("i", { class: "bar-label", "data-at": this.percent(bar.start_s) }, `${bar.number}${bar.is_doubtful ? "?" : ""}`));
@@ -141,9 +141,7 @@ export class Timeline {
   show(at, isFollowing) {
     this.at = at;
     byId("playhead").style.left = this.percent(at);
-    if (!isFollowing || this.zoom === 1) return;
-    const view = this.view.getBoundingClientRect(), line = byId("playhead").getBoundingClientRect(), head = this.sheet.querySelector(".over").offsetLeft;
-    if (line.left < view.left + head || line.left > view.right - 24) this.view.scrollLeft += line.left - view.left - head - 0.1 * view.width;
+    if (isFollowing && this.zoom > 1) follow(this.view, this.sheet, byId("playhead"));
   }
   showLoop(loop) {
     byId("region").hidden = loop === null;

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx2
 from starlette.testclient import TestClient
 
 from cluster.serve.app import make_app
@@ -39,14 +40,14 @@ def studio_at(root: Path, **limits: Any) -> Iterator[TestClient]:
         yield client
 
 
-def ended(client: TestClient, job: str) -> dict[str, Any]:
+def ended(client: httpx2.Client, job: str) -> dict[str, Any]:
     """A job, once it has ended."""
     while (found := client.get(f"/api/jobs/{job}").json())["state"] in OPEN:
         time.sleep(0.05)
-    return found
+    return dict(found)
 
 
-def done(client: TestClient, response: Any) -> dict[str, Any]:
+def done(client: httpx2.Client, response: Any) -> dict[str, Any]:
     """The job that was asked for, once it is done."""
     assert response.status_code == 202, response.text
     job = ended(client, response.json()["id"])
@@ -54,7 +55,7 @@ def done(client: TestClient, response: Any) -> dict[str, Any]:
     return job
 
 
-def uploaded(client: TestClient, path: Path, name: str = "a song.wav") -> str:
+def uploaded(client: httpx2.Client, path: Path, name: str = "a song.wav") -> str:
     """The id of a song that was uploaded."""
     answer = client.post("/api/songs", params={"name": name}, content=path.read_bytes())
     assert answer.status_code == 201, answer.text

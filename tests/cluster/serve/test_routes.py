@@ -55,6 +55,7 @@ def test_a_render_and_its_edits_are_those_of_the_commands(client: TestClient, so
     was = Manifest.read(reference / MANIFEST)
     assert hashes(manifest_of(client, song, 1)) == hashes(was)
     job = done(client, client.post(f"/api/songs/{song}/redo", json={"parts": ["drums"], "seed": 5}))
+    assert job["parts"] == ["drums"]
     edited = redo(reference, Edits(parts=("drums",), seed=5), report=False)
     assert hashes(manifest_of(client, song, job["version"])) == hashes(edited)
     assert hashes(edited) != hashes(was)

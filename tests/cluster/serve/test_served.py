@@ -7,46 +7,36 @@ import json
 import os
 import signal
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import httpx2 as httpx
+import httpx2
 import psutil
 import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
+from cluster.serve.guard import MAX_SOCKETS
 from ensemble.manifest import MANIFEST, Manifest
 from ensemble.rendering.render import render
 from tests.cluster.serve.conftest import RunningStudio, end_studio, start_studio
-from tests.cluster.serve.studios import OPEN
+from tests.cluster.serve.studios import OPEN, ended, uploaded
 
 pytestmark = pytest.mark.ray
 
 
 @contextlib.contextmanager
-def owner_of(studio: RunningStudio) -> Iterator[httpx.Client]:
+def owner_of(studio: RunningStudio) -> Iterator[httpx2.Client]:
     headers = {"authorization": f"Bearer {studio.key}"}
-    with httpx.Client(base_url=studio.url, headers=headers, timeout=60, trust_env=False) as client:
+    with httpx2.Client(base_url=studio.url, headers=headers, timeout=60, trust_env=False) as client:
         yield client
 
 
-def uploaded(client: httpx.Client, path: Path) -> str:
-    answer = client.post("/api/songs", params={"name": "song.wav"}, content=path.read_bytes())
-    assert answer.status_code == 201, answer.text
-    return str(answer.json()["id"])
-
-
-def ended(client: httpx.Client, job: str) -> dict[str, Any]:
-    while (found := client.get(f"/api/jobs/{job}").json())["state"] in OPEN:
-        time.sleep(0.2)
-    return dict(found)
-
-
 def test_a_browser_opens_a_session_and_hears_its_render(running_studio: RunningStudio, short_leader_file: Path) -> None:
-    with httpx.Client(base_url=running_studio.url, timeout=60, trust_env=False) as page:
+    with httpx2.Client(base_url=running_studio.url, timeout=60, trust_env=False) as page:
         assert page.get("/api/songs").status_code == 401
         assert page.post("/api/session", json={"token": "wrong"}).status_code == 401
         opened = page.post("/api/session", json={"token": running_studio.key})
@@ -98,17 +88,31 @@ def test_a_file_of_two_gigabytes_is_refused_before_it_is_sent(running_studio: Ru
         assert b" 413 " in plain.recv(200).splitlines()[0]
 
 
-def test_one_client_may_not_hold_a_thousand_sockets(running_studio: RunningStudio) -> None:
+def test_of_two_hundred_sockets_of_one_client_eight_are_kept(running_studio: RunningStudio) -> None:
     at = running_studio.url.replace("http", "ws") + "/api/events"
     said = {"Authorization": f"Bearer {running_studio.key}"}
     with contextlib.ExitStack() as sockets:
-        held = [sockets.enter_context(connect(at, additional_headers=said, proxy=None)) for _ in range(12)]
-        assert [json.loads(one.recv())["type"] for one in held[:8]] == ["hello"] * 8
-        for one in held[8:]:
+        held = [sockets.enter_context(connect(at, additional_headers=said, proxy=None)) for _ in range(200)]
+        assert [json.loads(one.recv())["type"] for one in held[:MAX_SOCKETS]] == ["hello"] * 8
+        for one in held[MAX_SOCKETS:]:
             with pytest.raises(ConnectionClosed) as closed:
                 one.recv()
             assert closed.value.rcvd is not None
-            assert closed.value.rcvd.code == 4408
+            assert closed.value.rcvd.code == 4429
+
+
+def test_a_ray_that_serves_something_already_is_left_alone(running_studio: RunningStudio, tmp_path: Path) -> None:
+    family = psutil.Process(running_studio.process.pid).children(recursive=True)
+    (raylet,) = (one.cmdline() for one in family if one.name() == "raylet")
+    (at,) = (word.partition("=")[2] for word in raylet if word.startswith("--gcs-address="))
+    command = [sys.executable, "-m", "cluster", "studio", "--no-browser", "--address", at, "--port", "0"]
+    second = subprocess.run(
+        [*command, "--data", str(tmp_path)], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (second.returncode, second.stdout) == (1, "")
+    assert "runs on that Ray already" in second.stderr
+    with owner_of(running_studio) as client:
+        assert client.get("/api/songs").status_code == 200
 
 
 def test_nothing_listens_beyond_loopback(running_studio: RunningStudio) -> None:
