@@ -3,8 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ensemble.listen.beats import FASTEST_BPM, MIN_CLARITY, SLOWEST_BPM, Beats, track_beats
+from ensemble.listen.beats import MIN_CLARITY, Beats, track_beats
 from ensemble.listen.onsets import onset_strength
+from ensemble.listen.pulse_grids import FASTEST_BPM, SLOWEST_BPM
 from tests.listen.leader_sounds import RATE, clicks, sine, tune
 
 
