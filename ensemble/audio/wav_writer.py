@@ -32,6 +32,11 @@ def steps_of(samples: FloatArray) -> Steps:
     return steps
 
 
+def hashed_of(steps: Steps) -> bytes:
+    """What the sha256 of samples is taken of: 32-bit integers, little-endian."""
+    return (np.ascontiguousarray(steps, np.dtype("<i4")) << 8).tobytes()
+
+
 def header_of(sample_rate: int, num_channels: int, num_samples: int) -> bytes:
     """The first `HEADER_BYTES` of a file of `num_samples` per channel."""
     frame_bytes = num_channels * SAMPLE_BYTES
@@ -82,7 +87,7 @@ class WavWriter:
 
     def write(self, steps: Steps) -> None:
         """Append sound."""
-        self._samples_hash.update((np.ascontiguousarray(steps, np.dtype("<i4")) << 8).tobytes())
+        self._samples_hash.update(hashed_of(steps))
         self._write(bytes_of(steps))
         self.num_samples += len(steps)
 

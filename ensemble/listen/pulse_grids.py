@@ -69,7 +69,7 @@ def lay_grids(
         accents: onset strength above its surroundings, in its own standard deviations, at even tempo.  [frames]
         candidates: from `candidates_of`.
         duration_s: length of the recording.
-        even: where each frame, and the end, lies at even tempo; see `even_time`.  [frames + 1]
+        even: where each edge between these frames lies as recorded; see `even_time`.  [frames + 1]
         pulse: as in `Frames`, where a network listened.
 
     Returns:

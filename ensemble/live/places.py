@@ -118,7 +118,7 @@ class Places:
     def move(self, beat: int) -> None:
         """Where bars turn out to begin elsewhere: go on with the next bar on the first beat that opens one there."""
         grid, first_bar = self._laid()
-        if (grid, first_bar) == (self._grid, self._first_bar) or (beat - grid.offset) % grid.beats_per_bar:
+        if (grid, first_bar) == (self._grid, self._first_bar) or not grid.opens(beat):
             return
         if self._chart is None:
             first_bar = (beat - grid.offset) // grid.beats_per_bar - self._last_bar - 1

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import soxr
 
-from ensemble.audio.wav_writer import steps_of
+from ensemble.audio.wav_writer import hashed_of, steps_of
 from ensemble.band import Band, Promise
 from ensemble.clock import FRAME_RATE_HZ, QUANTUM_FRAMES, Block, frames_for, hop_samples
 from ensemble.config import FollowerSettings
@@ -212,6 +212,5 @@ class LiveSession:
                 (stem,) = self._band.collect(awaited[:1], 0.0)
                 awaited.pop(0)
                 placed = _Placed(stem.start_sample, place(stem.clip.samples[0], follower.gain_db, follower.pan))
-                steps = np.ascontiguousarray(steps_of(placed.samples), np.dtype("<i4")) << 8
-                self._hashes[follower.name].update(steps.tobytes())
+                self._hashes[follower.name].update(hashed_of(steps_of(placed.samples)))
         return None if awaited else placed

@@ -45,6 +45,8 @@ def test_a_recording_is_followed_as_fast_as_it_can_be(leader: Path, tmp_path: Pa
     assert document["manifest"]["plan"]["request"]["band"]["style"]["name"] == "bossa_nova"
     assert document["duration_s"] == pytest.approx(17.6, abs=0.02)
     assert (out / "take-00" / "mix.wav").is_file()
+    for part in ("bass", "rhythm", "drums"):
+        assert np.abs(read_clip(out / "take-00" / "stems" / f"{part}.wav").samples).max() > 0.01  # it has come in
     assert [path.name for path in tmp_path.iterdir()] == ["session"]
     again = subprocess.run(
         [*LIVE, "--file", str(leader), "--fast", "--out", str(out)], capture_output=True, text=True, check=False
