@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,9 @@ from cluster.serve.studio import DATABASE
 from ensemble.errors import BandError
 
 HOST = "127.0.0.1"
+START_S = 300.0
+"""How long a renderer may take to be warm: a node's first one compiles the kernels."""
+LOOK_S = 0.2
 
 
 def checked_port(data: Path, port: int) -> int:
@@ -69,16 +73,35 @@ def studio_running(data: Path, port: int, *, max_renderers: int) -> Iterator[str
         max_renderers=max_renderers, is_local=is_loopback(ray.get_runtime_context().gcs_address),
     )  # fmt: skip
     quiet = LoggingConfig(log_level="ERROR", enable_access_log=False)  # an access log would name songs
+    target = serve.RunTarget(build(arguments.model_dump(mode="json")), name=APP, logging_config=quiet)
     logging.getLogger("ray.serve").setLevel(logging.ERROR)
     try:
-        serve.start(proxy_location="HeadOnly", http_options={"host": HOST, "port": port}, logging_config=quiet)
-        serve.run(build(arguments.model_dump(mode="json")), name=APP, logging_config=quiet)
-    except Exception as error:  # Serve raises plain ones
-        serve.shutdown()
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise BandError("the studio", f"did not start ({reason})", "see `ensemble doctor`") from error
-    try:
+        try:
+            serve.start(proxy_location="HeadOnly", http_options={"host": HOST, "port": port}, logging_config=quiet)
+            serve.run_many([target], wait_for_applications_running=False)
+        except Exception as error:  # Serve raises plain ones
+            raise _not_started(str(error) or type(error).__name__) from error
+        _wait_until_running(serve, APP)
         yield f"http://{HOST}:{port}/#token={studio_key(data)}"
     finally:
         with contextlib.suppress(Exception):  # Ray is gone already
             serve.shutdown()
+
+
+def _wait_until_running(serve: Any, app: str) -> None:
+    """Wait until an application answers; Serve itself would wait for ever where no core is free.
+
+    Raises:
+        BandError: it failed, or took too long.
+    """
+    until = time.monotonic() + START_S
+    while (found := serve.status().applications[app]).status != "RUNNING":
+        if found.status == "DEPLOY_FAILED":
+            raise _not_started(found.message)
+        if time.monotonic() > until:
+            raise BandError("the studio", f"did not start within {START_S:g} s", "see that a core of its Ray is free")
+        time.sleep(LOOK_S)
+
+
+def _not_started(why: str) -> BandError:
+    return BandError("the studio", f"did not start ({why.strip().splitlines()[0]})", "see `ensemble doctor`")

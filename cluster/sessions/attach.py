@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import signal
 import socket
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import psutil
@@ -19,6 +21,8 @@ ANSWER_S = 5.0
 """How long a connection, or an actor's status, is waited for."""
 AUTO = "auto"
 CLIENT = "ray://"
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""What Ray answers itself in a process that it has joined."""
 _SAME_KEY = "set RAY_AUTH_TOKEN, RAY_AUTH_TOKEN_PATH or ~/.ray/auth_token to the cluster's"
 _KNOCK = "/ray.rpc.NodeInfoGcsService/CheckAlive"
 """What every Ray of ours and others' answers at once."""
@@ -60,13 +64,29 @@ def joined_ray(address: str) -> Iterator[None]:
             stack.enter_context(on_loopback())
         stack.enter_context(variable("RAY_ADDRESS", None))  # which Ray would prefer to `place`
         try:
-            with quiet_libraries(), readable_entrypoint():  # Ray repeats that it refuses a token
+            with quiet_libraries(), readable_entrypoint(), signals_kept():  # Ray repeats that it refuses a token
                 ray.init(address=place, namespace=NAMESPACE, logging_level=logging.CRITICAL, log_to_driver=False)
         except Exception as error:  # Ray raises plain ones, too
             ray.shutdown()
             raise BandError(f"Ray at {place}", *_in_short(error)) from error
         stack.callback(ray.shutdown)
         yield
+
+
+@contextlib.contextmanager
+def signals_kept() -> Iterator[Callable[[], None]]:
+    """Lend a function that puts the caller's signal handlers back: Ray replaces them by its own as it is joined."""
+    is_main = threading.current_thread() is threading.main_thread()
+    handlers = {one: signal.getsignal(one) for one in SIGNALS} if is_main else {}
+
+    def put_back() -> None:
+        for one, handler in handlers.items():
+            signal.signal(one, handler)
+
+    try:
+        yield put_back
+    finally:
+        put_back()
 
 
 def answers(place: str) -> bool:

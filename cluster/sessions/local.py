@@ -9,7 +9,7 @@ import re
 import shutil
 import signal
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import psutil
@@ -25,13 +25,13 @@ from agents.environment import (
     variable,
 )
 from agents.node_check import python_path
+from cluster.sessions.attach import SIGNALS, signals_kept
 from ensemble.errors import BandError
 from ensemble.files.private import in_use, remove_left, socket_folder
 
 _FOLDER = "ensemble-ray-"
 _AGENT = re.compile(r"^ray::\w+Agent$|/agent(/main)?\.py$")
 """The title of an agent process of Ray, and its program before it has set one."""
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextlib.contextmanager
@@ -68,7 +68,7 @@ def _one_ray(*, num_cpus: int | None, dashboard: bool) -> Iterator[str]:
         raise BandError("Ray", "this process is connected to one already", "use it, or call ray.shutdown() first")
     before = set(psutil.Process().children())
     remove_left(_FOLDER)
-    with session_folder(f"{_FOLDER}{os.getpid()}-") as folder, _signals_kept() as mine:
+    with session_folder(f"{_FOLDER}{os.getpid()}-") as folder, signals_kept() as mine:
         started: set[psutil.Process] = set()
         is_impatient = False
         try:
@@ -127,22 +127,6 @@ def session_folder(prefix: str) -> Iterator[Path]:
             yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-@contextlib.contextmanager
-def _signals_kept() -> Iterator[Callable[[], None]]:
-    """Lend a function that puts the caller's signal handlers back: Ray replaces them by its own as it starts."""
-    is_main = threading.current_thread() is threading.main_thread()
-    handlers = {one: signal.getsignal(one) for one in SIGNALS} if is_main else {}
-
-    def put_back() -> None:
-        for one, handler in handlers.items():
-            signal.signal(one, handler)
-
-    try:
-        yield put_back
-    finally:
-        put_back()
 
 
 def object_store_bytes() -> int:

@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
+import httpx2
 import numpy as np
 import psutil
 import pytest
@@ -22,9 +23,10 @@ import pytest
 from cluster.sessions import keep_alive
 from ensemble.audio.files import write_clip
 from ensemble.errors import BandError, ConfigError
-from ensemble.manifest import Manifest
+from ensemble.manifest import MANIFEST, Manifest
 from ensemble.rendering.render import render
 from ensemble.types.music import AudioClip
+from tests.cluster.serve.studios import ended, uploaded
 
 ROOT = Path(__file__).parents[2]
 
@@ -94,6 +96,40 @@ def test_a_render_takes_the_players_that_are_warm_and_leaves_them(
     assert done.returncode == 0, done.stderr
     assert Manifest.read(tmp_path / "out" / "manifest.json").takes == alone.takes
     assert warm() == players
+
+
+@pytest.mark.slow
+def test_a_studio_on_it_renders_on_loopback_and_leaves_only_the_ray(
+    home: Path, short_leader_file: Path, tmp_path: Path, alone: Manifest
+) -> None:
+    kept = json.loads((home / "ensemble" / "up.json").read_text())
+
+    def served() -> list[psutil.Process]:
+        family = [
+            one
+            for one in psutil.process_iter(["environ"])
+            if kept["folder"] == (one.info["environ"] or {}).get("TMPDIR")
+        ]
+        return [one for one in family if one.cmdline() and one.cmdline()[0].startswith("ray::Serve")]
+
+    where = ("--address", kept["address"], "--port", "0", "--data", str(tmp_path / "data"))
+    studio = started(home, "studio", "--no-browser", *where)
+    assert studio.stdout is not None
+    url, _, key = studio.stdout.readline().strip().partition("/#token=")
+    with httpx2.Client(base_url=url, headers={"authorization": f"Bearer {key}"}, timeout=60, trust_env=False) as client:
+        song = uploaded(client, short_leader_file)
+        job = client.post(f"/api/songs/{song}/render", json={"sample_rate": 16000}).json()["id"]
+        assert ended(client, job)["state"] == "done"
+        manifest = Manifest.parse(client.get(f"/api/songs/{song}/files/v1/{MANIFEST}").content, "it")
+    assert manifest.takes == alone.takes
+    listening = [
+        one.laddr.ip for process in served() for one in process.net_connections("tcp") if one.status == "LISTEN"
+    ]
+    assert listening
+    assert {*listening} <= {"127.0.0.1", "::ffff:127.0.0.1"}
+    studio.terminate()
+    _, said = studio.communicate(timeout=60)
+    assert (studio.returncode, served()) == (130, []), said
 
 
 @pytest.mark.slow
