@@ -32,7 +32,7 @@ def with_bar(chart: Chart, number: int, symbols: Sequence[str]) -> Chart:
         held = chart.bars[number - 1].chords[-1]
         bars[at + 1] = replace(following, symbols=(held, *following.symbols[1:]))
     bars[at] = replace(bars[at], symbols=tuple(symbols))
-    return _read(_with_bars(chart, bars))
+    return _with_lines(chart, _with_bars(chart, bars))
 
 
 def with_chord(chart: Chart, number: int, beat: int, chord: str) -> Chart:
@@ -62,7 +62,7 @@ def with_section(chart: Chart, number: int, name: str) -> Chart:
     lines, at = _split(chart, number)
     start = _head(lines, at)
     kept = [line for line in lines[start:at] if not line.section]
-    return _read([*lines[:start], *([ChartLine(section=name)] if name else []), *kept, *lines[at:]])
+    return _with_lines(chart, [*lines[:start], *([ChartLine(section=name)] if name else []), *kept, *lines[at:]])
 
 
 def with_energy(chart: Chart, number: int, energy: float) -> Chart:
@@ -78,7 +78,7 @@ def with_energy(chart: Chart, number: int, energy: float) -> Chart:
     stop = next((index for index in range(at, len(lines)) if lines[index].section), len(lines))
     kept = [line for line in lines[start:stop] if line.setting is None or line.setting[0] != "energy"]
     said = ChartLine(setting=("energy", f"{energy:g}"))
-    return _read([*lines[:start], said, *kept, *lines[stop:]])
+    return _with_lines(chart, [*lines[:start], said, *kept, *lines[stop:]])
 
 
 def with_setting(chart: Chart, name: str, value: str) -> Chart:
@@ -95,7 +95,7 @@ def with_setting(chart: Chart, name: str, value: str) -> Chart:
         lines.insert(0, said)
     else:
         lines[found] = replace(said, comment=lines[found].comment)
-    return _read(lines)
+    return _with_lines(chart, lines)
 
 
 def _bars(chart: Chart) -> list[ChartBar]:
@@ -137,10 +137,6 @@ def _head(lines: Sequence[ChartLine], at: int) -> int:
     return start
 
 
-def _read(lines: Sequence[ChartLine]) -> Chart:
-    """A chart of these lines, checked."""
-    text = write_chart(replace(_EMPTY, lines=tuple(lines)))
-    return parse_chart(text)
-
-
-_EMPTY = parse_chart("| C |")
+def _with_lines(chart: Chart, lines: Sequence[ChartLine]) -> Chart:
+    """The chart with other lines, checked."""
+    return parse_chart(write_chart(replace(chart, lines=tuple(lines))))

@@ -19,6 +19,10 @@ from tests.cluster.serve.conftest import RunningStudio
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
 RECORDED_S = 10.0
+WATCH_MARKS = """(window.marked = new Set(), new MutationObserver(() => {
+  for (const lane of document.querySelectorAll(".is-stale")) window.marked.add(lane.dataset.name);
+}).observe(document.querySelector("#lanes"), { subtree: true, childList: true, attributes: true }))"""
+"""Notes in `window.marked` which lanes are marked as being played again."""
 
 
 @pytest.fixture(scope="module")
@@ -82,8 +86,10 @@ def test_a_recording_becomes_a_band_that_is_corrected_and_taken_away(page: Brows
     assert text(page, "#chart .chord") == "Fm"
     assert "Fm" in said(page, f"/api/songs/{song}/desk")["chords"]
 
+    page.run(WATCH_MARKS)
     page.click("[data-name=drums] .roll")
     made(page, 3)
+    assert page.run("[...window.marked]") == ["drums"]
     assert said(page, f"/api/songs/{song}/versions")[-1]["changes"]["parts"] == ["drums"]
 
     page.click("#export")
