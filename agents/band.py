@@ -21,6 +21,7 @@ from agents.supervision import Supervisor
 from ensemble import events
 from ensemble.band import Promise, Tally
 from ensemble.clock import Block
+from ensemble.conduct.models import is_model
 from ensemble.config import BandSettings, FollowerSettings
 from ensemble.errors import BandError, DeadlineError
 from ensemble.listen.overrides import Overrides
@@ -230,7 +231,7 @@ class RayBand:
 
 def conductor_spec(band: BandSettings, weights_sha256: Mapping[str, str]) -> tuple[str, dict[str, str]]:
     """The arguments of the band's `ConductorAgent`."""
-    models = {name: weights_sha256[name] for name in ("conductor", "arranger") if name in weights_sha256}
+    models = {name: sha256 for name, sha256 in weights_sha256.items() if is_model(name)}
     return band.model_dump_json(), models
 
 

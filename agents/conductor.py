@@ -10,7 +10,7 @@ from ensemble.clock import Block
 from ensemble.conduct.conductor import Conductor
 from ensemble.conduct.models import models_sha256
 from ensemble.config import BandSettings
-from ensemble.errors import ArrangerError, ConductorError
+from ensemble.errors import ArrangerError, ConductorError, EnsembleError, PerformerError
 from ensemble.events import Position
 from ensemble.listen.listener import Listener
 from ensemble.listen.overrides import Overrides
@@ -22,6 +22,10 @@ from ensemble.wire import Message, pack, unpack
 
 K = TypeVar("K")
 V = TypeVar("V")
+_ERRORS: dict[str, type[EnsembleError]] = {
+    "conductor": ConductorError, "arranger": ArrangerError, "performer": PerformerError
+}  # fmt: skip
+_CURE = "install one release everywhere"
 MAX_SEEDS = 4
 """That one actor keeps a conductor for."""
 MAX_ARRANGEMENTS = 4
@@ -122,10 +126,9 @@ class ConductorAgent(Reporter):
         if seed not in self._conductors:
             changed = models_sha256(self._settings).items() ^ self._weights_sha256.items()
             if changed:
-                model = min(model for model, _ in changed)
-                kind = ArrangerError if model == "arranger" else ConductorError
-                what = getattr(self._settings, model)
-                raise kind(what, "is another file on this node", "install one release everywhere")
+                model = min(model for model, _ in changed).partition("/")[0]
+                kind = _ERRORS[model]
+                raise kind(getattr(self._settings, model), "is another file on this node", _CURE)
             keep_latest(self._conductors, MAX_SEEDS)
             self._conductors[seed] = Conductor(self._settings, seed)
         return self._conductors[seed]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -25,12 +25,16 @@ Device = Literal["auto", "cpu", "cuda"]
 BUILT_IN_VOICES = ("naive", "seeded")
 LEADER_GAIN = "leader-gain"
 RULES = "rules"
-WeightsKind = Literal["voice", "conductor", "arranger", "listener"]
+LEARNED = "learned"
+WeightsKind = Literal["voice", "conductor", "arranger", "performer", "listener"]
 BUILT_IN: dict[WeightsKind, tuple[str, ...]] = {
-    "voice": BUILT_IN_VOICES, "conductor": (LEADER_GAIN,), "arranger": (RULES,), "listener": ()
+    "voice": BUILT_IN_VOICES, "conductor": (LEADER_GAIN,), "arranger": (RULES,),
+    "performer": (RULES, LEARNED), "listener": (),
 }  # fmt: skip
 """What a setting may name that has no weights."""
-RESERVED_NAMES = ("arranger", "conductor", "leader", "listener", "mix", "retrieval")
+_OF_FOLLOWERS: tuple[WeightsKind, ...] = ("voice", "performer")
+_OF_BANDS: tuple[WeightsKind, ...] = ("conductor", "arranger", "performer")
+RESERVED_NAMES = ("arranger", "conductor", "leader", "listener", "mix", "performer", "retrieval")
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
 NUM_SEEDS = 2**63
 """Random seeds are below it: messages hold no larger number."""
@@ -96,6 +100,8 @@ class FollowerSettings(Settings):
     """auto and cpu play with the compiled CPU kernels, cuda with torch."""
     gpu: float = Field(default=0.25, gt=0.0, le=16.0)
     """With `device: cuda`, the share of a GPU that the player reserves in a cluster (above 1: whole GPUs)."""
+    performer: str | None = None
+    """Shapes its notes, where it is not the band's: rules, learned, a shipped performer's name, or the path of one."""
     seed: Seed | None = None
     """Random seed of what this part plays, for another take of it alone; the render's when absent."""
     retakes: tuple[Retake, ...] = ()
@@ -178,6 +184,9 @@ class BandSettings(Manner):
     """Predicts the dynamics: leader-gain, a shipped conductor's name, or the path of one (.safetensors)."""
     arranger: str = RULES
     """Writes basses, pads and counter-melodies: rules, a shipped arranger's name, or the path of one (.safetensors)."""
+    performer: str = LEARNED
+    """Shapes the notes: learned (the shipped performer of each instrument, or of its family), rules, a shipped
+    performer's name, or the path of one (.safetensors)."""
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:
@@ -228,12 +237,19 @@ def load_band(name_or_path: str) -> BandSettings:
         document["style"] = load_style(document["style"], path.parent).model_dump()
     band = parse(BandSettings, document, str(path))
     followers = [
-        one.model_copy(update={"voice": located("voice", one.voice, path.parent, f"{path}: {one.name}.voice")})
+        one.model_copy(
+            update={
+                kind: located(kind, named, path.parent, f"{path}: {one.name}.{kind}")
+                for kind in _OF_FOLLOWERS
+                if (named := getattr(one, kind)) is not None
+            }
+        )
         for one in band.followers
     ]
-    conductor = located("conductor", band.conductor, path.parent, f"{path}: conductor")
-    arranger = located("arranger", band.arranger, path.parent, f"{path}: arranger")
-    return band.model_copy(update={"followers": tuple(followers), "conductor": conductor, "arranger": arranger})
+    models: dict[str, Any] = {
+        kind: located(kind, getattr(band, kind), path.parent, f"{path}: {kind}") for kind in _OF_BANDS
+    }
+    return band.model_copy(update=models | {"followers": tuple(followers)})
 
 
 def located(kind: WeightsKind, name: str, folder: Path, setting: str) -> str:

@@ -71,6 +71,10 @@ class ArrangerError(EnsembleError, code="arranger"):
     """An arranger's weights or its card cannot be used."""
 
 
+class PerformerError(EnsembleError, code="performer"):
+    """A performer's weights or its card cannot be used."""
+
+
 class ListenerError(EnsembleError, code="listener"):
     """A network that listens cannot be used."""
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
 
-from ensemble.config import Settings, first_complaint
+from ensemble.config import RULES, Settings, first_complaint
 from ensemble.errors import VerifyError
 from ensemble.files.receipts import FileReceipt, StemFacts
 from ensemble.files.replace import write_whole
@@ -184,6 +184,8 @@ class Manifest(Settings):
         found = document.get("version") if isinstance(document, dict) else None
         if found == 1:
             document = _from_version_1(document)
+        if found in (1, MANIFEST_VERSION):
+            document = _with_rules(document)
         elif found != MANIFEST_VERSION:
             raise VerifyError(what, f"is of manifest version {found}", f"this release reads 1 and {MANIFEST_VERSION}")
         try:
@@ -191,6 +193,16 @@ class Manifest(Settings):
         except ValidationError as error:
             place, problem, *_ = first_complaint(error, Manifest, document)
             raise VerifyError(what, f"{place}: {problem}", "render again") from error
+
+
+def _with_rules(document: dict[str, Any]) -> dict[str, Any]:
+    """Say who shaped the notes where a manifest does not: before there were performers, rules did."""
+    plan = document.get("plan")
+    request = plan.get("request") if isinstance(plan, dict) else None
+    band = request.get("band") if isinstance(request, dict) else None
+    if not (isinstance(plan, dict) and isinstance(request, dict) and isinstance(band, dict)):
+        return document
+    return document | {"plan": plan | {"request": request | {"band": {"performer": RULES} | band}}}
 
 
 def _from_version_1(document: dict[str, Any]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from ensemble.conduct.ending import tail_s
 from ensemble.conduct.fork import fork_frame
 from ensemble.conduct.given import clashes, laid
 from ensemble.conduct.intro import intro_frames, with_intro
+from ensemble.conduct.models import stand_ins
 from ensemble.events import Events, set_position
 from ensemble.listen.extended import heard_on
 from ensemble.listen.listener import at_analysis_rate
@@ -177,7 +178,8 @@ class _Performing:
             clip = at_analysis_rate(as_recorded(self._lead.clip, self._plan.intro_frames))
             heard = self._listen(clip)
             (value,) = self._band.collect([heard], self._deadline_s(self._lead.clip.duration_s))
-            value = replace(value, diagnostics=self._lead.doubts + value.diagnostics)
+            doubts = self._lead.doubts + value.diagnostics + stand_ins(self._plan.request.band)
+            value = replace(value, diagnostics=doubts)
             if self._plan.request.band.intro is not None:
                 value = self._led_in(value)
                 clip, heard = at_analysis_rate(self._lead.clip), self._band.hold(value)
@@ -222,6 +224,7 @@ class _Performing:
         asked = self._band.follow(at_analysis_rate(leader), num_frames, request.overrides, live)
         deadline_s = self._deadline_s(leader.duration_s)
         (heard,), (arrangement,) = self._band.collect(asked[:1], deadline_s), self._band.collect(asked[1:], deadline_s)
+        heard = replace(heard, diagnostics=heard.diagnostics + stand_ins(request.band))
         return _Following(AS_GIVEN, heard, asked[1], arrangement)
 
     def _listen(self, clip: AudioClip) -> Promise[Heard]:
@@ -284,7 +287,7 @@ class _Performing:
     def _with_given(self, one: _Following) -> _Following:
         """The same with the parts that are given, and a warning where they do not fit."""
         given, request = self._lead.given, self._plan.request
-        arrangement = laid(one.arrangement, given, one.name, one.heard, request.band.followers)
+        arrangement = laid(one.arrangement, given, one.name, one.heard, request.band)
         doubts = one.heard.diagnostics + clashes(arrangement, one.heard, given)
         heard = replace(one.heard, diagnostics=doubts)
         return _Following(one.name, heard, self._band.hold(arrangement), arrangement)

@@ -44,7 +44,7 @@ class RenderRequest(Settings):
     """How long the band may sound after the leader's end, in seconds."""
     weights_sha256: dict[str, str] = {}
     """sha256 of every voice file, by part; of the conductor's and the arranger's file as `conductor` and `arranger`; of
-    the networks that listen as `listener/chords` and so on."""
+    performers as `performer/PART`; of the networks that listen as `listener/chords` and so on."""
     overrides: Overrides = Overrides()
     """Tempo, metre, key or chords that the user gave; they replace what is heard."""
     expansion: str | None = None

@@ -33,7 +33,8 @@ LAYERS = """
     ensemble/plan.py
     ensemble/manifest.py
     ensemble/scores
-    ensemble/arrangers ensemble/conductors ensemble/corpus ensemble/leaders ensemble/listeners ensemble/voices
+    ensemble/arrangers ensemble/conductors ensemble/corpus ensemble/leaders ensemble/listeners
+    ensemble/performers ensemble/voices
     ensemble/data
     ensemble/data/compose
     ensemble/data/compose/solo
@@ -41,7 +42,7 @@ LAYERS = """
     ensemble/takes.py ensemble/band.py
     ensemble/train
     ensemble/train/player ensemble/train/kit
-    ensemble/train/conductor ensemble/train/arranger ensemble/train/listener
+    ensemble/train/conductor ensemble/train/arranger ensemble/train/listener ensemble/train/performer
     ensemble/measure
     ensemble/report
     ensemble/perform.py

@@ -22,6 +22,7 @@ from cluster.cli.kit import evaluate_kit, train_kit
 from cluster.cli.listener import evaluate_listener, train_listener
 from cluster.cli.lists import bands, styles, voices
 from cluster.cli.live import live_commands
+from cluster.cli.performer import evaluate_performer, train_performer
 from cluster.cli.player import evaluate, train
 from cluster.cli.progress import show_examination
 from cluster.cli.redo import redo
@@ -42,6 +43,8 @@ train.command("conductor")(train_conductor)
 evaluate.command("conductor")(evaluate_conductor)
 train.command("listener")(train_listener)
 evaluate.command("listener")(evaluate_listener)
+train.command("performer")(train_performer)
+evaluate.command("performer")(evaluate_performer)
 train.command("kit")(train_kit)
 evaluate.command("kit")(evaluate_kit)
 evaluate.command("listening")(evaluate_listening)

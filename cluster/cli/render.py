@@ -81,6 +81,9 @@ def render(
     arranger: Annotated[
         str | None, typer.Option(help="What writes the parts: rules, learned or a .safetensors file.")
     ] = None,
+    performer: Annotated[
+        str | None, typer.Option(help="What shapes the notes: learned, rules, a shipped one or a .safetensors file.")
+    ] = None,
     style: StyleName = None,
     complexity: Complexity = None,
     humanize: Humanize = None,
@@ -145,6 +148,7 @@ def render(
     def settings() -> dict[str, Any]:
         return {
             "band": band, "seed": seed, "sample_rate": int(rate), "voice": voice, "arranger": arranger,
+            "performer": performer,
             "levers": levers_of(
                 style=style, complexity=complexity, humanize=humanize, intro=intro, ending=ending, click=click,
                 density=density, gain=gain, pan=pan, instrument=instrument,

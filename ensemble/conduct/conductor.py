@@ -10,7 +10,7 @@ import numpy as np
 from ensemble.clock import FRAME_RATE_HZ, QUANTUM_FRAMES, Block
 from ensemble.conduct.dynamics import QUANTUM_CONDUCTOR_FRAMES, DynamicsModel, ForetoldStrokes, to_control_rate
 from ensemble.conduct.given import bar_frames, spliced
-from ensemble.conduct.models import arranger_of, dynamics_of
+from ensemble.conduct.models import arranger_of, dynamics_of, performers_of
 from ensemble.conduct.parts import write_parts
 from ensemble.config import BandSettings, FollowerSettings
 from ensemble.types.music import (
@@ -46,6 +46,7 @@ class Conductor:
         self._seed = seed
         self._model = model or dynamics_of(band)
         self._arranger = arranger_of(band)
+        self._performers = performers_of(band)
         self._has_drummer = any(follower.role == "drums" for follower in band.followers)
         self._names = tuple(follower.name for follower in band.followers)
 
@@ -75,7 +76,9 @@ class Conductor:
         """Every part, with the other takes of some bars."""
 
         def written(followers: Sequence[FollowerSettings]) -> tuple[Part | Hits, ...]:
-            return write_parts(heard, followers, num_frames, self._seed, self._arranger, foretold, self._manner)
+            return write_parts(
+                heard, followers, num_frames, self._seed, self._arranger, foretold, self._manner, self._performers
+            )
 
         parts = list(written(self._followers))
         for index, follower in enumerate(self._followers):

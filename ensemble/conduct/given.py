@@ -14,8 +14,11 @@ from mido.midifiles.meta import KeySignatureError
 from ensemble.clock import FRAME_RATE_HZ
 from ensemble.conduct.grid import Grid, grid_of
 from ensemble.conduct.midi import DRUM_NOTES
+from ensemble.conduct.models import performers_of
+from ensemble.conduct.parts import placed
+from ensemble.conduct.performer import Performer
 from ensemble.conduct.shaping import WrittenNote, shape
-from ensemble.config import FollowerSettings
+from ensemble.config import BandSettings, FollowerSettings
 from ensemble.errors import DataError
 from ensemble.files.midi import DRUM_CHANNEL
 from ensemble.types.diagnostics import Diagnostic
@@ -66,8 +69,7 @@ class GivenPart(NamedTuple):
 
 
 def laid(
-    arrangement: Arrangement, given: Mapping[str, GivenPart], take: str, heard: Heard,
-    followers: Sequence[FollowerSettings],
+    arrangement: Arrangement, given: Mapping[str, GivenPart], take: str, heard: Heard, band: BandSettings,
 ) -> Arrangement:  # fmt: skip
     """Put given parts in the place of those that were written.
 
@@ -79,13 +81,18 @@ def laid(
         given: by the part's name.
         take: name of the take.
         heard: its leader.
-        followers: the band.
+        band: who plays.
+
+    Raises:
+        PerformerError: who shapes edited notes cannot be used.
     """
+    performers = performers_of(band) if any(one.notes for one in given.values()) else {}
     parts, dynamics = list(arrangement.parts), dict[str, FloatArray]()
-    for index, follower in enumerate(followers):
+    for index, follower in enumerate(band.followers):
         one = given.get(follower.name)
         if one is not None and one.notes:
-            played = _played(one.notes, follower, heard, arrangement.num_frames)
+            performer = performers.get(follower.name)
+            played = _played(one.notes, follower, heard, arrangement.num_frames, band.humanize, performer)
             end = arrangement.num_frames if take == FIRST_TAKE else round(_end_s(one.notes) * FRAME_RATE_HZ)
             parts[index] = spliced(parts[index], played, 0, end)
         elif one is not None and take in one.takes:
@@ -229,8 +236,11 @@ def _voices(struck: Sequence[Struck], num_voices: int) -> tuple[list[int], Struc
     return voices, None
 
 
-def _played(struck: Sequence[Struck], follower: FollowerSettings, heard: Heard, num_frames: int) -> Written:
-    """What a follower makes of notes: the instrument's attacks and releases, at the leader's tuning."""
+def _played(
+    struck: Sequence[Struck], follower: FollowerSettings, heard: Heard, num_frames: int, humanize: float,
+    performer: Performer | None,
+) -> Written:  # fmt: skip
+    """What a follower makes of notes, when and as hard as they are given, at the leader's tuning."""
     struck = [one for one in struck if one.start_s < num_frames / FRAME_RATE_HZ]
     if follower.role == "drums":
         hits = tuple(
@@ -244,7 +254,10 @@ def _played(struck: Sequence[Struck], follower: FollowerSettings, heard: Heard, 
         for one, voice in zip(struck, voices, strict=True)
     ]
     seed, num_voices = follower.played_seed(0), follower.num_voices
-    return shape(follower.name, written, follower.spec, num_voices, heard.tuning_cents, num_frames, seed, humanize=0.0)
+    return shape(
+        follower.name, placed(written, grid_of(heard)), follower.spec, num_voices, heard.tuning_cents, num_frames, seed,
+        humanize, performer=performer, keeps_time=True,
+    )  # fmt: skip
 
 
 def _fitted(part: Written, num_frames: int) -> Written:

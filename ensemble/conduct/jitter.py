@@ -27,6 +27,13 @@ def draws(seed: int, name: str, places: NDArray[np.int64], num_draws: int) -> ND
     return table[places]
 
 
+def far_draws(seed: int, name: str, places: NDArray[np.int64], num_draws: int) -> NDArray[np.float64]:
+    """Like `draws`, for many numbers at few places: none is drawn for what lies between.  [items, num_draws]"""
+    key = np.array([seed % 2**64, crc32(name.encode())], dtype=np.uint64)
+    rows = [np.random.Generator(np.random.Philox(key=key, counter=[0, place, 0, 0])) for place in places.tolist()]
+    return np.stack([row.random(num_draws) for row in rows])
+
+
 class Chance(NamedTuple):
     """What decides the details of one take."""
 

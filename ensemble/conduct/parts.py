@@ -12,7 +12,7 @@ seed, and then it is written anew among them.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -33,6 +33,7 @@ from ensemble.conduct.leader import STEPS_PER_BEAT, Leader, listen_to
 from ensemble.conduct.melody import transform, write_double
 from ensemble.conduct.pad import pattern_strokes, rule_strokes, write_pad
 from ensemble.conduct.pattern_bass import write_pattern_bass
+from ensemble.conduct.performer import Performer
 from ensemble.conduct.shaping import WrittenNote, shape
 from ensemble.conduct.voicing import Neighbours, voice_chords
 from ensemble.config import FollowerSettings
@@ -64,6 +65,7 @@ def write_parts(
     arranger: Arranger | None = None,
     foretold: ForetoldStrokes | None = None,
     manner: Manner | None = None,
+    performers: Mapping[str, Performer] = {},
 ) -> tuple[Part | Hits, ...]:
     """Write every follower's part.
 
@@ -77,6 +79,7 @@ def write_parts(
         foretold: the strokes that the conductor predicts; drums keep to their grooves where it is absent or unsure, and
             in a style that does not follow it.
         manner: how the band plays.
+        performers: shape the notes, by part; rules do for parts without one.
 
     Returns:
         One `Part` per pitched follower, `Hits` for a drummer. All have `num_frames` frames.
@@ -97,9 +100,16 @@ def write_parts(
         elif follower.role == "transform":
             parts.append(transform(follower.name, heard, follower.range, num_frames))
         else:
-            written = write_double(heard, follower.range) if follower.role == "double" else notes[follower.name]
-            own_seed = own_chance(follower, chance).seed
-            parts.append(_shape(written, follower, heard, num_frames, own_seed, scene.manner))
+            if follower.role == "double":
+                written = placed(write_double(heard, follower.range), grid)
+            else:
+                written = notes[follower.name]
+            parts.append(
+                shape(
+                    follower.name, written, follower.spec, max(follower.num_voices, 1), heard.tuning_cents, num_frames,
+                    own_chance(follower, chance).seed, scene.manner.humanize, performer=performers.get(follower.name),
+                )
+            )  # fmt: skip
     return tuple(parts)
 
 
@@ -189,7 +199,17 @@ def write_notes(
         if follower.seed is not None:
             others = [register for name, register in registers.items() if name != follower.name]
             notes[follower.name], _ = write(follower, others, own_chance(follower, chance))
-    return notes
+    return {name: placed(written, scene.grid) for name, written in notes.items()}
+
+
+def placed(written: Sequence[WrittenNote], grid: Grid) -> list[WrittenNote]:
+    """Notes with their places in the bar."""
+    if not grid.num_beats:
+        return list(written)
+    beats = np.interp([note.start_s for note in written], grid.edges_s, np.arange(grid.num_beats + 1.0))
+    whole = np.minimum(beats.astype(np.int64), grid.num_beats - 1)
+    places = (grid.positions[whole] + beats - whole) / grid.beats_per_bar % 1.0
+    return [note._replace(bar_place=place) for note, place in zip(written, places.tolist(), strict=True)]
 
 
 def _patterns(style: Style, grid: Grid) -> MetrePatterns:
@@ -258,12 +278,3 @@ def _neighbours(follower: FollowerSettings, others: Collection[_Register], grid:
         else:
             ceiling = np.minimum(ceiling, other.bottom - _GAP_SEMITONES)
     return Neighbours(floor, ceiling, bass)
-
-
-def _shape(
-    written: list[WrittenNote], follower: FollowerSettings, heard: Heard, num_frames: int, seed: int, manner: Manner
-) -> Part:
-    voices = max(follower.num_voices, 1)
-    return shape(
-        follower.name, written, follower.spec, voices, heard.tuning_cents, num_frames, seed, manner.humanize
-    )  # fmt: skip

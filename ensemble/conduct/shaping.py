@@ -1,12 +1,13 @@
-"""Turns written notes into f0 and level curves, with an instrument's attack, decay, release, vibrato and scoops.
+"""Turns written notes into f0 and level curves: a performer plays them, or rules give attack, decay, release, vibrato.
 
-All notes are computed at once: each is a run of frames, and the runs of all notes form one array.
+What the rules make of all notes is computed at once: each is a run of frames, and the runs of all notes form one array.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from enum import IntEnum
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,10 @@ from numpy.typing import NDArray
 from ensemble.clock import FRAME_RATE_HZ
 from ensemble.conduct.jitter import bell, draws
 from ensemble.types.instruments import InstrumentSpec
-from ensemble.types.music import SILENCE_DB, Note, Part
+from ensemble.types.music import SILENCE_DB, FloatArray, Note, Part
+
+if TYPE_CHECKING:
+    from ensemble.conduct.performer import PerformedCurves, Performer
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -22,7 +26,7 @@ Ints = NDArray[np.int64]
 _SUSTAINED = ("bowed", "blown")
 MS_PER_FRAME = 1000 / FRAME_RATE_HZ
 PLAIN_VELOCITY = 80
-_ACCENT_DB_PER_VELOCITY = 0.12
+ACCENT_DB_PER_VELOCITY = 0.12
 _ONSET_SIGMA_MS, _ONSET_LIMIT_MS = 2.5, 6.0
 _SHORTEST_FRAMES = 3
 _LEGATO_GAP_FRAMES = 2
@@ -40,6 +44,25 @@ _EARLY_SHARE = 0.3
 """Share of the attack by which bowed and blown notes begin early, so that they are heard in time."""
 
 
+class Articulation(IntEnum):
+    """How a note is to be played."""
+
+    PLAIN = 0
+    """As what stands around it asks."""
+    LEGATO = 1
+    """Out of the note before, without a new attack."""
+    DETACHED = 2
+    """With an attack of its own."""
+    ACCENTED = 3
+    """With a hard attack."""
+    STACCATO = 4
+    """Short, with silence after it."""
+    SLIDE = 5
+    """From the pitch of the note before."""
+    GHOST = 6
+    """Hardly heard."""
+
+
 class WrittenNote(NamedTuple):
     """A note before it is shaped."""
 
@@ -53,9 +76,13 @@ class WrittenNote(NamedTuple):
     """MIDI velocity, 1..127."""
     voice: int = 0
     """The voice that plays it."""
+    articulation: Articulation = Articulation.PLAIN
+    """How it is to be played."""
+    bar_place: float = -1.0
+    """Where in the bar it begins, 0..1; below 0 where that is not known."""
 
 
-class _Runs(NamedTuple):
+class NoteRuns(NamedTuple):
     """All notes of a part, sorted by voice and time, as columns.  [notes] each"""
 
     onset_frames: Floats
@@ -76,13 +103,35 @@ class _Runs(NamedTuple):
     """Whether it follows the note before without a gap."""
     repeats: NDArray[np.bool_]
     """Whether it follows the note before without a gap and on the same pitch."""
+    articulation: Ints
+    """As in `Articulation`."""
+    bar_place: Floats
+    """Where in the bar it begins, 0..1; below 0 where that is not known."""
     chance: Floats
     """Uniform random numbers.  [notes, 4]"""
+
+    @property
+    def force_db(self) -> Floats:
+        """How much louder than a plain note each is to be.  [notes]"""
+        return np.asarray((self.velocity - PLAIN_VELOCITY) * ACCENT_DB_PER_VELOCITY, np.float64)
+
+
+class Hand(NamedTuple):
+    """Who plays, and which take it is."""
+
+    name: str
+    """Of the part."""
+    seed: int
+    """Of the render, or the part's own."""
+    humanize: float
+    """0: every note as it is played on average; 0.5: as people's differ; 1: twice as much."""
+    first_frame: int = 0
+    """Where in the performance frame 0 of the notes lies."""
 
 
 def shape(
     name: str, written: Sequence[WrittenNote], instrument: InstrumentSpec, num_voices: int, tuning_cents: float,
-    num_frames: int, seed: int, humanize: float = 0.5, first_frame: int = 0,
+    num_frames: int, seed: int, humanize: float = 0.5, *, performer: Performer | None = None, keeps_time: bool = False,
 ) -> Part:  # fmt: skip
     """Make a part of written notes, as played on an instrument.
 
@@ -99,13 +148,35 @@ def shape(
         num_frames: length of the part.
         seed: of the render.
         humanize: how far notes stray: 0 not at all, 1 twice as far as usual.
-        first_frame: where in the performance these frames begin.
+        performer: plays the notes; rules do where it is absent.
+        keeps_time: whether onsets and velocities stay as they are written.
     """
+    runs = lay_out(name, written, instrument, num_frames, seed, 0.0 if keeps_time else humanize)
+    if performer is None or not len(runs.start):
+        f0_hz, level_db = by_rules(runs, instrument, num_voices, tuning_cents, num_frames)
+    else:
+        hand = Hand(name, seed, humanize)
+        played, _ = performer.play(runs, 0, num_frames, hand, performer.start(num_voices))
+        f0_hz, level_db = sounding_curves(runs, played, tuning_cents)
+    return Part(name=name, notes=notes_of(runs), f0_hz=f0_hz, level_db=level_db)
+
+
+def sounding_curves(runs: NoteRuns, played: PerformedCurves, tuning_cents: float) -> tuple[FloatArray, FloatArray]:
+    """f0 and level of every voice; 0 and `SILENCE_DB` in rests.  [voices, frames] each"""
+    sounds = played.note >= 0
+    if not sounds.any():
+        return np.zeros(sounds.shape, np.float32), np.full(sounds.shape, SILENCE_DB, np.float32)
+    midi = runs.pitch_midi[np.maximum(played.note, 0)] + (tuning_cents + played.bend_cents) / 100
+    f0_hz = np.where(sounds, 440.0 * 2.0 ** ((midi - 69.0) / 12.0), 0.0)
+    return f0_hz.astype(np.float32), np.where(sounds, played.level_db, SILENCE_DB).astype(np.float32)
+
+
+def by_rules(
+    runs: NoteRuns, instrument: InstrumentSpec, num_voices: int, tuning_cents: float, num_frames: int
+) -> tuple[FloatArray, FloatArray]:
+    """f0 and level of every voice, by the instrument's figures; 0 and `SILENCE_DB` in rests.  [voices, frames] each"""
     f0_hz = np.zeros((num_voices, num_frames), np.float32)
     level_db = np.full((num_voices, num_frames), SILENCE_DB, np.float32)
-    runs = _lay_out(name, written, instrument, num_frames, seed, humanize, first_frame)
-    if not len(runs.start):
-        return Part(name=name, notes=(), f0_hz=f0_hz, level_db=level_db)
     length = runs.silent - runs.start
     note = np.repeat(np.arange(len(length)), length)
     frame = np.arange(len(note)) - np.repeat(np.cumsum(length) - length, length) + runs.start[note]
@@ -113,17 +184,34 @@ def shape(
     midi = runs.pitch_midi[note] + (tuning_cents + _bend_cents(runs, instrument, note, elapsed_ms)) / 100
     f0_hz[runs.voice[note], frame] = 440.0 * 2.0 ** ((midi - 69.0) / 12.0)
     level_db[runs.voice[note], frame] = _level_db(runs, instrument, note, frame, elapsed_ms)
-    return Part(name=name, notes=_notes(runs), f0_hz=f0_hz, level_db=level_db)
+    return f0_hz, level_db
 
 
-def _lay_out(
+def early_ms(instrument: InstrumentSpec) -> float:
+    """How long before its time a note begins, so that it is heard in time."""
+    return _EARLY_SHARE * instrument.attack_ms if instrument.family in _SUSTAINED else 0.0
+
+
+def lay_out(
     name: str, written: Sequence[WrittenNote], instrument: InstrumentSpec, num_frames: int, seed: int, humanize: float,
-    first_frame: int,
-) -> _Runs:  # fmt: skip
-    """Sort notes by voice, change onsets and velocities a little at random, and end each where the next begins."""
-    table = np.array(sorted(written, key=lambda one: (one.voice, one.start_s)), np.float64).reshape(-1, 5)
+    first_frame: int = 0,
+) -> NoteRuns:  # fmt: skip
+    """Sort notes by voice, change onsets and velocities a little at random, and end each where the next begins.
+
+    Args:
+        name: see `shape`, as all the others.
+        written: the notes.
+        instrument: gives attack and release.
+        num_frames: length of the part.
+        seed: of the render.
+        humanize: how far notes stray.
+        first_frame: where in the performance these frames begin.
+    """
+    table = np.array(sorted(written, key=lambda one: (one.voice, one.start_s)), np.float64)
+    table = table.reshape(-1, len(WrittenNote._fields))
     start_s, stop_s = table[:, 0], table[:, 1]
-    pitch, velocity, voice = (table[:, column].astype(np.int64) for column in (2, 3, 4))
+    pitch, velocity, voice, articulation = (table[:, column].astype(np.int64) for column in (2, 3, 4, 5))
+    bar_place = table[:, 6]
     place = np.maximum(np.round(start_s * FRAME_RATE_HZ).astype(np.int64), 0)
     chance = np.zeros((len(table), 9))
     for one in np.unique(voice):
@@ -131,8 +219,7 @@ def _lay_out(
         chance[mine] = draws(seed, f"{name}/{one}", place[mine] + first_frame, 9)
     looseness = 2.0 * humanize
     jitter_ms = looseness * np.clip(_ONSET_SIGMA_MS * bell(chance[:, :4]), -_ONSET_LIMIT_MS, _ONSET_LIMIT_MS)
-    early_ms = _EARLY_SHARE * instrument.attack_ms if instrument.family in _SUSTAINED else 0.0
-    onset = np.maximum(start_s * FRAME_RATE_HZ + (jitter_ms - early_ms) / MS_PER_FRAME, 0.0)
+    onset = np.maximum(start_s * FRAME_RATE_HZ + (jitter_ms - early_ms(instrument)) / MS_PER_FRAME, 0.0)
     start = np.round(onset).astype(np.int64)
     velocity = np.clip(velocity + np.round(looseness * (8 * chance[:, 4] - 4)).astype(np.int64), 1, 127)
     next_start = np.append(start[1:], num_frames)
@@ -140,20 +227,22 @@ def _lay_out(
     ring = int(np.ceil(instrument.release_ms / MS_PER_FRAME))
     stop = np.minimum(np.round(stop_s * FRAME_RATE_HZ).astype(np.int64), np.minimum(next_start, num_frames - ring))
     keep = stop - start >= _SHORTEST_FRAMES
-    onset, start, stop, next_start, pitch, velocity, voice, chance = (
-        column[keep] for column in (onset, start, stop, next_start, pitch, velocity, voice, chance)
+    onset, start, stop, next_start, pitch, velocity, voice, articulation, bar_place, chance = (
+        column[keep]
+        for column in (onset, start, stop, next_start, pitch, velocity, voice, articulation, bar_place, chance)
     )
     joined = np.zeros(len(start), np.bool_)
     joined[1:] = (voice[1:] == voice[:-1]) & (start[1:] - stop[:-1] <= _LEGATO_GAP_FRAMES)
     repeats = joined.copy()
     repeats[1:] &= pitch[1:] == pitch[:-1]
-    return _Runs(
+    return NoteRuns(
         onset_frames=onset, start=start, stop=stop, silent=np.minimum(stop + ring, next_start), pitch_midi=pitch,
-        velocity=velocity, voice=voice, after_slur=joined, repeats=repeats, chance=chance[:, 5:],
+        velocity=velocity, voice=voice, after_slur=joined, repeats=repeats, articulation=articulation,
+        bar_place=bar_place, chance=chance[:, 5:],
     )  # fmt: skip
 
 
-def _bend_cents(runs: _Runs, instrument: InstrumentSpec, note: Ints, elapsed_ms: Floats) -> Floats:
+def _bend_cents(runs: NoteRuns, instrument: InstrumentSpec, note: Ints, elapsed_ms: Floats) -> Floats:
     """Deviation from the written pitch in every frame: detuning, delayed vibrato, scoops of some sustained notes."""
     chance = runs.chance[note]
     bend = 6.0 * chance[:, 0] - 3.0
@@ -168,7 +257,7 @@ def _bend_cents(runs: _Runs, instrument: InstrumentSpec, note: Ints, elapsed_ms:
     return bend
 
 
-def _level_db(runs: _Runs, instrument: InstrumentSpec, note: Ints, frame: Ints, elapsed_ms: Floats) -> Floats:
+def _level_db(runs: NoteRuns, instrument: InstrumentSpec, note: Ints, frame: Ints, elapsed_ms: Floats) -> Floats:
     """Level in every frame: attack, decay, swell, accent, release, and dips between notes that follow without a gap."""
     is_sustained = instrument.family in _SUSTAINED
     start_from_db = np.full(len(runs.start), -40.0)
@@ -179,7 +268,7 @@ def _level_db(runs: _Runs, instrument: InstrumentSpec, note: Ints, frame: Ints, 
         start_from_db[runs.repeats] = -_SAME_PITCH_DIP_DB
     rise = np.clip(elapsed_ms / max(instrument.attack_ms, MS_PER_FRAME / 2), 0.0, 1.0)
     level = start_from_db[note] * (1 - rise) ** 2
-    level += (runs.velocity[note] - PLAIN_VELOCITY) * _ACCENT_DB_PER_VELOCITY
+    level += (runs.velocity[note] - PLAIN_VELOCITY) * ACCENT_DB_PER_VELOCITY
     level -= instrument.decay_db_per_s * np.maximum(elapsed_ms, 0.0) / 1000
     held = (runs.stop - runs.start)[note]
     if is_sustained:
@@ -192,7 +281,8 @@ def _level_db(runs: _Runs, instrument: InstrumentSpec, note: Ints, frame: Ints, 
     return np.maximum(level, _QUIETEST_DB)
 
 
-def _notes(runs: _Runs) -> tuple[Note, ...]:
+def notes_of(runs: NoteRuns) -> tuple[Note, ...]:
+    """The notes as they are played, by time."""
     notes = [
         Note(start_frame=start, stop_frame=stop, pitch_midi=float(pitch), velocity=velocity, voice=voice)
         for start, stop, pitch, velocity, voice in zip(

@@ -13,7 +13,7 @@ import numpy as np
 
 from ensemble.clock import FRAME_RATE_HZ, FRAMES_PER_CONDUCTOR_FRAME, QUANTUM_FRAMES
 from ensemble.conduct.dynamics import LOOK_AHEAD_FRAMES, QUANTUM_CONDUCTOR_FRAMES
-from ensemble.conduct.models import arranger_of, dynamics_of
+from ensemble.conduct.models import arranger_of, dynamics_of, performers_of
 from ensemble.config import BandSettings
 from ensemble.listen.overrides import Overrides
 from ensemble.live.clock import BandClock
@@ -62,7 +62,8 @@ class LiveFollower:
         self._counted = -1
         self._next_beat = 0
         self._written: tuple[tuple[Place, ...], Written] | None = None
-        self._parts = [part_for(one, seed, band.humanize) for one in band.followers]
+        performers = performers_of(band)
+        self._parts = [part_for(one, seed, band.humanize, performers.get(one.name)) for one in band.followers]
         self._features: Growing | None = None
         self.committed_frames = 0
 

@@ -12,12 +12,13 @@ from dataclasses import replace
 import numpy as np
 
 from ensemble.clock import FRAME_RATE_HZ, QUANTUM_FRAMES
-from ensemble.conduct.shaping import WrittenNote, shape
+from ensemble.conduct.performer import Performer
+from ensemble.conduct.shaping import Hand, NoteRuns, WrittenNote, by_rules, lay_out, notes_of, sounding_curves
 from ensemble.config import FollowerSettings
 from ensemble.live.clock import BandClock
 from ensemble.live.growing import Growing
 from ensemble.live.writing import BeatNote, BeatStroke, Written
-from ensemble.types.music import Hit, Hits, Part
+from ensemble.types.music import FloatArray, Hit, Hits, Part
 
 EARLIEST_FRAMES, RELEASED_FRAMES = 20, 100
 """A note begins at most so long before its beat, and is silent so long after its end."""
@@ -32,14 +33,17 @@ class PitchedPart:
         follower: who plays.
         seed: of the session.
         humanize: how far notes stray; see `shape`.
+        performer: shapes the notes; rules do where it is absent.
 
     Attributes:
         gain_db: how much louder it plays than it is written.
     """
 
-    def __init__(self, follower: FollowerSettings, seed: int, humanize: float) -> None:
+    def __init__(self, follower: FollowerSettings, seed: int, humanize: float, performer: Performer | None) -> None:
         self._follower = follower
         self._humanize = humanize
+        self._performer = performer
+        self._state = performer.start(max(follower.num_voices, 1)) if performer else None
         self._seed = seed if follower.seed is None else follower.seed
         self._voices = max(follower.num_voices, 1)
         self._planned: list[BeatNote] = []
@@ -63,9 +67,9 @@ class PitchedPart:
         """Give every note that has begun by the clock its time."""
         due = [note for note in self._planned if note.start_beat <= clock.phase]
         self._planned = [note for note in self._planned if note.start_beat > clock.phase]
-        for start_beat, stop_beat, pitch, velocity, voice in due:
+        for start_beat, stop_beat, pitch, velocity, voice, articulation, bar_place in due:
             start_s, stop_s = (clock.frames_of(np.array([start_beat, stop_beat])) / FRAME_RATE_HZ).tolist()
-            self._notes.append(WrittenNote(start_s, stop_s, pitch, velocity, voice))
+            self._notes.append(WrittenNote(start_s, stop_s, pitch, velocity, voice, articulation, bar_place))
 
     def commit(self, start: int) -> None:
         """Shape one more quantum."""
@@ -73,8 +77,8 @@ class PitchedPart:
         while first < len(notes) and notes[first].stop_s * FRAME_RATE_HZ < start - FORGOTTEN_FRAMES:
             first += 1
         self._first_recent = first
-        part = self._shaped(notes[first:], start, start + QUANTUM_FRAMES)
-        self._curves.append(np.stack([part.f0_hz.T, (part.level_db + np.float32(self.gain_db)).T], axis=1))
+        f0_hz, level_db = self._shaped(notes[first:], start, start + QUANTUM_FRAMES)
+        self._curves.append(np.stack([f0_hz.T, (level_db + np.float32(self.gain_db)).T], axis=1))
 
     def so_far(self, num_frames: int, first_frame: int = 0) -> Part:
         """The frames from one on, without notes."""
@@ -83,23 +87,33 @@ class PitchedPart:
 
     def whole(self, num_frames: int) -> Part:
         """All that was played, with its notes."""
-        return replace(self.so_far(num_frames), notes=self._shaped(self._notes, 0, num_frames).notes)
+        runs, first, _ = self._laid_out(self._notes, 0, num_frames)
+        notes = (
+            replace(note, start_frame=note.start_frame + first, stop_frame=note.stop_frame + first)
+            for note in notes_of(runs)
+        )
+        return replace(self.so_far(num_frames), notes=tuple(notes))
 
-    def _shaped(self, notes: Sequence[WrittenNote], start: int, stop: int) -> Part:
-        """The curves of some notes between two frames."""
+    def _shaped(self, notes: Sequence[WrittenNote], start: int, stop: int) -> tuple[FloatArray, FloatArray]:
+        """f0 and level of some notes between two frames.  [voices, frames] each"""
+        runs, first, num_frames = self._laid_out(notes, start, stop)
+        if self._performer is None or self._state is None:
+            inside = slice(start - first, stop - first)
+            f0_hz, level_db = by_rules(runs, self._follower.spec, self._voices, 0.0, num_frames)
+            return f0_hz[:, inside], level_db[:, inside]
+        hand = Hand(self._follower.name, self._seed, self._humanize, first)
+        played, self._state = self._performer.play(runs, start - first, stop - first, hand, self._state)
+        return sounding_curves(runs, played, 0.0)
+
+    def _laid_out(self, notes: Sequence[WrittenNote], start: int, stop: int) -> tuple[NoteRuns, int, int]:
+        """Some notes around some frames, the first frame that they are counted from, and how many there are."""
         earliest = min((int(note.start_s * FRAME_RATE_HZ) - EARLIEST_FRAMES for note in notes), default=start)
         first = max(min(earliest, start), 0)
         last = max((int(np.ceil(note.stop_s * FRAME_RATE_HZ)) for note in notes), default=stop)
         begin_s, num_frames = first / FRAME_RATE_HZ, max(last, stop) - first + RELEASED_FRAMES
         moved = [note._replace(start_s=note.start_s - begin_s, stop_s=note.stop_s - begin_s) for note in notes]
         name, spec = self._follower.name, self._follower.spec
-        part = shape(name, moved, spec, self._voices, 0.0, num_frames, self._seed, self._humanize, first)
-        inside = slice(start - first, stop - first)
-        shifted = (
-            replace(note, start_frame=note.start_frame + first, stop_frame=note.stop_frame + first)
-            for note in part.notes
-        )
-        return replace(part, notes=tuple(shifted), f0_hz=part.f0_hz[:, inside], level_db=part.level_db[:, inside])
+        return lay_out(name, moved, spec, num_frames, self._seed, self._humanize, first), first, num_frames
 
 
 class DrumPart:
@@ -155,6 +169,8 @@ def _frame_of(hit: Hit) -> float:
     return hit.time_s * FRAME_RATE_HZ
 
 
-def part_for(follower: FollowerSettings, seed: int, humanize: float) -> PitchedPart | DrumPart:
+def part_for(
+    follower: FollowerSettings, seed: int, humanize: float, performer: Performer | None
+) -> PitchedPart | DrumPart:
     """The part of a follower before anything of it is planned; see `PitchedPart`."""
-    return DrumPart(follower.name) if follower.role == "drums" else PitchedPart(follower, seed, humanize)
+    return DrumPart(follower.name) if follower.role == "drums" else PitchedPart(follower, seed, humanize, performer)

@@ -18,6 +18,7 @@ from ensemble.conduct.grid import LOOK_AHEAD_BEATS, Grid
 from ensemble.conduct.jitter import Chance
 from ensemble.conduct.leader import STEPS_PER_BEAT, Leader, listen_to
 from ensemble.conduct.parts import scene_of, write_notes, write_strokes
+from ensemble.conduct.shaping import Articulation
 from ensemble.config import FollowerSettings
 from ensemble.settings.style import Manner
 from ensemble.types.harmony import NO_CHORD, Chord, Key
@@ -59,6 +60,10 @@ class BeatNote(NamedTuple):
     """MIDI velocity, 1..127."""
     voice: int
     """The voice that plays it."""
+    articulation: Articulation
+    """How it is to be played."""
+    bar_place: float
+    """Where in the bar it begins, 0..1; below 0 where that is not known."""
 
 
 class BeatStroke(NamedTuple):
@@ -183,7 +188,7 @@ def write_bars(
         name: [
             BeatNote(
                 first_beat + note.start_s / period_s, first_beat + note.stop_s / period_s, note.pitch_midi,
-                note.velocity, note.voice,
+                note.velocity, note.voice, note.articulation, note.bar_place,
             )
             for note in written
         ]

@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from ensemble.conduct.models import OF_PERFORMERS, performer_for
+from ensemble.conduct.performer_file import PERFORMER
 from ensemble.config import BandSettings, FollowerSettings, Given, Retake, located, parse
 from ensemble.errors import ConfigError
 from ensemble.listen.overrides import Overrides
@@ -181,12 +183,16 @@ def _said(value: object, name: str) -> str:
 
 
 def _weights(request: RenderRequest, band: BandSettings) -> dict[str, str]:
-    """The sha256 of every file of weights: of voices that stay, the one that the request names."""
-    stays = {follower.name: follower.voice for follower in request.band.followers}
-    voices: dict[str, str] = {}
+    """The sha256 of every file of weights: of voices and performers that stay, the one that the request names."""
+    known = request.weights_sha256
+    stays = {one.name: (one.voice, performer_for(request.band, one)) for one in request.band.followers}
+    found: dict[str, str | None] = {
+        name: sha256 for name, sha256 in known.items() if name not in stays and not name.startswith(OF_PERFORMERS)
+    }
     for follower in band.followers:
-        is_same = stays.get(follower.name) == follower.voice
-        sha256 = request.weights_sha256.get(follower.name) if is_same else VOICE.sha256_of(follower.voice)
-        voices |= {} if sha256 is None else {follower.name: sha256}
-    models = {name: sha256 for name, sha256 in request.weights_sha256.items() if name not in stays}
-    return voices | models
+        name, performer = follower.name, performer_for(band, follower)
+        voice_was, performer_was = stays.get(name, (None, None))
+        place = OF_PERFORMERS + name
+        found[name] = known.get(name) if voice_was == follower.voice else VOICE.sha256_of(follower.voice)
+        found[place] = known.get(place) if performer_was == performer else PERFORMER.sha256_of(performer)
+    return {name: sha256 for name, sha256 in found.items() if sha256 is not None}

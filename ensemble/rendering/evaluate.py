@@ -23,6 +23,7 @@ from ensemble.manifest import MANIFEST, Manifest
 from ensemble.measure.cases import RenderCase, TrueNotes, band_of_take, case_of, read_notes
 from ensemble.measure.following import as_document
 from ensemble.measure.harmony_fit import TimedNote
+from ensemble.measure.note_shapes import shapes_of_stem, spread_of
 from ensemble.rendering.leader import take_up
 from ensemble.rendering.render import render
 from ensemble.takes import AS_GIVEN, as_recorded
@@ -95,6 +96,24 @@ def case_of_render(folder: Path, true_notes: TrueNotes | None = None) -> RenderC
     heard = with_intro(heard, request.band, manifest.plan.intro_frames or 0)
     band = band_of_take(folder / AS_GIVEN, request.band.followers)
     return case_of(manifest.source, lead.clip, heard, band, true_notes or TrueNotes())
+
+
+def note_shapes_of_render(folder: Path) -> dict[str, Any]:
+    """How the notes of every pitched stem of a render move; see `measure.note_shapes`.
+
+    Raises:
+        VerifyError: the folder holds no render.
+        AudioError, DataError: a stem or a part cannot be read.
+    """
+    found = {}
+    for follower in Manifest.read(folder / MANIFEST).plan.request.band.followers:
+        if follower.role != "drums":
+            take = folder / AS_GIVEN
+            notes = read_notes(take / "parts" / f"{follower.name}.mid")
+            shapes = shapes_of_stem(take / "stems" / f"{follower.name}.wav", notes)
+            spreads = {field: spread_of(values) for field, values in shapes._asdict().items()}
+            found[follower.name] = {"instrument": follower.instrument, "notes": len(shapes.decay_db_per_s)} | spreads
+    return found
 
 
 def _followed(source: Path, band: str, true_notes: TrueNotes | None = None) -> RenderCase:

@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar, cast
 from ensemble.band import Band, Promise, Tally
 from ensemble.clock import FRAME_RATE_HZ, QUANTUM_FRAMES, Block
 from ensemble.conduct.dynamics import QUANTUM_CONDUCTOR_FRAMES
+from ensemble.conduct.models import is_model
 from ensemble.config import FollowerSettings
 from ensemble.listen import networks
 from ensemble.listen.overrides import Overrides, with_overrides
@@ -23,7 +24,7 @@ from ensemble.wire import pack, unpack
 T = TypeVar("T")
 NOT_CONDUCTED = {"gain_db", "pan", "voice", "device", "gpu", "given"}
 """Settings of a follower that its part and its dynamics do not depend on."""
-NOT_PLAYED = {"gain_db", "pan", "level_db", "range_midi", "seed", "gpu", "retakes", "given"}
+NOT_PLAYED = {"gain_db", "pan", "level_db", "range_midi", "performer", "seed", "gpu", "retakes", "given"}
 """Settings of a follower that reach its player in cues alone, or not at all."""
 
 
@@ -86,7 +87,7 @@ class RememberingBand:
         self._conductor = digest(
             *(one.model_dump_json(exclude=NOT_CONDUCTED) for one in asked.band.followers),
             asked.band.model_dump_json(exclude={"name", "followers", "mix"}),
-            *(asked.weights_sha256.get(name) for name in ("conductor", "arranger")),
+            *(sha256 for name, sha256 in sorted(asked.weights_sha256.items()) if is_model(name)),
             asked.seed,
         )
         if not memory.is_warm:

@@ -41,6 +41,7 @@ def render(
     sample_rate: int = DEFAULT_RATE,
     voice: str | None = None,
     arranger: str | None = None,
+    performer: str | None = None,
     levers: Levers | None = None,
     transpose: int = 0,
     force: bool = False,
@@ -64,6 +65,7 @@ def render(
         sample_rate: of everything written: 16000, 32000, 44100 or 48000 Hz.
         voice: replaces the voice of every pitched follower (`naive`, `seeded` or the path of a trained one).
         arranger: replaces the band's own (`rules`, `learned` or the path of a trained one).
+        performer: replaces everybody's own (`rules`, `learned`, a shipped one's name or the path of a trained one).
         levers: what the band does otherwise than its file says: style, intro, density of parts and so on.
         transpose: semitones by which leader and band are transposed, and with them the overrides.
         force: replace an earlier render in `out`.
@@ -87,13 +89,14 @@ def render(
     """
     if old_names:
         return render(
-            leader, out, band=band, seed=seed, sample_rate=sample_rate, voice=voice, arranger=arranger, levers=levers,
-            transpose=transpose, force=force, pace=pace, overrides=overrides, extension=extension, expansion=expansion,
+            leader, out, band=band, seed=seed, sample_rate=sample_rate, voice=voice, arranger=arranger,
+            performer=performer, levers=levers, transpose=transpose, force=force, pace=pace, overrides=overrides,
+            extension=extension, expansion=expansion,
             remembers=remembers, report=report, **_renamed(band_factory, events, old_names),
         )  # fmt: skip
     request = request_for(
-        band, seed=seed, sample_rate=sample_rate, voice=voice, arranger=arranger, levers=levers, transpose=transpose,
-        overrides=overrides, extension=extension, expansion=expansion,
+        band, seed=seed, sample_rate=sample_rate, voice=voice, arranger=arranger, performer=performer, levers=levers,
+        transpose=transpose, overrides=overrides, extension=extension, expansion=expansion,
     )  # fmt: skip
     return render_request(
         request, leader, out, force=force, band_factory=band_factory, pace=pace or Pace(), events=events or Events(),

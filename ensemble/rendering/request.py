@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ensemble import clock
 from ensemble.audio.stretch import MAX_SEMITONES
-from ensemble.conduct.models import models_sha256
+from ensemble.conduct.models import OF_PERFORMERS, models_sha256
 from ensemble.config import NUM_SEEDS, BandSettings, load_band, located
 from ensemble.errors import ConfigError, VerifyError
 from ensemble.files.digest import file_digest
@@ -44,6 +44,7 @@ def request_for(
     sample_rate: int = DEFAULT_RATE,
     voice: str | None = None,
     arranger: str | None = None,
+    performer: str | None = None,
     levers: Levers | None = None,
     transpose: int = 0,
     overrides: Overrides | None = None,
@@ -54,8 +55,9 @@ def request_for(
     """Read a band and hash its weights; see `ensemble.rendering.render` for the arguments.
 
     Raises:
-        ConfigError: the band, a voice, the arranger, the style or the rate is unknown, or the style is wrong.
-        VoiceError, ConductorError, ArrangerError: a file of weights is missing.
+        ConfigError: the band, a voice, the arranger, the performer, the style or the rate is unknown, or the style is
+            wrong.
+        VoiceError, ConductorError, ArrangerError, PerformerError: a file of weights is missing.
     """
     if not 0 <= seed < NUM_SEEDS:
         raise ConfigError("seed", f"{seed} is no seed", "give a whole number from 0 up to 2^63 - 1")
@@ -64,6 +66,10 @@ def request_for(
         settings = settings.with_voice(located("voice", voice, Path.cwd(), "voice"))
     if arranger is not None:
         settings = settings.model_copy(update={"arranger": located("arranger", arranger, Path.cwd(), "arranger")})
+    if performer is not None:
+        everybody = [one.model_copy(update={"performer": None}) for one in settings.followers]
+        named = located("performer", performer, Path.cwd(), "performer")
+        settings = settings.model_copy(update={"performer": named, "followers": tuple(everybody)})
     settings = (levers or Levers()).applied_to(settings)
     if abs(transpose) > MAX_SEMITONES or (transpose and live is not None):
         limit = f"goes up to {MAX_SEMITONES:.0f} semitones, and not live"
@@ -85,7 +91,7 @@ def request_for(
 
 
 def weights_of(settings: BandSettings, *, is_live: bool = False) -> dict[str, str]:
-    """The sha256 of every voice file, by part; of the conductor and the arranger; of the networks that listen.
+    """The sha256 of every voice file, by part; of the conductor, the arranger and the performers; of what listens.
 
     Raises:
         EnsembleError: a file cannot be read.
@@ -112,6 +118,10 @@ def check_weights(plan: RenderPlan) -> None:
     for model, work in (("conductor", "led the band"), ("arranger", "wrote the parts")):
         if now.get(model) != planned.get(model):
             raise VerifyError(getattr(band, model), f"is not the {model} that {work}", "restore its weights")
+    changed = [name for name, sha256 in planned.items() if name.startswith(OF_PERFORMERS) and now.get(name) != sha256]
+    if changed:
+        problem = "is not the performer that shaped its notes"
+        raise VerifyError(changed[0].removeprefix(OF_PERFORMERS), problem, "restore its weights")
     for listener in (name for name in now if name.startswith(LISTENER)):  # 0.1.0 had none, and a score needs none
         if plan.score_sha256 is None and planned.get(listener, now[listener]) != now[listener]:
             raise VerifyError(listener, "is not the network that heard the leader", "use the release that rendered")

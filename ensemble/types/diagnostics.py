@@ -31,6 +31,7 @@ DiagnosticCode = Literal[
     "metre_contradicted",
     "chart_repeats",
     "chart_not_finished",
+    "performer_stands_in",
 ]
 """Codes stay the same from release to release; programs decide by the code, never by the sentence.
 
@@ -61,6 +62,7 @@ DiagnosticCode = Literal[
 | metre_contradicted | a score's notes contradict its 4/4: the bars of the notes are taken |
 | chart_repeats | the chart is shorter than the recording, and begins again |
 | chart_not_finished | the recording ends before the chart does |
+| performer_stands_in | the notes of an instrument are shaped by the performer of another of its family |
 """
 
 

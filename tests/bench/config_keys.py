@@ -18,6 +18,7 @@ from ensemble.settings.style import Style
 from ensemble.train.arranger.settings import TrainArrangerSettings
 from ensemble.train.conductor.settings import TrainConductorSettings
 from ensemble.train.listener.settings import TrainListenerSettings
+from ensemble.train.performer.settings import TrainPerformerSettings
 from ensemble.train.player.settings import TrainPlayerSettings
 
 PAGE = Path(__file__).parents[2] / "configs" / "README.md"
@@ -28,6 +29,7 @@ FILES: dict[str, type[BaseModel]] = {
     "`train_player.yaml`": TrainPlayerSettings,
     "`train_conductor.yaml`": TrainConductorSettings,
     "`train_arranger.yaml`": TrainArrangerSettings,
+    "`train_performer.yaml`": TrainPerformerSettings,
     "`train_listener.yaml`": TrainListenerSettings,
     "The score of continuations: `--retrieval FILE`": RetrieveSettings,
 }

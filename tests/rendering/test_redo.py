@@ -318,7 +318,13 @@ def test_edited_notes_stand_until_the_last_of_them_has_ended_in_a_take_that_goes
         committed_frames=1000,
     )  # fmt: skip
     notes = (Struck(0.0, 2.0, 36, 90, 9), Struck(0.5, 0.6, 38, 90, 9))  # the one that begins first ends last
-    (part,) = laid(arrangement, {"drums": GivenPart(notes=notes)}, "take-01", restless(1), (drums,)).parts
+    (part,) = laid(
+        arrangement,
+        {"drums": GivenPart(notes=notes)},
+        "take-01",
+        restless(1),
+        BAND.model_copy(update={"followers": (drums,)}),
+    ).parts
     assert [one.time_s for one in part.hits] == [0.0, 0.5, 3.0]
 
 
@@ -401,7 +407,7 @@ def test_another_chord_leaves_what_comes_before_and_is_told_beforehand(long_song
         for stem in (Path("take-00") / "stems" / f"{part}.wav" for part in told.parts)
     ]
     assert min(begins_s) >= 2 * BAR_S - 0.1
-    assert begins_s[0] >= 4 * BAR_S - 0.4  # the bass leads into the new chord
+    assert begins_s[0] >= 4 * BAR_S - 0.8  # the bass leads into the new chord, and so it is played 0.4 s ahead
     assert now.takes == in_full(now, leader, tmp_path / "full").takes
 
 

@@ -1,0 +1,193 @@
+"""Plays written notes: level and bend of every voice, frame by frame, as the network foretells and chance decides.
+
+The conductor's curve is the phrase: what leads from note to note. The performer's is the note: everything inside it.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensemble.clock import FRAME_RATE_HZ, QUANTUM_FRAMES
+from ensemble.conduct.jitter import bell, far_draws
+from ensemble.conduct.performer_file import NUM_MANNER, PerformerWeights
+from ensemble.conduct.performer_inputs import articulations, note_context, progress
+from ensemble.conduct.performer_network import (
+    BEND_CENTS,
+    DEPTH_CENTS,
+    LEAST_LOG,
+    LEVEL_DB,
+    MOST_LOG,
+    PerformerNetwork,
+)
+from ensemble.conduct.shaping import Articulation, Hand, NoteRuns
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+_USUAL_HUMANIZE = 0.5
+_RELEASED_DB = 50.0
+_QUIETEST_DB = -60.0
+_SLIDE_FRAMES, _LONGEST_SLIDE_CENTS = 5.0, 700.0
+
+
+class PerformerState(NamedTuple):
+    """What a performer carries from frame to frame: a value that can be stored and gone on from."""
+
+    note: Ints
+    """The frame of the performance in which what each voice plays began; -1 before its first note.  [voices]"""
+    memory: Floats
+    """Of the network.  [voices, hidden]"""
+    stray: Floats
+    """By how many deviations level and bend were off in the last two frames, the later first.  [2, voices, 2]"""
+    cycles: Floats
+    """Of the vibrato.  [voices]"""
+
+
+class PerformedCurves(NamedTuple):
+    """What a performer made of notes in some frames."""
+
+    note: Ints
+    """Index of the note that sounds; -1 in rests.  [voices, frames]"""
+    level_db: Floats
+    """Level relative to the conductor's; of no meaning in rests.  [voices, frames]"""
+    bend_cents: Floats
+    """Deviation from the written pitch; of no meaning in rests.  [voices, frames]"""
+
+
+class Performer:
+    """Plays the notes of one instrument. It keeps nothing between two calls.
+
+    Args:
+        weights: what it has learned.
+    """
+
+    def __init__(self, weights: PerformerWeights) -> None:
+        self._network = PerformerNetwork(weights)
+
+    def start(self, num_voices: int) -> PerformerState:
+        """The state before frame 0."""
+        return PerformerState(
+            np.full(num_voices, -1), np.zeros((num_voices, self._network.hidden)), np.zeros((2, num_voices, 2)),
+            np.zeros(num_voices),
+        )  # fmt: skip
+
+    def play(
+        self, runs: NoteRuns, start: int, stop: int, hand: Hand, state: PerformerState
+    ) -> tuple[PerformedCurves, PerformerState]:
+        """Play the frames from `start` to `stop`; how they are divided over calls does not show.
+
+        Args:
+            runs: the notes; a note that may still be cut or prolonged is played as it stands now.
+            start: first frame, counted as the runs' are.
+            stop: first frame after them.
+            hand: who plays.
+            state: after the frames before.
+        """
+        num_voices = len(state.note)
+        sounding = np.full((num_voices, stop - start), -1)
+        for at in np.flatnonzero((runs.silent > start) & (runs.start < stop)).tolist():
+            sounding[runs.voice[at], max(runs.start[at] - start, 0) : max(runs.silent[at] - start, 0)] = at
+        curves = np.zeros((2, num_voices, stop - start))
+        if not (sounding >= 0).any():
+            return PerformedCurves(sounding, *curves), state
+        sheet = _Sheet(self._network, runs, np.unique(sounding[sounding >= 0]), hand)
+        for first in range(0, stop - start, QUANTUM_FRAMES):
+            inside = slice(first, first + QUANTUM_FRAMES)
+            if (sounding[:, inside] >= 0).any():
+                curves[:, :, inside], state = self._quantum(
+                    runs, sheet, sounding[:, inside], start + first, hand, state
+                )
+        return PerformedCurves(sounding, *curves), state
+
+    def _quantum(
+        self, runs: NoteRuns, sheet: _Sheet, sounding: Ints, first: int, hand: Hand, state: PerformerState
+    ) -> tuple[Floats, PerformerState]:
+        """A few frames: level and bend.  [2, voices, frames]"""
+        num_voices, num_frames = sounding.shape
+        frames = first + np.arange(num_frames)
+        note = np.maximum(sounding, 0)
+        rows = progress(runs, note, np.broadcast_to(frames, note.shape))
+        began = np.where(sounding >= 0, runs.start[note] + hand.first_frame, -1)
+        normal = _stray_draws(hand, num_voices, first, num_frames)
+        keep, fresh = self._network.keep, self._network.fresh
+        spread = min(hand.humanize / _USUAL_HUMANIZE, 1.0)
+        begun, memory, stray, cycles = state
+        steps = []
+        for at in range(num_frames):
+            begins = ((began[:, at] != begun) & (began[:, at] >= 0))[:, None]
+            begun = np.where(began[:, at] >= 0, began[:, at], begun)
+            memory = np.where(begins, 0.0, memory)
+            new = np.where(begins, normal[at], 2.0 * keep * stray[0] - keep**2 * stray[1] + fresh * normal[at])
+            stray = np.stack([new, np.where(begins, normal[at], stray[0])])
+            cycles = np.where(begins[:, 0], 0.0, cycles)
+            answer, memory = self._network.step(sheet.gates[sheet.row[note[:, at]]], rows[:, at], memory)
+            far = spread * np.exp(np.clip(answer[:, 3:], LEAST_LOG, MOST_LOG)) * new
+            depth = DEPTH_CENTS * np.maximum(answer[:, 2], 0.0)
+            level = LEVEL_DB * answer[:, 0] + far[:, 0]
+            bend = BEND_CENTS * answer[:, 1] + far[:, 1] + depth * np.sin(2 * np.pi * cycles)
+            cycles = cycles + sheet.vibrato_hz[sheet.row[note[:, at]]] / FRAME_RATE_HZ
+            steps.append((level, bend))
+        level, bend = np.array(steps).transpose(1, 2, 0)
+        level += runs.force_db[note]
+        level -= _RELEASED_DB * _released(runs, note, frames) ** 2
+        bend += sheet.slides(runs, note, frames)
+        return np.stack([np.maximum(level, _QUIETEST_DB), bend]), PerformerState(begun, memory, stray, cycles)
+
+
+class _Sheet:
+    """What is decided of some notes when they begin.
+
+    Args:
+        network: foretells it.
+        runs: all notes.
+        wanted: indices of those that are played.  [wanted]
+        hand: who plays.
+    """
+
+    def __init__(self, network: PerformerNetwork, runs: NoteRuns, wanted: Ints, hand: Hand) -> None:
+        context = note_context(runs)
+        self.row = np.zeros(len(runs.start), np.int64)
+        """Of every note, its place among the wanted ones.  [notes]"""
+        self.row[wanted] = np.arange(len(wanted))
+        spread = hand.humanize / _USUAL_HUMANIZE
+        drawn = np.zeros((len(wanted), NUM_MANNER))
+        for voice in np.unique(runs.voice[wanted]).tolist():
+            own = runs.voice[wanted] == voice
+            places = runs.start[wanted][own] + hand.first_frame
+            uniform = far_draws(hand.seed, f"{hand.name}/{voice}/manner", places, 4 * NUM_MANNER)
+            drawn[own] = spread * bell(uniform.reshape(-1, 4)).reshape(-1, NUM_MANNER)
+        manners = [network.manner(context[at], normal) for at, normal in zip(wanted.tolist(), drawn, strict=True)]
+        self.gates = np.stack(
+            [network.note_gates(context[at], manner) for at, manner in zip(wanted.tolist(), manners, strict=True)]
+        )
+        """See `note_gates`.  [wanted, 3 * hidden]"""
+        self.vibrato_hz = np.array([network.vibrato_hz(manner) for manner in manners])
+        """Of every wanted note.  [wanted]"""
+        before = np.append(0, np.diff(runs.pitch_midi)) * 100.0 * runs.after_slur
+        is_slide = articulations(runs) == Articulation.SLIDE
+        self._slide_cents = np.where(is_slide, np.clip(before, -_LONGEST_SLIDE_CENTS, _LONGEST_SLIDE_CENTS), 0.0)
+
+    def slides(self, runs: NoteRuns, note: Ints, frames: Ints) -> Floats:
+        """How far below its pitch a note that slides still is.  [voices, frames]"""
+        elapsed = np.maximum(frames - runs.start[note], 0)
+        return np.asarray(-self._slide_cents[note] * np.exp(-elapsed / _SLIDE_FRAMES), np.float64)
+
+
+def _released(runs: NoteRuns, note: Ints, frames: Ints) -> Floats:
+    """How far a note's release has come, 0..1.  [voices, frames]"""
+    ring = np.maximum(runs.silent[note] - runs.stop[note], 1)
+    released: Floats = np.clip((frames - runs.stop[note] + 1) / ring, 0.0, 1.0)
+    return released
+
+
+def _stray_draws(hand: Hand, num_voices: int, first: int, num_frames: int) -> Floats:
+    """Normal numbers for every frame of the performance, of level and bend.  [frames, voices, 2]"""
+    key = np.array([hand.seed % 2**64, crc32(f"{hand.name}/stray".encode())], np.uint64)
+    words = np.random.Philox(key=key).advance(2 * num_voices * (hand.first_frame + first))
+    uniform = np.random.Generator(words).random((num_frames * num_voices * 2, 4))
+    normal: Floats = bell(uniform).reshape(num_frames, num_voices, 2)
+    return normal

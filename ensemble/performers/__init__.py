@@ -1,0 +1,1 @@
+"""Trained performers that come with the package, by instrument, each with its card."""

@@ -1,0 +1,142 @@
+"""Notes for the performer: item n is the same in every run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, TypedDict
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from ensemble.conduct.performer_file import GRID, NUM_MANNER
+from ensemble.conduct.performer_inputs import NUM_CONTEXT, note_context, progress
+from ensemble.conduct.performer_network import WIDEST
+from ensemble.train.performer.manner import manner_of, take_apart
+from ensemble.train.performer.material import PlayedTake
+from ensemble.train.performer.settings import TrainPerformerSettings
+
+Floats = NDArray[np.float64]
+
+_PLACES = slice(NUM_CONTEXT - 3, NUM_CONTEXT)
+_PLACE_DROPPED = 0.3
+"""Share of the notes whose place in the bar is held back: it is not always known."""
+
+
+class RecordedNote(NamedTuple):
+    """One note as it was played."""
+
+    context: Floats
+    """See `note_context`.  [NUM_CONTEXT]"""
+    figures: Floats
+    """How it was played; NaN where it has no such figure.  [NUM_MANNER]"""
+    progress: Floats
+    """See there.  [frames, NUM_PROGRESS]"""
+    curves: Floats
+    """Level (dB), slow bend and depth of the vibrato (cents), and whether both of these are known.  [frames, 4]"""
+
+
+class NoteCrop(TypedDict):
+    """A note, or a batch of them with a leading axis."""
+
+    context: Tensor
+    """[NUM_CONTEXT]"""
+    manner: Tensor
+    """In standard deviations.  [NUM_MANNER]"""
+    is_known: Tensor
+    """1 where a figure was measured; the others are random.  [NUM_MANNER]"""
+    progress: Tensor
+    """[frames, NUM_PROGRESS]"""
+    curves: Tensor
+    """As in `RecordedNote`, and whether the frame belongs to the note.  [frames, 5]"""
+
+
+def notes_of(takes: Sequence[PlayedTake]) -> list[RecordedNote]:
+    """Every note of some takes."""
+    found = []
+    for take in takes:
+        runs, context = take.runs, note_context(take.runs)
+        for at, (start, stop, silent) in enumerate(
+            zip(runs.start.tolist(), runs.stop.tolist(), runs.silent.tolist(), strict=True)
+        ):
+            cents = _filled(take.cents[start:stop])
+            figures = manner_of(take.level_db[start:stop], cents)
+            curves = np.zeros((silent - start, 4))
+            curves[:, 0] = take.level_db[start:silent]
+            if np.isfinite(cents).all():
+                slow, depth, _ = take_apart(cents)
+                curves[: stop - start, 1:] = np.stack([slow, depth, np.ones(stop - start)], axis=1)
+            frames = np.arange(start, silent)
+            found.append(RecordedNote(context[at], figures, progress(runs, np.full(len(frames), at), frames), curves))
+    return found
+
+
+def _filled(cents: Floats) -> Floats:
+    """Deviations with gaps bridged; NaN where less than half is known."""
+    known = np.isfinite(cents)
+    if known.sum() < max(0.5 * len(cents), 2):
+        return np.full(len(cents), np.nan)
+    return np.interp(np.arange(len(cents)), np.flatnonzero(known), cents[known])
+
+
+def quantiles_of(notes: Sequence[RecordedNote]) -> Floats:
+    """Of every figure, at the places of `GRID`; 0 where no note has it.  [NUM_MANNER, len(GRID)]"""
+    from scipy.special import ndtr
+
+    table = np.stack([note.figures for note in notes])
+    rows = []
+    for column in table.T:
+        known = column[np.isfinite(column)]
+        rows.append(np.quantile(known, ndtr(GRID)) if len(known) else np.zeros(len(GRID)))
+    return np.stack(rows)
+
+
+def manner_in_deviations(figures: Floats, quantiles: Floats) -> Floats:
+    """Figures as places in a normal distribution; NaN stays.  [NUM_MANNER]"""
+    spaced = quantiles + 1e-6 * np.arange(quantiles.shape[1])  # equal quantiles must still rise
+    places = [np.interp(figure, row, GRID) for figure, row in zip(figures, spaced, strict=True)]
+    return np.where(np.isfinite(figures), np.clip(places, -WIDEST, WIDEST), np.nan)
+
+
+def crop_of(note: RecordedNote, quantiles: Floats, num_frames: int, chance: np.random.Generator) -> NoteCrop:
+    """The first frames of a note, filled up with what counts for nothing."""
+    length = min(len(note.curves), num_frames)
+    manner = manner_in_deviations(note.figures, quantiles)
+    is_known = np.isfinite(manner)
+    context = note.context.copy()
+    if chance.random() < _PLACE_DROPPED:
+        context[_PLACES] = 0.0
+    rows = np.zeros((num_frames, note.progress.shape[1]))
+    curves = np.zeros((num_frames, 5))
+    rows[:length], curves[:length, :4], curves[:length, 4] = note.progress[:length], note.curves[:length], 1.0
+    drawn = np.where(is_known, manner, np.clip(chance.standard_normal(NUM_MANNER), -WIDEST, WIDEST))
+
+    def tensor(values: NDArray[np.generic]) -> Tensor:
+        return torch.from_numpy(values.astype(np.float32))
+
+    return NoteCrop(
+        context=tensor(context), manner=tensor(drawn), is_known=tensor(is_known), progress=tensor(rows),
+        curves=tensor(curves),
+    )  # fmt: skip
+
+
+class NoteDataset(Dataset[NoteCrop]):
+    """Random notes, without end; item i is the same in every process.
+
+    Args:
+        notes: to draw from, long ones more often.
+        quantiles: see `quantiles_of`.
+        settings: of the run.
+    """
+
+    def __init__(self, notes: Sequence[RecordedNote], quantiles: Floats, settings: TrainPerformerSettings) -> None:
+        self._notes, self._quantiles, self._settings = notes, quantiles, settings
+        weight = np.sqrt([len(note.curves) for note in notes])
+        self._share = np.cumsum(weight / weight.sum())
+
+    def __getitem__(self, item: int) -> NoteCrop:
+        chance = np.random.Generator(np.random.Philox(key=[self._settings.seed, item]))
+        note = self._notes[min(int(np.searchsorted(self._share, chance.random())), len(self._notes) - 1)]
+        return crop_of(note, self._quantiles, self._settings.crop_frames, chance)
