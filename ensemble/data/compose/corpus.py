@@ -176,7 +176,8 @@ def freeze_splits(out: Path) -> dict[str, dict[str, str]]:
 def _lacking(out: Path) -> tuple[str, ...]:
     splits: dict[str, set[str]] = {}
     for take in slakh.read(out).takes:
-        splits.setdefault(str(take.instrument), set()).add(take.split)
+        if take.instrument is not None:  # a voice for it could not be trained anyway
+            splits.setdefault(take.instrument, set()).add(take.split)
     return tuple(sorted(name for name, found in splits.items() if len(found) < len(SPLITS)))
 
 
