@@ -44,8 +44,8 @@ def test_codes_stay_and_every_kind_has_its_own() -> None:
     codes = [kind.code for kind in every_error()]
     assert sorted(codes) == [
         "arranger", "audio", "band", "checkpoint", "conductor", "config", "data", "deadline", "ensemble", "job_lost",
-        "listener", "output", "retrieve", "store", "store_busy", "store_version", "verify", "voice", "wire",
-        "workers_lost",
+        "listener", "output", "performer", "retrieve", "store", "store_busy", "store_version", "verify", "voice",
+        "wire", "workers_lost",
     ]  # fmt: skip
 
 
