@@ -9,7 +9,7 @@ from ensemble.errors import VoiceError
 from ensemble.events import Position
 from ensemble.play.player import make_player
 from ensemble.play.quantum import Player
-from ensemble.play.voice_file import VOICE
+from ensemble.play.voice_file import voice_sha256
 from ensemble.threads import one_thread
 from ensemble.types.music import PlayerState, Score, Stem
 from ensemble.wire import Message, pack, unpack
@@ -88,7 +88,7 @@ class InstrumentAgent(Reporter):
         if (sample_rate, seed) not in self._players:
             check_packages()
             for part in self._parts:
-                if VOICE.sha256_of(part.follower.voice) != part.weights_sha256:
+                if voice_sha256(part.follower.voice) != part.weights_sha256:
                     raise VoiceError(
                         part.follower.voice, "is another file on this node", "give every node the same voices"
                     )

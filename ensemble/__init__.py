@@ -35,12 +35,15 @@ if TYPE_CHECKING:
     from ensemble.errors import EnsembleError as EnsembleError
     from ensemble.listen.overrides import Overrides as Overrides
     from ensemble.plan import Extension as Extension
+    from ensemble.play.quantum import Player as Player
+    from ensemble.play.quantum import QuantumPlayer as QuantumPlayer
     from ensemble.rendering.edits import Edits as Edits
     from ensemble.rendering.evaluate import evaluate_render
     from ensemble.rendering.levers import Levers as Levers
     from ensemble.rendering.render import resume as resume
     from ensemble.retrieve.library.library import Library as Library
     from ensemble.retrieve.library.opening import open_library as open_library
+    from ensemble.retrieve.library.store import Store as Store
     from ensemble.settings.style import Style as Style
     from ensemble.settings.style_file import load_style as load_style
 
@@ -55,7 +58,10 @@ _FOUND_IN = {
     "Levers": "ensemble.rendering.levers",
     "Library": "ensemble.retrieve.library.library",
     "Overrides": "ensemble.listen.overrides",
+    "Player": "ensemble.play.quantum",
+    "QuantumPlayer": "ensemble.play.quantum",
     "Render": "ensemble.api.rendered",
+    "Store": "ensemble.retrieve.library.store",
     "Style": "ensemble.settings.style",
     "evaluate": "ensemble.rendering.evaluate:evaluate_render",
     "load_band": "ensemble.config",

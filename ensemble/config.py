@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from ensemble.errors import ConfigError
+from ensemble.settings.installed import PLAYERS, installed_names
 from ensemble.settings.reading import Settings as Settings
 from ensemble.settings.reading import configs_dir as configs_dir
 from ensemble.settings.reading import first_complaint as first_complaint
@@ -95,7 +96,7 @@ class FollowerSettings(Settings):
     """-1 left, 0 centre, 1 right."""
     voice: str = "naive"
     """naive, seeded (an untrained network), a shipped voice's name, or the path of one (.safetensors). For drums:
-    naive, drums, or the path of a kit."""
+    naive, drums, or the path of a kit. Or the name of a player that another installed package brings."""
     device: Device = "auto"
     """auto and cpu play with the compiled CPU kernels, cuda with torch."""
     gpu: float = Field(default=0.25, gt=0.0, le=16.0)
@@ -269,6 +270,9 @@ def located(kind: WeightsKind, name: str, folder: Path, setting: str) -> str:
         return name
     path = (folder / name).absolute()
     if name == Path(name).stem and not is_there(path):
-        cure = f"{offer(name, known)}, or name a .safetensors file"
+        others = installed_names(PLAYERS) if kind == "voice" else ()
+        if name in others:
+            return name
+        cure = f"{offer(name, (*known, *others))}, or name a .safetensors file"
         raise ConfigError(setting, f"{name!r} is unknown", cure)
     return str(path)

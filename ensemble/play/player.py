@@ -13,12 +13,13 @@ from ensemble.play.pitched import KernelSynthesizer, PitchedPlayer, Synthesizer
 from ensemble.play.quantum import Player
 from ensemble.play.seeded import seeded_voice
 from ensemble.play.strokes import stroke as formula_stroke
-from ensemble.play.voice_file import VOICE, VoiceWeights
+from ensemble.play.voice_file import VOICE, VoiceWeights, is_installed
 from ensemble.play.voice_kernel import NeuralVoice
+from ensemble.settings.installed import PLAYERS, load_installed
 
 
 def make_player(follower: FollowerSettings, sample_rate: int, seed: int) -> Player:
-    """Make the player of a part, with its voice loaded.
+    """Make the player of a part, with its voice loaded; a player that another package brings gets the same arguments.
 
     Args:
         follower: gives the role, the voice and the device.
@@ -30,6 +31,9 @@ def make_player(follower: FollowerSettings, sample_rate: int, seed: int) -> Play
         VoiceError: the voice cannot be used.
     """
     seed = follower.played_seed(seed)
+    if is_installed(follower.voice):
+        player: Player = load_installed(PLAYERS, follower.voice)(follower, sample_rate, seed)
+        return player
     if follower.role == "drums":
         if follower.device == "cuda":
             raise ConfigError(f"{follower.name}.device", "is cuda, but drums play on the CPU", "set it to auto or cpu")

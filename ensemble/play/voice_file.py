@@ -7,6 +7,7 @@ sees pitch and loudness, what it was trained on, how and under which licence, an
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field
@@ -15,6 +16,7 @@ from ensemble.config import BUILT_IN_VOICES, weights_dir
 from ensemble.errors import VoiceError
 from ensemble.files.weights import Card, Fault, Format, Shapes, Weights, gru_shapes, linear_shapes, norm_shapes
 from ensemble.play.sizes import NUM_BANDS, NUM_HARMONICS
+from ensemble.settings.installed import PLAYERS, installed_names, sha256_of_installed
 
 FORMAT_VERSION = 1
 Size = Literal["starter", "large"]
@@ -84,3 +86,19 @@ VOICE = Format(
     name="a voice", card=VoiceCard, version=FORMAT_VERSION, error=VoiceError, built_in=BUILT_IN_VOICES,
     folder=weights_dir("voice"), shapes=_shapes, card_fault=_card_fault, stranger=_stranger,
 )  # fmt: skip
+
+
+def voice_sha256(voice: str) -> str | None:
+    """The digest of a voice's file, or of the installed player that it names; None for what is built in.
+
+    Raises:
+        VoiceError: the file cannot be read.
+        ConfigError: the module of the installed player is absent.
+    """
+    return sha256_of_installed(PLAYERS, voice) if is_installed(voice) else VOICE.sha256_of(voice)
+
+
+def is_installed(voice: str) -> bool:
+    """Whether a voice is a player that another installed package brings; what we ship goes before it."""
+    is_plain = voice == Path(voice).stem and VOICE.path_of(voice) == Path(voice)
+    return is_plain and voice not in BUILT_IN_VOICES and voice in installed_names(PLAYERS)

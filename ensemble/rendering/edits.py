@@ -14,7 +14,7 @@ from ensemble.config import BandSettings, FollowerSettings, Given, Retake, locat
 from ensemble.errors import ConfigError
 from ensemble.listen.overrides import Overrides
 from ensemble.plan import MAX_EXTEND_S, MIN_EXTEND_S, Extension, RenderRequest
-from ensemble.play.voice_file import VOICE
+from ensemble.play.voice_file import voice_sha256
 from ensemble.rendering.levers import Levers, check_parts
 
 LAST_BAR = 1_000_000
@@ -193,6 +193,6 @@ def _weights(request: RenderRequest, band: BandSettings) -> dict[str, str]:
         name, performer = follower.name, performer_for(band, follower)
         voice_was, performer_was = stays.get(name, (None, None))
         place = OF_PERFORMERS + name
-        found[name] = known.get(name) if voice_was == follower.voice else VOICE.sha256_of(follower.voice)
+        found[name] = known.get(name) if voice_was == follower.voice else voice_sha256(follower.voice)
         found[place] = known.get(place) if performer_was == performer else PERFORMER.sha256_of(performer)
     return {name: sha256 for name, sha256 in found.items() if sha256 is not None}

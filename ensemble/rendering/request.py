@@ -16,7 +16,7 @@ from ensemble.listen.overrides import Overrides
 from ensemble.live.settings import LiveSettings
 from ensemble.manifest import Manifest
 from ensemble.plan import Extension, RenderPlan, RenderRequest
-from ensemble.play.voice_file import VOICE
+from ensemble.play.voice_file import voice_sha256
 from ensemble.rendering.levers import Levers
 
 DEFAULT_BAND = "rock"
@@ -96,7 +96,7 @@ def weights_of(settings: BandSettings, *, is_live: bool = False) -> dict[str, st
     Raises:
         EnsembleError: a file cannot be read.
     """
-    voices = {follower.name: digest for follower in settings.followers if (digest := VOICE.sha256_of(follower.voice))}
+    voices = {follower.name: digest for follower in settings.followers if (digest := voice_sha256(follower.voice))}
     listening = {f"{LISTENER}{name}": sha256 for name, sha256 in networks.SHA256.items()}
     if is_live:
         listening[f"{LISTENER}{CAUSAL.stem}"] = file_digest(CAUSAL)

@@ -12,9 +12,10 @@ from ensemble.errors import StoreError, StoreVersionError
 from ensemble.files.private import user_folder
 from ensemble.retrieve.library.ledger import Ledger
 from ensemble.retrieve.library.library import Library
+from ensemble.settings.installed import STORES, installed_names, load_installed
 
 if TYPE_CHECKING:
-    from ensemble.retrieve.library.milvus import MilvusStore
+    from ensemble.retrieve.library.store import Store
 
 TOKEN_VARIABLE = "ENSEMBLE_MILVUS_TOKEN"  # noqa: S105  the name of one
 
@@ -44,8 +45,10 @@ class LibraryPlace:
         if not is_address:
             folder = Path(uri).expanduser().absolute()
             return LibraryPlace(uri=str(folder), folder=Path(ledger).absolute() if ledger else folder)
-        if scheme not in ("http", "https") or not rest:
-            raise StoreError(uri, "is no address of a Milvus server", "write http://host:19530 or https://host:19530")
+        if not rest or not (scheme in ("http", "https") or scheme in installed_names(STORES)):
+            others = "".join(f", or {name}://..." for name in installed_names(STORES))
+            cure = f"write http://host:19530 or https://host:19530{others}"
+            raise StoreError(uri, "is no address of a Milvus server", cure)
         if "@" in rest:
             shown = f"{scheme}://{rest.rpartition('@')[2]}"
             raise StoreError(shown, "was given with a password", f"put it into {TOKEN_VARIABLE}, as user:password")
@@ -83,10 +86,15 @@ def open_library(
     return Library(store, ledger, is_shared=place.is_server)
 
 
-def _store_at(place: LibraryPlace, *, is_fresh: bool = False) -> MilvusStore:
+def _store_at(place: LibraryPlace, *, is_fresh: bool = False) -> Store:
+    """Milvus, or the store that another installed package brings for the address's scheme."""
+    scheme, token = place.uri.partition("://")[0] if place.is_server else "", os.environ.get(TOKEN_VARIABLE, "")
+    if scheme not in ("", "http", "https"):
+        store: Store = load_installed(STORES, scheme)(place.uri, token=token, is_fresh=is_fresh)
+        return store
     from ensemble.retrieve.library.milvus import MilvusStore
 
-    return MilvusStore(place.uri, token=os.environ.get(TOKEN_VARIABLE, ""), is_fresh=is_fresh)
+    return MilvusStore(place.uri, token=token, is_fresh=is_fresh)
 
 
 def nothing_known(place: LibraryPlace) -> StoreError:

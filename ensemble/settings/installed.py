@@ -1,0 +1,64 @@
+"""What other installed packages bring: players and stores, announced as entry points.
+
+[project.entry-points."ensemble.players"]
+theremin = "my_package:Theremin"
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from importlib.metadata import EntryPoint, entry_points
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Literal
+
+from ensemble.errors import ConfigError
+
+Group = Literal["ensemble.players", "ensemble.stores"]
+PLAYERS: Group = "ensemble.players"
+STORES: Group = "ensemble.stores"
+
+
+def installed_names(group: Group) -> tuple[str, ...]:
+    """The names that installed packages announce in a group, sorted."""
+    return tuple(sorted(entry_points(group=group).names))
+
+
+def load_installed(group: Group, name: str) -> Callable[..., Any]:
+    """What a name of a group stands for.
+
+    Raises:
+        ConfigError: no package announces the name, or what it announces cannot be loaded.
+    """
+    try:
+        made: Callable[..., Any] = _entry(group, name).load()
+    except (ImportError, AttributeError) as error:
+        problem = f"the entry point {name!r} cannot be loaded ({error})"
+        raise ConfigError(group, problem, "mend the package that announces it") from error
+    return made
+
+
+def sha256_of_installed(group: Group, name: str) -> str:
+    """The digest of what a name of a group stands for: its package's name and version, and the module's own text.
+
+    Raises:
+        ConfigError: no package announces the name, or it has no such module.
+    """
+    entry = _entry(group, name)
+    try:
+        module = find_spec(entry.module)
+    except ImportError:
+        module = None
+    if module is None or module.origin is None:
+        raise ConfigError(group, f"{name!r} names the module {entry.module}, which is absent", "install it again")
+    package = "" if entry.dist is None else f"{entry.dist.name} {entry.dist.version}"
+    return hashlib.sha256(f"{package} {entry.value}\n".encode() + Path(module.origin).read_bytes()).hexdigest()
+
+
+def _entry(group: Group, name: str) -> EntryPoint:
+    found = entry_points(group=group, name=name)
+    if not found:
+        known = ", ".join(installed_names(group)) or "none"
+        raise ConfigError(group, f"no installed package has {name!r} (there is {known})", "install the one that has it")
+    return next(iter(found))
