@@ -348,7 +348,7 @@ class _Performing:
             one = self._following[len(self._takes)]
             if self._delivered[one.name] < _settled_frames(one):
                 break
-            whole = _joined(self._predicted[one.name])
+            whole = joined(self._predicted[one.name])
             take = Take(name=one.name, heard=one.heard, arrangement=one.arrangement, dynamics=whole)
             self._takes.append(take)
             self._recorder.finish(take)
@@ -373,7 +373,8 @@ def _settled_frames(one: _Following) -> int:
     return one.arrangement.committed_frames
 
 
-def _joined(blocks: Sequence[Dynamics]) -> Dynamics:
+def joined(blocks: Sequence[Dynamics]) -> Dynamics:
+    """The dynamics of blocks that follow each other from frame 0 on, as one."""
     return Dynamics(
         start_frame=0,
         parts=blocks[0].parts,

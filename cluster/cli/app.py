@@ -27,6 +27,7 @@ from cluster.cli.player import evaluate, train
 from cluster.cli.progress import show_examination
 from cluster.cli.redo import redo
 from cluster.cli.render import playing
+from cluster.cli.report import report
 from cluster.cli.studio import studio
 from cluster.cli.styles import evaluate_styles
 
@@ -56,6 +57,7 @@ app.add_typer(live_commands)
 app.command()(redo)
 app.command()(chart)
 app.command()(export)
+app.command()(report)
 app.command()(studio)
 app.command()(bands)
 app.command()(styles)

@@ -84,6 +84,7 @@ def redo(
 ) -> None:
     """Edit a finished render: only what changes is played again, and every version can be had back."""
     with Monitor(quiet=as_json, stage="load") as monitor:
+        from ensemble.manifest import MANIFEST
         from ensemble.output.staging import MEMORY
         from ensemble.rendering import redo as redoing
         from ensemble.rendering.history import History
@@ -110,7 +111,7 @@ def redo(
                 found = redoing.dry_run(folder, edits)
                 print_result(as_json, found._asdict(), lambda: show_stale(found))
                 return
-            if not (folder / MEMORY).exists():
+            if (folder / MANIFEST).exists() and not (folder / MEMORY).exists():
                 monitor.say("nothing is remembered of this render, so everything is played again")
             from ensemble.events import Events
             from ensemble.perform import Pace

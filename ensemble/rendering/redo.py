@@ -8,12 +8,9 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from ensemble.audio.clip_file import keep_in_file
 from ensemble.audio.files import write_pieces
-from ensemble.band import Band, LocalBand
-from ensemble.clock import blocks
+from ensemble.band import LocalBand
 from ensemble.config import FollowerSettings, Given
 from ensemble.errors import ConfigError, OutputError, VerifyError
 from ensemble.events import Events
@@ -22,7 +19,7 @@ from ensemble.machine import ensemble_version
 from ensemble.manifest import MANIFEST, Manifest
 from ensemble.output.publish import publishing
 from ensemble.output.staging import MEMORY
-from ensemble.perform import Pace, arrange_takes
+from ensemble.perform import Pace
 from ensemble.plan import RenderPlan, RenderRequest
 from ensemble.rendering.checkpoint import Checkpoint
 from ensemble.rendering.earlier import Earlier
@@ -30,15 +27,13 @@ from ensemble.rendering.edits import Edits
 from ensemble.rendering.given_files import copy_given, write_locked, write_notes
 from ensemble.rendering.history import History, link_render
 from ensemble.rendering.leader import take_up
-from ensemble.rendering.memory import Memory
-from ensemble.rendering.remembering import RememberingBand
 from ensemble.rendering.render import complete, session_in
+from ensemble.rendering.replay import takes_of
 from ensemble.rendering.request import check_weights
 from ensemble.rendering.session import BandFactory
 from ensemble.rendering.stale import Stale, stale
 from ensemble.scores.score import kept_name
 from ensemble.takes import LEADER, as_recorded
-from ensemble.types.music import Arrangement, Dynamics
 
 
 def redo(
@@ -190,30 +185,12 @@ def _give(target: Path, was: Manifest, edits: Edits) -> dict[str, Given]:
 def _lock(folder: Path, target: Path, was: Manifest, edits: Edits) -> dict[str, Given]:
     """Write what parts that are locked play."""
     given = {}
-    if edits.lock:
-        lead = take_up(folder, was.plan, was.source)
-        with closing(Memory(folder / MEMORY)) as memory:
-            band = RememberingBand(LocalBand, was.plan, memory, Pace().deadline_s)
-            takes = arrange_takes(band, lead, was.plan)
-            conducted = {take: _conducted(band, arrangement) for take, (_, arrangement) in takes.items()}
-        for name in edits.lock:
-            index = [one.name for one in was.plan.request.band.followers].index(name)
-            played = {
-                take: (arrangement.parts[index], np.concatenate([one.curves(name) for one in conducted[take]], axis=1))
-                for take, (_, arrangement) in takes.items()
-            }
-            given[name] = write_locked(target, name, played, _seed(name, was, edits))
+    takes = takes_of(folder, was) if edits.lock else ()
+    for name in edits.lock:
+        index = [one.name for one in was.plan.request.band.followers].index(name)
+        played = {take.name: (take.arrangement.parts[index], take.dynamics.curves(name)) for take in takes}
+        given[name] = write_locked(target, name, played, _seed(name, was, edits))
     return given
-
-
-def _conducted(band: Band, arrangement: Arrangement) -> list[Dynamics]:
-    """The dynamics of every block of a take."""
-    pace, state, promise = Pace(), band.start_conducting(), band.hold(arrangement)
-    scores = []
-    for block in blocks(arrangement.num_frames, pace.block_frames):
-        score, state = band.conduct(promise, block, state)
-        scores.append(score)
-    return [score.dynamics for score in band.collect(scores, pace.deadline_s)]
 
 
 def _with_leaders(folder: Path, target: Path, was: Manifest, request: RenderRequest) -> RenderPlan:

@@ -53,6 +53,13 @@ def test_an_added_part_is_written_as_in_yaml_and_else_refused_in_one_line(render
     assert "Traceback" not in refused.stderr
 
 
+def test_a_redo_of_no_render_says_only_that(tmp_path: Path) -> None:
+    refused = ensemble("redo", tmp_path / "none", "--gain", "bass=1", "--local")
+    assert refused.returncode == 1
+    assert "manifest.json: cannot be read" in refused.stderr
+    assert "remembered" not in refused.stderr
+
+
 def test_stems_start_together_and_are_equally_long(rendered: Path) -> None:
     infos = [soundfile.info(path) for path in sorted(rendered.glob("take-00/**/*.wav"))]
     assert {(info.frames, info.samplerate, info.channels, info.subtype) for info in infos} == {

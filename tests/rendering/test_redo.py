@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from ensemble.rendering.edits import Edits
 from ensemble.rendering.history import History
 from ensemble.rendering.redo import dry_run, redo, switch, undo
 from ensemble.rendering.render import render
+from ensemble.rendering.replay import report
 from ensemble.rendering.stale import Stale
 from ensemble.rendering.verify import verify
 from ensemble.types.music import Arrangement, Hit, Hits
@@ -178,6 +180,23 @@ def test_a_redo_that_is_killed_while_it_writes_its_report_can_be_undone(song):
     assert tree(song) == after
     undo(song)
     assert tree(song) == before
+
+
+def test_the_report_can_be_written_later_and_again(song, strummed, tmp_path):
+    whole, silent = tree(song), tmp_path / "silent"
+    render(strummed, silent, band=BAND, sample_rate=RATE, report=False)
+    before = tree(silent)
+    for folder, had in ((silent, before), (song, whole)):
+        page = report(folder)
+        assert page == folder / "report.html"
+        assert {name: sha256 for name, sha256 in tree(folder).items() if name != page.name} == {
+            name: sha256 for name, sha256 in had.items() if name != page.name
+        }
+        sounds = re.findall(r"data:audio/flac;base64,[^\"]+", page.read_text())
+        assert len(set(sounds)) == 2 + len(BAND.followers)  # leader and mix
+    damaged(silent / "take-00" / "mix.wav")
+    with pytest.raises(VerifyError, match=r"mix\.wav"):
+        report(silent)
 
 
 def test_a_second_redo_at_once_is_refused(song):
