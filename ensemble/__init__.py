@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ensemble.api.rendered import Render as Render
     from ensemble.api.rendering import redo as redo
     from ensemble.api.rendering import render as render
+    from ensemble.api.rendering import transform as transform
     from ensemble.api.rendering import undo as undo
     from ensemble.api.rendering import verify as verify
     from ensemble.chart.chart import Chart as Chart
@@ -71,6 +72,7 @@ _FOUND_IN = {
     "redo": "ensemble.api.rendering",
     "render": "ensemble.api.rendering",
     "resume": "ensemble.rendering.render",
+    "transform": "ensemble.api.rendering",
     "undo": "ensemble.api.rendering",
     "verify": "ensemble.api.rendering",
 }

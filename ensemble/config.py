@@ -18,6 +18,7 @@ from ensemble.settings.reading import read_yaml as read_yaml
 from ensemble.settings.style import Manner
 from ensemble.settings.style_file import load_style
 from ensemble.settings.text_file import is_there
+from ensemble.settings.transfer import Transfer
 from ensemble.types.choices import offer
 from ensemble.types.instruments import CATALOGUE, InstrumentSpec, instrument
 from ensemble.types.music import Role
@@ -101,6 +102,8 @@ class FollowerSettings(Settings):
     """auto and cpu play with the compiled CPU kernels, cuda with torch."""
     gpu: float = Field(default=0.25, gt=0.0, le=16.0)
     """With `device: cuda`, the share of a GPU that the player reserves in a cluster (above 1: whole GPUs)."""
+    transfer: Transfer | None = None
+    """Of the role transform: how the leader's pitch and loudness become this voice's; as they are when absent."""
     performer: str | None = None
     """Shapes its notes, where it is not the band's: rules, learned, a shipped performer's name, or the path of one."""
     seed: Seed | None = None
@@ -130,6 +133,8 @@ class FollowerSettings(Settings):
             raise ValueError(f"{self.instrument} sounds {self.spec.voices} notes at once, not {self.voices}")
         if self.plays != "style" and self.role != "drums":
             raise ValueError(f"only drums play a {self.plays}")
+        if self.transfer is not None and self.role != "transform":
+            raise ValueError("only the role transform has a transfer")
         if (self.role == "drums") != (self.spec.family == "drums"):
             raise ValueError(f"role {self.role!r} does not suit the instrument {self.instrument!r}")
         low, high = self.range

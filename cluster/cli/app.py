@@ -30,6 +30,7 @@ from cluster.cli.render import playing
 from cluster.cli.report import report
 from cluster.cli.studio import studio
 from cluster.cli.styles import evaluate_styles
+from cluster.cli.transform import transform
 
 app = typer.Typer(
     name="ensemble",
@@ -55,6 +56,7 @@ evaluate.command("styles")(evaluate_styles)
 app.add_typer(playing)
 app.add_typer(live_commands)
 app.command()(redo)
+app.command()(transform)
 app.command()(chart)
 app.command()(export)
 app.command()(report)

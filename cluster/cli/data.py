@@ -106,7 +106,15 @@ def compose(
     ] = "house",
     rate: Annotated[int, typer.Option(help="Sample rate in Hz.")] = 48_000,
     soundfont: Annotated[
-        Path | None, typer.Option(help="SF2 or SF3 file (default: Debian's fluid-soundfont-gm).")
+        list[Path] | None,
+        typer.Option(help="SF2 or SF3 file (default: Debian's fluid-soundfont-gm); several play by turns."),
+    ] = None,
+    hold_out: Annotated[
+        Path | None, typer.Option(help="A soundfont that plays every fourth piece: these test, and no others.")
+    ] = None,
+    instrument: Annotated[
+        list[str] | None,
+        typer.Option(help="Who plays in every piece (default: six of nine); may be given again."),
     ] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Number of pieces made at once.")] = 1,
     as_json: AsJson = False,
@@ -117,7 +125,7 @@ def compose(
 
         monitor.stage("compose")
         report = compose_set(
-            folder, tracks, seed=seed, style=style, sample_rate=rate, soundfont=soundfont, jobs=jobs,
-            on_progress=monitor.progress,
+            folder, tracks, seed=seed, style=style, sample_rate=rate, soundfonts=soundfont or (),
+            held_out=hold_out, instruments=instrument or (), jobs=jobs, on_progress=monitor.progress,
         )  # fmt: skip
     print_result(as_json, asdict(report), lambda: show_composition(report))

@@ -1,4 +1,4 @@
-"""`render`, `redo`, `undo` and `verify` with values for results and arrays for leaders."""
+"""`render`, `transform`, `redo`, `undo` and `verify` with values for results and arrays for leaders."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from ensemble.events import Events, OnProgress
 from ensemble.perform import Pace
 from ensemble.rendering import redo as redoing
 from ensemble.rendering import render as rendering
+from ensemble.rendering import transform as transforming
 from ensemble.rendering import verify as verifying
 from ensemble.rendering.edits import Edits
 from ensemble.rendering.session import BandFactory
@@ -45,6 +46,34 @@ def render(
         return Render(Path(out), rendering.render(leader, out, events=heard, **settings))
     with as_file(leader, leader_rate) as path:
         return Render(Path(out), rendering.render(path, out, events=heard, **settings))
+
+
+def transform(
+    leader: str | Path | Samples | None,
+    out: str | Path,
+    *,
+    voice: str,
+    leader_rate: int | None = None,
+    progress: OnProgress | None = None,
+    **settings: Any,
+) -> transforming.Transformed:
+    """Let a voice play what a leader sings or plays; see `ensemble.rendering.transform.transform`.
+
+    Args:
+        leader: a recording of one line, a melody in **kern or MIDI, or an array; `None` is the bundled guitar.
+        out: the WAV file to write.
+        voice: a shipped voice's name, or the path of a trained one.
+        leader_rate: sample rate of an array, in Hz.
+        progress: called with the stage, how much of it is done, and how much there is to do.
+        settings: `seed`, `sample_rate`, `force`, `band_factory`.
+
+    Raises:
+        EnsembleError: an input is refused; `out` is left as it was.
+    """
+    with as_file(leader, leader_rate) as path:
+        return transforming.transform(
+            path, Path(out), voice=voice, events=Events(progress=progress) if progress else None, **settings
+        )
 
 
 def redo(out: str | Path | Render, edits: Edits, *, progress: OnProgress | None = None, **settings: Any) -> Render:

@@ -7,6 +7,8 @@ import numpy as np
 from ensemble.clock import FRAME_RATE_HZ
 from ensemble.conduct.notes import pitch_midi, segment
 from ensemble.conduct.shaping import WrittenNote
+from ensemble.conduct.transfer import added_db, is_sung
+from ensemble.settings.transfer import Transfer
 from ensemble.types.music import SILENCE_DB, Heard, Note, Part
 
 
@@ -37,28 +39,39 @@ def write_double(heard: Heard, pitch_range: tuple[int, int]) -> list[WrittenNote
     return written
 
 
-def transform(name: str, heard: Heard, pitch_range: tuple[int, int], num_frames: int) -> Part:
-    """Make a part of the leader's own f0 curve, shifted by octaves only where it lies outside the range.
+def transform(
+    name: str, heard: Heard, pitch_range: tuple[int, int], num_frames: int, transfer: Transfer | None = None
+) -> Part:
+    """Make a part of the leader's own f0 curve, shifted by octaves only: glides and vibrato stay as they are.
 
-    A run of voiced frames is shifted as a whole; single notes that are still outside the range are shifted apart from
-    it. `level_db` is 0 where the leader is voiced, since the dynamics of this part are the leader's own loudness.
+    A run of voiced frames that lies outside the range is shifted as a whole; single notes that are still outside are
+    shifted apart from it. What is no pitch (see `transfer.is_sung`) is a rest, so that a consonant becomes an
+    articulation. The dynamics of this part are the leader's own loudness, and `level_db` is what a transfer adds to it.
+
+    Args:
+        name: of the part.
+        heard: the leader.
+        pitch_range: of the follower, MIDI.
+        num_frames: control frames of the performance.
+        transfer: an octave for the whole line, and another loudness.
     """
-    f0_hz = heard.frames.f0_hz
+    transfer = transfer or Transfer()
+    sung = is_sung(heard.frames)
     midi = pitch_midi(heard.frames, heard.tuning_cents)
-    is_voiced = np.concatenate([[False], f0_hz > 0, [False]])
-    edges = np.flatnonzero(np.diff(is_voiced.astype(np.int8)))
-    octaves = np.zeros(len(f0_hz), np.int64)
-    for start, stop in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
-        octaves[start:stop] = octaves_into(float(np.median(midi[start:stop])), pitch_range)
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], sung, [False]]).astype(np.int8)))
+    octaves = np.full(len(sung), transfer.octaves)
+    for start, stop in edges.reshape(-1, 2).tolist():
+        octaves[start:stop] += octaves_into(float(np.median(midi[start:stop])) + 12 * transfer.octaves, pitch_range)
     line = segment(heard)
     for note in line:
         if not pitch_range[0] <= round(note.pitch_midi) + 12 * octaves[note.start] <= pitch_range[1]:
             octaves[note.start : note.stop] = octaves_into(note.pitch_midi, pitch_range)
     played = np.zeros((1, num_frames), np.float32)
     level = np.full((1, num_frames), SILENCE_DB, np.float32)
-    length = min(len(f0_hz), num_frames)
-    played[0, :length] = (f0_hz * np.exp2(octaves).astype(np.float32))[:length]
-    level[0, :length][f0_hz[:length] > 0] = 0.0
+    length = min(len(sung), num_frames)
+    f0_hz = np.where(sung, heard.frames.f0_hz * np.exp2(octaves), 0.0)
+    played[0, :length] = f0_hz[:length]
+    level[0, :length] = np.where(sung[:length], added_db(heard.frames.loudness_db[:length], transfer), SILENCE_DB)
     notes = tuple(
         Note(
             start_frame=note.start, stop_frame=min(note.stop, num_frames), velocity=note.velocity,

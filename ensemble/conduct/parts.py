@@ -98,7 +98,7 @@ def write_parts(
             hits = write_strokes(scene, follower, chance, foretold)
             parts.append(Hits(name=follower.name, hits=hits, num_frames=num_frames))
         elif follower.role == "transform":
-            parts.append(transform(follower.name, heard, follower.range, num_frames))
+            parts.append(transform(follower.name, heard, follower.range, num_frames, follower.transfer))
         else:
             if follower.role == "double":
                 written = placed(write_double(heard, follower.range), grid)

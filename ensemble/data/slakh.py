@@ -49,7 +49,8 @@ def read(root: Path) -> Dataset:
     """List the stems that have a file.
 
     Two tracks made from the same MIDI file may not lie on both sides of a split: in a set with split folders the
-    second is passed over, elsewhere both lie in one (see `takes.spread`).
+    second is passed over, elsewhere both lie in one (see `takes.spread`). A track whose metadata says `split: test`
+    is kept to test with.
 
     Raises:
         DataError: no track has a stem that can be used.
@@ -59,7 +60,8 @@ def read(root: Path) -> Dataset:
     split_by_source: dict[str, tuple[Split, str]] = {}
     has_own_splits = any(folder.name in SPLIT_FOLDERS for folder in folders(root))
     first_of: dict[str, str] = {}
-    source_of: dict[str, str] = {}
+    piece_of: dict[str, str] = {}
+    held_out: set[str] = set()
     for track, split in _tracks(root):
         if not is_track(track):
             if _TRACK_NAME.fullmatch(track.name):
@@ -71,7 +73,9 @@ def read(root: Path) -> Dataset:
             skips.append(Skip(path=track, reason=f"{Path(error.what).name} {error.problem}"))
             continue
         uuid = str(metadata.get("UUID") or track.name)
-        source_of[track.name] = first_of.setdefault(uuid, track.name)
+        piece_of[track.name] = first_of.setdefault(uuid, track.name)
+        if metadata.get("split") == "test":
+            held_out.add(piece_of[track.name])
         for source in {track.name, uuid} if has_own_splits else ():
             first_split, first_track = split_by_source.setdefault(source, (split, track.name))
             if first_split != split:
@@ -88,7 +92,7 @@ def read(root: Path) -> Dataset:
     return Dataset(
         name=NAME,
         root=root,
-        takes=tuple(takes) if has_own_splits else spread(takes, lambda take: source_of[take.piece]),
+        takes=tuple(takes) if has_own_splits else spread(takes, lambda take: piece_of[take.piece], held_out),
         skips=tuple(skips),
     )
 
@@ -167,6 +171,7 @@ def _stems(root: Path, track: Path, split: Split, stems: dict[Any, Any]) -> tupl
                 split=split,
                 licence=OUR_LICENCE if is_ours else LICENCE,
                 may_ship=is_ours,  # CC BY would allow it with attribution; the voices we ship come from our own sets
+                source=str(facts["plugin_name"]) if facts.get("plugin_name") else None,
                 audio=audio,
                 mix=mix,
                 notes=first_file(track / "MIDI" / f"{name}.mid"),

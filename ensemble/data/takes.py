@@ -37,6 +37,8 @@ class RecordedPart:
     """Of the recording."""
     may_ship: bool
     """Whether what is learned from it may be shipped."""
+    source: str | None = None
+    """What sounded it, such as a soundfont, where the set says so."""
     audio: Path | None = None
     mix: Path | None = None
     """The sound of the whole piece."""
@@ -117,14 +119,25 @@ def _to_move(pieces: Mapping[str, Collection[str]], splits: Mapping[str, Split],
     return max(useful, key=lambda piece: (len(lacking & set(pieces[piece])), _hash(piece)), default=None)
 
 
-def spread(takes: Iterable[RecordedPart], source_of: Callable[[RecordedPart], str]) -> tuple[RecordedPart, ...]:
-    """The takes of a set without splits of its own, each in its split: takes of one source lie in one."""
+def spread(
+    takes: Iterable[RecordedPart], piece_of: Callable[[RecordedPart], str], held_out: Collection[str] = ()
+) -> tuple[RecordedPart, ...]:
+    """The takes of a set without splits of its own, each in its split.
+
+    Args:
+        takes: of the set.
+        piece_of: takes of which it says the same lie in one split.
+        held_out: such pieces which the set keeps to test with; where there are any, no other piece tests.
+    """
     takes = tuple(takes)
     played: dict[str, set[str]] = {}
     for take in takes:
-        played.setdefault(source_of(take), set()).add(take.instrument or "")
-    splits = splits_of(played)
-    return tuple(replace(take, split=splits[source_of(take)]) for take in takes)
+        played.setdefault(piece_of(take), set()).add(take.instrument or "")
+    splits = splits_of({piece: instruments for piece, instruments in played.items() if piece not in held_out})
+    if held_out:
+        splits = {piece: "train" if split == "test" else split for piece, split in splits.items()}
+        splits |= dict.fromkeys(held_out, "test")
+    return tuple(replace(take, split=splits[piece_of(take)]) for take in takes)
 
 
 def _hash(piece: str) -> int:

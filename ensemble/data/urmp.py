@@ -23,8 +23,8 @@ NAME = "urmp"
 LICENCE = "not verified (two repositories state CC0); for your own use"
 STEM = re.compile(r"AuSep_(\d+)_([a-z]+)_(\d\d)_(.+)\.wav")
 INSTRUMENTS: dict[str, str | None] = {
-    "vn": "violin", "va": "viola", "vc": "cello", "db": "double_bass", "fl": "flute", "ob": None, "cl": "clarinet",
-    "sax": "tenor_sax", "bn": None, "tpt": "trumpet", "hn": None, "tbn": None, "tba": None,
+    "vn": "violin", "va": "viola", "vc": "cello", "db": "double_bass", "fl": "flute", "ob": "oboe", "cl": "clarinet",
+    "sax": "tenor_sax", "bn": "bassoon", "tpt": "trumpet", "hn": "horn", "tbn": "trombone", "tba": None,
 }  # fmt: skip
 """The catalogue has neither oboe, bassoon, horn, trombone nor tuba."""
 

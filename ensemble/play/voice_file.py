@@ -17,6 +17,7 @@ from ensemble.errors import VoiceError
 from ensemble.files.weights import Card, Fault, Format, Shapes, Weights, gru_shapes, linear_shapes, norm_shapes
 from ensemble.play.sizes import NUM_BANDS, NUM_HARMONICS
 from ensemble.settings.installed import PLAYERS, installed_names, sha256_of_installed
+from ensemble.settings.transfer import VoiceRange
 
 FORMAT_VERSION = 1
 Size = Literal["starter", "large"]
@@ -50,6 +51,8 @@ class VoiceCard(Card):
     """See the next."""
     loudness_scale_db: float = Field(default=20.0, gt=0)
     """And (loudness - centre) / scale."""
+    learned: VoiceRange | None = None
+    """Where most of what it learned from lies."""
     training_data: str
     licence: str
     metrics: dict[str, float] = {}

@@ -15,6 +15,7 @@ from ensemble.audio.spectra import power_spectra
 from ensemble.data import slakh
 from ensemble.data.compose.brightness import colour_table
 from ensemble.data.compose.corpus import compose
+from ensemble.data.compose.fluidsynth import SOUNDFONT
 from ensemble.data.compose.labels import read_labels
 from ensemble.errors import DataError
 from ensemble.listen.loudness import loudness_db
@@ -220,7 +221,7 @@ def test_what_cannot_be_written_is_named_and_finished_tracks_stay(corpus: Path, 
 @needs_renderer
 def test_without_a_soundfont_the_error_names_the_packages(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"absent\.sf2: there is no such soundfont; .*fluid-soundfont-gm"):
-        composed(tmp_path / "set", soundfont=tmp_path / "absent.sf2")
+        composed(tmp_path / "set", soundfonts=[tmp_path / "absent.sf2"])
 
 
 @needs_renderer
@@ -232,7 +233,7 @@ def test_what_is_no_soundfont_is_refused_and_not_replaced(content: bytes, named:
     fake = tmp_path / "fake.sf2"
     fake.write_bytes(content)
     with pytest.raises(DataError, match=named):
-        composed(tmp_path / "set", 1, soundfont=fake)
+        composed(tmp_path / "set", 1, soundfonts=[fake])
 
 
 @pytest.mark.parametrize(
@@ -243,9 +244,31 @@ def test_what_is_no_soundfont_is_refused_and_not_replaced(content: bytes, named:
         ({"num_tracks": 0}, "tracks"),
         ({"jobs": 0}, "jobs"),
         ({"length_s": (9.0, 3.0)}, "length"),
+        ({"instruments": ["kazoo"]}, "instrument: 'kazoo' is not one of the composer's"),
+        ({"instruments": ["oboe", "oboe"]}, "instruments: one is named twice"),
+        ({"instruments": ["drums"]}, "instruments: drums alone"),
+        ({"instruments": ["oboe"], "style": "songs"}, "instruments: are drawn for songs"),
     ],
 )
 def test_senseless_orders_are_refused_by_name(changes: dict[str, object], named: str, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=named):
         composed(tmp_path / "set", **changes)
     assert not (tmp_path / "set").exists()
+
+
+@needs_renderer
+def test_one_soundfont_can_be_held_out_and_the_players_chosen(tmp_path: Path) -> None:
+    twin = tmp_path / "twin.sf2"
+    twin.symlink_to(SOUNDFONT)
+    report = compose(
+        tmp_path / "set", 4, seed=2, sample_rate=RATE, length_s=(4.0, 6.0), held_out=twin,
+        instruments=["oboe", "steel_guitar"],
+    )  # fmt: skip
+    assert set(report.minutes) == {"oboe", "steel_guitar"}
+    takes = slakh.read(tmp_path / "set").takes
+    assert {(take.piece, take.source) for take in takes if take.split == "test"} == {("Track00004", "twin.sf2")}
+    assert {take.source for take in takes if take.split != "test"} == {SOUNDFONT.name}
+    assert {take.split for take in takes} == {"train", "valid", "test"}
+    assert {take.instrument for take in takes} == {"oboe", "steel_guitar"}
+    with pytest.raises(DataError, match=r"another composition \(instruments differs\)"):
+        compose(tmp_path / "set", 4, seed=2, sample_rate=RATE, length_s=(4.0, 6.0), held_out=twin)

@@ -44,7 +44,7 @@ def test_every_instrument_of_the_set_is_known_by_its_code(tmp_path: Path) -> Non
     dataset = urmp.read(tmp_path)
     assert [take.label for take in sorted(dataset.takes, key=lambda take: int(take.part.split("_")[0]))] == codes
     assert dataset.skips == ()
-    assert {take.label for take in dataset.takes if take.instrument is None} == {"ob", "bn", "hn", "tbn", "tba"}
+    assert {take.label for take in dataset.takes if take.instrument is None} == {"tba"}
 
 
 def test_one_tune_for_other_instruments_stays_in_one_split(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from ensemble.clock import FRAME_RATE_HZ, SAMPLE_RATES_HZ
 from ensemble.data import slakh
 from ensemble.data.compose.fluidsynth import check_renderer
 from ensemble.data.compose.labels import read_labels
+from ensemble.data.compose.orchestra import PLAYERS
 from ensemble.data.compose.piece import LENGTH_S, STYLES
 from ensemble.data.compose.track import ComposeRequest, digest, make_track, track_name
 from ensemble.data.takes import SPLITS
@@ -52,7 +54,9 @@ def compose(
     seed: int = 0,
     style: str = "house",
     sample_rate: int = 48_000,
-    soundfont: Path | None = None,
+    soundfonts: Sequence[Path] = (),
+    held_out: Path | None = None,
+    instruments: Sequence[str] = (),
     jobs: int = 1,
     length_s: tuple[float, float] = LENGTH_S,
     on_progress: OnProgress = unheard,
@@ -69,7 +73,9 @@ def compose(
         style: house; other: other modes, loops, chords and metres, for a second held-out set; or songs: whole chords,
             to learn listening from.
         sample_rate: of the sound, one of the project's rates.
-        soundfont: SF2 or SF3 with General MIDI; the Debian package's when absent.
+        soundfonts: SF2 or SF3 with General MIDI, which play the tracks by turns; the Debian package's when absent.
+        held_out: one more, which plays every fourth track: these test, and no other does.
+        instruments: names from `orchestra.PLAYERS`, who play in every track; drawn for each track when absent.
         jobs: tracks made at once.
         length_s: shortest and longest piece.
         on_progress: told how many tracks are done, and of how many.
@@ -82,8 +88,12 @@ def compose(
             composition, a held-out piece is not what `splits.json` froze, or the disk is full (finished tracks stay).
     """
     _check_arguments(num_tracks, style, sample_rate, jobs, length_s)
-    chosen = check_renderer(soundfont)
-    request = ComposeRequest(seed=seed, style=style, sample_rate=sample_rate, soundfont=chosen, length_s=length_s)
+    _check_instruments(instruments, style)
+    request = ComposeRequest(
+        seed=seed, style=style, sample_rate=sample_rate, length_s=length_s, instruments=tuple(instruments),
+        soundfonts=tuple(check_renderer(one) for one in soundfonts) or (check_renderer(None),),
+        held_out=check_renderer(held_out) if held_out else None,
+    )  # fmt: skip
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -134,6 +144,18 @@ def _check_arguments(num_tracks: int, style: str, sample_rate: int, jobs: int, l
         raise DataError("length", f"{length_s} s is not a range within 2..600 s", "give shortest and longest")
 
 
+def _check_instruments(instruments: Sequence[str], style: str) -> None:
+    if instruments and style == "songs":
+        raise DataError("instruments", "are drawn for songs", "leave them out, or choose house or other")
+    for name in instruments:
+        if name not in PLAYERS:
+            raise DataError("instrument", f"{name!r} is not one of the composer's", offer(name, sorted(PLAYERS)))
+    if len(set(instruments)) < len(instruments):
+        raise DataError("instruments", "one is named twice", "name each once")
+    if instruments and all(PLAYERS[name].is_drums for name in instruments):
+        raise DataError("instruments", "drums alone are no piece", "add an instrument with a pitch")
+
+
 def _is_finished(track: Path, stamp: dict[str, object]) -> bool:
     """Whether the track is there, whole.
 
@@ -146,6 +168,7 @@ def _is_finished(track: Path, stamp: dict[str, object]) -> bool:
         found = json.loads((track / "composer.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise DataError(str(track), "was not written by the composer", "choose an empty folder") from error
+    found = {"instruments": [], "is_held_out": False} | found  # of sets from before these could be asked for
     differing = [key for key, value in stamp.items() if found.get(key) != value]
     if differing:
         raise DataError(str(track), f"is another composition ({differing[0]} differs)", "choose an empty folder")

@@ -94,6 +94,37 @@ ORCHESTRA: tuple[OrchestraPlayer, ...] = (
 """Those of the training sets; their order decides who plays in which track."""
 
 
+def _blown(name: str, tilt: float, neutral_db: float, tune_midi: tuple[int, int], other: int) -> OrchestraPlayer:
+    return OrchestraPlayer(
+        spec=CATALOGUE[name], tilt_db_per_octave=tilt, neutral_db=neutral_db, vibrato_share=0.3, scoop_share=0.3,
+        fastest_s=0.09, tune_midi=tune_midi, other_program=other,
+    )  # fmt: skip
+
+
+def _strung(name: str, tilt: float, neutral_db: float, tune_midi: tuple[int, int], other: int) -> OrchestraPlayer:
+    return OrchestraPlayer(
+        spec=CATALOGUE[name], release_cents=-7200, tilt_db_per_octave=tilt, neutral_db=neutral_db, scoop_share=0.06,
+        vibrato_share=0.1, fastest_s=0.1, tune_midi=tune_midi, other_program=other,
+    )  # fmt: skip
+
+
+PLAYERS: dict[str, OrchestraPlayer] = {
+    player.instrument: player
+    for player in (
+        *ORCHESTRA,
+        _blown("oboe", 0.3, -36.0, (60, 84), 69),
+        _blown("bassoon", 0.3, -38.0, (40, 64), 68),
+        _blown("horn", 0.35, -40.0, (48, 72), 61),
+        _blown("trombone", 0.3, -38.0, (46, 68), 58),
+        _blown("tenor_sax", 0.3, -38.0, (50, 74), 65),
+        _strung("double_bass", 0.6, -46.0, (31, 52), 35),
+        _strung("steel_guitar", 0.45, -43.0, (62, 79), 24),
+        _strung("electric_guitar", 0.45, -43.0, (60, 79), 26),
+    )
+}
+"""All that a set can be asked for by name."""
+
+
 def _alone(like: str, name: str, program: int, other: int, tune_midi: tuple[int, int]) -> OrchestraPlayer:
     spec = replace(CATALOGUE[like], name=name, program=program)
     return OrchestraPlayer(spec=spec, tune_midi=tune_midi, other_program=other)
@@ -144,15 +175,17 @@ TRACKS_PER_ROUND = 3
 """Within a round of three tracks every instrument plays in exactly two, so all get equal shares."""
 
 
-def players_of(seed: int, number: int) -> tuple[OrchestraPlayer, ...]:
-    """Six of the nine, a fresh draw every round; lowest instrument last but for the drums, which close the score.
+def players_of(seed: int, number: int, instruments: tuple[str, ...] = ()) -> tuple[OrchestraPlayer, ...]:
+    """Who plays in a track; lowest instrument last but for the drums, which close the score.
 
     Args:
         seed: of the data set.
         number: of the track, from 1.
+        instruments: names from `PLAYERS`; where none is given, six of the nine, a fresh draw every round.
     """
     turn, place = divmod(number - 1, TRACKS_PER_ROUND)
     order = np.random.default_rng([seed, turn, 9]).permutation(len(ORCHESTRA))
     absent = np.split(order, TRACKS_PER_ROUND)[place]
-    present = [player for index, player in enumerate(ORCHESTRA) if index not in absent]
+    drawn = [player for index, player in enumerate(ORCHESTRA) if index not in absent]
+    present = [PLAYERS[name] for name in instruments] or drawn
     return tuple(sorted(present, key=lambda player: (player.is_drums, -player.spec.range_midi[0])))

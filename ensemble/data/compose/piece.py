@@ -136,7 +136,9 @@ def chance(*purpose: str | int) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(int.from_bytes(digest[:16], "little")))
 
 
-def draw_piece(seed: int, number: int, style: str, length_s: tuple[float, float] = LENGTH_S) -> Piece:
+def draw_piece(
+    seed: int, number: int, style: str, length_s: tuple[float, float] = LENGTH_S, instruments: tuple[str, ...] = ()
+) -> Piece:
     """Draw everything that is shared; the same arguments give the same piece.
 
     Args:
@@ -144,6 +146,7 @@ def draw_piece(seed: int, number: int, style: str, length_s: tuple[float, float]
         number: of the track, from 1.
         style: one of `STYLES`.
         length_s: shortest and longest.
+        instruments: who plays; drawn where none is given, as in songs.
     """
     name = (seed, style, number)
     rng = chance(*name, "piece")
@@ -169,7 +172,7 @@ def draw_piece(seed: int, number: int, style: str, length_s: tuple[float, float]
         name=name, style=style, metre=metre, tempo_bpm=tempo_bpm, tonic=tonic, mode=mode, loop=loop,
         bar_chords=tuple(loop[bar // bars_per_chord % len(loop)] for bar in range(num_bars)),
         sections=sections, tempo=tempo, dynamics_db=dynamics_db,
-        parts=_song_parts(rng) if style == "songs" else _draw_parts(rng, players_of(seed, number)),
+        parts=_song_parts(rng) if style == "songs" else _draw_parts(rng, players_of(seed, number, instruments)),
     )  # fmt: skip
 
 
@@ -222,10 +225,10 @@ def draw_dynamics(
 def _draw_parts(rng: np.random.Generator, players: tuple[OrchestraPlayer, ...]) -> tuple[PlayerTraits, ...]:
     """Traits of every player; the lowest carries the bass, one of the others the tune."""
     num_pitched = sum(not player.is_drums for player in players)
-    tune = int(rng.integers(num_pitched - 1))
+    tune = int(rng.integers(max(num_pitched - 1, 1)))
     parts = []
     for index, player in enumerate(players):
-        role = "bass" if index == num_pitched - 1 else "tune" if index == tune else "inner"
+        role = "tune" if index == tune else "bass" if index == num_pitched - 1 else "inner"
         parts.append(
             PlayerTraits(
                 player=player, role="drums" if player.is_drums else role, lag_beats=float(rng.uniform(-0.5, 1.0)),

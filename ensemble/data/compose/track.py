@@ -25,6 +25,7 @@ from ensemble.data.compose.truth import played_f0_hz
 from ensemble.files.midi import save_midi
 from ensemble.types.music import AudioClip, FloatArray
 
+HELD_OUT_EVERY = 4
 GENERATOR_VERSION = 2
 """Counts up whenever the same seed gives other notes, sound or labels."""
 COUPLES = (
@@ -48,15 +49,32 @@ class ComposeRequest:
     style: str
     sample_rate: int
     """Of the sound, in Hz."""
-    soundfont: Path
+    soundfonts: tuple[Path, ...]
+    """What plays, by turns."""
+    held_out: Path | None = None
+    """Plays every `HELD_OUT_EVERY`th track instead, and these alone test."""
     length_s: tuple[float, float]
     """Shortest and longest piece."""
+    instruments: tuple[str, ...] = ()
+    """Who plays in every track; drawn anew for each where none is given."""
+
+    def is_held_out(self, number: int) -> bool:
+        """Whether the soundfont that is held out plays a track."""
+        return self.held_out is not None and number % HELD_OUT_EVERY == 0
+
+    def soundfont(self, number: int) -> Path:
+        """Which one plays a track."""
+        if self.held_out is not None and self.is_held_out(number):
+            return self.held_out
+        return self.soundfonts[(number - 1) % len(self.soundfonts)]
 
     def stamp(self, number: int) -> dict[str, Any]:
         """What makes two tracks the same composition."""
-        asked = asdict(self) | {"soundfont": self.soundfont.name, "length_s": list(self.length_s)}
         return {
-            "generator": "ensemble.data.compose", "generator_version": GENERATOR_VERSION, "number": number, **asked,
+            "generator": "ensemble.data.compose", "generator_version": GENERATOR_VERSION, "number": number,
+            "seed": self.seed, "style": self.style, "sample_rate": self.sample_rate,
+            "soundfont": self.soundfont(number).name, "length_s": list(self.length_s),
+            "instruments": list(self.instruments), "is_held_out": self.is_held_out(number),
         }  # fmt: skip
 
 
@@ -76,13 +94,14 @@ def make_track(root: Path, number: int, request: ComposeRequest) -> Path:
     for folder in ("stems", "MIDI", "labels"):
         (draft / folder).mkdir(parents=True)
     rate = request.sample_rate
-    piece = draw_piece(request.seed, number, request.style, request.length_s)
+    soundfont = request.soundfont(number)
+    piece = draw_piece(request.seed, number, request.style, request.length_s, request.instruments)
     performances = {f"S{index:02d}": perform_voices(piece, part) for index, part in enumerate(piece.parts)}
     _write_midi(draft, piece, performances)
     raw, pitches = [], []
     for voices in performances.values():
         notes = [midi.lead_track(piece.metre, CLOCK), *midi.player_tracks(voices, CLOCK)]
-        sound = fluidsynth.render(notes, request.soundfont, piece.num_frames * hop_samples(rate), rate)
+        sound = fluidsynth.render(notes, soundfont, piece.num_frames * hop_samples(rate), rate)
         raw.append(stems.levelled(sound, rate))
         pitches.append(_pitches(voices, raw[-1], rate))
     room = stems.headroom_gain(raw)  # first, so that the tilt hears the loudness that the finished stem will have
@@ -98,7 +117,7 @@ def make_track(root: Path, number: int, request: ComposeRequest) -> Path:
         write_labels(draft / "labels" / f"{name}.npz", label_arrays(piece, voices, f0_hz, stem, rate))
         loudness_lufs.append(integrated_lufs([stem[None]], rate))
     _write_wav(draft / "mix.wav", stems.mixed(finished), rate)
-    _write_metadata(draft / "metadata.yaml", piece, request, loudness_lufs, room * rest)
+    _write_metadata(draft / "metadata.yaml", piece, request, number, loudness_lufs, room * rest)
     description = request.stamp(number) | {"fluidsynth": fluidsynth.version()} | _describe(piece)
     (draft / "composer.json").write_text(json.dumps(description, indent=1) + "\n", encoding="utf-8")
     draft.rename(target)
@@ -141,7 +160,9 @@ def _coloured(voices: list[ComposedPerformance], sound: FloatArray, f0_hz: Float
     return tilted(sound, sample_rate, f0_hz, player.tilt_db_per_octave, player.neutral_db)
 
 
-def _write_metadata(path: Path, piece: Piece, request: ComposeRequest, loudness_lufs: list[float], gain: float) -> None:
+def _write_metadata(
+    path: Path, piece: Piece, request: ComposeRequest, number: int, loudness_lufs: list[float], gain: float
+) -> None:
     """The file that BabySlakh's readers expect, with all its keys."""
     entries = {}
     for index, (part, lufs) in enumerate(zip(piece.parts, loudness_lufs, strict=True)):
@@ -149,7 +170,8 @@ def _write_metadata(path: Path, piece: Piece, request: ComposeRequest, loudness_
         entries[f"S{index:02d}"] = {
             "audio_rendered": True, "inst_class": player.label, "integrated_loudness": lufs,
             "is_drum": player.is_drums, "midi_program_name": player.label, "midi_saved": True,
-            "plugin_name": request.soundfont.name, "program_num": 128 if player.is_drums else player.spec.program,
+            "plugin_name": request.soundfont(number).name,
+            "program_num": 128 if player.is_drums else player.spec.program,
         }  # fmt: skip
     named = "/".join(map(str, piece.name))
     document = {
@@ -157,6 +179,7 @@ def _write_metadata(path: Path, piece: Piece, request: ComposeRequest, loudness_
         "lmd_midi_dir": f"composed/{named}.mid", "midi_dir": "MIDI", "normalization_factor": stems.LEVEL_DB,
         "normalized": True, "overall_gain": gain, "stems": entries,
     }  # fmt: skip
+    document |= {"split": "test"} if request.is_held_out(number) else {}
     path.write_text(yaml.safe_dump(document, sort_keys=True), encoding="utf-8")
 
 

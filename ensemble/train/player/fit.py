@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 from torch.utils.data import default_collate
 
 from ensemble.errors import DataError
 from ensemble.events import unheard
 from ensemble.play.seeded import seeded_voice
 from ensemble.play.voice_file import VOICE, VoiceWeights
+from ensemble.settings.transfer import SHARES, VoiceRange
 from ensemble.train.pace import OnStep
-from ensemble.train.player.analysis import analyse
+from ensemble.train.player.analysis import VOICED_DB, analyse
 from ensemble.train.player.crops import PlayerCrop, SynthDataset
 from ensemble.train.player.material import PlayerMaterial
 from ensemble.train.player.settings import TrainPlayerSettings
@@ -72,6 +74,7 @@ def _starting_voice(settings: TrainPlayerSettings, material: PlayerMaterial) -> 
     minutes = sum(recording.num_frames for recording in material.train) / 6000.0
     card = voice.card.model_copy(
         update={
+            "learned": _range(material),
             "trained_sample_rate": settings.sample_rate,
             "training_data": f"{minutes:.1f} min in {len(material.train)} takes: {material.provenance}",
             "licence": material.licence,
@@ -82,6 +85,19 @@ def _starting_voice(settings: TrainPlayerSettings, material: PlayerMaterial) -> 
         }
     )
     return VoiceWeights(card=card, tensors=voice.tensors)
+
+
+def _range(material: PlayerMaterial) -> VoiceRange | None:
+    """Where most of the material lies."""
+    voiced = [one.is_voiced & (one.loudness_db > VOICED_DB) for one in material.train]
+    f0_hz = np.concatenate([one.f0_hz[at] for one, at in zip(material.train, voiced, strict=True)])
+    loudness_db = np.concatenate([one.loudness_db[at] for one, at in zip(material.train, voiced, strict=True)])
+    if not len(f0_hz):
+        return None
+    pitch_midi = 69 + 12 * np.log2(f0_hz.astype(np.float64) / 440)
+    low, middle, high = (round(float(one), 1) for one in np.quantile(pitch_midi, SHARES))
+    soft, usual, loud = (round(float(one), 1) for one in np.quantile(loudness_db, SHARES))
+    return VoiceRange(pitch_midi=(low, middle, high), loudness_db=(soft, usual, loud))
 
 
 def _held_out_batch(settings: TrainPlayerSettings, material: PlayerMaterial) -> PlayerCrop:
