@@ -33,6 +33,9 @@ def train_arranger(
 ) -> None:
     """Train an arranger on multitrack MIDI: every pitched part leads once, and the others answer it."""
     with Monitor(quiet=as_json, stage="load") as monitor:
+        from ensemble.data.readers import check_set
+
+        check_set(data)
         from ensemble.conduct.arranger_file import ARRANGER
         from ensemble.config import read_settings
         from ensemble.train.arranger.fit import fit_arranger

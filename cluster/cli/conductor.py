@@ -46,7 +46,6 @@ def train_conductor(
 ) -> None:
     """Train a conductor: any pitched part leads, the others follow; the best one so far lies in the run's folder."""
     with Monitor(quiet=as_json, stage="load") as monitor:
-        from cluster.training.conductor import train_conductor as run
         from ensemble.config import read_settings
         from ensemble.train.conductor.material import left_out
         from ensemble.train.conductor.settings import TrainConductorSettings
@@ -54,6 +53,8 @@ def train_conductor(
         given = {"max_minutes": max_minutes, "max_steps": max_steps}
         settings = read_settings(TrainConductorSettings, config, "train_conductor.yaml", given)
         passed_over = tell_left_out(monitor, left_out(data))
+        from cluster.training.conductor import train_conductor as run
+
         if workers:
             start_ray(monitor, num_cpus=workers + 1)
         result, card = run(

@@ -25,6 +25,9 @@ def train_kit(
 ) -> None:
     """Fit the drum kit to CC0 recordings and measure it; the same recordings give the same bytes."""
     with Monitor(quiet=as_json, stage="load") as monitor:
+        from ensemble.data.readers import check_set
+
+        check_set(samples)
         from ensemble.measure.kit import evaluate_kit, keep_figures
         from ensemble.train.kit.fit import fit_kit
         from ensemble.types.music import DRUM_CLASSES

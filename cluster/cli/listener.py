@@ -30,6 +30,10 @@ def train_listener(
 ) -> None:
     """Train a causal listener: chords, beats and downbeats of composed pieces, in many sounds, rooms and noise."""
     with Monitor(quiet=as_json, stage="load") as monitor:
+        from ensemble.data.readers import check_set
+
+        for root in data:
+            check_set(root)
         from cluster.training.listener import train_listener as run
         from ensemble.config import read_settings
         from ensemble.listen.causal_file import LISTENER

@@ -32,6 +32,9 @@ def train_performer(
 ) -> None:
     """Train a performer: what a written note of an instrument becomes, from how recorded ones were played."""
     with Monitor(quiet=as_json, stage="load") as monitor:
+        from ensemble.data.readers import check_set
+
+        check_set(data)
         from ensemble.conduct.performer_file import PERFORMER
         from ensemble.config import read_settings
         from ensemble.train.performer.fit import fit_performer

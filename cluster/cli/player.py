@@ -37,7 +37,6 @@ def train_player(
 ) -> None:
     """Train one instrument's voice; the best one so far always lies in the run's folder."""
     with Monitor(quiet=as_json, stage="load") as monitor:
-        from cluster.training.player import train_player as run
         from ensemble.config import read_settings
         from ensemble.train.player.material import left_out
         from ensemble.train.player.settings import TrainPlayerSettings
@@ -46,6 +45,8 @@ def train_player(
         settings = read_settings(TrainPlayerSettings, config, "train_player.yaml", given)
         foreseen = left_out(data, settings.instrument)
         passed_over = tell_left_out(monitor, foreseen)
+        from cluster.training.player import train_player as run
+
         if workers:
             start_ray(monitor, num_cpus=workers + 1)
         monitor.stage(f"training {settings.instrument}")

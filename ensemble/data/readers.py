@@ -28,7 +28,7 @@ def recognise(root: Path) -> Reader:
     Raises:
         DataError: there is no such folder, it is a file, is empty, may not be read, or has no layout that is known.
     """
-    _check(root)
+    check_set(root)
     if slakh.is_track(root):
         raise DataError(str(root), "is one track of a data set", f"name the folder around it, {root.resolve().parent}")
     for reader in READERS:
@@ -44,8 +44,12 @@ def recognise(root: Path) -> Reader:
     raise DataError(str(root), f"has no layout that is known: it holds {_contents(root)}", f"known are {known}")
 
 
-def _check(root: Path) -> None:
-    """Refuse what is not a folder with something in it."""
+def check_set(root: Path) -> None:
+    """Refuse what is not a folder with something in it.
+
+    Raises:
+        DataError: there is no such folder, it is a file, is empty or may not be read.
+    """
     try:
         if not root.exists():
             raise DataError(str(root), "there is no such folder", "check the path")

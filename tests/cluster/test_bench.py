@@ -17,9 +17,11 @@ def test_every_promised_figure_is_measured_on_a_real_render(short_leader_file: P
     assert set(figures) == {
         "harmonic_ratio_16k", "harmonic_ratio_48k", "harmonic_snr_db", "noise_ratio", "instrument_realtime_16k",
         "instrument_realtime_48k", "render_realtime", "render_local_wall_s",
+        "help_s", "refuse_s", "first_sound_s",
     }  # fmt: skip
     assert min(figures.values()) > 0
-    assert len(stages) == 3
+    assert figures["first_sound_s"] < figures["render_local_wall_s"]
+    assert len(stages) == 4
 
 
 @pytest.mark.parametrize(

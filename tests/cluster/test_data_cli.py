@@ -152,3 +152,30 @@ def test_a_composed_set_is_our_own_and_lies_together(tmp_path: Path) -> None:
     assert found["skips"] == []
     assert all(abs(take["late_to_mix_ms"] or 0) < 25 for take in found["takes"])
     assert all(take["instrument"] for take in found["takes"])
+
+
+def test_training_without_data_is_refused_before_anything_slow_is_loaded(tmp_path: Path) -> None:
+    commands = [
+        [kind, *extra, option, str(tmp_path / "none")]
+        for kind, extra, option in [
+            ("player", ["--out", str(tmp_path / "run")], "--data"), ("conductor", [], "--data"),
+            ("listener", [], "--data"), ("performer", ["--instrument", "violin"], "--data"), ("kit", [], "--samples"),
+            ("arranger", [], "--data"),
+        ]
+    ]  # fmt: skip
+    script = f"""
+import sys
+from cluster.cli.app import app
+from ensemble.errors import DataError
+for words in {commands!r}:
+    try:
+        app(["train", *words], standalone_mode=False)
+    except DataError as error:
+        print(error)
+print("torch" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    *refusals, has_torch = done.stdout.splitlines()
+    assert len(refusals) == 6, done.stderr
+    assert all("there is no such folder" in line for line in refusals)
+    assert has_torch == "False"
