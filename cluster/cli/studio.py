@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 import webbrowser
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,8 +13,6 @@ import typer
 from cluster.cli.placement_options import Address
 from cluster.cli.progress import Monitor
 from ensemble.errors import ConfigError, OutputError
-
-_LOOK_S = 1.0
 
 
 def studio(
@@ -34,7 +31,7 @@ def studio(
         if find_spec("fastapi") is None:
             raise ConfigError("studio", "needs more packages", "install 'ray-ensemble[studio]'")
         from cluster.cli.placement_options import enter_ray, prepare_machine
-        from cluster.serve.launch import checked_port, studio_running
+        from cluster.serve.launch import checked_port, studio_running, watch
         from ensemble.files.private import user_folder
         from ensemble.threads import num_cores
 
@@ -51,5 +48,4 @@ def studio(
         typer.echo(at, file=stdout)
         if browser:
             webbrowser.open(at)
-        while True:
-            time.sleep(_LOOK_S)
+        watch(port)

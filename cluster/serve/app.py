@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated
 
-from fastapi import FastAPI, Query, WebSocket
+from fastapi import FastAPI, Query, Request, WebSocket
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse
 from starlette.exceptions import HTTPException
@@ -17,7 +17,7 @@ from starlette.websockets import WebSocketDisconnect
 import ensemble.report
 from cluster.serve import song_routes, sound_routes
 from cluster.serve.asking import Asked, Asker, client_of, refused, studio_of
-from cluster.serve.guard import COOKIE, Guard, Keys
+from cluster.serve.guard import COOKIE, Client, Guard, Keys
 from cluster.serve.hub import as_json
 from cluster.serve.models import Catalogue, Credentials, Health, RefusalBody, SessionView
 from cluster.serve.orders import catalogue
@@ -84,11 +84,14 @@ def _add_own_routes(app: FastAPI, keys: Keys, *, is_secure: bool) -> None:
         return SessionView(role=client.role, song=client.song, client=client.name)
 
     @app.post("/api/session")
-    async def open_session(credentials: Credentials, studio: Asked) -> JSONResponse:
-        """Exchange a token for a cookie."""
+    async def open_session(credentials: Credentials, studio: Asked, request: Request) -> JSONResponse:
+        """Exchange a token for a cookie. An owner who follows a link stays one."""
+        known: Client | None = request.scope["state"]["client"]
         if credentials.token is not None and keys.is_key(credentials.token):
             client, cookie = keys.cookie("owner")
         elif credentials.share is not None and (link := studio.shared_by(credentials.share)) is not None:
+            if known is not None and known.role == "owner":
+                return JSONResponse(SessionView(role="owner", song=link.song, client=known.name).model_dump())
             client, cookie = keys.cookie("reader", link.song, link.id)
         else:
             raise StudioError(401, "unauthorized", "That address does not hold any more.", "ask for a new one")

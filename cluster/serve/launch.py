@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import logging
+import math
 import socket
 import time
 from collections.abc import Iterator
@@ -19,6 +21,10 @@ HOST = "127.0.0.1"
 START_S = 300.0
 """How long a renderer may take to be warm: a node's first one compiles the kernels."""
 LOOK_S = 0.2
+LOST_S = 60.0
+"""How long it may say nothing: a replica that died is back before."""
+WATCH_S, ANSWER_S = 2.0, 10.0
+"""Between two looks at one that runs, and how long each may take."""
 
 
 def checked_port(data: Path, port: int) -> int:
@@ -86,6 +92,28 @@ def studio_running(data: Path, port: int, *, max_renderers: int) -> Iterator[str
     finally:
         with contextlib.suppress(Exception):  # Ray is gone already
             serve.shutdown()
+
+
+def watch(port: int) -> None:
+    """Look after the studio that listens at this port, for as long as it answers.
+
+    Raises:
+        BandError: it is gone: its Ray died, or was ended.
+    """
+    heard_s = math.inf  # one that never answers here listens on another machine, its Ray's head
+    while time.monotonic() - heard_s < LOST_S:
+        connection = http.client.HTTPConnection(HOST, port, timeout=ANSWER_S)
+        try:
+            connection.request("GET", "/api/health")
+            connection.getresponse()
+            heard_s = time.monotonic()
+        except (OSError, http.client.HTTPException):
+            pass  # once may be chance
+        finally:
+            connection.close()
+        time.sleep(WATCH_S)
+    cure = "start it again with the same --data: nothing is lost, and what was begun goes on"
+    raise BandError("the studio", f"has not answered for {LOST_S:g} s; its Ray died", cure)
 
 
 def _wait_until_running(serve: Any, app: str) -> None:

@@ -53,7 +53,7 @@ class SessionView(Settings):
     role: Literal["owner", "reader"]
     """A reader sees one song and changes nothing."""
     song: str | None
-    """The song that a reader sees."""
+    """The song that a reader sees, or to which a link leads an owner."""
     client: str
     """Names this browser in the queue."""
 

@@ -20,7 +20,7 @@ async function enter() {
   const credentials = given.has("token") ? { token: given.get("token") } : given.has("share") ? { share: given.get("share") } : null;
   if (credentials) history.replaceState(null, "", location.pathname);
   session = credentials ? await ask("POST", "/api/session", credentials) : await ask("GET", "/api/session");
-  if (session.role === "reader") location.replace(`#/song/${session.song}`);
+  if (session.song) location.replace(`#/song/${session.song}`);
 }
 
 async function route() {
@@ -59,7 +59,7 @@ function hear(event) {
 }
 function showConnection(isThere, isRefused) {
   byId("lost").hidden = isThere;
-  byId("lost").textContent = isRefused ? "This page is no longer signed in: open the address that ensemble studio printed." : "The connection to the studio is lost. It is tried again by itself; what was begun goes on.";
+  byId("lost").textContent = isRefused ? "This page is no longer signed in: open the address that ensemble studio printed." : "The connection to the studio is lost. It is tried again by itself, and what was begun goes on. If it stays lost, start ensemble studio again: nothing is gone.";
 }
 
 async function start() {
@@ -78,7 +78,7 @@ async function start() {
   song.choose(choices);
   byId("home-link").hidden = session.role === "reader";
   await doing(route)();
-  window.addEventListener("hashchange", doing(route));
+  window.addEventListener("hashchange", doing(() => (/^#(token|share)=/.test(location.hash) ? location.reload() : route())));
   listen(hear, showConnection);
 }
 

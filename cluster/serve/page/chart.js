@@ -49,7 +49,7 @@ export class ChartView {
   }
   chord(bar, { name, num_beats, other }, beat) {
     const edit = button(name, () => this.open(bar, beat), { class: other ? "chord unsure" : "chord", disabled: !this.canEdit || !bar.chart_bar, "aria-label": `${name}, bar ${bar.number}, beat ${beat}: change it` });
-    const second = other && this.canEdit && bar.chart_bar && button(`or ${other}`, doing(() => this.change({ bar: bar.chart_bar, beat, chord: other })), { class: "second", "aria-label": `Take ${other} in bar ${bar.number} instead of ${name}` });
+    const second = other && this.canEdit && bar.chart_bar && button(`or ${other}`, doing(() => this.change({ bar: bar.chart_bar, beat, chord: other })), { class: "second", "aria-label": `or ${other} in bar ${bar.number}, instead of ${name}` });
     const box = h("div", {}, edit, second);
     box.style.flexGrow = num_beats;
     return box;

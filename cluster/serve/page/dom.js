@@ -47,15 +47,17 @@ export function tell(words, { isWrong = false, ways = [], key = words } = {}) {
 
 export const wrong = (problem, ways = []) => tell(problem.message || String(problem), { isWrong: true, ways });
 
-// What a button does, with its problem told; the button rests meanwhile.
+// What a button does, with its problem told until it is tried again; the button rests meanwhile.
 export function doing(action, again = true) {
+  let close = () => {};
   return async (event) => {
+    close();
     const control = event?.currentTarget;
     if (control) control.disabled = true;
     try {
       await action(event);
     } catch (problem) {
-      wrong(problem, again ? [["Try again", doing(action)]] : []);
+      close = wrong(problem, again ? [["Try again", doing(action)]] : []);
     } finally {
       if (control) control.disabled = false;
     }

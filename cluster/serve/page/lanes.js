@@ -102,7 +102,7 @@ export class Lanes {
     const roll = button("Roll again", () => {
       const bars = this.loopBars(), seed = Math.floor(Math.random() * 2 ** 31);
       this.edit({ parts: [name], seed, ...(bars && { from_bar: bars.first, to_bar: bars.last }) });
-    }, { class: "roll", disabled: lane.is_locked, "aria-label": `Roll ${name} again`, title: lane.is_locked ? "Unlock it first" : "Another take of this part; of the looped bars alone while bars loop" });
+    }, { class: "roll", disabled: lane.is_locked, "aria-label": `Roll again: ${name}`, title: lane.is_locked ? "Unlock it first" : "Another take of this part; of the looped bars alone while bars loop" });
     const lock = button(lane.is_locked ? "Locked" : "Lock", () => this.edit(lane.is_locked ? { unlock: [name] } : { lock: [name] }),
       { class: "lock", "aria-pressed": String(lane.is_locked), "aria-label": `Lock ${name}`, title: "A locked part keeps what it plays, whatever else changes" });
     const percent = (value) => `${Math.round(100 * value)} %`;

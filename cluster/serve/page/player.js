@@ -36,6 +36,7 @@ export class Player extends EventTarget {
 
   // Gets ready for sound of this rate, so many samples long.
   async open(sampleRate, total) {
+    if (!window.AudioWorkletNode) throw new MissingWorklet();
     this.total = total;
     if (this.context && sampleRate === this.sampleRate) {
       this.tell({ do: "length", total });
@@ -44,7 +45,6 @@ export class Player extends EventTarget {
     this.close();
     Object.assign(this, { sampleRate, isPlaying: false, loop: null });
     this.context = new AudioContext({ sampleRate, latencyHint: "interactive" });
-    if (!this.context.audioWorklet) throw new MissingWorklet();
     await this.context.audioWorklet.addModule("/page/mixer_worklet.js");
     this.node = new AudioWorkletNode(this.context, "mixer", {
       numberOfInputs: 0, outputChannelCount: [2], processorOptions: { chunkSamples: CHUNK_SAMPLES },

@@ -228,8 +228,8 @@ export class SongView {
     byId("play").disabled = true;
     const plain = byId("plain");
     plain.hidden = this.desk.version === null;
-    plain.src = songPath(this.id, "files", this.base, this.desk.take, "mix.wav");
-    tell("This browser cannot mix the parts here (it has no AudioWorklet, or the page did not come over https). The finished mix can be heard below.", { isWrong: true });
+    if (plain.hidden) tell("This browser cannot mix the parts here (it has no AudioWorklet, or the page did not come over https). The mix can be heard below the buttons as soon as it is finished.", { isWrong: true });
+    else plain.src = songPath(this.id, "files", this.base, this.desk.take, "mix.wav");
   }
   mix() {
     if (!this.desk) return;

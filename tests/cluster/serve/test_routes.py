@@ -177,6 +177,10 @@ def test_a_shared_song_is_read_and_nothing_else(client: TestClient, song: str, s
     assert reader.get(f"/api/songs/{other}").status_code == 403
     assert reader.post(f"/api/songs/{song}/undo").status_code == 403
     assert reader.get(f"/api/songs/{song}/shares").status_code == 403
+    followed = client.post("/api/session", json={"share": link["share"]})
+    assert followed.json()["role"] == "owner", "whoever owns the studio and tries the link stays its owner"
+    assert followed.json()["song"] == song
+    assert "set-cookie" not in followed.headers
     (entry,) = client.get(f"/api/songs/{song}/shares").json()
     assert client.delete(f"/api/songs/{song}/shares/{entry['id']}").status_code == 204
     assert reader.get(f"/api/songs/{song}/desk").status_code == 401

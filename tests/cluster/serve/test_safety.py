@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import http.server
 import io
 import json
 import socket
 import sqlite3
+import threading
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,10 +18,10 @@ import pytest
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
-from cluster.serve import board, guard
+from cluster.serve import board, guard, launch
 from cluster.serve.database import StudioDatabase
 from cluster.serve.guard import COOKIE, Bucket
-from cluster.serve.launch import checked_port
+from cluster.serve.launch import checked_port, watch
 from ensemble.errors import BandError, OutputError
 from tests.cluster.serve.studios import KEY, OWNER, studio_at, uploaded
 
@@ -207,6 +209,31 @@ def test_a_port_that_is_taken_is_told_before_anything_is_made(tmp_path: Path) ->
         checked_port(tmp_path / "data", taken.getsockname()[1])
     assert not (tmp_path / "data").exists()
     assert checked_port(tmp_path / "data", 0) > 0
+
+
+def test_a_studio_that_is_gone_ends_its_command_with_a_way_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(launch, "LOST_S", 0.3)
+    monkeypatch.setattr(launch, "WATCH_S", 0.02)
+    asked = 0
+
+    class Health(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            nonlocal asked
+            asked += 1
+            self.send_response(200)
+            self.end_headers()
+            if asked == 3:
+                threading.Thread(target=self.server.shutdown).start()
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Health) as studio:
+        serving = threading.Thread(target=studio.serve_forever, kwargs={"poll_interval": 0.01})
+        serving.start()
+        closing = threading.Thread(target=lambda: (serving.join(), studio.server_close()))
+        closing.start()
+        with pytest.raises(BandError, match="start it again"):
+            watch(studio.server_port)
+        closing.join()
+    assert asked == 3
 
 
 JSON = st.recursive(
