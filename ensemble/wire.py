@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import fields
+from enum import IntEnum
 from typing import Any, Generic, TypeVar
 
 import msgpack
@@ -114,6 +115,8 @@ def _encode(value: Any) -> Any:
         return msgpack.ExtType(_DATACLASS, _packed((tag, named)))
     if isinstance(value, (np.floating, np.integer)):
         return value.item()
+    if isinstance(value, IntEnum):
+        return int(value)
     raise TypeError(f"a {type(value).__name__}")
 
 

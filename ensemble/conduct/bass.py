@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.audio.viterbi import fixed_lag_viterbi
+from ensemble.conduct.breath import released_s
 from ensemble.conduct.density import CLASH, OUT_OF_CHORD, clash_cost, other_rhythm, rhythm_levels, softer_without_chord
 from ensemble.conduct.grid import LOOK_AHEAD_BEATS, Grid
 from ensemble.conduct.harmony import scale
@@ -22,7 +23,9 @@ from ensemble.conduct.leader import Leader
 from ensemble.conduct.shaping import WrittenNote
 from ensemble.config import FollowerSettings
 from ensemble.settings.style import Manner
+from ensemble.types.articulation import Articulation
 from ensemble.types.harmony import Chord
+from ensemble.types.instruments import Family
 
 Floats = NDArray[np.float64]
 
@@ -47,6 +50,8 @@ class BassSlot(NamedTuple):
     """The beat at which it ends at the latest."""
     length: float = 1.0
     """Share of the time to the next note, or to `until`, that it lasts."""
+    articulation: Articulation = Articulation.PLAIN
+    """How it is to be played."""
 
 
 def bass_pitches(grid: Grid, leader: Leader, follower: FollowerSettings, chance: Chance) -> list[int]:
@@ -122,7 +127,7 @@ def write_bass(
             play(beat + 0.5, step, 74 - softer)
         elif level == 2 and not sustains:
             play(beat + 0.5, pitch, 70 - softer)
-    return hold(slots, grid, leader, ring_s)
+    return hold(slots, grid, leader, follower.spec.family, ring_s)
 
 
 def fifth_of(chord: Chord) -> int:
@@ -144,10 +149,12 @@ def approach(
     return pitch
 
 
-def hold(slots: Sequence[BassSlot], grid: Grid, leader: Leader, ring_s: float) -> list[WrittenNote]:
-    """Let every note last until the next one, or as long as it may, but not into beats in which the band rests."""
+def hold(slots: Sequence[BassSlot], grid: Grid, leader: Leader, family: Family, ring_s: float) -> list[WrittenNote]:
+    """Let every note last until the next one, or as long as it may, but not into beats in which the band rests, or in
+    which a bow or a breath begins anew.
+    """
     written: list[WrittenNote] = []
-    for index, (place, pitch, velocity, latest, length) in enumerate(slots):
+    for index, (place, pitch, velocity, latest, length, articulation) in enumerate(slots):
         start_s = grid.seconds(place)
         if int(place) >= grid.final_beat:
             stop_s = grid.end_s + ring_s
@@ -155,5 +162,6 @@ def hold(slots: Sequence[BassSlot], grid: Grid, leader: Leader, ring_s: float) -
             until = slots[index + 1].place if index + 1 < len(slots) else float(grid.num_beats)
             until = leader.plays_until(int(place), min(until, latest))
             stop_s = start_s + length * (grid.seconds(until) - start_s)
-        written.append(WrittenNote(start_s, stop_s, pitch, velocity))
+            stop_s = min(stop_s, released_s(grid, leader, family, start_s, until))
+        written.append(WrittenNote(start_s, stop_s, pitch, velocity, articulation=articulation))
     return written

@@ -144,11 +144,16 @@ class RowReader:
         self._chance = chance.draws(f"{name}/variation", (place[:, None] + inside).ravel(), 1)[:, 0]
         self._ghost_chance = chance.draws(f"{name}/ghosts", np.arange(grid.num_beats * SIXTEENTHS_PER_BEAT), 1)[:, 0]
 
+    def written(self, row: Row, beat: int, sixteenth: int) -> str:
+        """What stands in a row on a sixteenth of a beat, in the bar that this take plays; nothing in an empty row."""
+        place = int(self._grid.positions[beat]) * SIXTEENTHS_PER_BEAT + sixteenth
+        return sign(row, int(self._bars[beat]), place) if row else NOTHING
+
     def sign(self, row: Row, beat: int, sixteenth: int) -> str:
         """What is played of a row on a sixteenth of a beat."""
         at = beat * SIXTEENTHS_PER_BEAT + sixteenth
         position = int(self._grid.positions[beat])
-        written = sign(row, int(self._bars[beat]), position * SIXTEENTHS_PER_BEAT + sixteenth)
+        written = self.written(row, beat, sixteenth)
         if written == self._ghost and self._ghost_chance[at] >= self._looseness:
             return NOTHING
         if not self._varies or not sixteenth:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from mido.midifiles.meta import KeySignatureError
 
 from ensemble.clock import FRAME_RATE_HZ
 from ensemble.conduct.grid import Grid, grid_of
-from ensemble.conduct.midi import DRUM_NOTES
+from ensemble.conduct.midi import ARTICULATION_CONTROLS, DRUM_NOTES
 from ensemble.conduct.models import performers_of
 from ensemble.conduct.parts import placed
 from ensemble.conduct.performer import Performer
@@ -21,6 +22,7 @@ from ensemble.conduct.shaping import WrittenNote, shape
 from ensemble.config import BandSettings, FollowerSettings
 from ensemble.errors import DataError
 from ensemble.files.midi import DRUM_CHANNEL
+from ensemble.types.articulation import Articulation
 from ensemble.types.diagnostics import Diagnostic
 from ensemble.types.music import SILENCE_DB, Arrangement, DrumClass, FloatArray, Heard, Hit, Hits, Note, Part
 
@@ -36,6 +38,8 @@ _OTHER_NOTES: dict[int, DrumClass] = {
     41: "tom", 43: "tom", 47: "tom", 48: "tom", 50: "tom",
 }  # fmt: skip
 _DRUM_OF: dict[int, DrumClass] = {note: drum for drum, note in DRUM_NOTES.items()} | _OTHER_NOTES
+_SWITCHES = {number: articulation for articulation, number in ARTICULATION_CONTROLS.items()}
+_ON = 64
 _UNREADABLE = (
     OSError, EOFError, ValueError, KeyError, IndexError, TypeError, ZeroDivisionError, KeySignatureError,
 )  # fmt: skip
@@ -57,6 +61,8 @@ class Struck(NamedTuple):
     """MIDI velocity, 1..127."""
     channel: int
     """From 0 on."""
+    articulation: Articulation = Articulation.PLAIN
+    """As its channel's controllers say; see `ARTICULATION_CONTROLS`."""
 
 
 class GivenPart(NamedTuple):
@@ -184,19 +190,24 @@ def read_notes(path: Path, follower: FollowerSettings) -> tuple[Struck, ...]:
 
 def _notes_of(document: mido.MidiFile) -> list[Struck]:
     """Every note, by its beginning; one that is never ended lasts to the end of the file."""
-    now_s, sounding = 0.0, dict[tuple[int, int], tuple[float, int]]()
+    now_s, sounding = 0.0, dict[tuple[int, int], tuple[float, int, Articulation]]()
+    switched = defaultdict[int, set[Articulation]](set)
     found: list[Struck] = []
 
     def end(channel: int, note: int) -> None:
         if (began := sounding.pop((channel, note), None)) is not None and now_s > began[0]:
-            found.append(Struck(began[0], now_s, note, began[1], channel))
+            found.append(Struck(began[0], now_s, note, began[1], channel, began[2]))
 
     for message in document:
         now_s += message.time
         if message.type in ("note_on", "note_off"):
             end(message.channel, message.note)
             if message.type == "note_on" and message.velocity:
-                sounding[message.channel, message.note] = now_s, message.velocity
+                how = max(switched[message.channel], default=Articulation.PLAIN)
+                sounding[message.channel, message.note] = now_s, message.velocity, how
+        elif message.type == "control_change" and message.control in _SWITCHES:
+            on = switched[message.channel]
+            (on.add if message.value >= _ON else on.discard)(_SWITCHES[message.control])
     for channel, note in list(sounding):
         end(channel, note)
     return sorted(found)
@@ -250,7 +261,7 @@ def _played(
         return Hits(name=follower.name, hits=hits, num_frames=num_frames)
     voices, _ = _voices(struck, follower.num_voices)
     written = [
-        WrittenNote(one.start_s, one.stop_s, one.pitch_midi, one.velocity, voice)
+        WrittenNote(one.start_s, one.stop_s, one.pitch_midi, one.velocity, voice, one.articulation)
         for one, voice in zip(struck, voices, strict=True)
     ]
     seed, num_voices = follower.played_seed(0), follower.num_voices

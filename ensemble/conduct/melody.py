@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ensemble.clock import FRAME_RATE_HZ
-from ensemble.conduct.notes import pitch_midi, segment
+from ensemble.conduct.notes import LeaderNote, onset_frames, pitch_midi, segment
 from ensemble.conduct.shaping import WrittenNote
 from ensemble.conduct.transfer import added_db, is_sung
 from ensemble.settings.transfer import Transfer
+from ensemble.types.articulation import Articulation
 from ensemble.types.music import SILENCE_DB, Heard, Note, Part
+
+_ACCENT_VELOCITIES = 12
+"""By how much harder a note is than the one before if it is accented."""
+_BOUND_FRAMES, _ATTACK_FRAMES = 2, 3
+"""Notes are bound that follow so soon, unless there is an onset so near."""
 
 
 def octaves_into(pitch: float, pitch_range: tuple[int, int]) -> int:
@@ -30,13 +37,28 @@ def write_double(heard: Heard, pitch_range: tuple[int, int]) -> list[WrittenNote
     """
     written: list[WrittenNote] = []
     octaves = 0
+    attacks, before = onset_frames(heard.frames), None
     for note in segment(heard):
         pitch = round(note.pitch_midi)
         if not pitch_range[0] <= pitch + 12 * octaves <= pitch_range[1]:
             octaves = octaves_into(pitch, pitch_range)
         start_s, stop_s = note.start / FRAME_RATE_HZ, note.stop / FRAME_RATE_HZ
-        written.append(WrittenNote(start_s, stop_s, pitch + 12 * octaves, note.velocity))
+        how = _articulation(before, note, attacks)
+        written.append(WrittenNote(start_s, stop_s, pitch + 12 * octaves, note.velocity, articulation=how))
+        before = note
     return written
+
+
+def _articulation(before: LeaderNote | None, note: LeaderNote, attacks: NDArray[np.int64]) -> Articulation:
+    """How the leader plays a note: out of the one before where there is no onset between them, or harder than it."""
+    if before is None:
+        return Articulation.PLAIN
+    if note.velocity >= before.velocity + _ACCENT_VELOCITIES:
+        return Articulation.ACCENTED
+    if note.start - before.stop > _BOUND_FRAMES:
+        return Articulation.PLAIN
+    is_struck = (np.abs(attacks - note.start) <= _ATTACK_FRAMES).any()
+    return Articulation.DETACHED if is_struck else Articulation.LEGATO
 
 
 def transform(

@@ -16,6 +16,7 @@ from ensemble.clock import FRAME_RATE_HZ
 from ensemble.conduct.grid import Grid, grid_of
 from ensemble.config import FollowerSettings
 from ensemble.files.midi import DRUM_CHANNEL, MidiEvent, save_midi, tempo_track, track_of
+from ensemble.types.articulation import Articulation
 from ensemble.types.music import DrumClass, Heard, Hits, Part
 from ensemble.types.tempo_map import TempoMap
 
@@ -30,6 +31,8 @@ DRUM_NOTES: dict[DrumClass, int] = {
     "tom": 45,
 }
 """Notes of General MIDI percussion."""
+ARTICULATION_CONTROLS = {Articulation.LEGATO: 68, Articulation.SLIDE: 65}
+"""Controllers that are on, 127, for the notes that are played so: legato footswitch and portamento switch."""
 _STROKE_S = 0.08
 _TEMPO_ERROR_S = 0.0005
 """A tempo is kept until a beat would be further off than this, so a steady leader gets one tempo."""
@@ -64,6 +67,9 @@ FileNote = tuple[float, float, int, int]  # start_s, stop_s, note, velocity
 
 def write_midi(path: Path, part: Part | Hits, follower: FollowerSettings, heard: Heard) -> None:
     """Write a part as a file of format 1: a tempo track, and a track with the part's notes at their written pitch.
+
+    A part of one voice has controllers for legato and slides; accents, ghost notes and staccato are in velocities and
+    lengths.
 
     A note ends where the same pitch begins again in another voice. Times are within 1 ms of the part's, and the same
     part gives the same bytes.
@@ -117,7 +123,22 @@ def part_track(part: Part | Hits, follower: FollowerSettings, beats: BeatMap, ch
         events.append((start, 3, mido.Message("note_on", channel=channel, note=note, velocity=velocity)))
         stopped = mido.Message("note_off", channel=channel, note=note, velocity=0)
         events.append((max(stop, start + 1), 2, stopped))
+    if isinstance(part, Part) and len(part.f0_hz) == 1:  # a controller holds for all notes of a channel
+        events += _articulations(part, beats, channel)
     return track_of(events)
+
+
+def _articulations(part: Part, beats: BeatMap, channel: int) -> Iterator[MidiEvent]:
+    """Controllers, where they change; see `ARTICULATION_CONTROLS`."""
+    is_on = dict.fromkeys(ARTICULATION_CONTROLS, False)
+    for note in part.notes:
+        for articulation, number in ARTICULATION_CONTROLS.items():
+            if is_on[articulation] != (note.articulation == articulation):
+                is_on[articulation] = not is_on[articulation]
+                tick = beats.ticks(note.start_frame / FRAME_RATE_HZ)
+                value = 127 if is_on[articulation] else 0
+                message = mido.Message("control_change", channel=channel, control=number, value=value)
+                yield tick, 2, message
 
 
 def _line(quarters: list[float], ends_s: list[float]) -> tuple[float, float]:

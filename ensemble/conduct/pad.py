@@ -9,17 +9,22 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ensemble.conduct.articulating import GHOST_VELOCITY, STACCATO_SHARE, articulation_of
 from ensemble.conduct.breath import released_s, renews
 from ensemble.conduct.character import Character, RowReader, playable, suiting
 from ensemble.conduct.density import other_rhythm, rhythm_levels, softer_without_chord
 from ensemble.conduct.grid import Grid
-from ensemble.conduct.jitter import Chance
+from ensemble.conduct.jitter import Chance, bell
 from ensemble.conduct.leader import Leader
 from ensemble.conduct.shaping import WrittenNote
 from ensemble.config import FollowerSettings
 from ensemble.settings.style import NOTHING, SIXTEENTHS_PER_BEAT, VELOCITY, ChordPattern, Manner
+from ensemble.types.articulation import Articulation
 
-_STRUM_S = 0.007
+_STRUM_MS, _STRUM_SPREAD = 7.0, 0.25
+_UP_SHARE = 0.8
+"""An upward stroke takes so much of the time of a downward one."""
+_MIDDLE_VELOCITY = 80
 
 
 class Stroke(NamedTuple):
@@ -35,6 +40,21 @@ class Stroke(NamedTuple):
     """Share of that time that it lasts."""
     per_beat: int = 2
     """How often the hand goes up or down in a beat: the first and every second stroke of these goes down."""
+    articulation: Articulation = Articulation.PLAIN
+    """How its notes are to be played."""
+    strum_ms: float = _STRUM_MS
+    """How long the hand takes from string to string, going down, at a middle force."""
+
+    @property
+    def goes_down(self) -> bool:
+        """Whether it goes from the lowest string to the highest: on beats, and not between."""
+        return self.start * self.per_beat % 2 == 0
+
+    @property
+    def string_s(self) -> float:
+        """How long it takes from string to string, in seconds."""
+        share = 1.0 if self.goes_down else _UP_SHARE
+        return share * self.strum_ms / 1000.0 * _MIDDLE_VELOCITY / self.velocity
 
 
 def write_pad(
@@ -57,8 +77,9 @@ def write_pad(
 
 
 def rule_strokes(
-    grid: Grid, leader: Leader, follower: FollowerSettings, bass: NDArray[np.int64], chance: Chance
-) -> list[Stroke]:
+    grid: Grid, leader: Leader, follower: FollowerSettings, bass: NDArray[np.int64], manner: Manner,
+    chance: Chance,
+) -> list[Stroke]:  # fmt: skip
     """Decide when chords are struck and how hard: every half bar, beat or half beat, with accents on 1, 2 and 4.
 
     In three, the bass plays the first beat, and chords are struck after it.
@@ -68,6 +89,7 @@ def rule_strokes(
         leader: says how many notes to play, and where the band rests.
         follower: may say how many notes to play instead.
         bass: pitch of the bass, 0 where it rests.  [beats]
+        manner: how far hands stray.
         chance: of the take; in one that varies, some beats have more or fewer strokes.
     """
     levels = rhythm_levels(leader, grid, other_rhythm(grid, chance, follower.name), follower.density)
@@ -89,7 +111,8 @@ def rule_strokes(
         if pushes and not is_last:
             strokes.append(Stroke(beat + 0.5, math.inf, 68 - softer))
     following = [*(stroke.start for stroke in strokes[1:]), float(grid.num_beats)]
-    return [one._replace(until=min(one.until, other)) for one, other in zip(strokes, following, strict=False)]
+    ended = [one._replace(until=min(one.until, other)) for one, other in zip(strokes, following, strict=False)]
+    return _loosened(ended, manner, chance, follower.name)
 
 
 def pattern_strokes(
@@ -129,14 +152,25 @@ def pattern_strokes(
                 _end_last(strokes, place)
             if struck in VELOCITY:
                 longest = place + pattern.longest_beats
-                strokes.append(Stroke(place, longest, VELOCITY[struck] - softer, pattern.length, per_beat))
+                how = articulation_of(struck, reader.written(pattern.articulation_row, beat, sixteenth), pattern.length)
+                length = min(pattern.length, STACCATO_SHARE) if how == Articulation.STACCATO else pattern.length
+                velocity = GHOST_VELOCITY if how == Articulation.GHOST else VELOCITY[struck]
+                strokes.append(Stroke(place, longest, velocity - softer, length, per_beat, how, pattern.strum_ms))
                 unheard = False
     if unheard:
         strokes.append(_soft(changed, grid.final_beat, 1.0))
     if grid.num_beats and leader.is_playing[grid.final_beat]:
         _end_last(strokes, grid.final_beat)
         strokes.append(Stroke(float(grid.final_beat), float(grid.num_beats), VELOCITY["X"]))
-    return strokes
+    return _loosened(strokes, manner, chance, name)
+
+
+def _loosened(strokes: Sequence[Stroke], manner: Manner, chance: Chance, name: str) -> list[Stroke]:
+    """Let the hand be quicker or slower from stroke to stroke, at random by its place."""
+    places = np.array([round(stroke.start * SIXTEENTHS_PER_BEAT) for stroke in strokes], np.int64)
+    drawn = bell(chance.draws(f"{name}/strums", places, 4))
+    slower = np.exp(2.0 * manner.humanize * _STRUM_SPREAD * drawn).tolist()
+    return [one._replace(strum_ms=one.strum_ms * times) for one, times in zip(strokes, slower, strict=True)]
 
 
 def _soft(beat: int, until: float, length: float) -> Stroke:
@@ -153,18 +187,20 @@ def _strummed(
     strokes: Sequence[Stroke],
 ) -> list[WrittenNote]:  # fmt: skip
     """Make notes of strokes: those down from the lowest to the highest note, those up from the highest."""
-    spread_s = _STRUM_S if follower.spec.family == "plucked" else 0.0
+    has_strings = follower.spec.family == "plucked"
     written: list[WrittenNote] = []
-    for place, until, velocity, share, per_beat in strokes:
-        beat = int(place)
-        start_s = grid.seconds(place)
-        length = share * (grid.seconds(leader.plays_until(beat, until)) - start_s)
+    for stroke in strokes:
+        beat = int(stroke.start)
+        start_s = grid.seconds(stroke.start)
+        length = stroke.length * (grid.seconds(leader.plays_until(beat, stroke.until)) - start_s)
         stop_s = grid.end_s + ring_s if beat >= grid.final_beat else start_s + length
         sounds = np.flatnonzero(voicing[beat])
-        order = sounds if place * per_beat % 2 == 0 else sounds[::-1]
+        order = sounds if stroke.goes_down else sounds[::-1]
+        string_s = stroke.string_s if has_strings else 0.0
         for delay, voice in enumerate(order.tolist()):
-            start = start_s + (delay - (len(sounds) - 1) / 2) * spread_s  # the middle of a strum is on the beat
-            written.append(WrittenNote(start, stop_s, int(voicing[beat, voice]), velocity - 2 * delay, voice))
+            start = start_s + (delay - (len(sounds) - 1) / 2) * string_s  # the middle of a strum is on the beat
+            pitch, velocity = int(voicing[beat, voice]), stroke.velocity - 2 * delay
+            written.append(WrittenNote(start, stop_s, pitch, velocity, voice, stroke.articulation))
     return written
 
 

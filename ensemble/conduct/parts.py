@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.conduct.arranger import Arranger
+from ensemble.conduct.articulating import as_line
 from ensemble.conduct.bass import bass_pitches, write_bass
 from ensemble.conduct.character import character_of
 from ensemble.conduct.counter import counter_pitches, write_counter
@@ -199,7 +200,10 @@ def write_notes(
         if follower.seed is not None:
             others = [register for name, register in registers.items() if name != follower.name]
             notes[follower.name], _ = write(follower, others, own_chance(follower, chance))
-    return {name: placed(written, scene.grid) for name, written in notes.items()}
+    families = {follower.name: follower.spec.family for follower in in_order}
+    return {
+        name: placed(as_line(written, scene.style.lines, families[name]), scene.grid) for name, written in notes.items()
+    }
 
 
 def placed(written: Sequence[WrittenNote], grid: Grid) -> list[WrittenNote]:
@@ -250,7 +254,7 @@ def _write(
         if patterns.chords:
             strokes = pattern_strokes(grid, leader, patterns.chords, character, manner, chance, follower.name)
         else:
-            strokes = rule_strokes(grid, leader, follower, neighbours.bass, chance)
+            strokes = rule_strokes(grid, leader, follower, neighbours.bass, manner, chance)
         return write_pad(grid, leader, follower, voicing, ring_s, strokes), voicing
     line_by_step = counter_pitches(grid, leader, follower, neighbours, manner, chance)
     return write_counter(grid, leader, follower, line_by_step), line_by_step.reshape(grid.num_beats, STEPS_PER_BEAT)

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ensemble.conduct.articulating import GHOST_VELOCITY, STACCATO_SHARE, articulation_of
 from ensemble.conduct.bass import APPROACH_SHARE, BassSlot, approach, fifth_of, hold
 from ensemble.conduct.character import Character, RowReader, playable, suiting
 from ensemble.conduct.density import CLASH, clash_cost, softer_without_chord
@@ -25,9 +26,10 @@ from ensemble.conduct.leader import Leader
 from ensemble.conduct.shaping import WrittenNote
 from ensemble.config import FollowerSettings
 from ensemble.settings.style import DAMPED, NOTHING, SIXTEENTHS_PER_BEAT, BassPattern, Manner
+from ensemble.types.articulation import Articulation
 
 _VELOCITY = {"downbeat": 94, "beat": 85, "off": 78}
-_GHOST_VELOCITY, _GHOST_BEATS = 48, 0.15
+_GHOST_BEATS = 0.15
 _SIXTH, _SEVENTHS = 9, (9, 10, 11)
 _WALKS = 0.35  # cost of a semitone away from the straight line to the next root
 _WANDERS = 3.0  # semitones by which a walking bass strays from that line, at random
@@ -45,6 +47,8 @@ class _Asked(NamedTuple):
     """The beat at which it ends at the latest."""
     length: float
     """Share of the time to the next note that it lasts."""
+    articulation: Articulation = Articulation.PLAIN
+    """How it is to be played."""
 
 
 def write_pattern_bass(
@@ -73,11 +77,12 @@ def write_pattern_bass(
     for number, one in enumerate(asked):
         pitch = chooser.pitch(asked, number)
         beat = int(one.place)
-        velocity = _GHOST_VELOCITY if one.tone == "g" else _velocity(grid, one.place)
-        slots.append(BassSlot(one.place, pitch, velocity - softer_without_chord(grid, beat), one.until, one.length))
+        velocity = GHOST_VELOCITY if one.articulation == Articulation.GHOST else _velocity(grid, one.place)
+        velocity -= softer_without_chord(grid, beat)
+        slots.append(BassSlot(one.place, pitch, velocity, one.until, one.length, one.articulation))
         line[beat:] = pitch
     line[~leader.is_playing] = 0
-    return hold(slots, grid, leader, ring_s), line
+    return hold(slots, grid, leader, follower.spec.family, ring_s), line
 
 
 def _velocity(grid: Grid, place: float) -> int:
@@ -107,7 +112,10 @@ def _asked(
             if tone == "a" and not (grid.changes(beat + 1) and wants_approach[beat]):
                 continue
             longest = _GHOST_BEATS if tone == "g" else pattern.longest_beats
-            asked.append(_Asked(place, tone, place + longest, pattern.length))
+            above = reader.written(pattern.articulation_row, beat, sixteenth)
+            how = articulation_of(tone, above, pattern.length)
+            length = min(pattern.length, STACCATO_SHARE) if how == Articulation.STACCATO else pattern.length
+            asked.append(_Asked(place, tone, place + longest, length, how))
     if grid.num_beats and leader.is_playing[grid.final_beat]:
         asked.append(_Asked(float(grid.final_beat), "R", math.inf, 1.0))
     return asked

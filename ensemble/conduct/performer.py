@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ensemble.clock import FRAME_RATE_HZ, QUANTUM_FRAMES
 from ensemble.conduct.jitter import bell, far_draws
 from ensemble.conduct.performer_file import NUM_MANNER, PerformerWeights
-from ensemble.conduct.performer_inputs import articulations, note_context, progress
+from ensemble.conduct.performer_inputs import note_context, progress
 from ensemble.conduct.performer_network import (
     BEND_CENTS,
     DEPTH_CENTS,
@@ -23,7 +23,8 @@ from ensemble.conduct.performer_network import (
     MOST_LOG,
     PerformerNetwork,
 )
-from ensemble.conduct.shaping import Articulation, Hand, NoteRuns
+from ensemble.conduct.shaping import MS_PER_FRAME, Hand, NoteRuns
+from ensemble.conduct.touch import still_off, touch_db
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -31,7 +32,6 @@ Ints = NDArray[np.int64]
 _USUAL_HUMANIZE = 0.5
 _RELEASED_DB = 50.0
 _QUIETEST_DB = -60.0
-_SLIDE_FRAMES, _LONGEST_SLIDE_CENTS = 5.0, 700.0
 
 
 class PerformerState(NamedTuple):
@@ -134,7 +134,9 @@ class Performer:
         level, bend = np.array(steps).transpose(1, 2, 0)
         level += runs.force_db[note]
         level -= _RELEASED_DB * _released(runs, note, frames) ** 2
-        bend += sheet.slides(runs, note, frames)
+        elapsed_ms = np.asarray((frames - runs.start[note]) * MS_PER_FRAME, np.float64)
+        level += touch_db(runs.articulation[note], elapsed_ms)
+        bend += sheet.slide_cents[note] * still_off(elapsed_ms)
         return np.stack([np.maximum(level, _QUIETEST_DB), bend]), PerformerState(begun, memory, stray, cycles)
 
 
@@ -167,14 +169,8 @@ class _Sheet:
         """See `note_gates`.  [wanted, 3 * hidden]"""
         self.vibrato_hz = np.array([network.vibrato_hz(manner) for manner in manners])
         """Of every wanted note.  [wanted]"""
-        before = np.append(0, np.diff(runs.pitch_midi)) * 100.0 * runs.after_slur
-        is_slide = articulations(runs) == Articulation.SLIDE
-        self._slide_cents = np.where(is_slide, np.clip(before, -_LONGEST_SLIDE_CENTS, _LONGEST_SLIDE_CENTS), 0.0)
-
-    def slides(self, runs: NoteRuns, note: Ints, frames: Ints) -> Floats:
-        """How far below its pitch a note that slides still is.  [voices, frames]"""
-        elapsed = np.maximum(frames - runs.start[note], 0)
-        return np.asarray(-self._slide_cents[note] * np.exp(-elapsed / _SLIDE_FRAMES), np.float64)
+        self.slide_cents = runs.slide_cents
+        """Of every note.  [notes]"""
 
 
 def _released(runs: NoteRuns, note: Ints, frames: Ints) -> Floats:

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.clock import FRAME_RATE_HZ
-from ensemble.conduct.shaping import Articulation, NoteRuns
+from ensemble.conduct.shaping import NoteRuns
+from ensemble.types.articulation import Articulation
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -22,7 +23,6 @@ _APART_S = 1.0
 """What ended so long ago is no neighbour."""
 _PHRASE_S, _REST_S = 4.0, 0.5
 """The longest time since a phrase began that is told apart, and the rest that ends one."""
-_STACCATO_SHARE = 0.5
 _ACCENT_DB, _GHOST_DB = 1.2, -3.0
 
 
@@ -62,12 +62,14 @@ def _phrase_s(runs: NoteRuns, gap_s: Floats) -> Floats:
 
 
 def articulations(runs: NoteRuns) -> Ints:
-    """How every note is played: as its part says, or as what came before it and its force tell.  [notes]"""
+    """How every note is played, as what came before it and its force tell: so it is known of recordings, too. What its
+    part says beyond that is done by rules; see `conduct.touch`.  [notes]
+    """
     found = np.full(len(runs.start), int(Articulation.DETACHED))
     found[runs.after_slur & ~runs.repeats] = Articulation.LEGATO
     found[runs.force_db >= _ACCENT_DB] = Articulation.ACCENTED
     found[runs.force_db <= _GHOST_DB] = Articulation.GHOST
-    return np.where(runs.articulation == Articulation.PLAIN, found, runs.articulation)
+    return found
 
 
 def progress(runs: NoteRuns, note: Ints, frame: Ints) -> Floats:

@@ -6,7 +6,6 @@ What the rules make of all notes is computed at once: each is a run of frames, a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import IntEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -14,6 +13,8 @@ from numpy.typing import NDArray
 
 from ensemble.clock import FRAME_RATE_HZ
 from ensemble.conduct.jitter import bell, draws
+from ensemble.conduct.touch import SUSTAINED, parted_frames, rings, slide_cents, still_off, touch_db
+from ensemble.types.articulation import Articulation
 from ensemble.types.instruments import InstrumentSpec
 from ensemble.types.music import SILENCE_DB, FloatArray, Note, Part
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-_SUSTAINED = ("bowed", "blown")
 MS_PER_FRAME = 1000 / FRAME_RATE_HZ
 PLAIN_VELOCITY = 80
 ACCENT_DB_PER_VELOCITY = 0.12
@@ -42,25 +42,6 @@ _SCOOP_SHARE, _SCOOP_TAU_MS = 0.3, 40.0
 _SWELL_DB, _SWELL_FROM_FRAMES = 1.5, 60
 _EARLY_SHARE = 0.3
 """Share of the attack by which bowed and blown notes begin early, so that they are heard in time."""
-
-
-class Articulation(IntEnum):
-    """How a note is to be played."""
-
-    PLAIN = 0
-    """As what stands around it asks."""
-    LEGATO = 1
-    """Out of the note before, without a new attack."""
-    DETACHED = 2
-    """With an attack of its own."""
-    ACCENTED = 3
-    """With a hard attack."""
-    STACCATO = 4
-    """Short, with silence after it."""
-    SLIDE = 5
-    """From the pitch of the note before."""
-    GHOST = 6
-    """Hardly heard."""
 
 
 class WrittenNote(NamedTuple):
@@ -114,6 +95,11 @@ class NoteRuns(NamedTuple):
     def force_db(self) -> Floats:
         """How much louder than a plain note each is to be.  [notes]"""
         return np.asarray((self.velocity - PLAIN_VELOCITY) * ACCENT_DB_PER_VELOCITY, np.float64)
+
+    @property
+    def slide_cents(self) -> Floats:
+        """How far from its own pitch each note begins.  [notes]"""
+        return slide_cents(self.articulation, self.pitch_midi, self.voice, self.start, self.stop)
 
 
 class Hand(NamedTuple):
@@ -189,7 +175,7 @@ def by_rules(
 
 def early_ms(instrument: InstrumentSpec) -> float:
     """How long before its time a note begins, so that it is heard in time."""
-    return _EARLY_SHARE * instrument.attack_ms if instrument.family in _SUSTAINED else 0.0
+    return _EARLY_SHARE * instrument.attack_ms if instrument.family in SUSTAINED else 0.0
 
 
 def lay_out(
@@ -224,12 +210,14 @@ def lay_out(
     velocity = np.clip(velocity + np.round(looseness * (8 * chance[:, 4] - 4)).astype(np.int64), 1, 127)
     next_start = np.append(start[1:], num_frames)
     next_start[:-1][voice[1:] != voice[:-1]] = num_frames
-    ring = int(np.ceil(instrument.release_ms / MS_PER_FRAME))
+    ring = rings(articulation, instrument)
     stop = np.minimum(np.round(stop_s * FRAME_RATE_HZ).astype(np.int64), np.minimum(next_start, num_frames - ring))
+    following = np.where(next_start < num_frames, np.append(articulation[1:], 0), 0)
+    stop -= parted_frames(stop - start, next_start - stop, following, instrument)
     keep = stop - start >= _SHORTEST_FRAMES
-    onset, start, stop, next_start, pitch, velocity, voice, articulation, bar_place, chance = (
+    onset, start, stop, next_start, ring, pitch, velocity, voice, articulation, bar_place, chance = (
         column[keep]
-        for column in (onset, start, stop, next_start, pitch, velocity, voice, articulation, bar_place, chance)
+        for column in (onset, start, stop, next_start, ring, pitch, velocity, voice, articulation, bar_place, chance)
     )
     joined = np.zeros(len(start), np.bool_)
     joined[1:] = (voice[1:] == voice[:-1]) & (start[1:] - stop[:-1] <= _LEGATO_GAP_FRAMES)
@@ -245,13 +233,13 @@ def lay_out(
 def _bend_cents(runs: NoteRuns, instrument: InstrumentSpec, note: Ints, elapsed_ms: Floats) -> Floats:
     """Deviation from the written pitch in every frame: detuning, delayed vibrato, scoops of some sustained notes."""
     chance = runs.chance[note]
-    bend = 6.0 * chance[:, 0] - 3.0
+    bend = 6.0 * chance[:, 0] - 3.0 + runs.slide_cents[note] * still_off(elapsed_ms)
     if instrument.vibrato_cents > 0:
         depth = np.clip((elapsed_ms - _VIBRATO_DELAY_MS) / _VIBRATO_RAMP_MS, 0.0, 1.0) * instrument.vibrato_cents
         depth *= 1.0 + _VIBRATO_DEPTH_SPREAD * (chance[:, 1] - 0.5)
         rate_hz = instrument.vibrato_hz * (1.0 + _VIBRATO_RATE_SPREAD * (chance[:, 3] - 0.5))
         bend += depth * np.sin(2 * np.pi * rate_hz * (elapsed_ms - _VIBRATO_DELAY_MS) / 1000)
-    if instrument.family in _SUSTAINED:
+    if instrument.family in SUSTAINED:
         depth = np.where(chance[:, 2] < _SCOOP_SHARE, 15.0 + 25.0 * chance[:, 3], 0.0)
         bend -= depth * np.exp(-np.maximum(elapsed_ms, 0.0) / _SCOOP_TAU_MS)
     return bend
@@ -259,16 +247,17 @@ def _bend_cents(runs: NoteRuns, instrument: InstrumentSpec, note: Ints, elapsed_
 
 def _level_db(runs: NoteRuns, instrument: InstrumentSpec, note: Ints, frame: Ints, elapsed_ms: Floats) -> Floats:
     """Level in every frame: attack, decay, swell, accent, release, and dips between notes that follow without a gap."""
-    is_sustained = instrument.family in _SUSTAINED
+    is_sustained = instrument.family in SUSTAINED
     start_from_db = np.full(len(runs.start), -40.0)
     if is_sustained:
-        is_stressed = runs.velocity > PLAIN_VELOCITY
+        is_stressed = (runs.velocity > PLAIN_VELOCITY) & (runs.articulation != Articulation.LEGATO)
         start_from_db[runs.after_slur] = -_SLUR_DIP_DB
         start_from_db[runs.after_slur & is_stressed] = -_STRESS_DIP_DB[instrument.family]
         start_from_db[runs.repeats] = -_SAME_PITCH_DIP_DB
     rise = np.clip(elapsed_ms / max(instrument.attack_ms, MS_PER_FRAME / 2), 0.0, 1.0)
     level = start_from_db[note] * (1 - rise) ** 2
     level += (runs.velocity[note] - PLAIN_VELOCITY) * ACCENT_DB_PER_VELOCITY
+    level += touch_db(runs.articulation[note], elapsed_ms)
     level -= instrument.decay_db_per_s * np.maximum(elapsed_ms, 0.0) / 1000
     held = (runs.stop - runs.start)[note]
     if is_sustained:
@@ -284,10 +273,13 @@ def _level_db(runs: NoteRuns, instrument: InstrumentSpec, note: Ints, frame: Int
 def notes_of(runs: NoteRuns) -> tuple[Note, ...]:
     """The notes as they are played, by time."""
     notes = [
-        Note(start_frame=start, stop_frame=stop, pitch_midi=float(pitch), velocity=velocity, voice=voice)
-        for start, stop, pitch, velocity, voice in zip(
+        Note(
+            start_frame=start, stop_frame=stop, pitch_midi=float(pitch), velocity=velocity, voice=voice,
+            articulation=Articulation(articulation),
+        )
+        for start, stop, pitch, velocity, voice, articulation in zip(
             runs.start.tolist(), runs.stop.tolist(), runs.pitch_midi.tolist(), runs.velocity.tolist(),
-            runs.voice.tolist(), strict=True,
+            runs.voice.tolist(), runs.articulation.tolist(), strict=True,
         )
     ]  # fmt: skip
     return tuple(sorted(notes, key=lambda one: (one.start_frame, one.voice)))

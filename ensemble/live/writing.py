@@ -18,9 +18,9 @@ from ensemble.conduct.grid import LOOK_AHEAD_BEATS, Grid
 from ensemble.conduct.jitter import Chance
 from ensemble.conduct.leader import STEPS_PER_BEAT, Leader, listen_to
 from ensemble.conduct.parts import scene_of, write_notes, write_strokes
-from ensemble.conduct.shaping import Articulation
 from ensemble.config import FollowerSettings
 from ensemble.settings.style import Manner
+from ensemble.types.articulation import Articulation
 from ensemble.types.harmony import NO_CHORD, Chord, Key
 from ensemble.types.music import PRESENT_DB, DrumClass, Frames, Heard
 

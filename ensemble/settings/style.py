@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal, NamedTuple, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from ensemble.settings.reading import MisplacedError, Settings
+from ensemble.types.articulation import ARTICULATION_SIGNS
 from ensemble.types.strokes import DRUM_CLASSES, DrumClass
 
 SIXTEENTHS_PER_BEAT = 4
@@ -57,6 +58,7 @@ def _signs(known: str) -> AfterValidator:
 DrumRow = Annotated[str, _signs("".join(STRENGTH) + NOTHING)]
 ChordRow = Annotated[str, _signs("".join(VELOCITY) + DAMPED + NOTHING)]
 BassRow = Annotated[str, _signs("".join(BASS_TONES) + DAMPED + NOTHING)]
+ArticulationRow = Annotated[str, _signs("".join(ARTICULATION_SIGNS) + NOTHING)]
 Share = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
 
 
@@ -111,7 +113,20 @@ class Groove(DrumRows, Pattern):
         return {str(drum): row for drum, row in self.rows.items()}
 
 
-class BassPattern(Pattern):
+class PitchedPattern(Pattern):
+    """What an instrument with pitches plays."""
+
+    articulation: ArticulationRow = ""
+    """How notes are played that have such a sign above them: `_` legato, `d` detached, `>` accented, `'` staccato, `/`
+    slid into, `o` a ghost note. The others are played as their own sign and their length say."""
+
+    @cached_property
+    def articulation_row(self) -> Row:
+        """The signs of each bar."""
+        return bars_of(self.articulation)
+
+
+class BassPattern(PitchedPattern):
     """What the bass plays. Whatever the row says, the first note under a new chord is its root."""
 
     tones: BassRow
@@ -128,11 +143,11 @@ class BassPattern(Pattern):
 
     @property
     def all_rows(self) -> dict[str, Row]:
-        """The one row."""
-        return {"tones": self.row}
+        """Both rows."""
+        return {"tones": self.row, "articulation": self.articulation_row}
 
 
-class ChordPattern(Pattern):
+class ChordPattern(PitchedPattern):
     """When chords are struck on plucked and keyed instruments. Others hold them."""
 
     strokes: ChordRow
@@ -141,6 +156,9 @@ class ChordPattern(Pattern):
     """Share of the time to the next stroke that a chord lasts."""
     longest_beats: float = Field(default=16.0, gt=0.0, le=16.0)
     """A chord lasts no longer."""
+    strum_ms: float = Field(default=7.0, ge=0.0, le=60.0)
+    """How long the hand takes from one string to the next on plucked instruments, at a middle force: longer where it is
+    soft, shorter on its way up."""
 
     @cached_property
     def row(self) -> Row:
@@ -149,8 +167,8 @@ class ChordPattern(Pattern):
 
     @property
     def all_rows(self) -> dict[str, Row]:
-        """The one row."""
-        return {"strokes": self.row}
+        """Both rows."""
+        return {"strokes": self.row, "articulation": self.articulation_row}
 
 
 class MetrePatterns(Settings):
@@ -197,6 +215,8 @@ class Style(Settings):
     """Whether strokes that a conductor foretells are added to the grooves, and others left out."""
     landing: DrumClass | None = None
     """The cymbal that opens the first bar, a phrase after a fill, and the last chord; None: none does."""
+    lines: Literal["legato", "detached", "staccato"] = "legato"
+    """How counter-melodies, and chords that are held, go from note to note on bowed and blown instruments."""
     fills: tuple[Fill, ...] = ()
     """From light to heavy."""
     metres: dict[str, MetrePatterns] = Field(min_length=1)

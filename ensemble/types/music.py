@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ensemble.clock import FRAME_RATE_HZ
 from ensemble.types.arrays import FloatArray as FloatArray
 from ensemble.types.arrays import check_array
+from ensemble.types.articulation import Articulation
 from ensemble.types.clip import PIECE_SAMPLES as PIECE_SAMPLES
 from ensemble.types.clip import AudioClip as AudioClip
 from ensemble.types.diagnostics import Diagnostic
@@ -210,8 +211,11 @@ class Note:
     """MIDI velocity, 1..127."""
     voice: int = 0
     """The voice of the part that plays it: its row in the part's arrays."""
+    articulation: Articulation = Articulation.PLAIN
+    """How it is to be played."""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "articulation", Articulation(self.articulation))  # as a number it comes by wire
         if not (self.start_frame < self.stop_frame and 1 <= self.velocity <= 127):
             raise ValueError(f"{self} does not sound")
 

@@ -14,10 +14,11 @@ from ensemble.conduct.performer import Performer
 from ensemble.conduct.performer_file import GRID, NUM_MANNER, PERFORMER
 from ensemble.conduct.performer_inputs import NUM_CONTEXT, NUM_PROGRESS
 from ensemble.conduct.performer_network import PerformerNetwork
-from ensemble.conduct.shaping import Articulation, Hand, WrittenNote, lay_out, shape, sounding_curves
+from ensemble.conduct.shaping import Hand, WrittenNote, lay_out, shape, sounding_curves
 from ensemble.config import RULES, BandSettings, FollowerSettings, weights_dir, weights_in
 from ensemble.errors import PerformerError
 from ensemble.train.performer.network import PerformerNet
+from ensemble.types.articulation import Articulation
 from ensemble.types.instruments import CATALOGUE
 from ensemble.types.music import SILENCE_DB, Part
 

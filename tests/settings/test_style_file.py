@@ -13,12 +13,12 @@ from ensemble.settings.style import MetreKind, Style
 from ensemble.settings.style_file import free_style, load_style, shipped_styles
 
 WRONG = (
-    ('closed_hat: "x-o- x-o-', 'closed_hat: "x-o- x-o', "22: metres.4/4.cross stick.closed_hat: bar 1 has 15 signs"),
-    ('snare: "---- o---', 'snare: "---- q---', "21: metres.4/4.cross stick.snare: bar 1 has 'q' among its signs"),
+    ('closed_hat: "x-o- x-o-', 'closed_hat: "x-o- x-o', "23: metres.4/4.cross stick.closed_hat: bar 1 has 15 signs"),
+    ('snare: "---- o---', 'snare: "---- q---', "22: metres.4/4.cross stick.snare: bar 1 has 'q' among its signs"),
     ("| R--- ---- R--- --5-", "| R--- ---- R--- --9-", "metres.4/4.halves.tones: bar 2 has '9' among its signs"),
     ("closed_hat:", "closed_hut:", "unknown key 'closed_hut' in metres.4/4.cross stick; did you mean 'closed_hat'?"),
     ("6/8:", "6/7:", "metres.6/7: '6/7' is no time signature"),
-    ("landing: crash", "landing: crsh", ":6: landing"),
+    ("landing: crash", "landing: crsh", ":7: landing"),
     ('{snare: "--ox"}', '{snare: "--ox-"}', "fills.0.snare: bar 1 has 5 signs, not 4"),
     ("density: 0.3", "density: 3.0", "metres.4/4.cross stick.density"),
     ("swing: 0.5", "swing: [", "is not YAML"),
