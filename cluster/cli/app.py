@@ -12,6 +12,7 @@ from cluster.cli.chart import chart
 from cluster.cli.cluster import cluster_commands
 from cluster.cli.conductor import evaluate_conductor, train_conductor
 from cluster.cli.data import data
+from cluster.cli.drummer import train_drummer
 from cluster.cli.evaluate_listening import evaluate_listening
 from cluster.cli.evaluate_live import evaluate_live
 from cluster.cli.evaluate_render import evaluate_render
@@ -47,6 +48,7 @@ train.command("listener")(train_listener)
 evaluate.command("listener")(evaluate_listener)
 train.command("performer")(train_performer)
 evaluate.command("performer")(evaluate_performer)
+train.command("drummer")(train_drummer)
 train.command("kit")(train_kit)
 evaluate.command("kit")(evaluate_kit)
 evaluate.command("listening")(evaluate_listening)

@@ -14,11 +14,12 @@ from typing import NamedTuple
 import numpy as np
 
 from ensemble.conduct.character import Character, RowReader, playable, suiting
+from ensemble.conduct.drummer import strays
 from ensemble.conduct.dynamics import ForetoldStrokes
 from ensemble.conduct.grid import PHRASE_BARS, Grid
-from ensemble.conduct.jitter import Chance, bell
+from ensemble.conduct.jitter import Chance
 from ensemble.conduct.leader import STEPS_PER_BEAT, Leader
-from ensemble.settings.style import NOTHING, SIXTEENTHS_PER_BEAT, STRENGTH, Groove, Manner, Style
+from ensemble.settings.style import NOTHING, SIXTEENTHS_PER_BEAT, STRENGTH, DrummerTraits, Groove, Manner, Style
 from ensemble.types.music import DRUM_CLASSES, DrumClass, Hit
 from ensemble.types.strokes import CYMBALS
 
@@ -31,7 +32,7 @@ _SURE, _SURELY_NOT = 0.6, 0.03
 _ALWAYS: tuple[DrumClass, ...] = ("kick", "snare")
 _RULED: tuple[DrumClass, ...] = (*_ALWAYS, *CYMBALS)
 """The drums whose strokes the conductor's prediction decides."""
-_TIMING_SIGMA_S, _TIMING_LIMIT_S = 0.004, 0.010
+_SOFTEST = 0.05
 _END_MARGIN_S = 0.02
 _GHOST = "o"
 _SAME_SIXTEENTH_S = 0.02
@@ -131,7 +132,7 @@ def write_drums(
         landing = _landing(energy, style) if beat == opening or had_fill else {}
         strokes.extend(_beat(drummer, beat, fill, landing))
         had_fill = bool(fill)
-    return _humanised(sorted(strokes, key=lambda one: (one[0], one[1])), grid, manner, chance, name)
+    return _humanised(sorted(strokes, key=lambda one: (one[0], one[1])), grid, manner, style.drummer, chance, name)
 
 
 def count_in(grid: Grid, num_bars: int) -> tuple[Hit, ...]:
@@ -229,18 +230,18 @@ def _ending(grid: Grid, leader: Leader, style: Style) -> Iterator[DrumStroke]:
             yield float(grid.final_beat), style.landing, 0.75
 
 
-def _humanised(strokes: list[DrumStroke], grid: Grid, manner: Manner, chance: Chance, name: str) -> tuple[Hit, ...]:
-    """Turn beats into seconds, and change every stroke a little in time and strength, at random by its number."""
-    drawn = chance.draws(f"{name}/strokes", np.arange(len(strokes)), 5)
+def _humanised(
+    strokes: list[DrumStroke], grid: Grid, manner: Manner, traits: DrummerTraits, chance: Chance, name: str
+) -> tuple[Hit, ...]:
+    """Turn beats into seconds, and change every stroke a little in time and strength, as its drummer would."""
+    stray = strays(np.array([one[0] for one in strokes]), [one[1] for one in strokes], traits, chance, name)
     looseness = 2.0 * manner.humanize
-    shift_s = looseness * np.clip(_TIMING_SIGMA_S * bell(drawn[:, :4]), -_TIMING_LIMIT_S, _TIMING_LIMIT_S)
     last_s = max(grid.end_s - _END_MARGIN_S, 0.0)
     timed: list[tuple[float, DrumClass, float]] = []
-    for (beat, drum, velocity), shift, strength in zip(strokes, shift_s, drawn[:, 4], strict=True):
-        time_s = min(max(grid.seconds(beat) + float(shift), 0.0), last_s)
-        timed.append(
-            (time_s, drum, float(np.clip(velocity + looseness * 0.08 * strength - looseness * 0.04, 0.05, 1.0)))
-        )
+    for (beat, drum, velocity), late_ms, louder_db in zip(strokes, *(one.tolist() for one in stray), strict=True):
+        time_s = min(max(grid.seconds(beat) + looseness * late_ms / 1000, 0.0), last_s)
+        force = velocity * 10 ** (looseness * louder_db / 20)
+        timed.append((time_s, drum, min(max(force, _SOFTEST), 1.0)))
     return tuple(
         Hit(time_s=time_s, drum=drum, velocity=velocity, index=index)
         for index, (time_s, drum, velocity) in enumerate(sorted(timed))

@@ -41,6 +41,15 @@ class Chance(NamedTuple):
     """Of the random numbers."""
     varies: bool
     """Whether patterns and lines are played otherwise than as written: so is every take but that of seed 0."""
+    lasting_seed: int | None = None
+    """What stays from beat to beat where `seed` does not; None: that."""
+    first_beat: int = 0
+    """The number of the grid's first beat, in the whole performance."""
+
+    @property
+    def hand_seed(self) -> int:
+        """Of what a player's hands carry from beat to beat."""
+        return self.seed if self.lasting_seed is None else self.lasting_seed
 
     def draws(self, name: str, places: NDArray[np.int64], num_draws: int) -> NDArray[np.float64]:
         """See `draws`."""

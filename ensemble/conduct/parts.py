@@ -149,7 +149,9 @@ def scene_of(grid: Grid, leader: Leader, manner: Manner) -> Scene:
 
 def own_chance(follower: FollowerSettings, chance: Chance) -> Chance:
     """A follower's own, where it has a seed of its own."""
-    return chance if follower.seed is None else Chance(follower.seed, varies=bool(follower.seed))
+    if follower.seed is None:
+        return chance
+    return chance._replace(seed=follower.seed, varies=bool(follower.seed), lasting_seed=follower.seed)
 
 
 def write_strokes(

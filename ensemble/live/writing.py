@@ -183,7 +183,7 @@ def write_bars(
     beats_per_bar = len(heard.onsets) // STEPS_PER_BEAT
     scene = scene_of(_grid(places, beats_per_bar, period_s), _leader(places, heard, beats_per_bar), manner)
     own_seed = crc32(f"{seed}/{first_beat}".encode())  # writers count from the first beat that they see
-    chance = Chance(own_seed, varies=bool(seed))
+    chance = Chance(own_seed, varies=bool(seed), lasting_seed=seed, first_beat=first_beat)
     notes = {
         name: [
             BeatNote(

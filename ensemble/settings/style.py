@@ -200,6 +200,19 @@ class MetreKind(NamedTuple):
         return self.beats_per_bar % 3 == 0
 
 
+class DrummerTraits(Settings):
+    """How far a drummer's strokes stray at a `humanize` of 0.5; `ensemble train drummer` measures it in MIDI files."""
+
+    timing_ms: float = Field(default=4.0, ge=0.0, le=30.0)
+    """Standard deviation of the time of a stroke, against its usual time."""
+    timing_drift_share: Share = 0.5
+    """Share of its variance that all limbs have in common, and that lasts for a while."""
+    force_db: float = Field(default=1.0, ge=0.0, le=6.0)
+    """Standard deviation of the strength of strokes of one sign."""
+    force_drift_share: Share = 0.3
+    """Share of its variance that all limbs have in common, and that lasts for a while."""
+
+
 class Style(Settings):
     """One style of playing, as its YAML file has it."""
 
@@ -215,6 +228,8 @@ class Style(Settings):
     """Whether strokes that a conductor foretells are added to the grooves, and others left out."""
     landing: DrumClass | None = None
     """The cymbal that opens the first bar, a phrase after a fill, and the last chord; None: none does."""
+    drummer: DrummerTraits = DrummerTraits()
+    """How far the strokes of drums stray from the grid and from their strength."""
     lines: Literal["legato", "detached", "staccato"] = "legato"
     """How counter-melodies, and chords that are held, go from note to note on bowed and blown instruments."""
     fills: tuple[Fill, ...] = ()
