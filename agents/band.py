@@ -123,9 +123,11 @@ class RayBand:
         asked = (heard.token, ray.put(pack(query)))
         return self._ask_one(self._retrieval, "retrieval", RetrievalAgent.retrieve, *asked)
 
-    def arrange(self, heard: Promise[Heard], num_frames: int) -> Promise[Arrangement]:
+    def arrange(
+        self, heard: Promise[Heard], num_frames: int, known: Promise[Arrangement] | None = None
+    ) -> Promise[Arrangement]:
         """Write what every follower plays along with a leader."""
-        asked = (self._seed, heard.token, num_frames)
+        asked = (self._seed, heard.token, num_frames, None if known is None else known.token)
         return self._ask_one(self._conductor, "conductor", ConductorAgent.arrange, *asked)
 
     def follow(

@@ -80,10 +80,13 @@ class ConductorAgent(Reporter):
         self._status.stage("listen", stamp["busy_s"])
         return *answer, stamp
 
-    def arrange(self, seed: int, heard: Message[Heard], num_frames: int) -> tuple[Message[Arrangement], Stamp]:
+    def arrange(
+        self, seed: int, heard: Message[Heard], num_frames: int, known: Message[Arrangement] | None
+    ) -> tuple[Message[Arrangement], Stamp]:
         """Write what every follower plays along with a leader."""
         with stamped() as stamp, one_thread():
-            arrangement = pack(self._conductor(seed).arrange(unpack(heard, Heard), num_frames))
+            before = None if known is None else unpack(known, Arrangement)
+            arrangement = pack(self._conductor(seed).arrange(unpack(heard, Heard), num_frames, before))
         self._status.stage("arrange", stamp["busy_s"])
         return arrangement, stamp
 

@@ -67,8 +67,13 @@ class Band(Protocol):
     def retrieve(self, heard: Promise[Heard], query: ContinuationQuery) -> Promise[tuple[Continuation, ...]]:
         """Find continuations, best first."""
 
-    def arrange(self, heard: Promise[Heard], num_frames: int) -> Promise[Arrangement]:
-        """Write what every follower plays along with a leader, for `num_frames` control frames."""
+    def arrange(
+        self, heard: Promise[Heard], num_frames: int, known: Promise[Arrangement] | None = None
+    ) -> Promise[Arrangement]:
+        """Write what every follower plays along with a leader, for `num_frames` control frames.
+
+        Parts that would be the same are taken from `known`, another arrangement by the same performers.
+        """
 
     def follow(
         self, leader: AudioClip, num_frames: int, said: Overrides, live: LiveSettings
@@ -154,9 +159,12 @@ class LocalBand:
         with open_retriever(self._extension.retrieve) as retriever:
             return self._keep(self._timed("retriever", retriever.continuations, heard.token, query))
 
-    def arrange(self, heard: Promise[Heard], num_frames: int) -> Promise[Arrangement]:
+    def arrange(
+        self, heard: Promise[Heard], num_frames: int, known: Promise[Arrangement] | None = None
+    ) -> Promise[Arrangement]:
         """Write what every follower plays along with a leader, for `num_frames` control frames."""
-        return self._keep(self._timed("conductor", self._conductor.arrange, heard.token, num_frames))
+        before = None if known is None else known.token
+        return self._keep(self._timed("conductor", self._conductor.arrange, heard.token, num_frames, before))
 
     def follow(
         self, leader: AudioClip, num_frames: int, said: Overrides, live: LiveSettings

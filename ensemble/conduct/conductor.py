@@ -50,12 +50,13 @@ class Conductor:
         self._has_drummer = any(follower.role == "drums" for follower in band.followers)
         self._names = tuple(follower.name for follower in band.followers)
 
-    def arrange(self, heard: Heard, num_frames: int) -> Arrangement:
+    def arrange(self, heard: Heard, num_frames: int, known: Arrangement | None = None) -> Arrangement:
         """Write what every follower plays along with a leader.
 
         Args:
             heard: the leader.
             num_frames: control frames of the performance, tail included.
+            known: another arrangement by the same performers; parts that would be the same are taken from it.
         """
         features = self._model.features(heard, num_frames)
         foretold = self._model.strokes(heard, num_frames, features) if self._has_drummer else None
@@ -63,7 +64,7 @@ class Conductor:
         length = min(num_frames, heard.frames.num_frames)
         leader_db[:length] = heard.frames.loudness_db[:length]
         return Arrangement(
-            parts=self._parts(heard, num_frames, foretold),
+            parts=self._parts(heard, num_frames, foretold, known),
             features=features,
             leader_db=leader_db,
             num_frames=num_frames,
@@ -71,14 +72,16 @@ class Conductor:
         )
 
     def _parts(
-        self, heard: Heard, num_frames: int, foretold: ForetoldStrokes | None
+        self, heard: Heard, num_frames: int, foretold: ForetoldStrokes | None, known: Arrangement | None
     ) -> tuple[Part | Hits, ...]:  # fmt: skip
         """Every part, with the other takes of some bars."""
+        before = {part.name: part for part in (known.parts if known else ()) if isinstance(part, Part)}
 
         def written(followers: Sequence[FollowerSettings]) -> tuple[Part | Hits, ...]:
             return write_parts(
-                heard, followers, num_frames, self._seed, self._arranger, foretold, self._manner, self._performers
-            )
+                heard, followers, num_frames, self._seed, self._arranger, foretold, self._manner, self._performers,
+                before,
+            )  # fmt: skip
 
         parts = list(written(self._followers))
         for index, follower in enumerate(self._followers):
@@ -112,8 +115,7 @@ class Conductor:
         if block.start_frame != begins or not block.start_frame <= block.stop_frame <= end:
             raise ValueError(f"block {block} does not go on from frame {begins} of {end}")
         dynamics, after = self._dynamics(arrangement, block, state)
-        cues = tuple(_cue(part, dynamics, block, arrangement.first_frame) for part in arrangement.parts)
-        return Score(dynamics=dynamics, cues=cues), after
+        return cued(arrangement, dynamics, block), after
 
     def _dynamics(
         self, arrangement: Arrangement, block: Block, state: ConductorState
@@ -162,6 +164,12 @@ class Conductor:
     def _as_dynamics(self, start_frame: int, curves: FloatArray) -> Dynamics:
         loudness, low, high = (np.ascontiguousarray(curve) for curve in curves)
         return Dynamics(start_frame=start_frame, parts=self._names, loudness_db=loudness, low_db=low, high_db=high)
+
+
+def cued(arrangement: Arrangement, dynamics: Dynamics, block: Block) -> Score:
+    """The score of a block whose dynamics are known."""
+    cues = tuple(_cue(part, dynamics, block, arrangement.first_frame) for part in arrangement.parts)
+    return Score(dynamics=dynamics, cues=cues)
 
 
 def _cue(part: Part | Hits, dynamics: Dynamics, block: Block, first_frame: int) -> Cue:

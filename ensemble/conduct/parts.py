@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from hashlib import blake2b
 from typing import NamedTuple
 
 import numpy as np
@@ -67,6 +68,7 @@ def write_parts(
     foretold: ForetoldStrokes | None = None,
     manner: Manner | None = None,
     performers: Mapping[str, Performer] = {},
+    known: Mapping[str, Part] = {},
 ) -> tuple[Part | Hits, ...]:
     """Write every follower's part.
 
@@ -81,6 +83,7 @@ def write_parts(
             in a style that does not follow it.
         manner: how the band plays.
         performers: shape the notes, by part; rules do for parts without one.
+        known: parts that the same performers shaped, by name; they are not shaped again where they would be the same.
 
     Returns:
         One `Part` per pitched follower, `Hits` for a drummer. All have `num_frames` frames.
@@ -105,12 +108,15 @@ def write_parts(
                 written = placed(write_double(heard, follower.range), grid)
             else:
                 written = notes[follower.name]
-            parts.append(
-                shape(
-                    follower.name, written, follower.spec, max(follower.num_voices, 1), heard.tuning_cents, num_frames,
-                    own_chance(follower, chance).seed, scene.manner.humanize, performer=performers.get(follower.name),
-                )
+            shaping = (
+                follower.name, written, follower.spec, max(follower.num_voices, 1), heard.tuning_cents, num_frames,
+                own_chance(follower, chance).seed, scene.manner.humanize,
             )  # fmt: skip
+            made_of = blake2b(repr(shaping).encode(), digest_size=16).hexdigest()
+            before = known.get(follower.name)
+            if before is None or before.made_of != made_of:
+                before = replace(shape(*shaping, performer=performers.get(follower.name)), made_of=made_of)
+            parts.append(before)
     return tuple(parts)
 
 

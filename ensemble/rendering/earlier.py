@@ -39,6 +39,8 @@ class Earlier:
     def __init__(self, folder: Path, manifest: Manifest) -> None:
         self._folder = folder
         self._takes = manifest.takes
+        self.plan = manifest.plan
+        """Of that render."""
         listed = {f"{take}/{name}": was for take, kept in manifest.takes.items() for name, was in kept.files.items()}
         self.changed = [name for name, was in listed.items() if not _is(folder / name, was.sha256)]
         """The other files, by their paths inside the folder."""

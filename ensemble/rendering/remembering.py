@@ -8,7 +8,8 @@ from functools import cache, partial
 from typing import Any, Generic, TypeVar, cast
 
 from ensemble.band import Band, Promise, Tally
-from ensemble.clock import FRAME_RATE_HZ, QUANTUM_FRAMES, Block
+from ensemble.clock import QUANTUM_FRAMES, Block
+from ensemble.conduct.conductor import cued
 from ensemble.conduct.dynamics import QUANTUM_CONDUCTOR_FRAMES
 from ensemble.conduct.models import is_model
 from ensemble.config import FollowerSettings
@@ -18,7 +19,7 @@ from ensemble.live.settings import LiveSettings
 from ensemble.plan import RenderPlan
 from ensemble.rendering.memory import Memory, digest
 from ensemble.types.continuation import Continuation, ContinuationQuery
-from ensemble.types.music import Arrangement, AudioClip, ConductorState, Heard, Hits, Part, PlayerState, Score, Stem
+from ensemble.types.music import Arrangement, AudioClip, ConductorState, Heard, PlayerState, Score, Stem
 from ensemble.wire import pack, unpack
 
 T = TypeVar("T")
@@ -68,6 +69,7 @@ class RememberingBand:
         memory: is read and added to.
         deadline_s: how long an answer may take that the next question depends on.
         needs_states: whether the caller stores the states after every block, to go on from there.
+        was: the plan of the version that is edited; what stays the same of its arrangements is taken over.
     """
 
     def __init__(
@@ -78,18 +80,17 @@ class RememberingBand:
         deadline_s: float,
         *,
         needs_states: bool = True,
+        was: RenderPlan | None = None,
     ) -> None:
         self._plan, self._memory, self._deadline_s = plan, memory, deadline_s
         self._make_band, self._needs_states = make_band, needs_states
         self._band: Band | None = None
         asked = plan.request
         self._players = {one.name: _player_facts(one, plan) for one in asked.band.followers}
-        self._conductor = digest(
-            *(one.model_dump_json(exclude=NOT_CONDUCTED) for one in asked.band.followers),
-            asked.band.model_dump_json(exclude={"name", "followers", "mix"}),
-            *(sha256 for name, sha256 in sorted(asked.weights_sha256.items()) if is_model(name)),
-            asked.seed,
-        )
+        self._conductor = _conductor_facts(plan)
+        self._dynamics = _dynamics_facts(plan)
+        is_same = was is not None and _models(was) == _models(plan)
+        self._conductor_before = _conductor_facts(was) if was is not None and is_same else None
         if not memory.is_warm:
             self._other()
 
@@ -131,13 +132,21 @@ class RememberingBand:
         found = self._other().retrieve(self._passed(heard), query)
         return Promise(_Value(kind=tuple, asked=found), found.who)
 
-    def arrange(self, heard: Promise[Heard], num_frames: int) -> Promise[Arrangement]:
+    def arrange(
+        self, heard: Promise[Heard], num_frames: int, known: Promise[Arrangement] | None = None
+    ) -> Promise[Arrangement]:
         """Write what every follower plays along with a leader, for `num_frames` control frames."""
 
         def key() -> bytes:
             return self._memory.key("arrange", self._conductor, self._name(heard), num_frames)
 
-        return self._one(Arrangement, key, lambda: self._other().arrange(self._passed(heard), num_frames), "conductor")
+        def ask() -> Promise[Arrangement]:
+            before = self._memory.key("arrange", self._conductor_before, self._name(heard), num_frames)
+            found = self._memory.recall(before) if self._conductor_before else None
+            like = known if found is None else self.hold(unpack(found, Arrangement))
+            return self._other().arrange(self._passed(heard), num_frames, None if like is None else self._passed(like))
+
+        return self._one(Arrangement, key, ask, "conductor")
 
     def start_conducting(self) -> Promise[ConductorState]:
         """The conductor's state before the first block."""
@@ -152,7 +161,7 @@ class RememberingBand:
         @cache
         def key() -> bytes:
             seen = _seen(self._value(arrangement), block)
-            return self._memory.key("conduct", self._conductor, seen, self._name(state))
+            return self._memory.key("conduct", self._dynamics, seen, self._name(state))
 
         def ask() -> tuple[Promise[Score], Promise[ConductorState]]:
             return self._other().conduct(self._passed(arrangement), block, self._passed(state))
@@ -165,10 +174,11 @@ class RememberingBand:
                 kind=ConductorState, message=known, name=keys[1](), make=lambda: ask()[1],
                 before=None if known is not None else state,
             )  # fmt: skip
-            return Promise(_Value(kind=Score, message=found), "conductor"), Promise(after, "conductor")
-        score, follows = ask()
+            score = cued(self._value(arrangement), unpack(found, Score).dynamics, block)
+            return self.hold(score), Promise(after, "conductor")
+        asked, follows = ask()
         after = _Value(kind=ConductorState, key=keys[1] if is_kept else None, naming=keys[1], asked=follows)
-        return Promise(_Value(kind=Score, key=keys[0], asked=score), "conductor"), Promise(after, "conductor")
+        return Promise(_Value(kind=Score, key=keys[0], asked=asked), "conductor"), Promise(after, "conductor")
 
     def start_playing(self, part: str) -> Promise[PlayerState]:
         """A player's state before the first block."""
@@ -292,6 +302,29 @@ def _numbered(key: Callable[[], bytes], index: int) -> bytes:
     return digest(key(), index)
 
 
+def _conductor_facts(plan: RenderPlan) -> bytes:
+    """Everything that decides what a conductor makes of a leader."""
+    asked = plan.request
+    return digest(
+        *(one.model_dump_json(exclude=NOT_CONDUCTED) for one in asked.band.followers),
+        asked.band.model_dump_json(exclude={"name", "followers", "mix"}),
+        *_models(plan).values(),
+        asked.seed,
+    )
+
+
+def _dynamics_facts(plan: RenderPlan) -> bytes:
+    """Everything that decides a conductor's dynamics, beside the leader's features."""
+    band = plan.request.band
+    followers = [one.model_dump_json(exclude=NOT_CONDUCTED | {"seed", "retakes"}) for one in band.followers]
+    return digest(*followers, band.model_dump_json(exclude={"name", "followers", "mix"}), *_models(plan).values())
+
+
+def _models(plan: RenderPlan) -> dict[str, str]:
+    """The digests of the files of conductor, arranger and performers."""
+    return {name: sha256 for name, sha256 in sorted(plan.request.weights_sha256.items()) if is_model(name)}
+
+
 def _player_facts(follower: FollowerSettings, plan: RenderPlan) -> bytes:
     """Everything that decides what a player makes of a cue and a state."""
     asked = plan.request
@@ -301,19 +334,11 @@ def _player_facts(follower: FollowerSettings, plan: RenderPlan) -> bytes:
 
 
 def _seen(arrangement: Arrangement, block: Block) -> bytes:
-    """The digest of what conducting a block reads of an arrangement, from the quantum in which it begins on."""
+    """The digest of what a block's dynamics are made of in an arrangement, from the quantum in which it begins on."""
     first, last = block.start_frame // QUANTUM_FRAMES, -(-block.stop_frame // QUANTUM_FRAMES)
-    inside = slice(block.start_frame, block.stop_frame)
     return digest(
         block.start_frame, block.stop_frame, block.is_last,
         arrangement.features[:, first * QUANTUM_CONDUCTOR_FRAMES : last * QUANTUM_CONDUCTOR_FRAMES],
         arrangement.leader_db[first * QUANTUM_FRAMES : last * QUANTUM_FRAMES],
-        *(_inside(part, inside) for part in arrangement.parts),
         *(curves[:, first * QUANTUM_FRAMES : last * QUANTUM_FRAMES] for curves in arrangement.given_dynamics.values()),
     )  # fmt: skip
-
-
-def _inside(part: Part | Hits, frames: slice) -> tuple[Any, ...]:
-    if isinstance(part, Hits):
-        return part.name, tuple(hit for hit in part.hits if frames.start <= hit.time_s * FRAME_RATE_HZ < frames.stop)
-    return part.name, part.f0_hz[:, frames], part.level_db[:, frames]

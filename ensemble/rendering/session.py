@@ -108,7 +108,11 @@ class RenderSession:
     def _band(self, plan: RenderPlan, memory: Memory | None) -> Band:
         if memory is None:
             return self.band_factory(plan)
-        return RememberingBand(self.band_factory, plan, memory, self.pace.deadline_s, needs_states=self.earlier is None)
+        earlier = self.earlier
+        return RememberingBand(
+            self.band_factory, plan, memory, self.pace.deadline_s, needs_states=earlier is None,
+            was=None if earlier is None else earlier.plan,
+        )  # fmt: skip
 
 
 def _summary(heard: Heard) -> HeardSummary:

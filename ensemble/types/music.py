@@ -232,6 +232,8 @@ class Part:
     """Fundamental of every voice; 0 in rests.  [voices, frames]"""
     level_db: FloatArray
     """Articulation: level relative to the follower's dynamics; `SILENCE_DB` in rests.  [voices, frames]"""
+    made_of: str = ""
+    """Stands for all that the curves were made of, but the performer's weights; empty where that is not known."""
 
     def __post_init__(self) -> None:
         check_array(self.f0_hz, (None, None), "f0_hz")

@@ -14,7 +14,10 @@ import pytest
 
 from ensemble.audio.files import read_clip
 from ensemble.band import LocalBand
+from ensemble.conduct import parts
+from ensemble.conduct.conductor import Conductor
 from ensemble.conduct.given import GivenPart, Struck, laid
+from ensemble.conduct.shaping import shape
 from ensemble.config import FollowerSettings
 from ensemble.errors import ConfigError, DataError, OutputError, VerifyError
 from ensemble.events import Events
@@ -81,6 +84,16 @@ def test_what_an_edit_does_not_touch_is_neither_played_nor_written(song, strumme
         assert (song / "take-00" / name).stat().st_ino == inodes[name], name
     if played:
         assert now.takes == in_full(now, strummed, tmp_path / "full").takes
+
+
+def test_another_take_of_one_part_leaves_the_notes_of_all_others_as_they_are_shaped(song, monkeypatch):
+    shaped = []
+    monkeypatch.setattr(parts, "shape", lambda name, *asked, **more: shaped.append(name) or shape(name, *asked, **more))
+    conducted = []
+    monkeypatch.setattr(Conductor, "conduct", lambda *_: conducted.append(1))
+    redo(song, Edits(parts=("violin",), seed=3), report=False)
+    assert shaped == ["violin"]
+    assert conducted == []
 
 
 def test_what_is_said_of_the_leader_can_be_edited(song, strummed, tmp_path):
