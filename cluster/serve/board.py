@@ -22,6 +22,8 @@ from ensemble.events import emit
 
 MAX_JOBS = 20
 """Queued or running, of one client."""
+_ASIDE = ("export", "preview")
+"""Jobs that make no version."""
 
 
 class JobBoard:
@@ -221,7 +223,7 @@ class JobBoard:
         self._news.pop(name, None)
         self._tasks.pop(name, None)
         self._queue.end(name)
-        made = result.version if result.state == "done" and job.kind != "export" else None
+        made = result.version if result.state == "done" and job.kind not in _ASIDE else None
         ended = _with(job, state=result.state, ended_at=now(), version=made, export=result.export, error=result.error)
         self._database.write_job(ended)
         if made is not None and result.band is not None:

@@ -13,7 +13,7 @@ from ensemble.plan import MAX_EXTEND_S, MIN_EXTEND_S
 from ensemble.rendering.levers import Levers
 from ensemble.rendering.request import DEFAULT_BAND
 
-JobKind = Literal["render", "redo", "undo", "switch", "export"]
+JobKind = Literal["render", "redo", "undo", "switch", "export", "preview"]
 JobState = Literal["queued", "running", "done", "failed", "cancelled"]
 MAX_TITLE = 200
 
@@ -97,6 +97,17 @@ class ExportOrder(Settings):
     """Whether everything is cut where bar 1 begins."""
 
 
+class PreviewOrder(Settings):
+    """Two bars as another band or another style would play them."""
+
+    band: str = Field(max_length=64, pattern=r"^[a-z0-9_]+$")
+    """Name of a shipped band."""
+    style: str | None = Field(default=None, max_length=64)
+    """Name of a shipped style; as the band likes when absent."""
+    bar: int = Field(ge=0, le=100_000)
+    """The first of the two, as the desk counts them."""
+
+
 class JobFacts(Settings):
     """What is known of a job, whether it runs or has ended."""
 
@@ -119,7 +130,7 @@ class JobFacts(Settings):
     version: int | None = None
     """The version that it made."""
     export: str | None = None
-    """The file that it wrote, for an export."""
+    """The file that it wrote, for an export or a preview."""
     created_at: str
     """When it was asked for (ISO 8601, UTC)."""
     started_at: str | None = None

@@ -12,6 +12,7 @@ from cluster.serve.models import (
     ChartEdit,
     ChartView,
     InstrumentChoice,
+    PreviewOrder,
     RenderOrder,
     StudioLimits,
     StyleChoice,
@@ -40,6 +41,11 @@ def check_order(order: RenderOrder) -> None:
         raise ConfigError("band", f"{order.band!r} is unknown", offer(order.band, shipped_bands()))
     _check_levers(order.levers)
     order.levers.applied_to(load_band(order.band))
+
+
+def check_preview(order: PreviewOrder) -> None:
+    """Make sure that a preview asks for what is shipped; see `check_order`."""
+    check_order(RenderOrder(band=order.band, levers=Levers(style=order.style)))
 
 
 def check_edits(edits: Edits) -> None:

@@ -16,6 +16,7 @@ from cluster.serve.models import (
     EditPreview,
     ExportOrder,
     NewShare,
+    PreviewOrder,
     RenderOrder,
     ShareEntry,
     SongChanges,
@@ -24,7 +25,7 @@ from cluster.serve.models import (
     SwitchOrder,
     VersionEntry,
 )
-from cluster.serve.orders import check_edits, check_order, edited_chart, read_view
+from cluster.serve.orders import check_edits, check_order, check_preview, edited_chart, read_view
 from cluster.serve.places import desks
 from cluster.serve.refusals import absent
 from cluster.serve.studio import Studio
@@ -180,6 +181,13 @@ async def edit_chart(song: SongName, edit: ChartEdit, studio: Asked) -> ChartVie
 async def export(song: SongName, order: ExportOrder, studio: Asked, client: Asker) -> StudioJob:
     """Take a song away: write it for another program."""
     return studio.board.submit(song, "export", order.model_dump(mode="json"), client.name)
+
+
+@routes.post("/songs/{song}/preview", status_code=202)
+async def preview_bars(song: SongName, order: PreviewOrder, studio: Asked, client: Asker) -> StudioJob:
+    """Have two bars played by another band or in another style; the mix is fetched as an export."""
+    check_preview(order)
+    return studio.board.submit(song, "preview", order.model_dump(mode="json"), client.name)
 
 
 @routes.get("/songs/{song}/shares")

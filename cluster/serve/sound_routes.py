@@ -21,6 +21,8 @@ from ensemble.takes import LEADER
 
 routes = APIRouter(prefix="/api/songs/{song}")
 FOREVER = "private, max-age=31536000, immutable"
+_TYPES = {".wav": "audio/wav"}
+"""Of what a page plays itself."""
 _BYTES: dict[int | str, dict[str, Any]] = {200: {"content": {"application/octet-stream": {}}}}
 FilePath = Annotated[str, InPath(max_length=200, description="A file of the render, as its manifest names it.")]
 VersionSource = Annotated[str, InPath(pattern=r"^v[0-9]{1,4}$", description="`v3` is version 3.")]
@@ -122,4 +124,8 @@ def _download(path: Path, name: str) -> FileResponse:
     """A file under a name for people, whatever signs that has."""
     plain = re.sub(r"[^\w .-]", "_", name, flags=re.ASCII)
     said = f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name)}"
-    return FileResponse(path, headers={"content-disposition": said}, media_type="application/octet-stream")
+    return FileResponse(
+        path,
+        headers={"content-disposition": said},
+        media_type=_TYPES.get(Path(name).suffix, "application/octet-stream"),
+    )

@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from cluster.serve.models import ExportOrder, JobKind, Refusal, RenderOrder, SwitchOrder
-from cluster.serve.refusals import DISK_FULL, is_full
+from cluster.serve.models import ExportOrder, JobKind, PreviewOrder, Refusal, RenderOrder, SwitchOrder
+from cluster.serve.preview import play_preview
+from cluster.serve.refusals import DISK_FULL, absent, is_full
 from cluster.serve.storage import SongFolder
 from cluster.serve.take_desks import TakeDesks
 from ensemble.errors import EnsembleError
@@ -25,6 +26,7 @@ from ensemble.rendering import redo as redoing
 from ensemble.rendering.edits import Edits
 from ensemble.rendering.history import History
 from ensemble.rendering.render import render, resume
+from ensemble.takes import AS_GIVEN
 from ensemble.types.music import Arrangement, Heard
 
 PATIENCE_S = 600.0
@@ -117,6 +119,8 @@ class _Work:
         self._progress("load", 0, 1)
         if self._order.kind == "export":
             return self._exported()
+        if self._order.kind == "preview":
+            return self._previewed()
         before = _sha256(self._song.render / MANIFEST)
         self._is_again = self._begun.exists()
         if not self._is_again:
@@ -162,6 +166,18 @@ class _Work:
         if not target.exists():
             export(self._song.render, asked.kind, target, take=asked.take, from_bar_one=asked.from_bar_one)
         return WorkResult("done", *_lies(self._song), export=target.name)
+
+    def _previewed(self) -> WorkResult:
+        for left in self._song.exports.glob("*.wav"):
+            left.unlink()
+        version, band = _lies(self._song)
+        if version is None:
+            raise absent("version")
+        heard = TakeDesks.read(self._song.desks(version)).takes[AS_GIVEN]
+        target = self._song.export(self._order.job, ".wav")
+        events = Events(progress=lambda _, done, total: self._progress("preview", done, total))
+        play_preview(self._song.render, heard, PreviewOrder.model_validate(self._order.request), target, events)
+        return WorkResult("done", version, band, export=target.name)
 
     def _progress(self, stage: str, done: int, total: int) -> None:
         if self._song.cancelled(self._order.job).exists():

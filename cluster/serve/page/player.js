@@ -16,6 +16,7 @@ export class Player extends EventTarget {
     super();
     this.fetchSound = fetchSound;
     this.tracks = [];
+    this.kept = [];
     this.loop = null;
     this.rate = 1;
     this.isPlaying = false;
@@ -61,6 +62,7 @@ export class Player extends EventTarget {
     this.context?.close();
     this.context = this.node = null;
     this.held.clear(); this.loading.clear();
+    this.kept = [];
     this.state = { position: 0, at_ms: 0 };
   }
   tell(message, moved = []) {
@@ -87,6 +89,11 @@ export class Player extends EventTarget {
       return { name: track.name, source: track.source, channel, gains: panned(track.pan).map((gain) => level * gain / was[channel]) };
     });
     this.tell({ do: "route", tracks: routes });
+    this.feed();
+  }
+
+  keep(sources) {  // has these at hand too, so that they can take the place of the tracks without a gap
+    this.kept = sources;
     this.feed();
   }
 
@@ -131,7 +138,7 @@ export class Player extends EventTarget {
     for (let ahead = 0; ahead < CHUNKS_AHEAD; ahead++) numbers.add(Math.min(here + ahead, last));
     if (this.loop) for (const ahead of [0, 1]) numbers.add(Math.min(Math.floor(this.loop.start * this.sampleRate / CHUNK_SAMPLES) + ahead, last));
     const wanted = new Map();
-    for (const number of numbers) for (const { source } of this.tracks) wanted.set(`${source} ${number}`, { source, number });
+    for (const sources of [this.tracks.map(({ source }) => source), this.kept]) for (const number of numbers) for (const source of sources) wanted.set(`${source} ${number}`, { source, number });
     for (const key of this.held.keys()) {
       if (wanted.has(key)) continue;
       const [source, number] = key.split(" ");

@@ -12,9 +12,9 @@ import { Transport } from "./transport.js";
 import { inWords } from "./words.js";
 
 const EARLY_S = 1.5;  // of sound that must be there before a render that runs is heard
-const PREVIEW_BARS = 2;
+const ASIDE = ["export", "preview"];  // jobs that make no version
 const REDRAW_MS = 1500;  // between two pictures of a wave that grows
-const STAGES = { read: "reading", seat: "calling the band", load: "calling the band", listen: "listening to you", retrieve: "looking for ways to go on", arrange: "writing the parts", play: "playing", mix: "mixing", write: "writing", report: "writing" };
+const STAGES = { preview: "playing two bars", read: "reading", seat: "calling the band", load: "calling the band", listen: "listening to you", retrieve: "looking for ways to go on", arrange: "writing the parts", play: "playing", mix: "mixing", write: "writing", report: "writing" };
 
 export class SongView {
   constructor() {
@@ -55,10 +55,12 @@ export class SongView {
     const running = this.song.jobs.find(({ state }) => state === "running") ?? this.song.jobs[0];
     if (this.song.version !== null) await this.load();
     if (running) this.heard({ type: "job", job: running });
-    if (running?.state === "running" && running.kind !== "export") await this.loadJob(running.id).catch(() => {});  // it has no desk yet
+    if (running?.state === "running" && !ASIDE.includes(running.kind)) await this.loadJob(running.id).catch(() => {});  // it has no desk yet
   }
   close() {
     this.transport.close();
+    byId("previewed").pause();
+    byId("previewed").hidden = true;
     this.lanes.forget();
     this.peaks.clear();
     this.id = this.desk = null;
@@ -96,9 +98,10 @@ export class SongView {
     if (song.version !== null && song.version !== this.desk?.version && !job) doing(() => this.load())();
   }
   async follow(job) {
-    if (job.kind === "export") {
-      if (job.state === "done") this.away.exported(job);
+    if (ASIDE.includes(job.kind)) {
+      if (job.state === "done") (job.kind === "export" ? this.away.exported(job) : this.playPreview(job));
       if (job.state === "failed") wrong(job.error);
+      if (job.kind === "preview") this.closePreview?.();
       return;
     }
     if (job.state === "queued" || job.state === "running") {
@@ -159,7 +162,7 @@ export class SongView {
   takeOver() {  // what a job plays is heard as soon as it is far enough ahead of what is heard now
     const { coming, player } = this;
     if (!coming || !player.node) return;
-    const { desk } = coming, wanted_s = (this.previewFrom ?? player.position) + EARLY_S;
+    const { desk } = coming, wanted_s = player.position + EARLY_S;
     if (coming.available < Math.min(desk.num_samples, wanted_s * desk.sample_rate)) return;
     if (this.base !== coming.base) {
       this.before = this.desk?.version === null ? null : { desk: this.desk, base: this.base };
@@ -171,13 +174,7 @@ export class SongView {
     }
   }
   begun() {  // the first sound of a job is there
-    if (this.previewFrom !== undefined) {
-      this.loopBefore = this.transport.loopBars;
-      const bar = this.bars.barAt(this.previewFrom + 0.01) || 1;
-      this.transport.setLoop({ first: bar, last: Math.min(bar + PREVIEW_BARS - 1, this.bars.last) });
-      this.transport.play(this.previewFrom);
-      this.previewFrom = undefined;
-    } else if (this.isFirst && !this.before) this.transport.play(0);
+    if (this.isFirst && !this.before) this.transport.play(0);
     this.isFirst = false;
   }
   async show(desk, base) {
@@ -245,6 +242,7 @@ export class SongView {
   async order(method, verb, body) {
     const job = await ask(method, songPath(this.id, verb), body);
     this.before = null;
+    this.player.keep([]);
     if (verb === "switch" || verb === "undo") this.lanes.forgetAsked();
     await this.follow(job);
   }
@@ -265,14 +263,23 @@ export class SongView {
     byId("redo").disabled = redo === null;
   }
   async preview() {
-    const bar = Math.max(this.bars.barAt(this.player.position), 1);
-    this.previewFrom = this.bars.start(bar);
-    try {
-      await this.order("POST", "redo", { style: byId("style").value });
-    } catch (problem) {
-      this.previewFrom = undefined;
-      throw problem;
-    }
+    const order = { band: byId("band").value, style: byId("style").value || null, bar: Math.max(this.bars.barAt(this.player.position), 0) };
+    await ask("POST", songPath(this.id, "preview"), order);
+    byId("previewed").hidden = true;
+    this.closePreview = tell(`Two bars with the ${spoken(order.band)} band${order.style ? `, ${spoken(order.style)}` : ""}: they are played in a moment`, { ways: [["Hide", () => {}]], key: "preview" });
+  }
+  playPreview(job) {
+    if (this.player.isPlaying) this.player.pause();
+    const sound = byId("previewed");
+    sound.src = songPath(this.id, "exports", job.export);
+    sound.hidden = false;
+    sound.play().catch(() => {});  // a browser that asks for a click first: there is a button
+  }
+  useManner() {
+    const band = byId("band").value, style = byId("style").value, { desk } = this;
+    byId("previewed").pause();
+    if (band === desk.band && style !== (desk.style ?? "") && style) return this.edit({ style });
+    return tell(`The ${spoken(band)} band takes the place of all versions of this song.`, { ways: [["Play it", doing(() => this.begin({ band, levers: style ? { style } : {}, overrides: desk.overrides }))]] });
   }
   async showTake(take, at = this.player.position) {
     await this.load(this.desk.version, take, Math.min(at, this.player.duration));
@@ -308,13 +315,13 @@ export class SongView {
       for (const [control, isOn] of [[first, !isAfter], [second, isAfter]]) control.setAttribute("aria-pressed", isOn);
       if (this.base !== one.base) doing(() => this.show(one.desk, one.base))();
     };
+    this.player.keep([before, after].flatMap(({ desk, base }) => desk.lanes.map(({ name }) => `${base}/${desk.take}/${name}`)));
     const first = button("Before", () => choose(before), { "aria-pressed": "false" });
     const second = button("After", () => choose(after), { "aria-pressed": "true" });
     const end = () => {
       this.before = null;
+      this.player.keep([]);
       this.showWork();
-      if (this.loopBefore !== undefined) this.transport.setLoop(this.loopBefore);  // a preview has looped its bars
-      this.loopBefore = undefined;
     };
     const keep = button("Keep", () => { choose(after); end(); }, { class: "main" });
     const discard = button("Discard", doing(async () => { end(); await this.go(job.base); }));
@@ -322,13 +329,16 @@ export class SongView {
   }
   showManner() {
     const { desk, choices } = this;
-    options(byId("style"), choices.styles.map(({ name }) => name), desk.style ?? "");
-    if (!desk.style) byId("style").prepend(h("option", { value: "", selected: true }, "as the band likes"));
-    byId("style-about").textContent = choices.styles.find(({ name }) => name === byId("style").value)?.about ?? "";
+    options(byId("style"), [["", "as the band likes"], ...choices.styles.map(({ name }) => [name, spoken(name)])], desk.style ?? "");
+    this.showAbout();
     byId("intro").value = desk.intro ?? "none";
     byId("ending").value = desk.ending ?? "leader";
     for (const name of ["complexity", "humanize"]) byId(name).value = desk[name] ?? 0.5;
     byId("band").value = desk.band;
+  }
+
+  showAbout() {
+    byId("style-about").textContent = this.choices.styles.find(({ name }) => name === byId("style").value)?.about ?? "";
   }
 
   listenToControls() {
@@ -341,8 +351,9 @@ export class SongView {
       const free = [name, ...Array.from({ length: 32 }, (_, index) => `${name}${index + 2}`)].find((one) => !taken.includes(one));
       this.edit({ add: [{ name: free, ...part }] });
     });
-    click("rerender", () => tell(`The ${spoken(byId("band").value)} band takes the place of all versions of this song.`, { ways: [["Play it", doing(() => this.begin({ band: byId("band").value, overrides: this.desk.overrides }))]] }));
-    for (const id of ["style", "intro", "ending"]) byId(id).addEventListener("change", ({ target }) => { if (target.value) this.edit({ [id]: target.value }); });
+    click("use-manner", () => this.useManner());
+    byId("style").addEventListener("change", () => this.showAbout());
+    for (const id of ["intro", "ending"]) byId(id).addEventListener("change", ({ target }) => { if (target.value) this.edit({ [id]: target.value }); });
     for (const id of ["complexity", "humanize"]) byId(id).addEventListener("change", ({ target }) => this.edit({ [id]: Number(target.value) }));
     document.addEventListener("keydown", (event) => this.key(event));
   }

@@ -133,6 +133,24 @@ def test_an_export_is_taken_away(client: TestClient, song: str) -> None:
     assert 'filename="a song.zip"' in answer.headers["content-disposition"]
 
 
+def test_two_bars_are_heard_in_another_manner_and_change_nothing(client: TestClient, song: str, tmp_path: Path) -> None:
+    before = client.get(f"/api/songs/{song}/versions").json()
+    bars = client.get(f"/api/songs/{song}/desk").json()["bars"][-2:]
+    heard = []
+    for order in ({"band": "rock"}, {"band": "quartet"}):
+        job = done(client, client.post(f"/api/songs/{song}/preview", json=order | {"bar": bars[0]["number"]}))
+        answer = client.get(f"/api/songs/{song}/exports/{job['export']}")
+        assert answer.headers["content-type"] == "audio/wav"
+        (tmp_path / "heard.wav").write_bytes(answer.content)
+        clip = read_clip(tmp_path / "heard.wav")
+        assert clip.num_samples / clip.sample_rate >= bars[-1]["stop_s"] - bars[0]["start_s"] - 0.01
+        assert np.abs(clip.samples).max() > 0.1
+        heard.append(clip.samples)
+    assert not np.array_equal(heard[0], heard[1])
+    assert client.get(f"/api/songs/{song}/versions").json() == before
+    assert client.post(f"/api/songs/{song}/preview", json={"band": "nobody", "bar": 1}).status_code == 422
+
+
 def test_a_page_hears_what_happens_and_the_first_sound_before_the_end(
     client: TestClient, short_leader_file: Path
 ) -> None:
