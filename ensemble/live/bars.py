@@ -68,6 +68,10 @@ class LiveBars:
         self._said: int | None = None
         self.grid = BarGrid(self._metres[0], 0)
 
+    def begin(self, beat: int) -> None:
+        """The leader's first sound lies on this beat: music begins with a bar until more speaks for other beats."""
+        self.grid = BarGrid(self.grid.beats_per_bar, beat % self.grid.beats_per_bar)
+
     def hear_beat(self, downbeat: float, change: float) -> None:
         """Add the next beat.
 

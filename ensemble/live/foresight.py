@@ -24,10 +24,16 @@ CHANGE_NATS, CHANGE_WITHIN_NATS = 1.5, 3.0
 REHEARD_BEATS = 32
 """So many beats are understood anew with each that is added: what follows tells where a chord began."""
 LEAST_PROBABILITY = 1e-3
-CONTEXT_BEATS, CONTEXT_FADES = 12, 0.9
+CONTEXT_BEATS, CONTEXT_FADES = 24, 0.93
 """So many beats are looked for in what was heard before; of each, one before it counts this share."""
-CONTEXT_AGREES = 0.7
-"""They are found where so much of them has the same chords."""
+FEWEST_BEATS, LONGEST_BARS = 8, 16
+"""At least so many of them must have a counterpart there; so far back it may lie."""
+DOUBT_BEATS, DOUBT_AGREES = 4.0, 0.3
+"""Beats that nobody heard are added, and so much of them agrees: a few alike are soon found by chance."""
+CONTEXT_AGREES = 0.5
+"""They are found where so much of them has the same chords, and more than would by going on with what sounds."""
+HELD_BEATS = 2
+"""A chord that goes on is played so many beats after it was heard."""
 _UNKNOWN_KEY = Key(tonic=0, mode="major")
 
 
@@ -68,13 +74,18 @@ class Foresight:
 
     def _found_before(self, beats_per_bar: int) -> int | None:
         """How many beats ago, in whole bars, the last beats were heard before; None where they were not."""
-        past, weight = np.array(self._heard), CONTEXT_FADES ** np.arange(CONTEXT_BEATS)[::-1]
-        last, best = past[-CONTEXT_BEATS:], (CONTEXT_AGREES, 0)
-        for length in range(beats_per_bar, len(past) - CONTEXT_BEATS + 1, beats_per_bar):
-            agrees = weight @ (last == past[-CONTEXT_BEATS - length : -length]) / weight.sum()
-            if agrees > best[0]:
-                best = float(agrees), length
-        return best[1] or None
+        latest = min(len(self._heard) - FEWEST_BEATS, LONGEST_BARS * beats_per_bar)
+        agrees = {length: self._agrees(length) for length in range(beats_per_bar, latest + 1, beats_per_bar)}
+        best = max(agrees, key=lambda length: agrees[length], default=None)
+        least = max(CONTEXT_AGREES, self._agrees(HELD_BEATS))
+        return best if best is not None and agrees[best] > least else None
+
+    def _agrees(self, beats_ago: int) -> float:
+        """How much of the last beats has the chords of so many beats before, 0..1."""
+        past = np.array(self._heard)
+        same = past[beats_ago:][-CONTEXT_BEATS:] == past[:-beats_ago][-CONTEXT_BEATS:]
+        weight = CONTEXT_FADES ** np.arange(len(same))[::-1]
+        return float((weight @ same + DOUBT_BEATS * DOUBT_AGREES) / (weight.sum() + DOUBT_BEATS))
 
     def hear_beat(self, said: FloatArray, grid: BarGrid) -> None:
         """Add the next beat.

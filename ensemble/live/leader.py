@@ -127,7 +127,7 @@ class LiveLeader:
         """Whether, by a beat, the leader has played long enough, and enough of it was heard to tell the bars."""
         if self._live.count_in_beats:
             return True
-        fewest = min(max(self._live.listen_beats, 1), FEWEST_BEATS)
+        fewest = min(self._live.listen_beats, FEWEST_BEATS)
         listened = beat - clock.phase_at(self._first_sound or 0)
         return listened >= self._live.listen_beats and self.heard_beats >= fewest
 
@@ -208,6 +208,7 @@ class LiveLeader:
         self.clock = BandClock(BeatNow(begins + TICK_FRAMES, 0.0, period_frames, 1.0), begins)
         self._first_sound = begins + TICK_FRAMES + round(self._live.count_in_beats * period_frames)
         self._last_sound = self._first_sound
+        self.places.begin(self._live.count_in_beats)
         self.places.say_one(self._live.count_in_beats)
 
     def _advance(self, frame: int) -> None:
@@ -221,6 +222,7 @@ class LiveLeader:
             last = self._sureness[-SURE_BEATS * beat_ticks :]
             if len(last) == SURE_BEATS * beat_ticks and np.reshape(last, (SURE_BEATS, -1)).max(axis=1).min() >= SURE:
                 self.clock = BandClock(pulse, frame)
+                self.places.begin(self.clock.phase_at(self._first_sound))
 
     def _hear_beats(self, clock: BandClock) -> None:
         """Take in the beats that have passed and are heard to their end."""
@@ -229,8 +231,6 @@ class LiveLeader:
             start, stop = np.rint(clock.frames_of(self.heard_beats + np.arange(2.0))).astype(int).tolist()
             if stop > known:
                 break
-            if not self.heard_beats:
-                self.places.begin(clock.phase_at(self._first_sound or 0))
             around_it = self._hearing.frames(max(start - DOWNBEAT_FRAMES, 0), start + DOWNBEAT_FRAMES)
             self.places.hear_beat(self._said(start, stop), float(around_it.pulse[1].max()))
             self.heard_beats += 1

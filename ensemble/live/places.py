@@ -76,6 +76,7 @@ class Places:
     def begin(self, beat: float) -> None:
         """Say on which beat the leader's first sound lies, in fractions; it may be before beat 0."""
         self._begun = beat
+        self._bars.begin(round(beat))
         if self._chart is not None:
             self._chart.begin(beat)
 

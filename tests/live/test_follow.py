@@ -60,6 +60,20 @@ def test_most_bass_notes_belong_to_the_chord_that_sounds(followed: Followed) -> 
     assert np.mean(right) > 0.6
 
 
+def test_a_band_that_does_not_listen_first_enters_once_the_beat_is_sure(
+    band: BandSettings, strummed: np.ndarray
+) -> None:
+    at_once = LiveSettings(listen_beats=0)
+    parts = follow(
+        clip_of(strummed[: 5 * RATE]), 600, band, 1, at_once, Overrides(tempo_bpm=TEMPO_BPM)
+    ).arrangement.parts
+    bass = next(part for part in parts if part.name == "bass")
+    assert isinstance(bass, Part)
+    enters = bass.notes[0].start_frame / 100 * TEMPO_BPM / 60
+    assert 2.0 < enters < 8.5
+    assert (enters + 1.0) % 4.0 == pytest.approx(1.0, abs=0.15)
+
+
 def test_the_band_ends_when_the_leader_does(followed: Followed) -> None:
     for part in followed.arrangement.parts:
         last = part.hits[-1].time_s if isinstance(part, Hits) else part.notes[-1].stop_frame / 100

@@ -37,7 +37,12 @@ def test_a_loop_is_played_once_it_is_proven() -> None:
     assert foresight.loop_beats == 16
     assert [foresight.of(32 + beat, 0, 0).chord.root for beat in range(16)] == loop
     assert foresight.of(32, 0, 0).chord.quality == "maj"
-    assert after(loop + loop[:8]).loop_beats is None
+    assert after(loop + loop[:8]).loop_beats == 16
+    assert after(loop + loop[:4]).loop_beats is None
+
+
+def test_what_was_heard_once_by_chance_is_no_loop() -> None:
+    assert after([0, 5, 2, 7, 9, 4, 11, 5, 0, 6, 3, 8, 9, 1, 10, 6, 0, 7, 4, 8]).loop_beats is None
 
 
 def test_a_chord_begins_on_the_bar_line_where_it_is_not_clear_which_it_is() -> None:
