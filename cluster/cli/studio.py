@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import webbrowser
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -19,7 +18,7 @@ def studio(
     address: Address = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; 0 for any that is free.")] = 8700,
     data: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Folder of songs and renders (default: yours).")
+        str | None, typer.Option(metavar="DIR", help="Folder of songs and renders (default: yours), or the URL of one.")
     ] = None,
     renderers: Annotated[
         int | None, typer.Option(min=1, max=1000, help="Songs that are worked on at a time (default: one a core).")
@@ -31,12 +30,12 @@ def studio(
         if find_spec("fastapi") is None:
             raise ConfigError("studio", "needs more packages", "install 'ray-ensemble[studio]'")
         from cluster.cli.placement_options import enter_ray, prepare_machine
+        from cluster.serve.archive import working_folder
         from cluster.serve.launch import checked_port, studio_running, watch
-        from ensemble.files.private import user_folder
         from ensemble.threads import num_cores
 
         try:
-            folder = data or user_folder("state") / "studio"
+            folder, kept_at = working_folder(data)
         except OSError as error:
             raise OutputError(str(error.filename), str(error.strerror), "name a folder with --data") from error
         port = checked_port(folder, port)
@@ -44,7 +43,9 @@ def studio(
         stdout = sys.stdout  # Ray's own words are kept off it
         enter_ray(monitor, address, monitor.stage, dashboard=False)
         monitor.stage("start the studio")
-        at = monitor.enter_context(studio_running(folder, port, max_renderers=renderers or num_cores()))
+        at = monitor.enter_context(
+            studio_running(folder, port, max_renderers=renderers or num_cores(), kept_at=kept_at)
+        )
         typer.echo(at, file=stdout)
         if browser:
             webbrowser.open(at)

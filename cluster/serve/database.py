@@ -99,6 +99,11 @@ class StudioDatabase:
         """Close the file."""
         self._connection.close()
 
+    def content(self) -> bytes:
+        """The file as it is at this moment."""
+        with self._told():
+            return self._connection.serialize()
+
     def add_song(self, song: SongRow) -> None:
         """Add a song."""
         self._insert("songs", _SONG, *song.model_dump().values())

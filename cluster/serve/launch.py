@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from cluster.serve.database import StudioDatabase
-from cluster.serve.storage import studio_key
-from cluster.serve.studio import DATABASE
+from cluster.serve.storage import DATABASE, studio_key
 from ensemble.errors import BandError
 
 HOST = "127.0.0.1"
@@ -52,13 +51,14 @@ def checked_port(data: Path, port: int) -> int:
 
 
 @contextlib.contextmanager
-def studio_running(data: Path, port: int, *, max_renderers: int) -> Iterator[str]:
+def studio_running(data: Path, port: int, *, max_renderers: int, kept_at: str | None = None) -> Iterator[str]:
     """Deploy the studio on the Ray that was joined, lend its address with the token, and take it down.
 
     Args:
         data: the folder of songs.
         port: to listen at; see `checked_port`.
         max_renderers: how many songs are worked on at a time.
+        kept_at: the URL at which they are kept, if they are.
 
     Raises:
         BandError: Serve does not start, or runs on that Ray already.
@@ -76,7 +76,7 @@ def studio_running(data: Path, port: int, *, max_renderers: int) -> Iterator[str
         raise BandError("Ray Serve", "runs on that Ray already", "name another --address, or `serve shutdown` there")
     arguments = StudioArguments(
         data=str(data.absolute()), hosts=tuple(f"{name}:{port}" for name in (HOST, "localhost")),
-        max_renderers=max_renderers, is_local=is_loopback(ray.get_runtime_context().gcs_address),
+        max_renderers=max_renderers, kept_at=kept_at, is_local=is_loopback(ray.get_runtime_context().gcs_address),
     )  # fmt: skip
     quiet = LoggingConfig(log_level="ERROR", enable_access_log=False)  # an access log would name songs
     target = serve.RunTarget(build(arguments.model_dump(mode="json")), name=APP, logging_config=quiet)

@@ -15,6 +15,7 @@ from ensemble.output.publish import refused
 from ensemble.output.staging import NEW, staging_folders
 
 KEY_FILE = "token"
+DATABASE = "studio.sqlite3"
 _UPLOAD = "upload"
 _KEY_BYTES = 24
 
@@ -116,6 +117,20 @@ class StudioStorage:
             yield path
         finally:
             path.unlink(missing_ok=True)
+
+    def set_aside(self) -> None:
+        """Begin with no song, and keep those that were there in a folder of their own.
+
+        Raises:
+            OSError: the disk is full.
+        """
+        aside = self.root / f"aside-{new_name()}"
+        aside.mkdir()
+        for path in (self.songs, *self.root.glob(f"{DATABASE}*")):
+            path.rename(aside / path.name)
+        if not any((aside / self.songs.name).iterdir()):
+            shutil.rmtree(aside)
+        self.songs.mkdir()
 
     def remove(self, name: str) -> None:
         """Remove a song with everything that was made of it."""

@@ -8,6 +8,7 @@ import hashlib
 import secrets
 from collections.abc import AsyncIterator, Callable
 
+from cluster.serve.archive import StudioArchive
 from cluster.serve.board import MAX_JOBS, JobBoard
 from cluster.serve.database import ShareRow, SongRow, StudioDatabase, now
 from cluster.serve.hub import Hub
@@ -16,12 +17,11 @@ from cluster.serve.models import MAX_TITLE, NewShare, SongEntry, StudioLimits, V
 from cluster.serve.places import SoundPlaces
 from cluster.serve.refusals import StudioError, absent
 from cluster.serve.renderers import Renderers
-from cluster.serve.storage import StudioStorage, new_name
+from cluster.serve.storage import DATABASE, StudioStorage, new_name
 from ensemble.audio.files import MAX_DURATION_S, MIN_DURATION_S
 from ensemble.errors import printable
 from ensemble.rendering.history import History
 
-DATABASE = "studio.sqlite3"
 MAX_UPLOAD_BYTES = 600 << 20
 MAX_UPLOADS, MAX_DECODED = 64, 2
 """So many files are received, and decoded, at a time."""
@@ -36,10 +36,14 @@ class Studio:
         storage: holds the files.
         renderers: do the jobs.
         max_upload_bytes: of one upload.
+        archive: keeps the files elsewhere, too.
     """
 
-    def __init__(self, storage: StudioStorage, renderers: Renderers, max_upload_bytes: int = MAX_UPLOAD_BYTES) -> None:
-        self.storage = storage
+    def __init__(
+        self, storage: StudioStorage, renderers: Renderers, max_upload_bytes: int = MAX_UPLOAD_BYTES,
+        archive: StudioArchive | None = None,
+    ) -> None:  # fmt: skip
+        self.storage, self._archive = storage, archive
         self.database = StudioDatabase(storage.root / DATABASE)
         self.hub = Hub()
         self.limits = StudioLimits(
@@ -49,16 +53,22 @@ class Studio:
         self.places = SoundPlaces(storage)
         self.board = JobBoard(storage, self.database, self.places, self.hub, renderers, self._publish_song)
         self._intake = Intake()
+        self._keeping: asyncio.Task[None] | None = None
         self._uploads, self._decoding = asyncio.Semaphore(MAX_UPLOADS), asyncio.Semaphore(MAX_DECODED)
 
     def start(self) -> None:
         """Go on with what a killed server has left."""
         self._intake.prepare()
         self.board.start()
+        if self._archive is not None:
+            self._keeping = asyncio.create_task(self._archive.keep(self.database))
 
     async def close(self) -> None:
         """Give nothing out any more; what runs is done again, or goes on, after the next start."""
         await self.board.close()
+        if self._keeping is not None:
+            self._keeping.cancel()
+            await asyncio.gather(self._keeping, return_exceptions=True)
         await self._intake.close()
         self.database.close()
 
@@ -140,6 +150,7 @@ class Studio:
         self.database.remove_song(name)
         self.hub.publish(name, ("song", name), {"type": "deleted", "song": name})
         await asyncio.to_thread(self.storage.remove, name)
+        self._note(name)
 
     def versions(self, name: str) -> list[VersionEntry]:
         """The versions of a song."""
@@ -171,7 +182,12 @@ class Studio:
         """The link with this token."""
         return self.database.share_of(_sha256(token))
 
+    def _note(self, name: str) -> None:
+        if self._archive is not None:
+            self._archive.note(name)
+
     def _publish_song(self, name: str) -> None:
+        self._note(name)
         with contextlib.suppress(StudioError):  # removed meanwhile
             self.hub.publish(name, ("song", name), {"type": "song", "song": self.song(name)})
 

@@ -119,6 +119,25 @@ class RemoteFolder:
             self._make_folder(name)
             self._fs.pipe_file(self._at(name), content)
 
+    def put(self, name: str, source: Path) -> None:
+        """Put one file up.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        with self._told("be written"):
+            self._make_folder(name)
+            self._fs.put_file(str(source), self._at(name))
+
+    def remove(self, name: str) -> None:
+        """Take one file away.
+
+        Raises:
+            OutputError: it is not there, or cannot be taken away.
+        """
+        with self._told("be replaced"):
+            self._fs.rm_file(self._at(name))
+
     def copy_here(self, name: str, target: Path) -> None:
         """Bring one file.
 
@@ -169,7 +188,7 @@ class RemoteFolder:
             OutputError: a file cannot be written.
         """
         for name in sorted(earlier, key=lambda name: name != MANIFEST):
-            self._remove(name)
+            self.remove(name)
         self._put(folder, files_below(folder))
 
     def add(self, folder: Path, names: set[str]) -> None:
@@ -186,9 +205,7 @@ class RemoteFolder:
         try:
             for name in sorted(names, key=lambda name: (name == MANIFEST, name)):
                 done.append(name)
-                with self._told("be written"):
-                    self._make_folder(name)
-                    self._fs.put_file(str(folder / name), self._at(name))
+                self.put(name, folder / name)
         except BaseException:
             for name in reversed(done):
                 with contextlib.suppress(Exception):  # it may be the reason why we are here
@@ -205,15 +222,11 @@ class RemoteFolder:
         if MANIFEST not in names:
             for name in names:
                 if is_ours(name.partition("/")[0]):
-                    self._remove(name)
+                    self.remove(name)
 
     def below(self, name: str) -> RemoteFolder:
         """A folder in this one."""
         return RemoteFolder(self._fs, self._at(name), f"{self.what.rstrip('/')}/{printable(name)}", self._protocols)
-
-    def _remove(self, name: str) -> None:
-        with self._told("be replaced"):
-            self._fs.rm_file(self._at(name))
 
     def _at(self, name: str) -> str:
         return f"{self._root}/{name}"

@@ -61,6 +61,7 @@ export class Player extends EventTarget {
     if (this.node) this.tell({ do: "close" });
     this.context?.close();
     this.context = this.node = null;
+    this.isPlaying = this.isWaiting = false;
     this.held.clear(); this.loading.clear();
     this.kept = [];
     this.state = { position: 0, at_ms: 0 };

@@ -27,6 +27,7 @@ export class Transport {
   close() {
     this.player.close();
     this.setLoop(null);
+    this.showState();
     this.desk = null;
   }
 

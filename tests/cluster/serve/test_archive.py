@@ -1,0 +1,81 @@
+"""A studio at a URL: what one machine has made, another goes on with."""
+
+from __future__ import annotations
+
+import sqlite3
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx2
+import pytest
+from starlette.testclient import TestClient
+
+from cluster.serve.archive import archive_at, working_folder
+from cluster.serve.storage import DATABASE, StudioStorage
+from ensemble.errors import OutputError
+from ensemble.manifest import MANIFEST
+from ensemble.output.remote import RemoteFolder, located
+from tests.browser import wait_for
+from tests.cluster.serve.studios import done, studio_at, uploaded
+
+
+@contextmanager
+def kept_studio(root: Path, url: str) -> Iterator[TestClient]:
+    with studio_at(root, archive=archive_at(StudioStorage(root), url)) as client:
+        yield client
+
+
+def far(url: str) -> RemoteFolder:
+    place = located(url)
+    assert isinstance(place, RemoteFolder)
+    return place
+
+
+def kept_version(url: str, root: Path) -> int | None:
+    """The version of the one song in the list that is kept."""
+    if DATABASE not in far(url).names():
+        return None
+    (root / "list").write_bytes(far(url).read(DATABASE))
+    found = sqlite3.connect(root / "list").execute("SELECT version FROM songs").fetchone()
+    return None if found is None else int(found[0] or 0)
+
+
+def mix_of(client: httpx2.Client, song: str, version: int) -> bytes:
+    answer = client.get(f"/api/songs/{song}/files/v{version}/take-00/mix.wav")
+    assert answer.status_code == 200, answer.text
+    return answer.content
+
+
+def test_another_machine_goes_on_with_what_is_kept_at_a_url(tmp_path: Path, short_leader_file: Path) -> None:
+    url = f"memory://studio-{uuid.uuid4().hex}"
+    with kept_studio(tmp_path / "one", url) as first:
+        song = uploaded(first, short_leader_file, "Waltz.wav")
+        done(first, first.post(f"/api/songs/{song}/render", json={"sample_rate": 16000}))
+        mix = mix_of(first, song, 1)
+        wait_for(lambda: kept_version(url, tmp_path) == 1, "version 1 at the URL")
+    assert f"songs/{song}/render/{MANIFEST}" in far(url).names()
+    assert not any("token" in name for name in far(url).names())
+
+    with kept_studio(tmp_path / "two", url) as second:
+        assert second.get(f"/api/songs/{song}").json()["title"] == "Waltz"
+        assert mix_of(second, song, 1) == mix
+        done(second, second.post(f"/api/songs/{song}/redo", json={"drop": ["bass"]}))
+        wait_for(lambda: kept_version(url, tmp_path) == 2, "version 2 at the URL")
+        newer = mix_of(second, song, 2)
+
+    with kept_studio(tmp_path / "one", url) as first:  # its own folder is older than what is kept
+        assert mix_of(first, song, 2) == newer != mix
+        assert first.delete(f"/api/songs/{song}").status_code == 204
+        wait_for(lambda: not any(song in name for name in far(url).names()), "the song is gone")
+    (aside,) = (tmp_path / "one").glob("aside-*")
+    assert (aside / "songs" / song).is_dir()
+
+
+def test_a_url_that_cannot_be_used_is_told_at_once(tmp_path: Path) -> None:
+    assert working_folder(str(tmp_path)) == (tmp_path, None)
+    assert working_folder(f"file://{tmp_path}") == (tmp_path, None)
+    for url in ("nowhere://bucket/studio", "memory://studio"):
+        with pytest.raises(OutputError):
+            working_folder(url)
