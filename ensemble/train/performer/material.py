@@ -40,6 +40,7 @@ _PHRASE_S = 1.5
 """Half the width of the window in which notes make a phrase."""
 _PEAK_FRAMES = 30
 _MOST_BEND_CENTS = 120.0
+_WHY_TWO = "a performer learns from what leads from note to note"
 _FORCE_DB = 6.0
 """A velocity makes a note at most so much louder than its neighbours."""
 
@@ -108,8 +109,12 @@ def read_take(take: RecordedPart, spec: InstrumentSpec) -> PlayedTake:
     f0_hz = np.where(recording.is_voiced, recording.f0_hz, np.nan).astype(np.float64)
     loudness = recording.loudness_db.astype(np.float64)
     notes = sorted(_notes_of(take, recording))
+    for start_s, stop_s, midi, velocity, _ in notes:
+        if not (0.0 <= start_s < stop_s < np.inf and 0 <= midi <= 127 and 1 <= velocity <= 127):
+            what = f"has a note of pitch {midi} and velocity {velocity} from {start_s} to {stop_s} s"
+            raise DataError(where, what, "mend its list of notes")
     if len(notes) < 2:
-        raise DataError(where, "has fewer than two notes", "a performer learns from what leads from note to note")
+        raise DataError(where, "has fewer than two notes", _WHY_TWO)
     if any(later[0] < one[1] - 0.05 for one, later in pairwise(notes)):
         raise DataError(where, "sounds several notes at once", "a performer learns from single lines")
     force_db = _forces(np.array([one[0] for one in notes]), [one[3] for one in notes])
@@ -121,6 +126,8 @@ def read_take(take: RecordedPart, spec: InstrumentSpec) -> PlayedTake:
         for (start_s, stop_s, pitch, _, place), force in zip(notes, force_db.tolist(), strict=True)
     )
     runs = lay_out(take.part, written, spec, len(loudness), 0, 0.0)
+    if len(runs.start) < 2:
+        raise DataError(where, "has fewer than two notes while it sounds", _WHY_TWO)
     return PlayedTake(
         piece=take.piece, written=written, runs=runs, level_db=_levels(runs, loudness), cents=_cents(runs, f0_hz),
         licence=take.licence,

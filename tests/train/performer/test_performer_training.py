@@ -83,9 +83,26 @@ def test_what_differs_is_told_apart_and_what_does_not_is_not():
     assert two_sample_auc(one, same) == pytest.approx(0.5, abs=0.1)
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("note_onset_s", np.nan), ("note_stop_s", 0.1), ("note_midi", np.nan), ("note_midi", 7000), ("note_velocity", 0)],
+)
+def test_a_note_that_is_none_is_refused_in_one_line(small_set, name, value):
+    take = next(one for one in read(small_set).takes if one.split == "valid")
+    labels = dict(np.load(take.labels))
+    np.savez(take.labels, **labels | {name: np.where(np.arange(6) == 2, value, labels[name])})
+    with pytest.raises(DataError, match="has a note of pitch") as refusal:
+        read_take(take, CATALOGUE["violin"])
+    np.savez(take.labels, **labels)
+    assert "\n" not in str(refusal.value)
+
+
 def test_takes_that_teach_nothing_are_refused_in_one_line(small_set):
     take = next(one for one in read(small_set).takes if one.split == "test")
     labels = dict(np.load(take.labels))
+    np.savez(take.labels, **labels | {name: labels[name] + 90.0 for name in ("note_onset_s", "note_stop_s")})
+    with pytest.raises(DataError, match="fewer than two notes while it sounds"):
+        read_take(take, CATALOGUE["violin"])
     np.savez(take.labels, **labels | {name: labels[name][:1] for name in labels if name.startswith("note_")})
     with pytest.raises(DataError, match="fewer than two notes"):
         read_take(take, CATALOGUE["violin"])
