@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 Costs = NDArray[np.float64]
 
 
-def fixed_lag_viterbi(costs: Sequence[Costs], transition: Callable[[int], Costs], look_ahead: int) -> list[int]:
+def fixed_lag_viterbi(
+    costs: Sequence[Costs], transition: Callable[[int], Costs], look_ahead: int | Sequence[int]
+) -> list[int]:
     """Choose one candidate per step, each by the cheapest path through the next `look_ahead` steps.
 
     The choice at step t depends only on steps t..t+look_ahead and on the choice at step t-1. So a longer sequence
@@ -19,14 +21,15 @@ def fixed_lag_viterbi(costs: Sequence[Costs], transition: Callable[[int], Costs]
     Args:
         costs: per step, the cost of each candidate.  [candidates at step t]
         transition: `transition(t)` is the cost of going from step t-1 to step t.  [candidates at t-1, candidates at t]
-        look_ahead: number of later steps that a choice depends on.
+        look_ahead: number of later steps that a choice depends on, for all steps or for each.
 
     Returns:
         The index of the chosen candidate per step; of equals the lower one.
     """
     chosen: list[int] = []
+    ahead = [look_ahead] * len(costs) if isinstance(look_ahead, int) else look_ahead
     for step in range(len(costs)):
-        last = min(step + look_ahead, len(costs) - 1)
+        last = min(step + ahead[step], len(costs) - 1)
         to_go = costs[last]
         for later in range(last, step, -1):
             to_go = costs[later - 1] + (transition(later) + to_go[None, :]).min(axis=1)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ensemble.audio.viterbi import fixed_lag_viterbi
 from ensemble.conduct.breath import released_s
 from ensemble.conduct.density import CLASH, OUT_OF_CHORD, clash_cost, other_rhythm, rhythm_levels, softer_without_chord
-from ensemble.conduct.grid import LOOK_AHEAD_BEATS, Grid
+from ensemble.conduct.grid import Grid
 from ensemble.conduct.harmony import scale
 from ensemble.conduct.jitter import Chance
 from ensemble.conduct.leader import Leader
@@ -55,7 +55,7 @@ class BassSlot(NamedTuple):
 
 
 def bass_pitches(grid: Grid, leader: Leader, follower: FollowerSettings, chance: Chance) -> list[int]:
-    """Choose the pitch on every beat, by fixed-lag Viterbi over chord, metre, movement and register.  [beats]
+    """Choose the pitch on every beat, bar by bar, by Viterbi over chord, metre, movement and register.  [beats]
 
     In a take that varies, some chord tones are liked better between the roots.
     """
@@ -87,7 +87,7 @@ def bass_pitches(grid: Grid, leader: Leader, follower: FollowerSettings, chance:
         costs.append(class_cost[pitch % 12] + register)
     leap = np.abs(pitch[:, None] - pitch[None, :]).astype(np.float64)
     movement = 0.06 * leap + 0.3 * (leap > 7) + 1.0 * (leap > 12)
-    return [low + index for index in fixed_lag_viterbi(costs, lambda _: movement, LOOK_AHEAD_BEATS)]
+    return [low + index for index in fixed_lag_viterbi(costs, lambda _: movement, grid.rest_of_bar())]
 
 
 def write_bass(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ensemble.audio.viterbi import fixed_lag_viterbi
 from ensemble.conduct.breath import released_s, renews
 from ensemble.conduct.density import OUT_OF_CHORD, softer_without_chord
-from ensemble.conduct.grid import LOOK_AHEAD_BEATS, Grid
+from ensemble.conduct.grid import Grid
 from ensemble.conduct.harmony import scale
 from ensemble.conduct.jitter import Chance
 from ensemble.conduct.leader import STEPS_PER_BEAT, Leader
@@ -36,7 +36,7 @@ _CEASELESS = 0.75
 def counter_pitches(
     grid: Grid, leader: Leader, follower: FollowerSettings, neighbours: Neighbours, manner: Manner, chance: Chance
 ) -> NDArray[np.int64]:
-    """Choose the pitch in every half beat, by fixed-lag Viterbi; passing notes are allowed at random.  [beats * 2]"""
+    """Choose the pitch in every half beat, bar by bar, by Viterbi; passing notes are allowed at random.  [beats * 2]"""
     low, high = follower.range
     num_steps = grid.num_beats * STEPS_PER_BEAT
     may_pass = (
@@ -76,7 +76,7 @@ def counter_pitches(
     chosen = fixed_lag_viterbi(
         costs,
         lambda step: movement[bool(is_busy[step]), _place(grid, step), int(motion[step])],
-        LOOK_AHEAD_BEATS * STEPS_PER_BEAT,
+        grid.rest_of_bar(STEPS_PER_BEAT),
     )
     return low + np.array(chosen, np.int64)
 

@@ -64,6 +64,14 @@ class Grid:
         """Number of beats."""
         return len(self.chords)
 
+    def rest_of_bar(self, steps_per_beat: int = 1) -> list[int]:
+        """How many later steps each step's bar has: choices that look no further leave the bars before an edited bar.
+        [beats * steps_per_beat]
+        """
+        opens = np.flatnonzero(np.append(np.diff(self.bars), 1)) + 1 if self.num_beats else np.zeros(0, np.int64)
+        ends = np.repeat(opens, np.diff(opens, prepend=0)) * steps_per_beat
+        return [int(end - step) - 1 for step, end in enumerate(np.repeat(ends, steps_per_beat))]
+
     def metre(self, beat: int) -> CountedMetre:
         """What is counted on a beat, where that is known."""
         return next((one for one in reversed(self.metres) if one.beat <= beat), self.metres[0])

@@ -2,9 +2,10 @@
 
 Basses are written first, then pads, then counter-melodies, each from the lowest to the highest and without crossing
 those before it. Where no chord is heard the key's tonic triad is played softly; where the leader is silent for more
-than a bar the band rests; the final chord begins on the last strong beat. Notes at a beat depend on nothing later than
-`LOOK_AHEAD_BEATS` and the rest of that bar, and on a final chord that begins within them; so a longer leader does not
-change what was written that long before a shorter one's final chord.
+than a bar the band rests; the final chord begins on the last strong beat. Of chords, notes at a beat depend on those of
+its bar alone, but for the last note of a bar, which may lead into the next one. On what the leader plays they depend no
+later than `LOOK_AHEAD_BEATS` and the rest of that bar, and on a final chord that begins within them; so a longer leader
+does not change what was written that long before a shorter one's final chord.
 
 A follower with a seed of its own leaves all others as they are: they are written around what it plays with the render's
 seed, and then it is written anew among them.

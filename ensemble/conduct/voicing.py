@@ -14,13 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.audio.viterbi import fixed_lag_viterbi
-from ensemble.conduct.density import CLASH, clash_cost
-from ensemble.conduct.grid import LOOK_AHEAD_BEATS, Grid
+from ensemble.conduct.density import clash_cost
+from ensemble.conduct.grid import Grid
 from ensemble.conduct.leader import STEPS_PER_BEAT, Leader
 
 Floats = NDArray[np.float64]
 
 CROSSING = 8.0
+_CLASH = 9.0  # more than others give: a chord rests on its voices for long
 """Cost of crossing another part."""
 _MOST_SHAPES, _MOST_WITHOUT = 44, 8  # voicings kept of a chord, and of those that leave out a given tone
 _WIDEST_SPAN, _WIDEST_STEP = 24, 12
@@ -131,7 +132,7 @@ def _moves_in_parallel(
 def voice_chords(
     grid: Grid, leader: Leader, pitch_range: tuple[int, int], num_voices: int, neighbours: Neighbours
 ) -> NDArray[np.int64]:
-    """Choose a voicing for every beat, by fixed-lag Viterbi over movement, register, crossings and clashes.
+    """Choose a voicing for every beat, bar by bar, by Viterbi over movement, register, crossings and clashes.
 
     Returns:
         Pitches, lowest first; 0 where a voice rests.  [beats, voices]
@@ -146,7 +147,7 @@ def voice_chords(
         sounds = option.pitches > 0
         top = option.pitches.max(axis=1)
         bottom = option.pitches[:, 0]
-        cost = option.cost + CLASH * (clash[beat][option.pitches % 12] * sounds).sum(axis=1)
+        cost = option.cost + _CLASH * (clash[beat][option.pitches % 12] * sounds).sum(axis=1)
         cost = cost + CROSSING * ((bottom < neighbours.floor[beat]) + (top > neighbours.ceiling[beat]))
         cost = cost + (0.08 * np.maximum(top - above[beat], 0) if np.isfinite(above[beat]) else 0.0)
         if beat >= grid.final_beat:
@@ -162,7 +163,7 @@ def voice_chords(
         here, there = options[beat - 1].pitches, options[beat].pitches
         return movement + _PARALLEL_TO_BASS * _moves_in_parallel(bass, bass_next, here, there.T)
 
-    chosen = fixed_lag_viterbi(costs, transition, LOOK_AHEAD_BEATS)
+    chosen = fixed_lag_viterbi(costs, transition, grid.rest_of_bar())
     rows = [option.pitches[index] for option, index in zip(options, chosen, strict=True)]
     return np.array(rows, np.int64).reshape(grid.num_beats, num_voices)
 

@@ -7,13 +7,14 @@ from itertools import takewhile
 from typing import NamedTuple
 
 from ensemble.chart.text import parse_chart
-from ensemble.conduct.grid import LOOK_AHEAD_BEATS
 from ensemble.config import FollowerSettings
 from ensemble.plan import RenderRequest
 from ensemble.rendering.remembering import NOT_CONDUCTED, NOT_PLAYED
 
 _OF_ONE_PART = {"seed", "retakes", "given"}
 """Settings that change what one follower plays, and nobody else."""
+_LEADS_IN_BEATS = 2
+"""An approach note begins half a beat before the bar that it leads into, and how it is played is prepared before."""
 
 
 class Stale(NamedTuple):
@@ -73,7 +74,7 @@ def _retaken(old: FollowerSettings, new: FollowerSettings) -> list[int]:
 
 
 def _first_changed_bar(was: RenderRequest, now: RenderRequest) -> int:
-    """The first bar in which parts may differ: as long before the first other bar of the chart as parts look ahead."""
+    """The first bar in which parts may differ: as long before the first other bar of the chart as they lead into it."""
     texts = [one.overrides.chart for one in (was, now)]
     if None in texts or was.overrides.model_copy(update={"chart": texts[1]}) != now.overrides:
         return 1
@@ -81,4 +82,4 @@ def _first_changed_bar(was: RenderRequest, now: RenderRequest) -> int:
     if new.key is None or replace(old, lines=(), bars=()) != replace(new, lines=(), bars=()):
         return 1
     equal = list(takewhile(lambda pair: pair[0] == pair[1], zip(old.bars, new.bars, strict=False)))
-    return max(len(equal) + 1 - -(-LOOK_AHEAD_BEATS // new.metre.beats_per_bar), 1)
+    return max(len(equal) + 1 - -(-_LEADS_IN_BEATS // new.metre.beats_per_bar), 1)
