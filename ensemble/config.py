@@ -95,6 +95,8 @@ class FollowerSettings(Settings):
     """Played loudness relative to the leader's; three players at the default lie about 5 LU under it."""
     pan: float = Field(default=0.0, ge=-1.0, le=1.0)
     """-1 left, 0 centre, 1 right."""
+    room_db: float | None = Field(default=None, ge=-60.0, le=12.0)
+    """How loud it goes into the band's room; when absent -24 for a bass, -17 for drums, and -12 for others."""
     voice: str = "naive"
     """naive, seeded (an untrained network), a shipped voice's name, or the path of one (.safetensors). For drums:
     naive, drums, or the path of a kit. Or the name of a player that another installed package brings."""
@@ -166,8 +168,20 @@ class FollowerSettings(Settings):
         return min(self.voices or self.spec.voices, self.spec.voices)
 
 
+class RoomSettings(Settings):
+    """The room that all parts share."""
+
+    decay_s: float = Field(default=0.9, ge=0.2, le=4.0)
+    """How long its sound takes to fall by 60 dB, at 1 kHz."""
+    level_db: float = Field(default=0.0, ge=-40.0, le=12.0)
+    """Level of what it answers; at 0, a part is in it as strong as it was sent."""
+
+
 class MixSettings(Settings):
     """How the leader and the stems are mixed."""
+
+    room: RoomSettings | None = None
+    """The room, which is a stem of its own, `room.wav`; `{}` is the usual one. There is none when absent."""
 
     leader_gain_db: float = Field(default=0.0, ge=-60.0, le=24.0)
     """Level of the leader in the mix."""
@@ -200,6 +214,8 @@ class BandSettings(Manner):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"two followers are called {twice[0]!r}; give each its own name")
+        if self.mix.room is not None and "room" in names:
+            raise ValueError("'room' is the stem of the room; choose another name for the follower")
         return self
 
     def with_voice(self, voice: str) -> BandSettings:

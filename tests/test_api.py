@@ -54,13 +54,13 @@ def test_a_render_is_a_value(short_leader: AudioClip, tmp_path: Path) -> None:
     assert {"listen", "play"} <= set(seen)
     assert all(np.abs(sound).max() > 0.01 for sound in (made.mix, *made.stems.values()))
     assert made.mix.shape == made.stems["bass"].shape == (2, read_clip(tmp_path / "out/take-00/mix.wav").num_samples)
-    assert list(made.stems) == ["bass", "rhythm", "drums"]
+    assert list(made.stems) == ["bass", "rhythm", "drums", "room"]
     assert made.all_takes[0].midi["bass"].exists()
     assert made.heard is made.manifest.heard  # as when `render` returned the manifest
     with pytest.raises(AttributeError):
         made.nothing_of_ours  # noqa: B018
     page = made._repr_html_()
-    assert page.count("data:audio/flac;base64,") == 4
+    assert page.count("data:audio/flac;base64,") == 5
     assert ensemble.Render.open(tmp_path / "out").manifest == made.manifest
     louder = ensemble.redo(made, ensemble.Edits(gain_db={"bass": 3.0}), report=False)
     assert louder.manifest.plan.request.band.followers[0].gain_db == 3.0

@@ -13,6 +13,7 @@ from cluster.cli.levers import (
     Click,
     Complexity,
     Density,
+    Dry,
     Ending,
     Gain,
     Humanize,
@@ -58,6 +59,7 @@ def redo(
     intro: Intro = None,
     ending: Ending = None,
     click: Click = False,
+    dry: Dry = False,
     take: Annotated[int | None, typer.Option(min=1, help="A take that --another is for.")] = None,
     another: Annotated[bool, typer.Option("--another", help="Let --take go on with the next best recording.")] = False,
     extend: Annotated[
@@ -104,7 +106,7 @@ def redo(
                 pan=numbers("--pan", pan), density=numbers("--density", density), voice=named("--voice", voice),
                 instrument=named("--instrument", instrument), midi=named("--midi", midi), drop=drop, lock=lock,
                 unlock=unlock, add=None if add is None else [_added(one) for one in add], chart=_chart(chart),
-                style=style, complexity=complexity, humanize=humanize, intro=intro, ending=ending, click=click,
+                style=style, complexity=complexity, humanize=humanize, intro=intro, ending=ending, click=click, dry=dry,
                 another=_another(take, another=another), extend_s=extend, takes=top_k,
             )  # fmt: skip
             if dry_run:

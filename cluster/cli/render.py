@@ -14,6 +14,7 @@ from cluster.cli.levers import (
     Click,
     Complexity,
     Density,
+    Dry,
     Ending,
     Gain,
     Humanize,
@@ -90,6 +91,7 @@ def render(
     intro: Intro = None,
     ending: Ending = None,
     click: Click = False,
+    dry: Dry = False,
     density: Density = None,
     gain: Gain = None,
     pan: Pan = None,
@@ -150,7 +152,7 @@ def render(
             "band": band, "seed": seed, "sample_rate": int(rate), "voice": voice, "arranger": arranger,
             "performer": performer,
             "levers": levers_of(
-                style=style, complexity=complexity, humanize=humanize, intro=intro, ending=ending, click=click,
+                style=style, complexity=complexity, humanize=humanize, intro=intro, ending=ending, click=click, dry=dry,
                 density=density, gain=gain, pan=pan, instrument=instrument,
             ), "transpose": transpose,
             "overrides": _overrides(

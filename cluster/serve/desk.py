@@ -120,7 +120,7 @@ class DeskLane(Settings):
     name: str
     """Its name."""
     kind: str
-    """`leader` or `part`."""
+    """`leader`, `part` or `room`."""
     instrument: str
     """What is played; empty for the leader."""
     role: str

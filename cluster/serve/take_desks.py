@@ -16,7 +16,8 @@ from ensemble.conduct.intro import leaders_bar_one
 from ensemble.config import FollowerSettings, Settings
 from ensemble.errors import ConfigError
 from ensemble.files.replace import write_whole
-from ensemble.manifest import Manifest
+from ensemble.manifest import Manifest, TakeReceipt
+from ensemble.mix.room import ROOM
 from ensemble.plan import RenderPlan
 from ensemble.report import facts
 from ensemble.report.tracks import CENTRE_DB, HUES
@@ -70,7 +71,7 @@ class TakeDesks(Settings):
             overrides=request.overrides.transposed(-request.transpose), band=band.name,
             style=None if band.style is None else band.style.name, seed=request.seed, intro=band.intro,
             ending=band.ending, complexity=band.complexity, humanize=band.humanize,
-            lanes=_lanes(self.plan, 0.0 if receipt is None else receipt.mix_gain_db), has_mix=version is not None,
+            lanes=_lanes(self.plan, receipt), has_mix=version is not None,
         )  # fmt: skip
 
     def write(self, path: Path) -> None:
@@ -189,14 +190,20 @@ def _other_chord(chart: Chart, doubt: facts.ChartDoubt, intro_bars: int, semiton
         return None  # a bar of another metre than the chart's
 
 
-def _lanes(plan: RenderPlan, bus_db: float) -> tuple[DeskLane, ...]:
-    band = plan.request.band
+def _lanes(plan: RenderPlan, receipt: TakeReceipt | None) -> tuple[DeskLane, ...]:
+    """The leader, every part, and the room once it is there."""
+    band, bus_db = plan.request.band, 0.0 if receipt is None else receipt.mix_gain_db
     leader = DeskLane(
         name="leader", kind="leader", instrument="", role="", voice="", gain_db=band.mix.leader_gain_db, pan=0.0,
         density=None, seed=None, is_locked=False, level_db=bus_db + band.mix.leader_gain_db + CENTRE_DB, hue=HUES[0],
     )  # fmt: skip
     parts = [_part(one, bus_db, HUES[index % len(HUES)]) for index, one in enumerate(band.followers)]
-    return (leader, *parts)
+    has_room = receipt is not None and ROOM in receipt.facts
+    room = DeskLane(
+        name=ROOM, kind="room", instrument="", role="", voice="", gain_db=0.0, pan=0.0, density=None, seed=None,
+        is_locked=False, level_db=bus_db, hue=HUES[0],
+    )  # fmt: skip
+    return (leader, *parts, *([room] if has_room else []))
 
 
 def _part(one: FollowerSettings, bus_db: float, hue: int) -> DeskLane:

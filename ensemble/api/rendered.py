@@ -13,6 +13,7 @@ from typing import Any
 from ensemble.audio.files import read_clip
 from ensemble.audio.flac import begin_as_flac
 from ensemble.manifest import MANIFEST, Manifest
+from ensemble.mix.room import ROOM
 from ensemble.types.music import FloatArray
 
 LONGEST_PLAYED_S = 120.0
@@ -37,8 +38,14 @@ class RenderedTake:
 
     @property
     def stems(self) -> Mapping[str, FloatArray]:
-        """Each part after gain and pan, read when it is asked for.  [channels, samples]"""
-        return Stems({part: self.folder / "stems" / f"{part}.wav" for part in self.parts})
+        """Each part after gain and pan, and the room, read when it is asked for.  [channels, samples]"""
+        return Stems(self._paths)
+
+    @property
+    def _paths(self) -> dict[str, Path]:
+        """The file of each part, and of the room where there is one."""
+        paths = {part: self.folder / "stems" / f"{part}.wav" for part in (*self.parts, ROOM)}
+        return {name: path for name, path in paths.items() if name != ROOM or path.exists()}
 
     @property
     def midi(self) -> Mapping[str, Path]:
@@ -46,7 +53,7 @@ class RenderedTake:
         return {part: self.folder / "parts" / f"{part}.mid" for part in self.parts}
 
     def _repr_html_(self) -> str:
-        sounds = {"mix": self.folder / "mix.wav"} | {part: self.folder / "stems" / f"{part}.wav" for part in self.parts}
+        sounds = {"mix": self.folder / "mix.wav"} | self._paths
         rows = (f"<tr><th>{html.escape(name)}</th><td>{_player(path)}</td></tr>" for name, path in sounds.items())
         return f"<table>{''.join(rows)}</table>"
 

@@ -15,7 +15,9 @@ from ensemble.conduct.midi import BeatMap, beat_map
 from ensemble.config import FollowerSettings
 from ensemble.errors import OutputError, VerifyError
 from ensemble.manifest import MANIFEST, Manifest
+from ensemble.mix.room import ROOM
 from ensemble.perform import arrange_takes
+from ensemble.rendering.earlier import STEMS
 from ensemble.rendering.leader import take_up
 from ensemble.rendering.request import check_weights
 from ensemble.takes import AS_GIVEN, LEADER, recorded_chart
@@ -62,6 +64,8 @@ class SongTake:
     """The leader's level in the mix."""
     mix: Path
     """The mix."""
+    room: Path | None
+    """The stem of the room, where there is one."""
     parts: tuple[ExportedPart, ...]
     """Every follower, in the order of the band."""
 
@@ -118,7 +122,8 @@ def read_song(folder: Path, take: str = AS_GIVEN, *, from_bar_one: bool = False)
         leader=folder / LEADER if take == AS_GIVEN else folder / take / LEADER,
         leader_gain_db=request.band.mix.leader_gain_db,
         mix=folder / take / "mix.wav",
-        parts=_parts(request.band.followers, arrangement, folder / take / "stems"),
+        room=folder / take / STEMS / f"{ROOM}.wav" if ROOM in manifest.takes[take].facts else None,
+        parts=_parts(request.band.followers, arrangement, folder / take / STEMS),
     )
 
 

@@ -14,6 +14,7 @@ from ensemble.audio.wav_chunks import SteadyTempo, WavMarker, WavNotes, append_c
 from ensemble.export.song import SongTake
 from ensemble.machine import ensemble_version
 from ensemble.mix.gain import place
+from ensemble.mix.room import ROOM
 from ensemble.types.music import PIECE_SAMPLES, FloatArray
 
 CLICK_HZ, DOWNBEAT_HZ = 1000.0, 1500.0
@@ -28,11 +29,12 @@ def write_stems(song: SongTake, folder: Path) -> list[Path]:
     chords as cues, and its tempo where it has one alone.
 
     Returns:
-        The leader and the stems, in the order of the band.
+        The leader and the stems, in the order of the band; the room is the last where there is one.
     """
-    names = ["leader", *(follower.name for follower, _, _ in song.parts)]
+    stems = {follower.name: stem for follower, _, stem in song.parts} | ({ROOM: song.room} if song.room else {})
+    names = ["leader", *stems]
     paths = [folder / f"{number:02d} {name} - {song.about}.wav" for number, name in enumerate(names)]
-    sources = [_leader(song), *(_cut(stem, song) for _, _, stem in song.parts)]
+    sources = [_leader(song), *(_cut(stem, song) for stem in stems.values())]
     for path, source in zip(paths, sources, strict=True):
         write_pieces(path, source, song.sample_rate, 2)
     write_float(folder / "premaster.wav", _sum(paths), song.sample_rate, 2)

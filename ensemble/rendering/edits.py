@@ -30,7 +30,7 @@ _OPTIONS = {
     "overrides": "another tempo, bars or key",
 }
 """Options that are not called what the setting is."""
-_LONG = ("chart", "click", "add", "overrides")
+_LONG = ("chart", "click", "dry", "add", "overrides")
 """Settings of which the option alone is told."""
 
 

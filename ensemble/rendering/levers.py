@@ -39,6 +39,8 @@ class Levers(Settings):
     """See `Manner`; `leader` ends with it."""
     click: bool = False
     """Whether a click plays along, added as `click`."""
+    dry: bool = False
+    """Whether the band plays without its room."""
     density: dict[str, float] = {}
     """How many notes a part plays, 0 to 1."""
     gain_db: dict[str, float] = {}
@@ -58,6 +60,8 @@ class Levers(Settings):
         document = band.model_dump()
         document["followers"] = [self._follower(follower) for follower in band.followers]
         document["mix"]["leader_gain_db"] += self.gain_db.get(LEADER, 0.0)
+        if self.dry:
+            document["mix"]["room"] = None
         if self.style is not None:
             document["style"] = load_style(self.style).model_dump()
         for name, nothing in (("complexity", ""), ("humanize", ""), ("intro", "none"), ("ending", "leader")):

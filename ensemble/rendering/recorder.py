@@ -12,6 +12,7 @@ from ensemble.conduct.midi import write_midi
 from ensemble.events import Events
 from ensemble.manifest import TakeReceipt
 from ensemble.mix.bus import mix_files
+from ensemble.mix.room import ROOM, write_room
 from ensemble.plan import RenderPlan
 from ensemble.rendering.checkpoint import Checkpoint
 from ensemble.rendering.earlier import STEMS, Earlier
@@ -79,7 +80,7 @@ class TakeRecorder(ExitStack):
                     shutil.rmtree(path) if path.is_dir() else path.unlink()
             stems = StemWriter(
                 folder / STEMS, self._request.band.followers, self._request.sample_rate, arrangements[name].num_frames,
-                self._earlier.stems(name) if self._earlier else {},
+                self._earlier.stems(name) if self._earlier else {}, has_room=self._request.band.mix.room is not None,
             )  # fmt: skip
             self.callback(stems.abandon)
             self._stems[name] = stems
@@ -125,15 +126,19 @@ class TakeRecorder(ExitStack):
             leader = folder / LEADER if take.name != AS_GIVEN else self._folder / LEADER
             # Every take is mixed with the gain of take-00, so that what the takes share sounds the same in all.
             gain_db = self.takes[AS_GIVEN].mix_gain_db if take.name != AS_GIVEN else None
-            mix = folder / "mix.wav"
+            mix, room = folder / "mix.wav", self._request.band.mix.room
+            paths = stems.paths | {"mix": mix}
+            if room is not None and stems.sent is not None:
+                paths[ROOM] = folder / STEMS / f"{ROOM}.wav"
+                written[ROOM] = write_room(stems.sent, room, paths[ROOM], self._request.sample_rate, stems.sum)
             written["mix"], gain_db = mix_files(leader, stems.sum, mix, self._request.band.mix, gain_db)
-            stems.sum.close()
+            stems.close_sums()
         with self._timed("write"):
             (folder / "parts").mkdir()
             for follower, part in zip(self._request.band.followers, take.arrangement.parts, strict=True):
                 write_midi(folder / "parts" / f"{follower.name}.mid", part, follower, take.heard)
             write_dynamics(folder / "dynamics.csv", take.heard, take.dynamics)
-            measured = {path: written[name].receipt for name, path in (stems.paths | {"mix": mix}).items()}
+            measured = {path: written[name].receipt for name, path in paths.items()}
             files = {
                 str(path.relative_to(folder)): measured.get(path) or file_receipt(path)
                 for path in sorted(folder.rglob("*"))

@@ -23,7 +23,7 @@ from ensemble.types.music import Arrangement, AudioClip, ConductorState, Heard, 
 from ensemble.wire import pack, unpack
 
 T = TypeVar("T")
-NOT_CONDUCTED = {"gain_db", "pan", "voice", "device", "gpu", "given"}
+NOT_CONDUCTED = {"gain_db", "pan", "room_db", "voice", "device", "gpu", "given"}
 """Settings of a follower that its part and its dynamics do not depend on."""
 NOT_PLAYED = {"gain_db", "pan", "level_db", "range_midi", "performer", "seed", "gpu", "retakes", "given"}
 """Settings of a follower that reach its player in cues alone, or not at all."""

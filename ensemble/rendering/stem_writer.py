@@ -15,6 +15,7 @@ from ensemble.errors import OutputError
 from ensemble.files.receipts import WrittenSound
 from ensemble.files.replace import linked
 from ensemble.mix.gain import place
+from ensemble.mix.room import send_db
 from ensemble.mix.sound_writer import CHANNELS, SoundWriter
 from ensemble.mix.stem_sum import StemSum
 from ensemble.rendering.earlier import WrittenStem
@@ -80,6 +81,7 @@ class StemWriter:
         sample_rate: in Hz.
         num_frames: control frames of the take, which every stem is long.
         before: stems of an earlier version, by part; their files are taken over where they would be equal.
+        has_room: whether what the parts send into the room is added up, too.
 
     Raises:
         OSError: the disk is full (so do all methods that write).
@@ -87,11 +89,12 @@ class StemWriter:
     Attributes:
         paths: the file of each stem, by part.
         sum: of what was written; `abandon` deletes it.
+        sent: the sum of what goes into the room; None where there is none.
     """
 
     def __init__(
         self, folder: Path, followers: Sequence[FollowerSettings], sample_rate: int, num_frames: int,
-        before: Mapping[str, WrittenStem],
+        before: Mapping[str, WrittenStem], *, has_room: bool = False,
     ) -> None:  # fmt: skip
         folder.mkdir(parents=True, exist_ok=True)
         self._followers = {follower.name: follower for follower in followers}
@@ -99,6 +102,8 @@ class StemWriter:
         self._earlier = {name: path.with_suffix(".earlier") for name, path in self.paths.items()}
         num_samples, joins = num_frames * clock.hop_samples(sample_rate), clock.seams(num_frames, sample_rate)
         self.sum = StemSum(folder, num_samples)
+        self.sent = StemSum(folder, num_samples) if has_room else None
+        self._sends = {name: 10 ** (send_db(follower) / 20) for name, follower in self._followers.items()}
         self._files: dict[str, SoundWriter | StemAsBefore] = {}
         header = header_of(sample_rate, CHANNELS, num_samples)
         for name, path in self.paths.items():
@@ -144,10 +149,18 @@ class StemWriter:
         """Close every file, incomplete as it may be."""
         for file in self._files.values():
             file.abandon()
+        self.close_sums()
+
+    def close_sums(self) -> None:
+        """Delete the sums."""
         self.sum.close()
+        if self.sent is not None:
+            self.sent.close()
 
     def _write(self, part: str, steps: Steps) -> None:
         self.sum.add(self._files[part].num_samples, steps)
+        if self.sent is not None:
+            self.sent.add(self._files[part].num_samples, np.rint(steps * self._sends[part]).astype(np.int32))
         self._files[part].write(steps)
 
 

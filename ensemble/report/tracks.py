@@ -11,6 +11,7 @@ import numpy as np
 
 from ensemble.audio.flac import Envelope
 from ensemble.manifest import Manifest
+from ensemble.mix.room import ROOM
 from ensemble.report import facts, pictures
 from ensemble.report.pictures import Axis, Tick
 from ensemble.takes import AS_GIVEN
@@ -84,6 +85,9 @@ def sounds(folder: Path, take_name: str, manifest: Manifest) -> list[TrackFile]:
         about = ", ".join(word for word in words if word != follower.name)
         wav, hue = folder / take_name / "stems" / f"{follower.name}.wav", HUES[index % len(HUES)]
         listed.append(TrackFile(name=follower.name, role="stem", about=about, wav=wav, gain_db=bus_db, hue=hue))
+    if ROOM in take.facts:
+        wav = folder / take_name / "stems" / f"{ROOM}.wav"
+        listed.append(TrackFile(name=ROOM, role="stem", about="of all parts", wav=wav, gain_db=bus_db))
     return listed
 
 

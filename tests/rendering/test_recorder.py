@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,9 @@ from ensemble import clock
 from ensemble.audio.loudness import integrated_lufs
 from ensemble.manifest import Manifest
 from ensemble.mix.levels import LevelMeter
+from ensemble.rendering.edits import Edits
 from ensemble.rendering.exports import file_receipt
+from ensemble.rendering.redo import redo
 from ensemble.rendering.render import render
 
 
@@ -34,7 +37,7 @@ def test_levels_are_those_of_the_files(rendered: tuple[Path, Manifest]) -> None:
     num_frames = round(manifest.execution.duration_s * clock.FRAME_RATE_HZ)
     for part, facts in manifest.takes["take-00"].facts.items():
         path = out / "take-00" / ("mix.wav" if part == "mix" else f"stems/{part}.wav")
-        joins = () if part == "mix" else clock.seams(num_frames, 16_000)
+        joins = () if part in ("mix", "room") else clock.seams(num_frames, 16_000)
         meter = LevelMeter(16_000, 2, joins)
         with soundfile.SoundFile(path) as file:
             meter.push(file.read(dtype="float64", always_2d=True))
@@ -48,3 +51,14 @@ def test_the_band_lies_under_the_leader(rendered: tuple[Path, Manifest]) -> None
     leader = soundfile.read(out / "leader.wav", always_2d=True)[0].T
     under_lu = integrated_lufs([leader], 16_000) - integrated_lufs([sum(stems)[:, : leader.shape[1]]], 16_000)
     assert 3.0 < under_lu < 8.0
+
+
+def test_dry_has_the_same_stems_and_no_room(rendered: tuple[Path, Manifest], tmp_path: Path) -> None:
+    out, manifest = rendered
+    assert "stems/room.wav" in manifest.takes["take-00"].files
+    dry = redo(Path(shutil.copytree(out, tmp_path / "dry")), Edits(dry=True), report=False)
+    kept = {name: was.sha256 for name, was in manifest.takes["take-00"].files.items() if name != "stems/room.wav"}
+    now = {name: one.sha256 for name, one in dry.takes["take-00"].files.items()}
+    assert kept.keys() == now.keys()
+    assert [name for name in kept if kept[name] != now[name]] == ["mix.wav"]
+    assert "room" not in dry.takes["take-00"].facts

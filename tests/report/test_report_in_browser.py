@@ -50,7 +50,7 @@ def test_play_moves_the_clock_and_pause_stops_it(page: Browser) -> None:
 def test_the_mix_sounds_first_and_the_stems_when_asked(page: Browser) -> None:
     assert {name for name, level in levels(page).items() if level > 0} == {"mix"}
     page.click("input[name=hear][value=stems]")
-    assert {name for name, level in levels(page).items() if level > 0} == {"leader", "bass", "rhythm", "drums"}
+    assert {name for name, level in levels(page).items() if level > 0} == {"leader", "bass", "rhythm", "drums", "room"}
 
 
 def test_a_loop_comes_back_to_its_first_bar(page: Browser) -> None:

@@ -64,7 +64,7 @@ export class Lanes {
       h("div", { class: "row wave" },
         h("div", { class: "side" },
           h("h3", {}, lane.name, h("span", { class: "lane-state", role: "status" })),
-          isPart && canEdit ? this.instrument(lane, instruments) : h("p", { class: "about" }, isPart ? spoken(lane.instrument) : "as recorded"),
+          isPart && canEdit ? this.instrument(lane, instruments) : h("p", { class: "about" }, isPart ? spoken(lane.instrument) : lane.kind === "room" ? "of all parts" : "as recorded"),
           h("div", { class: "strip" }, toggle("M", "Mute", "isMuted"), toggle("S", "Solo", "isSolo"), volume),
           isPart && canEdit && this.tools(lane, wanted)),
         h("div", { class: "lane" }, canvas, h("i", { class: "arrived", hidden: true }))));

@@ -100,7 +100,7 @@ def test_a_recording_becomes_a_band_that_is_corrected_and_taken_away(page: Brows
     (taken,) = (downloads / "taken").iterdir()
     assert "Fm" in (taken / "song.chart").read_text(encoding="utf-8")
     stems = [read_clip(path).samples for path in sorted(taken.glob("0*.wav"))]
-    assert len(stems) == page.run("document.querySelectorAll('#lanes .track').length") == 4
+    assert len(stems) == page.run("document.querySelectorAll('#lanes .track').length") == 5
     left = np.array(read_clip(taken / "premaster.wav").samples)
     for stem in stems:
         left[:, : stem.shape[1]] -= stem

@@ -93,7 +93,7 @@ def test_files_are_sent_in_ranges(client: TestClient, song: str) -> None:
 
 def test_the_desk_tells_beats_bars_and_lanes(client: TestClient, song: str) -> None:
     desk = client.get(f"/api/songs/{song}/desk").json()
-    assert [lane["name"] for lane in desk["lanes"]] == ["leader", "bass", "rhythm", "drums"]
+    assert [lane["name"] for lane in desk["lanes"]] == ["leader", "bass", "rhythm", "drums", "room"]
     assert len(desk["chords"]) == len(desk["beats_s"]) > 2
     assert desk["bars"][0]["chords"][0]["start_s"] == desk["bars"][0]["start_s"]
     assert desk["duration_s"] == pytest.approx(4.0, abs=0.1)
