@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _COLUMNS = {
     "mss": 3, "mss_naive": 3, "mss_ratio": 3, "log_mel_ratio": 3, "loudness_error_db": 2, "hnr_error_db": 1,
     "silence_db": 0, "brightness_slope_ratio": 2, "click_ratio": 2, "f0_outlier_rate": 3,
+    "two_sample_auc": 3, "two_sample_auc_naive": 3,
 }  # fmt: skip
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from ensemble.measure import fidelity
 from ensemble.measure.fidelity import Distances, Tracker
+from ensemble.measure.patches import patches, told_apart
 from ensemble.play.controls import ControlModel
 from ensemble.play.naive import NaiveVoice
 from ensemble.play.noise import filtered_noise, noise_key
@@ -26,6 +27,8 @@ from ensemble.types.music import SILENCE_DB, Cue, FloatArray
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from torch import Tensor
 
 REST_S = 1.0
 """Silence after every piece, in which nothing may sound."""
@@ -110,11 +113,14 @@ def evaluate(
     voice = VOICE.read(path)
     measured: dict[str, list[Distances]] = {}
     per_piece: list[dict[str, float]] = []
+    cut: dict[str, list[Tensor]] = {"truth": [], "voice": [], "naive": []}
     for piece in pieces:
         truth = with_rest(piece)
         sounds = contenders(voice, truth)
         for name, sound in sounds.items():
             measured.setdefault(name, []).append(fidelity.distances(sound, truth))
+        for name, kept in cut.items():
+            kept.append(patches(sounds.get(name, truth.samples), truth.samples, truth.sample_rate))
         per_piece.append(_figures(sounds, truth, tracker, tracked_s))
         if on_sounds is not None:
             on_sounds(truth, sounds)
@@ -140,6 +146,8 @@ def evaluate(
         "brightness_slope_ratio": slope / slope_truth if slope_truth else float("nan"),
         **{name: round(value, 5) for name, value in (usual | worst).items()},
         "brightness_slope_truth": slope_truth,
+        "two_sample_auc": told_apart(cut["truth"], cut["voice"]),
+        "two_sample_auc_naive": told_apart(cut["truth"], cut["naive"]),
         "baselines": {name: figures for name, figures in means.items() if name != "voice"},
         "intervals": intervals,
     }

@@ -13,7 +13,7 @@ from ensemble.data.takes import Split
 from ensemble.errors import DataError, OutputError
 from ensemble.measure.contenders import Sounds, evaluate
 from ensemble.measure.fidelity import crepe_tracker, swift_tracker
-from ensemble.play.voice_file import VOICE
+from ensemble.play.voice_file import VOICE, VoiceCard
 from ensemble.threads import one_thread
 from ensemble.train.player.material import takes_of
 from ensemble.train.prepared import read_prepared
@@ -36,7 +36,8 @@ def evaluate_voice(
         pictures: a folder for one spectrogram per voice, of the first piece.
 
     Returns:
-        The figures; what could not be measured is None. `tracker` says who tracked the pitch again.
+        The figures; what could not be measured is None. `tracker` says who tracked the pitch again,
+        `sources_held_out` which sources of these pieces, such as soundfonts, sound in none of the train split.
 
     Raises:
         DataError: nothing to measure on.
@@ -57,8 +58,16 @@ def evaluate_voice(
 
     with one_thread():
         figures = evaluate(path, pieces, crepe_tracker if has_crepe else swift_tracker, on_sounds=draw)
+    figures["sources_held_out"] = sorted({one.source for one in takes if one.source} - _learned_sources(data, card))
     figures |= {"tracker": "torchcrepe (tiny)" if has_crepe else "swift-f0", "skipped": len(skips)}
     return {name: None if isinstance(one, float) and not math.isfinite(one) else one for name, one in figures.items()}
+
+
+def _learned_sources(data: Path, card: VoiceCard) -> set[str | None]:
+    try:
+        return {take.source for take in takes_of(data, card.instrument, "train")}
+    except DataError:  # a set to test with alone
+        return set()
 
 
 def draw_spectrograms(path: Path, truth: TrainingRecording, sounds: Sounds) -> None:

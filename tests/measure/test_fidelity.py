@@ -7,6 +7,7 @@ import pytest
 
 from ensemble.measure import fidelity
 from ensemble.measure.contenders import evaluate, play, resynthesised, with_rest
+from ensemble.measure.patches import patches, told_apart
 from ensemble.play.naive import NaiveVoice
 from ensemble.play.noise import filtered_noise, noise_key
 from ensemble.play.seeded import seeded_voice
@@ -17,6 +18,7 @@ from tests.train.teacher import phrase
 PROMISED = {
     "voice", "mss", "mss_naive", "mss_ratio", "log_mel_ratio", "loudness_error_db", "hnr_error_db", "silence_db",
     "brightness_slope_ratio", "click_ratio", "f0_outlier_rate",
+    "two_sample_auc", "two_sample_auc_naive",
 }  # fmt: skip
 
 
@@ -105,6 +107,21 @@ def test_intervals_hold_the_ratio_and_never_change():
     assert low < np.mean(values[0]) / np.mean(baselines[0]) < high
     assert high - low < 0.1
     assert (low, high) == fidelity.ratio_interval(values, baselines)
+
+
+def test_a_formula_is_told_from_its_teacher_and_the_teacher_is_not_from_itself(truth, naive):
+    other = phrase(12, num_frames=800)
+    formula = play(NaiveVoice(instrument("violin")), other.f0_hz, other.loudness_db, other.sample_rate)
+    rate = truth.sample_rate
+    recorded = [patches(one.samples, one.samples, rate) for one in (truth, other)]
+    played = [
+        patches(sound, one.samples, rate) for one, sound in ((truth, naive[: len(truth.samples)]), (other, formula))
+    ]
+    assert told_apart(recorded, recorded) == 0.5
+    found = told_apart(recorded, played)
+    assert found is not None
+    assert found > 0.8
+    assert told_apart(recorded[:1], played[:1]) is None
 
 
 def test_an_evaluation_keeps_its_promises(tmp_path, truth):
