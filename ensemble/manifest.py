@@ -122,6 +122,43 @@ class Execution(Settings):
     """Seconds of music that all takes begin with, which were conducted and played once."""
 
 
+class Deadlines(Settings):
+    """Whether a band that followed a player was ready in time."""
+
+    num_quanta: int
+    """How many fifths of a second the band played."""
+    late_quanta: int
+    """How many of them were ready after the leader had come to where they begin."""
+    deadline_hit_rate: float
+    """Share of them that were ready in time."""
+    horizon_left_p50_ms: float
+    """How long before that they were ready, the median."""
+    horizon_left_p99_ms: float
+    """So long before, or longer, were 99 of 100 ready."""
+
+
+class LiveFacts(Settings):
+    """How a session with a leader who was playing went."""
+
+    duration_s: float
+    """Length of the leader's stream."""
+    deadlines: Deadlines | None
+    """Whether the band was ready in time; None where nothing came when it was played."""
+    beat_error_p50_ms: float | None
+    """How far beats that were committed lay from where the leader was then heard to have them, the median; None where
+    there were none."""
+    beat_error_p95_ms: float | None
+    """So far or less were 95 of 100 of them."""
+    late_stems: dict[str, int]
+    """By part, how many quanta of it were not there in time, while its actor was replaced."""
+    hears_band: bool
+    """Whether the band came back by the microphone."""
+    clips: bool
+    """Whether the leader was too loud for the microphone."""
+    replay_equal: bool
+    """Whether the recorded stream, rendered again, gave the same samples in every stem."""
+
+
 class Manifest(Settings):
     """The record of a render; `verify` plays its plan again and compares."""
 
@@ -147,6 +184,8 @@ class Manifest(Settings):
     """The machine that rendered; see `ensemble.machine.fingerprint`."""
     exact: bool = True
     """Whether every player ran on a machine of this fingerprint."""
+    live: LiveFacts | None = None
+    """How the session went whose recording this is; nothing of it changes the bytes."""
 
     def write(self, path: Path) -> None:
         """Write the manifest as JSON, whole or not at all.

@@ -7,7 +7,6 @@ import math
 import signal
 import time
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -22,11 +21,13 @@ from ensemble.errors import OutputError, printable
 
 if TYPE_CHECKING:
     from ensemble.audio.sound_card import SoundCard
-    from ensemble.rendering.live_run import LiveFacts
+    from ensemble.manifest import Deadlines, LiveFacts
     from ensemble.types.music import FloatArray
 
 live_commands = typer.Typer()
 USUAL_HORIZON_S = 0.4
+WATCHED_QUANTA = 50
+"""What is shown while playing is of the last so many."""
 BAND_HEARD = "the microphone hears the band, which then follows itself: use headphones, or play the band softer"
 CLIPPED = "the leader is too loud for the microphone: turn it down"
 
@@ -97,11 +98,12 @@ def live(
         from ensemble.events import Events
         from ensemble.live.levers import read_levers
         from ensemble.live.settings import LiveSettings
+        from ensemble.manifest import MANIFEST, Deadlines
         from ensemble.perform import Pace
         from ensemble.plan import RenderPlan
         from ensemble.rendering.levers import COUNT, Levers
         from ensemble.rendering.live import LiveSession
-        from ensemble.rendering.live_run import facts_of, run_session
+        from ensemble.rendering.live_run import deadlines_of, facts_of, run_session
         from ensemble.rendering.render import render_request
         from ensemble.rendering.request import request_for
 
@@ -139,13 +141,14 @@ def live(
                 if is_so and warning not in said_already:
                     said_already.add(warning)
                     monitor.say(warning)
-            monitor.describe(str(session.follower.position))
+            watched = "" if fast else f"  {_in_time(deadlines_of(session, WATCHED_QUANTA))}"
+            monitor.describe(f"{session.follower.position}{watched}")
 
         if source is not None:
-            timings = run_session(session, source, source, recording, int(rate), show)
+            run_session(session, source, source, recording, int(rate), show)
         if card is not None:
             with card, _ended_by_ctrl_c(card):
-                timings = run_session(session, card, card, recording, int(rate), show)
+                run_session(session, card, card, recording, int(rate), show)
             if card.num_lost or card.num_missed:
                 lost_s, missed_s = card.num_lost / int(rate), card.num_missed / int(rate)
                 monitor.say(f"{lost_s:.2f} s of the leader were lost; for {missed_s:.2f} s the band came too late")
@@ -165,17 +168,15 @@ def live(
             events=Events(progress=monitor.progress),
         )  # fmt: skip
         recording.unlink()
-        facts = facts_of(session, timings, manifest)
+        facts = facts_of(session, manifest, was_timed=not fast)
+        manifest = manifest.model_copy(update={"live": facts})
+        manifest.write(out / MANIFEST)
     if as_json:
-        document = asdict(facts)
-        document |= document.pop("deadlines")
-        if fast:  # nothing came when it was played, so nothing was due
-            document |= dict.fromkeys(
-                document.keys() - {"duration_s", "num_quanta", "hears_band", "clips", "replay_equal"}
-            )
+        document = facts.model_dump()
+        document |= document.pop("deadlines") or dict.fromkeys(Deadlines.model_fields)
         print_json({"out": str(out), **document, "manifest": manifest.model_dump(mode="json")})
     else:
-        _show(out, facts, was_timed=not fast)
+        _show(out, facts)
     if not facts.replay_equal:
         raise typer.Exit(1)
 
@@ -279,14 +280,16 @@ def _said(chart: Path | None, **given: Any) -> Any:
     return parse(Overrides, given, "the session")
 
 
-def _show(out: Path, facts: LiveFacts, *, was_timed: bool) -> None:
-    due = facts.deadlines
-    in_time = (
-        f"{due.num_quanta - due.late_quanta} of {due.num_quanta} blocks in time (left: median "
-        f"{due.horizon_left_p50_ms:.0f} ms, 99 % {due.horizon_left_p99_ms:.0f} ms); "
-    )
+def _in_time(due: Deadlines) -> str:
+    left = f"(left: median {due.horizon_left_p50_ms:.0f} ms, 99 % {due.horizon_left_p99_ms:.0f} ms)"
+    return f"{due.num_quanta - due.late_quanta} of {due.num_quanta} blocks in time {left}"
+
+
+def _show(out: Path, facts: LiveFacts) -> None:
+    in_time = "" if facts.deadlines is None else f"{_in_time(facts.deadlines)}; "
+    error_ms = facts.beat_error_p50_ms
+    off = "" if error_ms is None else f"beats {error_ms:.0f} ms off what was then heard; "
     equal = "the same bytes" if facts.replay_equal else "OTHER BYTES"
     typer.echo(
-        f"{printable(out)}: {facts.duration_s:.1f} s followed, {in_time * was_timed}rendered again from the recording: "
-        f"{equal}"
+        f"{printable(out)}: {facts.duration_s:.1f} s followed, {in_time}{off}rendered again from the recording: {equal}"
     )

@@ -12,8 +12,8 @@ from ensemble.types.harmony import CHORD_FORMS, NO_CHORD, Chord
 from ensemble.types.music import FloatArray
 from ensemble.types.names import read_chord
 
-JUMP = 2e-3
-"""How probable it is, at a beat, that the player goes on anywhere else."""
+SKIP, JUMP = 2e-3, 2e-4
+"""How probable it is, at a beat, that the player goes on whole bars from there, and anywhere else."""
 LEAST_PROBABILITY = 0.02
 """Of a chord: the listener mishears some."""
 DOWNBEAT_WEIGHT = 0.5
@@ -67,7 +67,10 @@ class ChartPosition:
         opens = place % self._beats_per_bar == 0
         bars = np.log(np.where(opens, max(downbeat, 0.05), max(1 - downbeat, 0.05)))
         sure = self._sure - self._sure.max()
-        stays = np.log((1 - JUMP) * np.exp(sure) + JUMP * np.exp(sure).mean())
+        share = np.exp(sure)
+        by_bars = share.reshape(-1, self._beats_per_bar).mean(axis=0)
+        skipped = SKIP * np.tile(by_bars, num_beats // self._beats_per_bar)
+        stays = np.log((1 - SKIP - JUMP) * share + skipped + JUMP * share.mean())
         self._sure = stays + fits[place] + DOWNBEAT_WEIGHT * bars
         self._beat += 1
         best = int(np.argmax(self._sure))

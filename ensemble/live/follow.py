@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ensemble.clock import FRAME_RATE_HZ, FRAMES_PER_CONDUCTOR_FRAME, QUANTUM_FRAMES
 from ensemble.conduct.dynamics import LOOK_AHEAD_FRAMES, QUANTUM_CONDUCTOR_FRAMES
@@ -96,6 +97,11 @@ class LiveFollower:
     def position(self) -> LivePosition:
         """Where the music is."""
         return self._leader.position(has_entered=self._has_entered)
+
+    @property
+    def beat_errors_s(self) -> NDArray[np.float64]:
+        """How much later than the leader's every beat of the band that was heard since has come.  [beats]"""
+        return self._leader.beat_errors_s
 
     def arrangement(self, num_frames: int) -> Arrangement:
         """What was played along with a stream that has ended, all `num_frames` of it, with its notes."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ensemble.chart.text import parse_chart
 from ensemble.clock import FRAME_RATE_HZ, FRAMES_PER_CONDUCTOR_FRAME
@@ -30,6 +31,8 @@ SETTLED_FRAMES = 5
 """The band's clock is so much further than what is played, so that a note may begin a little before its beat."""
 DOWNBEAT_FRAMES = 5
 """A downbeat is heard so near to a beat."""
+CHECKED_FRAMES = 10
+"""A beat is heard for certain once so many frames have followed it."""
 REST_BEATS, REST_FRAMES = 1.0, 30
 """The band rests once the leader has been silent for so many beats and frames."""
 TEMPO_TICKS, TEMPO_FRAMES, FEWEST_FRAMES = 5, 800, 190
@@ -67,6 +70,7 @@ class LiveLeader:
         self._first_sound: int | None = None
         self._last_sound = -(10**9)
         self.heard_beats = 0
+        self._beat_errors_s: list[float] = []
         if live.count_in_beats:
             if tempo_bpm is None:
                 raise ConfigError("count_in_beats", "needs a tempo", "give the tempo, or a chart that has one")
@@ -101,6 +105,8 @@ class LiveLeader:
         if len(sounding):
             self._last_sound = max(self._last_sound, before + int(sounding[-1]))
             self._first_sound = before + int(sounding[0]) if self._first_sound is None else self._first_sound
+        if self.clock is not None:
+            self._check_beats(self.clock)
         self._advance(self.committed_frames + SETTLED_FRAMES)
         if self.clock is not None:
             self._hear_beats(self.clock)
@@ -122,6 +128,11 @@ class LiveLeader:
         beat = int(np.floor(self.clock.phase_at(frame)))
         beat -= self.places.position(beat)[0] % 2  # at half the tempo beats are those that were strong
         self._filter.say(int(self.clock.frames_of(np.array([float(beat)]))[0]), self.clock.period_frames / times)
+
+    @property
+    def beat_errors_s(self) -> NDArray[np.float64]:
+        """How much later than the leader's every beat of the clock that was heard since has come.  [beats]"""
+        return np.array(self._beat_errors_s)
 
     def has_listened(self, clock: BandClock, beat: int) -> bool:
         """Whether, by a beat, the leader has played long enough, and enough of it was heard to tell the bars."""
@@ -223,6 +234,14 @@ class LiveLeader:
             if len(last) == SURE_BEATS * beat_ticks and np.reshape(last, (SURE_BEATS, -1)).max(axis=1).min() >= SURE:
                 self.clock = BandClock(pulse, frame)
                 self.places.begin(self.clock.phase_at(self._first_sound))
+
+    def _check_beats(self, clock: BandClock) -> None:
+        """Hold the beats that were committed, and have been heard meanwhile, against where the beat is now heard."""
+        now = self._filter.now()
+        at = float(clock.frames_of(np.array([float(len(self._beat_errors_s))]))[0])
+        if at + CHECKED_FRAMES <= now.frame:
+            off = (now.phase + (at - now.frame) / now.period_frames + 0.5) % 1.0 - 0.5
+            self._beat_errors_s.append(off * now.period_frames / FRAME_RATE_HZ)
 
     def _hear_beats(self, clock: BandClock) -> None:
         """Take in the beats that have passed and are heard to their end."""

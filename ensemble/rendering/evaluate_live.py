@@ -88,7 +88,8 @@ def _played(reference: Annotation, samples: FloatArray, request: RenderRequest, 
     """All figures of one recording, after whose end the leader is silent."""
     session = LiveSession(request, players)
     blocks = np.split(samples, range(BLOCK_SAMPLES, len(samples), BLOCK_SAMPLES))
-    timings = run_simulated(session, blocks, ANALYSIS_RATE_HZ)
+    run_simulated(session, blocks, ANALYSIS_RATE_HZ)
+    deadlines = deadlines_of(session)
     stop_bars = stop_reaction_bars(session, ANALYSIS_RATE_HZ)
     again = LiveSession(request, players)
     for _ in again.hear(np.pad(samples, (0, STOPPED_S * ANALYSIS_RATE_HZ))):
@@ -97,7 +98,6 @@ def _played(reference: Annotation, samples: FloatArray, request: RenderRequest, 
     follower = session.follower
     followed = Followed(follower.heard(num_frames), follower.arrangement(num_frames + TAIL_FRAMES))
     scored: Figures = score_live(reference, followed)
-    deadlines = deadlines_of(timings, request.live.horizon_frames if request.live else 0)
     return {
         **scored,
         "deadline_hit_rate": deadlines.deadline_hit_rate,

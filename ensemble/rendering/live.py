@@ -55,6 +55,15 @@ class _Placed(NamedTuple):
     """With gain and pan.  [2, samples]"""
 
 
+class Timing(NamedTuple):
+    """When one quantum was ready."""
+
+    start_frame: int
+    """Where it begins."""
+    left_s: float
+    """How long before the leader came there it was ready, in seconds; below 0 it was late."""
+
+
 class LiveSession:
     """Follows one leader.
 
@@ -69,6 +78,8 @@ class LiveSession:
         is_recorded: whether all are, and the disk is not full.
         watch: what is wrong with the microphone.
         late_stems: for how many quanta each part was not there in time, while its actor was replaced.
+        timings: when every quantum was ready, by who runs the session; see `run_session`.
+        horizon_frames: how far ahead of what is heard the band commits itself, in control frames.
     """
 
     def __init__(self, request: RenderRequest, band: Band) -> None:
@@ -95,6 +106,8 @@ class LiveSession:
         self.late_stems = dict.fromkeys(self._playing, 0)
         self._next_sample = 0
         self._hashes = {one.name: hashlib.sha256() for one in request.band.followers}
+        self.timings: list[Timing] = []
+        self.horizon_frames = request.live.horizon_frames
 
     def warm_up(self) -> None:
         """Do once what takes longer at the first time: load networks, compile kernels, write a bar."""

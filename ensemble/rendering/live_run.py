@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -15,8 +14,8 @@ from ensemble.audio.disk import disk_errors, sound_file
 from ensemble.audio.wav_writer import PCM_STEPS, Steps, steps_of
 from ensemble.clock import FRAME_RATE_HZ
 from ensemble.events import unheard
-from ensemble.manifest import Manifest
-from ensemble.rendering.live import LiveSession, Played
+from ensemble.manifest import Deadlines, LiveFacts, Manifest
+from ensemble.rendering.live import LiveSession, Played, Timing
 from ensemble.takes import AS_GIVEN
 from ensemble.types.music import FloatArray
 
@@ -38,49 +37,6 @@ class BandSink(Protocol):
         """Take what is to sound while the leader plays from that sample on.  [2, samples]"""
 
 
-class Timing(NamedTuple):
-    """When one quantum was ready."""
-
-    start_frame: int
-    """Where it begins."""
-    left_s: float
-    """How long before the leader came there it was ready, in seconds; below 0 it was late."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Deadlines:
-    """Whether the band was ready in time."""
-
-    num_quanta: int
-    """How many fifths of a second the band played."""
-    late_quanta: int
-    """How many of them were ready after the leader had come to where they begin."""
-    deadline_hit_rate: float
-    """Share of them that were ready in time."""
-    horizon_left_p50_ms: float
-    """How long before that they were ready, the median."""
-    horizon_left_p99_ms: float
-    """So long before, or longer, were 99 of 100 ready."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LiveFacts:
-    """How a session went."""
-
-    duration_s: float
-    """Length of the leader's stream."""
-    deadlines: Deadlines
-    """Whether the band was ready in time."""
-    late_stems: dict[str, int]
-    """By part, how many quanta of it were not there in time, while its actor was replaced."""
-    hears_band: bool
-    """Whether the band came back by the microphone."""
-    clips: bool
-    """Whether the leader was too loud for the microphone."""
-    replay_equal: bool
-    """Whether the recorded stream, rendered again, gave the same samples in every stem."""
-
-
 def in_steps(block: FloatArray) -> tuple[Steps, FloatArray]:
     """Sound as a 24-bit file holds it: in steps, [samples, 1], and what is read back, [samples]."""
     steps = steps_of(block[None])
@@ -94,8 +50,8 @@ def run_session(
     recording: Path,
     sample_rate: int,
     on_block: Callable[[], None] = unheard,
-) -> list[Timing]:
-    """Play until the source ends.
+) -> None:
+    """Play until the source ends; the session's timings tell when everything was ready.
 
     Args:
         session: has heard nothing yet.
@@ -105,19 +61,15 @@ def run_session(
         sample_rate: of both.
         on_block: called after every block of the leader.
 
-    Returns:
-        When every quantum was ready.
-
     Raises:
         OSError: the recording cannot be begun.
     """
-    timings: list[Timing] = []
     began_s: float | None = None
 
     def send(played: Iterable[Played]) -> None:
         for one in played:
             due_s = (began_s or 0.0) + one.start_frame / FRAME_RATE_HZ
-            timings.append(Timing(one.start_frame, due_s - time.perf_counter()))
+            session.timings.append(Timing(one.start_frame, due_s - time.perf_counter()))
             sink.play(one.start_sample, one.sound)
             session.watch.play(one.start_sample, one.sound)
 
@@ -135,7 +87,6 @@ def run_session(
             send(session.hear(samples))
             on_block()
         send(session.end())
-    return timings
 
 
 def _kept(recording: Path, act: Callable[..., None], *given: Any) -> bool:
@@ -146,7 +97,7 @@ def _kept(recording: Path, act: Callable[..., None], *given: Any) -> bool:
     return False
 
 
-def run_simulated(session: LiveSession, blocks: Iterable[FloatArray], sample_rate: int) -> list[Timing]:
+def run_simulated(session: LiveSession, blocks: Iterable[FloatArray], sample_rate: int) -> None:
     """Play as fast as this machine can: each block counts as come when it would have.
 
     The band is ready when the work on a block and on all before it is done.
@@ -155,19 +106,14 @@ def run_simulated(session: LiveSession, blocks: Iterable[FloatArray], sample_rat
         session: has heard nothing yet.
         blocks: the leader's sound, in a few hundredths of a second.  [samples]
         sample_rate: of the session.
-
-    Returns:
-        When every quantum was ready.
     """
-    timings: list[Timing] = []
     ready_s = 0.0
     for block in blocks:
         samples = in_steps(block)[1]
         begun_s = time.perf_counter()
         played = list(session.hear(samples))
         ready_s = max(ready_s, session.num_samples / sample_rate) + time.perf_counter() - begun_s
-        timings += [Timing(one.start_frame, one.start_frame / FRAME_RATE_HZ - ready_s) for one in played]
-    return timings
+        session.timings += [Timing(one.start_frame, one.start_frame / FRAME_RATE_HZ - ready_s) for one in played]
 
 
 def stop_reaction_bars(session: LiveSession, sample_rate: int) -> float | None:
@@ -192,12 +138,17 @@ def stop_reaction_bars(session: LiveSession, sample_rate: int) -> float | None:
     return round((first.start_sample - stopped) / sample_rate / bar_s, 2)
 
 
-def deadlines_of(timings: Sequence[Timing], horizon_frames: int) -> Deadlines:
+def deadlines_of(session: LiveSession, last: int | None = None) -> Deadlines:
     """Whether the band was ready in time.
 
     What begins within the first horizon is silent, and was due before anything was heard: it does not count.
+
+    Args:
+        session: that plays, or has ended.
+        last: of so many quanta; of all when absent.
     """
-    left_ms = 1000 * np.array([one.left_s for one in timings if one.start_frame >= horizon_frames] or [0.0])
+    timings = session.timings if last is None else session.timings[-last:]
+    left_ms = 1000 * np.array([one.left_s for one in timings if one.start_frame >= session.horizon_frames] or [0.0])
     return Deadlines(
         num_quanta=len(left_ms),
         late_quanta=int((left_ms < 0).sum()),
@@ -207,20 +158,23 @@ def deadlines_of(timings: Sequence[Timing], horizon_frames: int) -> Deadlines:
     )
 
 
-def facts_of(session: LiveSession, timings: Sequence[Timing], manifest: Manifest) -> LiveFacts:
+def facts_of(session: LiveSession, manifest: Manifest, *, was_timed: bool = True) -> LiveFacts:
     """How a session went, and whether its recording gives the same again.
 
     Args:
         session: that has ended.
-        timings: from `run_session`.
         manifest: of the render of its recording.
+        was_timed: whether the leader's sound came when it was played.
     """
-    request = manifest.plan.request
     files = manifest.takes[AS_GIVEN].files
     again = {name: files[f"stems/{name}.wav"].samples_sha256 for name in session.samples_sha256}
+    off_ms = 1000 * np.abs(session.follower.beat_errors_s)
+    middle, most = np.round(np.percentile(off_ms, (50, 95)), 1).tolist() if len(off_ms) else (None, None)
     return LiveFacts(
-        duration_s=session.num_samples / request.sample_rate,
-        deadlines=deadlines_of(timings, request.live.horizon_frames if request.live else 0),
+        duration_s=session.num_samples / manifest.plan.request.sample_rate,
+        deadlines=deadlines_of(session) if was_timed else None,
+        beat_error_p50_ms=middle,
+        beat_error_p95_ms=most,
         late_stems={name: late for name, late in session.late_stems.items() if late},
         hears_band=session.watch.hears_band,
         clips=session.watch.clips,

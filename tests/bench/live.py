@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import resource
 from collections.abc import Iterator
-from dataclasses import asdict
 from typing import Annotated
 
 import numpy as np
@@ -48,12 +47,13 @@ def main(
                 memory.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / MIB)
             yield np.take(guitar, np.arange(block * BLOCK, (block + 1) * BLOCK), mode="wrap")
 
-    deadlines = deadlines_of(run_simulated(session, blocks(), RATE), live.horizon_frames)
+    run_simulated(session, blocks(), RATE)
+    deadlines = deadlines_of(session)
     slope = np.polyfit(np.arange(len(memory)), memory, 1)[0] if len(memory) > 2 else 0.0
     document = {
         "seconds": seconds,
         "players": len(request.band.followers),
-        **asdict(deadlines),
+        **deadlines.model_dump(),
         "stop_reaction_bars": stop_reaction_bars(session, RATE),
         "mib_per_minute": round(float(slope), 2),
     }

@@ -42,6 +42,11 @@ def test_a_recording_is_followed_as_fast_as_it_can_be(leader: Path, tmp_path: Pa
     assert document["replay_equal"]
     assert document["hears_band"] is document["clips"] is False
     assert document["deadline_hit_rate"] is document["late_quanta"] is None  # nothing was due
+    assert 0 < document["beat_error_p50_ms"] < 40
+    kept = json.loads((out / "manifest.json").read_text())
+    assert kept == document["manifest"]
+    assert kept["live"]["replay_equal"]
+    assert kept["live"]["deadlines"] is None
     assert document["manifest"]["plan"]["request"]["band"]["style"]["name"] == "bossa_nova"
     assert document["duration_s"] == pytest.approx(17.6, abs=0.02)
     assert (out / "take-00" / "mix.wav").is_file()

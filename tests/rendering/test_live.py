@@ -18,7 +18,7 @@ from ensemble.manifest import Manifest
 from ensemble.perform import Pace
 from ensemble.plan import Extension, RenderPlan, RenderRequest
 from ensemble.rendering.live import LiveSession
-from ensemble.rendering.live_run import facts_of, run_session
+from ensemble.rendering.live_run import deadlines_of, facts_of, run_session
 from ensemble.rendering.render import render_request
 from ensemble.rendering.request import request_for
 from ensemble.rendering.verify import verify
@@ -65,7 +65,7 @@ class Kept:
         self.played.append((start_sample, sound))
 
 
-def run(request: RenderRequest, leader: np.ndarray, seed: int, recording: Path) -> tuple[LiveSession, Kept, list]:
+def run(request: RenderRequest, leader: np.ndarray, seed: int, recording: Path) -> tuple[LiveSession, Kept]:
     session, sink = LiveSession(request, LocalBand(RenderPlan(request=request, leader_sha256=""))), Kept()
     asked = iter([] if request.live is None or request.live.levers else [("mute", "bass"), ("gain", "rhythm=-6")])
 
@@ -73,31 +73,38 @@ def run(request: RenderRequest, leader: np.ndarray, seed: int, recording: Path) 
         if session.num_samples > 4 * SLOW_RATE and (lever := next(asked, None)):
             session.ask(*lever)
 
-    timings = run_session(session, Cut(leader, seed), sink, recording, SLOW_RATE, ask)
-    return session, sink, timings
+    run_session(session, Cut(leader, seed), sink, recording, SLOW_RATE, ask)
+    return session, sink
 
 
 @pytest.fixture(scope="module")
 def rendered(
     request_live: RenderRequest, leader: np.ndarray, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[LiveSession, Kept, list, Path, Manifest]:
+) -> tuple[LiveSession, Kept, Path, Manifest]:
     folder = tmp_path_factory.mktemp("live")
-    session, sink, timings = run(request_live, leader, 1, folder / "recording.wav")
+    session, sink = run(request_live, leader, 1, folder / "recording.wav")
     manifest = render_request(
         session.request, folder / "recording.wav", folder / "out", force=False, band_factory=LocalBand, pace=Pace(),
         events=Events(),
     )  # fmt: skip
-    return session, sink, timings, folder / "out", manifest
+    return session, sink, folder / "out", manifest
 
 
 def test_the_recording_rendered_again_gives_what_was_played(rendered: tuple) -> None:
-    session, sink, timings, _, manifest = rendered
-    facts = facts_of(session, timings, manifest)
+    session, sink, _, manifest = rendered
+    facts = facts_of(session, manifest)
     assert facts.replay_equal
     assert session.is_recorded
     assert not facts.late_stems
     assert not facts.hears_band
     assert not facts.clips
+    assert facts.deadlines == deadlines_of(session)
+    assert (
+        facts.deadlines.num_quanta == len(session.timings) - 2
+    )  # those of the first horizon were due before the sound
+    assert facts.beat_error_p50_ms is not None
+    assert facts.beat_error_p50_ms < 40
+    assert facts.beat_error_p50_ms <= facts.beat_error_p95_ms
     assert facts.duration_s == pytest.approx(8.03, abs=0.01)
     ends = [start + sound.shape[1] for start, sound in sink.played]
     assert [start for start, _ in sink.played] == [0, *ends[:-1]]
@@ -109,12 +116,12 @@ def test_how_the_stream_is_cut_changes_nothing(
     rendered: tuple, request_live: RenderRequest, leader: np.ndarray, tmp_path: Path
 ) -> None:
     assert len(rendered[0].request.live.levers) == 2
-    again, _, _ = run(rendered[0].request, leader, 2, tmp_path / "recording.wav")
+    again, _ = run(rendered[0].request, leader, 2, tmp_path / "recording.wav")
     assert again.samples_sha256 == rendered[0].samples_sha256
 
 
 def test_a_session_verifies(rendered: tuple) -> None:
-    assert verify(rendered[3], LocalBand, Pace(block_frames=37)).is_good
+    assert verify(rendered[2], LocalBand, Pace(block_frames=37)).is_good
 
 
 def test_a_full_disk_ends_the_recording_and_not_the_band(
@@ -129,7 +136,7 @@ def test_a_full_disk_ends_the_recording_and_not_the_band(
     monkeypatch.setattr(
         "ensemble.rendering.live_run.sound_file", lambda path, *form, **more: Full(str(path), *form, **more)
     )
-    session, sink, _ = run(request_live, leader[: 5 * SLOW_RATE], 1, tmp_path / "recording.wav")
+    session, sink = run(request_live, leader[: 5 * SLOW_RATE], 1, tmp_path / "recording.wav")
     assert not session.is_recorded
     assert 2 * SLOW_RATE < session.num_recorded < session.num_samples == 5 * SLOW_RATE
     assert soundfile.info(tmp_path / "recording.wav").frames == session.num_recorded
