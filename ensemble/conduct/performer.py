@@ -175,8 +175,7 @@ class _Sheet:
 
 def _released(runs: NoteRuns, note: Ints, frames: Ints) -> Floats:
     """How far a note's release has come, 0..1.  [voices, frames]"""
-    ring = np.maximum(runs.silent[note] - runs.stop[note], 1)
-    released: Floats = np.clip((frames - runs.stop[note] + 1) / ring, 0.0, 1.0)
+    released: Floats = np.clip((frames - runs.stop[note] + 1) / np.maximum(runs.ring[note], 1), 0.0, 1.0)
     return released
 
 

@@ -73,7 +73,9 @@ class NoteRuns(NamedTuple):
     stop: Ints
     """Frame at which the release begins."""
     silent: Ints
-    """First frame in which nothing of the note sounds."""
+    """First frame in which nothing of the note sounds: it has died away, or the next one begins."""
+    ring: Ints
+    """In how many frames after its end a note dies away that none follows."""
     pitch_midi: Ints
     """Written pitch."""
     velocity: Ints
@@ -224,8 +226,8 @@ def lay_out(
     repeats = joined.copy()
     repeats[1:] &= pitch[1:] == pitch[:-1]
     return NoteRuns(
-        onset_frames=onset, start=start, stop=stop, silent=np.minimum(stop + ring, next_start), pitch_midi=pitch,
-        velocity=velocity, voice=voice, after_slur=joined, repeats=repeats, articulation=articulation,
+        onset_frames=onset, start=start, stop=stop, silent=np.minimum(stop + ring, next_start), ring=ring,
+        pitch_midi=pitch, velocity=velocity, voice=voice, after_slur=joined, repeats=repeats, articulation=articulation,
         bar_place=bar_place, chance=chance[:, 5:],
     )  # fmt: skip
 

@@ -92,6 +92,18 @@ def test_a_held_chord_fades_faster_at_first(performer):
     assert level[60] - level[100] > 1.5 * (level[200] - level[240]) > 0
 
 
+def test_a_bow_that_goes_on_at_once_does_not_fall_silent_and_one_that_rests_does():
+    violin = Performer(PERFORMER.load("violin"))
+    gaps = []
+    for gap_s in (0.03, 0.2):
+        two = [WrittenNote(0.5, 1.5, 69, 80), WrittenNote(1.5 + gap_s, 2.5, 72, 80)]
+        part = shape("lead", two, CATALOGUE["violin"], 1, 0.0, 300, 0, 0.0, performer=violin)
+        at = part.notes[0].stop_frame
+        gaps.append(part.level_db[0, at : part.notes[1].start_frame].min() - part.level_db[0, at - 1])
+    assert -20 < gaps[0] < -0.5
+    assert gaps[1] < -45
+
+
 def test_forces_and_articulations_are_heard(performer):
     loud, soft = (played(performer, [WrittenNote(0.5, 1.5, 52, velocity)], voices=1) for velocity in (110, 50))
     assert loud.level_db[0, 60] > soft.level_db[0, 60] + 4
