@@ -98,7 +98,8 @@ def work(order: WorkOrder, tell: Callable[[WorkNews], None]) -> WorkResult:
         return WorkResult("cancelled", *_lies(song))
     except EnsembleError as error:
         said = Refusal(code=error.code, message=f"{_shown(error.what, song)}: {error.problem}", cure=error.cure)
-        return WorkResult("failed", *_lies(song), error=said)
+        is_full_disk = isinstance(error.__cause__, OSError) and is_full(error.__cause__)
+        return WorkResult("failed", *_lies(song), error=DISK_FULL if is_full_disk else said)
     except OSError as error:
         said = Refusal(code="output", message=f"A file cannot be written ({error.strerror}).", cure=DISK_FULL.cure)
         return WorkResult("failed", *_lies(song), error=DISK_FULL if is_full(error) else said)

@@ -31,6 +31,7 @@ STEMS_S = 300
 ADDED = (("violin", "counter"), ("viola", "pad"), ("cello", "bass"), ("flute", "counter"), ("clarinet", "counter"))
 NUM_DROPS = 3
 IS_HEARD = "document.querySelector('#play.is-playing') && !document.querySelector('#player-section.is-waiting')"
+SEEK = "(seek => (seek.value = %d, seek.dispatchEvent(new Event('input'))))(document.querySelector('#seek'))"
 WATCH = """(window.at_ms = null, window.watching = setInterval(() => {
   if (%s) { window.at_ms = performance.now(); clearInterval(window.watching); }
 }, 5), 0)"""
@@ -91,7 +92,12 @@ def drop(page: Browser, path: Path) -> float:
 
 
 def edit_chord(page: Browser, chord: str) -> float:
-    """Change the first chord while the song plays; the milliseconds until that is heard."""
+    """Change the first chord while its bars loop; the milliseconds until that is heard."""
+    page.run(f"({SEEK % 0}, 0)")
+    if page.run("document.querySelector('#loop').getAttribute('aria-pressed')") == "false":
+        page.click("#loop")
+    if not page.run("document.querySelector('#play.is-playing') !== null"):
+        page.click("#play")
     page.click("#chart .chord:not(:disabled)")
     page.run(f"(document.querySelector('#chord-input').value = {chord!r}, 0)")
     first = "document.querySelector('#chart .chord:not(:disabled)').textContent"
@@ -146,7 +152,7 @@ def main() -> int:
                 drops_ms = [drop(page, leader_path()) for _ in range(NUM_DROPS + 1)]
                 print(f"drop to first sound, cold: {drops_ms[0] / 1000:.1f} s")
                 print(f"drop to first sound, warm: {min(drops_ms[1:]) / 1000:.1f} to {max(drops_ms[1:]) / 1000:.1f} s")
-                edits_ms = [edit_chord(page, chord) for chord in ("Fm", "Bb", "F")]
+                edits_ms = [edit_chord(page, chord) for chord in ("Fm", "Dm", "C")]
                 print(f"chord edit to its sound: {min(edits_ms) / 1000:.2f} to {max(edits_ms) / 1000:.2f} s")
                 if not asked.no_stems:
                     print_stems(page, studio, root, profile)

@@ -6,7 +6,7 @@ import { Bars, byId, clock, heardLevel } from "./desk.js";
 import { button, doing, h, isTyping, options, spoken, tell, wrong } from "./dom.js";
 import { Lanes } from "./lanes.js";
 import { MissingWorklet, Player } from "./player.js";
-import { ask, bytes, songPath } from "./server.js";
+import { Refusal, ask, bytes, songPath } from "./server.js";
 import { Timeline } from "./timeline.js";
 import { Transport } from "./transport.js";
 import { inWords } from "./words.js";
@@ -48,7 +48,7 @@ export class SongView {
   // Opening and closing.
   async open(id, role) {
     this.close();
-    Object.assign(this, { id, role, desk: null, base: null, take: "take-00", job: null, before: null, isFirst: true });
+    Object.assign(this, { id, role, desk: null, base: null, take: "take-00", job: null, before: null, isFirst: true, asked: null });
     byId("song").classList.toggle("is-reader", !this.canEdit);
     byId("song").classList.add("is-empty");
     this.showSong(await ask("GET", songPath(id)));
@@ -70,10 +70,11 @@ export class SongView {
     byId("title").textContent = document.title = song.title;
     byId("about").textContent = song.band ? `${clock(song.duration_s)}, with the ${song.band} band` : clock(song.duration_s);
     if (song.version === null && !song.jobs.length && !this.desk) {
-      this.showWork(h("p", {}, song.failed ? song.failed.message : "No band has played to it yet."), this.canEdit && button("Play with a band", doing(() => this.begin({ band: "rock" })), { class: "main" }));
+      this.showWork(h("p", {}, song.failed ? new Refusal(song.failed).message : "No band has played to it yet."), this.canEdit && button("Play with a band", doing(() => this.begin({ band: "rock" })), { class: "main" }));
     }
   }
   async begin(order) {
+    this.asked = order;
     await this.order("POST", "render", order);
   }
 
@@ -100,7 +101,7 @@ export class SongView {
   async follow(job) {
     if (ASIDE.includes(job.kind)) {
       if (job.state === "done") (job.kind === "export" ? this.away.exported(job) : this.playPreview(job));
-      if (job.state === "failed") wrong(job.error);
+      if (job.state === "failed") wrong(new Refusal(job.error));
       if (job.kind === "preview") this.closePreview?.();
       return;
     }
@@ -124,11 +125,16 @@ export class SongView {
       if (from) this.offerComparison(job); else this.showWork();
     } else {
       this.showWork();
-      if (job.state === "failed") wrong(job.error, job.edits ? [["Try again", () => this.edit(job.edits)]] : [["Try again", doing(() => this.begin({ band: this.song.band ?? "rock" }))]]);
+      if (job.state === "failed") wrong(new Refusal(job.error), job.edits ? [["Try again", () => this.edit(job.edits)]] : [["Try again", doing(() => this.begin(this.asked ?? { band: this.song.band ?? "rock" }))]]);
       this.before = null;
       this.lanes.forgetAsked();
-      if (this.song.version !== null) await this.load();
+      if (this.song.version !== null) await this.load(); else this.empty();
     }
+  }
+  empty() {  // a first render has ended with nothing to hear
+    this.transport.close();
+    this.desk = this.base = null;
+    byId("song").classList.add("is-empty");
   }
 
   // Desks: of a version, and of a job while it plays.
@@ -218,6 +224,7 @@ export class SongView {
     return new Int16Array(await bytes(`${songPath(this.id, "sound")}/${source}?start=${start}&num=${num}`));
   }
   tellFetch(problem) {
+    if (problem?.code === "not_found" && !this.base?.startsWith("v")) return;  // of a job that has ended, which is told
     if (problem && !this.hasTold) wrong(problem);
     this.hasTold = problem !== null;
   }
