@@ -10,7 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Column, Table
 from rich.text import Text
 
@@ -71,7 +80,8 @@ class Monitor(contextlib.ExitStack):
         super().__init__()
         self._quiet = quiet
         self._bar = Progress(
-            SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=30), *columns, TimeElapsedColumn(),
+            SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=20), TaskProgressColumn(), *columns,
+            TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(compact=True),
             console=ERR, transient=True, disable=quiet or not ERR.is_terminal,
         )  # fmt: skip
         self._task = self._bar.add_task("starting", total=None)
@@ -97,7 +107,7 @@ class Monitor(contextlib.ExitStack):
         self._stage = name
         emit("stage", stage=name)
         words = _WORDS.get(name, name)
-        self._bar.update(self._task, description=words, total=None)
+        self._bar.reset(self._task, description=words, total=None)
         if not self._quiet and not ERR.is_terminal:
             ERR.print(f"{time.perf_counter() - self._began:6.1f} s  {words}")
 

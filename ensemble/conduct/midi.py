@@ -65,7 +65,7 @@ class BeatMap(NamedTuple):
 FileNote = tuple[float, float, int, int]  # start_s, stop_s, note, velocity
 
 
-def write_midi(path: Path, part: Part | Hits, follower: FollowerSettings, heard: Heard) -> None:
+def write_midi(path: Path, part: Part | Hits, follower: FollowerSettings, beats: BeatMap) -> None:
     """Write a part as a file of format 1: a tempo track, and a track with the part's notes at their written pitch.
 
     A part of one voice has controllers for legato and slides; accents, ghost notes and staccato are in velocities and
@@ -78,9 +78,8 @@ def write_midi(path: Path, part: Part | Hits, follower: FollowerSettings, heard:
         path: the file to write.
         part: from `write_parts`.
         follower: gives the General MIDI program; drums use channel 10.
-        heard: gives the beats.
+        beats: of the leader.
     """
-    beats = beat_map(heard)
     channel = DRUM_CHANNEL if isinstance(part, Hits) else 0
     tracks = [tempo_track(beats.metres, beats.tempos, TICKS_PER_QUARTER), part_track(part, follower, beats, channel)]
     save_midi(path, tracks, TICKS_PER_QUARTER)

@@ -73,7 +73,7 @@ class LevelMeter:
         magnitude = np.abs(chunk)
         self._peak = max(self._peak, float(magnitude.max(initial=0.0)))
         self._num_clipped += int((magnitude >= FULL_SCALE).sum())
-        self._highest = max(self._highest, float(self._true_peak.push(chunk).max(initial=0.0)))
+        self._highest = max(self._highest, float(self._true_peak.push(chunk, self._highest).max(initial=0.0)))
         self._loudness.push(chunk)
         self._joins.push(samples)
 

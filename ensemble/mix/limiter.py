@@ -48,7 +48,7 @@ class Limiter:
     def push(self, chunk: Signal) -> Signal:
         """Add the next piece; returns the samples that are ready.  [channels, samples] -> [channels, ready samples]"""
         self._waiting = np.concatenate([self._waiting, chunk], axis=1)
-        peaks = np.maximum(self._peak.push(chunk), self._ceiling)
+        peaks = np.maximum(self._peak.push(chunk, self._ceiling), self._ceiling)
         gain = 1 - self._smoothed(self._let_go(self._held(1 - self._ceiling / peaks)))
         decided = self._waiting[:, : len(gain)] * gain
         self._waiting = self._waiting[:, len(gain) :]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
+_STEP_SAMPLES = 512
 OVERSAMPLING = 4
 HALF_TAPS = 10
 """Samples on either side from which a value between two samples is interpolated."""
@@ -38,14 +40,17 @@ class TruePeak:
 
     def __init__(self, num_channels: int) -> None:
         self._filters = _interpolators()
+        self._most_gain = 1.001 * float(np.abs(self._filters).sum(axis=1).max())
         self._held = np.zeros((num_channels, HALF_TAPS))
         self._before = 0.0
 
-    def push(self, chunk: NDArray[np.floating]) -> NDArray[np.float64]:
+    def push(self, chunk: NDArray[np.floating], floor: float = 0.0) -> NDArray[np.float64]:
         """Measure the next piece.
 
         Args:
             chunk: [channels, samples]
+            floor: values up to this one need not be exact, so that little is interpolated in sound that stays below it;
+                it never falls.
 
         Returns:
             For every sample that now has `HALF_TAPS` samples after it, the highest magnitude of the sample and of the
@@ -59,13 +64,27 @@ class TruePeak:
         self._held = signal[:, -2 * HALF_TAPS :]
         on = np.abs(signal[:, HALF_TAPS : HALF_TAPS + num_ready]).max(axis=0)
         after = np.zeros(num_ready)
-        for channel in signal:
-            for taps in self._filters:
-                between = _filtered(channel, taps)[1 : num_ready + 1]
-                np.maximum(after, np.abs(between, out=between), out=after)
+        for start, stop in self._spans_above(signal, num_ready, floor):
+            inside = after[start:stop]
+            for channel in signal[:, start : stop + 2 * HALF_TAPS]:
+                for taps in self._filters:
+                    between = _filtered(channel, taps)[1 : len(inside) + 1]
+                    np.maximum(inside, np.abs(between, out=between), out=inside)
         before = np.concatenate([[self._before], after[:-1]])
         self._before = after[-1]
         return np.asarray(np.maximum(on, np.maximum(before, after)))
+
+    def _spans_above(
+        self, signal: NDArray[np.float64], num_ready: int, floor: float
+    ) -> Iterator[tuple[int, int]]:  # fmt: skip
+        """The samples after which a value between two samples may be above a floor, as spans."""
+        steps = np.arange(0, num_ready, _STEP_SAMPLES)
+        reached = np.abs(signal).max(axis=0)
+        highest = np.maximum.reduceat(reached, steps)
+        highest = np.maximum(highest, np.append(highest[1:], reached[-_STEP_SAMPLES:].max()))  # taps reach the next one
+        is_above = np.concatenate([[False], highest * self._most_gain > floor, [False]])
+        for first, last in np.flatnonzero(np.diff(is_above)).reshape(-1, 2).tolist():
+            yield first * _STEP_SAMPLES, min(last * _STEP_SAMPLES, num_ready)
 
 
 def decibels(magnitude: float) -> float:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from ensemble.conduct.midi import write_midi
+from ensemble.conduct.midi import beat_map, write_midi
 from ensemble.events import Events
 from ensemble.manifest import TakeReceipt
 from ensemble.mix.bus import mix_files
@@ -135,8 +135,9 @@ class TakeRecorder(ExitStack):
             stems.close_sums()
         with self._timed("write"):
             (folder / "parts").mkdir()
+            beats = beat_map(take.heard)
             for follower, part in zip(self._request.band.followers, take.arrangement.parts, strict=True):
-                write_midi(folder / "parts" / f"{follower.name}.mid", part, follower, take.heard)
+                write_midi(folder / "parts" / f"{follower.name}.mid", part, follower, beats)
             write_dynamics(folder / "dynamics.csv", take.heard, take.dynamics)
             measured = {path: written[name].receipt for name, path in paths.items()}
             files = {

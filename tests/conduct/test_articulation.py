@@ -8,7 +8,7 @@ import pytest
 from ensemble.conduct.articulating import as_line
 from ensemble.conduct.given import read_notes
 from ensemble.conduct.melody import write_double
-from ensemble.conduct.midi import write_midi
+from ensemble.conduct.midi import beat_map, write_midi
 from ensemble.conduct.parts import write_parts
 from ensemble.conduct.performer import Performer
 from ensemble.conduct.performer_file import PERFORMER
@@ -131,7 +131,7 @@ def test_midi_keeps_legato_and_slides_of_one_voice(tmp_path):
     follower = FollowerSettings(name="lead", instrument="violin", role="counter")
     notes = [WrittenNote(at / 2, at / 2 + 0.5, 60 + at, 80, 0, kind) for at, kind in enumerate(kinds)]
     part = shape("lead", notes, VIOLIN, 1, 0.0, 400, 0)
-    write_midi(tmp_path / "lead.mid", part, follower, heard_of())
+    write_midi(tmp_path / "lead.mid", part, follower, beat_map(heard_of()))
     assert [one.articulation for one in read_notes(tmp_path / "lead.mid", follower)] == kinds
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from ensemble.conduct.drummer import strays
 from ensemble.conduct.jitter import Chance
-from ensemble.conduct.midi import write_midi
+from ensemble.conduct.midi import beat_map, write_midi
 from ensemble.conduct.parts import write_parts
 from ensemble.config import FollowerSettings
 from ensemble.errors import DataError
@@ -49,7 +49,7 @@ def test_what_midi_holds_is_measured(tmp_path):
     for humanize in (0.5, 0.0):
         manner = Manner(style=style, humanize=humanize)
         (part,) = write_parts(heard, (DRUMS,), heard.frames.num_frames, 0, manner=manner)
-        write_midi(tmp_path / f"{humanize}.mid", part, DRUMS, heard)
+        write_midi(tmp_path / f"{humanize}.mid", part, DRUMS, beat_map(heard))
     found = measure_drummer([tmp_path / "0.5.mid"])
     assert found.timing_ms == pytest.approx(6.0, rel=0.2)
     assert found.force_db == pytest.approx(2.0, rel=0.35)  # hard accents end at 127

@@ -9,7 +9,7 @@ import mido
 import numpy as np
 import pytest
 
-from ensemble.conduct.midi import DRUM_NOTES, write_midi
+from ensemble.conduct.midi import DRUM_NOTES, beat_map, write_midi
 from ensemble.conduct.parts import write_parts
 from ensemble.config import FollowerSettings
 from ensemble.types.music import Heard, Hits
@@ -51,7 +51,7 @@ def seconds(path: Path) -> tuple[list[tuple[float, float, int, int]], list[mido.
 @pytest.mark.parametrize("follower", [BASS, RHYTHM, DRUMS], ids=lambda follower: follower.name)
 def test_notes_come_back_where_they_were(tmp_path, heard, follower):
     (part,) = write_parts(heard, (follower,), heard.frames.num_frames + 100, 0)
-    write_midi(tmp_path / "part.mid", part, follower, heard)
+    write_midi(tmp_path / "part.mid", part, follower, beat_map(heard))
     notes, messages = seconds(tmp_path / "part.mid")
     if isinstance(part, Hits):
         expected = sorted((hit.time_s, DRUM_NOTES[hit.drum]) for hit in part.hits)
@@ -70,7 +70,7 @@ def test_notes_come_back_where_they_were(tmp_path, heard, follower):
 def test_note_ends_come_back(tmp_path):
     heard = heard_of()
     (part,) = write_parts(heard, (BASS,), heard.frames.num_frames + 100, 0)
-    write_midi(tmp_path / "part.mid", part, BASS, heard)
+    write_midi(tmp_path / "part.mid", part, BASS, beat_map(heard))
     expected = sorted(note.stop_frame / 100 for note in part.notes)
     np.testing.assert_allclose(
         sorted(stop for _, stop, _, _ in seconds(tmp_path / "part.mid")[0]), expected, atol=0.002
@@ -81,7 +81,7 @@ def test_note_ends_come_back(tmp_path):
 def test_bar_lines_lie_on_the_downbeats(tmp_path, first_beat_s, first_downbeat):
     heard = swaying(first_beat_s, first_downbeat)
     (part,) = write_parts(heard, (BASS,), heard.frames.num_frames + 100, 0)
-    write_midi(tmp_path / "part.mid", part, BASS, heard)
+    write_midi(tmp_path / "part.mid", part, BASS, beat_map(heard))
     document = mido.MidiFile(str(tmp_path / "part.mid"))
     tick, bar_ticks, lines, tempos = 0, 0, [], []
     signatures: list[tuple[int, int]] = []
@@ -111,7 +111,7 @@ def test_bar_lines_lie_on_the_downbeats(tmp_path, first_beat_s, first_downbeat):
 def test_a_steady_leader_has_one_tempo(tmp_path):
     heard = heard_of(bars=12, bpm=97.0)
     (part,) = write_parts(heard, (BASS,), heard.frames.num_frames, 0)
-    write_midi(tmp_path / "part.mid", part, BASS, heard)
+    write_midi(tmp_path / "part.mid", part, BASS, beat_map(heard))
     tempos = [
         message.tempo for message in mido.MidiFile(str(tmp_path / "part.mid")).tracks[0] if message.type == "set_tempo"
     ]
@@ -133,7 +133,7 @@ def test_the_written_signature_is_exported(tmp_path, leader, signatures, quarter
     """At 90 beats a minute: beats of dotted quarters, halves and eighths."""
     heard = replace(heard_of(bars=12, bpm=90.0), **leader)
     (part,) = write_parts(heard, (BASS,), heard.frames.num_frames, 0)
-    write_midi(tmp_path / "part.mid", part, BASS, heard)
+    write_midi(tmp_path / "part.mid", part, BASS, beat_map(heard))
     document = mido.MidiFile(str(tmp_path / "part.mid"))
     said, tick = [], 0
     for message in document.tracks[0]:
@@ -151,12 +151,12 @@ def test_the_same_part_gives_the_same_bytes(tmp_path):
     heard = heard_of()
     for name in ("one", "two"):
         (part,) = write_parts(heard, (RHYTHM,), heard.frames.num_frames, 0)
-        write_midi(tmp_path / name, part, RHYTHM, heard)
+        write_midi(tmp_path / name, part, RHYTHM, beat_map(heard))
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
 
 
 def test_a_leader_without_beats_or_notes_gives_a_file_that_opens(tmp_path):
     heard = heard_of(silent_beats=(0, 99))
     (part,) = write_parts(heard, (BASS,), 100, 0)
-    write_midi(tmp_path / "part.mid", part, BASS, heard)
+    write_midi(tmp_path / "part.mid", part, BASS, beat_map(heard))
     assert seconds(tmp_path / "part.mid")[0] == []

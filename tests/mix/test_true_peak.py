@@ -40,6 +40,15 @@ def test_hearing_in_pieces_equals_hearing_whole(piece):
     np.testing.assert_allclose(np.concatenate(pieces), whole, rtol=1e-12)
 
 
+@pytest.mark.parametrize("floor", [0.4, 1.2, 9.0])
+def test_what_is_above_a_floor_is_the_same_to_the_bit(floor):
+    rng = np.random.default_rng(6)
+    sound = 0.3 * rng.standard_normal((2, 36_000)) * np.repeat(np.tile([0.05, 1.0], 9), 2000)
+    exact, spared = TruePeak(2).push(sound), TruePeak(2).push(sound, floor)
+    assert (spared < exact).any()
+    np.testing.assert_array_equal(np.maximum(spared, floor), np.maximum(exact, floor))
+
+
 def test_silence_has_no_peak():
     assert true_peak_dbtp([np.zeros((2, 100))]) == -math.inf
     assert true_peak_dbtp([]) == -math.inf

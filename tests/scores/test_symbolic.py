@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ensemble.conduct.grid import grid_of
-from ensemble.conduct.midi import write_midi
+from ensemble.conduct.midi import beat_map, write_midi
 from ensemble.conduct.parts import write_parts
 from ensemble.config import FollowerSettings
 from ensemble.listen.listener import Listener
@@ -156,7 +156,7 @@ def test_the_metres_of_a_score_are_exported_where_they_change(tmp_path: Path) ->
     heard = hear_melody(CHANGING)
     bass = FollowerSettings(name="bass", instrument="electric_bass", role="bass")
     (part,) = write_parts(heard, (bass,), heard.frames.num_frames, 0)
-    write_midi(tmp_path / "bass.mid", part, bass, heard)
+    write_midi(tmp_path / "bass.mid", part, bass, beat_map(heard))
     labels = labels_of(read_midi((tmp_path / "bass.mid").read_bytes(), "bass.mid"))
     assert [(float(mark.at), mark.beats, mark.unit) for mark in labels.metres] == [
         (0, 4, 4), (9, 3, 4), (15, 4, 4), (23, 6, 8), (29, 4, 4),  # after a beat for the upbeat
@@ -178,7 +178,7 @@ def test_a_section_in_another_metre_is_exported_with_its_signature_at_the_one_te
                              "*M4/4", "=6", *four))  # fmt: skip
     bass = FollowerSettings(name="bass", instrument="electric_bass", role="bass")
     (part,) = write_parts(heard, (bass,), heard.frames.num_frames, 0)
-    write_midi(tmp_path / "bass.mid", part, bass, heard)
+    write_midi(tmp_path / "bass.mid", part, bass, beat_map(heard))
     labels = labels_of(read_midi((tmp_path / "bass.mid").read_bytes(), "bass.mid"))
     back = 12 + 2 * 4 * metre[0] / metre[1]
     found = [(float(mark.at), mark.beats, mark.unit) for mark in labels.metres]
