@@ -13,6 +13,7 @@ from cluster.cli.cluster import cluster_commands
 from cluster.cli.conductor import evaluate_conductor, train_conductor
 from cluster.cli.data import data
 from cluster.cli.drummer import train_drummer
+from cluster.cli.evaluate_curves import evaluate_curves
 from cluster.cli.evaluate_listening import evaluate_listening
 from cluster.cli.evaluate_live import evaluate_live
 from cluster.cli.evaluate_render import evaluate_render
@@ -51,6 +52,7 @@ evaluate.command("performer")(evaluate_performer)
 train.command("drummer")(train_drummer)
 train.command("kit")(train_kit)
 evaluate.command("kit")(evaluate_kit)
+evaluate.command("curves")(evaluate_curves)
 evaluate.command("listening")(evaluate_listening)
 evaluate.command("live")(evaluate_live)
 evaluate.command("render")(evaluate_render)

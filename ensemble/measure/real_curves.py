@@ -1,0 +1,121 @@
+"""What voices make of real singing and playing: pitch and loudness of recordings, mapped to each voice and sounded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ensemble.audio.files import prepared_clip
+from ensemble.audio.recording import opened
+from ensemble.conduct.melody import transform
+from ensemble.conduct.transfer import is_sung, transfer_to
+from ensemble.data.listing import AUDIO_SUFFIXES, FOREIGN_SUFFIXES, visible
+from ensemble.errors import AudioError, DataError
+from ensemble.events import OnProgress, unheard
+from ensemble.listen.listener import Listener
+from ensemble.listen.loudness import loudness_db
+from ensemble.listen.pitch import ANALYSIS_RATE_HZ
+from ensemble.measure import fidelity
+from ensemble.measure.contenders import play
+from ensemble.play.voice_file import VOICE, VoiceWeights
+from ensemble.play.voice_kernel import NeuralVoice
+from ensemble.train.recordings import TrainingRecording
+from ensemble.types.instruments import instrument
+from ensemble.types.music import SILENCE_DB, AudioClip, Heard
+
+LEAST_FRAMES = 200
+"""A recording in which less is sung is passed over."""
+SLIP_CENTS = (1150.0, 1250.0)
+_PLAYED_DB = -60.0
+
+
+def evaluate_curves(
+    folder: Path, voices: Sequence[str], max_s: float = 30.0, on_progress: OnProgress = unheard
+) -> dict[str, Any]:
+    """Measure voices on the curves of recordings.
+
+    Args:
+        folder: of recordings.
+        voices: names of shipped ones, or paths.
+        max_s: how many seconds of each recording.
+        on_progress: told the recording, how many are done, and of how many.
+
+    Returns:
+        `voices`, by name, each with `recordings`, and over these `click_ratio` (the worst, at the joins of quanta),
+        `burst_db` (how far the 95th percentile of the level against the curve given lies above its median, the worst),
+        `octave_slips` (share of steady frames that are heard an octave off), `noise_share` (of the power, the median),
+        `peak` (1 is full scale); and `passed_over`, the recordings that could not be used, each with the reason.
+
+    Raises:
+        DataError: the folder has no recording in which something is sung.
+        VoiceError: a voice cannot be used.
+    """
+    loaded = {name: VOICE.load(name) for name in voices}
+    suffixes = (*AUDIO_SUFFIXES, *FOREIGN_SUFFIXES)
+    paths = [path for path in visible(folder) if path.suffix.lower() in suffixes]
+    found: dict[str, list[dict[str, float]]] = {name: [] for name in loaded}
+    passed_over: dict[str, str] = {}
+    for number, path in enumerate(paths):
+        on_progress(path.name, number, len(paths))
+        try:
+            heard = _heard(path, max_s)
+        except AudioError as error:
+            passed_over[path.name] = error.problem
+            continue
+        if is_sung(heard.frames).sum() < LEAST_FRAMES:
+            passed_over[path.name] = "hardly a pitch is sung or played alone in it"
+            continue
+        for name, voice in loaded.items():
+            found[name].append(_figures(heard, voice))
+    if not any(found.values()):
+        raise DataError(str(folder), "has no recording in which a line is sung or played", "name another folder")
+    return {"voices": {name: _together(figures) for name, figures in found.items()}, "passed_over": passed_over}
+
+
+def _heard(path: Path, max_s: float) -> Heard:
+    with opened(path) as recording:
+        clip = prepared_clip(recording.clip(), ANALYSIS_RATE_HZ)
+    samples = np.ascontiguousarray(clip.samples[:, : round(max_s * ANALYSIS_RATE_HZ)])
+    return Listener().listen(AudioClip(samples=samples, sample_rate=ANALYSIS_RATE_HZ))
+
+
+def _figures(heard: Heard, voice: VoiceWeights) -> dict[str, float]:
+    """What one voice makes of one line."""
+    num_frames, rate = heard.frames.num_frames, voice.card.trained_sample_rate
+    transfer = transfer_to(heard, voice.card.learned) if voice.card.learned is not None else None
+    part = transform("line", heard, instrument(voice.card.instrument).range_midi, num_frames, transfer)
+    f0_hz, plays = part.f0_hz[0], part.f0_hz[0] > 0
+    asked_db = np.where(plays, heard.frames.loudness_db + part.level_db[0], SILENCE_DB).astype(np.float32)
+    sound = play(NeuralVoice(voice), f0_hz, asked_db, rate)
+    line = TrainingRecording(
+        name="line", samples=sound, sample_rate=rate, f0_hz=f0_hz, loudness_db=asked_db, is_voiced=plays, licence="",
+    )  # fmt: skip
+    inside = plays & (asked_db > _PLAYED_DB)
+    against_db = (loudness_db(sound, rate, num_frames) - asked_db)[inside]
+    steady = fidelity.steady_frames(line)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        away = np.abs(1200 * np.log2(fidelity.swift_tracker(sound, rate, num_frames) / f0_hz))[steady]
+    noise_db = -fidelity.median_hnr_db(sound, line)
+    return {
+        "click_ratio": fidelity.worst_click(sound, rate),
+        "burst_db": float(np.subtract(*np.percentile(against_db, (95, 50)))) if len(against_db) else float("nan"),
+        "octave_slips": float(np.mean((away > SLIP_CENTS[0]) & (away < SLIP_CENTS[1]))) if len(away) else 0.0,
+        "noise_share": float(1 / (1 + 10 ** (-noise_db / 10))),
+        "peak": float(np.abs(sound).max()),
+    }
+
+
+def _together(figures: Sequence[dict[str, float]]) -> dict[str, float]:
+    """The worst, the mean or the median over the recordings."""
+    by_name = {name: np.array([one[name] for one in figures]) for name in figures[0]}
+    found = {
+        "click_ratio": np.nanmax(by_name["click_ratio"]),
+        "burst_db": np.nanmax(by_name["burst_db"]),
+        "octave_slips": np.nanmean(by_name["octave_slips"]),
+        "noise_share": np.nanmedian(by_name["noise_share"]),
+        "peak": np.nanmax(by_name["peak"]),
+    }
+    return {"recordings": len(figures)} | {name: round(float(value), 4) for name, value in found.items()}

@@ -1,0 +1,37 @@
+"""Voices on the curves of recordings: figures of a sung line, and what cannot be used is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ensemble.audio.files import write_clip
+from ensemble.errors import DataError
+from ensemble.measure.real_curves import evaluate_curves
+from ensemble.types.music import AudioClip
+from tests.rendering.test_transform import RATE_HZ, hummed
+
+
+def test_a_hum_is_played_cleanly_and_noise_is_passed_over(tmp_path: Path) -> None:
+    noise = 0.1 * np.random.default_rng(0).standard_normal(2 * RATE_HZ)
+    for name, sound in {"hum": hummed(3.0), "noise": noise}.items():
+        clip = AudioClip(samples=sound[None].astype(np.float32), sample_rate=RATE_HZ)
+        write_clip(tmp_path / f"{name}.wav", clip)
+    seen: list[str] = []
+    found = evaluate_curves(tmp_path, ["violin"], on_progress=lambda name, *_: seen.append(name))
+    assert seen == ["hum.wav", "noise.wav"]
+    assert list(found["passed_over"]) == ["noise.wav"]
+    figures = found["voices"]["violin"]
+    assert figures["recordings"] == 1
+    assert 0 < figures["click_ratio"] < 1.5
+    assert 0 < figures["burst_db"] < 6
+    assert figures["octave_slips"] < 0.02
+    assert 0 < figures["noise_share"] < 0.2
+    assert 0.01 < figures["peak"] < 1
+
+
+def test_a_folder_without_a_line_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="has no recording in which a line is sung"):
+        evaluate_curves(tmp_path, ["violin"])
