@@ -123,7 +123,7 @@ class Performer:
             memory = np.where(begins, 0.0, memory)
             new = np.where(begins, normal[at], 2.0 * keep * stray[0] - keep**2 * stray[1] + fresh * normal[at])
             stray = np.stack([new, np.where(begins, normal[at], stray[0])])
-            cycles = np.where(begins[:, 0], 0.0, cycles)
+            cycles = np.where(begins[:, 0], sheet.first_cycle[sheet.row[note[:, at]]], cycles)
             answer, memory = self._network.step(sheet.gates[sheet.row[note[:, at]]], rows[:, at], memory)
             far = spread * np.exp(np.clip(answer[:, 3:], LEAST_LOG, MOST_LOG)) * new
             depth = DEPTH_CENTS * np.maximum(answer[:, 2], 0.0)
@@ -157,11 +157,14 @@ class _Sheet:
         self.row[wanted] = np.arange(len(wanted))
         spread = hand.humanize / _USUAL_HUMANIZE
         drawn = np.zeros((len(wanted), NUM_MANNER))
+        self.first_cycle = np.zeros(len(wanted))
+        """Where in a cycle the vibrato of every wanted note begins, 0..1.  [wanted]"""
         for voice in np.unique(runs.voice[wanted]).tolist():
             own = runs.voice[wanted] == voice
             places = runs.start[wanted][own] + hand.first_frame
-            uniform = far_draws(hand.seed, f"{hand.name}/{voice}/manner", places, 4 * NUM_MANNER)
-            drawn[own] = spread * bell(uniform.reshape(-1, 4)).reshape(-1, NUM_MANNER)
+            uniform = far_draws(hand.seed, f"{hand.name}/{voice}/manner", places, 4 * NUM_MANNER + 1)
+            drawn[own] = spread * bell(uniform[:, :-1].reshape(-1, 4)).reshape(-1, NUM_MANNER)
+            self.first_cycle[own] = min(spread, 1.0) * uniform[:, -1]
         manners = [network.manner(context[at], normal) for at, normal in zip(wanted.tolist(), drawn, strict=True)]
         self.gates = np.stack(
             [network.note_gates(context[at], manner) for at, manner in zip(wanted.tolist(), manners, strict=True)]
