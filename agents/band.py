@@ -186,6 +186,10 @@ class RayBand:
         """What the work cost, who was lost, what was played again."""
         return self._supervisor.tally()
 
+    def was_ready(self, left_s: float) -> None:
+        """Export that a quantum of a live session was ready so many seconds before it was due."""
+        self._meters.was_ready(left_s)
+
     def is_exact(self) -> bool:
         """Whether every value so far came from a machine of this one's fingerprint."""
         return self._supervisor.is_exact()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Hashable, Mapping
 from typing import Any, NamedTuple
 
@@ -16,6 +17,10 @@ from ensemble.clock import FRAME_RATE_HZ
 REASONS = ("process", "host")
 """Why an actor was replaced: its process was lost, or the host under it."""
 RETRIEVAL = "retrieval"
+IN_TIME, LATE = "in_time", "late"
+"""How a quantum of a live session was ready."""
+RECENT_QUANTA, PERCENTS = 300, (50, 99)
+"""What is left of the horizon is told of the last so many quanta, a minute, by these shares."""
 
 
 def from_zero(counter: Any, tags: dict[str, str]) -> None:
@@ -44,6 +49,16 @@ class DriverMetrics:
             "ensemble_waiting_seconds", "How long the oldest block, or question to the retrieval, has been unanswered",
             tag_keys=PLAYING,
         )  # fmt: skip
+        self.live_quanta = Counter(
+            "ensemble_live_quanta_total",
+            "Fifths of a second of live sessions, ready in time or late",
+            tag_keys=("ready",),
+        )
+        self.live_left = Gauge(
+            "ensemble_live_left_seconds",
+            "How long before they were due so many of 100 of the last quanta of a live session were ready, or longer",
+            tag_keys=("percent",),
+        )
         self.restarts = Counter("ensemble_restarts_total", "Players that were replaced", tag_keys=("part", "reason"))
 
 
@@ -73,6 +88,9 @@ class Meters:
         self._metrics = DriverMetrics()
         self._lock = threading.Lock()
         self._due: dict[Hashable, _Question] = {}
+        self._left_s: deque[float] = deque(maxlen=RECENT_QUANTA)
+        for ready in (IN_TIME, LATE):
+            from_zero(self._metrics.live_quanta, {"ready": ready})
         for part, tags in self._tags.items():
             if part != RETRIEVAL:
                 for counter in (self._metrics.blocks, self._metrics.music, self._metrics.busy):
@@ -109,6 +127,11 @@ class Meters:
             player_pid=stamp["pid"],
         )  # fmt: skip
 
+    def was_ready(self, left_s: float) -> None:
+        """A quantum of a live session was ready so many seconds before it was due."""
+        self._left_s.append(left_s)
+        self._metrics.live_quanta.inc(tags={"ready": IN_TIME if left_s >= 0 else LATE})
+
     def restarted(self, part: str, reason: str) -> None:
         """An actor was replaced."""
         self._metrics.restarts.inc(tags={"part": part, "reason": reason})
@@ -125,6 +148,10 @@ class Meters:
         """Set every gauge again."""
         with self._lock:
             due = list(self._due.values())
+        left_s = sorted(self._left_s.copy(), reverse=True)
+        for percent in PERCENTS if left_s else ():
+            at = min(percent * len(left_s) // 100, len(left_s) - 1)
+            self._metrics.live_left.set(left_s[at], tags={"percent": str(percent)})
         now = time.time()
         for part, tags in self._tags.items():
             blocks = [question for question in due if question.part == part and question.where is not None]

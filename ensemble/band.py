@@ -113,6 +113,9 @@ class Band(Protocol):
     def tally(self) -> Tally:
         """Work and losses so far."""
 
+    def was_ready(self, left_s: float) -> None:
+        """Tell who watches that a quantum of a live session was ready so many seconds before it was due."""
+
     def is_exact(self) -> bool:
         """Whether every value so far was computed on a machine of this one's fingerprint; waits for nothing."""
 
@@ -209,6 +212,9 @@ class LocalBand:
     def tally(self) -> Tally:
         """Work and losses so far."""
         return Tally(busy_s=dict(self._busy_s))
+
+    def was_ready(self, left_s: float) -> None:
+        """Nobody watches a band in one process."""
 
     def is_exact(self) -> bool:
         """Everything is computed here."""

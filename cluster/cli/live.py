@@ -102,7 +102,7 @@ def live(
         from ensemble.perform import Pace
         from ensemble.plan import RenderPlan
         from ensemble.rendering.levers import COUNT, Levers
-        from ensemble.rendering.live import LiveSession
+        from ensemble.rendering.live import LiveSession, check_cost
         from ensemble.rendering.live_run import deadlines_of, facts_of, run_session
         from ensemble.rendering.render import render_request
         from ensemble.rendering.request import request_for
@@ -129,7 +129,9 @@ def live(
         monitor.callback(players.close)
         session = LiveSession(request, players)
 
-        session.warm_up()
+        cost = session.warm_up()
+        if not fast:
+            check_cost(cost)
         monitor.stage("follow")
         keys = monitor.enter_context(LiveKeys(session))
 

@@ -17,10 +17,13 @@ PERIOD_S = 1.0
 _COLUMNS = {
     "who": "name", "plays": "role", "where": "where", "GPU": "gpu", "state": "state", "restarts": "restarts",
     "music s": "music_s", "x real time": "realtime_factor", "p50 ms": "block_p50_ms", "p99 ms": "block_p99_ms",
-    "queue": "queue", "MB": "resident_mb", "GPU MB": "gpu_mb",
+    "queue": "queue", "in time": "in_time", "left p50": "left_p50_ms", "left p99": "left_p99_ms",
+    "MB": "resident_mb", "GPU MB": "gpu_mb",
 }  # fmt: skip
 """The heading of each column, and the fact that it shows."""
 _ON_GPUS = ("GPU", "GPU MB")
+_LIVE = ("in time", "left p50", "left p99")
+"""Of live sessions: the share of blocks that were ready in time, and ms before they were due."""
 _FIRST_TO_GO = ("plays", "where", "p50 ms", "MB", "restarts")
 """Columns that are left out, in this order, where the terminal is too narrow."""
 _TO_THE_LEFT = ("who", "plays", "where", "GPU", "state")
@@ -61,7 +64,9 @@ def _fitting(ray: str, render: str, rows: Sequence[dict[str, Any]], room: int | 
     """The table of one render."""
     of_render = [row | _in_words(row) for row in rows if (row["ray"], row["render"]) == (ray, render)]
     has_gpus = any(row.get("gpu") or row.get("gpu_mb") for row in of_render)
-    columns = [heading for heading in _COLUMNS if has_gpus or heading not in _ON_GPUS]
+    is_live = any("left_p50_ms" in row for row in of_render)
+    hidden = (*_ON_GPUS * (not has_gpus), *_LIVE * (not is_live))
+    columns = [heading for heading in _COLUMNS if heading not in hidden]
     title = f"render {render} on the Ray at {ray}"
     for gone in ("", *_FIRST_TO_GO):
         columns = [heading for heading in columns if heading != gone]

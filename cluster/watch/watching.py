@@ -9,7 +9,7 @@ from typing import Any
 
 from agents.environment import prepare_environment
 from cluster.sessions.attach import ANSWER_S, AUTO, CLIENT, answers, found, joined_ray
-from cluster.watch.scraping import blocks_in_flight
+from cluster.watch.scraping import Told, told_by_drivers
 from ensemble.errors import BandError
 from ensemble.events import unheard
 
@@ -31,7 +31,8 @@ def watching(
     Yields:
         The function. A row tells `name`, `role`, `render`, `ray`, `state` (ALIVE, RESTARTING, PENDING...; BUSY where a
         actor is in the middle of a long block), `restarts`, `queue` (blocks of its render asked for and not answered;
-        from Ray's metrics, some seconds old) and, for those who answered, what `Status.describe` says.
+        from Ray's metrics, some seconds old); the conductor's of a live session has what `Told.live` says, and that of
+        who answered what `Status.describe` says.
 
     Raises:
         BandError: no Ray runs there, or none of them can be joined.
@@ -100,17 +101,19 @@ def _rows(place: str) -> list[dict[str, Any]]:
         with contextlib.suppress(RayError):
             told[waiting[answer]] = ray.get(answer)
     nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
-    due = blocks_in_flight((node["NodeManagerAddress"], node["MetricsExportPort"]) for node in nodes if node["Alive"])
-    return [_row(place, name, facts, told.get(name), due) for name, facts in sorted(alive.items())]
+    drivers = told_by_drivers(
+        (node["NodeManagerAddress"], node["MetricsExportPort"]) for node in nodes if node["Alive"]
+    )
+    return [_row(place, name, facts, told.get(name), drivers) for name, facts in sorted(alive.items())]
 
 
-def _row(
-    place: str, name: str, facts: dict[str, Any], told: dict[str, Any] | None, due: dict[tuple[str, str], float]
-) -> dict[str, Any]:
+def _row(place: str, name: str, facts: dict[str, Any], told: dict[str, Any] | None, drivers: Told) -> dict[str, Any]:
     who, _, rest = name.rpartition("-")
     render, _, life = rest.partition(".")
     parts = who.split("+")
-    asked = [due[facts["JobID"], part] for part in parts if (facts["JobID"], part) in due]
+    job = facts["JobID"]
+    asked = [drivers.in_flight[job, part] for part in parts if (job, part) in drivers.in_flight]
+    live = drivers.live.get(job, {}) if "conductor" in parts else {}
     state = facts["State"] if told or facts["State"] != "ALIVE" else "BUSY"
     row = {
         "name": ", ".join(parts),
@@ -118,7 +121,9 @@ def _row(
         "state": state,
         "restarts": facts["NumRestarts"] + int(life or 0),
     }
-    return row | {"pid": facts["Pid"], "queue": int(sum(asked)) if asked else None} | (told or {}) | {"ray": place}
+    return (
+        row | {"pid": facts["Pid"], "queue": int(sum(asked)) if asked else None} | live | (told or {}) | {"ray": place}
+    )
 
 
 def _actors() -> dict[str, dict[str, Any]]:

@@ -82,7 +82,7 @@ class Foresight:
 
     def _agrees(self, beats_ago: int) -> float:
         """How much of the last beats has the chords of so many beats before, 0..1."""
-        past = np.array(self._heard)
+        past = np.array(self._heard[-CONTEXT_BEATS - beats_ago :])
         same = past[beats_ago:][-CONTEXT_BEATS:] == past[:-beats_ago][-CONTEXT_BEATS:]
         weight = CONTEXT_FADES ** np.arange(len(same))[::-1]
         return float((weight @ same + DOUBT_BEATS * DOUBT_AGREES) / (weight.sum() + DOUBT_BEATS))

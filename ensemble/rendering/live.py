@@ -6,6 +6,7 @@ The stream rendered again with the same request gives what the band played, to t
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import NamedTuple
@@ -17,7 +18,7 @@ from ensemble.audio.wav_writer import hashed_of, steps_of
 from ensemble.band import Band, Promise
 from ensemble.clock import FRAME_RATE_HZ, QUANTUM_FRAMES, Block, frames_for, hop_samples
 from ensemble.config import FollowerSettings
-from ensemble.errors import ConfigError, DeadlineError
+from ensemble.errors import BandError, ConfigError, DeadlineError
 from ensemble.listen.overrides import Overrides
 from ensemble.listen.pitch import ANALYSIS_RATE_HZ
 from ensemble.live.follow import LiveFollower
@@ -30,7 +31,10 @@ from ensemble.mix.gain import place
 from ensemble.plan import RenderRequest
 from ensemble.types.music import FloatArray, Stem
 
-WARM_UP_S = 5
+WARM_UP_S, MEASURED_S = 3, 2
+"""What is played before a session, first to load and compile all, then to measure what playing costs."""
+DEAREST = 1.0
+"""Seconds of work for a second of music with which no session is begun."""
 ANSWER_S, COLLECT_S = 0.15, 60.0
 """How long a quantum is waited for while the leader plays, and at the end."""
 
@@ -62,6 +66,20 @@ class Timing(NamedTuple):
     """Where it begins."""
     left_s: float
     """How long before the leader came there it was ready, in seconds; below 0 it was late."""
+
+
+def check_cost(cost: float) -> None:
+    """Refuse a session that cannot be in time beside what this machine does already, other sessions most likely.
+
+    Args:
+        cost: seconds of work for each second of music, from `LiveSession.warm_up`.
+
+    Raises:
+        BandError: the machine is too busy.
+    """
+    if cost >= DEAREST:
+        problem = f"needs {cost:.1f} s for each second of this band, beside what it does already"
+        raise BandError("this machine", problem, "end another session, or take fewer players or another machine")
 
 
 class LiveSession:
@@ -109,16 +127,31 @@ class LiveSession:
         self.timings: list[Timing] = []
         self.horizon_frames = request.live.horizon_frames
 
-    def warm_up(self) -> None:
-        """Do once what takes longer at the first time: load networks, compile kernels, write a bar."""
+    def warm_up(self) -> float:
+        """Do once what takes longer at the first time: load networks, compile kernels, write a bar.
+
+        Returns:
+            Seconds of work for each second of music, beside what this machine does meanwhile.
+        """
         rate, request = self._request.sample_rate, self._request
         eager = request.model_copy(update={"live": LiveSettings(listen_beats=0), "overrides": Overrides(tempo_bpm=120)})
-        clicks = np.zeros(WARM_UP_S * rate, np.float32)
+        clicks = np.zeros((WARM_UP_S + MEASURED_S) * rate, np.float32)
         clicks[:: rate // 2] = 0.5
         trial = LiveSession(eager, self._band)
-        for _ in trial.hear(clicks):
+        for _ in trial.hear(clicks[: WARM_UP_S * rate]):
             pass
+        began_s = time.perf_counter()
+        for _ in trial.hear(clicks[WARM_UP_S * rate :]):
+            pass
+        cost = (time.perf_counter() - began_s) / MEASURED_S
         trial._wait_for_all()
+        return cost
+
+    def was_ready(self, start_frame: int, left_s: float) -> None:
+        """What begins with a frame was ready so many seconds before it was due."""
+        self.timings.append(Timing(start_frame, left_s))
+        if start_frame >= self.horizon_frames:
+            self._band.was_ready(left_s)
 
     def hear(self, samples: FloatArray) -> Iterator[Played]:
         """Go on by what has come.

@@ -15,7 +15,7 @@ from ensemble.audio.wav_writer import PCM_STEPS, Steps, steps_of
 from ensemble.clock import FRAME_RATE_HZ
 from ensemble.events import unheard
 from ensemble.manifest import Deadlines, LiveFacts, Manifest
-from ensemble.rendering.live import LiveSession, Played, Timing
+from ensemble.rendering.live import LiveSession, Played
 from ensemble.takes import AS_GIVEN
 from ensemble.types.music import FloatArray
 
@@ -69,7 +69,7 @@ def run_session(
     def send(played: Iterable[Played]) -> None:
         for one in played:
             due_s = (began_s or 0.0) + one.start_frame / FRAME_RATE_HZ
-            session.timings.append(Timing(one.start_frame, due_s - time.perf_counter()))
+            session.was_ready(one.start_frame, due_s - time.perf_counter())
             sink.play(one.start_sample, one.sound)
             session.watch.play(one.start_sample, one.sound)
 
@@ -113,7 +113,8 @@ def run_simulated(session: LiveSession, blocks: Iterable[FloatArray], sample_rat
         begun_s = time.perf_counter()
         played = list(session.hear(samples))
         ready_s = max(ready_s, session.num_samples / sample_rate) + time.perf_counter() - begun_s
-        session.timings += [Timing(one.start_frame, one.start_frame / FRAME_RATE_HZ - ready_s) for one in played]
+        for one in played:
+            session.was_ready(one.start_frame, one.start_frame / FRAME_RATE_HZ - ready_s)
 
 
 def stop_reaction_bars(session: LiveSession, sample_rate: int) -> float | None:

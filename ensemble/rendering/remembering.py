@@ -226,6 +226,11 @@ class RememberingBand:
         """Work and losses so far."""
         return self._band.tally() if self._band else Tally()
 
+    def was_ready(self, left_s: float) -> None:
+        """Pass on what a live session tells."""
+        if self._band is not None:
+            self._band.was_ready(left_s)
+
     def is_exact(self) -> bool:
         """Whether everything was computed by machines like this one; what was not is never remembered."""
         return self._band.is_exact() if self._band else True

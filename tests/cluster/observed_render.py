@@ -75,6 +75,8 @@ def main(folder: Path) -> None:
                 os.kill(status["pid"], signal.SIGKILL)
             if stage == "play" and done > total / 2 and "playing" not in told:
                 told.add("playing")
+                for left_s in (0.3, 0.2, -0.1):  # as it would be told of a live session
+                    band[0].was_ready(left_s)
                 say(stage="playing", killed="bass")
 
         render(

@@ -47,6 +47,10 @@ def test_the_figures_are_those_of_the_render(observed: Observed) -> None:
     answers = {name: found[0] for name, found in observed.answers.items()}
     assert 0.05 < float(answers["Recall proxy A"]["value"][1]) <= 1.0
     assert 0.0 < float(answers["Score of chosen continuations A"]["value"][1]) <= 1.0
+    quanta = observed.answers["Live blocks, in time and late A"]
+    assert {sample["metric"]["ready"]: float(sample["value"][1]) for sample in quanta} == {"in_time": 2.0, "late": 1.0}
+    (left,) = observed.answers["Horizon left B"]
+    assert float(left["value"][1]) == pytest.approx(-0.1)
     seats = {sample["metric"]["seat"] for sample in observed.answers["Memory of the players A"]}
     assert seats <= PARTS | {"conductor", "retrieval"}
     assert all(2e7 < float(sample["value"][1]) < 4e9 for sample in observed.answers["Memory of the players A"])
@@ -154,7 +158,13 @@ def test_every_alert_says_what_to_do() -> None:
 def test_the_dashboard_has_a_row_for_every_stage_and_units_and_legends() -> None:
     dashboard = json.loads(DASHBOARD.read_text())
     panels: list[dict[str, Any]] = dashboard["panels"]
-    assert [panel["title"] for panel in panels if panel["type"] == "row"] == ["Play", "Conduct", "Retrieve", "Cluster"]
+    assert [panel["title"] for panel in panels if panel["type"] == "row"] == [
+        "Play",
+        "Conduct",
+        "Retrieve",
+        "Cluster",
+        "Live",
+    ]
     assert len({panel["id"] for panel in panels}) == len(panels)
     taken: set[tuple[int, int]] = set()
     for panel in panels:

@@ -8,6 +8,7 @@ import pytest
 from rich.console import Console
 
 from cluster.cli.status_view import status_table
+from cluster.watch.scraping import told_by_drivers
 
 PARTS = ("conductor", "bass", "rhythm", "violin and a long name")
 
@@ -45,6 +46,29 @@ def test_a_wide_terminal_shows_everything_but_gpus_that_nobody_has() -> None:
     (heading,) = printed([row("bass", gpu="0", gpu_mb=812.0)], 200)[1:2]
     assert "GPU" in heading.split()
     assert heading.endswith("GPU MB")
+
+
+def test_a_live_session_says_whether_it_is_in_time() -> None:
+    lines = printed([row("conductor", in_time=0.9987, left_p50_ms=212, left_p99_ms=31), row("bass")], 220)
+    assert "in time left p50 left p99" in " ".join(lines[1].split())
+    assert {"0.9987", "212", "31"} <= set(lines[2].split())
+
+
+def test_what_drivers_tell_of_live_sessions_is_read_from_their_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    driver = 'WorkerId="0300000000ff"'
+    page = (
+        f'ray_ensemble_blocks_in_flight{{{driver},part="bass"}} 2.0\n'
+        f'ray_ensemble_live_quanta_total{{{driver},ready="in_time"}} 3.0\n'
+        f'ray_ensemble_live_quanta_total{{{driver},ready="late"}} 1.0\n'
+        f'ray_ensemble_live_left_seconds{{{driver},percent="50"}} 0.21\n'
+        f'ray_ensemble_live_left_seconds{{{driver},percent="99"}} -0.04\n'
+        'ray_ensemble_live_quanta_total{WorkerId="0400000000ff",ready="late"} 0.0\n'
+    )
+    monkeypatch.setattr("cluster.watch.scraping._page", lambda _host, _port: page)
+    told = told_by_drivers([("here", 1)])
+    assert told.in_flight == {("03000000", "bass"): 2.0}
+    assert told.live["03000000"] == {"in_time": 0.75, "left_p50_ms": 210, "left_p99_ms": -40}
+    assert not told.live.get("04000000")
 
 
 def test_what_nobody_told_is_a_dash() -> None:

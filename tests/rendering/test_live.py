@@ -11,13 +11,13 @@ import soundfile
 
 from ensemble.band import LocalBand
 from ensemble.config import load_band
-from ensemble.errors import ConfigError
+from ensemble.errors import BandError, ConfigError
 from ensemble.events import Events
 from ensemble.live.settings import LiveSettings
 from ensemble.manifest import Manifest
 from ensemble.perform import Pace
 from ensemble.plan import Extension, RenderPlan, RenderRequest
-from ensemble.rendering.live import LiveSession
+from ensemble.rendering.live import DEAREST, LiveSession, check_cost
 from ensemble.rendering.live_run import deadlines_of, facts_of, run_session
 from ensemble.rendering.render import render_request
 from ensemble.rendering.request import request_for
@@ -156,6 +156,12 @@ def test_a_session_needs_its_settings(request_live: RenderRequest) -> None:
 
 def test_a_session_is_warm_before_it_begins(request_live: RenderRequest) -> None:
     session = LiveSession(request_live, LocalBand(RenderPlan(request=request_live, leader_sha256="")))
-    session.warm_up()
+    assert session.warm_up() > 0
     assert session.num_samples == 0
     assert session.follower.committed_frames == 0
+
+
+def test_a_session_that_this_machine_cannot_play_in_time_is_refused() -> None:
+    check_cost(0.9 * DEAREST)
+    with pytest.raises(BandError, match="for each second of this band"):
+        check_cost(DEAREST)
