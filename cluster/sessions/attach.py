@@ -14,6 +14,7 @@ from typing import NamedTuple
 import psutil
 
 from agents.environment import NAMESPACE, on_loopback, prepare_environment, readable_entrypoint, variable
+from cluster.sessions.noted import noted
 from ensemble.audio.quiet import quiet_libraries
 from ensemble.errors import BandError
 
@@ -112,7 +113,7 @@ def found() -> list[LocalRay]:
 
 
 def the_only_one() -> str:
-    """The Ray of this machine; this user's own, where there are others'.
+    """The Ray of this machine: what `ensemble up` started, else this user's own, where there are others'.
 
     Raises:
         BandError: there is none, or more than one.
@@ -121,6 +122,8 @@ def the_only_one() -> str:
     places = [ray.address for ray in awake if ray.is_ours] or [ray.address for ray in awake]
     if not places:
         raise BandError("Ray at auto", "none is running here", "start one with `ensemble up`, or name its address")
+    if (ours := noted()) is not None and ours.address in places:
+        return ours.address
     if len(places) > 1:
         raise BandError("Ray at auto", f"{len(places)} are running here", f"name one: {', '.join(places)}")
     return places[0]

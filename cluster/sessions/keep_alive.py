@@ -14,7 +14,6 @@ import sys
 import sysconfig
 import time
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import psutil
@@ -23,9 +22,9 @@ from agents.environment import ENVIRONMENT, SESSIONS, SHARED_MEMORY, prepare_env
 from agents.node_check import python_path
 from cluster.sessions.attach import answers, found, joined_ray
 from cluster.sessions.local import new_session_folder, object_store_bytes
+from cluster.sessions.noted import Kept, note_path, noted
 from ensemble.config import BandSettings
 from ensemble.errors import BandError
-from ensemble.files.private import user_folder
 from ensemble.files.replace import write_whole
 
 START_S = 120.0
@@ -43,21 +42,6 @@ HEALTH = {
     "RAY_health_check_failure_threshold": "3",
 }
 """A lost host is noticed within seconds."""
-
-
-class Kept(NamedTuple):
-    """A Ray that was started by `up`."""
-
-    address: str
-    """HOST:PORT."""
-    dashboard: str
-    """A URL."""
-    folder: str
-    """Of its session, and the TMPDIR of its processes."""
-    session_id: int = 0
-    """The POSIX session that `up` started it in; 0 where an older release did not note it."""
-    fresh: bool = False
-    """Whether this call started it."""
 
 
 def up(bands: Sequence[BandSettings], *, num_cpus: int | None = None) -> Kept:
@@ -86,7 +70,7 @@ def up(bands: Sequence[BandSettings], *, num_cpus: int | None = None) -> Kept:
 
 def kept() -> Kept | None:
     """The Ray that was started by `up` and still works."""
-    ray = _noted()
+    ray = noted()
     if ray is None or not answers(ray.address):
         return None
     return ray if any(one.address == ray.address for one in found()) else None
@@ -104,9 +88,9 @@ def down() -> bool:
 
 def _end_noted() -> bool:
     """End the Ray that is noted, if one is; whether any of its processes was there."""
-    ray = _noted()
+    ray = noted()
     was_there = ray is not None and _end(ray)
-    _note().unlink(missing_ok=True)
+    note_path().unlink(missing_ok=True)
     return was_there
 
 
@@ -117,7 +101,7 @@ def _alone() -> Iterator[None]:
     Raises:
         BandError: the note cannot be written, so what is started could not be found again.
     """
-    place = _note().with_suffix(".lock")
+    place = note_path().with_suffix(".lock")
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         lock = place.open("wb")
@@ -142,7 +126,7 @@ def _start(num_cpus: int | None) -> Kept:
         ray, said = _started(num_cpus, ports)
         if not said:
             try:
-                write_whole(_note(), json.dumps(ray._asdict()).encode())
+                write_whole(note_path(), json.dumps(ray._asdict()).encode())
             except OSError:
                 _end(ray)
                 raise
@@ -276,16 +260,3 @@ def _free_ports(count: int) -> list[int]:
         for one in asked:
             one.bind((LOOPBACK, 0))
         return [one.getsockname()[1] for one in asked]
-
-
-def _note() -> Path:
-    """The file in which `up` notes what it started."""
-    return user_folder("state") / "up.json"
-
-
-def _noted() -> Kept | None:
-    """What `up` started last; None if it has been ended."""
-    try:
-        return Kept(**json.loads(_note().read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
-        return None

@@ -15,6 +15,7 @@ import pytest
 from agents.environment import prepare_environment
 from cluster.sessions import attach
 from cluster.sessions.attach import LocalRay, found, joined_ray, the_only_one
+from cluster.sessions.noted import Kept
 from ensemble.errors import BandError
 
 
@@ -112,3 +113,5 @@ def test_ones_own_ray_is_meant_where_others_run_too(monkeypatch: pytest.MonkeyPa
     rays[:] = [LocalRay("127.0.0.1:1", is_ours=True), LocalRay("127.0.0.1:2", is_ours=True)]
     with pytest.raises(BandError, match="2 are running here"):
         the_only_one()
+    monkeypatch.setattr(attach, "noted", lambda: Kept("127.0.0.1:2", "", ""))
+    assert the_only_one() == "127.0.0.1:2", "what `ensemble up` started goes first"

@@ -146,6 +146,7 @@ def test_the_ports_of_a_cluster_and_what_they_tell_a_stranger(
     watched = scene.start({"leader": str(leader), "out": str(tmp_path / "out"), "holds": [100]})
     worker = scene.busiest(watched.actors())
     watched.until("play", 100)
+    _await(lambda: "Ray Client" in {port.who for port in listening(scene.hosts["head"])}, 120.0)  # the last to start
     found = {}
     for host in (scene.hosts["head"], worker):
         open_ports = {port for port in listening(host) if port.bound != "loopback"}

@@ -21,6 +21,7 @@ import psutil
 import pytest
 
 from cluster.sessions import keep_alive
+from cluster.sessions.noted import Kept
 from ensemble.audio.files import write_clip
 from ensemble.errors import BandError, ConfigError
 from ensemble.manifest import MANIFEST, Manifest
@@ -233,7 +234,7 @@ def test_a_leader_is_looked_for_where_it_must_be(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def stubborn(tmp_path: Path) -> Iterator[tuple[keep_alive.Kept, list[psutil.Process]]]:
+def stubborn(tmp_path: Path) -> Iterator[tuple[Kept, list[psutil.Process]]]:
     """What is left of a Ray: one that does not end when asked, and two whose environment nobody sees."""
     folder = tmp_path / "ray"
     folder.mkdir()
@@ -244,7 +245,7 @@ def stubborn(tmp_path: Path) -> Iterator[tuple[keep_alive.Kept, list[psutil.Proc
     ) as shell:  # fmt: skip
         assert shell.stdout is not None
         shell.stdout.readline()
-        ray = keep_alive.Kept("127.0.0.1:9", "http://127.0.0.1:9", str(folder), session_id=shell.pid)
+        ray = Kept("127.0.0.1:9", "http://127.0.0.1:9", str(folder), session_id=shell.pid)
         kin = [psutil.Process(shell.pid), *psutil.Process(shell.pid).children()]
         yield ray, kin
         for one in psutil.process_iter():
@@ -254,7 +255,7 @@ def stubborn(tmp_path: Path) -> Iterator[tuple[keep_alive.Kept, list[psutil.Proc
 
 
 def test_down_is_done_when_every_process_is_gone(
-    stubborn: tuple[keep_alive.Kept, list[psutil.Process]], monkeypatch: pytest.MonkeyPatch
+    stubborn: tuple[Kept, list[psutil.Process]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ray, kin = stubborn
     monkeypatch.setattr(keep_alive, "ASKED_S", 0.5)
@@ -269,7 +270,7 @@ def test_down_is_done_when_every_process_is_gone(
 
 
 def test_a_session_whose_number_is_somebody_elses_by_now_is_left_alone(
-    stubborn: tuple[keep_alive.Kept, list[psutil.Process]],
+    stubborn: tuple[Kept, list[psutil.Process]],
 ) -> None:
     ray, kin = stubborn
     assert keep_alive._processes(ray) >= set(kin)
@@ -277,7 +278,7 @@ def test_a_session_whose_number_is_somebody_elses_by_now_is_left_alone(
 
 
 def test_down_says_so_where_a_process_does_not_end(
-    stubborn: tuple[keep_alive.Kept, list[psutil.Process]], monkeypatch: pytest.MonkeyPatch
+    stubborn: tuple[Kept, list[psutil.Process]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ray, _ = stubborn
     monkeypatch.setattr(keep_alive, "ASKED_S", 0.2)
@@ -295,9 +296,9 @@ def test_a_port_that_is_taken_meanwhile_costs_another_start(monkeypatch: pytest.
         taken.listen()
         tried: list[keep_alive.Ports] = []
 
-        def started(_num_cpus: int | None, ports: keep_alive.Ports) -> tuple[keep_alive.Kept, str]:
+        def started(_num_cpus: int | None, ports: keep_alive.Ports) -> tuple[Kept, str]:
             tried.append(ports)
-            return keep_alive.Kept(f"127.0.0.1:{ports.gcs}", "", ""), "no" if len(tried) == 1 else ""
+            return Kept(f"127.0.0.1:{ports.gcs}", "", ""), "no" if len(tried) == 1 else ""
 
         draws = iter([[taken.getsockname()[1], 2, 3, 4], [5, 6, 7, 8]])
         monkeypatch.setattr(keep_alive, "_free_ports", lambda _count: next(draws))
@@ -313,9 +314,9 @@ def test_a_dashboards_port_that_was_taken_for_a_moment_is_not_tried_again(
     (tmp_path / "ensemble").mkdir()
     tried: list[int] = []
 
-    def started(_num_cpus: int | None, ports: keep_alive.Ports) -> tuple[keep_alive.Kept, str]:
+    def started(_num_cpus: int | None, ports: keep_alive.Ports) -> tuple[Kept, str]:
         tried.append(ports.dashboard)
-        return keep_alive.Kept("", "", ""), "in use" if ports.dashboard == keep_alive.DASHBOARD_PORT else ""
+        return Kept("", "", ""), "in use" if ports.dashboard == keep_alive.DASHBOARD_PORT else ""
 
     monkeypatch.setattr(keep_alive, "_is_free", lambda _port: True)  # again, by the time of the look
     monkeypatch.setattr(keep_alive, "_started", started)
@@ -327,9 +328,9 @@ def test_a_dashboards_port_that_was_taken_for_a_moment_is_not_tried_again(
 def test_a_start_that_fails_for_another_reason_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[keep_alive.Ports] = []
 
-    def started(_num_cpus: int | None, ports: keep_alive.Ports) -> tuple[keep_alive.Kept, str]:
+    def started(_num_cpus: int | None, ports: keep_alive.Ports) -> tuple[Kept, str]:
         calls.append(ports)
-        return keep_alive.Kept("", "", ""), "out of memory"
+        return Kept("", "", ""), "out of memory"
 
     monkeypatch.setattr(keep_alive, "_started", started)
     with pytest.raises(BandError, match="did not start \\(out of memory\\)"):
