@@ -13,8 +13,8 @@ from ensemble.rendering.remembering import NOT_CONDUCTED, NOT_PLAYED
 
 _OF_ONE_PART = {"seed", "retakes", "given"}
 """Settings that change what one follower plays, and nobody else."""
-_LEADS_IN_BEATS = 2
-"""An approach note begins half a beat before the bar that it leads into, and how it is played is prepared before."""
+_LEADS_IN_BEATS = 3
+"""The last beat of a bar leads into the next one, and how it is played is prepared 0.4 s before."""
 
 
 class Stale(NamedTuple):
