@@ -118,7 +118,7 @@ def test_without_an_audio_worklet_the_finished_mix_is_heard(trouble: Trouble, sh
         script = page.tell("Page.addScriptToEvaluateOnNewDocument", source=WITHOUT_WORKLET)
         trouble.open()
         page.run(f"(location.hash = '#/song/{song}', 0)")
-        wait_for(lambda: not trouble.is_hidden("#plain"), "the mix")
+        wait_for(lambda: page.run("document.querySelector('#plain').offsetHeight") > 0, "its controls")
         page.run("(document.querySelector('#plain').play(), 0)")
         wait_for(lambda: page.run("document.querySelector('#plain').currentTime") > 0.1, "its sound")
         page.tell("Page.removeScriptToEvaluateOnNewDocument", identifier=script["identifier"])
