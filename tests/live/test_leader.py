@@ -33,3 +33,14 @@ def test_what_is_heard_between_the_beats_keeps_nobody_waiting(tempo_bpm: float |
 @pytest.mark.parametrize("seed", [1, 2])
 def test_noise_has_no_beat(seed: int) -> None:
     assert after(0.1 * np.random.default_rng(seed).standard_normal(6 * RATE), None).clock is None
+
+
+def test_a_chart_begins_after_the_beats_that_are_counted() -> None:
+    said = Overrides(chart="tempo: 120\n| C | G | Am | F |\n")
+    leader = LiveLeader(LiveSettings(count_in_beats=4), said, None)
+    struck = np.concatenate([np.zeros(round(2.55 * RATE)), chords([(48, 52, 55)] * 4, 0.5)])
+    for start in range(0, len(struck) - TICK_SAMPLES + 1, TICK_SAMPLES):
+        leader.tick(struck[start : start + TICK_SAMPLES].astype(np.float32))
+        assert leader.places.may_enter(4)
+        assert leader.places.position(4) == (0, 0)
+    assert leader.heard_beats > 4
