@@ -28,7 +28,7 @@ ROOT = Path(__file__).parents[2]
 PROMETHEUS = configs_dir() / "prometheus"
 DASHBOARD = configs_dir() / "grafana" / "dashboards" / "ensemble.json"
 MACROS = {"$__rate_interval": "30s", "$part": ".*"}
-COUNTERS = {"blocks": ("part",), "music_seconds": ("part",), "restarts": ("part", "reason")}
+COUNTERS = {"blocks": ("part",), "music_seconds": ("part",), "restarts": ("part", "reason"), "live_quanta": ("ready",)}
 _THRESHOLD = re.compile(r"\s*[<>]=?\s*[0-9.]+$")
 
 

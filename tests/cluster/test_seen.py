@@ -47,8 +47,7 @@ def test_the_figures_are_those_of_the_render(observed: Observed) -> None:
     answers = {name: found[0] for name, found in observed.answers.items()}
     assert 0.05 < float(answers["Recall proxy A"]["value"][1]) <= 1.0
     assert 0.0 < float(answers["Score of chosen continuations A"]["value"][1]) <= 1.0
-    quanta = observed.answers["Live blocks, in time and late A"]
-    assert {sample["metric"]["ready"]: float(sample["value"][1]) for sample in quanta} == {"in_time": 2.0, "late": 1.0}
+    assert observed.counted["live_quanta"] == {("in_time",): 2.0, ("late",): 1.0}
     (left,) = observed.answers["Horizon left B"]
     assert float(left["value"][1]) == pytest.approx(-0.1)
     seats = {sample["metric"]["seat"] for sample in observed.answers["Memory of the players A"]}
