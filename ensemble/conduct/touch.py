@@ -17,7 +17,7 @@ Ints = NDArray[np.int64]
 SUSTAINED = ("bowed", "blown")
 _PARTED = (Articulation.DETACHED, Articulation.ACCENTED, Articulation.STACCATO)
 """A bow or a breath stops before such notes."""
-_PARTED_FRAMES = 4
+_PARTED_FRAMES = 3
 _DAMPED = (Articulation.STACCATO, Articulation.GHOST)
 _DAMPED_FRAMES = 5
 """What is damped has ended after so long."""

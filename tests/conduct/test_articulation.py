@@ -123,7 +123,7 @@ def test_each_articulation_is_heard(performer):
     assert ends[Articulation.STACCATO] < ends[Articulation.PLAIN]
     gaps = {kind: part.notes[1].start_frame - part.notes[0].stop_frame for kind, part in parts.items()}
     assert gaps[Articulation.LEGATO] == gaps[Articulation.PLAIN] == 0
-    assert gaps[Articulation.DETACHED] == gaps[Articulation.ACCENTED] == gaps[Articulation.STACCATO] == 4
+    assert gaps[Articulation.DETACHED] == gaps[Articulation.ACCENTED] == gaps[Articulation.STACCATO] == 3
 
 
 def test_midi_keeps_legato_and_slides_of_one_voice(tmp_path):
