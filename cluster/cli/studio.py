@@ -30,8 +30,9 @@ def studio(
         if find_spec("fastapi") is None:
             raise ConfigError("studio", "needs more packages", "install 'ray-ensemble[studio]'")
         from cluster.cli.placement_options import enter_ray, prepare_machine
-        from cluster.serve.archive import working_folder
+        from cluster.serve.archive import archive_at, working_folder
         from cluster.serve.launch import checked_port, studio_running, watch
+        from cluster.serve.storage import StudioStorage
         from ensemble.threads import num_cores
 
         try:
@@ -39,6 +40,9 @@ def studio(
         except OSError as error:
             raise OutputError(str(error.filename), str(error.strerror), "name a folder with --data") from error
         port = checked_port(folder, port)
+        if kept_at is not None:
+            monitor.stage("fetch the songs")
+            archive_at(StudioStorage(folder), kept_at)  # here, where it may take its time and say what is wrong
         prepare_machine(monitor, [])
         stdout = sys.stdout  # Ray's own words are kept off it
         enter_ray(monitor, address, monitor.stage, dashboard=False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hashlib
 import json
 import secrets
@@ -41,6 +40,7 @@ class StudioArchive:
         self._storage, self._place = storage, place
         self._kept_file = storage.root / KEPT
         self._kept: dict[str, Stamps] = {}
+        self._own = b""
         self._noted: set[str] = set()
         self._is_noted = asyncio.Event()
 
@@ -52,21 +52,25 @@ class StudioArchive:
         """
         self._place.check_rights()
         names, writer = self._place.names(), self._storage.root / WRITER
-        own = writer.read_bytes() if writer.is_file() else b""
-        if DATABASE in names and self._place.read(WRITER) != own:
-            self._storage.set_aside()
-            for name in sorted(names, key=lambda name: name == DATABASE):
-                if ".." not in PurePosixPath(name).parts and (name == DATABASE or name.startswith(f"{SONGS}/")):
-                    target = self._storage.root / name
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                    self._place.copy_here(name, target)
+        self._own = writer.read_bytes() if writer.is_file() else b""
+        if WRITER in names and self._place.read(WRITER) == self._own:
+            kept = json.loads(self._kept_file.read_bytes()) if self._kept_file.is_file() else {}
+            self._kept = {
+                song: {name: stamp for name, stamp in files.items() if f"{SONGS}/{song}/{name}" in names}
+                for song, files in kept.items()
+            }
+            return
+        if DATABASE in names:
+            with self._storage.replaced() as fetched:
+                for name in sorted(names):
+                    if ".." not in PurePosixPath(name).parts and (name == DATABASE or name.startswith(f"{SONGS}/")):
+                        (fetched / name).parent.mkdir(parents=True, exist_ok=True)
+                        self._place.copy_here(name, fetched / name)
             self._kept = {song.name: self._stamps(song.name) for song in self._storage.songs.iterdir()}
-            self._write_kept()
-        elif self._kept_file.is_file():
-            self._kept = json.loads(self._kept_file.read_bytes())
-        own = secrets.token_hex(8).encode()
-        self._place.write(WRITER, own)
-        write_whole(writer, own)
+        self._write_kept()
+        self._own = secrets.token_hex(8).encode()
+        self._place.write(WRITER, self._own)
+        write_whole(writer, self._own)
 
     def note(self, song: str) -> None:
         """Say that a song has changed, or is gone."""
@@ -91,18 +95,20 @@ class StudioArchive:
 
     def _save(self, songs: set[str], database: bytes) -> None:
         """Write files that are new, then the list, and take away those that are gone."""
+        if self._place.read(WRITER) != self._own:
+            raise OutputError(self._place.what, "is written by another studio", "end one of them")
         gone, now_kept = list[str](), dict(self._kept)
         for song in sorted(songs):
-            here, kept = self._stamps(song), self._kept.get(song, {})
+            here, kept = self._stamps(song), self._kept.setdefault(song, {})
             at = self._place.below(f"{SONGS}/{song}")
             for name in sorted(name for name in here if here[name] != kept.get(name)):
                 at.put(name, self._storage.song(song).path / name)
+                kept[name] = here[name]
             gone += [f"{SONGS}/{song}/{name}" for name in kept.keys() - here.keys()]
             now_kept[song] = here
         self._place.write(DATABASE, database)
-        for name in gone:
-            with contextlib.suppress(OutputError):  # it was not there
-                self._place.remove(name)
+        for name in set(gone) & self._place.names() if gone else ():
+            self._place.remove(name)
         self._kept = {song: files for song, files in now_kept.items() if files}
         self._write_kept()
 
@@ -131,7 +137,10 @@ def archive_at(storage: StudioStorage, url: str) -> StudioArchive | None:
     if isinstance(place, Path):
         return None
     archive = StudioArchive(storage, place)
-    archive.fetch()
+    try:
+        archive.fetch()
+    except OSError as error:
+        raise OutputError(str(storage.root), str(error.strerror), "make room there") from error
     return archive
 
 

@@ -118,19 +118,26 @@ class StudioStorage:
         finally:
             path.unlink(missing_ok=True)
 
-    def set_aside(self) -> None:
-        """Begin with no song, and keep those that were there in a folder of their own.
+    @contextmanager
+    def replaced(self) -> Iterator[Path]:
+        """Lend a new folder for songs and a list, which then take the place of those here; these are put aside.
 
         Raises:
             OSError: the disk is full.
         """
+        fetched = self.root / "fetched"
+        shutil.rmtree(fetched, ignore_errors=True)  # of a process that was killed here
+        (fetched / self.songs.name).mkdir(parents=True)
+        yield fetched
         aside = self.root / f"aside-{new_name()}"
         aside.mkdir()
-        for path in (self.songs, *self.root.glob(f"{DATABASE}*")):
+        for path in (*self.root.glob(f"{DATABASE}*"), self.songs):  # the list first: a folder with songs is kept
             path.rename(aside / path.name)
+        (fetched / self.songs.name).rename(self.songs)
+        (fetched / DATABASE).rename(self.root / DATABASE)
+        fetched.rmdir()
         if not any((aside / self.songs.name).iterdir()):
             shutil.rmtree(aside)
-        self.songs.mkdir()
 
     def remove(self, name: str) -> None:
         """Remove a song with everything that was made of it."""

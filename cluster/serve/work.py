@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
+import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -169,8 +170,8 @@ class _Work:
         return WorkResult("done", *_lies(self._song), export=target.name)
 
     def _previewed(self) -> WorkResult:
-        for left in self._song.exports.glob("*.wav"):
-            left.unlink()
+        for left in (*self._song.exports.glob("*.wav"), *self._song.exports.glob("preview-*/")):
+            shutil.rmtree(left) if left.is_dir() else left.unlink()
         version, band = _lies(self._song)
         if version is None:
             raise absent("version")

@@ -15,7 +15,7 @@ from ensemble.train.player.losses import LOG_FLOOR, mel_magnitudes
 from ensemble.types.music import FloatArray
 
 PATCH_S = 0.5
-SPECTRA = 24
+SPECTRA, MEL_BANDS = 24, 80
 """In a patch."""
 QUIET_DB = -50.0
 """A patch of the recording whose RMS lies lower is passed over, and with it the played one."""
@@ -38,6 +38,8 @@ def patches(sound: FloatArray, truth: FloatArray, sample_rate: int) -> Tensor:
     count = len(truth) // length
     cut = [torch.from_numpy(one[: count * length].reshape(count, length)) for one in (truth, sound)]
     loud = 10 * torch.log10(cut[0].square().mean(dim=1) + 1e-12) > QUIET_DB
+    if not loud.any():
+        return torch.zeros(0, 1, MEL_BANDS, SPECTRA)
     bands = torch.log(mel_magnitudes(cut[1][loud], sample_rate) + LOG_FLOOR)
     return nn.functional.adaptive_avg_pool1d(bands, SPECTRA)[:, None]
 

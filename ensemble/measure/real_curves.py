@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from ensemble.audio.recording import opened
 from ensemble.conduct.melody import transform
 from ensemble.conduct.transfer import is_sung, transfer_to
 from ensemble.data.listing import AUDIO_SUFFIXES, FOREIGN_SUFFIXES, visible
+from ensemble.data.readers import check_set
 from ensemble.errors import AudioError, DataError
 from ensemble.events import OnProgress, unheard
 from ensemble.listen.listener import Listener
@@ -30,6 +31,9 @@ LEAST_FRAMES = 200
 """A recording in which less is sung is passed over."""
 SLIP_CENTS = (1150.0, 1250.0)
 _PLAYED_DB = -60.0
+_OVER_RECORDINGS: dict[str, Callable[[np.ndarray], np.floating]] = {
+    "click_ratio": np.max, "burst_db": np.max, "octave_slips": np.mean, "noise_share": np.median, "peak": np.max,
+}  # fmt: skip
 
 
 def evaluate_curves(
@@ -53,6 +57,7 @@ def evaluate_curves(
         DataError: the folder has no recording in which something is sung.
         VoiceError: a voice cannot be used.
     """
+    check_set(folder)
     loaded = {name: VOICE.load(name) for name in voices}
     suffixes = (*AUDIO_SUFFIXES, *FOREIGN_SUFFIXES)
     paths = [path for path in visible(folder) if path.suffix.lower() in suffixes]
@@ -108,14 +113,10 @@ def _figures(heard: Heard, voice: VoiceWeights) -> dict[str, float]:
     }
 
 
-def _together(figures: Sequence[dict[str, float]]) -> dict[str, float]:
-    """The worst, the mean or the median over the recordings."""
-    by_name = {name: np.array([one[name] for one in figures]) for name in figures[0]}
-    found = {
-        "click_ratio": np.nanmax(by_name["click_ratio"]),
-        "burst_db": np.nanmax(by_name["burst_db"]),
-        "octave_slips": np.nanmean(by_name["octave_slips"]),
-        "noise_share": np.nanmedian(by_name["noise_share"]),
-        "peak": np.nanmax(by_name["peak"]),
-    }
-    return {"recordings": len(figures)} | {name: round(float(value), 4) for name, value in found.items()}
+def _together(figures: Sequence[dict[str, float]]) -> dict[str, float | None]:
+    """The worst, the mean or the median over the recordings in which there is one; None where there is in none."""
+    found: dict[str, float | None] = {"recordings": len(figures)}
+    for name, over in _OVER_RECORDINGS.items():
+        values = np.array([one[name] for one in figures if np.isfinite(one[name])])
+        found[name] = round(float(over(values)), 4) if len(values) else None
+    return found

@@ -94,7 +94,7 @@ def _strokes(number: int, path: Path) -> Iterator[_PlayedStroke]:
     parts = min(_DIVISIONS, key=lambda each: float(np.abs(quarters * each - np.round(quarters * each)).mean()))
     grid = np.round(quarters * parts).astype(np.int64)
     late_ms = (quarters - grid / parts) * _quarter_ms(score, quarters)
-    period = round(_bar(score) * parts)
+    period = max(round(_bar(score) * parts), 1)
     for (_, key, velocity), at, late in zip(struck, grid.tolist(), late_ms.tolist(), strict=True):
         usual = _Usual(number, key, at % period)
         yield _PlayedStroke(number, at, usual, late, 20.0 * float(np.log10(velocity / 127)))

@@ -33,5 +33,11 @@ def test_a_hum_is_played_cleanly_and_noise_is_passed_over(tmp_path: Path) -> Non
 
 
 def test_a_folder_without_a_line_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("no sound")
     with pytest.raises(DataError, match="has no recording in which a line is sung"):
         evaluate_curves(tmp_path, ["violin"])
+
+
+def test_a_folder_that_is_not_there_is_told_as_that(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="there is no such folder"):
+        evaluate_curves(tmp_path / "absent", ["violin"])

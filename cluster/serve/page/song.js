@@ -100,6 +100,7 @@ export class SongView {
   }
   async follow(job) {
     if (ASIDE.includes(job.kind)) {
+      if (job.kind === "preview" && job.id !== this.previewing) return;  // somebody else's
       if (job.state === "done") (job.kind === "export" ? this.away.exported(job) : this.playPreview(job));
       if (job.state === "failed") wrong(new Refusal(job.error));
       if (job.kind === "preview") this.closePreview?.();
@@ -271,7 +272,7 @@ export class SongView {
   }
   async preview() {
     const order = { band: byId("band").value, style: byId("style").value || null, bar: Math.max(this.bars.barAt(this.player.position), 0) };
-    await ask("POST", songPath(this.id, "preview"), order);
+    this.previewing = (await ask("POST", songPath(this.id, "preview"), order)).id;
     byId("previewed").hidden = true;
     this.closePreview = tell(`Two bars with the ${spoken(order.band)} band${order.style ? `, ${spoken(order.style)}` : ""}: they are played in a moment`, { ways: [["Hide", () => {}]], key: "preview" });
   }

@@ -12,7 +12,7 @@ import httpx2
 import pytest
 from starlette.testclient import TestClient
 
-from cluster.serve.archive import archive_at, working_folder
+from cluster.serve.archive import StudioArchive, archive_at, working_folder
 from cluster.serve.storage import DATABASE, StudioStorage
 from ensemble.errors import OutputError
 from ensemble.manifest import MANIFEST
@@ -79,3 +79,72 @@ def test_a_url_that_cannot_be_used_is_told_at_once(tmp_path: Path) -> None:
     for url in ("nowhere://bucket/studio", "memory://studio"):
         with pytest.raises(OutputError):
             working_folder(url)
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> tuple[StudioStorage, str]:
+    """A studio's folder with a song in it, all of it at a URL."""
+    url, storage = f"memory://studio-{uuid.uuid4().hex}", StudioStorage(tmp_path / "one")
+    save(storage, url, "first")
+    return storage, url
+
+
+def archive(storage: StudioStorage, url: str) -> StudioArchive:
+    found = archive_at(storage, url)
+    assert found is not None
+    return found
+
+
+def save(storage: StudioStorage, url: str, song: str) -> StudioArchive:
+    """Add a song, and keep it."""
+    saving = archive(storage, url)
+    storage.song(song).path.mkdir(parents=True, exist_ok=True)
+    (storage.song(song).path / "upload.wav").write_bytes(song.encode())
+    (storage.root / DATABASE).write_bytes(f"the list with {song}".encode())
+    saving._save({song}, (storage.root / DATABASE).read_bytes())
+    return saving
+
+
+@pytest.mark.parametrize("killed_at", range(1, 5))
+def test_whoever_is_killed_while_fetching_loses_neither_songs_nor_lists(
+    kept: tuple[StudioStorage, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed_at: int
+) -> None:
+    _, url = kept
+    own = StudioStorage(tmp_path / "own")
+    (own.song("mine").path).mkdir(parents=True)
+    (own.song("mine").path / "upload.wav").write_bytes(b"mine")
+    (own.root / DATABASE).write_bytes(b"my list")
+    count, rename = iter(range(1, 100)), Path.rename
+
+    def until_killed(path: Path, target: Path) -> Path:
+        if next(count) == killed_at:
+            raise KeyboardInterrupt
+        return rename(path, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", until_killed)
+        with pytest.raises(KeyboardInterrupt):
+            archive(own, url)
+    again = StudioStorage(own.root)
+    archive(again, url)
+    assert (again.song("first").path / "upload.wav").read_bytes() == b"first"
+    assert (again.root / DATABASE).read_bytes() == b"the list with first"
+    aside = {path.read_bytes() for path in own.root.glob("aside-*/**/*") if path.is_file()}
+    assert aside >= {b"mine", b"my list"}
+    assert not (own.root / "fetched").exists()
+
+
+def test_of_two_studios_at_a_url_the_earlier_writes_no_more(kept: tuple[StudioStorage, str], tmp_path: Path) -> None:
+    storage, url = kept
+    earlier = archive(storage, url)
+    save(StudioStorage(tmp_path / "other"), url, "second")
+    with pytest.raises(OutputError, match="is written by another studio; end one of them"):
+        earlier._save({"first"}, b"an older list")
+    assert far(url).read(DATABASE) == b"the list with second"
+
+
+def test_what_a_url_has_lost_is_put_there_again(kept: tuple[StudioStorage, str]) -> None:
+    storage, url = kept
+    far(url).remove("songs/first/upload.wav")
+    archive(storage, url)._save({"first"}, b"the list")
+    assert far(url).read("songs/first/upload.wav") == b"first"
