@@ -87,7 +87,8 @@ def transform(
     line = segment(heard)
     for note in line:
         if not pitch_range[0] <= round(note.pitch_midi) + 12 * octaves[note.start] <= pitch_range[1]:
-            octaves[note.start : note.stop] = octaves_into(note.pitch_midi, pitch_range)
+            inside = octaves_into(note.pitch_midi + 12 * transfer.octaves, pitch_range)
+            octaves[note.start : note.stop] = transfer.octaves + inside
     played = np.zeros((1, num_frames), np.float32)
     level = np.full((1, num_frames), SILENCE_DB, np.float32)
     length = min(len(sung), num_frames)

@@ -17,6 +17,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from hashlib import blake2b
 from typing import NamedTuple
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
@@ -158,7 +159,9 @@ def own_chance(follower: FollowerSettings, chance: Chance) -> Chance:
     """A follower's own, where it has a seed of its own."""
     if follower.seed is None:
         return chance
-    return chance._replace(seed=follower.seed, varies=bool(follower.seed), lasting_seed=follower.seed)
+    is_lasting = chance.lasting_seed is None
+    seed = follower.seed if is_lasting else crc32(f"{follower.seed}/{chance.first_beat}".encode())
+    return chance._replace(seed=seed, varies=bool(follower.seed), lasting_seed=follower.seed)
 
 
 def write_strokes(

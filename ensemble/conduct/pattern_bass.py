@@ -187,9 +187,13 @@ class _Chooser:
         return int(self._ladder[np.where(self._ladder % 12 == pitch_class, cost, np.inf).argmin()])
 
     def _step(self, asked: Sequence[_Asked], number: int) -> int:
-        """A chord tone on the way to the next root, not the one before again; the last note leads into a new root."""
+        """A chord tone on the way to the next root, or to that of the next bar, if it comes first; not the one before
+        again. The last note leads into a new root.
+        """
         beat = int(asked[number].place)
-        goal = next((later for later in range(number + 1, len(asked)) if asked[later].tone == "R"), number)
+        line = next((at for at in range(beat + 1, self._grid.num_beats) if self._grid.positions[at] == 0), math.inf)
+        ahead = range(number + 1, len(asked))
+        goal = next((later for later in ahead if asked[later].tone == "R" or asked[later].place >= line), number)
         target = self._nearest(self._chords[int(asked[goal].place)].lowest, self._last, beat)
         chord = self._chords[beat]
         if goal == number + 1 and self._chords[int(asked[goal].place)] != chord:

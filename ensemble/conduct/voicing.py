@@ -21,8 +21,8 @@ from ensemble.conduct.leader import STEPS_PER_BEAT, Leader
 Floats = NDArray[np.float64]
 
 CROSSING = 8.0
-_CLASH = 9.0  # more than others give: a chord rests on its voices for long
 """Cost of crossing another part."""
+_CLASH = 9.0  # more than others give: a chord rests on its voices for long
 _MOST_SHAPES, _MOST_WITHOUT = 44, 8  # voicings kept of a chord, and of those that leave out a given tone
 _WIDEST_SPAN, _WIDEST_STEP = 24, 12
 _MUDDY_BELOW_MIDI = 50

@@ -122,7 +122,7 @@ def read_song(folder: Path, take: str = AS_GIVEN, *, from_bar_one: bool = False)
         leader=folder / LEADER if take == AS_GIVEN else folder / take / LEADER,
         leader_gain_db=request.band.mix.leader_gain_db,
         mix=folder / take / "mix.wav",
-        room=folder / take / STEMS / f"{ROOM}.wav" if ROOM in manifest.takes[take].facts else None,
+        room=folder / take / STEMS / f"{ROOM}.wav" if request.band.mix.room is not None else None,
         parts=_parts(request.band.followers, arrangement, folder / take / STEMS),
     )
 

@@ -25,7 +25,19 @@ from ensemble.wire import pack, unpack
 T = TypeVar("T")
 NOT_CONDUCTED = {"gain_db", "pan", "room_db", "voice", "device", "gpu", "given"}
 """Settings of a follower that its part and its dynamics do not depend on."""
-NOT_PLAYED = {"gain_db", "pan", "level_db", "range_midi", "performer", "seed", "gpu", "retakes", "given"}
+NOT_PLAYED = {
+    "gain_db",
+    "pan",
+    "room_db",
+    "transfer",
+    "level_db",
+    "range_midi",
+    "performer",
+    "seed",
+    "gpu",
+    "retakes",
+    "given",
+}
 """Settings of a follower that reach its player in cues alone, or not at all."""
 
 
@@ -345,5 +357,8 @@ def _seen(arrangement: Arrangement, block: Block) -> bytes:
         block.start_frame, block.stop_frame, block.is_last,
         arrangement.features[:, first * QUANTUM_CONDUCTOR_FRAMES : last * QUANTUM_CONDUCTOR_FRAMES],
         arrangement.leader_db[first * QUANTUM_FRAMES : last * QUANTUM_FRAMES],
-        *(curves[:, first * QUANTUM_FRAMES : last * QUANTUM_FRAMES] for curves in arrangement.given_dynamics.values()),
+        *(
+            (name, curves[:, first * QUANTUM_FRAMES : last * QUANTUM_FRAMES])
+            for name, curves in arrangement.given_dynamics.items()
+        ),
     )  # fmt: skip

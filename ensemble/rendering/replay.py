@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
@@ -36,8 +36,11 @@ def takes_of(folder: Path, manifest: Manifest) -> tuple[Take, ...]:
     """
     lead, plan = take_up(folder, manifest.plan, manifest.source), manifest.plan
     pace = Pace(block_frames=manifest.execution.block_frames)
-    with closing(Memory(folder / MEMORY)) as memory:
-        band = RememberingBand(LocalBand, plan, memory, pace.deadline_s)
+    with ExitStack() as opened:
+        band: Band = LocalBand(plan)
+        if (folder / MEMORY).exists():
+            memory = opened.enter_context(closing(Memory(folder / MEMORY)))
+            band = RememberingBand(LocalBand, plan, memory, pace.deadline_s)
         return tuple(
             Take(name=name, heard=heard, arrangement=arrangement, dynamics=_conducted(band, arrangement, pace))
             for name, (heard, arrangement) in arrange_takes(band, lead, plan).items()

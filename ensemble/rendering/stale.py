@@ -10,6 +10,7 @@ from ensemble.chart.text import parse_chart
 from ensemble.config import FollowerSettings
 from ensemble.plan import RenderRequest
 from ensemble.rendering.remembering import NOT_CONDUCTED, NOT_PLAYED
+from ensemble.settings.style import Style
 
 _OF_ONE_PART = {"seed", "retakes", "given"}
 """Settings that change what one follower plays, and nobody else."""
@@ -47,7 +48,7 @@ def stale(was: RenderRequest, now: RenderRequest) -> Stale:
             parts[name] = 1
         elif bars := [*_retaken(old, follower), *([from_bar] if reheard else [])]:
             parts[name] = min(bars)
-        elif (old.gain_db, old.pan) != (follower.gain_db, follower.pan):
+        elif (old.gain_db, old.pan, old.room_db) != (follower.gain_db, follower.pan, follower.room_db):
             mixed.append(name)
     own = [one.model_dump(include=_OF_ONE_PART) for one in was.band.followers]
     is_written = reheard or is_other_band or own != [one.model_dump(include=_OF_ONE_PART) for one in now.band.followers]
@@ -82,4 +83,12 @@ def _first_changed_bar(was: RenderRequest, now: RenderRequest) -> int:
     if new.key is None or replace(old, lines=(), bars=()) != replace(new, lines=(), bars=()):
         return 1
     equal = list(takewhile(lambda pair: pair[0] == pair[1], zip(old.bars, new.bars, strict=False)))
-    return max(len(equal) + 1 - -(-_LEADS_IN_BEATS // new.metre.beats_per_bar), 1)
+    beats_per_bar = new.metre.beats_per_bar
+    leads_in_beats = _LEADS_IN_BEATS + (beats_per_bar if _walks(now.band.style) else 0)
+    return max(len(equal) + 1 - -(-leads_in_beats // beats_per_bar), 1)
+
+
+def _walks(style: Style | None) -> bool:
+    """Whether a bass walks, in some metre: from the bar before to another chord."""
+    rows = (bass.row for patterns in style.metres.values() for bass in patterns.bass) if style is not None else ()
+    return any("w" in bar for row in rows for bar in row)

@@ -14,7 +14,7 @@ from ensemble.audio.files import PEAK_CEILING, write_pieces
 from ensemble.audio.loudness import integrated_lufs
 from ensemble.band import LocalBand
 from ensemble.conduct.transfer import transfer_to
-from ensemble.config import BandSettings, FollowerSettings
+from ensemble.config import BUILT_IN_VOICES, BandSettings, FollowerSettings
 from ensemble.errors import AudioError, OutputError, VoiceError
 from ensemble.events import Events
 from ensemble.files.replace import replacing
@@ -78,8 +78,12 @@ def transform(
     """
     if out.suffix.lower() != ".wav":
         raise OutputError(str(out), "is not a WAV file's name", "let it end in .wav")
+    if out.is_dir() or not out.absolute().parent.is_dir():
+        raise OutputError(str(out), "cannot be written", "name a WAV file in a folder that is there")
     if out.exists() and not force:
         raise OutputError(str(out), "is there already", "choose another name, or --force")
+    if voice in BUILT_IN_VOICES:
+        raise VoiceError(voice, "has learned nothing that a leader could be mapped to", "choose a shipped voice")
     card = VOICE.load(voice).card
     if card.learned is None:
         raise VoiceError(voice, "does not say which pitches and levels it learned", "train it with this release")

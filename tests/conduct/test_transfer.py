@@ -65,6 +65,13 @@ def test_glides_and_vibrato_survive_and_breath_does_not_sing() -> None:
     assert set(np.round(np.log2(ratio), 6).tolist()) == {2.0}
 
 
+def test_a_note_outside_the_range_stays_with_its_line() -> None:
+    midi = np.concatenate([np.full(150, 80.0), np.full(50, 78.0)])
+    part = transform("violin", sung(midi, np.full(200, -20.0)), (55, 93), 200, Transfer(octaves=-2))
+    played = 69 + 12 * np.log2(part.f0_hz[0, [75, 180]] / 440)
+    np.testing.assert_allclose(played, [56.0, 66.0], atol=0.2)
+
+
 def test_a_blip_of_pitch_in_noise_is_not_played() -> None:
     midi = np.full(200, np.nan)
     midi[50:54] = 70.0

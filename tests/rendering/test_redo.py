@@ -30,6 +30,7 @@ from ensemble.perform import Pace
 from ensemble.plan import Extension, RenderRequest
 from ensemble.rendering.edits import Edits
 from ensemble.rendering.history import History
+from ensemble.rendering.levers import Levers
 from ensemble.rendering.redo import dry_run, redo, switch, undo
 from ensemble.rendering.render import render
 from ensemble.rendering.replay import report
@@ -386,6 +387,16 @@ def test_a_locked_part_is_as_loud_as_it_was_whatever_the_conductor_predicts_now(
     assert verify(tmp_path / "song", LocalBand, Pace()).is_good
 
 
+def test_which_of_two_alike_is_locked_is_remembered(strummed, tmp_path):
+    twins = tuple(FollowerSettings(name=name, instrument="violin", role="counter") for name in ("one", "other"))
+    band, song = BAND.model_copy(update={"conductor": "learned", "followers": twins}), tmp_path / "song"
+    render(strummed, song, band=band, sample_rate=RATE, report=False)
+    for name in ("one", "other"):
+        redo(song, Edits(lock=(name,), chart="metre: 3/4\nkey: F# minor\n\n| F#m | C# |\n"), report=False)
+        assert verify(song, LocalBand, Pace()).is_good, "a memory of the other one's dynamics was taken"
+        undo(song)
+
+
 @pytest.fixture(scope="module")
 def long_song(tmp_path_factory) -> tuple[Path, Path]:
     """A leader of five bars, and its render by a chart of five bars."""
@@ -440,6 +451,20 @@ def test_another_chord_leaves_what_comes_before_and_is_told_beforehand(long_song
     ]
     assert min(begins_s) >= 4 * BAR_S - 0.8  # half a beat leads into the new chord, and is prepared 0.4 s ahead
     assert now.takes == in_full(now, leader, tmp_path / "full").takes
+
+
+def test_a_walking_bass_sets_out_in_the_bar_before_and_no_sooner(strummed, tmp_path):
+    leader, song = strum(tmp_path / "long.wav", times=8), tmp_path / "song"
+    chart = "metre: 4/4\nfirst downbeat: 0\nkey: A minor\n\n| Am | F | Dm | Dm | {} | G | C | G |\n"
+    overrides = Overrides(chart=chart.format("C"), tempo_bpm=100.0)
+    render(leader, song, band=BAND, sample_rate=RATE, overrides=overrides, levers=Levers(style="swing"), report=False)
+    told = dry_run(song, Edits(chart=chart.format("Ebm7"))).parts
+    before = Path(shutil.copytree(song, tmp_path / "before"))
+    redo(song, Edits(chart=chart.format("Ebm7")), report=False)
+    bass = Path("take-00") / "stems" / "bass.wav"
+    begins_s = first_difference_s(song / bass, before / bass)
+    assert 3 * BAR_S - 0.8 <= begins_s < 4 * BAR_S
+    assert told["bass"] == 3
 
 
 class Elsewhere(LocalBand):

@@ -56,12 +56,14 @@ def test_what_cannot_be_played_is_refused_in_one_line(tmp_path: Path) -> None:
     noise = 0.1 * np.random.default_rng(0).standard_normal(RATE_HZ)
     assert isinstance(refused(tmp_path, voice="kazoo"), VoiceError)
     assert isinstance(refused(tmp_path, voice="drums"), VoiceError)
-    assert isinstance(refused(tmp_path, voice="naive"), VoiceError)
+    assert "choose a shipped voice" in str(refused(tmp_path, voice="naive"))
     assert "has no pitch" in str(refused(tmp_path, leader=noise))
     assert isinstance(refused(tmp_path, leader=np.zeros(RATE_HZ)), AudioError)
     assert isinstance(refused(tmp_path, leader=tmp_path / "absent.wav"), AudioError)
     assert isinstance(refused(tmp_path, out=tmp_path / "out.mp3"), OutputError)
-    assert isinstance(refused(tmp_path, out=tmp_path / "no" / "folder.wav"), EnsembleError)
+    (tmp_path / "folder.wav").mkdir()
+    for out in (tmp_path / "no" / "out.wav", tmp_path / "folder.wav"):
+        assert "folder that is there" in str(refused(tmp_path, out=out))
     (tmp_path / "out.wav").write_bytes(b"mine")
     assert "is there already" in str(refused(tmp_path))
 
