@@ -198,7 +198,7 @@ def _lanes(plan: RenderPlan, receipt: TakeReceipt | None) -> tuple[DeskLane, ...
         density=None, seed=None, is_locked=False, level_db=bus_db + band.mix.leader_gain_db + CENTRE_DB, hue=HUES[0],
     )  # fmt: skip
     parts = [_part(one, bus_db, HUES[index % len(HUES)]) for index, one in enumerate(band.followers)]
-    has_room = receipt is not None and band.mix.room is not None
+    has_room = receipt is not None and ROOM in receipt.facts and band.mix.room is not None
     room = DeskLane(
         name=ROOM, kind="room", instrument="", role="", voice="", gain_db=0.0, pan=0.0, density=None, seed=None,
         is_locked=False, level_db=bus_db, hue=HUES[0],

@@ -85,7 +85,7 @@ def sounds(folder: Path, take_name: str, manifest: Manifest) -> list[TrackFile]:
         about = ", ".join(word for word in words if word != follower.name)
         wav, hue = folder / take_name / "stems" / f"{follower.name}.wav", HUES[index % len(HUES)]
         listed.append(TrackFile(name=follower.name, role="stem", about=about, wav=wav, gain_db=bus_db, hue=hue))
-    if band.mix.room is not None:
+    if band.mix.room is not None and ROOM in take.facts:  # a part may be called so where there is none
         wav = folder / take_name / "stems" / f"{ROOM}.wav"
         listed.append(TrackFile(name=ROOM, role="stem", about="of all parts", wav=wav, gain_db=bus_db))
     return listed
