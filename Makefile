@@ -1,7 +1,7 @@
 # make demo: a first render on a local Ray. make studio: the studio in a browser. make test: every test. make quick: the fast
 # ones. make docs: pages of the Python interface in docs-out. make check: what a change has to pass. make bench: how
 # fast this machine plays. For developers, described in tests/bench/README.md; ARGS="--json ..." gives any of them options:
-# make fuzz, chaos, scale, live-bench, bench-retrieval, bench-train, edits, and make same-bytes BASE=REVISION
+# make fuzz, chaos, scale, live-bench, bench-retrieval, bench-train, edits, pages, and make same-bytes BASE=REVISION
 # [LEADERS="FILE ..."]. Each makes one shared environment in .venv first: make demo installs
 # what playing needs, every other everything.
 PYTHON ?= python3.11
@@ -9,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt
 
-.PHONY: demo studio test quick check bench fuzz chaos scale live-bench bench-retrieval bench-train edits same-bytes docs clean
+.PHONY: demo studio test quick check bench fuzz chaos scale live-bench bench-retrieval bench-train edits pages same-bytes docs clean
 .DEFAULT_GOAL := demo
 
 $(VENV)/.plays: pyproject.toml constraints.txt
@@ -68,6 +68,9 @@ bench-train: $(VENV)/.installed
 
 edits: $(VENV)/.installed
 	EDITS=200 $(BIN)/python -m pytest -q --timeout 2400 tests/rendering/test_edits.py
+
+pages: $(VENV)/.installed
+	EVERY_PAGE=1 $(BIN)/python -m pytest -q tests/test_typed_commands.py
 
 same-bytes: $(VENV)/.installed
 	@test -n "$(BASE)" || { echo "say which revision to compare with: make same-bytes BASE=REVISION"; exit 2; }

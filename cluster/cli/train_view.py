@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 _COLUMNS = {
     "mss": 3, "mss_naive": 3, "mss_ratio": 3, "log_mel_ratio": 3, "loudness_error_db": 2, "hnr_error_db": 1,
     "silence_db": 0, "brightness_slope_ratio": 2, "click_ratio": 2, "f0_outlier_rate": 3,
-    "two_sample_auc": 3, "two_sample_auc_naive": 3,
 }  # fmt: skip
 
 
@@ -52,7 +51,9 @@ def show_evaluation(figures: list[dict[str, Any]]) -> None:
         low, high = one["intervals"]["mss_ratio"]
         OUT.print(
             f"{called}, {one['path']}: {one['pieces']} pieces, pitch tracked again by {one['tracker']} "
-            f"(truth itself {number(one['f0_outlier_truth'], '.3f')}), mss ratio 95 % in {low:.3f} to {high:.3f}",
+            f"(truth itself {number(one['f0_outlier_truth'], '.3f')}), mss ratio 95 % in {low:.3f} to {high:.3f}, "
+            f"told from recordings with an AUC of {number(one['two_sample_auc'], '.3f')} "
+            f"(naive {number(one['two_sample_auc_naive'], '.3f')})",
             markup=False,
         )
 

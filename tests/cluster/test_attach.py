@@ -24,6 +24,7 @@ def unconnected(monkeypatch: pytest.MonkeyPatch) -> None:
     """As in a process that has joined no Ray, though other tests of this one may have started theirs."""
     prepare_environment()  # before Ray is imported, as commands do
     monkeypatch.setattr("ray.is_initialized", lambda: False)
+    monkeypatch.setattr("ray.shutdown", lambda: None)
 
 
 @pytest.fixture

@@ -40,7 +40,7 @@ def test_a_render_holds_everything_that_was_promised(rendered: Path) -> None:
     parts = ("bass", "rhythm", "drums")
     assert written == {
         "manifest.json", "leader.wav", "report.html", ".memory", "take-00/mix.wav", "take-00/dynamics.csv",
-        *(f"take-00/stems/{part}.wav" for part in parts), *(f"take-00/parts/{part}.mid" for part in parts),
+        *(f"take-00/stems/{part}.wav" for part in (*parts, "room")), *(f"take-00/parts/{part}.mid" for part in parts),
     }  # fmt: skip
 
 
@@ -89,7 +89,7 @@ def test_verify_plays_it_again_and_finds_it_equal(rendered: Path) -> None:
     result = json.loads(done.stdout)
     assert result["is_good"]
     assert all(check["intact"] and check["reproduced"] for check in result["checks"])
-    assert len(result["checks"]) == 8
+    assert len(result["checks"]) == 9
 
 
 @pytest.mark.ray

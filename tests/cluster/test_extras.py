@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -43,15 +44,19 @@ def lacking(*names: str, arguments: tuple[str, ...]) -> subprocess.CompletedProc
     ],
 )
 def test_a_command_without_its_extra_says_which_line_installs_it(
-    module: str, extra: str, command: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    module: str, extra: str, command: tuple[str, ...], short_leader_file: Path, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
     monkeypatch.chdir(tmp_path)
+    Path("violin").mkdir()
+    for number in range(3):
+        shutil.copy(short_leader_file, f"violin/{number}.wav")
     done = lacking(module, arguments=command)
     assert (done.returncode, done.stdout) == (1, "")
     line = f"ensemble: this command needs {module}, which is not installed; {install_line(extra)}"
     assert done.stderr.splitlines()[-1] == line
     assert "Traceback" not in done.stderr
-    assert not list(tmp_path.iterdir())
+    assert [path.name for path in tmp_path.iterdir()] == ["violin"]
 
 
 def test_playing_needs_no_extra(short_leader_file: Path, tmp_path: Path) -> None:

@@ -60,6 +60,7 @@ def test_a_ray_that_took_too_long_to_start_is_started_once_more(
 
     monkeypatch.setattr(ray, "init", init)
     monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "shutdown", lambda: None)  # other tests of this process may have a Ray
     if len(failures) < tries:
         with local_ray(dashboard=True) as address:
             assert address == "http://127.0.0.1:1"
@@ -80,6 +81,7 @@ def test_what_another_try_does_not_mend_is_told_at_once(monkeypatch: pytest.Monk
 
     monkeypatch.setattr(ray, "init", init)
     monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "shutdown", lambda: None)  # other tests of this process may have a Ray
     with pytest.raises(BandError, match="no such setting"), local_ray():
         pass
     assert tried == [True]

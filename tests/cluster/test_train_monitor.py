@@ -8,7 +8,8 @@ from cluster.cli.train_view import _COLUMNS, show_evaluation
 def figures(voice: str, path: str, mss: float) -> dict:
     return dict.fromkeys(_COLUMNS, 0.5) | {
         "voice": voice, "path": path, "mss": mss, "brightness_slope_ratio": None, "pieces": 3, "tracker": "swift-f0",
-        "f0_outlier_truth": None, "intervals": {"mss_ratio": (0.1, 0.2)},
+        "two_sample_auc": 0.75, "two_sample_auc_naive": None, "f0_outlier_truth": None,
+        "intervals": {"mss_ratio": (0.1, 0.2)},
         "baselines": {"naive": {"mss": 9.0, "log_mel": 8.0, "loudness_error_db": 7.0}},
     }  # fmt: skip
 
@@ -20,6 +21,7 @@ def test_two_recipes_of_one_instrument_stand_side_by_side(capsys):
     assert ("1.250" in first, "2.500" in second) == (True, True)
     assert " - " in first
     assert "violin 2, b/v.safetensors: 3 pieces" in shown
+    assert "AUC of 0.750 (naive -)" in " ".join(shown.split())
 
 
 def test_one_voice_goes_by_its_instrument(capsys):

@@ -188,6 +188,7 @@ def test_few_files_are_split_among_those_that_can_be_used(tmp_path: Path) -> Non
 
 
 def test_bad_music_is_left_out_or_one_line(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("no music")
     done = ensemble("train", "arranger", "--data", tmp_path, "--out", tmp_path / "run")
     assert done.returncode == 1
     assert "holds no MIDI of several parts" in done.stderr.splitlines()[-1]
