@@ -12,14 +12,13 @@ from numpy.typing import NDArray
 from ensemble.audio.files import prepared_clip, read_clip
 from ensemble.band import Band
 from ensemble.clock import FRAME_RATE_HZ, QUANTUM_FRAMES
-from ensemble.conduct.conductor_file import CONDUCTOR
 from ensemble.config import BandSettings, FollowerSettings
 from ensemble.events import Events
 from ensemble.leaders import leader_path
 from ensemble.listen.listener import Listener, at_analysis_rate
 from ensemble.perform import Pace, perform
 from ensemble.plan import RenderPlan, RenderRequest
-from ensemble.play.voice_file import VOICE
+from ensemble.rendering.request import weights_of
 from ensemble.takes import Lead
 from ensemble.threads import one_thread
 from ensemble.types.music import AudioClip
@@ -54,10 +53,7 @@ def leader(seconds: float, *, is_heard: bool = True) -> Lead:
 def plan_for(lead: Lead, num_instruments: int) -> RenderPlan:
     """The first so many of `FOLLOWERS`, under the learned conductor."""
     band = BandSettings(name="bench", followers=FOLLOWERS[:num_instruments], conductor="learned")
-    digests = {one.name: VOICE.sha256_of(one.voice) for one in band.followers}
-    digests["conductor"] = CONDUCTOR.sha256_of(band.conductor)
-    weights = {name: digest for name, digest in digests.items() if digest}
-    request = RenderRequest(sample_rate=RATE, seed=0, band=band, tail_s=0.0, weights_sha256=weights)
+    request = RenderRequest(sample_rate=RATE, seed=0, band=band, tail_s=0.0, weights_sha256=weights_of(band))
     return RenderPlan(request=request, leader_sha256=lead.clip.digest)
 
 
