@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from ensemble.errors import ConfigError
 from ensemble.settings.installed import PLAYERS, installed_names
@@ -43,6 +43,16 @@ NUM_SEEDS = 2**63
 Seed = Annotated[int, Field(ge=0, lt=NUM_SEEDS)]
 
 
+def _known_instrument(name: str) -> str:
+    if name not in CATALOGUE:
+        raise ValueError(f"unknown instrument {name!r}; {offer(name, sorted(CATALOGUE))}")
+    return name
+
+
+InstrumentName = Annotated[str, AfterValidator(_known_instrument)]
+"""A name from `ensemble.types.instruments.CATALOGUE`."""
+
+
 class Retake(Settings):
     """Another take of some bars of a part."""
 
@@ -76,7 +86,7 @@ class FollowerSettings(Settings):
 
     name: Name
     """Name of the part and of its files."""
-    instrument: str
+    instrument: InstrumentName
     """A name from `ensemble.types.instruments.CATALOGUE`."""
     role: Role
     """bass, pad, counter (counter-melody), double (doubles the leader), drums, or transform (plays the leader's own
@@ -114,13 +124,6 @@ class FollowerSettings(Settings):
     """Other takes of some of its bars; where they overlap the last one counts."""
     given: Given | None = None
     """What this part plays instead of what would be written; only `redo` can give it."""
-
-    @field_validator("instrument")
-    @classmethod
-    def _known(cls, name: str) -> str:
-        if name not in CATALOGUE:
-            raise ValueError(f"unknown instrument {name!r}; {offer(name, sorted(CATALOGUE))}")
-        return name
 
     @field_validator("name")
     @classmethod

@@ -5,14 +5,12 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from ensemble.conduct.performer_inputs import NUM_CONTEXT, NUM_PROGRESS
-from ensemble.config import LEARNED, RULES, weights_dir
+from ensemble.config import LEARNED, RULES, InstrumentName, weights_dir
 from ensemble.errors import PerformerError
 from ensemble.files.weights import Card, Fault, Format, Shapes, Weights, gru_shapes, linear_shapes
-from ensemble.types.choices import offer
-from ensemble.types.instruments import CATALOGUE
 from ensemble.types.music import FloatArray
 
 FORMAT_VERSION = 1
@@ -34,7 +32,7 @@ class PerformerCard(Card):
     """What stands beside the weights."""
 
     format_version: int = FORMAT_VERSION
-    instrument: str
+    instrument: InstrumentName
     """Whose notes it plays."""
     hidden: int = Field(default=48, ge=8, le=128)
     """Width of the network."""
@@ -43,13 +41,6 @@ class PerformerCard(Card):
     num_progress: int = NUM_PROGRESS
     """What it reads of every frame."""
     storage: Literal["float32", "float16"] = "float16"
-
-    @field_validator("instrument")
-    @classmethod
-    def _known(cls, name: str) -> str:
-        if name not in CATALOGUE:
-            raise ValueError(f"unknown instrument {name!r}; {offer(name, sorted(CATALOGUE))}")
-        return name
 
 
 def _card_fault(card: PerformerCard) -> Fault:
