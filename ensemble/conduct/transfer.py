@@ -13,6 +13,8 @@ BRIDGED_FRAMES = 3
 """A gap in the pitch up to this long is a tracker's doubt; a longer one is a consonant or a breath."""
 SHORTEST_FRAMES = 6
 """Pitch that lasts shorter is noise that looked like one."""
+AT_HOME_SHARE = 0.8
+"""A line of which so much lies within the voice's pitches is at home."""
 LEAST_SLOPE, MOST_SLOPE = 0.5, 1.5
 """How far the distances between soft and loud are narrowed or widened, at most."""
 
@@ -27,13 +29,15 @@ def is_sung(frames: Frames) -> NDArray[np.bool_]:
 def transfer_to(heard: Heard, voice: VoiceRange) -> Transfer | None:
     """How a leader's line gets where a voice is at home; None where the leader sings nothing.
 
-    The octave brings the middle pitches together. Loudness is mapped so that the middle lies on the voice's, and soft
-    and loud about as far from it as the voice knows them.
+    A line that is at home stays in its octave; another's brings the middle pitches together. Loudness is mapped so that
+    the middle lies on the voice's, and soft and loud about as far from it as the voice knows them.
     """
     sung = is_sung(heard.frames)
     if not sung.any():
         return None
-    middle_midi = float(np.median(pitch_midi(heard.frames, heard.tuning_cents)[sung]))
+    low_midi, home_midi, high_midi = voice.pitch_midi
+    midi = pitch_midi(heard.frames, heard.tuning_cents)[sung]
+    is_at_home = np.mean((midi >= low_midi) & (midi <= high_midi)) >= AT_HOME_SHARE
     soft, middle, loud = np.quantile(heard.frames.loudness_db[sung], SHARES).tolist()
     home_soft, home, home_loud = voice.loudness_db
 
@@ -41,7 +45,7 @@ def transfer_to(heard: Heard, voice: VoiceRange) -> Transfer | None:
         return float(np.clip(of_voice / max(of_leader, 1e-3), LEAST_SLOPE, MOST_SLOPE))
 
     return Transfer(
-        octaves=int(np.clip(round((voice.pitch_midi[1] - middle_midi) / 12), -6, 6)),
+        octaves=0 if is_at_home else int(np.clip(round((home_midi - float(np.median(midi))) / 12), -6, 6)),
         leader_db=middle,
         voice_db=home,
         softer=slope(home - home_soft, middle - soft),

@@ -65,6 +65,12 @@ def test_glides_and_vibrato_survive_and_breath_does_not_sing() -> None:
     assert set(np.round(np.log2(ratio), 6).tolist()) == {2.0}
 
 
+def test_a_line_that_is_at_home_stays_in_its_octave() -> None:
+    transfer = transfer_to(sung(np.full(200, 50.0), np.full(200, -20.0)), CELLO)
+    assert transfer is not None
+    assert transfer.octaves == 0
+
+
 def test_a_note_outside_the_range_stays_with_its_line() -> None:
     midi = np.concatenate([np.full(150, 80.0), np.full(50, 78.0)])
     part = transform("violin", sung(midi, np.full(200, -20.0)), (55, 93), 200, Transfer(octaves=-2))
