@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import signal
 import time
 from collections.abc import Iterator
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from ensemble.types.music import FloatArray
 
 live_commands = typer.Typer()
-USUAL_HORIZON_S = 0.4
 WATCHED_QUANTA = 50
 """What is shown while playing is of the last so many."""
 BAND_HEARD = "the microphone hears the band, which then follows itself: use headphones, or play the band softer"
@@ -97,33 +95,27 @@ def live(
         from ensemble.config import load_band
         from ensemble.events import Events
         from ensemble.live.levers import read_levers
-        from ensemble.live.settings import LiveSettings
+        from ensemble.live.settings import USUAL_HORIZON_S, LiveSettings, horizon_for
         from ensemble.manifest import MANIFEST, Deadlines
         from ensemble.perform import Pace
         from ensemble.plan import RenderPlan
-        from ensemble.rendering.levers import COUNT, Levers
         from ensemble.rendering.live import LiveSession, check_cost
-        from ensemble.rendering.live_run import deadlines_of, facts_of, run_session
+        from ensemble.rendering.live_run import deadlines_of, facts_of, is_replayed, run_session
         from ensemble.rendering.render import render_request
-        from ensemble.rendering.request import request_for
+        from ensemble.rendering.request import live_request_for
 
         out = out.absolute()
         recording = _recording_beside(out, force=force)
         source = None if file is None else _Paced(file, int(rate), fast=fast)
         card = None if source is not None else _card(int(rate), device, output_device, latency)
         if horizon is None:  # what is played has to be ready so much sooner
-            horizon = USUAL_HORIZON_S if card is None else math.ceil(10 * (USUAL_HORIZON_S + card.latency_s)) / 10
-        asked = load_band(band)
-        if count_in and not any(one.role == "drums" for one in asked.followers):
-            asked = asked.model_copy(update={"followers": (*asked.followers, COUNT)})
+            horizon = USUAL_HORIZON_S if card is None else horizon_for(card.latency_s)
         how = LiveSettings(
-            horizon_s=round(min(horizon, 2.0), 1), listen_beats=listen_beats, count_in_beats=count_in,
-            levers=() if levers is None else read_levers(levers, [one.name for one in asked.followers]),
+            horizon_s=round(horizon, 1), listen_beats=listen_beats, count_in_beats=count_in,
+            levers=() if levers is None else read_levers(levers, [one.name for one in load_band(band).followers]),
         )  # fmt: skip
         said = _said(chart, tempo_bpm=tempo, beats_per_bar=beats_per_bar, key=key)
-        request = request_for(
-            asked, levers=Levers(style=style), seed=seed, sample_rate=int(rate), overrides=said, live=how
-        )
+        request = live_request_for(band, how, said, style=style, seed=seed, sample_rate=int(rate))
         where = PlacementOptions(local=not ray and address is None, address=address)
         players = placed(monitor, where)(RenderPlan(request=request, leader_sha256=""))
         monitor.callback(players.close)
@@ -150,7 +142,7 @@ def live(
             run_session(session, source, source, recording, int(rate), show)
         if card is not None:
             with card, _ended_by_ctrl_c(card):
-                run_session(session, card, card, recording, int(rate), show)
+                run_session(session, card, card, recording, int(rate), show, card.latency_s)
             if card.num_lost or card.num_missed:
                 lost_s, missed_s = card.num_lost / int(rate), card.num_missed / int(rate)
                 monitor.say(f"{lost_s:.2f} s of the leader were lost; for {missed_s:.2f} s the band came too late")
@@ -170,7 +162,8 @@ def live(
             events=Events(progress=monitor.progress),
         )  # fmt: skip
         recording.unlink()
-        facts = facts_of(session, manifest, was_timed=not fast)
+        is_equal = is_replayed(session.samples_sha256, manifest)
+        facts = facts_of(session, is_equal=is_equal, was_timed=not fast)
         manifest = manifest.model_copy(update={"live": facts})
         manifest.write(out / MANIFEST)
     if as_json:

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp
 from starlette.websockets import WebSocketDisconnect
 
 import ensemble.report
-from cluster.serve import song_routes, sound_routes
+from cluster.serve import jam_routes, song_routes, sound_routes
 from cluster.serve.asking import Asked, Asker, client_of, refused, studio_of
 from cluster.serve.guard import COOKIE, Client, Guard, Keys
 from cluster.serve.hub import as_json
@@ -61,6 +61,7 @@ def make_app(studio: Studio, key: str, hosts: Collection[str], *, is_secure: boo
         app.add_exception_handler(kind, refused)
     app.include_router(song_routes.routes)
     app.include_router(sound_routes.routes)
+    app.include_router(jam_routes.routes)
     _add_own_routes(app, keys, is_secure=is_secure)
     return Guard(app, keys, hosts, studio.limits.max_upload_bytes)
 
@@ -79,9 +80,9 @@ def _add_own_routes(app: FastAPI, keys: Keys, *, is_secure: bool) -> None:
         return catalogue(studio.limits)
 
     @app.get("/api/session")
-    async def session(client: Asker) -> SessionView:
+    async def session(client: Asker, studio: Asked) -> SessionView:
         """Who asks."""
-        return SessionView(role=client.role, song=client.song, client=client.name)
+        return _view(client, client.song, studio)
 
     @app.post("/api/session")
     async def open_session(credentials: Credentials, studio: Asked, request: Request) -> JSONResponse:
@@ -91,11 +92,11 @@ def _add_own_routes(app: FastAPI, keys: Keys, *, is_secure: bool) -> None:
             client, cookie = keys.cookie("owner")
         elif credentials.share is not None and (link := studio.shared_by(credentials.share)) is not None:
             if known is not None and known.role == "owner":
-                return JSONResponse(SessionView(role="owner", song=link.song, client=known.name).model_dump())
+                return JSONResponse(_view(known, link.song, studio).model_dump())
             client, cookie = keys.cookie("reader", link.song, link.id)
         else:
             raise StudioError(401, "unauthorized", "That address does not hold any more.", "ask for a new one")
-        answer = JSONResponse(SessionView(role=client.role, song=client.song, client=client.name).model_dump())
+        answer = JSONResponse(_view(client, client.song, studio).model_dump())
         answer.set_cookie(COOKIE, cookie, max_age=30 * 86400, httponly=True, samesite="strict", secure=is_secure)
         return answer
 
@@ -129,6 +130,11 @@ def _add_own_routes(app: FastAPI, keys: Keys, *, is_secure: bool) -> None:
         if name not in files:
             raise absent("page")
         return _page_file(files[name])
+
+
+def _view(client: Client, song: str | None, studio: Studio) -> SessionView:
+    is_live = song is not None and studio.jams.is_live(song)
+    return SessionView(role=client.role, song=song, client=client.name, is_live=is_live)
 
 
 def _page_file(path: Path) -> FileResponse:

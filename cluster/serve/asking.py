@@ -12,7 +12,7 @@ from starlette.requests import HTTPConnection
 
 from cluster.serve.guard import Client
 from cluster.serve.models import Refusal, RefusalBody
-from cluster.serve.refusals import DISK_FULL, FAILED, StudioError, absent, is_full, stranger
+from cluster.serve.refusals import DISK_FULL, FAILED, StudioError, absent, is_full, refusal_for, stranger
 from cluster.serve.studio import Studio
 from ensemble.errors import EnsembleError
 
@@ -75,8 +75,7 @@ def refusal_of(error: Exception) -> tuple[int, Refusal]:
         case StudioError():
             found = error.status, error.refusal
         case EnsembleError():
-            said = f"{error.what}: {error.problem}" if error.what else error.problem
-            found = 422, Refusal(code=error.code, message=said, cure=error.cure)
+            found = 422, refusal_for(error)
         case RequestValidationError():
             first: dict[str, Any] = error.errors()[0]
             place = ".".join(str(part) for part in first["loc"] if part != "body")

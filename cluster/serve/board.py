@@ -22,6 +22,8 @@ from ensemble.events import emit
 
 MAX_JOBS = 20
 """Queued or running, of one client."""
+_FIRST = ("render", "jam")
+"""Jobs that need nothing that was rendered before."""
 _ASIDE = ("export", "preview")
 """Jobs that make no version."""
 
@@ -84,7 +86,7 @@ class JobBoard:
         row = self._database.song(song)
         if row is None:
             raise absent("song")
-        if kind != "render" and row.version is None and not self._is_expected(song):
+        if kind not in _FIRST and row.version is None and not self._is_expected(song):
             raise StudioError(409, "conflict", "Nothing is rendered of this song yet.", "render it first")
         if self._queue.num_of(client) >= MAX_JOBS:
             raise StudioError(429, "busy", f"You have {MAX_JOBS} jobs in the queue.", "wait for one of them")
@@ -152,7 +154,7 @@ class JobBoard:
 
     def _is_expected(self, song: str) -> bool:
         """Whether a render of a song is queued or runs."""
-        return any(job.song == song and job.kind == "render" for job in self._jobs.values())
+        return any(job.song == song and job.kind in _FIRST for job in self._jobs.values())
 
     def _fill(self) -> None:
         """Begin jobs while renderers are free."""

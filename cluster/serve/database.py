@@ -156,8 +156,10 @@ class StudioDatabase:
     def edits_of(self, song: str) -> dict[int, dict[str, Any]]:
         """By which edit each version of a song was made; a render begins anew."""
         found: dict[int, dict[str, Any]] = {}
-        for job in self._jobs("WHERE song = ? AND state = 'done' AND kind IN ('render', 'redo') ORDER BY number", song):
-            if job.kind == "render":
+        for job in self._jobs(
+            "WHERE song = ? AND state = 'done' AND kind IN ('render', 'jam', 'redo') ORDER BY number", song
+        ):
+            if job.kind != "redo":
                 found.clear()
             elif job.version is not None:
                 found[job.version] = job.request

@@ -6,6 +6,7 @@ from typing import Any
 
 from ensemble.config import Settings
 from ensemble.listen.overrides import Overrides
+from ensemble.manifest import LiveFacts
 
 
 class DeskChord(Settings):
@@ -176,5 +177,7 @@ class Desk(HeardDesk):
     """See `Manner`."""
     lanes: tuple[DeskLane, ...]
     """The leader, then every part."""
+    live: LiveFacts | None
+    """How the session went that it was recorded in, where it was one."""
     has_mix: bool
     """Whether there is a mix already."""

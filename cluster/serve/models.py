@@ -13,7 +13,7 @@ from ensemble.plan import MAX_EXTEND_S, MIN_EXTEND_S
 from ensemble.rendering.levers import Levers
 from ensemble.rendering.request import DEFAULT_BAND
 
-JobKind = Literal["render", "redo", "undo", "switch", "export", "preview"]
+JobKind = Literal["render", "jam", "redo", "undo", "switch", "export", "preview"]
 JobState = Literal["queued", "running", "done", "failed", "cancelled"]
 MAX_TITLE = 200
 
@@ -56,6 +56,8 @@ class SessionView(Settings):
     """The song that a reader sees, or to which a link leads an owner."""
     client: str
     """Names this browser in the queue."""
+    is_live: bool = False
+    """Whether the song is being played now."""
 
 
 class RenderOrder(Settings):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import get_args
 
+from cluster.serve.jam_models import JamOrder
 from cluster.serve.models import (
     BandChoice,
     BandPart,
@@ -39,8 +40,13 @@ def check_order(order: RenderOrder) -> None:
     """
     if order.band not in shipped_bands():
         raise ConfigError("band", f"{order.band!r} is unknown", offer(order.band, shipped_bands()))
-    _check_levers(order.levers)
+    check_style(order.levers.style)
     order.levers.applied_to(load_band(order.band))
+
+
+def check_jam(order: JamOrder) -> None:
+    """Make sure that a session asks for what is shipped; see `check_order`."""
+    check_order(RenderOrder(band=order.band, levers=Levers(style=order.style)))
 
 
 def check_preview(order: PreviewOrder) -> None:
@@ -54,7 +60,7 @@ def check_edits(edits: Edits) -> None:
     Raises:
         ConfigError: a style or a voice is unknown, or a file is named.
     """
-    _check_levers(edits)
+    check_style(edits.style)
     for name in (*edits.voice.values(), *(one.voice for one in edits.add)):
         if name not in _voices():
             raise ConfigError("voice", f"{name!r} is unknown", offer(name, _voices()))
@@ -62,9 +68,14 @@ def check_edits(edits: Edits) -> None:
         raise ConfigError("midi", "names a file of the server", "use `ensemble redo --midi`")
 
 
-def _check_levers(levers: Levers) -> None:
-    if levers.style is not None and levers.style not in shipped_styles():
-        raise ConfigError("style", f"{levers.style!r} is unknown", offer(levers.style, shipped_styles()))
+def check_style(name: str | None) -> None:
+    """Make sure that a style is shipped.
+
+    Raises:
+        ConfigError: it is unknown.
+    """
+    if name is not None and name not in shipped_styles():
+        raise ConfigError("style", f"{name!r} is unknown", offer(name, shipped_styles()))
 
 
 def edited_chart(edit: ChartEdit) -> ChartView:

@@ -32,6 +32,14 @@ class StudioError(EnsembleError, code="studio"):
         return Refusal(code=self.reason, message=self.problem, cure=self.cure)
 
 
+def refusal_for(error: EnsembleError) -> Refusal:
+    """An error of ours, as it is told."""
+    if isinstance(error, StudioError):
+        return error.refusal
+    said = f"{error.what}: {error.problem}" if error.what else error.problem
+    return Refusal(code=error.code, message=said, cure=error.cure)
+
+
 def absent(what: str) -> StudioError:
     """The error for something that is not there."""
     return StudioError(404, "not_found", f"There is no such {what}.")

@@ -73,14 +73,16 @@ class SongFolder:
         found = [one / NEW for one in staging_folders(self.render) if (one / NEW).is_dir()]
         return max(found, key=lambda path: path.stat().st_mtime, default=None)
 
-    def make(self) -> None:
-        """Make the folder.
+    def begin(self, upload: Path, peaks: Path) -> None:
+        """Make the folder, and move the upload and its peaks there.
 
         Raises:
             OSError: the disk is full.
         """
         for folder in (self.path, self.exports, self.jobs):
             folder.mkdir(exist_ok=True)
+        upload.rename(self.upload_as(upload.suffix))
+        peaks.rename(self.upload_peaks)
 
 
 class StudioStorage:

@@ -7,12 +7,14 @@ import contextlib
 import hashlib
 import secrets
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 
 from cluster.serve.archive import StudioArchive
 from cluster.serve.board import MAX_JOBS, JobBoard
 from cluster.serve.database import ShareRow, SongRow, StudioDatabase, now
 from cluster.serve.hub import Hub
 from cluster.serve.intake import Intake, suffix_of
+from cluster.serve.jams import Jam, Jams
 from cluster.serve.models import MAX_TITLE, NewShare, SongEntry, StudioLimits, VersionEntry
 from cluster.serve.places import SoundPlaces
 from cluster.serve.refusals import StudioError, absent
@@ -52,6 +54,7 @@ class Studio:
         )  # fmt: skip
         self.places = SoundPlaces(storage)
         self.board = JobBoard(storage, self.database, self.places, self.hub, renderers, self._publish_song)
+        self.jams = Jams(storage, self.hub, self._keep_jam)
         self._intake = Intake()
         self._keeping: asyncio.Task[None] | None = None
         self._uploads, self._decoding = asyncio.Semaphore(MAX_UPLOADS), asyncio.Semaphore(MAX_DECODED)
@@ -65,6 +68,7 @@ class Studio:
 
     async def close(self) -> None:
         """Give nothing out any more; what runs is done again, or goes on, after the next start."""
+        await self.jams.close()
         await self.board.close()
         if self._keeping is not None:
             self._keeping.cancel()
@@ -124,17 +128,28 @@ class Studio:
                 suffix = suffix_of(name, beginning)
                 with self.storage.incoming(suffix) as upload:
                     part.rename(upload)
-                    async with self._decoding:
-                        facts = await self._intake.measure(upload, peaks)
                     title = printable(name).rpartition(".")[0].strip()[:MAX_TITLE] or "song"
-                    song = SongRow(id=new_name(), title=title, created_at=now(), suffix=suffix, **facts._asdict())
-                    folder = self.storage.song(song.id)
-                    folder.make()
-                    upload.rename(folder.upload_as(suffix))
-                    peaks.rename(folder.upload_peaks)
+                    return await self._take_in(new_name(), title, upload, peaks)
+
+    async def _take_in(self, name: str, title: str, upload: Path, peaks: Path) -> SongEntry:
+        """Make a song of a file."""
+        async with self._decoding:
+            facts = await self._intake.measure(upload, peaks)
+        song = SongRow(id=name, title=title, created_at=now(), suffix=upload.suffix, **facts._asdict())
+        self.storage.song(name).begin(upload, peaks)
         self.database.add_song(song)
-        self._publish_song(song.id)
-        return self.song(song.id)
+        self._publish_song(name)
+        return self.song(name)
+
+    async def _keep_jam(self, jam: Jam, recording: Path) -> bool:
+        """Make a song of a session that has ended, and have it rendered from its recording; whether there is one."""
+        if jam.end is None or jam.end.kept_s < MIN_DURATION_S:
+            self.database.remove_song(jam.id)  # the links to it
+            return False
+        with self.storage.incoming(".peaks") as peaks:
+            await self._take_in(jam.id, f"Jam with the {jam.order.band.replace('_', ' ')} band", recording, peaks)
+        self.board.submit(jam.id, "jam", jam.end.model_dump(mode="json"), jam.client)
+        return True
 
     def rename(self, name: str, title: str) -> SongEntry:
         """Give a song another title."""
@@ -165,8 +180,9 @@ class Studio:
     # --- links
 
     def share(self, name: str) -> NewShare:
-        """Make a link by which a song may be read."""
-        self.song_row(name)
+        """Make a link by which a song may be read, also while it is played."""
+        if not self.jams.is_live(name):
+            self.song_row(name)
         token = secrets.token_urlsafe(_SHARE_BYTES)
         self.database.add_share(ShareRow(new_name(), name, now()), _sha256(token))
         self._publish_song(name)

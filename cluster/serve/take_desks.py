@@ -71,7 +71,8 @@ class TakeDesks(Settings):
             overrides=request.overrides.transposed(-request.transpose), band=band.name,
             style=None if band.style is None else band.style.name, seed=request.seed, intro=band.intro,
             ending=band.ending, complexity=band.complexity, humanize=band.humanize,
-            lanes=_lanes(self.plan, receipt), has_mix=version is not None,
+            lanes=_lanes(self.plan, receipt), live=None if manifest is None else manifest.live,
+            has_mix=version is not None,
         )  # fmt: skip
 
     def write(self, path: Path) -> None:

@@ -11,22 +11,26 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from cluster.serve.jam_models import JamEnd
 from cluster.serve.models import ExportOrder, JobKind, PreviewOrder, Refusal, RenderOrder, SwitchOrder
 from cluster.serve.preview import play_preview
 from cluster.serve.refusals import DISK_FULL, absent, is_full
 from cluster.serve.storage import SongFolder
 from cluster.serve.take_desks import TakeDesks
+from ensemble.band import LocalBand
 from ensemble.errors import EnsembleError
 from ensemble.events import Events
 from ensemble.export.export import SUFFIXES, export
 from ensemble.files.replace import write_whole
 from ensemble.manifest import MANIFEST, Manifest
 from ensemble.output.staging import clear, is_resumable, staging_folders
+from ensemble.perform import Pace
 from ensemble.plan import Extension, RenderPlan
 from ensemble.rendering import redo as redoing
 from ensemble.rendering.edits import Edits
 from ensemble.rendering.history import History
-from ensemble.rendering.render import render, resume
+from ensemble.rendering.live_run import is_replayed
+from ensemble.rendering.render import render, render_request, resume
 from ensemble.takes import AS_GIVEN
 from ensemble.types.music import Arrangement, Heard
 
@@ -129,6 +133,8 @@ class _Work:
             write_whole(self._begun, before.encode())
         if before == self._begun.read_text(encoding="ascii"):  # else it was published, and its renderer lost after that
             getattr(self, f"_{self._order.kind}")()
+        if self._order.kind == "jam":
+            self._note_how_it_went()
         current = History(self._song.render).keep()
         desks = self._song.desks(current.number)
         if self._desks.exists():
@@ -136,11 +142,9 @@ class _Work:
         return WorkResult("done", *_lies(self._song))
 
     def _render(self) -> None:
+        if self._has_resumed():
+            return
         out, asked = self._song.render, RenderOrder.model_validate(self._order.request)
-        if self._is_again and any(map(is_resumable, staging_folders(out))):
-            with contextlib.suppress(EnsembleError):  # of another release, say: it is rendered from the beginning
-                resume(out, report=False, events=self._events)
-                return
         extension = None if asked.extend_s is None else Extension(extend_s=asked.extend_s, top_k=asked.takes)
         render(
             self._song.upload, out, band=asked.band, seed=asked.seed, sample_rate=asked.sample_rate,
@@ -149,6 +153,29 @@ class _Work:
         )  # fmt: skip
         for left in self._song.path.glob("version-*.desk"):
             left.unlink()
+
+    def _has_resumed(self) -> bool:
+        """Go on with a render that was begun, if there is one."""
+        if self._is_again and any(map(is_resumable, staging_folders(self._song.render))):
+            with contextlib.suppress(EnsembleError):  # of another release, say: it is rendered from the beginning
+                resume(self._song.render, report=False, events=self._events)
+                return True
+        return False
+
+    def _jam(self) -> None:
+        if not self._has_resumed():
+            request = JamEnd.model_validate(self._order.request).request
+            render_request(
+                request, self._song.upload, self._song.render, force=True, band_factory=LocalBand, pace=Pace(),
+                events=self._events, report=False,
+            )  # fmt: skip
+
+    def _note_how_it_went(self) -> None:
+        """Write into the manifest how the session went, and whether its recording gave the same again."""
+        path, end = self._song.render / MANIFEST, JamEnd.model_validate(self._order.request)
+        manifest = Manifest.read(path)
+        is_equal = is_replayed(end.samples_sha256, manifest)
+        manifest.model_copy(update={"live": end.facts.model_copy(update={"replay_equal": is_equal})}).write(path)
 
     def _redo(self) -> None:
         out, edits = self._song.render, Edits.model_validate(self._order.request)

@@ -99,6 +99,11 @@ class LiveFollower:
         return self._leader.position(has_entered=self._has_entered)
 
     @property
+    def muted(self) -> frozenset[str]:
+        """The parts that are muted."""
+        return frozenset(self._muted)
+
+    @property
     def beat_errors_s(self) -> NDArray[np.float64]:
         """How much later than the leader's every beat of the band that was heard since has come.  [beats]"""
         return self._leader.beat_errors_s

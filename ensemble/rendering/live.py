@@ -6,6 +6,7 @@ The stream rendered again with the same request gives what the band played, to t
 from __future__ import annotations
 
 import hashlib
+import math
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -29,7 +30,7 @@ from ensemble.live.stream import ticks_of
 from ensemble.live.watch import MicrophoneWatch
 from ensemble.mix.gain import place
 from ensemble.plan import RenderRequest
-from ensemble.types.music import FloatArray, Stem
+from ensemble.types.music import SILENCE_DB, FloatArray, Stem
 
 WARM_UP_S, MEASURED_S = 3, 2
 """What is played before a session, first to load and compile all, then to measure what playing costs."""
@@ -96,6 +97,7 @@ class LiveSession:
         is_recorded: whether all are, and the disk is not full.
         watch: what is wrong with the microphone.
         late_stems: for how many quanta each part was not there in time, while its actor was replaced.
+        levels_db: how loud each part was in the last quantum that was there in time.
         timings: when every quantum was ready, by who runs the session; see `run_session`.
         horizon_frames: how far ahead of what is heard the band commits itself, in control frames.
     """
@@ -122,6 +124,7 @@ class LiveSession:
         self.watch = MicrophoneWatch(request.sample_rate)
         self._awaited: dict[str, list[Promise[Stem]]] = {one.name: [] for one in request.band.followers}
         self.late_stems = dict.fromkeys(self._playing, 0)
+        self.levels_db = dict.fromkeys(self._playing, SILENCE_DB)
         self._next_sample = 0
         self._hashes = {one.name: hashlib.sha256() for one in request.band.followers}
         self.timings: list[Timing] = []
@@ -258,5 +261,7 @@ class LiveSession:
                 (stem,) = self._band.collect(awaited[:1], 0.0)
                 awaited.pop(0)
                 placed = _Placed(stem.start_sample, place(stem.clip.samples[0], follower.gain_db, follower.pan))
+                power = float(np.square(placed.samples).mean()) if placed.samples.size else 0.0
+                self.levels_db[follower.name] = max(10 * math.log10(power + 1e-12), SILENCE_DB)
                 self._hashes[follower.name].update(hashed_of(steps_of(placed.samples)))
         return None if awaited else placed

@@ -50,6 +50,7 @@ def run_session(
     recording: Path,
     sample_rate: int,
     on_block: Callable[[], None] = unheard,
+    way_s: float = 0.0,
 ) -> None:
     """Play until the source ends; the session's timings tell when everything was ready.
 
@@ -60,6 +61,7 @@ def run_session(
         recording: the stream is written into this WAV file while it comes.
         sample_rate: of both.
         on_block: called after every block of the leader.
+        way_s: so much sooner than it is due the band's sound has to be there, to come out in step with the leader's.
 
     Raises:
         OSError: the recording cannot be begun.
@@ -69,7 +71,7 @@ def run_session(
     def send(played: Iterable[Played]) -> None:
         for one in played:
             due_s = (began_s or 0.0) + one.start_frame / FRAME_RATE_HZ
-            session.was_ready(one.start_frame, due_s - time.perf_counter())
+            session.was_ready(one.start_frame, due_s - way_s - time.perf_counter())
             sink.play(one.start_sample, one.sound)
             session.watch.play(one.start_sample, one.sound)
 
@@ -159,25 +161,29 @@ def deadlines_of(session: LiveSession, last: int | None = None) -> Deadlines:
     )
 
 
-def facts_of(session: LiveSession, manifest: Manifest, *, was_timed: bool = True) -> LiveFacts:
-    """How a session went, and whether its recording gives the same again.
+def facts_of(session: LiveSession, *, is_equal: bool = False, was_timed: bool = True) -> LiveFacts:
+    """How a session went.
 
     Args:
         session: that has ended.
-        manifest: of the render of its recording.
+        is_equal: whether its recording gives the same again; see `is_replayed`.
         was_timed: whether the leader's sound came when it was played.
     """
-    files = manifest.takes[AS_GIVEN].files
-    again = {name: files[f"stems/{name}.wav"].samples_sha256 for name in session.samples_sha256}
     off_ms = 1000 * np.abs(session.follower.beat_errors_s)
     middle, most = np.round(np.percentile(off_ms, (50, 95)), 1).tolist() if len(off_ms) else (None, None)
     return LiveFacts(
-        duration_s=session.num_samples / manifest.plan.request.sample_rate,
+        duration_s=session.num_samples / session.request.sample_rate,
         deadlines=deadlines_of(session) if was_timed else None,
         beat_error_p50_ms=middle,
         beat_error_p95_ms=most,
         late_stems={name: late for name, late in session.late_stems.items() if late},
         hears_band=session.watch.hears_band,
         clips=session.watch.clips,
-        replay_equal=again == session.samples_sha256,
+        replay_equal=is_equal,
     )
+
+
+def is_replayed(samples_sha256: dict[str, str], manifest: Manifest) -> bool:
+    """Whether the render of a session's recording has the samples in every stem that were played, by their sha256."""
+    files = manifest.takes[AS_GIVEN].files
+    return samples_sha256 == {name: files[f"stems/{name}.wav"].samples_sha256 for name in samples_sha256}

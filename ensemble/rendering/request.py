@@ -17,7 +17,7 @@ from ensemble.live.settings import LiveSettings
 from ensemble.manifest import Manifest
 from ensemble.plan import Extension, RenderPlan, RenderRequest
 from ensemble.play.voice_file import voice_sha256
-from ensemble.rendering.levers import Levers
+from ensemble.rendering.levers import COUNT, Levers
 
 DEFAULT_BAND = "rock"
 DEFAULT_RATE = 48_000
@@ -88,6 +88,26 @@ def request_for(
         expansion=expansion,
         live=live,
     )
+
+
+def live_request_for(
+    band: str, how: LiveSettings, said: Overrides, *, style: str | None = None, seed: int = 0,
+    sample_rate: int = DEFAULT_RATE,
+) -> RenderRequest:  # fmt: skip
+    """As `request_for`, for a band that follows somebody who plays; who counts in is added where nobody drums.
+
+    Args:
+        band: its name, or a YAML file.
+        how: it follows.
+        said: what the player says beforehand.
+        style: another than the band's.
+        seed: of the session.
+        sample_rate: in Hz.
+    """
+    asked = load_band(band)
+    if how.count_in_beats and not any(one.role == "drums" for one in asked.followers):
+        asked = asked.model_copy(update={"followers": (*asked.followers, COUNT)})
+    return request_for(asked, levers=Levers(style=style), seed=seed, sample_rate=sample_rate, overrides=said, live=how)
 
 
 def weights_of(settings: BandSettings, *, is_live: bool = False) -> dict[str, str]:

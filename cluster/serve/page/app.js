@@ -3,10 +3,12 @@
 import { byId } from "./desk.js";
 import { doing, h, tell, wrong } from "./dom.js";
 import { Home } from "./home.js";
+import { JamView } from "./jam.js";
 import { ask, listen } from "./server.js";
 import { SongView } from "./song.js";
 
 const song = new SongView();
+const jam = new JamView();
 const home = new Home((uploaded, order) => {
   location.hash = `#/song/${uploaded.id}`;
   begin = { id: uploaded.id, order };
@@ -20,17 +22,19 @@ async function enter() {
   const credentials = given.has("token") ? { token: given.get("token") } : given.has("share") ? { share: given.get("share") } : null;
   if (credentials) history.replaceState(null, "", location.pathname);
   session = credentials ? await ask("POST", "/api/session", credentials) : await ask("GET", "/api/session");
-  if (session.song) location.replace(`#/song/${session.song}`);
+  if (session.song) location.replace(`#/${session.is_live ? "jam" : "song"}/${session.song}`);
 }
 
 async function route() {
-  const id = /^#\/song\/([^/]+)$/.exec(location.hash)?.[1];
-  byId("home").hidden = Boolean(id);
-  byId("song").hidden = !id;
+  const [, place = "home", id] = /^#\/(song|jam)(?:\/([^/]+))?$/.exec(location.hash) ?? [];
+  for (const name of ["home", "song", "jam"]) byId(name).hidden = name !== place;
+  for (const name of ["home", "jam"]) byId(`${name}-link`).toggleAttribute("aria-current", name === place);
   window.scrollTo(0, 0);
-  if (!id) {
+  if (place !== "jam") jam.close();
+  if (place !== "song") {
     song.close();
     document.title = "ensemble studio";
+    if (place === "jam") jam.open(id, session.role);
     return;
   }
   await song.open(decodeURIComponent(id), session.role);
@@ -56,6 +60,7 @@ function hear(event) {
   }
   byId("work").textContent = jobs.size ? `${jobs.size} ${jobs.size === 1 ? "job" : "jobs"} at work or waiting` : "";
   song.heard(event);
+  jam.heard(event);
 }
 function showConnection(isThere, isRefused) {
   byId("lost").hidden = isThere;
@@ -76,7 +81,8 @@ async function start() {
   const choices = await ask("GET", "/api/catalogue");
   home.choose(choices);
   song.choose(choices);
-  byId("home-link").hidden = session.role === "reader";
+  jam.choose(choices);
+  for (const name of ["home", "jam"]) byId(`${name}-link`).hidden = session.role === "reader";
   await doing(route)();
   window.addEventListener("hashchange", doing(() => (/^#(token|share)=/.test(location.hash) ? location.reload() : route())));
   listen(hear, showConnection);

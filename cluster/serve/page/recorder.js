@@ -4,10 +4,21 @@ import { Refusal } from "./server.js";
 
 const PLAIN = { echoCancellation: false, autoGainControl: false, noiseSuppression: false };
 const PROBLEMS = {
-  NotAllowedError: ["The microphone is not allowed on this page.", "Allow it beside the address above and press Record again, or drop a file instead"],
-  NotFoundError: ["No microphone was found.", "Plug one in and press Record again, or drop a file instead"],
-  NotReadableError: ["Another program is using the microphone.", "Close it and press Record again, or drop a file instead"],
+  NotAllowedError: ["The microphone is not allowed on this page.", "Allow it beside the address above and"],
+  NotFoundError: ["No microphone was found.", "Plug one in and"],
+  NotReadableError: ["Another program is using the microphone.", "Close it and"],
 };
+
+// The microphone's sound; where there is none, a sentence that ends with what to do then.
+export async function microphone(thenDo) {
+  if (!navigator.mediaDevices) throw new Refusal({ code: "insecure", message: "A browser records only on this computer itself or over https.", cure: `Open the studio there and ${thenDo}` });
+  try {
+    return await navigator.mediaDevices.getUserMedia({ audio: PLAIN });
+  } catch (error) {
+    const [message, cure] = PROBLEMS[error.name] ?? [`The microphone cannot be used (${error.message}).`, "Look at it and"];
+    throw new Refusal({ code: error.name, message, cure: `${cure} ${thenDo}` });
+  }
+}
 
 export class Recorder {
   // heard({ peak, seconds, isCounting }) is called twenty times a second.
@@ -17,15 +28,7 @@ export class Recorder {
 
   // Asks for the microphone, counts in, and records until `stop`. countIn: { beats, beat_s }, or null.
   async start(countIn) {
-    if (!navigator.mediaDevices) {
-      throw new Refusal({ code: "insecure", message: "A browser records only on this computer itself or over https.", cure: "Open the studio there, or drop a file instead" });
-    }
-    try {
-      this.stream = await navigator.mediaDevices.getUserMedia({ audio: PLAIN });
-    } catch (error) {
-      const [message, cure] = PROBLEMS[error.name] ?? [`The microphone cannot be used (${error.message}).`, "Drop a file instead"];
-      throw new Refusal({ code: error.name, message, cure });
-    }
+    this.stream = await microphone("press Record again, or drop a file instead");
     this.context = new AudioContext({ latencyHint: 0 });
     await this.context.resume();
     this.pieces = [];

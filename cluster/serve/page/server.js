@@ -34,11 +34,13 @@ export async function bytes(path) {
 
 export const songPath = (song, ...rest) => ["/api/songs", song, ...rest].map((part, index) => (index ? encodeURIComponent(part) : part)).join("/");
 
+export const socketTo = (path) => new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}${path}`);
+
 // Tells every event to `heard`, and whether there is a connection to `connected`; tries again as long as the page is open.
 export function listen(heard, connected) {
   let wait_ms = 500;
   const connect = () => {
-    const socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/api/events`);
+    const socket = socketTo("/api/events");
     socket.onmessage = ({ data }) => {
       const event = JSON.parse(data);
       if (event.type === "hello") { wait_ms = 500; connected(true); }

@@ -9,7 +9,7 @@ import { MissingWorklet, Player } from "./player.js";
 import { Refusal, ask, bytes, songPath } from "./server.js";
 import { Timeline } from "./timeline.js";
 import { Transport } from "./transport.js";
-import { inWords } from "./words.js";
+import { inWords, liveInWords } from "./words.js";
 
 const EARLY_S = 1.5;  // of sound that must be there before a render that runs is heard
 const ASIDE = ["export", "preview"];  // jobs that make no version
@@ -63,6 +63,7 @@ export class SongView {
     byId("previewed").hidden = true;
     this.lanes.forget();
     this.peaks.clear();
+    byId("live").textContent = "";
     this.id = this.desk = null;
   }
   showSong(song) {
@@ -121,7 +122,7 @@ export class SongView {
       const { desk: was, base } = this;
       const from = job.kind === "redo" && job.base !== null ? this.before ?? (was?.version === job.base ? { desk: was, base } : null) : null;
       await this.load(job.version);
-      if (job.kind === "render") this.begun();  // a short one is done before the player is open
+      if (["render", "jam"].includes(job.kind)) this.begun();  // a short one is done before the player is open
       this.before = from;
       if (from) this.offerComparison(job); else this.showWork();
     } else {
@@ -142,6 +143,7 @@ export class SongView {
   async load(version = null, take = this.take, at = null) {
     const query = new URLSearchParams({ take, ...(version !== null && { version }) });
     const desk = await ask("GET", `${songPath(this.id, "desk")}?${query}`);
+    byId("live").textContent = desk.live ? liveInWords(desk.live) : "";
     await this.show(desk, `v${desk.version}`);
     if (at !== null) this.transport.play(at);
     await this.away.set(this.id, desk, this.canEdit);

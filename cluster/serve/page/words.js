@@ -36,3 +36,11 @@ export function inWords(edits) {
   }
   return found.join(", ") || "the same again";
 }
+
+// How a session went, in words: of `LiveFacts`.
+export function liveInWords({ duration_s, deadlines, beat_error_p50_ms, replay_equal }) {
+  const found = [`Played live for ${duration_s.toFixed(1)} s`];
+  if (deadlines) found.push(`${deadlines.num_quanta - deadlines.late_quanta} of ${deadlines.num_quanta} blocks in time`);
+  if (beat_error_p50_ms !== null) found.push(`beats ${Math.round(beat_error_p50_ms)} ms off what was then heard`);
+  return `${found.join(", ")}. Rendered again from the recording: ${replay_equal ? "the same bytes" : "other bytes"}.`;
+}

@@ -106,3 +106,26 @@ def test_a_recording_becomes_a_band_that_is_corrected_and_taken_away(page: Brows
         left[:, : stem.shape[1]] -= stem
     assert np.abs(left).max() < 1e-6
     assert page.complaints() == []
+
+
+def test_a_band_joins_who_plays_now_and_the_session_becomes_a_song(page: Browser) -> None:
+    page.run("(location.hash = '#/jam', 0)")
+    wait_for(lambda: not page.run("document.querySelector('#jam').hidden"), "the tab")
+    page.run("(document.querySelector('#jam-trip').value = 40, 0)")
+    page.run("(document.querySelector('#jam-trip').dispatchEvent(new Event('change')), 0)")
+    page.run("(document.querySelector('#jam-begin').value = '4,0', 0)")
+    page.click("#jam-start")
+    wait_for(lambda: page.run("document.querySelectorAll('#jam-players .is-sounding').length"), "the band", 40)
+    assert "round trip 40 ms (typed)" in text(page, "#jam-figures")
+    page.click("#jam-players button")
+    wait_for(
+        lambda: page.run("document.querySelector('#jam-players [aria-pressed=true]')") is not None, "a muted player"
+    )
+
+    page.click("#jam-share")
+    link = wait_for(lambda: page.run("document.querySelector('#jam-links input')?.value"), "a link for others")
+    assert "#share=" in link
+    page.click("#jam-stop")
+    wait_for(lambda: "Played live" in text(page, "#live"), "the song", 60)
+    assert text(page, "#live").endswith("the same bytes.")
+    assert text(page, "#notices") == ""

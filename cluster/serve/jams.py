@@ -1,0 +1,192 @@
+"""`Jams`: sessions with players who play now, each in a process of its own that may die."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from agents.node_check import python_path
+from cluster.serve import jam_process
+from cluster.serve.hub import Event, Hub
+from cluster.serve.jam_models import JamEnd, JamOrder
+from cluster.serve.jam_process import END, HEAD_BYTES, LEVER, NEWS, ORDER, READY, REFUSED, SOUND, framed
+from cluster.serve.models import Refusal
+from cluster.serve.refusals import DISK_FULL, FAILED, StudioError, absent, is_full, refusal_for
+from cluster.serve.storage import StudioStorage, new_name
+from ensemble.errors import EnsembleError
+
+MAX_JAMS = 8
+"""More are refused before their cost is measured; `check_cost` refuses sooner where the machine is busy."""
+DIED = Refusal(code="died", message="The band's process has died.", cure="begin again")
+KEPT_FRAMES = 100
+"""What a page that has gone away would have to be sent at most: twenty seconds of the band."""
+
+
+class Jam:
+    """One session.
+
+    Args:
+        order: what is asked for.
+        client: who plays, as the queue knows it.
+
+    Attributes:
+        id: of the session, and of the song that comes of it.
+        end: how it went, once it has ended well.
+        refusal: why it did not.
+    """
+
+    def __init__(self, order: JamOrder, client: str) -> None:
+        self.id, self.order, self.client = new_name(), order, client
+        self.end: JamEnd | None = None
+        self.refusal: Refusal | None = DIED
+        self._ready: Event | None = None
+        self._stdin: asyncio.StreamWriter | None = None
+        self._page: asyncio.Queue[bytes | Event] | None = None
+
+    async def run(self, recording: Path, tell: Callable[[Event], None]) -> None:
+        """Have it played until it ends.
+
+        Args:
+            recording: of the player; written meanwhile.
+            tell: called with what everybody may know.
+        """
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", jam_process.__name__, str(recording), start_new_session=True,
+            env=dict(os.environ) | {"PYTHONPATH": python_path()}, stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
+        )  # fmt: skip
+        self._stdin, out = process.stdin, process.stdout
+        try:
+            self._send(ORDER, self.order.model_dump_json().encode())
+            while out is not None:
+                head = await out.readexactly(HEAD_BYTES)
+                content = await out.readexactly(int.from_bytes(head[1:], "little"))
+                self._take(head[:1], content, tell)
+        except asyncio.IncompleteReadError:
+            pass  # it has ended
+        finally:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+            await process.wait()
+
+    def _take(self, letter: bytes, content: bytes, tell: Callable[[Event], None]) -> None:
+        """Pass on what the process says."""
+        if letter == SOUND:
+            self.tell(content)
+        elif letter == NEWS:
+            tell({"type": "jam", "song": self.id, **json.loads(content)})
+        elif letter == READY:
+            self._ready = {"type": "ready", "jam": self.id, **json.loads(content)}
+            self.tell(self._ready)
+        elif letter == REFUSED and self._ready is None:
+            self.refusal = Refusal.model_validate_json(content)
+        elif letter == REFUSED:
+            self.tell({"type": "refused", "error": json.loads(content)})
+        elif letter == END:
+            self.end, self.refusal = JamEnd.model_validate_json(content), None
+
+    @contextmanager
+    def played_from(self) -> Iterator[asyncio.Queue[bytes | Event]]:
+        """Lend what the page in which the player plays is to be sent; the page that came last has it."""
+        page = asyncio.Queue[bytes | Event](KEPT_FRAMES)
+        self._page = page
+        if self._ready is not None:
+            self.tell(self._ready)
+        try:
+            yield page
+        finally:
+            if self._page is page:
+                self._page = None
+
+    def tell(self, what: bytes | Event) -> None:
+        """Send sound, or an event, to the page in which the player plays; one that takes nothing misses it."""
+        if self._page is not None and not self._page.full():
+            self._page.put_nowait(what)
+
+    def hear(self, placed: bytes) -> None:
+        """Sound comes: where it begins, and the samples."""
+        self._send(SOUND, placed)
+
+    def pull(self, kind: str, argument: str) -> None:
+        """The player asks for something; see `lever_at`."""
+        self._send(LEVER, json.dumps([kind, argument]).encode())
+
+    def finish(self) -> None:
+        """The player has ended."""
+        self._send(END, b"")
+
+    def _send(self, letter: bytes, content: bytes) -> None:
+        if self._stdin is not None and not self._stdin.is_closing():
+            self._stdin.write(framed(letter, content))
+
+
+class Jams:
+    """All sessions. Everything runs in one event loop.
+
+    Args:
+        storage: holds the files.
+        hub: tells the pages.
+        keep: called with a session that has ended and its recording; says whether a song was made of it.
+    """
+
+    def __init__(self, storage: StudioStorage, hub: Hub, keep: Callable[[Jam, Path], Awaitable[bool]]) -> None:
+        self._storage, self._hub, self._keep = storage, hub, keep
+        self._jams: dict[str, Jam] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    def begin(self, order: JamOrder, client: str) -> Jam:
+        """Begin a session; what comes of it is told to its player.
+
+        Raises:
+            StudioError: there are too many already.
+        """
+        if len(self._jams) >= MAX_JAMS:
+            raise StudioError(503, "full", "The studio is full.", "wait until another session has ended")
+        jam = Jam(order, client)
+        self._jams[jam.id] = jam
+        self._tasks[jam.id] = asyncio.create_task(self._run(jam))
+        return jam
+
+    def jam(self, name: str) -> Jam:
+        """A session that is played.
+
+        Raises:
+            StudioError: there is none of this name.
+        """
+        if name not in self._jams:
+            raise absent("session")
+        return self._jams[name]
+
+    def is_live(self, name: str) -> bool:
+        """Whether a song is being played now."""
+        return name in self._jams
+
+    async def close(self) -> None:
+        """End everything."""
+        for task in self._tasks.values():
+            task.cancel()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+
+    async def _run(self, jam: Jam) -> None:
+        """Play a session, and make a song of it."""
+        ended: Event = {"type": "jam_ended", "song": jam.id, "is_kept": False}
+        try:
+            with self._storage.incoming(".wav") as recording:
+                await jam.run(recording, lambda event: self._hub.publish(jam.id, ("jam", jam.id), event))
+                ended["error"] = jam.refusal
+                ended["is_kept"] = await self._keep(jam, recording)
+        except EnsembleError as error:
+            ended["error"] = refusal_for(error)
+        except OSError as error:
+            ended["error"] = DISK_FULL if is_full(error) else FAILED
+        finally:
+            del self._jams[jam.id], self._tasks[jam.id]
+            jam.tell(ended)
+            self._hub.publish(jam.id, ("jam", jam.id), ended)

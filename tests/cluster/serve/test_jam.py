@@ -1,0 +1,144 @@
+"""A session through the studio, without a browser: what is played live is a song afterwards, to the byte."""
+
+from __future__ import annotations
+
+import json
+import queue
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from cluster.serve import jam_process
+from cluster.serve.jam_process import END, LEVER, SOUND, RemotePlayer
+from ensemble.audio.files import prepared_clip, read_clip
+from ensemble.leaders import leader_path
+from tests.cluster.serve.studios import studio_at
+
+RATE = 16_000
+BLOCK = 1_600
+PLAYED_S = 5.0
+
+
+def placed(first: int, value: int, num_samples: int = BLOCK) -> bytes:
+    """Sound that says where it belongs."""
+    return first.to_bytes(4, "little") + np.full(num_samples, value, "<i2").tobytes()
+
+
+def heard(frames: list[tuple[bytes, bytes]], pulled: list[tuple[str, str]]) -> tuple[np.ndarray, int]:
+    """The stream that these frames make, in 16-bit steps, and how much of it was lost."""
+    player = RemotePlayer(iter(frames), RATE, lambda kind, argument: pulled.append((kind, argument)))
+    blocks = list(player.blocks())
+    return np.round(np.concatenate(blocks) * 32768).astype(int), player.num_lost
+
+
+def test_sound_lies_at_its_place_whatever_was_lost_or_came_twice() -> None:
+    pulled: list[tuple[str, str]] = []
+    frames = [
+        (SOUND, placed(0, 1)), (LEVER, json.dumps(["tap", ""]).encode()), (SOUND, placed(3 * BLOCK, 2)),
+        (SOUND, placed(2 * BLOCK, 9)), (SOUND, placed(3 * BLOCK + 800, 3)), (END, b""),
+    ]  # fmt: skip
+    stream, num_lost = heard(frames, pulled)
+    assert pulled == [("tap", "")]
+    assert num_lost == 2 * BLOCK
+    wanted = [*[1] * BLOCK, *[0] * (2 * BLOCK), *[2] * BLOCK, *[3] * 800]
+    assert stream.tolist() == wanted
+
+
+def test_what_does_not_come_in_time_is_silence_while_the_band_plays_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jam_process, "PATIENCE_S", 0.1)
+    came: queue.Queue[tuple[bytes, bytes]] = queue.Queue()
+    player = RemotePlayer(iter(came.get, (END, b"")), RATE, lambda *_: None)
+    blocks = player.blocks()
+    came.put((SOUND, placed(0, 1)))
+    assert len(next(blocks)) == BLOCK
+    began_s, silence = time.monotonic(), 0
+    while silence < RATE // 5:
+        silence += len(next(blocks))
+    assert 0.2 < time.monotonic() - began_s < 5
+    came.put((SOUND, placed(BLOCK + silence - 10, 2)))  # ten samples of it come too late
+    assert len(next(blocks)) == BLOCK - 10
+    came.put((END, b""))
+    assert not list(blocks)
+
+
+def test_who_is_gone_ends_the_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jam_process, "GONE_S", 0.2)
+    player = RemotePlayer(iter(queue.Queue[tuple[bytes, bytes]]().get, None), RATE, lambda *_: None)
+    assert not list(player.blocks())
+
+
+def page_of(studio: Any, query: str = "") -> Any:
+    """The socket of the page in which somebody plays."""
+    return studio.websocket_connect(f"ws://studio/api/jam{query}", headers={"origin": "http://studio"})
+
+
+@pytest.fixture
+def studio(tmp_path: Path) -> Iterator[Any]:
+    with studio_at(tmp_path / "data") as client:
+        yield client
+
+
+@pytest.mark.parametrize(
+    ("order", "code"),
+    [
+        ({"band": "nobody", "sample_rate": RATE}, "config"),
+        ({"band": "rock", "sample_rate": 22_050}, "config"),
+        ({"band": "rock", "style": "/etc/passwd", "sample_rate": RATE}, "config"),
+        ({"band": "rock", "sample_rate": RATE, "overrides": {"chart": "| H7 |"}}, "config"),
+    ],
+)
+def test_an_order_that_cannot_be_played_is_refused_with_a_sentence(studio: Any, order: Any, code: str) -> None:
+    with page_of(studio) as socket:
+        socket.send_text(json.dumps(order))
+        told = socket.receive_json()
+    assert told["type"] == "jam_ended"
+    assert not told["is_kept"]
+    assert told["error"]["code"] == code
+
+
+def test_a_session_that_has_ended_is_not_gone_on_with(studio: Any) -> None:
+    with page_of(studio, "?session=0123456789abcdef") as socket:
+        assert socket.receive_json()["error"]["code"] == "not_found"
+
+
+@pytest.mark.slow
+def test_a_session_becomes_a_song_of_the_same_bytes(studio: Any) -> None:
+    leader = prepared_clip(read_clip(leader_path()), RATE).samples.mean(axis=0)
+    steps = np.round(leader[: round(PLAYED_S * RATE)] * 32767).astype("<i2")
+    order = {"band": "rock", "sample_rate": RATE, "listen_beats": 0, "overrides": {"tempo_bpm": 100}}
+    with page_of(studio) as socket:
+        socket.send_text(json.dumps(order))
+        ready = socket.receive_json()
+        assert ready["type"] == "ready", ready
+        assert studio.post(f"/api/songs/{ready['jam']}/shares").status_code == 201
+        for first in range(0, len(steps), BLOCK):
+            socket.send_bytes(first.to_bytes(4, "little") + steps[first : first + BLOCK].tobytes())
+        socket.send_text(json.dumps({"kind": "mute", "argument": "nobody"}))
+        socket.send_text(json.dumps({"kind": "style", "argument": "/etc/passwd"}))
+        socket.send_text(json.dumps({"kind": "end"}))
+        band, refused, loudest = 0, [], 0
+        while "text" not in (message := socket.receive()) or json.loads(message["text"])["type"] != "jam_ended":
+            if "text" in message:
+                refused.append(json.loads(message["text"])["error"]["code"])
+            else:
+                assert int.from_bytes(message["bytes"][:4], "little") == band
+                sound = np.frombuffer(message["bytes"], "<i2", offset=4)
+                band += len(sound) // 2
+                loudest = max(loudest, int(np.abs(sound).max(initial=0)))
+    assert json.loads(message["text"])["is_kept"]
+    assert refused == ["config", "config"]
+    assert loudest > 1000
+    assert band == len(steps) + RATE  # and the tail
+    song = ready["jam"]
+    while studio.get(f"/api/songs/{song}").json()["jobs"]:
+        time.sleep(0.1)
+    found = studio.get(f"/api/songs/{song}").json()
+    assert found["failed"] is None
+    assert found["shares"] == 1
+    live = studio.get(f"/api/songs/{song}/desk").json()["live"]
+    assert live["replay_equal"]
+    assert live["duration_s"] == pytest.approx(len(steps) / RATE)
