@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from ensemble.errors import ConfigError
+from ensemble.settings.effects import AmplifierSettings, CompressorSettings
 from ensemble.settings.installed import PLAYERS, installed_names
 from ensemble.settings.reading import Settings as Settings
 from ensemble.settings.reading import configs_dir as configs_dir
@@ -107,6 +108,12 @@ class FollowerSettings(Settings):
     """-1 left, 0 centre, 1 right."""
     room_db: float | None = Field(default=None, ge=-60.0, le=12.0)
     """How loud it goes into the band's room; when absent -24 for a bass, -17 for drums, and -12 for others."""
+    amplifier: AmplifierSettings | None = None
+    """Plays through a guitar amplifier; `{}` is the usual one."""
+    tilt_db: float = Field(default=0.0, ge=-9.0, le=9.0)
+    """How much brighter it sounds: gain far above 800 Hz, and loss far below."""
+    compressor: CompressorSettings | None = None
+    """Evens out its level; `{}` is the usual one."""
     voice: str = "naive"
     """naive, seeded (an untrained network), a shipped voice's name, or the path of one (.safetensors). For drums:
     naive, drums, or the path of a kit. Or the name of a player that another installed package brings."""

@@ -32,7 +32,7 @@ Ending = Annotated[
     typer.Option(help="The last chord ends with the leader, at once, rings on, or a bar more slows down."),
 ]
 Click = Annotated[bool, typer.Option("--click", help="A click plays along.")]
-Dry = Annotated[bool, typer.Option("--dry", help="Mix without the band's room.")]
+Dry = Annotated[bool, typer.Option("--dry", help="Mix without the band's room and effects.")]
 Density = Annotated[NamedValues, typer.Option(metavar="NAME=0..1", help="How many notes a part plays: drums=0.2.")]
 Gain = Annotated[NamedValues, typer.Option(metavar="NAME=DB", help="Louder or softer by so much: bass=+2.")]
 Pan = Annotated[NamedValues, typer.Option(metavar="NAME=PAN", help="From -1 (left) to 1 (right).")]

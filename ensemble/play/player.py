@@ -5,6 +5,7 @@ from __future__ import annotations
 from ensemble.config import BUILT_IN_VOICES, FollowerSettings
 from ensemble.errors import ConfigError
 from ensemble.play.controls import ControlModel
+from ensemble.play.effects import EffectsPlayer, effects_of
 from ensemble.play.fitted_kit import FittedKit
 from ensemble.play.kit_file import KIT
 from ensemble.play.naive import NaiveVoice
@@ -19,7 +20,9 @@ from ensemble.settings.installed import PLAYERS, load_installed
 
 
 def make_player(follower: FollowerSettings, sample_rate: int, seed: int) -> Player:
-    """Make the player of a part, with its voice loaded; a player that another package brings gets the same arguments.
+    """Make the player of a part, with its voice loaded and its effects behind it.
+
+    A player that another package brings gets the same arguments.
 
     Args:
         follower: gives the role, the voice and the device.
@@ -30,7 +33,12 @@ def make_player(follower: FollowerSettings, sample_rate: int, seed: int) -> Play
         ConfigError: the rate is unknown; or the device is cuda and there is no GPU, or the part is drums.
         VoiceError: the voice cannot be used.
     """
-    seed = follower.played_seed(seed)
+    player = _without_effects(follower, sample_rate, follower.played_seed(seed))
+    effects = effects_of(follower, sample_rate)
+    return EffectsPlayer(player, effects, sample_rate) if effects else player
+
+
+def _without_effects(follower: FollowerSettings, sample_rate: int, seed: int) -> Player:
     if is_installed(follower.voice):
         player: Player = load_installed(PLAYERS, follower.voice)(follower, sample_rate, seed)
         return player

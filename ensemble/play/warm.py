@@ -10,6 +10,7 @@ from ensemble.clock import QUANTUM_FRAMES, SAMPLE_RATES_HZ
 from ensemble.config import FollowerSettings
 from ensemble.play.kernels import KERNELS, is_cached
 from ensemble.play.player import make_player
+from ensemble.settings.effects import AmplifierSettings, CompressorSettings
 from ensemble.types.music import Cue, Hit
 
 
@@ -34,8 +35,12 @@ def compile_kernels(rates: Iterable[int] = SAMPLE_RATES_HZ) -> None:
         hits=(Hit(time_s=0.0, drum="closed_hat", velocity=1.0, index=0),),
         is_last=True,
     )
-    line = FollowerSettings(name="warm", instrument="violin", role="double", voice="seeded")
-    kit = FollowerSettings(name="warm", instrument="drums", role="drums", voice="drums")
+    line = FollowerSettings(
+        name="warm", instrument="violin", role="double", voice="seeded", amplifier=AmplifierSettings(), tilt_db=1.0
+    )
+    kit = FollowerSettings(
+        name="warm", instrument="drums", role="drums", voice="drums", compressor=CompressorSettings()
+    )
     for sample_rate in rates:
         for follower in (line, kit):
             player = make_player(follower, sample_rate, seed=0)

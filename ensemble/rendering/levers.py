@@ -40,7 +40,7 @@ class Levers(Settings):
     click: bool = False
     """Whether a click plays along, added as `click`."""
     dry: bool = False
-    """Whether the band plays without its room."""
+    """Whether the band plays without its room and effects."""
     density: dict[str, float] = {}
     """How many notes a part plays, 0 to 1."""
     gain_db: dict[str, float] = {}
@@ -78,6 +78,8 @@ class Levers(Settings):
     def _follower(self, follower: FollowerSettings) -> dict[str, Any]:
         name, settings = follower.name, follower.model_dump()
         settings["gain_db"] += self.gain_db.get(name, 0.0)
+        if self.dry:
+            settings |= {"amplifier": None, "tilt_db": 0.0, "compressor": None}
         if name in self.instrument:
             instrument = self.instrument[name]
             settings |= {"instrument": instrument, "range_midi": None, "voices": None}

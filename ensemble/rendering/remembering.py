@@ -23,7 +23,8 @@ from ensemble.types.music import Arrangement, AudioClip, ConductorState, Heard, 
 from ensemble.wire import pack, unpack
 
 T = TypeVar("T")
-NOT_CONDUCTED = {"gain_db", "pan", "room_db", "voice", "device", "gpu", "given"}
+EFFECTS = {"amplifier", "tilt_db", "compressor"}
+NOT_CONDUCTED = {"gain_db", "pan", "room_db", "voice", "device", "gpu", "given", *EFFECTS}
 """Settings of a follower that its part and its dynamics do not depend on."""
 NOT_PLAYED = {
     "gain_db",

@@ -259,7 +259,7 @@ def test_senseless_orders_are_refused_by_name(changes: dict[str, object], named:
 @needs_renderer
 def test_one_soundfont_can_be_held_out_and_the_players_chosen(tmp_path: Path) -> None:
     twin = tmp_path / "twin.sf2"
-    twin.symlink_to(SOUNDFONT)
+    shutil.copyfile(SOUNDFONT, twin)
     report = compose(
         tmp_path / "set", 4, seed=2, sample_rate=RATE, length_s=(4.0, 6.0), held_out=twin,
         instruments=["oboe", "steel_guitar"],
@@ -272,3 +272,13 @@ def test_one_soundfont_can_be_held_out_and_the_players_chosen(tmp_path: Path) ->
     assert {take.instrument for take in takes} == {"oboe", "steel_guitar"}
     with pytest.raises(DataError, match=r"another composition \(instruments differs\)"):
         compose(tmp_path / "set", 4, seed=2, sample_rate=RATE, length_s=(4.0, 6.0), held_out=twin)
+    twin.unlink()  # it is large
+
+
+@needs_renderer
+def test_a_soundfont_that_plays_cannot_be_held_out_under_any_name(tmp_path: Path) -> None:
+    alias = tmp_path / "alias.sf2"
+    alias.symlink_to(SOUNDFONT)
+    with pytest.raises(DataError, match=r"alias\.sf2: plays pieces to learn from, too"):
+        compose(tmp_path / "set", 4, held_out=alias)
+    assert not (tmp_path / "set").exists()

@@ -41,6 +41,8 @@ PLAYERS = {
     "seeded": (follower("cello", "seeded"), phrase(313, num_voices=2)),
     "drums": (follower("drums"), drum_cue(fill(313), 313)),
     "kit": (follower("drums", "drums"), drum_cue(fill(313), 313)),
+    "compressed": (follower("drums", compressor={}, tilt_db=-3.0), drum_cue(fill(313), 313)),
+    "driven": (follower("electric_guitar", amplifier={}), phrase(313, num_voices=3)),
 }
 
 

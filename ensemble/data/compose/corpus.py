@@ -84,15 +84,18 @@ def compose(
         what was made, and the minutes per instrument.
 
     Raises:
-        DataError: FluidSynth or the soundfont is missing, an argument makes no sense, the folder holds another
-            composition, a held-out piece is not what `splits.json` froze, or the disk is full (finished tracks stay).
+        DataError: FluidSynth or a soundfont is missing, the one held out plays other tracks, an argument makes no
+            sense, the folder holds another composition, a held-out piece is not what `splits.json` froze, or the disk
+            is full (finished tracks stay).
     """
     _check_arguments(num_tracks, style, sample_rate, jobs, length_s)
     _check_instruments(instruments, style)
+    playing = tuple(check_renderer(one) for one in soundfonts) or (check_renderer(None),)
+    if held_out and any(check_renderer(held_out).samefile(one) for one in playing):
+        raise DataError(str(held_out), "plays pieces to learn from, too", "hold out a soundfont that plays no other")
     request = ComposeRequest(
         seed=seed, style=style, sample_rate=sample_rate, length_s=length_s, instruments=tuple(instruments),
-        soundfonts=tuple(check_renderer(one) for one in soundfonts) or (check_renderer(None),),
-        held_out=check_renderer(held_out) if held_out else None,
+        soundfonts=playing, held_out=held_out,
     )  # fmt: skip
     try:
         out.mkdir(parents=True, exist_ok=True)

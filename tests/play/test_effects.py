@@ -1,0 +1,75 @@
+"""What effects do to sound whose answer is known."""
+
+import numpy as np
+import pytest
+
+from ensemble.play.effects import Amplifier, Compressor, Effect, Tilt
+from ensemble.settings.effects import AmplifierSettings, CompressorSettings
+from ensemble.types.music import FloatArray
+from tests.play.cues import power_db, spectrum
+
+RATE = 48_000
+HOP = 480
+
+
+def sine(f0_hz: float, level: float = 0.1, seconds: float = 1.0) -> FloatArray:
+    return (level * np.sin(2 * np.pi * f0_hz * np.arange(round(seconds * RATE)) / RATE)).astype(np.float32)
+
+
+def through(effect: Effect, samples: FloatArray) -> FloatArray:
+    memory = effect.silence()
+    return np.concatenate([effect.sound(samples[at : at + HOP], memory) for at in range(0, len(samples), HOP)])
+
+
+@pytest.mark.parametrize(("f0_hz", "gain_db"), [(40, -6), (800, 0), (16_000, 6)])
+def test_a_tilt_lowers_one_end_and_raises_the_other(f0_hz, gain_db):
+    tone = sine(f0_hz)
+    settled = slice(RATE // 2, None)
+    assert power_db(through(Tilt(6.0, RATE), tone)[settled]) - power_db(tone[settled]) == pytest.approx(
+        gain_db, abs=0.1
+    )
+
+
+@pytest.mark.parametrize(("level_db", "out_db"), [(-40, -38), (-18, -16.5), (-6, -12)])
+def test_a_compressor_follows_its_curve(level_db, out_db):
+    """A square wave has one magnitude: three to one from -18 dB on, half a dB less in the middle of the knee."""
+    settings = CompressorSettings(threshold_db=-18, ratio=3, knee_db=6, makeup_db=2)
+    square = np.sign(sine(997)) * np.float32(10 ** (level_db / 20))
+    assert power_db(through(Compressor(settings, RATE), square)[RATE // 2 :]) == pytest.approx(out_db, abs=0.05)
+
+
+def test_a_compressor_lets_the_first_milliseconds_of_a_stroke_through():
+    stroke = sine(200, 0.9) * np.exp(-np.arange(RATE) / (0.1 * RATE)).astype(np.float32)
+    evened = through(Compressor(CompressorSettings(makeup_db=0), RATE), stroke)
+    early, later = slice(0, 72), slice(round(0.02 * RATE), round(0.06 * RATE))
+    assert power_db(stroke[early]) - power_db(evened[early]) < 1.0
+    assert 3.0 < power_db(stroke[later]) - power_db(evened[later]) < 9.0
+
+
+def harmonics_db(samples: FloatArray, f0_hz: float) -> tuple[list[float], float]:
+    """Level of each harmonic up to the tenth against the first, and that of everything that is none."""
+    hz, power = spectrum(samples[RATE // 4 :], RATE)
+    number = np.maximum(np.rint(hz / f0_hz), 1)
+    is_near = np.abs(hz - number * f0_hz) < 25
+    lines = np.array([power[is_near & (number == n)].sum() for n in range(1, 11)])
+    aliased = power[~is_near & (hz > 100)].sum()
+    return list(10 * np.log10(lines / lines[0] + 1e-20)), float(10 * np.log10(aliased / lines[0]))
+
+
+def test_an_amplifier_adds_harmonics_and_nothing_between_them():
+    amplifier = Amplifier(AmplifierSettings(drive_db=30), RATE)
+    lines, between = harmonics_db(through(amplifier, sine(1_170, 0.2)), 1_170)
+    assert lines[2] > -15  # the third, of a valve that is driven
+    assert lines[1] > -40  # the second, of its bias
+    assert between < -55
+    clean, _ = harmonics_db(through(Amplifier(AmplifierSettings(drive_db=0, bias=0), RATE), sine(440, 0.05)), 440)
+    assert max(clean[1:]) < -55
+
+
+def test_an_amplifier_keeps_the_level_sustains_and_is_silent_in_silence():
+    amplifier = Amplifier(AmplifierSettings(drive_db=36), RATE)
+    loud, soft = (power_db(through(amplifier, sine(330, level))[RATE // 4 :]) for level in (0.1, 0.01))
+    assert loud == pytest.approx(power_db(sine(330, 0.1)), abs=4.0)  # a wave that is cut square is 3 dB stronger
+    assert loud - soft < 8.0  # of 20
+    assert not through(amplifier, np.zeros(RATE, np.float32)).any()
+    assert np.abs(through(amplifier, sine(110, 1.0))).max() < 0.5
