@@ -26,12 +26,14 @@ from ensemble.types.music import Role
 
 Device = Literal["auto", "cpu", "cuda"]
 BUILT_IN_VOICES = ("naive", "seeded")
+BRUSHES = "brushes"
+"""A built-in kit."""
 LEADER_GAIN = "leader-gain"
 RULES = "rules"
 LEARNED = "learned"
 WeightsKind = Literal["voice", "conductor", "arranger", "performer", "listener"]
 BUILT_IN: dict[WeightsKind, tuple[str, ...]] = {
-    "voice": BUILT_IN_VOICES, "conductor": (LEADER_GAIN,), "arranger": (RULES,),
+    "voice": (*BUILT_IN_VOICES, BRUSHES), "conductor": (LEADER_GAIN,), "arranger": (RULES,),
     "performer": (RULES, LEARNED), "listener": (),
 }  # fmt: skip
 """What a setting may name that has no weights."""
@@ -96,8 +98,9 @@ class FollowerSettings(Settings):
     """Lowest and highest note; the instrument's own range when absent."""
     voices: int | None = Field(default=None, ge=1, le=6)
     """Most notes at once of a pad; as many as the instrument can sound when absent. Other roles play one."""
-    plays: Literal["style", "click", "count"] = "style"
-    """Of drums: what the band's style has; or a click on every beat, or only in the bars that are counted in."""
+    plays: Literal["style", "kit", "percussion", "click", "count"] = "style"
+    """Of drums: what the band's style has, or of that only the kit or only the percussion; or a click on every beat, or
+    only in the bars that are counted in."""
     density: float | None = Field(default=None, ge=0.0, le=1.0)
     """How many notes a bass, a struck pad or drums play, 0 few to 1 many; None: by how many the leader plays."""
     gain_db: float = Field(default=0.0, ge=-60.0, le=24.0)
@@ -116,7 +119,7 @@ class FollowerSettings(Settings):
     """Evens out its level; `{}` is the usual one."""
     voice: str = "naive"
     """naive, seeded (an untrained network), a shipped voice's name, or the path of one (.safetensors). For drums:
-    naive, drums, or the path of a kit. Or the name of a player that another installed package brings."""
+    naive, brushes, drums, or the path of a kit. Or the name of a player that another installed package brings."""
     device: Device = "auto"
     """auto and cpu play with the compiled CPU kernels, cuda with torch."""
     gpu: float = Field(default=0.25, gt=0.0, le=16.0)
@@ -143,6 +146,8 @@ class FollowerSettings(Settings):
     def _fits(self) -> Self:
         if self.voices is not None and self.role != "drums" and self.voices > self.spec.voices:
             raise ValueError(f"{self.instrument} sounds {self.spec.voices} notes at once, not {self.voices}")
+        if self.voice == BRUSHES and self.role != "drums":
+            raise ValueError("brushes are a drum kit")
         if self.plays != "style" and self.role != "drums":
             raise ValueError(f"only drums play a {self.plays}")
         if self.transfer is not None and self.role != "transform":

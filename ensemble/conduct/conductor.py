@@ -151,7 +151,7 @@ class Conductor:
         lines = to_control_rate(memory.get("line", values[:, 0]), values)
         curves = lines.reshape(3, len(self._names), QUANTUM_FRAMES)
         for row, follower in enumerate(self._followers):
-            if follower.plays != "style":
+            if follower.plays in ("click", "count"):
                 curves[:, row] = _CLICK_DB
             if follower.role == "transform":
                 exact = arrangement.leader_db[column : column + QUANTUM_FRAMES]

@@ -8,7 +8,7 @@ besides the kick are struck at once.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -20,8 +20,8 @@ from ensemble.conduct.grid import PHRASE_BARS, Grid
 from ensemble.conduct.jitter import Chance
 from ensemble.conduct.leader import STEPS_PER_BEAT, Leader
 from ensemble.settings.style import NOTHING, SIXTEENTHS_PER_BEAT, STRENGTH, DrummerTraits, Groove, Manner, Style
-from ensemble.types.music import DRUM_CLASSES, DrumClass, Hit
-from ensemble.types.strokes import CYMBALS
+from ensemble.types.music import ALL_DRUMS, DRUM_CLASSES, DrumClass, Hit
+from ensemble.types.strokes import CYMBALS, PERCUSSION
 
 _CRASHES_FROM = 0.3  # least energy for a crash
 _FILL_SOFTENS = 0.35  # share that a fill is softer by at energy 0
@@ -64,11 +64,12 @@ class _PredictedStrokes:
 
     def velocity(self, sixteenth: int, drum: DrumClass, written: str) -> float:
         """How hard to strike, 0 for not at all, where the groove has the sign `written`; its accents are kept."""
-        at = sixteenth, DRUM_CLASSES.index(drum)
-        if drum in _RULED and self.chance[at] < _SURELY_NOT:
-            return 0.0
-        if drum in _RULED and self.chance[at] >= _SURE and written == NOTHING:
-            return float(self.strength[at])
+        if drum in _RULED:
+            at = sixteenth, DRUM_CLASSES.index(drum)
+            if self.chance[at] < _SURELY_NOT:
+                return 0.0
+            if self.chance[at] >= _SURE and written == NOTHING:
+                return float(self.strength[at])
         return STRENGTH.get(written, 0.0)
 
 
@@ -82,6 +83,8 @@ class _Drummer(NamedTuple):
     readers: dict[DrumClass, RowReader]
     """What reads the row of each drum."""
     predicted: _PredictedStrokes
+    drums: Collection[DrumClass]
+    """Those that it has."""
 
     def written(self, beat: int, sixteenth: int) -> dict[DrumClass, str]:
         """What the groove has for each of its drums."""
@@ -91,7 +94,7 @@ class _Drummer(NamedTuple):
 
 def write_drums(
     grid: Grid, leader: Leader, character: Character, style: Style, grooves: Sequence[Groove], manner: Manner,
-    chance: Chance, name: str, foretold: ForetoldStrokes | None = None,
+    chance: Chance, name: str, foretold: ForetoldStrokes | None = None, drums: Collection[DrumClass] = ALL_DRUMS,
 ) -> tuple[Hit, ...]:  # fmt: skip
     """Write a drum part's strokes, in rising time, none after the leader's end.
 
@@ -108,6 +111,7 @@ def write_drums(
         chance: decides the choice of fills and small deviations; in a take that varies, of grooves and bars, too.
         name: of the part.
         foretold: the conductor's prediction; None where it predicts no strokes. In compound metres it is not asked.
+        drums: what there is to be struck.
     """
     is_asked = style.follows_conductor and grid.beat_division == 2  # it learned in halves
     drummer = _Drummer(
@@ -115,9 +119,10 @@ def write_drums(
         style=style,
         grooves=suiting(grooves, character, chance, name),
         readers={
-            drum: RowReader(grid, manner, chance, f"{name}/{drum}", ghost=_GHOST, added=_GHOST) for drum in DRUM_CLASSES
+            drum: RowReader(grid, manner, chance, f"{name}/{drum}", ghost=_GHOST, added=_GHOST) for drum in ALL_DRUMS
         },
         predicted=_PredictedStrokes(grid, foretold if is_asked else None),
+        drums=drums,
     )
     strokes = [*_ending(grid, leader, style)]
     opening = int(np.argmax(leader.is_playing)) if grid.num_beats else 0
@@ -132,7 +137,8 @@ def write_drums(
         landing = _landing(energy, style) if beat == opening or had_fill else {}
         strokes.extend(_beat(drummer, beat, fill, landing))
         had_fill = bool(fill)
-    return _humanised(sorted(strokes, key=lambda one: (one[0], one[1])), grid, manner, style.drummer, chance, name)
+    there = sorted(one for one in strokes if one[1] in drums)
+    return _humanised(there, grid, manner, style.drummer, chance, name)
 
 
 def count_in(grid: Grid, num_bars: int) -> tuple[Hit, ...]:
@@ -211,13 +217,16 @@ def _beat(drummer: _Drummer, beat: int, fill: list[Forces], landing: Forces) -> 
         if landing and sixteenth == 0:
             kept = {drum: velocity for drum, velocity in struck.items() if drum not in CYMBALS}
             struck = {**kept, **landing}
-        for drum, velocity in _by_two_hands(struck):
+        for drum, velocity in _by_two_hands({drum: force for drum, force in struck.items() if drum in drummer.drums}):
             yield beat + sixteenth / SIXTEENTHS_PER_BEAT, drum, velocity
 
 
 def _by_two_hands(struck: Forces) -> list[tuple[DrumClass, float]]:
-    """The strokes that one drummer can play at once: the kick, and the two hardest of the others."""
-    sounding = sorted(((drum, force) for drum, force in struck.items() if force > 0.0), key=lambda one: -one[1])
+    """The strokes that one drummer can play at once: the kick, and the two hardest of the others, percussion last."""
+    sounding = sorted(
+        ((drum, force) for drum, force in struck.items() if force > 0.0),
+        key=lambda one: (one[0] in PERCUSSION, -one[1]),
+    )
     hands = [one for one in sounding if one[0] != "kick"]
     return [one for one in sounding if one[0] == "kick" or one in hands[:2]]
 

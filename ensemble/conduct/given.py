@@ -34,8 +34,8 @@ TOUCHING_S = 0.03
 """Notes of one voice may overlap by so much: the earlier one ends where the later begins."""
 _MOST_CLASHES = 4
 _OTHER_NOTES: dict[int, DrumClass] = {
-    35: "kick", 40: "snare", 44: "closed_hat", 49: "crash", 57: "crash", 51: "ride", 59: "ride",
-    41: "tom", 43: "tom", 47: "tom", 48: "tom", 50: "tom",
+    35: "kick", 40: "snare", 44: "closed_hat", 59: "ride", 43: "low_tom", 47: "tom", 50: "high_tom",
+    62: "high_conga", 69: "shaker", 77: "woodblock", 82: "shaker",
 }  # fmt: skip
 _DRUM_OF: dict[int, DrumClass] = {note: drum for drum, note in DRUM_NOTES.items()} | _OTHER_NOTES
 _SWITCHES = {number: articulation for articulation, number in ARTICULATION_CONTROLS.items()}

@@ -22,14 +22,10 @@ from ensemble.types.tempo_map import TempoMap
 
 TICKS_PER_QUARTER = 960
 DRUM_NOTES: dict[DrumClass, int] = {
-    "kick": 36,
-    "snare": 38,
-    "closed_hat": 42,
-    "open_hat": 46,
-    "crash": 49,
-    "ride": 51,
-    "tom": 45,
-}
+    "kick": 36, "snare": 38, "closed_hat": 42, "open_hat": 46, "crash": 49, "ride": 51, "tom": 45,
+    "rim": 37, "ride_bell": 53, "crash_2": 57, "high_tom": 48, "low_tom": 41,
+    "shaker": 70, "tambourine": 54, "high_conga": 63, "low_conga": 64, "clap": 39, "woodblock": 76,
+}  # fmt: skip
 """Notes of General MIDI percussion."""
 ARTICULATION_CONTROLS = {Articulation.LEGATO: 68, Articulation.SLIDE: 65}
 """Controllers that are on, 127, for the notes that are played so: legato footswitch and portamento switch."""

@@ -44,7 +44,8 @@ from ensemble.config import FollowerSettings
 from ensemble.errors import ConfigError
 from ensemble.settings.style import Manner, MetreKind, MetrePatterns, Style
 from ensemble.settings.style_file import free_style
-from ensemble.types.music import Heard, Hit, Hits, Part, Role
+from ensemble.types.music import DrumClass, Heard, Hit, Hits, Part, Role
+from ensemble.types.strokes import ALL_DRUMS, PERCUSSION
 
 _ORDER: tuple[Role, ...] = ("bass", "pad", "counter")
 _GAP_SEMITONES = 1
@@ -164,6 +165,13 @@ def own_chance(follower: FollowerSettings, chance: Chance) -> Chance:
     return chance._replace(seed=seed, varies=bool(follower.seed), lasting_seed=follower.seed)
 
 
+def _drums_of(follower: FollowerSettings) -> tuple[DrumClass, ...]:
+    """What a drummer has to strike."""
+    if follower.plays == "percussion":
+        return PERCUSSION
+    return tuple(drum for drum in ALL_DRUMS if follower.plays != "kit" or drum not in PERCUSSION)
+
+
 def write_strokes(
     scene: Scene, follower: FollowerSettings, chance: Chance, foretold: ForetoldStrokes | None = None
 ) -> tuple[Hit, ...]:
@@ -176,7 +184,7 @@ def write_strokes(
         return counted
     played = write_drums(
         grid, leader, character_of(grid, leader, follower.density), style, patterns.drums, manner,
-        own_chance(follower, chance), follower.name, foretold,
+        own_chance(follower, chance), follower.name, foretold, _drums_of(follower),
     )  # fmt: skip
     return (*counted, *(replace(hit, index=hit.index + len(counted)) for hit in played))
 

@@ -12,6 +12,7 @@ DRUMS_PROGRAM = 128
 """Slakh's number for a kit."""
 _PROGRAMS: tuple[tuple[range, str], ...] = (
     (range(4), "piano"),
+    (range(4, 6), "electric_piano"),
     (range(24, 25), "nylon_guitar"),
     (range(25, 26), "steel_guitar"),
     (range(26, 32), "electric_guitar"),
@@ -59,10 +60,11 @@ _SPELLINGS: dict[str, str] = {
 _RULES: tuple[tuple[str, str | None], ...] = (
     *((words, None) for words in ("synth", "steel drum", "taiko")),
     ("drum", "drums"),
-    *((words, None) for words in ("bass clarinet", "bass flute", "alto flute", "pan flute", "electric piano")),
+    *((words, None) for words in ("bass clarinet", "bass flute", "alto flute", "pan flute")),
     *((words, None) for words in ("bass trombone", "bass trumpet", "english horn", "muted trumpet", "piccolo")),
     *((words, None) for words in ("bass viola", "viola gamba", "toy")),
     *((f"{register} sax", None) for register in ("soprano", "sopranino", "alto", "baritone", "bari", "bass")),
+    ("electric piano", "electric_piano"),
     ("contrabass", "double_bass"),
     ("double bass", "double_bass"),
     ("acoustic bass guitar", "electric_bass"),

@@ -12,13 +12,17 @@ from numpy.typing import NDArray
 from ensemble.clock import FRAME_RATE_HZ
 from ensemble.conduct.grid import Grid
 from ensemble.settings.style import SIXTEENTHS_PER_BEAT
-from ensemble.types.music import Hits, Part
+from ensemble.types.music import DrumClass, Hits, Part
 
 Floats = NDArray[np.float64]
 
 LINES = ("kick", "snare", "cymbals", "bass", "chords")
 SYNCOPATED = ("kick", "snare", "bass", "chords")
 """The lines whose syncopation counts; cymbals keep time."""
+_LINE_OF: dict[DrumClass, str] = {
+    "kick": "kick", "snare": "snare", "rim": "snare", "tom": "snare", "high_tom": "snare", "low_tom": "snare",
+}  # fmt: skip
+"""All others belong to the cymbals."""
 _TOGETHER_S = 0.03
 _EARLY_S = 0.012
 _HALVES = (0.42, 0.72)
@@ -87,7 +91,7 @@ def _lines(part: Part | Hits, role: str) -> dict[str, Floats]:
         return {"bass" if role == "bass" else "chords": times_s[np.diff(times_s, prepend=-1.0) > _TOGETHER_S]}
     found: dict[str, list[float]] = {"kick": [], "snare": [], "cymbals": []}
     for hit in part.hits:
-        found[hit.drum if hit.drum in found else "snare" if hit.drum == "tom" else "cymbals"].append(hit.time_s)
+        found[_LINE_OF.get(hit.drum, "cymbals")].append(hit.time_s)
     return {line: np.array(times_s) for line, times_s in found.items()}
 
 

@@ -18,6 +18,7 @@ from ensemble.play.kit_file import NUM_KNOTS, NUM_NOISE_BANDS, TRANSIENT_SAMPLES
 from ensemble.play.kit_kernels import add_enveloped, add_modes
 from ensemble.play.noise import WHITE_POWER, noise_key, white_noise
 from ensemble.play.strokes import MADE_AT_HZ, VELOCITY_STEPS, band_limited
+from ensemble.play.strokes import stroke as formula_stroke
 from ensemble.types.music import DRUM_CLASSES, DrumClass, FloatArray
 
 ATTACK_S = 0.0004
@@ -38,11 +39,13 @@ class FittedKit:
     """Strokes of a fitted kit; each is made once and kept."""
 
     def __init__(self, weights: KitWeights) -> None:
-        self._drums = {drum: FittedDrum(drum, weights) for drum in DRUM_CLASSES}
+        self._drums: dict[DrumClass, FittedDrum] = {drum: FittedDrum(drum, weights) for drum in DRUM_CLASSES}
         self.stroke = lru_cache(maxsize=_KEPT_STROKES)(self._stroke)
 
     def _stroke(self, drum: DrumClass, velocity_step: int, variant: int, sample_rate: int) -> FloatArray:
-        """See `percussion.Strokes`."""
+        """See `percussion.DrumKit`; what was not fitted is the built-in kit's."""
+        if drum not in self._drums:
+            return formula_stroke(drum, velocity_step, variant, sample_rate)
         made = self._drums[drum].made(velocity_step / VELOCITY_STEPS, variant)
         played = band_limited(made, sample_rate).astype(np.float32)
         fall = round(FADE_S * sample_rate)

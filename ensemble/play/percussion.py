@@ -18,6 +18,10 @@ FULL_LEVEL_DB = -20.0
 hard backbeat at that level."""
 VELOCITY_POWER = 1.2
 """A stroke's level is its velocity to this power."""
+LAYER_STEPS = 2
+"""Velocity steps from one layer of a drum to the next; what lies between is mixed of both."""
+HARDNESS_STRAYS = 0.4
+"""By how many steps at most two equal strokes differ from what is asked for: as hard, but not as bright."""
 CHOKE_S = 0.005
 """Time in which a closed hat silences an open one."""
 KNEE = 0.8
@@ -110,20 +114,27 @@ class PercussionPlayer(QuantumPlayer):
         Returns:
             The sample of the performance at which the stroke ends.
         """
-        hit = sound.hit
-        step = max(1, min(VELOCITY_STEPS, round(hit.velocity * VELOCITY_STEPS)))
-        variant = int(np.random.Philox(key=self._key, counter=hit.index).random_raw()) % NUM_VARIANTS
-        wave = self._stroke(hit.drum, step, variant, self.sample_rate)
+        soft, hard, hardness = self._layers(sound.hit)
         choke_samples = round(CHOKE_S * self.sample_rate)
-        end = min(sound.start_sample + len(wave), sound.choked_at + choke_samples)
+        end = min(sound.start_sample + len(soft), sound.choked_at + choke_samples)
         begin_in, end_in = max(sound.start_sample, first_sample), min(end, first_sample + len(samples))
         if begin_in < end_in:
-            piece = wave[begin_in - sound.start_sample : end_in - sound.start_sample] * np.float32(sound.gain)
+            inside = slice(begin_in - sound.start_sample, end_in - sound.start_sample)
+            piece = (soft[inside] + hardness * (hard[inside] - soft[inside])) * np.float32(sound.gain)
             if end_in > sound.choked_at:
                 left = (sound.choked_at + choke_samples - np.arange(begin_in, end_in)) / choke_samples
                 piece *= np.clip(left, 0.0, 1.0).astype(np.float32)
             samples[begin_in - first_sample : end_in - first_sample] += piece
         return end
+
+    def _layers(self, hit: Hit) -> tuple[FloatArray, FloatArray, np.float32]:
+        """A softer and a harder stroke, and how far the one that is asked for lies between: never twice the same."""
+        drawn = np.random.Philox(key=self._key, counter=hit.index).random_raw(2)
+        variant, stray = int(drawn[0]) % NUM_VARIANTS, float(drawn[1]) / 2**63 - 1
+        steps = min(max(hit.velocity * VELOCITY_STEPS + HARDNESS_STRAYS * stray, LAYER_STEPS), VELOCITY_STEPS)
+        layer = min(int(steps / LAYER_STEPS), VELOCITY_STEPS // LAYER_STEPS - 1) * LAYER_STEPS
+        soft, hard = (self._stroke(hit.drum, step, variant, self.sample_rate) for step in (layer, layer + LAYER_STEPS))
+        return soft, hard, np.float32((steps - layer) / LAYER_STEPS)
 
     def _sample(self, hit: Hit) -> int:
         return round(hit.time_s * self.sample_rate)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ensemble.config import BUILT_IN_VOICES, FollowerSettings
+from ensemble.config import BRUSHES, BUILT_IN_VOICES, FollowerSettings
 from ensemble.errors import ConfigError
 from ensemble.play.controls import ControlModel
 from ensemble.play.effects import EffectsPlayer, effects_of
@@ -13,6 +13,7 @@ from ensemble.play.percussion import DrumKit, PercussionPlayer
 from ensemble.play.pitched import KernelSynthesizer, PitchedPlayer, Synthesizer
 from ensemble.play.quantum import Player
 from ensemble.play.seeded import seeded_voice
+from ensemble.play.strokes import brushed_stroke
 from ensemble.play.strokes import stroke as formula_stroke
 from ensemble.play.voice_file import VOICE, VoiceWeights, is_installed
 from ensemble.play.voice_kernel import NeuralVoice
@@ -53,6 +54,8 @@ def _without_effects(follower: FollowerSettings, sample_rate: int, seed: int) ->
 def _kit(follower: FollowerSettings) -> DrumKit:
     if follower.voice in BUILT_IN_VOICES:  # both names mean the built-in kit
         return formula_stroke
+    if follower.voice == BRUSHES:
+        return brushed_stroke
     return FittedKit(KIT.load(follower.voice)).stroke
 
 

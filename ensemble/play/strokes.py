@@ -9,14 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.audio.later import irfft, rfft, rfftfreq
-from ensemble.play.kit import KIT, Drum, NoiseBand
+from ensemble.play.kit import BRUSHED_KIT, KIT, Drum, NoiseBand
 from ensemble.play.noise import noise_key, white_noise
 from ensemble.types.music import DrumClass, FloatArray
 
 MADE_AT_HZ = 48_000
 NUM_VARIANTS = 4
 VELOCITY_STEPS = 8
-ATTACK_S = 0.0006
 CLICK_S = 0.002
 FADE_S = 0.02
 _KEPT_STROKES = 128
@@ -26,26 +25,33 @@ Array = NDArray[np.float64]
 
 @lru_cache(maxsize=_KEPT_STROKES)
 def stroke(drum: DrumClass, velocity_step: int, variant: int, sample_rate: int) -> FloatArray:
-    """Make the sound of a stroke; see `percussion.DrumKit`.
+    """Make the sound of a stroke with sticks; see `percussion.DrumKit`.
 
     A harder stroke is brighter: high bands and the click grow faster than low bands, and the pitch starts higher.
     """
-    spec = KIT[drum]
-    velocity = velocity_step / VELOCITY_STEPS
-    samples = _made(drum, velocity, variant) * (spec.peak / _full_peak(drum))
-    played = band_limited(samples, sample_rate).astype(np.float32)
+    return _played(KIT[drum], drum, velocity_step, variant, sample_rate)
+
+
+@lru_cache(maxsize=_KEPT_STROKES)
+def brushed_stroke(drum: DrumClass, velocity_step: int, variant: int, sample_rate: int) -> FloatArray:
+    """Make the sound of a stroke with brushes; see `percussion.DrumKit`."""
+    return _played(BRUSHED_KIT[drum], drum, velocity_step, variant, sample_rate)
+
+
+def _played(spec: Drum, drum: DrumClass, velocity_step: int, variant: int, sample_rate: int) -> FloatArray:
+    made = _made(spec, drum, velocity_step / VELOCITY_STEPS, variant) * (spec.peak / _full_peak(spec, drum))
+    played = band_limited(made, sample_rate).astype(np.float32)
     played.flags.writeable = False
     return played
 
 
-@lru_cache(maxsize=len(KIT))
-def _full_peak(drum: DrumClass) -> float:
-    return max(float(np.abs(_made(drum, 1.0, variant)).max()) for variant in range(NUM_VARIANTS))
+@lru_cache(maxsize=2 * len(KIT))
+def _full_peak(spec: Drum, drum: DrumClass) -> float:
+    return max(float(np.abs(_made(spec, drum, 1.0, variant)).max()) for variant in range(NUM_VARIANTS))
 
 
-def _made(drum: DrumClass, velocity: float, variant: int) -> Array:
+def _made(spec: Drum, drum: DrumClass, velocity: float, variant: int) -> Array:
     """The sound of a stroke at 48 kHz, not yet scaled.  [samples]"""
-    spec = KIT[drum]
     key = noise_key(variant, drum)
     num_samples = round(spec.duration_s * MADE_AT_HZ)
     time_s = np.arange(num_samples) / MADE_AT_HZ
@@ -53,11 +59,12 @@ def _made(drum: DrumClass, velocity: float, variant: int) -> Array:
 
     sound = _modes(spec, time_s, velocity, pitch=1.0 + 0.006 * jitter[0], length=1.0 + 0.05 * jitter[1])
     white = white_noise(key, 0, num_samples).astype(np.float64)
+    since_s = time_s - np.array(spec.bursts_s)[np.searchsorted(spec.bursts_s, time_s, side="right") - 1]
     for band, shift in zip(spec.bands, jitter[2:], strict=True):
-        sound += _band(band, white, time_s, velocity) * 10.0 ** (0.7 * shift / 20.0)
+        sound += _band(band, white, since_s, velocity) * 10.0 ** (0.7 * shift / 20.0)
     sound += spec.click * velocity * white[::-1] * np.exp(-time_s * (5.0 / CLICK_S))
 
-    attack = np.clip(time_s / ATTACK_S, 0.0, 1.0)
+    attack = np.clip(time_s / spec.attack_s, 0.0, 1.0)
     release = np.clip((spec.duration_s - time_s) / FADE_S, 0.0, 1.0)
     smooth: Array = sound * np.sin(0.5 * math.pi * attack) ** 2 * release
     return smooth

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ensemble.audio.flac import Envelope
 from ensemble.clock import FRAME_RATE_HZ
-from ensemble.types.music import DRUM_CLASSES, PITCH_CLASSES, Hits, Note
+from ensemble.types.music import ALL_DRUMS, PITCH_CLASSES, Hits, Note
 
 WIDTH = 20_000
 HEIGHT = 1_000
@@ -139,7 +139,7 @@ def notes(written: Sequence[Note], axis: Axis, duration_s: float) -> str:
 def drum_rows(hits: Hits) -> dict[str, float]:
     """The drums that are played, lowest at the bottom, and their heights in the box."""
     played = {hit.drum for hit in hits.hits}
-    rows = [drum for drum in reversed(DRUM_CLASSES) if drum in played]
+    rows = [drum for drum in reversed(ALL_DRUMS) if drum in played]
     return {drum: HEIGHT * (row + 0.5) / len(rows) for row, drum in enumerate(rows)}
 
 

@@ -17,7 +17,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from ensemble.settings.reading import MisplacedError, Settings
 from ensemble.types.articulation import ARTICULATION_SIGNS
-from ensemble.types.strokes import DRUM_CLASSES, DrumClass
+from ensemble.types.strokes import ALL_DRUMS, DrumClass
 
 SIXTEENTHS_PER_BEAT = 4
 NOTHING = "-"
@@ -86,7 +86,7 @@ class DrumRows(Settings):
     kick: DrumRow = ""
     """Bass drum."""
     snare: DrumRow = ""
-    """Snare drum; soft strokes stand for the rim."""
+    """Snare drum."""
     closed_hat: DrumRow = ""
     """Closed hi-hat."""
     open_hat: DrumRow = ""
@@ -96,12 +96,34 @@ class DrumRows(Settings):
     ride: DrumRow = ""
     """Ride cymbal."""
     tom: DrumRow = ""
-    """Toms."""
+    """Middle tom."""
+    rim: DrumRow = ""
+    """The stick across the snare drum's rim."""
+    ride_bell: DrumRow = ""
+    """The bell of the ride cymbal."""
+    crash_2: DrumRow = ""
+    """Second crash cymbal, higher and shorter."""
+    high_tom: DrumRow = ""
+    """High tom."""
+    low_tom: DrumRow = ""
+    """Low tom."""
+    shaker: DrumRow = ""
+    """Shaker."""
+    tambourine: DrumRow = ""
+    """Tambourine."""
+    high_conga: DrumRow = ""
+    """High conga."""
+    low_conga: DrumRow = ""
+    """Low conga."""
+    clap: DrumRow = ""
+    """Hands."""
+    woodblock: DrumRow = ""
+    """Woodblock."""
 
     @cached_property
     def rows(self) -> dict[DrumClass, Row]:
         """The drums that are struck."""
-        return {drum: row for drum in DRUM_CLASSES if (row := bars_of(getattr(self, drum)))}
+        return {drum: row for drum in ALL_DRUMS if (row := bars_of(getattr(self, drum)))}
 
 
 class Groove(DrumRows, Pattern):

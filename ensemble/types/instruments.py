@@ -87,6 +87,10 @@ CATALOGUE: dict[str, InstrumentSpec] = {
             name="piano", family="keyed", program=0, range_midi=(28, 96), voices=6, attack_ms=4.0, release_ms=90.0,
             decay_db_per_s=9.0, brightness=1.5, noise_db=-50.0,
         ),
+        InstrumentSpec(
+            name="electric_piano", family="keyed", program=4, range_midi=(31, 96), voices=6, attack_ms=4.0,
+            release_ms=90.0, decay_db_per_s=7.0, brightness=1.9, noise_db=-52.0,
+        ),
         InstrumentSpec(name="drums", family="drums", program=0, range_midi=(35, 81), voices=0),
     )
 }  # fmt: skip

@@ -26,6 +26,7 @@ from ensemble.types.harmony import Key as Key
 from ensemble.types.harmony import Mode as Mode
 from ensemble.types.harmony import Quality as Quality
 from ensemble.types.metre import CountedMetre
+from ensemble.types.strokes import ALL_DRUMS as ALL_DRUMS
 from ensemble.types.strokes import DRUM_CLASSES as DRUM_CLASSES
 from ensemble.types.strokes import DrumClass as DrumClass
 from ensemble.types.strokes import Hit as Hit

@@ -5,9 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-DrumClass = Literal["kick", "snare", "closed_hat", "open_hat", "crash", "ride", "tom"]
-
-DRUM_CLASSES: tuple[DrumClass, ...] = get_args(DrumClass)
+DrumClass = Literal[
+    "kick", "snare", "closed_hat", "open_hat", "crash", "ride", "tom",
+    "rim", "ride_bell", "crash_2", "high_tom", "low_tom",
+    "shaker", "tambourine", "high_conga", "low_conga", "clap", "woodblock",
+]  # fmt: skip
+ALL_DRUMS: tuple[DrumClass, ...] = get_args(DrumClass)
+"""Everything that can be struck, percussion last."""
+DRUM_CLASSES = ALL_DRUMS[:7]
+"""Those that data sets tell apart: conductors foretell them, and kits are fitted to them."""
+PERCUSSION = ALL_DRUMS[12:]
+"""What a percussionist plays, who stands beside the drummer."""
 CYMBALS: tuple[DrumClass, ...] = ("closed_hat", "open_hat", "ride")
 """The cymbals that keep time."""
 
@@ -26,7 +34,7 @@ class Hit:
     """Number of the stroke in its part; random details of the stroke depend on it."""
 
     def __post_init__(self) -> None:
-        if self.drum not in DRUM_CLASSES or not (self.time_s >= 0.0 and 0.0 <= self.velocity <= 1.0):
+        if self.drum not in ALL_DRUMS or not (self.time_s >= 0.0 and 0.0 <= self.velocity <= 1.0):
             raise ValueError(f"{self} is no stroke")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -218,3 +219,20 @@ def test_a_chart_says_how_much_the_band_gives_in_a_section():
     times = {drum: [hit.time_s for hit in drums.hits if hit.drum == drum] for drum in ("ride", "closed_hat")}
     assert min(times["ride"]) >= 32 * 0.6 - 0.02
     assert max(times["closed_hat"]) < 33 * 0.6
+
+
+def test_a_percussionist_plays_what_a_drummer_leaves_and_both_have_two_hands():
+    heard = heard_of(bars=12, bpm=96)
+    drummers = tuple(
+        FollowerSettings(name=plays, instrument="drums", role="drums", plays=plays)  # type: ignore[arg-type]
+        for plays in ("kit", "percussion", "style")
+    )
+    manner = Manner(style=load_style("bossa_nova"), humanize=0.0)
+    parts = write_parts(heard, drummers, heard.frames.num_frames + 100, 0, manner=manner)
+    kit, percussion, all_in_one = (part.hits for part in parts if isinstance(part, Hits))
+    assert {hit.drum for hit in percussion} == {"shaker"}
+    assert {"rim", "kick", "closed_hat"} <= {hit.drum for hit in kit} <= {"rim", "kick", "closed_hat", "snare"}
+    freely = [hit for hit in all_in_one if hit.drum == "shaker"]
+    assert 0 < len(freely) < len(percussion)  # he has hat and rim in his hands
+    at_once = Counter(round(hit.time_s * 20) for hit in all_in_one if hit.drum != "kick")
+    assert max(at_once.values()) <= 2

@@ -108,7 +108,7 @@ def test_every_program_leads_into_the_catalogue_and_back() -> None:
         ("bass clarinet", None), ("viola da gamba", None), ("brass", None), ("steel drums", None),
         ("Bassoon", "bassoon"),
         ("French Horn", "horn"), ("English Horn", None), ("Oboe 1", "oboe"), ("Posaune", "trombone"),
-        ("synth bass", None), ("electric piano", None), ("grand piano", "piano"), ("theremin", None), ("", None),
+        ("synth bass", None), ("electric piano", "electric_piano"), ("grand piano", "piano"), ("theremin", None), ("", None),
         ("123", None), ("Electric Guitar (muted)", "electric_guitar"), ("Muted Trumpet", None),
     ],
 )  # fmt: skip

@@ -7,10 +7,10 @@ from ensemble.clock import SAMPLE_RATES_HZ
 from ensemble.play.fitted_kit import FittedKit
 from ensemble.play.kit_file import KIT
 from ensemble.play.percussion import PercussionPlayer, bounded
-from ensemble.play.strokes import NUM_VARIANTS, VELOCITY_STEPS
+from ensemble.play.strokes import NUM_VARIANTS, VELOCITY_STEPS, brushed_stroke
 from ensemble.play.strokes import stroke as formula_stroke
 from ensemble.play.voice_file import VOICE
-from ensemble.types.music import DRUM_CLASSES, SILENCE_DB, Hit
+from ensemble.types.music import ALL_DRUMS, DRUM_CLASSES, SILENCE_DB, Hit
 from tests.play.cues import cut, drum_cue, played, power_db, spectrum
 
 
@@ -110,9 +110,52 @@ def test_a_stroke_begins_at_its_exact_sample(stroke):
     sound = played(drummer(stroke), drum_cue((hit(0.12345, "snare"),), 60))
     start = round(0.12345 * 48_000)
     assert np.abs(sound[:start]).max() == 0
-    waves = [stroke("snare", 8, variant, 48_000) for variant in range(NUM_VARIANTS)]
-    heard = sound[start:]
-    assert any(np.array_equal(heard, wave[: len(heard)]) for wave in waves)
+    heard = sound[start:].astype(np.float64)
+    waves = [stroke("snare", 8, variant, 48_000)[: len(heard)] for variant in range(NUM_VARIANTS)]
+    likeness = [heard @ wave / np.sqrt((heard @ heard) * (wave @ wave)) for wave in waves]
+    assert max(likeness) > 0.99
+
+
+@pytest.mark.parametrize("drum", ["snare", "closed_hat", "high_conga"])
+def test_the_same_stroke_never_sounds_twice_but_is_as_loud(drum, stroke):
+    waves = [played(drummer(stroke), drum_cue((hit(0.1, drum, 0.6, index),), 60)) for index in range(12)]
+    assert len({wave.tobytes() for wave in waves}) == len(waves)
+    assert np.ptp([power_db(wave) for wave in waves]) < 2.5
+
+
+@pytest.mark.parametrize(
+    ("struck", "drum"),
+    [(formula_stroke, drum) for drum in ALL_DRUMS[7:]] + [(brushed_stroke, drum) for drum in ("snare", "ride", "tom")],
+)
+def test_percussion_and_brushes_are_struck_like_drums(struck, drum):
+    soft, hard = (struck(drum, step, 0, 48_000) for step in (2, VELOCITY_STEPS))
+    assert centroid_hz(hard, 48_000) > 1.02 * centroid_hz(soft, 48_000)
+    assert 0.05 < np.abs(hard).max() < 0.95
+    assert np.abs(hard[-5:]).max() < 1e-3
+    at_low_rate = struck(drum, VELOCITY_STEPS, 0, 16_000)
+    assert len(at_low_rate) == len(hard) // 3
+
+
+def test_percussion_is_told_apart():
+    centroids = {drum: centroid_hz(formula_stroke(drum, 6, 0, 48_000), 48_000) for drum in ALL_DRUMS}
+    assert centroids["low_tom"] < centroids["tom"] < centroids["high_tom"] < centroids["rim"]
+    assert centroids["low_conga"] < centroids["high_conga"] < centroids["woodblock"] < centroids["shaker"]
+    assert centroids["crash"] < centroids["crash_2"]
+
+
+def test_a_clap_is_several_hands():
+    level = np.abs(formula_stroke("clap", 8, 0, 48_000))
+    loud = [level[round(start_s * 48_000) :][:96].mean() for start_s in (0.001, 0.007, 0.010, 0.017, 0.020)]
+    assert loud[0] > 1.5 * loud[1]
+    assert loud[2] > 1.5 * loud[1]
+    assert loud[4] > 1.5 * loud[3]
+
+
+def test_brushes_begin_softly_and_rustle():
+    sticks, brushes = (struck("snare", 6, 0, 48_000).astype(np.float64) for struck in (formula_stroke, brushed_stroke))
+    share = [np.square(one[:96]).sum() / np.square(one).sum() for one in (sticks, brushes)]
+    assert share[1] < 0.3 * share[0]
+    assert centroid_hz(brushes, 48_000) > centroid_hz(sticks, 48_000)
 
 
 def test_a_closed_hat_silences_an_open_one_within_five_milliseconds(stroke):

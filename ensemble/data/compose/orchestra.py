@@ -120,6 +120,8 @@ PLAYERS: dict[str, OrchestraPlayer] = {
         _strung("double_bass", 0.6, -46.0, (31, 52), 35),
         _strung("steel_guitar", 0.45, -43.0, (62, 79), 24),
         _strung("electric_guitar", 0.45, -43.0, (60, 79), 26),
+        _strung("piano", 0.4, -42.0, (55, 84), 1),
+        _strung("electric_piano", 0.5, -42.0, (52, 79), 5),
     )
 }
 """All that a set can be asked for by name."""
