@@ -200,6 +200,9 @@ class MixSettings(Settings):
 
     leader_gain_db: float = Field(default=0.0, ge=-60.0, le=24.0)
     """Level of the leader in the mix."""
+    leader_ahead_lu: float | None = Field(default=None, ge=-20.0, le=20.0)
+    """How much louder the leader is than all parts together, at least, before the gains that are asked for: it is
+    raised where it is measured to be less. None: it is not."""
     target_lufs: float = Field(default=-16.0, ge=-40.0, le=-6.0)
     """Integrated loudness of the mix (ITU-R BS.1770-4)."""
     ceiling_dbtp: float = Field(default=-1.0, ge=-12.0, le=0.0)

@@ -80,6 +80,8 @@ class TakeReceipt(Settings):
     """Measured levels of every stem, by part; those of the mix as `mix`."""
     mix_gain_db: float
     """Gain of the mix that brings it to its loudness."""
+    leader_lift_db: float = 0.0
+    """By how much the leader is raised, beside what was asked for, to stay in front of the band."""
 
 
 class Incident(Settings):

@@ -193,10 +193,12 @@ def _other_chord(chart: Chart, doubt: facts.ChartDoubt, intro_bars: int, semiton
 
 def _lanes(plan: RenderPlan, receipt: TakeReceipt | None) -> tuple[DeskLane, ...]:
     """The leader, every part, and the room once it is there."""
-    band, bus_db = plan.request.band, 0.0 if receipt is None else receipt.mix_gain_db
+    band = plan.request.band
+    bus_db, lift_db = (0.0, 0.0) if receipt is None else (receipt.mix_gain_db, receipt.leader_lift_db)
     leader = DeskLane(
         name="leader", kind="leader", instrument="", role="", voice="", gain_db=band.mix.leader_gain_db, pan=0.0,
-        density=None, seed=None, is_locked=False, level_db=bus_db + band.mix.leader_gain_db + CENTRE_DB, hue=HUES[0],
+        density=None, seed=None, is_locked=False, hue=HUES[0],
+        level_db=bus_db + band.mix.leader_gain_db + lift_db + CENTRE_DB,
     )  # fmt: skip
     parts = [_part(one, bus_db, HUES[index % len(HUES)]) for index, one in enumerate(band.followers)]
     has_room = receipt is not None and ROOM in receipt.facts and band.mix.room is not None

@@ -120,7 +120,7 @@ def read_song(folder: Path, take: str = AS_GIVEN, *, from_bar_one: bool = False)
         bar_one=leaders_bar_one(heard, request.band),
         beats=beat_map(heard, STEADY_WITHIN_S, from_bar_one=from_bar_one),
         leader=folder / LEADER if take == AS_GIVEN else folder / take / LEADER,
-        leader_gain_db=request.band.mix.leader_gain_db,
+        leader_gain_db=request.band.mix.leader_gain_db + manifest.takes[take].leader_lift_db,
         mix=folder / take / "mix.wav",
         room=folder / take / STEMS / f"{ROOM}.wav" if request.band.mix.room is not None else None,
         parts=_parts(request.band.followers, arrangement, folder / take / STEMS),

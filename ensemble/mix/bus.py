@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from itertools import zip_longest
 from pathlib import Path
@@ -31,6 +31,29 @@ MAX_RETRIES = 2
 
 Chunk = NDArray[np.float64]
 """A piece of the mix.  [2, samples]"""
+
+
+def lift_of_leader_db(leader: Path, parts_lufs: Iterable[float], settings: MixSettings) -> float:
+    """By how much the leader must be raised to stay in front of the band.
+
+    Args:
+        leader: one or two channels.
+        parts_lufs: integrated loudness of every part that sounds, without the gain that was asked for.
+        settings: say how far in front.
+
+    Returns:
+        The lift in dB; 0 where nothing is to be done, or nothing can be measured.
+
+    Raises:
+        AudioError: the leader cannot be read.
+    """
+    power = sum(10 ** (lufs / 10) for lufs in parts_lufs)
+    if settings.leader_ahead_lu is None or not power:
+        return 0.0
+    both = (CENTRE * np.broadcast_to(piece, (2, piece.shape[1])) for piece in delivered(leader))
+    leader_lufs = integrated_lufs(both, form_of(leader).sample_rate)
+    missing_lu = settings.leader_ahead_lu + 10 * math.log10(power) - leader_lufs
+    return round(missing_lu, 2) if 0.0 < missing_lu < math.inf else 0.0
 
 
 def mix_files(
@@ -67,6 +90,11 @@ def mix_files(
             break
         gain_db = min(gain_db + missing_lu, MAX_GAIN_DB)
     return written, gain_db
+
+
+def lifted(settings: MixSettings, lift_db: float) -> MixSettings:
+    """The same mix with a louder leader."""
+    return settings.model_copy(update={"leader_gain_db": settings.leader_gain_db + lift_db})
 
 
 def _first_gain_db(leader: Path, stems: StemSum, settings: MixSettings) -> float:

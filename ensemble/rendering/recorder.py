@@ -10,8 +10,9 @@ from pathlib import Path
 
 from ensemble.conduct.midi import beat_map, write_midi
 from ensemble.events import Events
+from ensemble.files.receipts import WrittenSound
 from ensemble.manifest import TakeReceipt
-from ensemble.mix.bus import mix_files
+from ensemble.mix.bus import lift_of_leader_db, lifted, mix_files
 from ensemble.mix.room import ROOM, write_room
 from ensemble.plan import RenderPlan
 from ensemble.rendering.checkpoint import Checkpoint
@@ -125,13 +126,15 @@ class TakeRecorder(ExitStack):
         with self._timed("mix"):
             leader = folder / LEADER if take.name != AS_GIVEN else self._folder / LEADER
             # Every take is mixed with the gain of take-00, so that what the takes share sounds the same in all.
-            gain_db = self.takes[AS_GIVEN].mix_gain_db if take.name != AS_GIVEN else None
-            mix, room = folder / "mix.wav", self._request.band.mix.room
+            first = self.takes[AS_GIVEN] if take.name != AS_GIVEN else None
+            settings, gain_db = self._request.band.mix, first.mix_gain_db if first else None
+            lift_db = first.leader_lift_db if first else lift_of_leader_db(leader, self._heard(written), settings)
+            mix, room = folder / "mix.wav", settings.room
             paths = stems.paths | {"mix": mix}
             if room is not None and stems.sent is not None:
                 paths[ROOM] = folder / STEMS / f"{ROOM}.wav"
                 written[ROOM] = write_room(stems.sent, room, paths[ROOM], self._request.sample_rate, stems.sum)
-            written["mix"], gain_db = mix_files(leader, stems.sum, mix, self._request.band.mix, gain_db)
+            written["mix"], gain_db = mix_files(leader, stems.sum, mix, lifted(settings, lift_db), gain_db)
             stems.close_sums()
         with self._timed("write"):
             (folder / "parts").mkdir()
@@ -148,9 +151,16 @@ class TakeRecorder(ExitStack):
             if self._earlier is not None:
                 self._earlier.share(take.name, folder, files)
         facts = {name: sound.facts for name, sound in written.items()}
-        self.takes[take.name] = TakeReceipt(files=files, facts=facts, mix_gain_db=gain_db)
+        self.takes[take.name] = TakeReceipt(files=files, facts=facts, mix_gain_db=gain_db, leader_lift_db=lift_db)
         self._checkpoint.write_take(take.name, self.takes[take.name])
         self._on_take(take.name)
+
+    def _heard(self, written: Mapping[str, WrittenSound]) -> Iterator[float]:
+        """Loudness of each part as it was played, in LUFS."""
+        for follower in self._request.band.followers:
+            loudness_lufs = written[follower.name].facts.loudness_lufs
+            if loudness_lufs is not None:
+                yield loudness_lufs - follower.gain_db
 
     @contextmanager
     def _timed(self, stage: str) -> Iterator[None]:

@@ -70,7 +70,7 @@ def sounds(folder: Path, take_name: str, manifest: Manifest) -> list[TrackFile]:
     """The mix, the leader, and every follower in the order of the band."""
     take, band = manifest.takes[take_name], manifest.plan.request.band
     bus_db = take.mix_gain_db
-    leader_db = bus_db + band.mix.leader_gain_db + CENTRE_DB
+    leader_db = bus_db + band.mix.leader_gain_db + take.leader_lift_db + CENTRE_DB
     source = "as written" if manifest.plan.score_sha256 else "as recorded"
     leader = folder / "leader.wav"
     if take_name != AS_GIVEN:

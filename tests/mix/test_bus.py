@@ -15,7 +15,7 @@ from ensemble.audio.loudness import integrated_lufs
 from ensemble.audio.wav_writer import PCM_STEPS
 from ensemble.config import MixSettings
 from ensemble.errors import AudioError
-from ensemble.mix.bus import MAX_GAIN_DB, mix_files
+from ensemble.mix.bus import MAX_GAIN_DB, lift_of_leader_db, lifted, mix_files
 from ensemble.mix.gain import CENTRE
 from ensemble.mix.stem_sum import StemSum
 
@@ -82,6 +82,22 @@ def test_the_mix_is_the_sum_of_the_decoded_files_times_the_gain(band, tmp_path):
     assert integrated_lufs([mix], RATE) == pytest.approx(-20.0, abs=0.01)
     info = soundfile.info(tmp_path / "mix.wav")
     assert (info.format, info.subtype, info.channels, info.frames) == ("WAV", "PCM_24", 2, round(3.7 * RATE))
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_a_leader_is_raised_to_be_as_far_in_front_as_asked(band, tmp_path, channels):
+    leader, stems = band
+    write(leader, np.repeat(decoded(leader), channels, axis=0))
+    parts_lufs = [integrated_lufs([decoded(stem)], RATE) for stem in stems]
+    together = 10 * np.log10(sum(10 ** (lufs / 10) for lufs in parts_lufs))
+    alone = integrated_lufs([np.repeat(decoded(leader)[:1], 2, axis=0) * CENTRE], RATE)
+    for ahead_lu in (-6.0, 0.0, 6.0):
+        settings = MixSettings(leader_ahead_lu=ahead_lu)
+        lift_db = lift_of_leader_db(leader, parts_lufs, settings)
+        assert lift_db == pytest.approx(max(ahead_lu + together - alone, 0.0), abs=0.01)
+        assert lifted(settings, lift_db).leader_gain_db == lift_db
+    assert lift_of_leader_db(leader, [], MixSettings(leader_ahead_lu=6)) == 0.0
+    assert lift_of_leader_db(leader, parts_lufs, MixSettings()) == 0.0
 
 
 def test_a_mono_leader_and_its_stereo_copy_give_the_same_mix(band, tmp_path):
