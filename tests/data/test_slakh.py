@@ -101,14 +101,16 @@ def test_every_program_leads_into_the_catalogue_and_back() -> None:
     [
         ("Violins", "violin"), ("violin_2", "violin"), ("el. bass", "electric_bass"), ("E-Bass", "electric_bass"),
         ("acoustic guitar", "nylon_guitar"), ("Acoustic Guitar (steel)", "steel_guitar"), ("guitar", "electric_guitar"),
-        ("ElectricGuitar", "electric_guitar"), ("Upright Bass", "double_bass"), ("Acoustic Bass", "double_bass"),
+        ("ElectricGuitar", "electric_guitar"),
+        ("Upright Bass", "double_bass"), ("Acoustic Bass", "double_bass"),
         ("bass guitar", "electric_bass"), ("bass drum", "drums"), ("Drum Kit", "drums"), ("celli", "cello"),
         ("Flöte", "flute"), ("Flo\u0308te", "flute"), ("01 Trumpets", "trumpet"), ("Alto Sax", None),
         ("sax", "tenor_sax"),
         ("bass clarinet", None), ("viola da gamba", None), ("brass", None), ("steel drums", None),
         ("Bassoon", "bassoon"),
         ("French Horn", "horn"), ("English Horn", None), ("Oboe 1", "oboe"), ("Posaune", "trombone"),
-        ("synth bass", None), ("electric piano", "electric_piano"), ("grand piano", "piano"), ("theremin", None), ("", None),
+        ("synth bass", None), ("electric piano", "electric_piano"), ("grand piano", "piano"),
+        ("theremin", None), ("", None),
         ("123", None), ("Electric Guitar (muted)", "electric_guitar"), ("Muted Trumpet", None),
     ],
 )  # fmt: skip
