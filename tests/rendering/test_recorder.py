@@ -53,12 +53,12 @@ def test_the_band_lies_under_the_leader(rendered: tuple[Path, Manifest]) -> None
     assert 3.0 < under_lu < 8.0
 
 
-def test_dry_has_the_same_stems_and_no_room(rendered: tuple[Path, Manifest], tmp_path: Path) -> None:
+def test_dry_has_the_same_stems_without_effects_and_no_room(rendered: tuple[Path, Manifest], tmp_path: Path) -> None:
     out, manifest = rendered
     assert "stems/room.wav" in manifest.takes["take-00"].files
     dry = redo(Path(shutil.copytree(out, tmp_path / "dry")), Edits(dry=True), report=False)
     kept = {name: was.sha256 for name, was in manifest.takes["take-00"].files.items() if name != "stems/room.wav"}
     now = {name: one.sha256 for name, one in dry.takes["take-00"].files.items()}
     assert kept.keys() == now.keys()
-    assert [name for name in kept if kept[name] != now[name]] == ["mix.wav"]
+    assert [name for name in kept if kept[name] != now[name]] == ["mix.wav", "stems/drums.wav"]
     assert "room" not in dry.takes["take-00"].facts
