@@ -8,14 +8,13 @@ from typing import Any, TypeVar
 
 import ray
 
-from agents.calls import Answer, Known
+from agents.calls import Answer, Call, Known
 from agents.conductor import ConductorAgent
 from agents.instrument import InstrumentAgent, PartSpec
 from agents.meters import Meters
 from agents.node_check import Stamp
 from agents.placement import Placement, home
 from agents.recovery import Rules
-from agents.retrieval import RetrievalAgent
 from agents.slots import ActorSlot, Planner, SlotRequest, anywhere
 from agents.supervision import Supervisor
 from ensemble import events
@@ -35,7 +34,6 @@ T = TypeVar("T")
 U = TypeVar("U")
 InstrumentActor = ray.remote(InstrumentAgent)
 ConductorActor = ray.remote(ConductorAgent)
-RetrievalActor = ray.remote(RetrievalAgent)
 CLOSING_S = 1.0
 ACTORS_PER_CORE = 4
 
@@ -100,8 +98,11 @@ class RayBand:
                 self._players |= {follower.name: slot for follower in table}
             self._retrieval: ActorSlot | None = None
             if looks_up is not None:
+                from agents.retrieval import RetrievalAgent
+
                 settings = (looks_up.model_dump_json(),)
-                self._retrieval = self._placement.place(RetrievalActor, requests[-1], settings, settings)
+                self._retrieval = self._placement.place(ray.remote(RetrievalAgent), requests[-1], settings, settings)
+            self._loading = self._load()
             self._wait_for_everyone(place_s)
         except BaseException:
             self.close()
@@ -120,6 +121,8 @@ class RayBand:
         """Find what could come next, best first."""
         if self._retrieval is None:
             raise ValueError("the plan asks for no extension")
+        from agents.retrieval import RetrievalAgent
+
         asked = (heard.token, ray.put(pack(query)))
         return self._ask_one(self._retrieval, "retrieval", RetrievalAgent.retrieve, *asked)
 
@@ -220,14 +223,18 @@ class RayBand:
         first, second = self._supervisor.ask(slot, who, method, *inputs)
         return Promise(first, who), Promise(second, who)
 
-    def _wait_for_everyone(self, place_s: float) -> None:
+    def _load(self) -> list[Call]:
+        """Ask every actor to load what it plays with."""
         slots = {id(slot): slot for slot in self._players.values()}.values()
         everyone: list[Promise[Any]] = [
             self._ask_one(self._conductor, "conductor", ConductorAgent.ready, self._seed),
             *(self._ask_one(slot, slot.name, InstrumentAgent.ready, *self._voicing) for slot in slots),
         ]
+        return [promise.token.call for promise in everyone]
+
+    def _wait_for_everyone(self, place_s: float) -> None:
         try:
-            self._supervisor.settle([promise.token.call for promise in everyone], place_s)
+            self._supervisor.settle(self._loading, place_s)
         except DeadlineError as error:
             raise BandError(
                 "the band", f"{error.what} could not be placed within {place_s:g} s ({self._placement.has_free()})",

@@ -15,7 +15,6 @@ from ensemble.events import Position
 from ensemble.listen.listener import Listener
 from ensemble.listen.overrides import Overrides
 from ensemble.live.settings import LiveSettings
-from ensemble.live.stream import follow
 from ensemble.threads import one_thread
 from ensemble.types.music import Arrangement, AudioClip, ConductorState, Heard, Score
 from ensemble.wire import Message, pack, unpack
@@ -73,6 +72,8 @@ class ConductorAgent(Reporter):
         self, seed: int, leader: Message[AudioClip], num_frames: int, said: str, live: str
     ) -> tuple[Message[Heard], Message[Arrangement], Stamp]:
         """Hear a leader and write the parts as if the leader were still playing; `said` and `live` are JSON."""
+        from ensemble.live.stream import follow
+
         with stamped() as stamp:
             how, overrides = LiveSettings.model_validate_json(live), Overrides.model_validate_json(said)
             followed = follow(unpack(leader, AudioClip), num_frames, self._settings, seed, how, overrides)

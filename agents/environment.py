@@ -26,7 +26,7 @@ ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_max_direct_call_object_size": "1000000",  # a block's answers come with the reply, and outlive their actor
     "RAY_worker_niceness": "0",  # the user waits for the actors; Ray's own +15 starves them on a busy machine
-    "RAY_preload_python_modules": "agents.instrument,agents.conductor",  # a replacement starts with them imported
+    "RAY_preload_python_modules": "agents.instrument",  # a replacement starts with them imported
     "RAY_maximum_gcs_destroyed_actor_cached_count": "200",  # a Ray that stays forgets the actors of old renders,
     "RAY_task_events_max_num_task_in_gcs": "20000",  # and their blocks
     "RAY_metrics_report_interval_ms": "2000",  # what `status --watch` shows is at most so old
@@ -65,6 +65,31 @@ def on_loopback() -> Iterator[None]:
             yield
         finally:
             constants.ENABLE_RAY_CLUSTER = was_enabled
+
+
+@contextmanager
+def few_processes() -> Iterator[None]:
+    """Start the Ray inside the block without a dashboard, an autoscaler and a monitor of its logs.
+
+    Ray 2.60 starts them, and waits seconds for them, where nobody asked for any. Its agents become those of a Ray that
+    was installed without the packages of its dashboard.
+    """
+    from ray._private import utils
+    from ray._private.node import Node
+
+    started: Any = Node
+    asked: Any = utils
+    whole = [(started, name) for name in ("start_api_server", "start_monitor", "start_log_monitor")]
+    whole.append((asked, "get_dashboard_dependency_error"))
+    before = [getattr(owner, name) for owner, name in whole]
+    for owner, name in whole[:-1]:
+        setattr(owner, name, lambda *_, **__: None)
+    asked.get_dashboard_dependency_error = lambda: ImportError("not wanted")
+    try:
+        yield
+    finally:
+        for (owner, name), function in zip(whole, before, strict=True):
+            setattr(owner, name, function)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
+from agents.environment import prepare_environment
 from cluster.cli.progress import Monitor
 from ensemble.errors import BandError, ConfigError
 
@@ -60,17 +61,20 @@ def placed(monitor: Monitor, where: PlacementOptions, *, dashboard: bool = False
             from ensemble.band import LocalBand
 
             return LocalBand(plan)
-        enter_ray(monitor, where.address, monitor.stage, dashboard=dashboard)
-        monitor.stage("place the band")
-        from agents import RayBand
+        prepare_environment()
         from agents.node_check import fingerprint_digest
+        from agents.seating import SeatedMeanwhile
         from cluster.planner import Strategy, plan_placement
+
+        def enter() -> None:
+            enter_ray(monitor, where.address, monitor.stage, dashboard=dashboard)
+            monitor.stage("place the band")
 
         strategy = Strategy.SPREAD if where.spread else Strategy.PACK
         planner = partial(
             plan_placement, fingerprint=fingerprint_digest(), strategy=strategy, mixed_devices=where.mixed_devices
         )
-        return RayBand(plan, actors=where.actors, planner=planner)
+        return SeatedMeanwhile(plan, enter, actors=where.actors, planner=planner)
 
     return band_of
 

@@ -19,6 +19,7 @@ from agents.environment import (
     NAMESPACE,
     SESSIONS,
     SHARED_MEMORY,
+    few_processes,
     on_loopback,
     prepare_environment,
     readable_entrypoint,
@@ -76,7 +77,7 @@ def _one_ray(*, num_cpus: int | None, dashboard: bool) -> Iterator[str]:
                 # Ray workers put the folder that they start in first on the path: start in an empty one.
                 with (
                     contextlib.chdir(folder), on_loopback(), readable_entrypoint(),
-                    variable("PYTHONPATH", python_path()),
+                    variable("PYTHONPATH", python_path()), contextlib.nullcontext() if dashboard else few_processes(),
                 ):  # fmt: skip
                     context = ray.init(
                         address="local",
