@@ -151,6 +151,8 @@ class LiveFacts(Settings):
     there were none."""
     beat_error_p95_ms: float | None
     """So far or less were 95 of 100 of them."""
+    stop_reaction_bars: float | None = None
+    """How many bars after the leader had stopped the band was 20 dB down, the median; None without a stop."""
     late_stems: dict[str, int]
     """By part, how many quanta of it were not there in time, while its actor was replaced."""
     hears_band: bool

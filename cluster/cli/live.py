@@ -135,8 +135,10 @@ def live(
                 if is_so and warning not in said_already:
                     said_already.add(warning)
                     monitor.say(warning)
-            watched = "" if fast else f"  {_in_time(deadlines_of(session, WATCHED_QUANTA))}"
-            monitor.describe(f"{session.follower.position}{watched}")
+            due = deadlines_of(session, WATCHED_QUANTA)
+            watched = "" if fast or not due.num_quanta else f"  {_in_time(due)}"
+            rested = f"  rested {session.stops.bars[-1]:.1f} bars after the last stop" if session.stops.bars else ""
+            monitor.describe(f"{session.follower.position}{watched}{rested}")
 
         if source is not None:
             run_session(session, source, source, recording, int(rate), show)
@@ -284,7 +286,8 @@ def _show(out: Path, facts: LiveFacts) -> None:
     in_time = "" if facts.deadlines is None else f"{_in_time(facts.deadlines)}; "
     error_ms = facts.beat_error_p50_ms
     off = "" if error_ms is None else f"beats {error_ms:.0f} ms off what was then heard; "
+    reacted = facts.stop_reaction_bars
+    rested = "" if reacted is None else f"20 dB down {reacted:.1f} bars after a stop; "
     equal = "the same bytes" if facts.replay_equal else "OTHER BYTES"
-    typer.echo(
-        f"{printable(out)}: {facts.duration_s:.1f} s followed, {in_time}{off}rendered again from the recording: {equal}"
-    )
+    went = f"{facts.duration_s:.1f} s followed, {in_time}{off}{rested}"
+    typer.echo(f"{printable(out)}: {went}rendered again from the recording: {equal}")

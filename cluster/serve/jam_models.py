@@ -88,6 +88,8 @@ class JamNews(Settings):
     """Whether the last ten seconds were ready in time."""
     lost_s: float
     """How much of the player's sound did not come, and is silence, in seconds."""
+    stop_reaction_bars: float | None
+    """How many bars after the player's last stop the band was 20 dB down; None where there was none."""
     hears_band: bool
     """Whether the microphone hears the band."""
     clips: bool

@@ -186,6 +186,7 @@ class _Jam:
             seconds=session.num_samples / rate, **session.follower.position._asdict(),
             levels_db={name: round(level_db, 1) for name, level_db in session.levels_db.items()},
             muted=tuple(sorted(session.follower.muted)), due=due, lost_s=round(self._leader.num_lost / rate, 2),
+            stop_reaction_bars=round(session.stops.bars[-1], 2) if session.stops.bars else None,
             hears_band=session.watch.hears_band, clips=session.watch.clips, is_recorded=session.is_recorded,
         )  # fmt: skip
         self._tell(NEWS, news)

@@ -24,6 +24,8 @@ from ensemble.types.articulation import Articulation
 _STRUM_MS, _STRUM_SPREAD = 7.0, 0.25
 _UP_SHARE = 0.8
 """An upward stroke takes so much of the time of a downward one."""
+_STRUM_BEATS = 0.24
+"""A strum takes no more of a beat, however slow the hand is: the next one comes."""
 _MIDDLE_VELOCITY = 80
 
 
@@ -196,7 +198,8 @@ def _strummed(
         stop_s = grid.end_s + ring_s if beat >= grid.final_beat else start_s + length
         sounds = np.flatnonzero(voicing[beat])
         order = sounds if stroke.goes_down else sounds[::-1]
-        string_s = stroke.string_s if has_strings else 0.0
+        room_s = _STRUM_BEATS * float(grid.edges_s[beat + 1] - grid.edges_s[beat]) / max(len(sounds) - 1, 1)
+        string_s = min(stroke.string_s, room_s) if has_strings else 0.0
         for delay, voice in enumerate(order.tolist()):
             start = start_s + (delay - (len(sounds) - 1) / 2) * string_s  # the middle of a strum is on the beat
             pitch, velocity = int(voicing[beat, voice]), stroke.velocity - 2 * delay

@@ -32,6 +32,11 @@ class LivePosition(NamedTuple):
     next_chord: str
     """What will sound in the next bar."""
 
+    @property
+    def bar_s(self) -> float:
+        """How long a bar is, in seconds; 0 before the band has entered."""
+        return 60 / self.tempo_bpm * self.beats_per_bar if self.bar else 0.0
+
     def __str__(self) -> str:
         if not self.bar:
             return f"listening, {self.tempo_bpm:.0f} bpm" if self.tempo_bpm else "listening"

@@ -1,6 +1,11 @@
-"""What is wrong with a microphone while a band follows it: it hears the band, or it clips; no music hangs on that."""
+"""What is told while a band follows: a microphone hears the band or clips; how soon it rests after the leader.
+
+No music hangs on that.
+"""
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +22,16 @@ WINDOWS = 3
 """So many windows in a row must say it, with the same delay."""
 FULL_SCALE, CLIPPED_RUN = 0.999, 4
 """So many samples in a row at full scale are clipped."""
+
+
+STOP_WINDOW_S = 0.2
+"""How finely stops are seen."""
+USUAL_WINDOWS, DOWN_DB = 20, 20.0
+"""Who is so much softer than the middle of so many windows before has stopped."""
+SOUNDING_DB = -60.0
+"""Who is softer was not playing."""
+LONGEST_WINDOWS = 50
+"""A band that plays on for so long does not rest."""
 
 
 class MicrophoneWatch:
@@ -76,3 +91,73 @@ class MicrophoneWatch:
         self._delays_s = [*self._delays_s, peak / self._rate][-WINDOWS:] if is_clear else []
         alike = len(self._delays_s) == WINDOWS and np.ptp(self._delays_s) < NEAR_S
         self.hears_band = self.hears_band or alike
+
+
+class StopWatch:
+    """Looks for moments in which the leader stops, and for how long the band then goes on.
+
+    Args:
+        sample_rate: of both, in Hz.
+
+    Attributes:
+        bars: of every stop, how many bars later the band was 20 dB down.
+    """
+
+    def __init__(self, sample_rate: int) -> None:
+        self._leader, self._band = (_Levels(round(STOP_WINDOW_S * sample_rate)) for _ in range(2))
+        self._stopped: tuple[int, float, float] | None = None  # where, and how loud the band and the leader were
+        self._is_playing = False
+        self.bars: list[float] = []
+
+    def play(self, sound: FloatArray) -> None:
+        """The band goes on.  [2, samples]"""
+        self._band.add(sound.mean(axis=0))
+
+    def hear(self, samples: FloatArray, bar_s: float) -> None:
+        """The leader goes on.
+
+        Args:
+            samples: of the leader.  [samples]
+            bar_s: how long a bar is; 0 before the band has entered.
+        """
+        before = len(self._leader.db)
+        self._leader.add(samples)
+        for here in range(before, len(self._leader.db)):
+            self._look(here, bar_s)
+
+    def _look(self, here: int, bar_s: float) -> None:
+        level_db = self._leader.db[here]
+        if self._stopped is None:
+            usual_db, band_db = self._leader.usual(here), self._band.usual(here)
+            self._is_playing = self._is_playing or level_db > usual_db - DOWN_DB
+            if self._is_playing and level_db < usual_db - DOWN_DB and min(usual_db, band_db) > SOUNDING_DB and bar_s:
+                self._stopped, self._is_playing = (here, band_db, usual_db), False
+            return
+        stop, band_db, usual_db = self._stopped
+        quiet = [at for at in range(stop, min(here + 1, len(self._band.db))) if self._band.db[at] < band_db - DOWN_DB]
+        if level_db > usual_db - DOWN_DB:  # a rest between two notes
+            self._stopped = None
+        elif bar_s and (quiet or here - stop >= LONGEST_WINDOWS):
+            self.bars.append((quiet[0] if quiet else here) * STOP_WINDOW_S / bar_s - stop * STOP_WINDOW_S / bar_s)
+            self._stopped = None
+
+
+class _Levels:
+    """How loud something is, window by window, in dB."""
+
+    def __init__(self, window: int) -> None:
+        self._window, self._rest = window, np.zeros(0, np.float32)
+        self.db: list[float] = []
+
+    def add(self, samples: FloatArray) -> None:
+        """Go on.  [samples]"""
+        self._rest = np.concatenate([self._rest, samples])
+        whole = len(self._rest) // self._window * self._window
+        power = np.square(self._rest[:whole].reshape(-1, self._window)).mean(axis=1)
+        self.db += (10 * np.log10(power + 1e-12)).tolist()
+        self._rest = self._rest[whole:]
+
+    def usual(self, here: int) -> float:
+        """The middle of the last windows before one."""
+        before = self.db[max(here - USUAL_WINDOWS, 0) : here]
+        return float(np.median(before)) if before else -math.inf

@@ -27,7 +27,7 @@ from ensemble.live.hearing import TICK_SAMPLES
 from ensemble.live.levers import LiveLever, check_part, lever_at
 from ensemble.live.settings import LiveSettings
 from ensemble.live.stream import ticks_of
-from ensemble.live.watch import MicrophoneWatch
+from ensemble.live.watch import MicrophoneWatch, StopWatch
 from ensemble.mix.gain import place
 from ensemble.plan import RenderRequest
 from ensemble.types.music import SILENCE_DB, FloatArray, Stem
@@ -96,6 +96,7 @@ class LiveSession:
         num_recorded: how many of them are in the recording.
         is_recorded: whether all are, and the disk is not full.
         watch: what is wrong with the microphone.
+        stops: how soon the band rests when the leader stops.
         late_stems: for how many quanta each part was not there in time, while its actor was replaced.
         levels_db: how loud each part was in the last quantum that was there in time.
         timings: when every quantum was ready, by who runs the session; see `run_session`.
@@ -121,7 +122,7 @@ class LiveSession:
         self._conducting = band.start_conducting()
         self._playing = {one.name: band.start_playing(one.name) for one in request.band.followers}
         self.num_recorded, self.is_recorded = 0, True
-        self.watch = MicrophoneWatch(request.sample_rate)
+        self.watch, self.stops = MicrophoneWatch(request.sample_rate), StopWatch(request.sample_rate)
         self._awaited: dict[str, list[Promise[Stem]]] = {one.name: [] for one in request.band.followers}
         self.late_stems = dict.fromkeys(self._playing, 0)
         self.levels_db = dict.fromkeys(self._playing, SILENCE_DB)

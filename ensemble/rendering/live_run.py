@@ -74,6 +74,7 @@ def run_session(
             session.was_ready(one.start_frame, due_s - way_s - time.perf_counter())
             sink.play(one.start_sample, one.sound)
             session.watch.play(one.start_sample, one.sound)
+            session.stops.play(one.sound)
 
     with disk_errors(recording):
         file = sound_file(recording, "w", sample_rate, 1, "PCM_24", format="WAV")
@@ -86,6 +87,7 @@ def run_session(
             session.is_recorded = session.is_recorded and _kept(recording, file.write, steps << 8)
             session.num_recorded += len(samples) * session.is_recorded
             session.watch.hear(samples)
+            session.stops.hear(samples, session.follower.position.bar_s)
             send(session.hear(samples))
             on_block()
         send(session.end())
@@ -137,8 +139,7 @@ def stop_reaction_bars(session: LiveSession, sample_rate: int) -> float | None:
     first = next(down, None)
     if first is None or not before.bar:
         return None
-    bar_s = 60 / before.tempo_bpm * before.beats_per_bar
-    return round((first.start_sample - stopped) / sample_rate / bar_s, 2)
+    return round((first.start_sample - stopped) / sample_rate / before.bar_s, 2)
 
 
 def deadlines_of(session: LiveSession, last: int | None = None) -> Deadlines:
@@ -151,9 +152,10 @@ def deadlines_of(session: LiveSession, last: int | None = None) -> Deadlines:
         last: of so many quanta; of all when absent.
     """
     timings = session.timings if last is None else session.timings[-last:]
-    left_ms = 1000 * np.array([one.left_s for one in timings if one.start_frame >= session.horizon_frames] or [0.0])
+    due_ms = [1000 * one.left_s for one in timings if one.start_frame >= session.horizon_frames]
+    left_ms = np.array(due_ms or [0.0])
     return Deadlines(
-        num_quanta=len(left_ms),
+        num_quanta=len(due_ms),
         late_quanta=int((left_ms < 0).sum()),
         deadline_hit_rate=round(float((left_ms >= 0).mean()), 5),
         horizon_left_p50_ms=round(float(np.percentile(left_ms, 50)), 1),
@@ -176,6 +178,7 @@ def facts_of(session: LiveSession, *, is_equal: bool = False, was_timed: bool = 
         deadlines=deadlines_of(session) if was_timed else None,
         beat_error_p50_ms=middle,
         beat_error_p95_ms=most,
+        stop_reaction_bars=round(float(np.median(session.stops.bars)), 2) if session.stops.bars else None,
         late_stems={name: late for name, late in session.late_stems.items() if late},
         hears_band=session.watch.hears_band,
         clips=session.watch.clips,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ensemble.live.watch import MicrophoneWatch
+from ensemble.live.watch import MicrophoneWatch, StopWatch
 from tests.listen.leader_sounds import RATE, chords
 
 
@@ -50,3 +50,16 @@ def test_clipping_is_noticed_and_a_single_peak_is_none() -> None:
     peak[20_000] = 1.0
     assert not watched(peak).clips
     assert watched(np.clip(9 * LEADER, -1, 1)).clips
+
+
+def test_how_soon_the_band_rests_is_seen_at_every_stop() -> None:
+    leader, band = (0.3 * np.sin(np.arange(20 * RATE) * step, dtype=np.float32) for step in (0.1, 0.2))
+    for stop_s, rest_s in ((6, 1.0), (14, 2.0)):
+        leader[stop_s * RATE : (stop_s + 3) * RATE] = 0
+        band[round((stop_s + rest_s) * RATE) : (stop_s + 3) * RATE] *= 0.01
+    leader[10 * RATE : 10 * RATE + RATE // 2] = 0  # a rest that the band does not hear of
+    watch = StopWatch(RATE)
+    for start in range(0, len(leader), 800):
+        watch.play(np.stack([band[start : start + 800]] * 2))
+        watch.hear(leader[start : start + 800], 2.0)
+    assert watch.bars == pytest.approx([0.5, 1.0])

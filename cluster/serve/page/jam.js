@@ -243,13 +243,14 @@ export class JamView {
     if (dots.children.length !== beats_per_bar) dots.replaceChildren(...Array.from({ length: beats_per_bar }, () => h("li")));
     [...dots.children].forEach((dot, index) => dot.classList.toggle("is-now", Boolean(bar) && index + 1 === beat));
   }
-  showFigures({ due, lost_s, hears_band, clips, is_recorded }) {
+  showFigures({ due, lost_s, stop_reaction_bars, hears_band, clips, is_recorded }) {
     const figures = [`${due.num_quanta - due.late_quanta} of the last ${due.num_quanta} blocks in time`, `${Math.round(due.horizon_left_p50_ms)} ms of the horizon left, ${Math.round(due.horizon_left_p99_ms)} ms in 99 of 100`];
     if (!this.watched && this.own) {
       figures.push(`round trip ${Math.round(1000 * this.trip_s)} ms (${this.trip?.how ?? "as the browser says"})`);
       if (Number.isFinite(this.own.ahead_s)) figures.push(`the band is here ${Math.round(1000 * this.own.ahead_s)} ms before it sounds`);
       figures.push(`${this.own.missed_s.toFixed(2)} s of it came too late`);
     }
+    if (stop_reaction_bars !== null) figures.push(`${stop_reaction_bars.toFixed(1)} bars from your last stop to the band's rest`);
     if (lost_s) figures.push(`${lost_s.toFixed(1)} s of the player were lost`);
     byId("jam-figures").textContent = due.num_quanta ? figures.join("; ") : "";
     if (this.socket && this.socket.readyState !== WebSocket.OPEN) return;
