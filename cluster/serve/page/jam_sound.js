@@ -13,15 +13,12 @@ export class JamSound {
     Object.assign(this, { heard, told });
   }
   async open() {
+    if (!window.AudioWorkletNode) throw new Refusal({ code: "no_worklet", message: "This browser cannot play along (it has no AudioWorklet, or the page did not come over https).", cure: "Take another browser, or `ensemble live` in a terminal" });
     this.stream = await microphone("press Jam again");
     this.context = new AudioContext({ latencyHint: 0 });
     if (!RATES.includes(this.context.sampleRate)) {
       await this.context.close();
       this.context = new AudioContext({ latencyHint: 0, sampleRate: USUAL_RATE });
-    }
-    if (!this.context.audioWorklet) {
-      await this.close();
-      throw new Refusal({ code: "no_worklet", message: "This browser cannot play along (it has no AudioWorklet, or the page did not come over https).", cure: "Take another browser, or `ensemble live` in a terminal" });
     }
     try {
       await this.context.audioWorklet.addModule("/page/jam_worklet.js");

@@ -115,7 +115,10 @@ def test_a_band_joins_who_plays_now_and_the_session_becomes_a_song(page: Browser
     page.run("(document.querySelector('#jam-trip').dispatchEvent(new Event('change')), 0)")
     page.run("(document.querySelector('#jam-begin').value = '4,0', 0)")
     page.click("#jam-start")
-    wait_for(lambda: page.run("document.querySelectorAll('#jam-players .is-sounding').length"), "the band", 40)
+    wait_for(lambda: text(page, "#jam-players") or text(page, "#notices"), "the band", 40)
+    if "this machine" in text(page, "#notices"):
+        pytest.skip(f"SKIPPED LOUDLY: {text(page, '#notices')}")
+    wait_for(lambda: page.run("document.querySelectorAll('#jam-players .is-sounding').length"), "its sound", 30)
     assert "round trip 40 ms (typed)" in text(page, "#jam-figures")
     page.click("#jam-players button")
     wait_for(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import socket
 import threading
 import time
@@ -13,7 +14,9 @@ from typing import NamedTuple
 import httpx2
 import pytest
 import uvicorn
+from websockets.sync.client import connect
 
+from cluster.serve import jams
 from cluster.serve.app import make_app
 from cluster.serve.storage import StudioStorage
 from cluster.serve.studio import Studio
@@ -133,3 +136,81 @@ def test_a_studio_that_is_gone_is_told_and_found_again(trouble: Trouble) -> None
     time.sleep(0.5)
     with listening(trouble.root, trouble.port):
         wait_for(lambda: trouble.is_hidden("#lost"), "the connection")
+
+
+FOUND = """(window.found = null, import('/page/jam_sound.js').then(({ chirp, delayOf }) => {
+  const rate = 48000, beep = chirp(rate), starts = [5000, 24200, 43400, 62600];
+  const sound = new Float32Array(90000), add = (from, value, at) => { sound[from + at] += 0.1 * value; };
+  const hear = (from) => {
+    sound.forEach((_, at) => { sound[at] = 0.02 * Math.sin(at * at); });
+    if (from !== null) for (const start of starts) beep.forEach((value, at) => add(start + from, value, at));
+    const pcm = Int16Array.from(sound, (value) => 32767 * value);
+    try {
+      const pieces = [{ frame: 900, pcm: pcm.slice(900, 40000) }, { frame: 40000, pcm: pcm.slice(40000) }];
+      return delayOf(pieces, starts, beep, rate);
+    } catch ({ code }) {
+      return code;
+    }
+  };
+  window.found = [hear(1824), hear(0), hear(null)];
+}), 0)"""
+
+
+def test_the_round_trip_is_where_the_beeps_come_back_and_nothing_where_they_do_not(trouble: Trouble) -> None:
+    with listening(trouble.root, trouble.port):
+        trouble.open()
+        trouble.page.run(FOUND)
+        assert wait_for(lambda: trouble.page.run("window.found"), "the delays") == [0.038, 0.0, "unheard"]
+
+
+def test_a_jam_that_cannot_be_is_told_with_a_way_on(trouble: Trouble, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = trouble.page
+    permission = {"permission": {"name": "microphone"}, "origin": trouble.url}
+    with listening(trouble.root, trouble.port):
+        trouble.open()
+        page.run("(location.hash = '#/jam', 0)")
+        page.tell("Browser.setPermission", setting="denied", **permission)
+        page.click("#jam-start")
+        wait_for(lambda: "press Jam again" in trouble.text("#notices"), "a sentence about the microphone")
+        assert not trouble.is_hidden("#jam-setup")
+        page.tell("Browser.setPermission", setting="granted", **permission)
+        monkeypatch.setattr(jams, "MAX_JAMS", 0)
+        page.click("#jam-start")
+        wait_for(lambda: "The studio is full" in trouble.text("#notices"), "a full studio")
+        wait_for(lambda: not trouble.is_hidden("#jam-setup"), "the way back")
+        monkeypatch.undo()
+        monkeypatch.setattr(jams.sys, "executable", "/bin/false")
+        page.click("#jam-start")
+        wait_for(lambda: "process has died" in trouble.text("#notices"), "a process that died")
+        script = page.tell("Page.addScriptToEvaluateOnNewDocument", source=WITHOUT_WORKLET)
+        trouble.open()
+        page.run("(location.hash = '#/jam', 0)")
+        page.click("#jam-start")
+        wait_for(lambda: "no AudioWorklet" in trouble.text("#notices"), "a sentence about the browser")
+        page.tell("Page.removeScriptToEvaluateOnNewDocument", identifier=script["identifier"])
+
+
+def test_who_has_a_link_watches_a_session(trouble: Trouble) -> None:
+    page = trouble.page
+    address = f"ws://127.0.0.1:{trouble.port}/api/jam"
+    with (
+        listening(trouble.root, trouble.port),
+        trouble.client() as client,
+        connect(address, additional_headers=OWNER, proxy=None) as session,
+    ):
+        session.send(json.dumps({"band": "rock", "sample_rate": 16_000}))
+        told = json.loads(session.recv())
+        if told["type"] != "ready":
+            pytest.skip(f"SKIPPED LOUDLY: {told['error']['message']}")
+        song = told["jam"]
+        link = client.post(f"/api/songs/{song}/shares").json()["share"]
+        page.tell("Network.clearBrowserCookies")
+        page.open("about:blank")
+        page.open(f"{trouble.url}/#share={link}")
+        for first in range(0, 6_400, 1_600):
+            session.send(first.to_bytes(4, "little") + bytes(3_200))
+        wait_for(lambda: trouble.text("#jam-words") == "The band listens", "the stage")
+        assert page.run("[...document.querySelectorAll('#jam .editing')].every(one => !one.offsetParent)")
+        session.send(json.dumps({"kind": "end"}))
+        wait_for(lambda: "not kept" in trouble.text("#jam-words"), "the end of a session that was too short")
+        assert client.get(f"/api/songs/{song}").status_code == 404
