@@ -19,7 +19,7 @@ import soxr
 import torch
 from numpy.typing import NDArray
 
-from ensemble.audio.clicks import click_ratio
+from ensemble.audio.clicks import SURROUND_S, JoinMeter, click_ratio
 from ensemble.clock import FRAME_RATE_HZ, hop_samples, seams
 from ensemble.listen.loudness import loudness_db
 from ensemble.train.player.analysis import analyse, harmonic_to_noise_db
@@ -128,6 +128,32 @@ def worst_click(sound: FloatArray, sample_rate: int) -> float:
     file.seek(0)
     with soundfile.SoundFile(file) as opened:
         return click_ratio(opened, seams(len(sound) // hop_samples(sample_rate), sample_rate)) or 0.0
+
+
+def worst_seam(sound: FloatArray, elsewhere: FloatArray, sample_rate: int) -> float:
+    """The click ratio at the joins of quanta, against the same moments of the same sound made in other quanta.
+
+    Harmonics that begin together give a pulse in each period, and the first of a bright attack may be the sharpest one
+    around: where it falls on a join it is no click, for it is as sharp where nothing is joined.
+
+    Args:
+        sound: in quanta from its first sample on.  [samples]
+        elsewhere: the same sound, in quanta that are joined at other places.  [samples]
+        sample_rate: in Hz.
+    """
+    reach = 2 * round(SURROUND_S * sample_rate)
+    worst = 0.0
+    for join in seams(len(sound) // hop_samples(sample_rate), sample_rate):
+        around, at = slice(max(join - reach, 0), join + reach), min(join, reach)
+        here, there = (_join_ratio(one[around], at, sample_rate) for one in (sound, elsewhere))
+        worst = max(worst, here / max(there, 1.0))
+    return worst
+
+
+def _join_ratio(sound: FloatArray, join: int, sample_rate: int) -> float:
+    meter = JoinMeter(sample_rate, [join])
+    meter.push(sound[:, None].astype(np.float64))
+    return meter.worst() or 0.0
 
 
 def steady_frames(truth: TrainingRecording) -> NDArray[np.bool_]:

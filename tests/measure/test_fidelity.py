@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from ensemble.clock import seams
 from ensemble.measure import fidelity
 from ensemble.measure.contenders import evaluate, play, resynthesised, with_rest
 from ensemble.measure.patches import patches, told_apart
@@ -98,6 +99,18 @@ def test_a_step_at_a_join_is_a_click():
     at_a_join, elsewhere = (np.where(np.arange(32_000) >= at, np.float32(0.02), 0) for at in (9_440, 11_200))
     assert fidelity.worst_click(tone + at_a_join, 16_000) > 10.0
     assert fidelity.worst_click(tone + elsewhere, 16_000) < 1.1
+
+
+def test_a_sharp_moment_is_a_click_only_where_it_comes_from_the_join():
+    """A pulse that both have is the sound's own; a step that only one has was made where its quanta join."""
+    pulses = np.zeros(16_000, np.float32)
+    pulses[::100] = 0.1
+    join = seams(100, 16_000)[1]
+    pulses[join] += 0.15
+    assert fidelity.worst_click(pulses, 16_000) > 1.5
+    assert fidelity.worst_seam(pulses, pulses, 16_000) < 1.1
+    step = np.where(np.arange(16_000) >= join, 1.0, 0.0).astype(np.float32)
+    assert fidelity.worst_seam(pulses + step, pulses, 16_000) > 2.0
 
 
 def test_intervals_hold_the_ratio_and_never_change():
