@@ -30,7 +30,7 @@ def studio(
         if find_spec("fastapi") is None:
             raise ConfigError("studio", "needs more packages", "install 'ray-ensemble[studio]'")
         from cluster.cli.placement_options import enter_ray, prepare_machine
-        from cluster.serve.archive import archive_at, working_folder
+        from cluster.serve.archive import archive_at, store_at, working_folder
         from cluster.serve.launch import checked_port, studio_running, watch
         from cluster.serve.storage import StudioStorage
         from ensemble.threads import num_cores
@@ -42,7 +42,9 @@ def studio(
         port = checked_port(folder, port)
         if kept_at is not None:
             monitor.stage("fetch the songs")
-            archive_at(StudioStorage(folder), kept_at)  # here, where it may take its time and say what is wrong
+            # Here, where it may take its time and say what is wrong.
+            archive = archive_at(StudioStorage(folder), store_at(kept_at))
+            monitor.callback(archive.finish)
         prepare_machine(monitor, [])
         stdout = sys.stdout  # Ray's own words are kept off it
         enter_ray(monitor, address, monitor.stage, dashboard=False)

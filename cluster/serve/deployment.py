@@ -19,7 +19,7 @@ from ray import serve  # noqa: E402  it reads the environment as it is imported
 from starlette.types import ASGIApp  # noqa: E402
 
 from cluster.serve.app import make_app  # noqa: E402
-from cluster.serve.archive import archive_at  # noqa: E402
+from cluster.serve.archive import archive_at, store_at  # noqa: E402
 from cluster.serve.loopback import keep_replicas_on_loopback  # noqa: E402
 from cluster.serve.renderers import RenderWorker, ServeRenderers  # noqa: E402
 from cluster.serve.storage import StudioStorage, studio_key  # noqa: E402
@@ -40,7 +40,7 @@ class StudioArguments(Settings):
     data: str
     """The folder of songs and their renders, which every node sees."""
     kept_at: str | None = None
-    """The URL at which songs are kept, besides; a studio on another machine goes on from there."""
+    """The URL of a store at which songs are kept, besides; a studio on another machine goes on from there."""
     hosts: tuple[str, ...]
     """As which it may be addressed: `HOST:PORT`, or `HOST` for any port."""
     max_renderers: int = Field(ge=1, le=1000)
@@ -66,7 +66,7 @@ class StudioReplica:
         if arguments.is_local:
             keep_replicas_on_loopback()
         storage = StudioStorage(Path(arguments.data))
-        archive = None if arguments.kept_at is None else archive_at(storage, arguments.kept_at)
+        archive = None if arguments.kept_at is None else archive_at(storage, store_at(arguments.kept_at))
         studio = Studio(
             storage, ServeRenderers(renderers, arguments.max_renderers), arguments.max_upload_bytes, archive
         )

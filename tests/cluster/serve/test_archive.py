@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
 from starlette.testclient import TestClient
 
-from cluster.serve.archive import StudioArchive, archive_at, working_folder
+from cluster.serve.archive import FILES, LISTS, KeptList, StudioArchive, archive_at, store_at, working_folder
 from cluster.serve.storage import DATABASE, StudioStorage
 from ensemble.errors import OutputError
 from ensemble.manifest import MANIFEST
@@ -23,7 +25,7 @@ from tests.cluster.serve.studios import done, studio_at, uploaded
 
 @contextmanager
 def kept_studio(root: Path, url: str) -> Iterator[TestClient]:
-    with studio_at(root, archive=archive_at(StudioStorage(root), url)) as client:
+    with studio_at(root, archive=archive_at(StudioStorage(root), far(url))) as client:
         yield client
 
 
@@ -35,11 +37,24 @@ def far(url: str) -> RemoteFolder:
 
 def kept_version(url: str, root: Path) -> int | None:
     """The version of the one song in the list that is kept."""
-    if DATABASE not in far(url).names():
+    listed = kept_list(url)
+    if listed.database is None:
         return None
-    (root / "list").write_bytes(far(url).read(DATABASE))
+    (root / "list").write_bytes(far(url).read(f"{FILES}/{listed.database}"))
     found = sqlite3.connect(root / "list").execute("SELECT version FROM songs").fetchone()
     return None if found is None else int(found[0] or 0)
+
+
+def kept_list(url: str) -> KeptList:
+    """The one list that is kept."""
+    (name,) = far(url).below(LISTS).names()
+    return KeptList.model_validate_json(far(url).read(f"{LISTS}/{name}"))
+
+
+def kept_content(url: str, name: str) -> bytes:
+    """A file of the song `first`, or the list of songs, as it is kept."""
+    kept = kept_list(url)
+    return far(url).read(f"{FILES}/{kept.database if name == DATABASE else kept.songs['first'][name]}")
 
 
 def mix_of(client: httpx2.Client, song: str, version: int) -> bytes:
@@ -55,8 +70,10 @@ def test_another_machine_goes_on_with_what_is_kept_at_a_url(tmp_path: Path, shor
         done(first, first.post(f"/api/songs/{song}/render", json={"sample_rate": 16000}))
         mix = mix_of(first, song, 1)
         wait_for(lambda: kept_version(url, tmp_path) == 1, "version 1 at the URL")
-    assert f"songs/{song}/render/{MANIFEST}" in far(url).names()
-    assert not any("token" in name for name in far(url).names())
+    files = kept_list(url).songs[song]
+    assert f"render/{MANIFEST}" in files
+    assert not any("token" in name for name in files)
+    assert files["render/.history/001/take-00/mix.wav"] == files["render/take-00/mix.wav"]  # it is there once
 
     with kept_studio(tmp_path / "two", url) as second:
         assert second.get(f"/api/songs/{song}").json()["title"] == "Waltz"
@@ -68,7 +85,7 @@ def test_another_machine_goes_on_with_what_is_kept_at_a_url(tmp_path: Path, shor
     with kept_studio(tmp_path / "one", url) as first:  # its own folder is older than what is kept
         assert mix_of(first, song, 2) == newer != mix
         assert first.delete(f"/api/songs/{song}").status_code == 204
-        wait_for(lambda: not any(song in name for name in far(url).names()), "the song is gone")
+        wait_for(lambda: not kept_list(url).songs and len(far(url).below(FILES).names()) == 1, "the song is gone")
     (aside,) = (tmp_path / "one").glob("aside-*")
     assert (aside / "songs" / song).is_dir()
 
@@ -79,6 +96,9 @@ def test_a_url_that_cannot_be_used_is_told_at_once(tmp_path: Path) -> None:
     for url in ("nowhere://bucket/studio", "memory://studio"):
         with pytest.raises(OutputError):
             working_folder(url)
+    for url in (str(tmp_path), f"file://{tmp_path}", "memory://studio"):  # of a Serve config, beside its folder
+        with pytest.raises(OutputError):
+            store_at(url)
 
 
 @pytest.fixture
@@ -90,9 +110,7 @@ def kept(tmp_path: Path) -> tuple[StudioStorage, str]:
 
 
 def archive(storage: StudioStorage, url: str) -> StudioArchive:
-    found = archive_at(storage, url)
-    assert found is not None
-    return found
+    return archive_at(storage, far(url))
 
 
 def save(storage: StudioStorage, url: str, song: str) -> StudioArchive:
@@ -101,7 +119,7 @@ def save(storage: StudioStorage, url: str, song: str) -> StudioArchive:
     storage.song(song).path.mkdir(parents=True, exist_ok=True)
     (storage.song(song).path / "upload.wav").write_bytes(song.encode())
     (storage.root / DATABASE).write_bytes(f"the list with {song}".encode())
-    saving._save({song}, (storage.root / DATABASE).read_bytes())
+    saving.save({song}, (storage.root / DATABASE).read_bytes())
     return saving
 
 
@@ -139,12 +157,73 @@ def test_of_two_studios_at_a_url_the_earlier_writes_no_more(kept: tuple[StudioSt
     earlier = archive(storage, url)
     save(StudioStorage(tmp_path / "other"), url, "second")
     with pytest.raises(OutputError, match="is written by another studio; end one of them"):
-        earlier._save({"first"}, b"an older list")
-    assert far(url).read(DATABASE) == b"the list with second"
+        earlier.save({"first"}, b"an older list")
+    assert kept_content(url, DATABASE) == b"the list with second"
 
 
 def test_what_a_url_has_lost_is_put_there_again(kept: tuple[StudioStorage, str]) -> None:
     storage, url = kept
-    far(url).remove("songs/first/upload.wav")
-    archive(storage, url)._save({"first"}, b"the list")
-    assert far(url).read("songs/first/upload.wav") == b"first"
+    far(url).below(FILES).remove(kept_list(url).songs["first"]["upload.wav"])
+    archive(storage, url).save({"first"}, b"the list")
+    assert kept_content(url, "upload.wav") == b"first"
+
+
+class _Killed(BaseException):
+    """Stands for the end of the process."""
+
+
+@pytest.mark.parametrize("killed_at", range(8))
+def test_a_url_holds_a_whole_studio_at_every_moment(
+    kept: tuple[StudioStorage, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed_at: int
+) -> None:
+    storage, url = kept
+    saving, left = archive(storage, url), iter(range(killed_at))
+    (storage.song("first").path / "upload.wav").write_bytes(b"changed")
+    (storage.song("first").path / "more.wav").write_bytes(b"more")
+
+    def until_killed(call: Callable[..., None]) -> Callable[..., None]:
+        def called(place: RemoteFolder, name: str, *content: Any) -> None:
+            if next(left, None) is None:
+                if call is write and name.endswith(".json"):
+                    write(place, name, content[0][:-5])  # half of a list is there
+                raise _Killed
+            call(place, name, *content)
+
+        return called
+
+    write = RemoteFolder.write
+    with monkeypatch.context() as patch:
+        for name in ("write", "put", "remove"):
+            patch.setattr(RemoteFolder, name, until_killed(getattr(RemoteFolder, name)))
+        with contextlib.suppress(_Killed):
+            saving.save({"first"}, b"the changed list")
+    other = StudioStorage(tmp_path / "other")
+    archive(other, url)
+    found = {path.name: path.read_bytes() for path in (*other.song("first").path.iterdir(), other.root / DATABASE)}
+    before = {"upload.wav": b"first", DATABASE: b"the list with first"}
+    after = {"upload.wav": b"changed", "more.wav": b"more", DATABASE: b"the changed list"}
+    assert found == (before if killed_at < 4 else after)
+    assert far(url).below(FILES).names() == kept_list(url).digests()  # nothing else is left there
+
+
+def test_a_damaged_file_of_a_url_is_told_and_nothing_here_is_replaced(
+    kept: tuple[StudioStorage, str], tmp_path: Path
+) -> None:
+    _, url = kept
+    far(url).below(FILES).write(kept_list(url).songs["first"]["upload.wav"], b"other")
+    own = StudioStorage(tmp_path / "own")
+    (own.root / DATABASE).write_bytes(b"my list")
+    with pytest.raises(OutputError, match=r"its songs/first/upload\.wav is damaged"):
+        archive(own, url)
+    assert (own.root / DATABASE).read_bytes() == b"my list"
+
+
+def test_what_was_not_kept_yet_is_kept_as_the_studio_ends(tmp_path: Path, short_leader_file: Path) -> None:
+    url = f"memory://studio-{uuid.uuid4().hex}"
+    storage = StudioStorage(tmp_path / "one")
+    ending = archive(storage, url)
+    with studio_at(storage.root) as client:
+        song = uploaded(client, short_leader_file, "Waltz.wav")
+    ending.finish()
+    with kept_studio(tmp_path / "two", url) as second:
+        assert second.get(f"/api/songs/{song}").json()["title"] == "Waltz"
