@@ -19,8 +19,11 @@ export class Away {
   choose({ export_kinds }) {
     options(byId("export-kind"), export_kinds.map((kind) => [kind, EXPORTS[kind] ?? kind]), "zip");
   }
+  forget() {
+    for (const id of ["takes", "versions", "exports", "shares"]) byId(id).replaceChildren();
+    this.versions = [];
+  }
   async set(song, desk, canEdit) {
-    if (this.song !== song) byId("exports").replaceChildren();
     Object.assign(this, { song, desk, canEdit });
     if (desk.version === null) return;
     const [takes, versions, shares] = await Promise.all([

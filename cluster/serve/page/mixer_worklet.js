@@ -22,6 +22,8 @@ class Mixer extends AudioWorkletProcessor {
     this.total = 0;
     this.stores = new Map();  // of each source, its chunks by number: interleaved stereo, 16 bit
     this.tracks = new Map();
+    this.next = null;  // tracks from other sources, until all of them can be heard where we are
+    this.turned = this.turning = 0;  // the number of the last `route` that is heard, and that was asked for
     this.position = 0;
     this.loop = null;
     this.isPlaying = false;
@@ -48,15 +50,24 @@ class Mixer extends AudioWorkletProcessor {
     store?.delete(number);
     if (!store?.size) this.stores.delete(source);
   }
-  route({ tracks }) {  // each with name, source, channel, gains
-    for (const name of this.tracks.keys()) if (!tracks.some((track) => track.name === name)) this.tracks.delete(name);
-    for (const { name, source, channel, gains } of tracks) {
+  route({ tracks, turn }) {  // tracks each have name, source, channel, and their gains as target
+    this.next = tracks;
+    this.turning = turn;
+    const isOther = tracks.some(({ name, source }) => this.tracks.get(name)?.source !== source);
+    if (!isOther || !this.isPlaying) this.turn();
+  }
+  turn() {
+    for (const name of this.tracks.keys()) if (!this.next.some((track) => track.name === name)) this.tracks.delete(name);
+    for (const { name, source, channel, target } of this.next) {
       const track = this.tracks.get(name) ?? new Track();
       const isOther = track.source !== source || track.channel !== channel;
-      if (isOther) { this.isJump = true; track.gains = [...gains]; }  // another version is heard at its own level at once
-      Object.assign(track, { source, channel, target: gains });
+      if (isOther) { this.isJump = true; track.gains = [...target]; }  // another version is heard at its own level at once
+      Object.assign(track, { source, channel, target });
       this.tracks.set(name, track);
     }
+    this.next = null;
+    this.turned = this.turning;
+    this.report();
   }
   play({ at, countIn }) {
     this.seek({ at });
@@ -66,6 +77,7 @@ class Mixer extends AudioWorkletProcessor {
   pause() {
     this.isPlaying = false;
     this.isJump = true;
+    if (this.next) this.turn();
     this.report();
   }
   seek({ at }) {
@@ -87,7 +99,7 @@ class Mixer extends AudioWorkletProcessor {
 
   report(isEnd = false) {
     const heard = this.position - (this.stretcher?.ahead ?? 0);
-    this.port.postMessage({ position: Math.max(heard, 0), isPlaying: this.isPlaying, isWaiting: this.isWaiting, isEnd });
+    this.port.postMessage({ position: Math.max(heard, 0), isPlaying: this.isPlaying, isWaiting: this.isWaiting, turned: this.turned, isEnd });
   }
 
   process(_, [[left, right]]) {
@@ -117,7 +129,11 @@ class Mixer extends AudioWorkletProcessor {
       const number = Math.floor(this.position / this.chunkSamples), offset = this.position % this.chunkSamples;
       const length = Math.min(left.length - done, stop - this.position, this.chunkSamples - offset);
       if (length <= 0) break;
-      const isThere = this.hasAll(number, offset + length);
+      let isThere = this.hasAll(this.tracks.values(), number, offset + length);
+      if (this.next && (!isThere || this.hasAll(this.next, number, offset + length))) {
+        this.turn();
+        isThere = this.hasAll(this.tracks.values(), number, offset + length);
+      }
       if (this.isWaiting === isThere) { this.isWaiting = !isThere; this.isJump = true; this.report(); }
       if (!isThere) break;
       for (const track of this.tracks.values()) this.add(track, number, offset, left, right, done, length);
@@ -128,8 +144,8 @@ class Mixer extends AudioWorkletProcessor {
       for (const side of [0, 1]) track.gains[side] += GLIDE * (track.target[side] - track.gains[side]);
     }
   }
-  hasAll(number, until) {
-    for (const { source, target } of this.tracks.values()) {
+  hasAll(tracks, number, until) {
+    for (const { source, target } of tracks) {
       const isHeard = target[0] > 0 || target[1] > 0;
       if (isHeard && (this.stores.get(source)?.get(number)?.length ?? 0) < 2 * until) return false;
     }

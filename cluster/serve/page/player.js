@@ -17,6 +17,8 @@ export class Player extends EventTarget {
     this.fetchSound = fetchSound;
     this.tracks = [];
     this.kept = [];
+    this.leaving = [];  // sources that are heard until those of the tracks can be
+    this.turn = 0;  // numbers what the mixer is asked to read
     this.loop = null;
     this.rate = 1;
     this.isPlaying = false;
@@ -63,7 +65,9 @@ export class Player extends EventTarget {
     this.context = this.node = null;
     this.isPlaying = this.isWaiting = false;
     this.held.clear(); this.loading.clear();
-    this.kept = [];
+    this.kept = this.leaving = [];
+    this.isTurning = false;
+    this.turn = 0;
     this.state = { position: 0, at_ms: 0 };
   }
   tell(message, moved = []) {
@@ -73,23 +77,27 @@ export class Player extends EventTarget {
     this.state = { position: state.position, at_ms: performance.now() };
     this.isWaiting = state.isWaiting;
     this.isCounting = false;
+    if (state.turned === this.turn) { this.isTurning = false; this.leaving = []; }
     if (state.isEnd) this.isPlaying = false;
     this.dispatchEvent(new Event("state"));
   }
 
   // tracks: each with name, source, gain, volume, isMuted, isSolo, pan, soundsPan (of the file).
-  setTracks(tracks) {
+  setTracks(tracks) {  // other sources take their place as soon as they are there
+    const sources = tracks.map(({ source }) => source);
+    this.leaving = [...this.leaving, ...this.tracks.map(({ source }) => source)].filter((source) => !sources.includes(source));
+    this.isTurning = this.isPlaying && this.leaving.length > 0;
     this.tracks = tracks;
     this.applyLevels();
   }
   applyLevels() {
     const routes = this.tracks.map((track) => {
       const level = heardLevel(track, this.tracks), isMoved = track.pan !== track.soundsPan;
-      if (!isMoved) return { name: track.name, source: track.source, channel: -1, gains: [level, level] };
+      if (!isMoved) return { name: track.name, source: track.source, channel: -1, target: [level, level] };
       const was = panned(track.soundsPan), channel = was[0] >= was[1] ? 0 : 1;
-      return { name: track.name, source: track.source, channel, gains: panned(track.pan).map((gain) => level * gain / was[channel]) };
+      return { name: track.name, source: track.source, channel, target: panned(track.pan).map((gain) => level * gain / was[channel]) };
     });
-    this.tell({ do: "route", tracks: routes });
+    this.tell({ do: "route", tracks: routes, turn: ++this.turn });
     this.feed();
   }
 
@@ -143,6 +151,7 @@ export class Player extends EventTarget {
     for (const key of this.held.keys()) {
       if (wanted.has(key)) continue;
       const [source, number] = key.split(" ");
+      if (this.leaving.includes(source)) continue;
       this.held.delete(key);
       this.tell({ do: "forget", source, number: Number(number) });
     }

@@ -62,6 +62,7 @@ export class SongView {
     byId("previewed").pause();
     byId("previewed").hidden = true;
     this.lanes.forget();
+    this.away.forget();
     this.peaks.clear();
     byId("live").textContent = "";
     this.id = this.desk = null;

@@ -140,7 +140,7 @@ export class Timeline {
   }
   show(at, isFollowing) {
     this.at = at;
-    byId("playhead").style.left = this.percent(at);
+    byId("playhead").style.transform = `translateX(${this.percent(at)})`;
     if (isFollowing && this.zoom > 1) follow(this.view, this.sheet, byId("playhead"));
   }
   showLoop(loop) {

@@ -57,9 +57,13 @@ export class Transport {
     byId("play").classList.toggle("is-playing", player.isPlaying);
     byId("play").setAttribute("aria-label", player.isPlaying ? "Pause" : "Play");
     byId("player-section").classList.toggle("is-waiting", player.isPlaying && player.isWaiting);
-    byId("time").textContent = clock(at);
-    byId("seek").value = at;
-    byId("seek").setAttribute("aria-valuetext", clockInWords(at));
+    byId("player-section").classList.toggle("is-turning", player.isPlaying && player.isTurning);
+    if (clock(at) !== this.shownTime) {  // ten times a second, not sixty
+      this.shownTime = clock(at);
+      byId("time").textContent = this.shownTime;
+      byId("seek").value = at;
+      byId("seek").setAttribute("aria-valuetext", clockInWords(at));
+    }
     if (beat !== this.shownBeat || bars !== this.shownBars) {
       Object.assign(this, { shownBeat: beat, shownBars: bars });
       byId("bar").textContent = bars.beats.length ? bars.placeOf(beat) : "";
