@@ -150,6 +150,31 @@ class Room:
         return np.asarray(whole)
 
 
+class LiveRoom:
+    """The room while it is played in, without delay where every piece ends a hop before a quantum does, as players' do.
+
+    Args:
+        settings: of the room.
+        sample_rate: in Hz.
+    """
+
+    def __init__(self, settings: RoomSettings, sample_rate: int) -> None:
+        self._room = Room(settings, sample_rate)
+        self._early = hop_samples(sample_rate)
+        self._waiting = np.zeros((2, self._early))
+
+    def push(self, sent: Sound) -> Sound:
+        """What is heard of the room during the next piece; of the last one, if it is short, nothing.  [2, samples]"""
+        self._waiting = np.concatenate([self._waiting, sent], axis=1)
+        heard = np.zeros((2, 0))
+        while self._waiting.shape[1] >= self._room.partition:
+            now, self._waiting = np.split(self._waiting, [self._room.partition], axis=1)
+            heard = np.concatenate([heard, self._room.push(now)[:, self._early :]], axis=1)
+            self._early = 0
+        missing = sent.shape[1] - heard.shape[1]
+        return np.pad(heard, ((0, 0), (0, max(missing, 0))))[:, : sent.shape[1]]
+
+
 def write_room(sent: StemSum, settings: RoomSettings, path: Path, sample_rate: int, total: StemSum) -> WrittenSound:
     """Write what the room answers as a stem, as long as the others, and add it to their sum.
 

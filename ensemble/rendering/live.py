@@ -29,6 +29,7 @@ from ensemble.live.settings import LiveSettings
 from ensemble.live.stream import ticks_of
 from ensemble.live.watch import MicrophoneWatch, StopWatch
 from ensemble.mix.gain import place
+from ensemble.mix.room import LiveRoom, send_db
 from ensemble.plan import RenderRequest
 from ensemble.types.music import SILENCE_DB, FloatArray, Stem
 
@@ -48,7 +49,7 @@ class Played(NamedTuple):
     start_sample: int
     """Where its sound begins: players hold back the last frame until they know the next."""
     sound: FloatArray
-    """All stems with their gain and pan.  [2, samples]"""
+    """All stems with their gain and pan, in the band's room.  [2, samples]"""
 
 
 class _Placed(NamedTuple):
@@ -58,6 +59,8 @@ class _Placed(NamedTuple):
     """Where its sound begins."""
     samples: FloatArray
     """With gain and pan.  [2, samples]"""
+    send: float
+    """Gain with which it goes into the room."""
 
 
 class Timing(NamedTuple):
@@ -127,6 +130,8 @@ class LiveSession:
         self.late_stems = dict.fromkeys(self._playing, 0)
         self.levels_db = dict.fromkeys(self._playing, SILENCE_DB)
         self._next_sample = 0
+        room = request.band.mix.room
+        self._room = LiveRoom(room, request.sample_rate) if room is not None else None
         self._hashes = {one.name: hashlib.sha256() for one in request.band.followers}
         self.timings: list[Timing] = []
         self.horizon_frames = request.live.horizon_frames
@@ -245,6 +250,9 @@ class LiveSession:
         sound = sum((one.samples for one in there[1:]), there[0].samples if there else silence)
         start_sample = there[0].start_sample if there else self._next_sample
         self._next_sample = start_sample + sound.shape[1]
+        if self._room is not None:
+            sent = sum((one.samples * np.float64(one.send) for one in there), np.zeros(sound.shape))
+            sound = (sound + self._room.push(sent)).astype(np.float32)
         return Played(block.start_frame, start_sample, sound)
 
     def _wait_for_all(self) -> None:
@@ -261,7 +269,8 @@ class LiveSession:
             while awaited:
                 (stem,) = self._band.collect(awaited[:1], 0.0)
                 awaited.pop(0)
-                placed = _Placed(stem.start_sample, place(stem.clip.samples[0], follower.gain_db, follower.pan))
+                samples = place(stem.clip.samples[0], follower.gain_db, follower.pan)
+                placed = _Placed(stem.start_sample, samples, 10 ** (send_db(follower) / 20))
                 power = float(np.square(placed.samples).mean()) if placed.samples.size else 0.0
                 self.levels_db[follower.name] = max(10 * math.log10(power + 1e-12), SILENCE_DB)
                 self._hashes[follower.name].update(hashed_of(steps_of(placed.samples)))

@@ -11,7 +11,7 @@ import soundfile
 
 from ensemble.config import BandSettings, FollowerSettings, MixSettings, RoomSettings
 from ensemble.errors import EnsembleError
-from ensemble.mix.room import Room, impulse_response, send_db, write_room
+from ensemble.mix.room import LiveRoom, Room, impulse_response, send_db, write_room
 from ensemble.rendering.stem_writer import StemWriter
 from ensemble.types.music import AudioClip, Stem
 
@@ -40,6 +40,21 @@ def test_it_is_the_convolution_of_both_channels() -> None:
     for ear in range(2):
         whole = sum(scipy.signal.fftconvolve(sent[channel], response[channel, ear]) for channel in range(2))
         np.testing.assert_allclose(heard[ear], np.asarray(whole)[: heard.shape[1]], atol=1e-9)
+
+
+@pytest.mark.parametrize("first_hops", [19, 20])
+def test_while_it_is_played_in_it_answers_the_same_piece_by_piece(first_hops: int) -> None:
+    """Players hold back a hop of the first quantum; where nobody was in time it is whole, and the room is a hop late."""
+    settings, hop = RoomSettings(decay_s=0.4), RATE_HZ // 100
+    live, response = LiveRoom(settings, RATE_HZ), impulse_response(settings, RATE_HZ)
+    sent = np.random.default_rng(3).standard_normal((2, (first_hops + 3 * 20) * hop))
+    edges = np.array([first_hops, first_hops + 20, first_hops + 40]) * hop
+    heard = [live.push(piece) for piece in np.split(sent, edges, axis=1)]
+    assert [one.shape[1] // hop for one in heard] == [first_hops, 20, 20, 20]
+    late = (first_hops - 19) * hop
+    whole = sum(scipy.signal.fftconvolve(sent[channel], response[channel, 0]) for channel in range(2))
+    got, wanted = np.concatenate(heard, axis=1)[0], np.asarray(whole)
+    np.testing.assert_allclose(got[20 * hop + late :], wanted[20 * hop : len(got) - late], atol=1e-9)
 
 
 def test_sound_from_the_left_comes_to_the_left_ear_first() -> None:
