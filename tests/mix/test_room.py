@@ -44,7 +44,7 @@ def test_it_is_the_convolution_of_both_channels() -> None:
 
 @pytest.mark.parametrize("first_hops", [19, 20])
 def test_while_it_is_played_in_it_answers_the_same_piece_by_piece(first_hops: int) -> None:
-    """Players hold back a hop of the first quantum; where nobody was in time it is whole, and the room is a hop late."""
+    """Players hold back a hop of the first quantum; if nobody is in time it is whole, and the room a hop late."""
     settings, hop = RoomSettings(decay_s=0.4), RATE_HZ // 100
     live, response = LiveRoom(settings, RATE_HZ), impulse_response(settings, RATE_HZ)
     sent = np.random.default_rng(3).standard_normal((2, (first_hops + 3 * 20) * hop))
