@@ -15,6 +15,8 @@ from ensemble.errors import printable
 
 NAMESPACE = "ensemble"
 """The Ray namespace that every actor is named in."""
+WARM = "warm-"
+"""What the names of actors begin with that stay between renders."""
 SESSIONS = "r"
 """Where a Ray's sessions lie in the private folder that is made for it: Ray lets everybody write there."""
 BELOW_BYTES = 69

@@ -12,6 +12,7 @@ from ray.exceptions import RayError
 from ray.util.placement_group import PlacementGroup, placement_group, remove_placement_group
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from agents.environment import WARM
 from agents.node_check import code_digest, fingerprint_digest
 from agents.slots import ActorSlot, Node, PlacementPlan, Planner, SlotRequest
 from ensemble.errors import BandError
@@ -115,7 +116,7 @@ class Placement:
 def warm_name(kind: Any, who: str, settings: tuple[Any, ...]) -> str:
     """The name of an actor that stays between renders: the same class, code and settings have the same name."""
     plays = f"{kind.__ray_metadata__.class_name}{code_digest()}{settings!r}"
-    return f"warm-{who}-{hashlib.sha256(plays.encode()).hexdigest()[:12]}"
+    return f"{WARM}{who}-{hashlib.sha256(plays.encode()).hexdigest()[:12]}"
 
 
 def nodes() -> list[Node]:

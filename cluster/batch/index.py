@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import Any
 
 from agents.environment import NAMESPACE
-from cluster.sessions.local import local_ray
 from ensemble.errors import EnsembleError
 from ensemble.events import OnProgress
 from ensemble.retrieve.index_local import AUDIO, describe_job
@@ -33,7 +32,7 @@ AHEAD = 2
 def index_on_ray(
     sources: Sources, place: LibraryPlace, *, jobs: int | None, copies: bool, on_progress: OnProgress
 ) -> IndexReport:
-    """Take recordings into a library with a Ray of its own.
+    """Take recordings into a library, on the Ray that runs.
 
     Args:
         sources: what was found.
@@ -43,20 +42,17 @@ def index_on_ray(
         on_progress: told what is done.
 
     Raises:
-        EnsembleError: Ray did not start, or the library cannot be used.
+        EnsembleError: the library cannot be used.
     """
-    jobs = jobs or num_cores()
-    on_progress("start Ray", 0, 1)
-    with local_ray(num_cpus=jobs + 1):
-        library = RemoteLibrary(place)
-        try:
-            indexer = Indexer[Any](
-                library, Ledger(place.folder).entries, copies=place.folder / AUDIO if copies else None,
-                on_progress=on_progress,
-            )  # fmt: skip
-            return indexer.run(sources, lambda files: describe_all(files, jobs))
-        finally:
-            library.close()
+    library = RemoteLibrary(place)
+    try:
+        indexer = Indexer[Any](
+            library, Ledger(place.folder).entries, copies=place.folder / AUDIO if copies else None,
+            on_progress=on_progress,
+        )  # fmt: skip
+        return indexer.run(sources, lambda files: describe_all(files, jobs or num_cores()))
+    finally:
+        library.close()
 
 
 class RemoteLibrary:
@@ -71,9 +67,10 @@ class RemoteLibrary:
         import ray
 
         from agents.retrieval import LibraryWriter
+        from agents.slots import LIGHT_CPUS
 
         kind: Any = ray.remote(LibraryWriter).options(
-            num_cpus=0.1, max_restarts=-1, max_task_retries=-1, name=f"writer-{os.getpid()}", namespace=NAMESPACE
+            num_cpus=LIGHT_CPUS, max_restarts=-1, max_task_retries=-1, name=f"writer-{os.getpid()}", namespace=NAMESPACE
         )
         self._actor: Any = kind.remote(place.uri, str(place.folder))
         self._answer(self._actor.ready.remote(), OPEN_S)
@@ -113,9 +110,10 @@ def describe_all(files: Iterable[IndexJob], jobs: int) -> Iterator[IndexOutcome[
     import ray
 
     from agents.pool import ActorPool
+    from agents.slots import LIGHT_CPUS
     from agents.worker import JobWorker
 
-    kind: Any = ray.remote(JobWorker).options(num_cpus=1)
+    kind: Any = ray.remote(JobWorker).options(num_cpus=LIGHT_CPUS)
     described: dict[str, Any] = {}
 
     def ask(actor: Any, job: IndexJob) -> Any:

@@ -39,6 +39,8 @@ def render_many(
         report: write `report.html`, too.
         as_json: print the summary as JSON.
     """
+    if where.keep_warm_s:
+        raise ConfigError("--keep-warm", "keeps the band of one leader", "leave it out; `ensemble up` keeps a Ray")
     if where.local and (where.actors or dashboard):
         raise ConfigError("--local", "plays without actors or dashboard", "leave out --actors and --dashboard")
     with BatchMonitor(quiet=as_json) as monitor:

@@ -91,10 +91,14 @@ def status(
     as_json: AsJson = False,
 ) -> None:
     """Show which actors play on a Ray, where, and how fast."""
+    from cluster.sessions.noted import noted
     from cluster.watch.watching import watching
 
+    ray = noted()
     with watching(address, lambda refusal: ERR.print(f"not shown: {refusal}")) as look:
         if as_json:
             print_json(look())
         else:
+            if ray is not None and ray.idle_s:
+                typer.echo(f"the Ray at {ray.address} ends once it is idle for {ray.idle_s:g} s, or by `ensemble down`")
             show_status(look, watch=watch)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,6 +10,7 @@ import typer
 
 from cluster.cli.index_view import show_candidates, show_repair, show_report, show_stats
 from cluster.cli.json_output import AsJson, print_result
+from cluster.cli.placement_options import enter_ray
 from cluster.cli.progress import Monitor
 from ensemble.errors import StoreError
 
@@ -58,8 +57,7 @@ def add(
         else:
             from cluster.batch.index import index_on_ray
 
-            # Ray prints its own words about lost workers; ours come with the result, and --json must stay JSON.
-            monitor.enter_context(contextlib.redirect_stdout(io.StringIO()))
+            enter_ray(monitor, None, monitor.stage, dashboard=False)
             report = index_on_ray(sources, place, jobs=jobs, copies=copy, on_progress=monitor.progress)
     print_result(
         as_json,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack, redirect_stdout
 from functools import partial
@@ -33,6 +34,24 @@ Spread = Annotated[bool, typer.Option("--spread", help="Spread the band over man
 MixedDevices = Annotated[
     bool, typer.Option("--mixed-devices", help="Allow mixed hardware; output may differ slightly.")
 ]
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(s|m|h)")
+_SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def _seconds(duration: str) -> float:
+    """`90s`, `10m` or `2h` in seconds."""
+    if (said := _DURATION.fullmatch(duration)) is None or not float(said[1]):
+        raise typer.BadParameter(f"'{duration}' is no duration such as 90s, 10m or 2h.")
+    return float(said[1]) * _SECONDS[said[2]]
+
+
+KeepWarm = Annotated[
+    float | None,
+    typer.Option(
+        "--keep-warm", parser=_seconds, metavar="DURATION",
+        help="Leave a Ray with this band ready for the next render, until it was idle for so long: 10m.",
+    ),
+]  # fmt: skip
 
 
 class PlacementOptions(NamedTuple):
@@ -48,12 +67,16 @@ class PlacementOptions(NamedTuple):
     """Over many nodes instead of few."""
     mixed_devices: bool = False
     """Nodes of another kind of machine may be used."""
+    keep_warm_s: float | None = None
+    """A Ray with the band stays until it was idle for so long; None: none does."""
 
 
 def placed(monitor: Monitor, where: PlacementOptions, *, dashboard: bool = False) -> BandFactory:
     """Make the function that makes the band of a plan: in this process, or on a Ray that it starts or joins."""
     if where.local and (where.actors or dashboard or where.spread):
         raise ConfigError("--local", "plays without actors or dashboard", "leave out --actors, --spread, --dashboard")
+    if where.keep_warm_s and (where.local or where.address is not None):
+        raise ConfigError("--keep-warm", "keeps a Ray of this machine", "leave out --local, --address and RAY_ADDRESS")
 
     def band_of(plan: Any) -> Any:
         prepare_machine(monitor, [plan.request.extension] if plan.must_retrieve else [])
@@ -67,6 +90,11 @@ def placed(monitor: Monitor, where: PlacementOptions, *, dashboard: bool = False
         from cluster.planner import Strategy, plan_placement
 
         def enter() -> None:
+            if where.keep_warm_s:
+                from cluster.sessions.keep_alive import up
+
+                monitor.stage("start Ray")
+                up([plan.request.band], idle_s=where.keep_warm_s)
             enter_ray(monitor, where.address, monitor.stage, dashboard=dashboard)
             monitor.stage("place the band")
 
@@ -82,12 +110,12 @@ def placed(monitor: Monitor, where: PlacementOptions, *, dashboard: bool = False
 def enter_ray(stack: ExitStack, address: str | None, say: Say, *, dashboard: bool) -> None:
     """Join the Ray that is named or kept until the stack is left; start one where there is none."""
     from cluster.sessions.attach import joined_ray
-    from cluster.sessions.keep_alive import kept
+    from cluster.sessions.keep_alive import kept_for
     from cluster.sessions.local import local_ray
 
     # Ray prints its own words about lost workers; ours come with the result, and --json must stay JSON.
     stack.enter_context(redirect_stdout(io.StringIO()))
-    ray = kept() if address is None else None
+    ray = kept_for(stack) if address is None else None
     if ray is not None or address not in (None, "local"):
         say("join Ray")
         if ray is None:

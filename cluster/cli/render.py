@@ -24,7 +24,16 @@ from cluster.cli.levers import (
     StyleName,
     levers_of,
 )
-from cluster.cli.placement_options import Actors, Address, Local, MixedDevices, PlacementOptions, Spread, placed
+from cluster.cli.placement_options import (
+    Actors,
+    Address,
+    KeepWarm,
+    Local,
+    MixedDevices,
+    PlacementOptions,
+    Spread,
+    placed,
+)
 from cluster.cli.progress import Monitor, show_heard, show_render, show_verification
 from ensemble.errors import ConfigError, OutputError, printable
 from ensemble.files.replace import write_whole
@@ -47,8 +56,8 @@ Dashboard = Annotated[bool, typer.Option("--dashboard", help="Serve the Ray dash
 
 
 _RESUME_OPTIONS = {
-    "resume", "local", "address", "actors", "spread", "mixed_devices", "block_frames", "dashboard", "log", "trace",
-    "report", "as_json",
+    "resume", "local", "address", "actors", "spread", "mixed_devices", "keep_warm", "block_frames", "dashboard",
+    "log", "trace", "report", "as_json",
 }  # fmt: skip
 """Options that go with --resume: they change how a render is played, and not what."""
 
@@ -127,6 +136,7 @@ def render(
     actors: Actors = None,
     spread: Spread = False,
     mixed_devices: MixedDevices = False,
+    keep_warm: KeepWarm = None,
     block_frames: BlockFrames = 50,
     dashboard: Dashboard = False,
     no_memory: Annotated[
@@ -145,7 +155,9 @@ def render(
     from cluster.batch.leaders import is_leader_list
     from cluster.watch.recording import recording
 
-    where = PlacementOptions(local=local, address=address, actors=actors, spread=spread, mixed_devices=mixed_devices)
+    where = PlacementOptions(
+        local=local, address=address, actors=actors, spread=spread, mixed_devices=mixed_devices, keep_warm_s=keep_warm
+    )
 
     def settings() -> dict[str, Any]:
         return {

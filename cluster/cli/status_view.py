@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from rich.console import Group, RenderableType
+from rich.console import RenderableType
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
@@ -15,6 +15,7 @@ from cluster.cli.progress import OUT
 
 PERIOD_S = 1.0
 _COLUMNS = {
+    "Ray": "ray", "render": "render",
     "who": "name", "plays": "role", "where": "where", "GPU": "gpu", "state": "state", "restarts": "restarts",
     "music s": "music_s", "x real time": "realtime_factor", "p50 ms": "block_p50_ms", "p99 ms": "block_p99_ms",
     "queue": "queue", "in time": "in_time", "left p50": "left_p50_ms", "left p99": "left_p99_ms",
@@ -24,9 +25,9 @@ _COLUMNS = {
 _ON_GPUS = ("GPU", "GPU MB")
 _LIVE = ("in time", "left p50", "left p99")
 """Of live sessions: the share of blocks that were ready in time, and ms before they were due."""
-_FIRST_TO_GO = ("plays", "where", "p50 ms", "MB", "restarts")
+_FIRST_TO_GO = ("Ray", "plays", "where", "p50 ms", "MB", "restarts")
 """Columns that are left out, in this order, where the terminal is too narrow."""
-_TO_THE_LEFT = ("who", "plays", "where", "GPU", "state")
+_TO_THE_LEFT = ("Ray", "render", "who", "plays", "where", "GPU", "state")
 _STATES = {"ALIVE": "green", "BUSY": "yellow", "RESTARTING": "red", "PENDING_CREATION": "yellow"}
 
 
@@ -47,31 +48,35 @@ def show_status(look: Callable[[], Sequence[dict[str, Any]]], *, watch: bool) ->
 
 
 def status_table(rows: Sequence[dict[str, Any]], width: int | None = None) -> RenderableType:
-    """A table for every render, with as many columns as there is room for.
+    """One table of everybody, with as many columns as there is room for.
 
     Args:
         rows: see `cluster.watch.watching`.
-        width: in characters; that of the terminal if absent, without limit if there is none.
+        width: in characters; the terminal's if absent.
     """
     if not rows:
         return "no actor is playing"
-    room = width or (OUT.width if OUT.is_terminal else None)
-    renders = dict.fromkeys((str(row["ray"]), str(row["render"])) for row in rows)
-    return Group(*(_fitting(*render, rows, room) for render in renders))
-
-
-def _fitting(ray: str, render: str, rows: Sequence[dict[str, Any]], room: int | None) -> Table:
-    """The table of one render."""
-    of_render = [row | _in_words(row) for row in rows if (row["ray"], row["render"]) == (ray, render)]
-    has_gpus = any(row.get("gpu") or row.get("gpu_mb") for row in of_render)
-    is_live = any("left_p50_ms" in row for row in of_render)
-    hidden = (*_ON_GPUS * (not has_gpus), *_LIVE * (not is_live))
+    room = width or OUT.width
+    rays, renders = ({str(row[key]) for row in rows} for key in ("ray", "render"))
+    hidden: set[str] = set()
+    if not any(row.get("gpu") or row.get("gpu_mb") for row in rows):
+        hidden.update(_ON_GPUS)
+    if not any("left_p50_ms" in row for row in rows):
+        hidden.update(_LIVE)
+    if len(rays) == 1:
+        hidden.add("Ray")
+    if len(renders) == 1:
+        hidden.add("render")
+    title = (
+        (f"render {min(renders)}" if len(renders) == 1 else f"{len(renders)} renders")
+        + (f" on the Ray at {min(rays)}" if len(rays) == 1 else f" on {len(rays)} Rays")
+    )  # fmt: skip
+    shown = [row | _in_words(row) for row in sorted(rows, key=lambda row: (str(row["ray"]), str(row["render"])))]
     columns = [heading for heading in _COLUMNS if heading not in hidden]
-    title = f"render {render} on the Ray at {ray}"
     for gone in ("", *_FIRST_TO_GO):
         columns = [heading for heading in columns if heading != gone]
-        table = _table(title, columns, of_render)
-        if room is None or OUT.measure(table, options=OUT.options.update(width=10_000)).maximum <= room:
+        table = _table(title, columns, shown)
+        if OUT.measure(table, options=OUT.options.update(width=10_000)).maximum <= room:
             break
     return table
 

@@ -22,7 +22,7 @@ from agents.environment import ENVIRONMENT, SESSIONS, SHARED_MEMORY, prepare_env
 from agents.node_check import python_path
 from cluster.sessions.attach import answers, found, joined_ray
 from cluster.sessions.local import new_session_folder, object_store_bytes
-from cluster.sessions.noted import Kept, note_path, noted
+from cluster.sessions.noted import Kept, lock_of, note_path, noted, used
 from ensemble.config import BandSettings
 from ensemble.errors import BandError
 from ensemble.files.replace import write_whole
@@ -44,28 +44,54 @@ HEALTH = {
 """A lost host is noticed within seconds."""
 
 
-def up(bands: Sequence[BandSettings], *, num_cpus: int | None = None) -> Kept:
+def up(bands: Sequence[BandSettings], *, num_cpus: int | None = None, idle_s: float = 0.0) -> Kept:
     """Start a Ray that stays, unless there is one, and on it the actors of these bands.
+
+    Args:
+        bands: that are kept ready.
+        num_cpus: cores that a new one may use; the machine's own when absent.
+        idle_s: it ends when nothing has used it for so long; 0, or one that was started so: not before `down`.
 
     Raises:
         BandError: it does not start.
     """
     prepare_environment()
-    with _alone():
+    with alone():
         known = kept()
         if known is None:
-            _end_noted()  # one that no longer works may have left processes
+            end_noted()  # one that no longer works may have left processes
         ray = known or _start(num_cpus)
         try:
-            with joined_ray(ray.address):
+            ray = _idling(ray, idle_s if known is None or known.idle_s else 0.0)
+            with used(ray), joined_ray(ray.address):
                 from agents.warm import keep_warm
 
                 keep_warm(bands)
         except BaseException:
             if known is None:
-                _end_noted()
+                end_noted()
             raise
     return ray._replace(fresh=known is None)
+
+
+def _idling(ray: Kept, idle_s: float) -> Kept:
+    """Note how long a Ray may be idle, and let it be watched over if nobody does."""
+    after = ray._replace(idle_s=idle_s)
+    if after != ray:
+        write_whole(note_path(), json.dumps(after._asdict()).encode())
+    if idle_s and not ray.idle_s:
+        _watch_over(after)
+    return after
+
+
+def _watch_over(ray: Kept) -> None:
+    """Start the process that ends a Ray once it is idle; it is one of those that `down` ends."""
+    lock_of(ray).touch()
+    environment = os.environ | {"PYTHONPATH": python_path(), "PYTHONSAFEPATH": "1", "TMPDIR": ray.folder}
+    subprocess.Popen(
+        [sys.executable, "-m", "cluster.sessions.idle", ray.folder], cwd="/", env=environment, start_new_session=True,
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
 
 
 def kept() -> Kept | None:
@@ -76,17 +102,26 @@ def kept() -> Kept | None:
     return ray if any(one.address == ray.address for one in found()) else None
 
 
+def kept_for(stack: contextlib.ExitStack) -> Kept | None:
+    """The Ray that was started by `up` and still works; it does not end as idle before the stack is left."""
+    ray = kept()
+    if ray is None:
+        return None
+    stack.enter_context(used(ray))
+    return kept()  # it may have ended meanwhile
+
+
 def down() -> bool:
     """End every process of what `up` started; whether there was one.
 
     Raises:
         BandError: some of them do not end.
     """
-    with _alone():
-        return _end_noted()
+    with alone():
+        return end_noted()
 
 
-def _end_noted() -> bool:
+def end_noted() -> bool:
     """End the Ray that is noted, if one is; whether any of its processes was there."""
     ray = noted()
     was_there = ray is not None and _end(ray)
@@ -95,7 +130,7 @@ def _end_noted() -> bool:
 
 
 @contextlib.contextmanager
-def _alone() -> Iterator[None]:
+def alone() -> Iterator[None]:
     """Hold what `up` and `down` change; whoever comes second waits for the first to finish.
 
     Raises:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from agents.environment import prepare_environment
+from agents.environment import WARM, prepare_environment
 from cluster.sessions.attach import ANSWER_S, AUTO, CLIENT, answers, found, joined_ray
 from cluster.watch.scraping import Told, told_by_drivers
 from ensemble.errors import BandError
@@ -15,6 +15,9 @@ from ensemble.events import unheard
 
 HEAVY_S = 1.0
 """How long to wait for a busy actor once another has answered: it may be in the middle of a block."""
+
+_SERVE = "SERVE_"
+"""What the names of Ray Serve's own actors begin with."""
 
 
 @contextmanager
@@ -29,10 +32,10 @@ def watching(
             are shown.
 
     Yields:
-        The function. A row tells `name`, `role`, `render`, `ray`, `state` (ALIVE, RESTARTING, PENDING...; BUSY where a
-        actor is in the middle of a long block), `restarts`, `queue` (blocks of its render asked for and not answered;
-        from Ray's metrics, some seconds old); the conductor's of a live session has what `Told.live` says, and that of
-        who answered what `Status.describe` says.
+        The function. A row tells `name`, `role`, `render` (`warm` where it stays between renders), `ray`, `state`
+        (ALIVE, RESTARTING, PENDING...; BUSY where an actor is in the middle of a long block), `restarts`, `queue`
+        (blocks of its render asked for and not answered; from Ray's metrics, some seconds old); the conductor's of a
+        live session has what `Told.live` says, and that of who answered what `Status.describe` says.
 
     Raises:
         BandError: no Ray runs there, or none of them can be joined.
@@ -108,7 +111,7 @@ def _rows(place: str) -> list[dict[str, Any]]:
 
 
 def _row(place: str, name: str, facts: dict[str, Any], told: dict[str, Any] | None, drivers: Told) -> dict[str, Any]:
-    who, _, rest = name.rpartition("-")
+    who, _, rest = name.removeprefix(WARM).rpartition("-")
     render, _, life = rest.partition(".")
     parts = who.split("+")
     job = facts["JobID"]
@@ -117,7 +120,7 @@ def _row(place: str, name: str, facts: dict[str, Any], told: dict[str, Any] | No
     state = facts["State"] if told or facts["State"] != "ALIVE" else "BUSY"
     row = {
         "name": ", ".join(parts),
-        "render": render,
+        "render": "warm" if name.startswith(WARM) else render,
         "state": state,
         "restarts": facts["NumRestarts"] + int(life or 0),
     }
@@ -131,4 +134,5 @@ def _actors() -> dict[str, dict[str, Any]]:
     from ray._private.state import actors
 
     records: dict[str, dict[str, Any]] = actors()
-    return {facts["Name"]: facts for facts in records.values() if facts["Name"] and facts["State"] != "DEAD"}
+    named = {facts["Name"]: facts for facts in records.values() if facts["Name"] and facts["State"] != "DEAD"}
+    return {name: facts for name, facts in named.items() if not name.startswith(_SERVE)}

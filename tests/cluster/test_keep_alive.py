@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -97,6 +98,29 @@ def test_a_render_takes_the_players_that_are_warm_and_leaves_them(
     assert done.returncode == 0, done.stderr
     assert Manifest.read(tmp_path / "out" / "manifest.json").takes == alone.takes
     assert warm() == players
+
+
+@pytest.mark.slow
+def test_a_render_leaves_a_band_warm_for_as_long_as_it_said(
+    short_leader_file: Path, tmp_path: Path, alone: Manifest
+) -> None:
+    words = ("render", short_leader_file, "--out", tmp_path / "out", "--rate", "16000", "--no-report")
+    done = ensemble(tmp_path / "state", *words, "--keep-warm", "1s")
+    assert done.returncode == 0, done.stderr
+    assert Manifest.read(tmp_path / "out" / "manifest.json").takes == alone.takes
+    note = tmp_path / "state" / "ensemble" / "up.json"
+    until = time.monotonic() + 60.0
+    while note.exists() and time.monotonic() < until:
+        time.sleep(0.2)
+    assert ensemble(tmp_path / "state", "down").stdout == "no Ray was running\n"
+
+
+@pytest.mark.slow
+def test_recordings_are_indexed_on_it(home: Path, short_leader_file: Path, tmp_path: Path) -> None:
+    done = ensemble(home, "index", "add", short_leader_file, "--index", tmp_path / "index", "--jobs", "1")
+    assert done.returncode == 0, done.stderr
+    assert "join Ray" in done.stderr
+    assert "1 recordings added" in done.stdout
 
 
 @pytest.mark.slow

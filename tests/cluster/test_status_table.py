@@ -39,6 +39,20 @@ def test_everybody_has_one_line(width: int) -> None:
         assert {"alive", "1234.5", "123.4", "2"} <= set(line.split())
 
 
+@pytest.mark.parametrize("width", [80, 100, 200])
+def test_several_renders_are_one_table(width: int) -> None:
+    warm = [row(part, render="warm") for part in PARTS[:3]]
+    lines = printed([*warm, *(row(part) for part in PARTS[:3])], width)
+    assert lines[0].rstrip() == "2 renders on the Ray at 127.0.0.1:6379"
+    assert [line.split()[:2] for line in lines[2:]] == [
+        [render, part] for render in ("63e2d1b3", "warm") for part in PARTS[:3]
+    ]
+    assert max(map(len, lines)) <= width
+    elsewhere = printed([row("bass"), row("bass", ray="127.0.0.1:7777", render="0a0b0c0d")], width)
+    assert elsewhere[0].rstrip() == "2 renders on 2 Rays"
+    assert len(elsewhere) == 4
+
+
 def test_a_wide_terminal_shows_everything_but_gpus_that_nobody_has() -> None:
     (heading,) = printed([row("bass")], 200)[1:2]
     shown = "who plays where state restarts music_s x_real_time p50_ms p99_ms queue MB"
