@@ -9,11 +9,12 @@ import numpy as np
 
 from ensemble.errors import ConfigError
 from ensemble.settings.style import MetreKind, Style
+from ensemble.types.names import counted
 
 MEMORY_BEATS = 48
 """So many beats have a say."""
-METRES = (4, 3)
-"""What is possible where the player does not say it, the usual one first."""
+METRES, COMPOUND_METRES = (4, 3), (2, 4, 3)
+"""Beats that a bar may have where the player does not say it, the usual number first; where beats have three parts."""
 USUAL_LEADS = 1.15
 """By which factor another metre must fit better than the usual one."""
 LEADS_BY, LEADS_LEAST = 1.25, 0.03
@@ -37,19 +38,23 @@ class BarGrid(NamedTuple):
         return (beat - self.offset) % self.beats_per_bar == 0
 
 
-def metres_for(style: Style | None, beats_per_bar: int | None) -> tuple[int, ...]:
-    """How many beats a bar may have: what the player says, or what is usual and the style can play.
+def metres_for(
+    style: Style | None, beats_per_bar: int | None, beat_division: int | None = None
+) -> tuple[MetreKind, ...]:
+    """How bars may be counted: as the player says, or as is usual and the style can play; all beats have as many parts.
 
     Raises:
         ConfigError: the style plays none of them.
     """
-    metres = METRES if beats_per_bar is None else (beats_per_bar,)
-    played = tuple(one for one in metres if style is None or style.patterns_for(MetreKind(one, 2)))
-    if style is not None and not played:
-        given = "3 or 4" if beats_per_bar is None else str(beats_per_bar)
-        problem = f"{style.name} is in {', '.join(style.metres)}, and a live leader has {given} beats of two parts"
-        raise ConfigError("style", problem, "choose another style or --beats-per-bar")
-    return played
+    for division in (2, 3) if beat_division is None else (beat_division,):
+        usual = METRES if division == 2 else COMPOUND_METRES
+        metres = [MetreKind(one, division) for one in (usual if beats_per_bar is None else (beats_per_bar,))]
+        played = tuple(one for one in metres if style is None or style.patterns_for(one))
+        if played:
+            return played
+    kinds = "" if style is None else f"{style.name} is in {', '.join(style.metres)}"
+    given = "" if beats_per_bar is None else f"; the player counts {counted(beats_per_bar, beat_division or 2)}"
+    raise ConfigError("style", f"{kinds}{given}", "choose another style or --beats-per-bar")
 
 
 class LiveBars:

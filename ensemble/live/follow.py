@@ -198,7 +198,7 @@ class LiveFollower:
         position = self._places.position(beat)[0]
         if position == 0 and self._next_band is not self._band:
             style = self._next_band.style
-            if style is None or style.patterns_for(MetreKind(self._places.beats_per_bar, 2)):
+            if style is None or style.patterns_for(MetreKind(self._places.beats_per_bar, self._leader.beat_division)):
                 self._band, self._written = self._next_band, None
             self._next_band = self._band
         span = around(self._places.beats_per_bar, position)
@@ -206,7 +206,7 @@ class LiveFollower:
         if position == 0 or self._written is None or self._written[0] != places:
             bars = write_bars(
                 beat + span.start, places, self._leader.last_bar(clock), clock.period_frames / FRAME_RATE_HZ,
-                self._followers, self._band, self._seed, self._arranger,
+                self._leader.beat_division, self._followers, self._band, self._seed, self._arranger,
             )  # fmt: skip
             self._written = places, bars
         written = self._written[1].of(beat)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -49,6 +51,7 @@ class LiveLeader:
 
     Attributes:
         places: every beat's bar and chord.
+        beat_division: equal parts of a beat: 3 in compound metres.
         clock: of the band; None until the beat is sure.
         heard_beats: how many of its beats are heard to their end.
 
@@ -60,10 +63,12 @@ class LiveLeader:
         chart = None if said.chart is None else parse_chart(said.chart)
         tempo_bpm = said.tempo_bpm or (chart.tempo_bpm if chart else None)
         key = None if said.key is None else parse_key(said.key)
-        said_metre = chart.metre.beats_per_bar if chart else said.beats_per_bar
+        said_metre = (chart.metre.beats_per_bar, chart.metre.beat_division) if chart else (said.beats_per_bar, None)
+        metres = metres_for(style, *said_metre)
         self._live, self._taps = live, Taps()
         self._hearing, self._filter = Hearing(), BeatFilter(tempo_bpm)
-        self.places = Places(self._hearing.chords, metres_for(style, said_metre), chart, key)
+        self.beat_division: Literal[2, 3] = 3 if metres[0].beat_division == 3 else 2
+        self.places = Places(self._hearing.chords, [one.beats_per_bar for one in metres], chart, key)
         self.clock: BandClock | None = None
         self._sureness: list[float] = []
         self._counting: tuple[int, float] | None = None
@@ -186,6 +191,7 @@ class LiveLeader:
             beats_s=beats_s,
             tempo_bpm=60.0 / float(np.median(np.diff(beats_s))) if len(beats_s) > 1 else FALLBACK_TEMPO_BPM,
             beats_per_bar=self.places.beats_per_bar,
+            beat_division=self.beat_division,
             first_downbeat=opening,
             key=self.places.key,
             chords=tuple(chords[: len(seen)]),
@@ -208,8 +214,8 @@ class LiveLeader:
         tempo_bpm = FALLBACK_TEMPO_BPM if self.clock is None else 60.0 * FRAME_RATE_HZ / self.clock.period_frames
         return Heard(
             frames=self._hearing.last_frames(num_frames + look_ahead_frames), beats_s=beats_s, tempo_bpm=tempo_bpm,
-            beats_per_bar=self.places.beats_per_bar, first_downbeat=opening, key=self.places.key,
-            chords=(NO_CHORD,) * len(beats_s), tuning_cents=0.0,
+            beats_per_bar=self.places.beats_per_bar, beat_division=self.beat_division, first_downbeat=opening,
+            key=self.places.key, chords=(NO_CHORD,) * len(beats_s), tuning_cents=0.0,
         )  # fmt: skip
 
     def _count_in(self, period_frames: float) -> None:

@@ -19,7 +19,7 @@ from ensemble.conduct.jitter import Chance
 from ensemble.conduct.leader import STEPS_PER_BEAT, Leader, listen_to
 from ensemble.conduct.parts import scene_of, write_notes, write_strokes
 from ensemble.config import FollowerSettings
-from ensemble.settings.style import Manner
+from ensemble.settings.style import Manner, MetreKind
 from ensemble.types.articulation import Articulation
 from ensemble.types.harmony import NO_CHORD, Chord, Key
 from ensemble.types.music import PRESENT_DB, DrumClass, Frames, Heard
@@ -160,6 +160,7 @@ def write_bars(
     places: Sequence[Place],
     heard: HeardBar,
     period_s: float,
+    beat_division: int,
     followers: Sequence[FollowerSettings],
     manner: Manner,
     seed: int,
@@ -172,6 +173,7 @@ def write_bars(
         places: their beats.
         heard: the leader's last bar.
         period_s: how long a beat is.
+        beat_division: equal parts of a beat.
         followers: the band.
         manner: how it plays.
         seed: of the session.
@@ -181,7 +183,9 @@ def write_bars(
         ConfigError: the style has nothing for this metre.
     """
     beats_per_bar = len(heard.onsets) // STEPS_PER_BEAT
-    scene = scene_of(_grid(places, beats_per_bar, period_s), _leader(places, heard, beats_per_bar), manner)
+    scene = scene_of(
+        _grid(places, MetreKind(beats_per_bar, beat_division), period_s), _leader(places, heard, beats_per_bar), manner
+    )
     own_seed = crc32(f"{seed}/{first_beat}".encode())  # writers count from the first beat that they see
     chance = Chance(own_seed, varies=bool(seed), lasting_seed=seed, first_beat=first_beat)
     notes = {
@@ -205,7 +209,7 @@ def write_bars(
     return Written(notes, strokes)
 
 
-def _grid(places: Sequence[Place], beats_per_bar: int, period_s: float) -> Grid:
+def _grid(places: Sequence[Place], metre: MetreKind, period_s: float) -> Grid:
     num_beats = len(places)
     return Grid(
         edges_s=period_s * np.arange(num_beats + 1.0),
@@ -213,7 +217,9 @@ def _grid(places: Sequence[Place], beats_per_bar: int, period_s: float) -> Grid:
         keys=tuple(place.key for place in places),
         positions=np.array([place.position for place in places]),
         bars=_counted(places),
-        beats_per_bar=beats_per_bar,
+        beats_per_bar=metre.beats_per_bar,
+        beat_division=metre.beat_division,
+        swing=0.5 if metre.beat_division == 2 else 2 / 3,
         end_s=num_beats * period_s,
         final_beat=num_beats - 1,
         energy=np.full(num_beats, np.nan),

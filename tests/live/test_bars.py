@@ -48,10 +48,13 @@ def test_chords_tell_bars_where_nothing_else_does() -> None:
 
 
 def test_a_style_is_played_in_metres_that_it_has() -> None:
-    assert metres_for(None, None) == (4, 3)
-    assert metres_for(load_style("bossa_nova"), None) == (4,)
-    assert metres_for(load_style("waltz"), None) == (3,)
-    assert metres_for(load_style("rock"), 3) == (3,)
-    for style, metre in (("six_eight", None), ("funk", 3)):
+    assert metres_for(None, None) == ((4, 2), (3, 2))
+    assert metres_for(load_style("bossa_nova"), None) == ((4, 2),)
+    assert metres_for(load_style("waltz"), None) == ((3, 2),)
+    assert metres_for(load_style("rock"), 3) == ((3, 2),)
+    assert metres_for(load_style("six_eight"), None)[0] == (2, 3)
+    assert metres_for(load_style("six_eight"), 2) == ((2, 3),)
+    assert metres_for(load_style("rock"), 2, 3) == ((2, 3),)
+    for style, *metre in (("funk", 3), ("bossa_nova", 2, 3)):
         with pytest.raises(ConfigError, match=f"{style} is in"):
-            metres_for(load_style(style), metre)
+            metres_for(load_style(style), *metre)

@@ -130,3 +130,22 @@ def test_a_chart_is_played_in_its_place(band: BandSettings, strummed: np.ndarray
             right.append(round(note.pitch_midi) % 12 in {tone % 12 for tone in LOOP[bar]})
     assert len(right) > 50
     assert np.mean(right) > 0.93
+
+
+def test_in_six_eight_a_bar_has_two_beats_of_three(band: BandSettings) -> None:
+    beat_s, seconds = 0.75, 12
+    leader = chords([chord for chord in LOOP * 2 for _ in range(2)], beat_s)[: seconds * RATE]
+    eighths = clicks(3 * 60 / beat_s, seconds, 0.0, (1.0, 0.1, 0.1, 0.6, 0.1, 0.1))[: len(leader)]
+    silence = np.zeros(round((0.4 + 0.15 + 4 * beat_s) * RATE), np.float32)  # while the band counts
+    sound = np.concatenate([silence, (leader + 0.5 * eighths).astype(np.float32)])
+    said = Overrides(chart="time: 6/8\ntempo: 80\n| C | G | Am | F |\n")
+    counting = LiveSettings(count_in_beats=4)
+    heard, arrangement = follow(clip_of(sound), 100 * len(sound) // RATE, band, 1, counting, said)
+    assert (heard.beats_per_bar, heard.beat_division) == (2, 3)
+    (drums,) = (part for part in arrangement.parts if isinstance(part, Hits))
+    strokes_s = np.array([hit.time_s for hit in drums.hits])
+    beats = np.interp(strokes_s, heard.beats_s, np.arange(len(heard.beats_s)))[8:]
+    off_thirds = np.abs(3 * beats - np.rint(3 * beats))
+    assert len(beats) > 20
+    assert np.mean(off_thirds < 0.2) > 0.85
+    assert {round(3 * beat) % 3 for beat in beats} == {0, 1, 2}

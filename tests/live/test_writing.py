@@ -18,7 +18,7 @@ def test_bars_whose_numbers_go_back_are_written() -> None:
     places = [
         Place(beat % 4, bar, Chord(root=0, quality="maj"), Key(tonic=0, mode="major")) for beat, bar in enumerate(bars)
     ]
-    written = write_bars(40, places, silent_bar(4), 0.5, load_band("rock").followers, Manner(), 1, None)
+    written = write_bars(40, places, silent_bar(4), 0.5, 2, load_band("rock").followers, Manner(), 1, None)
     assert written.of(44).notes["bass"]
     assert written.of(44).strokes["drums"]
 
@@ -35,7 +35,7 @@ def test_a_strum_belongs_to_one_beat_however_fast_the_beats_are(tempo_bpm: int) 
     metres = {name: metre.model_copy(update={"chords": tuple(rows[name])}) for name, metre in slow.metres.items()}
     manner = Manner(style=slow.model_copy(update={"metres": metres}))
     followers = load_band("rock").followers
-    written = write_bars(0, places, silent_bar(4), 60 / tempo_bpm, followers, manner, 1, None)
+    written = write_bars(0, places, silent_bar(4), 60 / tempo_bpm, 2, followers, manner, 1, None)
     for beat in range(4, 8):
         voices = Counter(note.voice for note in written.of(beat).notes["rhythm"])
         assert voices

@@ -122,12 +122,12 @@ export class JamView {
     const awake_s = performance.now() / 1000 - sound.context.currentTime;
     if (own.begin === null) {
       Object.assign(own, { begin: frame, awake_s });
-      sound.begin(frame, this.trip_s);
+      sound.begin(frame, this.trip_s, own.horizon_s);
     }
     if (awake_s - own.awake_s > ASLEEP_S) {  // the stream has gone on meanwhile, as silence
       own.begin -= Math.round((awake_s - own.awake_s) * sound.rate);
       own.awake_s = awake_s;
-      sound.begin(own.begin, this.trip_s);
+      sound.begin(own.begin, this.trip_s, own.horizon_s);
     }
     if (socket.readyState !== WebSocket.OPEN) return;
     const message = new DataView(new ArrayBuffer(4 + pcm.byteLength));

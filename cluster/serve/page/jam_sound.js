@@ -43,9 +43,9 @@ export class JamSound {
   get guessed_s() {  // what the browser says of its way out; nobody says how long the way in is
     return this.context.baseLatency + (this.context.outputLatency || 0) + 0.02;
   }
-  // The leader's stream begins at a frame of the context; the band's sound goes out so much sooner than it is due.
-  begin(frame, ahead_s) {
-    this.band.port.postMessage({ begin: frame - Math.round(ahead_s * this.rate) });
+  // The leader's stream begins at a frame of the context; the band's sound goes out so much sooner than it is due, and is silent for a horizon.
+  begin(frame, ahead_s, horizon_s) {
+    this.band.port.postMessage({ begin: frame - Math.round(ahead_s * this.rate), due: Math.round(horizon_s * this.rate) });
   }
   play(start, pcm) {
     this.band.port.postMessage({ start, pcm }, [pcm.buffer]);

@@ -23,12 +23,12 @@ class Leader extends AudioWorkletProcessor {  // tells { frame, pcm, peak }: the
   }
 }
 
-class Band extends AudioWorkletProcessor {  // is told { begin }, the frame at which its first sample sounds, and { start, pcm }
+class Band extends AudioWorkletProcessor {  // is told { begin, due }, the frame at which its first sample sounds and the first sample that can be there in time, and { start, pcm }
   constructor() {
     super();
     this.kept = Math.round(KEPT_S * sampleRate);
     this.ring = [new Float32Array(this.kept), new Float32Array(this.kept)];
-    this.begin = Infinity;
+    this.begin = this.due = Infinity;
     this.filled = this.missed = 0;
     this.told = currentFrame;
     this.least = Infinity;
@@ -45,9 +45,9 @@ class Band extends AudioWorkletProcessor {  // is told { begin }, the frame at w
     for (let at = 0; at < output[0].length; at++) {
       const place = first + at;
       if (place >= 0 && place < this.filled) output.forEach((side, index) => { side[at] = this.ring[index][place % this.kept]; });
-      else if (this.filled && place >= 0 && !this.hasEnded) this.missed++;
+      else if (place >= this.due && !this.hasEnded) this.missed++;
     }
-    if (this.filled && !this.hasEnded) this.least = Math.min(this.least, this.filled - first - output[0].length);
+    if (first >= this.due && !this.hasEnded) this.least = Math.min(this.least, this.filled - first - output[0].length);
     if (currentFrame - this.told > TOLD_S * sampleRate) {
       this.port.postMessage({ missed_s: this.missed / sampleRate, ahead_s: this.least / sampleRate });
       this.told = currentFrame;
