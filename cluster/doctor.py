@@ -16,7 +16,8 @@ from agents.environment import BELOW_BYTES, SHARED_MEMORY
 from agents.node_check import HOME, check_packages
 from cluster.extras import extra_of, install_line, needed
 from ensemble.errors import EnsembleError
-from ensemble.files.private import socket_folder, user_folder
+from ensemble.files.private import socket_folder
+from ensemble.settings.user_folder import user_folder
 
 
 class Finding(NamedTuple):

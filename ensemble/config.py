@@ -20,6 +20,7 @@ from ensemble.settings.style import Manner
 from ensemble.settings.style_file import load_style
 from ensemble.settings.text_file import is_there
 from ensemble.settings.transfer import Transfer
+from ensemble.settings.user_folder import user_folder
 from ensemble.types.choices import offer
 from ensemble.types.instruments import CATALOGUE, InstrumentSpec, instrument
 from ensemble.types.music import Role
@@ -260,6 +261,23 @@ def weights_in(folder: Path) -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in folder.glob("*.safetensors")))
 
 
+def own_voices_dir() -> Path:
+    """The folder of the voices that this user added.
+
+    Raises:
+        OSError: there is no home folder.
+    """
+    return user_folder("data") / "voices"
+
+
+def own_voices() -> tuple[str, ...]:
+    """The names of the voices that this user added."""
+    try:
+        return weights_in(own_voices_dir())
+    except OSError:
+        return ()
+
+
 def load_band(name_or_path: str) -> BandSettings:
     """Read a shipped band by its name, or any band from a YAML file.
 
@@ -308,10 +326,13 @@ def located(kind: WeightsKind, name: str, folder: Path, setting: str) -> str:
     if name in known:
         return name
     path = (folder / name).absolute()
+    if kind == "voice" and name in own_voices():
+        return str(own_voices_dir() / f"{name}.safetensors")
     if name == Path(name).stem and not is_there(path):
         others = installed_names(PLAYERS) if kind == "voice" else ()
         if name in others:
             return name
+        known += own_voices() if kind == "voice" else ()
         cure = f"{offer(name, (*known, *others))}, or name a .safetensors file"
         raise ConfigError(setting, f"{name!r} is unknown", cure)
     return str(path)

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
+import typer
 from rich.table import Column, Table
 
 from cluster.cli.json_output import AsJson, print_result
 from cluster.cli.progress import OUT
+
+voices = typer.Typer(name="voices", help="List the trained voices, or add one.", invoke_without_command=True)
 
 
 def styles(as_json: AsJson = False) -> None:
@@ -25,17 +31,26 @@ def styles(as_json: AsJson = False) -> None:
     print_result(as_json, document, show)
 
 
-def voices(as_json: AsJson = False) -> None:
+@voices.callback()
+def list_voices(context: typer.Context, as_json: AsJson = False) -> None:
     """List the trained voices: the instrument, what was measured on pieces that it never heard, the licence."""
-    from ensemble.config import weights_dir, weights_in
-    from ensemble.play.kit_file import KIT
-    from ensemble.play.voice_file import VOICE
+    if context.invoked_subcommand is not None:
+        return
+    from ensemble.config import own_voices, own_voices_dir, weights_dir, weights_in
+    from ensemble.play.kit_file import KitCard
+    from ensemble.play.own_voices import voice_card
 
-    cards = {name: (KIT if name == "drums" else VOICE).load(name).card for name in weights_in(weights_dir("voice"))}
+    shipped = weights_dir("voice")
+    places = {name: shipped / f"{name}.safetensors" for name in weights_in(shipped)}
+    places |= {name: own_voices_dir() / f"{name}.safetensors" for name in own_voices()}
+    cards = {name: voice_card(path) for name, path in places.items()}
     document = [
-        {"name": name, "instrument": card.instrument, "metrics": card.metrics, "licence": card.licence}
+        {
+            "name": name, "kind": "kit" if isinstance(card, KitCard) else "voice", "instrument": card.instrument,
+            "metrics": card.metrics, "licence": card.licence, "path": str(places[name]),
+        }
         for name, card in cards.items()
-    ]
+    ]  # fmt: skip
 
     def show() -> None:
         table = Table("voice", "instrument", "spectral distance", "loudness error", "licence", box=None, pad_edge=False)
@@ -48,6 +63,24 @@ def voices(as_json: AsJson = False) -> None:
         OUT.print("by name or path: --voice NAME, or voice: NAME in a band file", markup=False)
 
     print_result(as_json, document, show)
+
+
+@voices.command("add")
+def add_voice(
+    path: Annotated[Path, typer.Argument(help="The voice.safetensors of a training; its card lies beside it.")],
+    name: Annotated[str | None, typer.Option(help="What it is called (default: my_ and its instrument).")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Keep a trained voice under a name, which bands and --voice then know."""
+    from ensemble.config import own_voices_dir
+    from ensemble.play.own_voices import add_voice as add
+    from ensemble.play.own_voices import voice_card
+
+    known_as = name or f"my_{voice_card(path).instrument}"
+    card = add(path, known_as)
+    place = own_voices_dir() / f"{known_as}.safetensors"
+    document = {"name": known_as, "instrument": card.instrument, "path": str(place)}
+    print_result(as_json, document, lambda: OUT.print(f"{known_as} ({card.instrument}): {place}", markup=False))
 
 
 def bands(as_json: AsJson = False) -> None:

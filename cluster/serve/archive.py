@@ -19,10 +19,10 @@ from ensemble.config import Settings
 from ensemble.errors import OutputError
 from ensemble.events import emit
 from ensemble.files.digest import file_digest
-from ensemble.files.private import user_folder
 from ensemble.files.replace import write_whole
 from ensemble.output.remote import RemoteFolder, located
 from ensemble.output.staging import staging_folders
+from ensemble.settings.user_folder import user_folder
 
 WRITER = "writer"
 """The file here that says as who this folder writes at the URL."""

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from ensemble.files.private import user_folder
+from ensemble.settings.user_folder import user_folder
 
 
 class Kept(NamedTuple):

@@ -1,4 +1,4 @@
-"""Folders of this user alone: temporary ones short enough for Unix sockets, and the ones for caches and states."""
+"""Folders of this user alone: temporary ones short enough for Unix sockets."""
 
 from __future__ import annotations
 
@@ -10,9 +10,6 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
-
-import platformdirs
 
 _IN_USE = "in-use"
 """A file that a folder's process keeps locked."""
@@ -65,17 +62,3 @@ def remove_left(prefix: str) -> None:
                     with (folder / _IN_USE).open("rb") as lock:
                         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                         shutil.rmtree(folder, ignore_errors=True)
-
-
-def user_folder(kind: Literal["cache", "state"]) -> Path:
-    """Where this user's caches or states lie; it may be absent.
-
-    Raises:
-        OSError: there is no home folder.
-    """
-    found = platformdirs.user_cache_path if kind == "cache" else platformdirs.user_state_path
-    try:
-        return found("ensemble", appauthor=False).expanduser()
-    except RuntimeError as error:  # a user without a name, and HOME is not set
-        cure = f"set HOME or XDG_{kind.upper()}_HOME"
-        raise OSError(errno.ENOENT, f"no home folder is known; {cure}", "~") from error

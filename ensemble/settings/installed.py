@@ -33,7 +33,7 @@ def load_installed(group: Group, name: str) -> Callable[..., Any]:
     """
     try:
         made: Callable[..., Any] = _entry(group, name).load()
-    except (ImportError, AttributeError) as error:
+    except Exception as error:  # importing another's package runs its code, which may raise anything
         problem = f"the entry point {name!r} cannot be loaded ({error})"
         raise ConfigError(group, problem, "mend the package that announces it") from error
     return made
@@ -48,7 +48,7 @@ def sha256_of_installed(group: Group, name: str) -> str:
     entry = _entry(group, name)
     try:
         module = find_spec(entry.module)
-    except ImportError:
+    except Exception:  # noqa: BLE001  it imports the packages that the module lies in
         module = None
     if module is None or module.origin is None:
         raise ConfigError(group, f"{name!r} names the module {entry.module}, which is absent", "install it again")

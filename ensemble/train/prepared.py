@@ -20,8 +20,8 @@ from safetensors.numpy import save
 from ensemble.data.takes import RecordedPart, Skip
 from ensemble.errors import AudioError
 from ensemble.files.digest import recording_digest
-from ensemble.files.private import user_folder
 from ensemble.files.replace import write_output
+from ensemble.settings.user_folder import user_folder
 from ensemble.train.player.analysis import ANALYSIS_VERSION, Analysis
 from ensemble.train.recordings import Curves, TrainingRecording, read_recording
 

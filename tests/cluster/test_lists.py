@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from cluster.cli.app import app
-from ensemble.config import load_band
+from ensemble.config import load_band, located
+from ensemble.errors import VoiceError
+from ensemble.play.kit_file import KIT
+from ensemble.play.own_voices import add_voice
 from ensemble.play.voice_file import VOICE
 
 
@@ -30,3 +34,20 @@ def test_what_is_listed_can_be_loaded() -> None:
     for voice in json.loads(CliRunner().invoke(app, ["voices", "--json"]).stdout):
         assert voice["licence"]
         assert voice["name"] == "drums" or VOICE.load(voice["name"]).card.instrument == voice["instrument"]
+
+
+def test_a_voice_that_is_added_is_listed_and_known_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    shipped = VOICE.path_of("violin")
+    done = CliRunner().invoke(app, ["voices", "add", str(shipped)])
+    assert done.exit_code == 0, done.output
+    (added,) = (one for one in json.loads(CliRunner().invoke(app, ["voices", "--json"]).stdout) if "my_" in one["name"])
+    assert (added["name"], added["kind"], added["instrument"]) == ("my_violin", "voice", "violin")
+    named = located("voice", "my_violin", tmp_path, "voice")
+    assert (named, Path(named).read_bytes()) == (added["path"], shipped.read_bytes())
+    for name in ("my_violin", "cello", "naive", "My Violin", "../violin"):
+        with pytest.raises(VoiceError, match="voice"):
+            add_voice(shipped, name)
+    with pytest.raises(VoiceError, match="cannot be read"):
+        add_voice(tmp_path / "absent.safetensors", "other")
+    assert add_voice(KIT.path_of("drums"), "my_kit").instrument == "drums"

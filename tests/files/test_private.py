@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from ensemble.files import private
-from ensemble.files.private import SOCKET_BYTES, in_use, remove_left, socket_folder, temporary_places, user_folder
+from ensemble.files.private import SOCKET_BYTES, in_use, remove_left, socket_folder, temporary_places
+from ensemble.settings.user_folder import user_folder
 
 
 @pytest.fixture

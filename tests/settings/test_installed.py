@@ -37,6 +37,7 @@ ANNOUNCED = """
 [ensemble.players]
 sine = sine_player:Sine
 gone = sine_player:Gone
+broken = broken_player:Broken
 
 [ensemble.stores]
 shelf = sine_player:shelf
@@ -83,6 +84,9 @@ def test_what_is_not_announced_or_cannot_be_loaded_is_one_line(installed: Path, 
         ensemble.load_band(band(tmp_path, "sin"))
     with pytest.raises(ConfigError, match=r"entry point 'gone' cannot be loaded .*; mend the package"):
         load_installed(PLAYERS, "gone")
+    (installed.parent / "broken_player.py").write_text("raise RuntimeError('no theremin is plugged in')")
+    with pytest.raises(ConfigError, match=r"'broken' cannot be loaded \(no theremin is plugged in\); mend the package"):
+        load_installed(PLAYERS, "broken")
     with pytest.raises(ConfigError, match=r"no installed package has 'none' \(there is shelf\)"):
         load_installed(STORES, "none")
 

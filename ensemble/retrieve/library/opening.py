@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ensemble.errors import StoreError, StoreVersionError
-from ensemble.files.private import user_folder
 from ensemble.retrieve.library.ledger import Ledger
 from ensemble.retrieve.library.library import Library
 from ensemble.settings.installed import STORES, installed_names, load_installed
+from ensemble.settings.user_folder import user_folder
 
 if TYPE_CHECKING:
     from ensemble.retrieve.library.store import Store
