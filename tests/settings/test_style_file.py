@@ -14,7 +14,7 @@ from ensemble.settings.style_file import free_style, load_style, shipped_styles
 
 WRONG = (
     ('closed_hat: "x-o- x-o-', 'closed_hat: "x-o- x-o', "23: metres.4/4.cross stick.closed_hat: bar 1 has 15 signs"),
-    ('snare: "---- o---', 'snare: "---- q---', "22: metres.4/4.cross stick.snare: bar 1 has 'q' among its signs"),
+    ('rim: "---- x---', 'rim: "---- q---', "22: metres.4/4.cross stick.rim: bar 1 has 'q' among its signs"),
     ("| R--- ---- R--- --5-", "| R--- ---- R--- --9-", "metres.4/4.halves.tones: bar 2 has '9' among its signs"),
     ("closed_hat:", "closed_hut:", "unknown key 'closed_hut' in metres.4/4.cross stick; did you mean 'closed_hat'?"),
     ("6/8:", "6/7:", "metres.6/7: '6/7' is no time signature"),
