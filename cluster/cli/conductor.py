@@ -82,7 +82,7 @@ def evaluate_conductor(
     heard: Heard = None,
     as_json: AsJson = False,
 ) -> None:
-    """Foretell held-out followers at four look-aheads, beside four simple rules and what the generator knows."""
+    """Foretell held-out followers at six look-aheads, beside four simple rules and what the generator knows."""
     with Monitor(quiet=as_json, stage="load") as monitor:
         from ensemble.conduct.conductor_file import CONDUCTOR
         from ensemble.measure.conducting import evaluate_conductor as run

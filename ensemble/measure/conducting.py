@@ -26,7 +26,9 @@ from ensemble.train.conductor.crops import LeaderScene, scenes_of
 from ensemble.train.conductor.material import PlayedPiece, read_pieces, takes_in
 from ensemble.types.instruments import CATALOGUE
 
-LOOK_AHEADS_MS = (0, 100, 250, 500)
+LOOK_AHEADS_MS = (-600, -400, 0, 100, 250, 500)
+"""Below 0 the leader's last so many are not known, as to a band that follows a player: 400 ms are its usual horizon,
+600 ms a beat at 100 a minute."""
 MAIN_MS = 100
 Curve = NDArray[np.float64]
 

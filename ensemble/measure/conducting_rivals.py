@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.clock import FRAME_RATE_HZ, FRAMES_PER_CONDUCTOR_FRAME
-from ensemble.conduct.conductor_features import FAINTEST_DB, HEARD_ROWS, PLACED_ROWS, conductor_features, frames_of_ms
+from ensemble.conduct.conductor_features import (
+    FAINTEST_DB,
+    HEARD_ROWS,
+    PLACED_ROWS,
+    conductor_features,
+    frames_of_ms,
+    placed_rows,
+)
 from ensemble.conduct.dynamics import follow
+from ensemble.conduct.learned import LOOK_AHEAD_FRAMES
 from ensemble.data.compose.labels import read_labels
 from ensemble.data.compose.stems import LEVEL_DB
 from ensemble.train.conductor.crops import LeaderScene
@@ -55,17 +63,26 @@ class Rival(NamedTuple):
 
 
 def cases_of(piece: str, scene: LeaderScene, look_ahead_ms: int) -> list[ConductingCase]:
-    """Every follower of a scene."""
+    """Every follower of a scene; below 0 the leader is heard late, and the conductor is told what it is told live."""
     heard = scene.leader.heard
     assert heard is not None  # noqa: S101  scenes are of leaders: narrows the type
     frames = frames_of_ms(look_ahead_ms)
     num = scene.num_frames
-    rows = conductor_features(heard, num * FRAMES_PER_CONDUCTOR_FRAME, frames)[:, :num]
-    gain_db = _gain(heard.frames.loudness_db, frames, num)
+    rows = conductor_features(heard, num * FRAMES_PER_CONDUCTOR_FRAME, max(frames, 0))[:, :num]
+    gain_db = _gain(heard.frames.loudness_db, max(frames, 0), num)
+    if frames < 0:
+        rows = np.concatenate([_late(rows[: len(HEARD_ROWS)], frames), placed_rows(heard, num, LOOK_AHEAD_FRAMES)])
+        gain_db = _late(gain_db, frames)
     return [
         ConductingCase(piece=piece, part=part, rows=rows, gain_db=gain_db, known_db=known_level_db(part, frames, num))
         for part in scene.followers
     ]
+
+
+def _late(rows: NDArray[Any], frames: int) -> NDArray[Any]:
+    """Rows that come later by as many control frames as these are below 0, the first held until then.  [..., frames]"""
+    late = -frames // FRAMES_PER_CONDUCTOR_FRAME
+    return rows[..., np.maximum(np.arange(rows.shape[-1]) - late, 0)]
 
 
 def _gain(loudness_db: FloatArray, ahead_frames: int, num_frames: int) -> Curve:

@@ -116,12 +116,14 @@ def test_a_conductor_that_says_the_balance_is_the_leaders_anchor():
         card=card, tensors={name: np.zeros(shape, np.float32) for name, shape in CONDUCTOR.shapes(card).items()}
     )
     figures = measure(nothing, TRAIN, VALID, TEST, lambda *_: None)
-    assert set(figures["by_look_ahead_ms"]) == {"0", "100", "250", "500"}
+    assert set(figures["by_look_ahead_ms"]) == {"-600", "-400", "0", "100", "250", "500"}
     assert figures["pieces"] == 3
     assert figures["cases"] == 27
     assert figures["ceiling_error_db"] is figures["gap_closed"] is None
     assert figures["best_baseline"] == "ridge"
     assert figures["gain_interval"][1] < 0  # and the ridge is better
+    late, now = (figures["by_look_ahead_ms"][name]["contenders"]["conductor"]["error_db"] for name in ("-600", "0"))
+    assert late > now  # what is held is older
     assert figures["error_db"] == figures["by_look_ahead_ms"]["100"]["contenders"]["conductor"]["error_db"]
     assert isinstance(nothing.card, ConductorCard)
 

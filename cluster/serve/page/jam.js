@@ -254,7 +254,7 @@ export class JamView {
     if (lost_s) figures.push(`${lost_s.toFixed(1)} s of the player were lost`);
     byId("jam-figures").textContent = due.num_quanta ? figures.join("; ") : "";
     if (this.socket && this.socket.readyState !== WebSocket.OPEN) return;
-    const words = [hears_band && "The microphone hears the band, which then follows itself: use headphones, or play it softer.", clips && "You are too loud for the microphone: turn it down.", !is_recorded && "The disk is full: the band plays on, but the rest is not kept."];
+    const words = [2 * due.late_quanta > due.num_quanta && "The band comes too late: the studio's machine is too busy. End what else runs there, or begin again with fewer players.", hears_band && "The microphone hears the band, which then follows itself: use headphones, or play it softer.", clips && "You are too loud for the microphone: turn it down.", !is_recorded && "The disk is full: the band plays on, but the rest is not kept."];
     this.warn(words.filter(Boolean).join(" "));
   }
   warn(words) {

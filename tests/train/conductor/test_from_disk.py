@@ -111,7 +111,7 @@ def test_from_the_command_line_to_figures(home, tmp_path):
         "coverage_80", "width_ratio_to_marginal", "by_look_ahead_ms",
     }  # fmt: skip
     assert keys <= figures.keys()
-    assert list(figures["by_look_ahead_ms"]) == ["0", "100", "250", "500"]
+    assert list(figures["by_look_ahead_ms"]) == ["-600", "-400", "0", "100", "250", "500"]
     assert figures["pieces"] == 1
     assert figures["beside"]["pieces"] == 4
     shown = run(app, ["evaluate", "conductor", str(weights), *shared[:-1]])
