@@ -72,10 +72,11 @@ def _bands(*rows: tuple[float, float, float, float, float, float]) -> tuple[Nois
     )
 
 
-def _tuned(drum: Drum, pitch: float, length: float) -> Drum:
+def _tuned(drum: Drum, pitch: float, length: float, peak: float) -> Drum:
     """The same kind of drum, of another size."""
     return replace(
         drum,
+        peak=peak,
         duration_s=drum.duration_s * length,
         modes=tuple(replace(one, f0_hz=one.f0_hz * pitch, decay_s=one.decay_s * length) for one in drum.modes),
         bands=tuple(
@@ -172,14 +173,14 @@ _STRUCK: dict[DrumClass, Drum] = {
 KIT: dict[DrumClass, Drum] = {
     **_STRUCK,
     "rim": Drum(
-        peak=0.5,
+        peak=0.36,
         duration_s=0.2,
         modes=_modes((830.0, 0.5, 0.016), (1740.0, 1.0, 0.013), (2660.0, 0.55, 0.010), (4130.0, 0.3, 0.007)),
         bands=_bands((1500.0, 6000.0, 0.35, 0.004, 0.016, 0.2), (6000.0, 12000.0, 0.15, 0.003, 0.010, 0.2)),
         click=0.5,
     ),
     "ride_bell": Drum(
-        peak=0.4,
+        peak=0.22,
         duration_s=2.4,
         modes=_modes(
             (1390.0, 0.45, 0.55), (2130.0, 0.7, 0.7), (2890.0, 1.0, 0.65), (4270.0, 0.7, 0.5), (5710.0, 0.4, 0.4)
@@ -187,9 +188,9 @@ KIT: dict[DrumClass, Drum] = {
         bands=_bands((2500.0, 7000.0, 0.25, 0.02, 0.4, 0.3), (7000.0, 14000.0, 0.3, 0.02, 0.4, 0.3)),
         click=0.45,
     ),
-    "crash_2": _tuned(_STRUCK["crash"], 1.3, 0.8),
-    "high_tom": _tuned(_STRUCK["tom"], 1.45, 0.85),
-    "low_tom": _tuned(_STRUCK["tom"], 0.73, 1.2),
+    "crash_2": _tuned(_STRUCK["crash"], 1.3, 0.8, peak=0.45),
+    "high_tom": _tuned(_STRUCK["tom"], 1.45, 0.85, peak=0.52),
+    "low_tom": _tuned(_STRUCK["tom"], 0.73, 1.2, peak=0.88),
     "shaker": Drum(
         peak=0.2,
         duration_s=0.25,
@@ -213,7 +214,7 @@ KIT: dict[DrumClass, Drum] = {
         attack_s=0.002,
     ),
     "high_conga": Drum(
-        peak=0.6,
+        peak=0.5,
         duration_s=0.5,
         modes=_modes((229.0, 1.0, 0.085), (418.0, 0.35, 0.05), (611.0, 0.18, 0.03), (897.0, 0.1, 0.02)),
         bands=_bands((500.0, 2500.0, 0.22, 0.006, 0.02, 0.25), (2500.0, 6000.0, 0.18, 0.005, 0.014, 0.2)),
@@ -231,7 +232,7 @@ KIT: dict[DrumClass, Drum] = {
         click=0.2,
     ),
     "clap": Drum(
-        peak=0.5,
+        peak=0.34,
         duration_s=0.35,
         bands=_bands(
             (700.0, 1400.0, 1.0, 0.005, 0.04, 0.35),
@@ -241,7 +242,7 @@ KIT: dict[DrumClass, Drum] = {
         bursts_s=(0.0, 0.009, 0.019),
     ),
     "woodblock": Drum(
-        peak=0.45,
+        peak=0.33,
         duration_s=0.2,
         modes=_modes((1130.0, 1.0, 0.022), (1710.0, 0.45, 0.014), (2870.0, 0.2, 0.009)),
         bands=_bands((1000.0, 5000.0, 0.3, 0.005, 0.015, 0.2)),
@@ -262,7 +263,7 @@ def _brushed(drum: Drum, peak: float, noise: float) -> Drum:
 BRUSHED_KIT: dict[DrumClass, Drum] = {
     **KIT,
     "kick": replace(KIT["kick"], peak=0.6, click=0.05),
-    "snare": _brushed(KIT["snare"], 0.6, 1.8),
+    "snare": _brushed(KIT["snare"], 0.48, 1.8),
     "closed_hat": _brushed(KIT["closed_hat"], 0.7, 1.2),
     "open_hat": _brushed(KIT["open_hat"], 0.7, 1.2),
     "crash": _brushed(KIT["crash"], 0.65, 1.1),
