@@ -36,7 +36,7 @@ def list_voices(context: typer.Context, as_json: AsJson = False) -> None:
     """List the trained voices: the instrument, what was measured on pieces that it never heard, the licence."""
     if context.invoked_subcommand is not None:
         return
-    from ensemble.config import own_voices, own_voices_dir, weights_dir, weights_in
+    from ensemble.config import BUILT_IN, own_voices, own_voices_dir, weights_dir, weights_in
     from ensemble.play.kit_file import KitCard
     from ensemble.play.own_voices import voice_card
 
@@ -60,6 +60,7 @@ def list_voices(context: typer.Context, as_json: AsJson = False) -> None:
             licence = card.licence.split(";", maxsplit=1)[0]
             table.add_row(name, card.instrument, told, "" if error is None else f"{error:.1f} dB", licence)
         OUT.print(table)
+        OUT.print(f"without training: {', '.join(BUILT_IN['voice'])}; the last is a drum kit")
         OUT.print("by name or path: --voice NAME, or voice: NAME in a band file", markup=False)
 
     print_result(as_json, document, show)
