@@ -14,7 +14,7 @@ from cluster.serve.models import Health, JobFacts, JobKind, Refusal, StudioJob
 from cluster.serve.places import Growth, SoundPlaces
 from cluster.serve.queue import JobQueue, QueuedJob
 from cluster.serve.refusals import FAILED, StudioError, absent
-from cluster.serve.renderers import TRIES, Renderers
+from cluster.serve.renderers import PAUSES_S, TRIES, Renderers
 from cluster.serve.storage import StudioStorage, new_name
 from cluster.serve.work import WorkNews, WorkOrder, WorkResult
 from ensemble.errors import BandError
@@ -177,7 +177,7 @@ class JobBoard:
         order = WorkOrder(name, str(folder.path), job.kind, job.request, title)
         result: WorkResult | None = None
         self._publish_job(name)
-        for is_last in [False] * (TRIES - 1) + [True]:
+        for pause_s in (*PAUSES_S, None):
             try:
                 async for told in self._renderers.work(order):
                     if isinstance(told, WorkNews):
@@ -187,7 +187,9 @@ class JobBoard:
                 break
             except BandError as error:
                 emit("studio renderer lost", job=name)
-                if is_last:
+                if pause_s is not None:
+                    await asyncio.sleep(pause_s)
+                else:
                     said = Refusal(code="ray", message=f"The renderer died {TRIES} times at this.", cure=error.cure)
                     result = WorkResult("failed", None if row is None else row.version, error=said)
             except Exception as error:  # noqa: BLE001  a job that nobody follows would keep its song for ever

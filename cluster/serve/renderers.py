@@ -17,8 +17,10 @@ from ensemble.threads import one_thread
 NICENESS = 5
 """Renderers leave the cores to whoever answers the pages."""
 WARM_S = 3.0
-TRIES = 3
-"""How often a job is given out whose renderer dies on it."""
+PAUSES_S = (1.0, 5.0, 15.0)
+"""Before a job is given out again whose renderer died on it: until a lost machine is known to be lost, Serve names its
+renderers still."""
+TRIES = 1 + len(PAUSES_S)
 
 
 class Renderers(Protocol):

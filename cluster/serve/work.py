@@ -23,7 +23,7 @@ from ensemble.events import Events
 from ensemble.export.export import SUFFIXES, export
 from ensemble.files.replace import write_whole
 from ensemble.manifest import MANIFEST, Manifest
-from ensemble.output.staging import clear, is_resumable, staging_folders
+from ensemble.output.staging import clear, is_resumable, staging_folders, take_over
 from ensemble.perform import Pace
 from ensemble.plan import Extension, RenderPlan
 from ensemble.rendering import redo as redoing
@@ -96,6 +96,7 @@ def work(order: WorkOrder, tell: Callable[[WorkNews], None]) -> WorkResult:
     song = SongFolder(Path(order.folder))
     try:
         with _alone(song):
+            take_over(song.render)  # of renderers that were lost, maybe with their machines
             return _Work(order, song, tell).done()
     except _Cancelled:
         for left in staging_folders(song.render):

@@ -115,6 +115,16 @@ def check_writer(staging: Path, out: Path) -> None:
         raise OutputError(str(out), "is being written by another render", cure)
 
 
+def take_over(out: Path) -> None:
+    """Make every staging folder in a folder one that this process has left; for whoever knows that nobody writes there.
+
+    Raises:
+        OSError: it cannot be renamed.
+    """
+    for path in staging_folders(out):
+        path.rename(out / f"{PREFIX}{writer()}-{path.name.rpartition('-')[2]}")
+
+
 def _is_fresh(staging: Path) -> bool:
     """Whether something was written lately: a render that plays writes with every block."""
     newest = max((path.lstat().st_mtime for path in [staging, *staging.rglob("*")]), default=0.0)

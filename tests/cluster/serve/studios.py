@@ -12,7 +12,7 @@ import httpx2
 from starlette.testclient import TestClient
 
 from cluster.serve.app import make_app
-from cluster.serve.renderers import in_thread
+from cluster.serve.renderers import Renderers, in_thread
 from cluster.serve.storage import StudioStorage
 from cluster.serve.studio import Studio
 from cluster.serve.work import WorkNews, WorkOrder, WorkResult
@@ -32,9 +32,9 @@ class ThreadRenderers:
 
 
 @contextmanager
-def studio_at(root: Path, **limits: Any) -> Iterator[TestClient]:
+def studio_at(root: Path, renderers: Renderers | None = None, **limits: Any) -> Iterator[TestClient]:
     """A studio over this folder, asked by its owner."""
-    studio = Studio(StudioStorage(root), ThreadRenderers(), **limits)
+    studio = Studio(StudioStorage(root), renderers or ThreadRenderers(), **limits)
     app = make_app(studio, KEY, ("studio",))
     with TestClient(app, "http://studio", headers=OWNER) as client:
         yield client

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import AsyncIterator
+from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cluster.serve import board
 from cluster.serve.queue import JobQueue, QueuedJob
 from cluster.serve.refusals import absent
+from cluster.serve.work import WorkNews, WorkOrder, WorkResult
+from ensemble.errors import BandError
+from tests.cluster.serve.studios import ended, studio_at, uploaded
 
 
 def taken(queue: JobQueue) -> str | None:
@@ -68,3 +75,30 @@ def test_a_refusal_survives_the_trip_between_actors() -> None:
     error = absent("song")
     again = pickle.loads(pickle.dumps(error))  # noqa: S301
     assert (again.status, again.reason, again.code, str(again)) == (404, "not_found", "studio", str(error))
+
+
+class LosingRenderers:
+    """Are lost so many times, one after the other."""
+
+    num_slots = 1
+
+    def __init__(self, times: int) -> None:
+        self._left = times
+
+    async def work(self, order: WorkOrder) -> AsyncIterator[WorkNews | WorkResult]:
+        self._left -= 1
+        if self._left >= 0:
+            raise BandError(order.job, "was lost", "")
+        yield WorkResult("done")
+
+
+@pytest.mark.parametrize(("times", "state"), [(3, "done"), (4, "failed")])
+def test_a_job_is_given_out_again_until_a_lost_machine_is_known_to_be_lost(
+    tmp_path: Path, short_leader_file: Path, monkeypatch: pytest.MonkeyPatch, times: int, state: str
+) -> None:
+    monkeypatch.setattr(board, "PAUSES_S", (0.0, 0.01, 0.02))
+    with studio_at(tmp_path, LosingRenderers(times)) as client:
+        song = uploaded(client, short_leader_file)
+        job = ended(client, client.post(f"/api/songs/{song}/render", json={}).json()["id"])
+        assert job["state"] == state
+        assert (job["error"] is None) == (state == "done")

@@ -13,8 +13,10 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
+from cluster.serve.storage import StudioStorage
 from ensemble.audio.files import read_clip
 from ensemble.manifest import MANIFEST, Manifest
+from ensemble.output.staging import NEW, PREFIX, PUBLISHED, staging_folders
 from ensemble.rendering.edits import Edits
 from ensemble.rendering.redo import redo
 from ensemble.rendering.render import render
@@ -22,8 +24,14 @@ from tests.cluster.serve.studios import OPEN, done, ended, studio_at, uploaded
 
 
 @pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
-    with studio_at(tmp_path_factory.mktemp("studio")) as asked:
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The studio's folder."""
+    return tmp_path_factory.mktemp("studio")
+
+
+@pytest.fixture(scope="module")
+def client(root: Path) -> Iterator[TestClient]:
+    with studio_at(root) as asked:
         yield asked
 
 
@@ -171,6 +179,17 @@ def test_a_page_hears_what_happens_and_the_first_sound_before_the_end(
                 break
     assert kinds.index("desk") < kinds.index("sound")
     assert event["job"]["first_sound_s"] is not None
+
+
+def test_a_song_goes_on_after_a_renderer_that_was_lost_with_its_machine(
+    client: TestClient, root: Path, short_leader_file: Path
+) -> None:
+    name = uploaded(client, short_leader_file)
+    left = StudioStorage(root).song(name).render / f"{PREFIX}elsewhere-1-abcd"
+    (left / NEW).mkdir(parents=True)
+    (left / PUBLISHED).mkdir()
+    done(client, client.post(f"/api/songs/{name}/render", json={"sample_rate": 16000}))
+    assert not staging_folders(left.parent)
 
 
 def test_a_job_is_cancelled_and_leaves_nothing(client: TestClient, short_leader_file: Path) -> None:
