@@ -135,6 +135,8 @@ def live(
                 if is_so and warning not in said_already:
                     said_already.add(warning)
                     monitor.say(warning)
+            if card is not None:
+                card.bar_samples = round(session.follower.position.bar_s * int(rate))
             due = deadlines_of(session, WATCHED_QUANTA)
             watched = "" if fast or not due.num_quanta else f"  {_in_time(due)}"
             rested = f"  rested {session.stops.bars[-1]:.1f} bars after the last stop" if session.stops.bars else ""

@@ -24,6 +24,8 @@ GONE_S = 12.0
 """So long it is tried; then the card is gone."""
 KEPT_S = 8
 """The band is at most so far ahead."""
+MOST_AGAIN = 4
+"""So often a bar is played again while the band is late."""
 
 
 class CardDevice(NamedTuple):
@@ -72,12 +74,13 @@ class SoundCard:
     Attributes:
         num_lost: samples that did not come, and are zeros in the stream.
         num_missed: samples that the band should have played and had not ready.
+        bar_samples: how long a bar is; while the band is late its last one is played again. 0: nothing is.
     """
 
     def __init__(
         self, sample_rate: int, source: str | None = None, sink: str | None = None, latency_s: float | None = None
     ) -> None:
-        self.num_lost = self.num_missed = 0
+        self.num_lost = self.num_missed = self.bar_samples = 0
         self._rate, self._given_latency_s = sample_rate, latency_s
         self._came: queue.SimpleQueue[FloatArray] = queue.SimpleQueue()
         self._ring = np.zeros((KEPT_S * sample_rate, 2), np.float32)
@@ -169,7 +172,10 @@ class SoundCard:
         is_ready = at < self._filled
         if self._filled:
             self.num_missed += int(num_samples - is_ready.sum())
-        goes[:] = np.where(is_ready[:, None], self._ring[at % len(self._ring)], 0.0)
+        late, bar = np.maximum(at - self._filled + 1, 0), min(self.bar_samples, self._filled, len(self._ring))
+        sounds = is_ready | (late <= MOST_AGAIN * bar)
+        again = at - bar * np.ceil(late / max(bar, 1)).astype(int)
+        goes[:] = np.where(sounds[:, None], self._ring[again % len(self._ring)], 0.0)
         self._position += num_samples
 
 

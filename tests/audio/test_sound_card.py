@@ -75,6 +75,20 @@ def test_the_band_sounds_when_the_leader_hears_it_in_time() -> None:
 
 
 @pytest.mark.usefixtures("portaudio")
+def test_while_the_band_is_late_its_last_bar_goes_on() -> None:
+    card = SoundCard(RATE, latency_s=0.0)
+    band = np.arange(3 * BLOCK, dtype=np.float32)
+    card.play(0, np.stack([band, band]))
+    card.bar_samples = bar = 2 * BLOCK
+    stream: Any = card._stream
+    went = np.concatenate([stream.come(np.zeros(BLOCK, np.float32))[:, 0] for _ in range(12)])
+    np.testing.assert_array_equal(went[: 3 * BLOCK], band)
+    np.testing.assert_array_equal(went[3 * BLOCK : 11 * BLOCK], np.tile(band[-bar:], 4))
+    assert not went[11 * BLOCK :].any(), "a band that is lost falls silent"
+    assert card.num_missed == 9 * BLOCK
+
+
+@pytest.mark.usefixtures("portaudio")
 def test_a_latency_that_is_given_counts() -> None:
     card = SoundCard(RATE, latency_s=0.0)
     card.play(0, np.ones((2, BLOCK), np.float32))

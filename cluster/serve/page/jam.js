@@ -228,6 +228,7 @@ export class JamView {
     byId("jam-tempo-now").textContent = news.tempo_bpm ? `${Math.round(news.tempo_bpm)} bpm` : "";
     this.say(news.bar ? `Bar ${news.bar}` : news.tempo_bpm ? "The band has the beat, and listens" : "The band listens");
     this.showBeat(news);
+    if (!this.watched) this.sound?.setBar(news.bar ? (60 / news.tempo_bpm) * news.beats_per_bar : 0);
     this.muted = new Set(news.muted);
     for (const row of byId("jam-players").children) {
       const { name } = row.dataset, isMuted = this.muted.has(name);

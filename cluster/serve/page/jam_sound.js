@@ -50,6 +50,9 @@ export class JamSound {
   play(start, pcm) {
     this.band.port.postMessage({ start, pcm }, [pcm.buffer]);
   }
+  setBar(seconds) {  // what goes on while the band is late
+    this.band.port.postMessage({ bar: Math.round(Math.min(seconds, 4) * this.rate) });
+  }
   end() {  // what is there rings out
     this.band.port.postMessage({ hasEnded: true });
     this.source.disconnect();

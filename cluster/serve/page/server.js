@@ -2,7 +2,7 @@
 
 export class Refusal extends Error {
   constructor({ code, message, cure = "" }) {
-    super(cure ? `${message} ${sentence(cure)}` : message);
+    super(cure ? `${sentence(message)} ${sentence(cure)}` : message);
     this.code = code;
   }
 }
