@@ -28,8 +28,8 @@ from ensemble.types.music import AudioClip, Cue, FloatArray, PlayerState, Stem
 Array = NDArray[np.float64]
 TILT_HZ = 800.0
 """Where a tilt changes nothing."""
-REFERENCE_LEVEL = 0.1
-"""Amplitude that leaves the valve as it came in."""
+REFERENCE_LEVEL = 0.05
+"""Amplitude that leaves the valve as it came in: what a part usually plays at."""
 _STATE = "effect"
 _SMALL = 1e-30
 """Below this a state is set to 0: numbers near the smallest float are slow, and inaudible."""

@@ -192,7 +192,7 @@ KIT: dict[DrumClass, Drum] = {
     "high_tom": _tuned(_STRUCK["tom"], 1.45, 0.85, peak=0.52),
     "low_tom": _tuned(_STRUCK["tom"], 0.73, 1.2, peak=0.88),
     "shaker": Drum(
-        peak=0.2,
+        peak=0.3,
         duration_s=0.25,
         bands=_bands(
             (3500.0, 6000.0, 0.5, 0.03, 0.05, 0.4),

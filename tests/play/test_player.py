@@ -15,7 +15,7 @@ from ensemble.config import FollowerSettings
 from ensemble.errors import ConfigError, VoiceError
 from ensemble.play.player import make_player
 from ensemble.play.seeded import seeded_voice
-from ensemble.play.voice_file import VOICE
+from ensemble.play.voice_file import VOICE, voice_sha256
 from ensemble.types.music import SILENCE_DB, Cue, Hit, PlayerState
 from ensemble.wire import pack, unpack
 from tests.play.cues import cut, drum_cue, held_note, main_pitch_hz, phrase, played, power_db
@@ -230,3 +230,14 @@ print(zlib.crc32(played(make_player(settings, 16_000, 3), phrase(60), 7).tobytes
         [sys.executable, "-c", script], cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True
     )
     assert there.stdout.split() == [str(here), "False"]
+
+
+def test_brushes_are_built_in_and_for_drums_alone():
+    assert voice_sha256("brushes") is None
+    cue = drum_cue(fill(100), 100)
+    sticks, brushes = (
+        played(make_player(follower("drums", name), 16_000, seed=3), cue) for name in ("naive", "brushes")
+    )
+    assert power_db(sticks - brushes) > -60
+    with pytest.raises(ValueError, match="brushes are a drum kit"):
+        follower("violin", "brushes")
