@@ -13,7 +13,8 @@ INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet -c c
 .DEFAULT_GOAL := demo
 
 $(VENV)/.plays: pyproject.toml constraints.txt
-	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is missing; on Debian: apt install python3.11 python3.11-venv, or make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	  || { echo "$(PYTHON) is missing or older than 3.11; on Debian: apt install python3.11 python3.11-venv, or make PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(INSTALL) -e .
 	touch $@

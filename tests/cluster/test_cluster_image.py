@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import tomllib
 from fnmatch import fnmatchcase
 from pathlib import Path
+
+import pytest
 
 from ensemble.play.warm import compile_kernels
 
@@ -18,6 +21,13 @@ def instructions() -> list[tuple[str, str]]:
     lines = [line for line in (CONFIGS / "Dockerfile").read_text().splitlines() if not line.startswith("#")]
     joined = "\n".join(lines).replace("\\\n", " ")
     return [tuple(line.split(None, 1)) for line in joined.splitlines() if line.strip()]  # type: ignore[misc]
+
+
+def argument(name: str) -> str:
+    (value,) = (
+        rest.partition("=")[2] for word, rest in instructions() if word == "ARG" and rest.startswith(f"{name}=")
+    )
+    return value.partition("=")[2]
 
 
 def last_stage() -> list[tuple[str, str]]:
@@ -71,9 +81,8 @@ def test_pip_installs_what_the_project_names_at_the_pinned_versions() -> None:
     ]
     assert len(lines) == 2
     assert all("--constraint constraints.txt" in line for line in lines)
-    extras = re.search(r"'\.\[([\w,]+)\]'", lines[1])
-    assert extras
-    assert set(extras[1].split(",")) <= PROJECT["project"]["optional-dependencies"].keys()
+    assert '".${EXTRAS:+[$EXTRAS]}"' in lines[1]
+    assert set(argument("EXTRAS").split(",")) <= PROJECT["project"]["optional-dependencies"].keys()
     pinned = {line.split("==")[0] for line in (ROOT / "constraints.txt").read_text().splitlines()}
     needed = [*PROJECT["project"]["dependencies"], *PROJECT["project"]["optional-dependencies"]["train"]]
     named = {re.split(r"[\[>=]", requirement)[0] for requirement in needed}
@@ -105,4 +114,22 @@ def test_the_kernels_are_compiled_by_the_user_who_will_play() -> None:
 def test_system_packages_come_without_extras_and_leave_no_lists_behind() -> None:
     installs = [rest for word, rest in instructions() if word == "RUN" and "apt-get install" in rest]
     assert all("--no-install-recommends" in rest and "rm -rf /var/lib/apt/lists" in rest for rest in installs)
-    assert {"ffmpeg", "rsync", "openssh-client"} <= set(" ".join(installs).split())
+    assert all("$SYSTEM_PACKAGES" in rest for rest in installs)
+    assert {"ffmpeg", "rsync", "openssh-client"} <= set(argument("SYSTEM_PACKAGES").strip('"').split())
+
+
+@pytest.mark.parametrize(
+    ("extras", "torch", "wheels"),
+    [("train,studio", "cpu", True), ("train,studio", "cuda", False), ("", "cpu", False), ("studio", "rocm", None)],
+)
+def test_torch_is_fetched_only_where_it_is_wanted(extras: str, torch: str, wheels: bool | None, tmp_path: Path) -> None:
+    (fetching,) = (rest for word, rest in instructions() if word == "RUN" and rest.startswith("case"))
+    (tmp_path / "pip").write_text('#!/bin/sh\necho "$@"\n')
+    (tmp_path / "pip").chmod(0o755)
+    path = f"{tmp_path}:/usr/bin:/bin"
+    done = subprocess.run(
+        ["sh", "-c", fetching], env={"PATH": path, "EXTRAS": extras, "TORCH": torch}, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == (0 if wheels is not None else 1)
+    assert ("whl/cpu" in done.stdout) == bool(wheels)
