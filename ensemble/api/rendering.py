@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from ensemble.api.leaders import Samples, as_file
 from ensemble.api.rendered import Render
 from ensemble.band import LocalBand
+from ensemble.config import FollowerSettings
 from ensemble.events import Events, OnProgress
 from ensemble.perform import Pace
+from ensemble.play.quantum import Player
 from ensemble.rendering import redo as redoing
 from ensemble.rendering import render as rendering
 from ensemble.rendering import transform as transforming
 from ensemble.rendering import verify as verifying
 from ensemble.rendering.edits import Edits
 from ensemble.rendering.session import BandFactory
+from ensemble.settings.installed import PLAYERS, lent
+
+Players = Mapping[str, Callable[[FollowerSettings, int, int], Player]]
+"""What makes a player of a part's settings, the sample rate in Hz and the seed; by name."""
 
 
 def render(
@@ -23,6 +30,7 @@ def render(
     out: str | Path,
     *,
     leader_rate: int | None = None,
+    players: Players | None = None,
     progress: OnProgress | None = None,
     events: Events | None = None,
     **settings: Any,
@@ -33,6 +41,7 @@ def render(
         leader: the recording or score, its URL, or an array; `None` plays the bundled guitar.
         out: the folder to fill, or the URL of one; made if absent, refused if not empty.
         leader_rate: sample rate of an array, in Hz.
+        players: your own, by the name that a band says as `voice`; for a band in this process.
         progress: called with the stage, how much of it is done, and how much there is to do.
         events: more callbacks than `progress`, which it replaces.
         settings: what `ensemble.rendering.render.render` takes: `band`, `seed`, `levers`, `overrides`, `extension`,
@@ -42,10 +51,11 @@ def render(
         EnsembleError: an input is refused or a worker failed; `out` is left as it was.
     """
     heard = events or (Events(progress=progress) if progress else None)
-    if leader is None or isinstance(leader, str | Path):  # a URL is no path
-        return Render(Path(out), rendering.render(leader, out, events=heard, **settings))
-    with as_file(leader, leader_rate) as path:
-        return Render(Path(out), rendering.render(path, out, events=heard, **settings))
+    with lent(PLAYERS, players or {}):
+        if leader is None or isinstance(leader, str | Path):  # a URL is no path
+            return Render(Path(out), rendering.render(leader, out, events=heard, **settings))
+        with as_file(leader, leader_rate) as path:
+            return Render(Path(out), rendering.render(path, out, events=heard, **settings))
 
 
 def transform(
@@ -76,15 +86,23 @@ def transform(
         )
 
 
-def redo(out: str | Path | Render, edits: Edits, *, progress: OnProgress | None = None, **settings: Any) -> Render:
-    """Edit a finished render; see `ensemble.rendering.redo.redo`.
+def redo(
+    out: str | Path | Render,
+    edits: Edits,
+    *,
+    players: Players | None = None,
+    progress: OnProgress | None = None,
+    **settings: Any,
+) -> Render:
+    """Edit a finished render; see `ensemble.rendering.redo.redo`, and `render` for `players`.
 
     Raises:
         EnsembleError: an edit is refused or a worker failed; the version before is left as it was.
     """
     if progress:
         settings = {"events": Events(progress=progress)} | settings
-    return Render(_folder(out), redoing.redo(_folder(out), edits, **settings))
+    with lent(PLAYERS, players or {}):
+        return Render(_folder(out), redoing.redo(_folder(out), edits, **settings))
 
 
 def undo(out: str | Path | Render, *, force: bool = False) -> Render:
@@ -98,14 +116,19 @@ def undo(out: str | Path | Render, *, force: bool = False) -> Render:
 
 
 def verify(
-    out: str | Path | Render, *, band_factory: BandFactory = LocalBand, progress: OnProgress | None = None
+    out: str | Path | Render,
+    *,
+    band_factory: BandFactory = LocalBand,
+    players: Players | None = None,
+    progress: OnProgress | None = None,
 ) -> verifying.Verification:
-    """Render again elsewhere and compare every hash.
+    """Render again elsewhere and compare every hash; see `render` for `players`.
 
     Raises:
         VerifyError: there is no manifest, or something that it names is missing or has changed.
     """
-    return verifying.verify(_folder(out), band_factory, Pace(), Events(progress=progress) if progress else None)
+    with lent(PLAYERS, players or {}):
+        return verifying.verify(_folder(out), band_factory, Pace(), Events(progress=progress) if progress else None)
 
 
 def _folder(out: str | Path | Render) -> Path:

@@ -1,4 +1,4 @@
-"""What other installed packages bring: players and stores, announced as entry points.
+"""What others bring: players and stores, announced as entry points of installed packages, or lent to one call.
 
 [project.entry-points."ensemble.players"]
 theremin = "my_package:Theremin"
@@ -7,10 +7,14 @@ theremin = "my_package:Theremin"
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 from ensemble.errors import ConfigError
@@ -20,9 +24,22 @@ PLAYERS: Group = "ensemble.players"
 STORES: Group = "ensemble.stores"
 
 
+_LENT: ContextVar[Mapping[tuple[Group, str], Callable[..., Any]]] = ContextVar("_LENT", default=MappingProxyType({}))
+
+
+@contextmanager
+def lent(group: Group, made: Mapping[str, Callable[..., Any]]) -> Iterator[None]:
+    """Know these names in a group inside the block, in this thread, as if an installed package announced them."""
+    before = _LENT.set({**_LENT.get(), **{(group, name): one for name, one in made.items()}})
+    try:
+        yield
+    finally:
+        _LENT.reset(before)
+
+
 def installed_names(group: Group) -> tuple[str, ...]:
-    """The names that installed packages announce in a group, sorted."""
-    return tuple(sorted(entry_points(group=group).names))
+    """The names that are lent to a group, and those that installed packages announce, sorted."""
+    return tuple(sorted({name for kind, name in _LENT.get() if kind == group} | entry_points(group=group).names))
 
 
 def load_installed(group: Group, name: str) -> Callable[..., Any]:
@@ -31,6 +48,8 @@ def load_installed(group: Group, name: str) -> Callable[..., Any]:
     Raises:
         ConfigError: no package announces the name, or what it announces cannot be loaded.
     """
+    if here := _LENT.get().get((group, name)):
+        return here
     try:
         made: Callable[..., Any] = _entry(group, name).load()
     except Exception as error:  # importing another's package runs its code, which may raise anything
@@ -42,9 +61,16 @@ def load_installed(group: Group, name: str) -> Callable[..., Any]:
 def sha256_of_installed(group: Group, name: str) -> str:
     """The digest of what a name of a group stands for: its package's name and version, and the module's own text.
 
+    Of what is lent it is the digest of its own text.
+
     Raises:
-        ConfigError: no package announces the name, or it has no such module.
+        ConfigError: no package announces the name, or it has no such module; or what is lent has no text.
     """
+    if here := _LENT.get().get((group, name)):
+        try:
+            return hashlib.sha256(inspect.getsource(here).encode()).hexdigest()
+        except (OSError, TypeError) as error:
+            raise ConfigError(group, f"the text of {name!r} cannot be read", "define it in a file") from error
     entry = _entry(group, name)
     try:
         module = find_spec(entry.module)

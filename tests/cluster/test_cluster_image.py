@@ -27,7 +27,7 @@ def argument(name: str) -> str:
     (value,) = (
         rest.partition("=")[2] for word, rest in instructions() if word == "ARG" and rest.startswith(f"{name}=")
     )
-    return value.partition("=")[2]
+    return value
 
 
 def last_stage() -> list[tuple[str, str]]:

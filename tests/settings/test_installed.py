@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -77,6 +78,22 @@ def test_a_player_of_another_package_plays_its_part(installed: Path, short_leade
     installed.write_text(MODULE.replace("0.1 *", "0.2 *"))
     with pytest.raises(VerifyError, match="sine: is not the voice that 'lead' played"):
         ensemble.verify(tmp_path / "out")
+
+
+def test_a_player_is_lent_to_a_call(installed: Path, short_leader_file: Path, tmp_path: Path) -> None:
+    from sine_player import Sine  # type: ignore[import-not-found]  # written by the fixture
+
+    duo = tmp_path / "band.yaml"
+    with pytest.raises(ConfigError, match="'whistle' is unknown"):
+        ensemble.render(short_leader_file, tmp_path / "out", band=band(tmp_path, "whistle"))
+    take = ensemble.render(short_leader_file, tmp_path / "out", band=str(duo), players={"whistle": Sine})
+    assert np.abs(take.stems["lead"]).max() > 0.01
+    assert ensemble.verify(take, players={"whistle": Sine}).is_good
+    with pytest.raises(ConfigError, match="the text of 'whistle' cannot be read"):
+        ensemble.render(short_leader_file, tmp_path / "other", band=str(duo), players={"whistle": partial(Sine)})
+    louder = ensemble.redo(take, ensemble.Edits(gain_db={"lead": 3.0}), players={"whistle": Sine})
+    assert louder.manifest.plan.request.weights_sha256 == take.manifest.plan.request.weights_sha256
+    assert "whistle" not in installed_names(PLAYERS)
 
 
 def test_what_is_not_announced_or_cannot_be_loaded_is_one_line(installed: Path, tmp_path: Path) -> None:
