@@ -193,6 +193,10 @@ class RayBand:
         """Export that a quantum of a live session was ready so many seconds before it was due."""
         self._meters.was_ready(left_s)
 
+    def has_rested(self, bars: float) -> None:
+        """Export that the band was 20 dB down so many bars after its leader had stopped."""
+        self._meters.has_rested(bars)
+
     def is_exact(self) -> bool:
         """Whether every value so far came from a machine of this one's fingerprint."""
         return self._supervisor.is_exact()

@@ -59,6 +59,10 @@ class DriverMetrics:
             "How long before they were due so many of 100 of the last quanta of a live session were ready, or longer",
             tag_keys=("percent",),
         )
+        self.live_rested = Gauge(
+            "ensemble_live_stop_reaction_bars",
+            "How many bars after the last stop of its leader a live band was 20 dB down",
+        )
         self.restarts = Counter("ensemble_restarts_total", "Players that were replaced", tag_keys=("part", "reason"))
 
 
@@ -89,6 +93,7 @@ class Meters:
         self._lock = threading.Lock()
         self._due: dict[Hashable, _Question] = {}
         self._left_s: deque[float] = deque(maxlen=RECENT_QUANTA)
+        self._rested_bars: float | None = None
         for ready in (IN_TIME, LATE):
             from_zero(self._metrics.live_quanta, {"ready": ready})
         for part, tags in self._tags.items():
@@ -132,6 +137,10 @@ class Meters:
         self._left_s.append(left_s)
         self._metrics.live_quanta.inc(tags={"ready": IN_TIME if left_s >= 0 else LATE})
 
+    def has_rested(self, bars: float) -> None:
+        """The band of a live session was 20 dB down so many bars after its leader had stopped."""
+        self._rested_bars = bars
+
     def restarted(self, part: str, reason: str) -> None:
         """An actor was replaced."""
         self._metrics.restarts.inc(tags={"part": part, "reason": reason})
@@ -152,6 +161,8 @@ class Meters:
         for percent in PERCENTS if left_s else ():
             at = min(percent * len(left_s) // 100, len(left_s) - 1)
             self._metrics.live_left.set(left_s[at], tags={"percent": str(percent)})
+        if self._rested_bars is not None:
+            self._metrics.live_rested.set(self._rested_bars)
         now = time.time()
         for part, tags in self._tags.items():
             blocks = [question for question in due if question.part == part and question.where is not None]

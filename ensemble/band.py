@@ -116,6 +116,9 @@ class Band(Protocol):
     def was_ready(self, left_s: float) -> None:
         """Tell who watches that a quantum of a live session was ready so many seconds before it was due."""
 
+    def has_rested(self, bars: float) -> None:
+        """Tell who watches that the band was 20 dB down so many bars after the leader of a live session had stopped."""
+
     def is_exact(self) -> bool:
         """Whether every value so far was computed on a machine of this one's fingerprint; waits for nothing."""
 
@@ -214,6 +217,9 @@ class LocalBand:
         return Tally(busy_s=dict(self._busy_s))
 
     def was_ready(self, left_s: float) -> None:
+        """Nobody watches a band in one process."""
+
+    def has_rested(self, bars: float) -> None:
         """Nobody watches a band in one process."""
 
     def is_exact(self) -> bool:

@@ -162,6 +162,19 @@ class LiveSession:
         if start_frame >= self.horizon_frames:
             self._band.was_ready(left_s)
 
+    def look_at(self, samples: FloatArray) -> None:
+        """Watch the leader's stream; nothing hangs on it.  [samples]"""
+        self.watch.hear(samples)
+        before = len(self.stops.bars)
+        self.stops.hear(samples, self.follower.position.bar_s)
+        for bars in self.stops.bars[before:]:
+            self._band.has_rested(bars)
+
+    def look_at_band(self, played: Played) -> None:
+        """Watch what the band plays."""
+        self.watch.play(played.start_sample, played.sound)
+        self.stops.play(played.sound)
+
     def hear(self, samples: FloatArray) -> Iterator[Played]:
         """Go on by what has come.
 

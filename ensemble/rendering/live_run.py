@@ -73,8 +73,7 @@ def run_session(
             due_s = (began_s or 0.0) + one.start_frame / FRAME_RATE_HZ
             session.was_ready(one.start_frame, due_s - way_s - time.perf_counter())
             sink.play(one.start_sample, one.sound)
-            session.watch.play(one.start_sample, one.sound)
-            session.stops.play(one.sound)
+            session.look_at_band(one)
 
     with disk_errors(recording):
         file = sound_file(recording, "w", sample_rate, 1, "PCM_24", format="WAV")
@@ -86,8 +85,7 @@ def run_session(
             steps, samples = in_steps(block)
             session.is_recorded = session.is_recorded and _kept(recording, file.write, steps << 8)
             session.num_recorded += len(samples) * session.is_recorded
-            session.watch.hear(samples)
-            session.stops.hear(samples, session.follower.position.bar_s)
+            session.look_at(samples)
             send(session.hear(samples))
             on_block()
         send(session.end())

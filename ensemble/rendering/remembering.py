@@ -244,6 +244,11 @@ class RememberingBand:
         if self._band is not None:
             self._band.was_ready(left_s)
 
+    def has_rested(self, bars: float) -> None:
+        """Pass on what a live session tells."""
+        if self._band is not None:
+            self._band.has_rested(bars)
+
     def is_exact(self) -> bool:
         """Whether everything was computed by machines like this one; what was not is never remembered."""
         return self._band.is_exact() if self._band else True

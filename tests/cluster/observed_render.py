@@ -77,6 +77,7 @@ def main(folder: Path) -> None:
                 told.add("playing")
                 for left_s in (0.3, 0.2, -0.1):  # as it would be told of a live session
                     band[0].was_ready(left_s)
+                band[0].has_rested(0.8)
                 say(stage="playing", killed="bass")
 
         render(

@@ -50,6 +50,8 @@ def test_the_figures_are_those_of_the_render(observed: Observed) -> None:
     assert observed.counted["live_quanta"] == {("in_time",): 2.0, ("late",): 1.0}
     (left,) = observed.answers["Horizon left B"]
     assert float(left["value"][1]) == pytest.approx(-0.1)
+    (rested,) = observed.answers["From the leader's stop to the band's rest A"]
+    assert float(rested["value"][1]) == pytest.approx(0.8)
     seats = {sample["metric"]["seat"] for sample in observed.answers["Memory of the players A"]}
     assert seats <= PARTS | {"conductor", "retrieval"}
     assert all(2e7 < float(sample["value"][1]) < 4e9 for sample in observed.answers["Memory of the players A"])
