@@ -6,6 +6,7 @@ import os
 import secrets
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +24,8 @@ BELOW_BYTES = 69
 """The longest path of one of Ray's sockets, from that private folder on."""
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108
 """Where Ray keeps its objects, if there is one."""
+_APPEARS_S, _LOOK_S = 25.0, 0.02
+"""How long a node may take to appear, and how often it is looked for."""
 ENVIRONMENT = {
     "RAY_AUTH_MODE": "token",
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -92,6 +95,29 @@ def few_processes() -> Iterator[None]:
     finally:
         for (owner, name), function in zip(whole, before, strict=True):
             setattr(owner, name, function)
+
+
+@contextmanager
+def node_seen_at_once() -> Iterator[None]:
+    """See the node of the Ray that is started inside the block as soon as it is there: Ray 2.60 looks once a second."""
+    from ray._private import services
+    from ray._raylet import GcsClient  # type: ignore[attr-defined]
+
+    known: Any = services
+    get_node = known.get_node
+
+    def seen(gcs_address: str, node_id: str) -> Any:
+        client = GcsClient(address=gcs_address)
+        until = time.monotonic() + _APPEARS_S
+        while time.monotonic() < until and all(one.hex() != node_id for one in client.get_all_node_info()):
+            time.sleep(_LOOK_S)
+        return get_node(gcs_address, node_id)
+
+    known.get_node = seen
+    try:
+        yield
+    finally:
+        known.get_node = get_node
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from agents.environment import (
     SESSIONS,
     SHARED_MEMORY,
     few_processes,
+    node_seen_at_once,
     on_loopback,
     prepare_environment,
     readable_entrypoint,
@@ -76,7 +77,7 @@ def _one_ray(*, num_cpus: int | None, dashboard: bool) -> Iterator[str]:
             try:
                 # Ray workers put the folder that they start in first on the path: start in an empty one.
                 with (
-                    contextlib.chdir(folder), on_loopback(), readable_entrypoint(),
+                    contextlib.chdir(folder), on_loopback(), readable_entrypoint(), node_seen_at_once(),
                     variable("PYTHONPATH", python_path()), contextlib.nullcontext() if dashboard else few_processes(),
                 ):  # fmt: skip
                     context = ray.init(
