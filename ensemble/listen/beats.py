@@ -38,6 +38,8 @@ AT_BEAT, AT_ACCENT, AT_SAID = 3.5, 0.3, 1.5
 """A logistic regression on the same recordings where the tempo is right."""
 LAST_BEATS = 9
 """The tempo of now is that of so many beats."""
+NO_PULSE_VALUE = -1.5
+"""What a grid is worth where there is none: the best one of noise has -2.6 or less, of music as a rule more than 0."""
 MIN_CLARITY = 0.25
 """Below this the beat is no more than a guess; see `Beats.clarity`."""
 
@@ -96,17 +98,19 @@ def track_beats(
     )
 
 
-class PossibleTempo(NamedTuple):
-    """A tempo that the last seconds may have."""
+class PossiblePulse(NamedTuple):
+    """A beat that some seconds may have."""
 
     period_frames: float
     """Frames in a beat."""
+    beat_frame: float
+    """Where its last beat is, in frames of those seconds."""
     log_odds: float
-    """How much speaks for it, as a logarithm; the best one has 0."""
+    """How much speaks for it, as a logarithm; the best one has 0, unless there is hardly a beat."""
 
 
-def possible_tempi(onset: FloatArray, pulse: FloatArray) -> list[PossibleTempo]:
-    """All pulses that some seconds may have, valued as those of a whole recording are.
+def possible_pulses(onset: FloatArray, pulse: FloatArray) -> list[PossiblePulse]:
+    """All beats that some seconds may have, valued as those of a whole recording are.
 
     Args:
         onset: onset strength at 100 Hz.  [frames]
@@ -114,9 +118,13 @@ def possible_tempi(onset: FloatArray, pulse: FloatArray) -> list[PossibleTempo]:
     """
     accents = _accents(onset)
     grids = lay_grids(accents, candidates_of(accents), len(onset) / FRAME_RATE_HZ, np.arange(len(onset) + 1.0), pulse)
-    highest = max((grid.value for grid in grids), default=0.0)
+    highest = max([grid.value for grid in grids] + [NO_PULSE_VALUE])
     return [
-        PossibleTempo(FRAME_RATE_HZ * mean_period(grid.times_s[-LAST_BEATS:]), (grid.value - highest) / VALUE_SPREAD)
+        PossiblePulse(
+            period_frames=FRAME_RATE_HZ * mean_period(grid.times_s[-LAST_BEATS:]),
+            beat_frame=FRAME_RATE_HZ * float(grid.times_s[-1]),
+            log_odds=(grid.value - highest) / VALUE_SPREAD,
+        )
         for grid in grids
     ]
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.clock import FRAME_RATE_HZ
-from ensemble.listen.beats import PossibleTempo
+from ensemble.listen.beats import PossiblePulse
 from ensemble.types.music import FloatArray
 
 Array = NDArray[np.float64]
@@ -28,10 +28,10 @@ PULSE_WEIGHT, ONSET_WEIGHT = 0.75, 0.25
 LEAST, MOST = 0.02, 0.98
 EVIDENCE = 0.4
 """What is heard counts as its power with this exponent: neighbouring frames say the same again."""
-TEMPO_LOG = 0.04
-"""Standard deviation, as a logarithm, of a tempo around one that the last seconds may have."""
+TEMPO_LOG, PHASE = 0.04, 0.08
+"""Standard deviations of a tempo, as a logarithm, and of a place in the beat, around those of the last seconds."""
 UNLIKELY = -2.0
-"""What speaks against any other tempo, as a logarithm, each time that the last seconds are asked."""
+"""What speaks against any other beat, as a logarithm, each time that the last seconds are asked."""
 SAID_TEMPO_LOG, SAID_PHASE, OCTAVE_LOG = 0.04, 0.06, 0.35
 """Standard deviations of a tempo and of a beat that the player says; how far the tempo may go from there."""
 KNOWN_TEMPO_LOG = 0.12
@@ -93,18 +93,19 @@ class BeatFilter:
             self._peak = max(self._peak * (1 - 1 / (_ONSET_PEAK_S * FRAME_RATE_HZ)), rise, 0.1)
             self._step(PULSE_WEIGHT * said + ONSET_WEIGHT * rise / self._peak)
 
-    def weigh(self, tempi: Sequence[PossibleTempo]) -> None:
-        """Take in which tempi the last seconds may have: of half, right and double, a filter alone is easily content.
+    def weigh(self, pulses: Sequence[PossiblePulse], first_frame: int) -> None:
+        """Take in which beats the last seconds may have: a filter alone is easily content with the off-beat.
 
         Args:
-            tempi: from `possible_tempi`.
+            pulses: from `possible_pulses`.
+            first_frame: where those seconds begin.
         """
-        if not tempi:
-            return
-        period, log_odds = np.array(tempi).T
-        away = np.square(np.log(self._intervals[:, None] / period) / TEMPO_LOG) / 2
-        speaks = np.maximum((np.maximum(log_odds, UNLIKELY) - away).max(axis=1), UNLIKELY)
-        self._share *= np.exp(speaks)[:, None]
+        speaks = np.full(self._share.shape, UNLIKELY)
+        for period_frames, beat_frame, log_odds in pulses:
+            tempo = np.log(self._intervals / period_frames) / TEMPO_LOG
+            place = self._turns_from(first_frame + beat_frame, period_frames) / PHASE
+            np.maximum(speaks, log_odds - (np.square(tempo)[:, None] + np.square(place)) / 2, out=speaks)
+        self._share *= np.exp(speaks)
         self._share /= self._share.sum()
 
     def say(self, frame: int, period_frames: float) -> None:
@@ -118,11 +119,16 @@ class BeatFilter:
             return
         away = np.log(self._intervals / period_frames)
         self._allowed = np.where(np.abs(away) < OCTAVE_LOG, 1.0, 0.0)
-        place = (self._frame - frame) / period_frames
-        turns = (self._places / self._intervals[:, None] - place + 0.5) % 1.0 - 0.5
         tempo = self._allowed * np.exp(-np.square(away / SAID_TEMPO_LOG) / 2)
-        share = tempo[:, None] * np.exp(-np.square(turns / SAID_PHASE) / 2) * self._inside
+        place = self._turns_from(frame, period_frames) / SAID_PHASE
+        share = tempo[:, None] * np.exp(-np.square(place) / 2) * self._inside
         self._share = share / share.sum()
+
+    def _turns_from(self, beat_frame: float, period_frames: float) -> Array:
+        """How far every place in the beat lies from where a beat at some frame puts this one, -0.5..0.5."""
+        phase = (self._frame - beat_frame) / period_frames + 0.5 / BEAT_SHARE
+        turns: Array = (self._places / self._intervals[:, None] - phase + 0.5) % 1.0 - 0.5
+        return turns
 
     def _step(self, activation: float) -> None:
         ends = self._share[self._rows, self._intervals - 1]

@@ -183,15 +183,14 @@ class LiveFollower:
             self._next_beat += 1
 
     def _count(self, beat: int) -> None:
-        """Let the drummer, or who counts, strike the next beat before the leader begins."""
-        if beat == self._counted:
-            return
-        self._counted = beat
-        stroke = BeatStroke(float(beat), "closed_hat", STRENGTH["X"])
+        """Let the drummer, or who counts, strike every beat up to one before the leader begins."""
         drummer = next((one.name for one in self._followers if one.role == "drums"), None)
-        for follower, part in zip(self._followers, self._parts, strict=True):
-            if follower.name == drummer:
-                part.plan(Written({}, {drummer: [stroke]}))
+        for counted in range(self._counted + 1, beat + 1):
+            stroke = BeatStroke(float(counted), "closed_hat", STRENGTH["X"])
+            for follower, part in zip(self._followers, self._parts, strict=True):
+                if follower.name == drummer:
+                    part.plan(Written({}, {drummer: [stroke]}))
+        self._counted = max(self._counted, beat)
 
     def _write_beat(self, clock: BandClock, beat: int) -> None:
         self._places.play(beat)

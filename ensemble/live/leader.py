@@ -11,7 +11,7 @@ from ensemble.chart.text import parse_chart
 from ensemble.clock import FRAME_RATE_HZ, FRAMES_PER_CONDUCTOR_FRAME
 from ensemble.conduct.grid import FALLBACK_TEMPO_BPM
 from ensemble.errors import ConfigError
-from ensemble.listen.beats import possible_tempi
+from ensemble.listen.beats import possible_pulses
 from ensemble.listen.overrides import Overrides
 from ensemble.live.bars import FEWEST_BEATS, metres_for
 from ensemble.live.beats import BeatFilter, BeatNow
@@ -38,7 +38,7 @@ CHECKED_FRAMES = 10
 REST_BEATS, REST_FRAMES = 1.0, 30
 """The band rests once the leader has been silent for so many beats and frames."""
 TEMPO_TICKS, TEMPO_FRAMES, FEWEST_FRAMES = 5, 800, 190
-"""So often the last seconds are asked for their tempo; so many frames of them, once there are so many."""
+"""So often the last seconds are asked for their beat; so many frames of them, once there are so many."""
 
 
 class LiveLeader:
@@ -104,8 +104,9 @@ class LiveLeader:
         if self._counting is not None and self._hearing.soon_frames < (self._first_sound or 0):
             self._filter.say(*self._counting)
         if self._hearing.ticks % TEMPO_TICKS == 0 and self._hearing.soon_frames >= FEWEST_FRAMES:
-            last = self._hearing.frames(max(self._hearing.soon_frames - TEMPO_FRAMES, 0), self._hearing.soon_frames)
-            self._filter.weigh(possible_tempi(last.onset, last.pulse))
+            first = max(self._hearing.soon_frames - TEMPO_FRAMES, 0)
+            last = self._hearing.frames(first, self._hearing.soon_frames)
+            self._filter.weigh(possible_pulses(last.onset, last.pulse), first)
         sounding = np.flatnonzero(new.loudness_db > PRESENT_DB)
         if len(sounding):
             self._last_sound = max(self._last_sound, before + int(sounding[-1]))
