@@ -36,16 +36,17 @@ def evaluate_live(
 
 
 HEADINGS = {
-    "beats_f": ("beats F", ".2f"), "beat_error_p50_ms": ("off p50", ".0f"), "beat_error_p95_ms": ("p95 ms", ".0f"),
-    "lock_s": ("lock s", ".1f"), "chord_tone_ratio": ("chord tones", ".2f"), "root_accuracy": ("roots", ".2f"),
+    "beats_f": ("beats F", ".2f"), "offline_beats_f": ("offline", ".2f"), "beat_error_p50_ms": ("off p50", ".0f"),
+    "beat_error_p95_ms": ("p95 ms", ".0f"), "lock_s": ("lock s", ".1f"),
+    "chord_tone_ratio": ("chord tones", ".2f"), "root_accuracy": ("roots", ".2f"),
 }  # fmt: skip
 
 
 def _show(document: dict[str, Any]) -> None:
     table = Table("recording", *(title for title, _ in HEADINGS.values()), box=None, pad_edge=False)
-    rows = [*document["recordings"].items(), ("mean", document)]
+    rows = [*document["recordings"].items(), ("mean", document), ("mean of the clear", document["clear"])]
     for name, figures in rows:
-        table.add_row(name, *(number(figures[figure], form) for figure, (_, form) in HEADINGS.items()))
+        table.add_row(name, *(number(figures.get(figure), form) for figure, (_, form) in HEADINGS.items()))
     OUT.print(table)
     stop = number(document["stop_reaction_bars"], ".1f")
     typer.echo(

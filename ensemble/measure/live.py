@@ -7,12 +7,15 @@ import mir_eval.chord
 import numpy as np
 
 from ensemble.clock import FRAME_RATE_HZ
+from ensemble.listen.beats import track_beats
 from ensemble.live.stream import Followed
 from ensemble.measure.annotations import Annotation, Times
 from ensemble.types.music import Part
 
-FIGURES = ("beats_f", "beat_error_p50_ms", "beat_error_p95_ms", "lock_s", "chord_tone_ratio", "root_accuracy")
-"""beats_f: F-measure within 70 ms of the beats that were committed, from `SETTLED_S` on. beat_error_*: how far those
+BEAT_FIGURES = ("beats_f", "beat_error_p50_ms", "beat_error_p95_ms", "lock_s")
+FIGURES = (*BEAT_FIGURES, "offline_beats_f", "chord_tone_ratio", "root_accuracy")
+"""beats_f: F-measure within 70 ms of the beats that were committed, from `SETTLED_S` on; offline_beats_f: of those that
+the tracker finds which knows the whole recording. beat_error_*: how far those
 that are nearer to a beat than `LOCKED_S` lie from it. lock_s: when the first `LOCKED_BEATS` beats in a row lie within
 70 ms. chord_tone_ratio: share of the notes of all parts that begin on a tone of the reference's chord. root_accuracy:
 share of the basses' notes on bar lines that are its root."""
@@ -29,19 +32,24 @@ def score_live(reference: Annotation, followed: Followed) -> Figures:
     length_s = followed.heard.frames.num_frames / FRAME_RATE_HZ
     if reference.beats_s is not None:
         beats_s = reference.beats_s[reference.beats_s < length_s]
-        figures |= _beats(beats_s, followed.heard.beats_s)
+        frames = followed.heard.frames
+        offline_s = track_beats(frames.onset, length_s, frames.pulse).times_s
+        figures |= _beats(beats_s, followed.heard.beats_s) | {"offline_beats_f": _f(beats_s, offline_s)}
     if reference.chord_spans_s is not None:
         figures |= _chords(reference.chord_spans_s, reference.chord_labels, followed)
     return {name: None if value is None else round(value, 4) for name, value in figures.items()}
 
 
-def _beats(beats_s: Times, committed_s: Times) -> Figures:
-    settled, played = beats_s[beats_s >= SETTLED_S], committed_s[committed_s >= SETTLED_S]
+def _f(beats_s: Times, found_s: Times) -> float | None:
+    settled, found = beats_s[beats_s >= SETTLED_S], found_s[found_s >= SETTLED_S]
     if len(settled) <= LOCKED_BEATS:
-        return {}
-    figures: Figures = {"beats_f": 0.0}
-    if len(played):
-        figures["beats_f"] = float(mir_eval.beat.f_measure(settled, played, WINDOW_S))
+        return None
+    return float(mir_eval.beat.f_measure(settled, found, WINDOW_S)) if len(found) else 0.0
+
+
+def _beats(beats_s: Times, committed_s: Times) -> Figures:
+    figures: Figures = {"beats_f": _f(beats_s, committed_s)}
+    if figures["beats_f"] is not None and (committed_s >= SETTLED_S).any():
         off_s = np.abs(committed_s[:, None] - beats_s).min(axis=1)
         near_ms = 1000 * off_s[(committed_s >= SETTLED_S) & (off_s < LOCKED_S)]
         is_locked = np.convolve(off_s < WINDOW_S, np.ones(LOCKED_BEATS), "valid") >= LOCKED_BEATS

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from ensemble.listen.pitch import ANALYSIS_RATE_HZ
 from ensemble.live.settings import LiveSettings
 from ensemble.live.stream import Followed
 from ensemble.measure.annotations import Annotation, read_annotation
-from ensemble.measure.live import FIGURES, Figures, score_live
+from ensemble.measure.live import BEAT_FIGURES, FIGURES, Figures, score_live
 from ensemble.plan import RenderPlan, RenderRequest
 from ensemble.rendering.live import LiveSession
 from ensemble.rendering.live_run import STOPPED_S, deadlines_of, in_steps, run_simulated, stop_reaction_bars
@@ -29,6 +29,8 @@ from ensemble.types.music import FloatArray
 
 PLAYED = ("deadline_hit_rate", "horizon_left_p99_ms", "stop_reaction_bars")
 """Of playing at 16 kHz, on a clock that is simulated; see `Deadlines` and `stop_reaction_bars`."""
+CLEAR_F = 0.9
+"""A recording's beat is clear where the tracker that knows it whole has this F-measure."""
 TAIL_FRAMES = 100
 BLOCK_SAMPLES = ANALYSIS_RATE_HZ // 50
 
@@ -46,7 +48,8 @@ def evaluate_live(
         on_progress: told the recording's name, how many are done, and of how many.
 
     Returns:
-        The mean of each of `FIGURES` and `PLAYED`, None where no recording has it; `replay_equal`, whether every stream
+        The mean of each of `FIGURES` and `PLAYED`, None where no recording has it; `clear`, the means of `BEAT_FIGURES`
+        of the recordings whose beat is clear (see `CLEAR_F`); `replay_equal`, whether every stream
         gave the same samples again, cut otherwise; `counts`; and `recordings` with the same.
 
     Raises:
@@ -74,10 +77,10 @@ def evaluate_live(
         clip = read_clip(path)
         samples = at_analysis_rate(prepared_clip(clip, clip.sample_rate)).samples[0]
         found[path.stem] = _played(reference, in_steps(samples[: round(max_s * ANALYSIS_RATE_HZ)])[1], request, players)
-    values = {
-        name: [value for one in found.values() if (value := one[name]) is not None] for name in (*FIGURES, *PLAYED)
-    }
+    clear = [one for one in found.values() if (one["offline_beats_f"] or 0.0) >= CLEAR_F]
+    values = {name: _known(name, found.values()) for name in (*FIGURES, *PLAYED)}
     return {name: _mean(some) for name, some in values.items()} | {
+        "clear": {name: _mean(_known(name, clear)) for name in BEAT_FIGURES},
         "replay_equal": all(one["replay_equal"] for one in found.values()),
         "counts": {name: len(some) for name, some in values.items()},
         "recordings": found,
@@ -105,6 +108,10 @@ def _played(reference: Annotation, samples: FloatArray, request: RenderRequest, 
         "stop_reaction_bars": stop_bars,
         "replay_equal": again.samples_sha256 == session.samples_sha256,
     }
+
+
+def _known(name: str, found: Iterable[dict[str, Any]]) -> list[float]:
+    return [value for one in found if (value := one[name]) is not None]
 
 
 def _mean(some: Sequence[float]) -> float | None:

@@ -11,7 +11,7 @@ from ensemble.audio.files import write_clip
 from ensemble.config import load_band
 from ensemble.errors import DataError
 from ensemble.live.settings import LiveSettings
-from ensemble.measure.live import FIGURES
+from ensemble.measure.live import BEAT_FIGURES, FIGURES
 from ensemble.rendering.evaluate_live import PLAYED, evaluate_live
 from tests.listen.leader_sounds import RATE, chords, clicks, clip_of
 
@@ -43,6 +43,8 @@ def test_clear_beats_and_chords_are_followed(folder: Path) -> None:
     assert document["chord_tone_ratio"] > 0.5
     assert 0.0 < document["stop_reaction_bars"] < 2.0
     assert document["horizon_left_p99_ms"] < 1000 * LiveSettings().horizon_s
+    assert document["offline_beats_f"] > 0.9
+    assert document["clear"] == {name: document[name] for name in BEAT_FIGURES}
     assert document["replay_equal"]
     assert set(document["recordings"]["song"]) == {*FIGURES, *PLAYED, "replay_equal"}
 
