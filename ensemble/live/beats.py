@@ -30,7 +30,7 @@ EVIDENCE = 0.4
 """What is heard counts as its power with this exponent: neighbouring frames say the same again."""
 TEMPO_LOG, PHASE = 0.04, 0.08
 """Standard deviations of a tempo, as a logarithm, and of a place in the beat, around those of the last seconds."""
-UNLIKELY = -2.0
+UNLIKELY = -2.5
 """What speaks against any other beat, as a logarithm, each time that the last seconds are asked."""
 SAID_TEMPO_LOG, SAID_PHASE, OCTAVE_LOG = 0.04, 0.06, 0.35
 """Standard deviations of a tempo and of a beat that the player says; how far the tempo may go from there."""
