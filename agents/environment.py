@@ -35,6 +35,8 @@ ENVIRONMENT = {
     "RAY_maximum_gcs_destroyed_actor_cached_count": "200",  # a Ray that stays forgets the actors of old renders,
     "RAY_task_events_max_num_task_in_gcs": "20000",  # and their blocks
     "RAY_metrics_report_interval_ms": "2000",  # what `status --watch` shows is at most so old
+    "RAY_SERVE_HANDLE_AUTOSCALING_METRIC_PUSH_INTERVAL_S": "1",  # the studio's queue is looked at so often, and
+    "RAY_SERVE_REPLICA_AUTOSCALING_METRIC_PUSH_INTERVAL_S": "1",  # another renderer started
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # an actor without a GPU leaves CUDA_VISIBLE_DEVICES alone
 }
 
