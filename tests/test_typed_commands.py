@@ -32,6 +32,7 @@ NOT_RUN = {
     "data inspect": "",
     "train player": "",
     "evaluate player": "",
+    "voices add": "",
 }
 """Words of lines that are left out, and why."""
 SECONDS = 6
