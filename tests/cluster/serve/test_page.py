@@ -108,6 +108,37 @@ def test_a_recording_becomes_a_band_that_is_corrected_and_taken_away(page: Brows
     assert page.complaints() == []
 
 
+TURNED = """(async () => {
+  const context = new AudioContext({ sampleRate: 48000 }), chunkSamples = 480000, states = [];
+  await context.audioWorklet.addModule("/page/mixer_worklet.js");
+  const node = new AudioWorkletNode(context, "mixer", {
+    numberOfInputs: 0, outputChannelCount: [2], processorOptions: { chunkSamples },
+  });
+  const tell = (message) => node.port.postMessage(message), later = () => new Promise((done) => setTimeout(done, 150));
+  const bass = (source) => ({ name: "bass", source, channel: -1, target: [1, 1] });
+  const route = (source, turn) => tell({ do: "route", tracks: [bass(source)], turn });
+  const fetched = (source) => tell({ do: "chunk", source, number: 0, pcm: new Int16Array(2 * chunkSamples) });
+  node.port.onmessage = ({ data }) => states.push(data);
+  node.connect(context.destination);
+  tell({ do: "length", total: chunkSamples });
+  fetched("v1"); route("v1", 1); tell({ do: "play", at: 0, countIn: null });
+  await later();
+  route("v2", 2);
+  await later();
+  const before = states.at(-1);
+  fetched("v2");
+  await later();
+  const after = states.at(-1);
+  await context.close();
+  return [before.turned, after.turned, after.position > before.position, states.some(({ isWaiting }) => isWaiting)];
+})()"""
+
+
+def test_another_version_is_heard_when_it_is_there_and_not_before(page: Browser) -> None:
+    answer = page.tell("Runtime.evaluate", expression=TURNED, awaitPromise=True, returnByValue=True)
+    assert answer["result"]["value"] == [1, 2, True, False]
+
+
 def test_a_band_joins_who_plays_now_and_the_session_becomes_a_song(page: Browser) -> None:
     page.run("(location.hash = '#/jam', 0)")
     wait_for(lambda: not page.run("document.querySelector('#jam').hidden"), "the tab")
