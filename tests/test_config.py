@@ -91,7 +91,7 @@ def test_what_is_wrong_is_named_with_its_path(tmp_path: Path, change: tuple[str,
 
 
 def test_an_unknown_name_lists_the_bands_there_are() -> None:
-    with pytest.raises(ConfigError, match="'jazz' is unknown; choose one of quartet, rock"):
+    with pytest.raises(ConfigError, match="'jazz' is unknown; choose one of drive, quartet, rock"):
         load_band("jazz")
 
 

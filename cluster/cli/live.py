@@ -37,7 +37,7 @@ def live(
         typer.Option("--file", help="Instead of the sound card: a recording, played to the band as if played now."),
     ] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the session.")] = Path("ensemble-live"),
-    band: Annotated[str, typer.Option(help="Band: rock, quartet or a YAML file.")] = "rock",
+    band: Annotated[str, typer.Option(help="Band: rock, quartet, drive or a YAML file.")] = "rock",
     style: StyleName = None,
     seed: Annotated[int, typer.Option(min=0, help="Random seed.")] = 0,
     rate: Annotated[

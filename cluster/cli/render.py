@@ -79,7 +79,7 @@ def render(
         ),
     ] = None,
     out: Annotated[str, typer.Option("--out", "-o", help="Output folder or URL.")] = "ensemble-out",
-    band: Annotated[str, typer.Option(help="Band: rock, quartet or a YAML file.")] = "rock",
+    band: Annotated[str, typer.Option(help="Band: rock, quartet, drive or a YAML file.")] = "rock",
     seed: Annotated[int, typer.Option(min=0, help="Random seed.")] = 0,
     rate: Annotated[
         Literal["16000", "32000", "44100", "48000"], typer.Option(help="Sample rate of the output in Hz.")
