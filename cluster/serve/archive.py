@@ -2,6 +2,8 @@
 
 At the URL each file is kept under its digest, and a numbered list says which of them the songs are made of. Files are
 put there before the list that names them, and taken away after it: the newest whole list always names a whole studio.
+A store locks nothing. So each looks for the newest list just before it writes one and again before it takes anything
+away, and whoever takes a URL over skips numbers: what an earlier studio is just writing never becomes the newest.
 """
 
 from __future__ import annotations
@@ -28,6 +30,9 @@ WRITER = "writer"
 """The file here that says as who this folder writes at the URL."""
 FILES, LISTS = "files", "lists"
 RETRY_S = 30.0
+TAKEN_OVER = 1000
+"""Numbers from the last list of a studio to the first of the one that takes over."""
+_DIGITS = 12
 
 Stamp = tuple[int, int]
 """Size in bytes and time of change in ns of a file."""
@@ -72,21 +77,22 @@ class StudioArchive:
         """Make the folder that of the URL, unless it has written there last. What lay in it is put aside.
 
         Raises:
-            OutputError: the URL cannot be read or written, or the disk is full.
+            OutputError: the URL cannot be read or written, another studio writes there just now, or the disk is full.
         """
         self._place.check_rights()
         writer = self._storage.root / WRITER
         self._own = writer.read_text(encoding="ascii") if writer.is_file() else ""
-        number, kept = self._newest()
+        last, kept = self._newest()
         if kept is None or kept.writer != self._own:
             kept = kept or KeptList(writer="", database=None, songs={})
             if kept.database is not None:
-                self._bring(kept)
+                self._bring(last, kept)
             self._own = secrets.token_hex(8)
-            self._write_list(number + 1, kept.model_copy(update={"writer": self._own}))
+            last = self._write_list(last, TAKEN_OVER, kept.model_copy(update={"writer": self._own}))
             write_whole(writer, self._own.encode())
         names = self._files.names()
         self._there = names & kept.digests()
+        self._check_newest(last)
         self._remove(names - self._there)  # of a studio that was killed
 
     def note(self, song: str) -> None:
@@ -117,6 +123,8 @@ class StudioArchive:
             OutputError: the URL cannot be written, or another studio writes there.
             OSError: the folder cannot be read.
         """
+        _, kept = self._newest()
+        self._there = set() if kept is None else self._files.names() & kept.digests()  # a replica has written meanwhile
         with contextlib.closing(StudioDatabase(self._storage.root / DATABASE)) as database:
             self.save(self._songs(), database.content())
 
@@ -131,16 +139,16 @@ class StudioArchive:
             OutputError: the URL cannot be written, another studio writes there, or a file has changed meanwhile.
             OSError: a file is gone meanwhile.
         """
-        number, kept = self._newest()
+        last, kept = self._newest()
         if kept is None or kept.writer != self._own:
-            raise OutputError(self._place.what, "is written by another studio", "end one of them")
+            raise self._refused()
         here = self._songs()
         listed = kept.songs | {song: self._put_song(song) for song in sorted(here.intersection(songs))}
         digest = hashlib.sha256(database).hexdigest()
         if digest not in self._there:
             self._files.write(digest, database)
         now = KeptList(writer=self._own, database=digest, songs={song: listed[song] for song in here & listed.keys()})
-        self._write_list(number + 1, now)
+        self._write_list(last, 1, now)
         self._remove(self._there - now.digests())
         self._there = now.digests()
 
@@ -171,7 +179,7 @@ class StudioArchive:
         self._known[path] = stamp, digest
         return digest
 
-    def _bring(self, kept: KeptList) -> None:
+    def _bring(self, last: str, kept: KeptList) -> None:
         """Put what is kept into the place of what lies here."""
         with self._storage.replaced() as fetched:
             names = {f"songs/{song}/{name}": sha for song, files in kept.songs.items() for name, sha in files.items()}
@@ -183,26 +191,39 @@ class StudioArchive:
                 self._files.copy_here(digest, target)
                 if file_digest(target) != digest:
                     raise OutputError(self._place.what, f"its {name} is damaged", "put that file there again")
+            self._check_newest(last)
 
     def _remove(self, digests: Iterable[str]) -> None:
         for digest in digests:
             with contextlib.suppress(OutputError):  # it is tried again at the next start
                 self._files.remove(digest)
 
-    def _newest(self) -> tuple[int, KeptList | None]:
-        """The last list that is whole, and its number; 0 where none is."""
+    def _newest(self) -> tuple[str, KeptList | None]:
+        """The last list that is whole, and its name; none, and number 0, where none is."""
         for name in sorted(self._lists.names(), reverse=True):
             with contextlib.suppress(ValueError):  # whoever wrote it was killed
-                return int(PurePosixPath(name).stem), KeptList.model_validate_json(self._lists.read(name))
-        return 0, None
+                return name, KeptList.model_validate_json(self._lists.read(name))
+        return "0" * _DIGITS, None
 
-    def _write_list(self, number: int, kept: KeptList) -> None:
-        """Write a list, and take the earlier ones away."""
-        name = f"{number:012d}.json"
+    def _check_newest(self, name: str) -> None:
+        """Refuse to go on where another studio has written a list after this one."""
+        if self._newest()[0] != name:
+            raise self._refused()
+
+    def _refused(self) -> OutputError:
+        return OutputError(self._place.what, "is written by another studio", "end one of them")
+
+    def _write_list(self, last: str, step: int, kept: KeptList) -> str:
+        """Write a list so many numbers after the last, and take the earlier ones away; its name."""
+        self._check_newest(last)
+        name = f"{int(last[:_DIGITS]) + step:0{_DIGITS}d}-{kept.writer}.json"
         self._lists.write(name, kept.model_dump_json().encode())
-        for earlier in self._lists.names() - {name}:
-            with contextlib.suppress(OutputError):  # the newest counts
-                self._lists.remove(earlier)
+        self._check_newest(name)
+        for earlier in self._lists.names():
+            if earlier < name:
+                with contextlib.suppress(OutputError):  # the newest counts
+                    self._lists.remove(earlier)
+        return name
 
 
 def store_at(url: str) -> RemoteFolder:

@@ -161,6 +161,76 @@ def test_of_two_studios_at_a_url_the_earlier_writes_no_more(kept: tuple[StudioSt
     assert kept_content(url, DATABASE) == b"the list with second"
 
 
+def content(root: Path) -> dict[str, bytes]:
+    """What another machine finds at the URL: the files of the song `first`, and the list."""
+    storage = StudioStorage(root)
+    return {path.name: path.read_bytes() for path in (*storage.song("first").path.iterdir(), storage.root / DATABASE)}
+
+
+def meanwhile(patch: pytest.MonkeyPatch, call: str, happens: Callable[[], object], *, name: str = "") -> None:
+    """Let something happen just before a call of the store (of files whose name ends so) is made the first time."""
+    original, left = getattr(RemoteFolder, call), iter([happens])
+
+    def called(place: RemoteFolder, file: str, *rest: Any) -> None:
+        if file.endswith(name) and (happening := next(left, None)) is not None:
+            happening()
+        original(place, file, *rest)
+
+    patch.setattr(RemoteFolder, call, called)
+
+
+@pytest.mark.parametrize(("call", "name"), [("put", ""), ("write", ""), ("write", ".json")])
+def test_a_studio_that_starts_while_another_saves_takes_over_and_loses_nothing(
+    kept: tuple[StudioStorage, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, name: str
+) -> None:
+    storage, url = kept
+    earlier, later = archive(storage, url), StudioStorage(tmp_path / "later")
+    (storage.song("first").path / "more.wav").write_bytes(b"more")
+    (storage.song("first").path / "upload.wav").write_bytes(b"changed")
+    with monkeypatch.context() as patch:
+        meanwhile(patch, call, lambda: archive(later, url), name=name)
+        with pytest.raises(OutputError, match="is written by another studio; end one of them"):
+            earlier.save({"first"}, b"an unseen list")
+    archive(StudioStorage(tmp_path / "third"), url)
+    assert content(tmp_path / "third") == {"upload.wav": b"first", DATABASE: b"the list with first"}
+    with pytest.raises(OutputError):
+        earlier.save({"first"}, b"an unseen list")
+    save(later, url, "second")
+    archive(StudioStorage(tmp_path / "fourth"), url)
+    assert content(tmp_path / "fourth") == {"upload.wav": b"first", DATABASE: b"the list with second"}
+
+
+def test_a_studio_that_is_still_written_while_it_is_fetched_is_left_alone(
+    kept: tuple[StudioStorage, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage, url = kept
+    earlier, own = archive(storage, url), StudioStorage(tmp_path / "own")
+    (own.root / DATABASE).write_bytes(b"my list")
+    (storage.song("first").path / "more.wav").write_bytes(b"more")
+    with monkeypatch.context() as patch:
+        meanwhile(patch, "copy_here", lambda: earlier.save({"first"}, b"the list with first"))
+        with pytest.raises(OutputError, match="is written by another studio; end one of them"):
+            archive(own, url)
+    assert (own.root / DATABASE).read_bytes() == b"my list"
+    earlier.save({"first"}, b"a newer list")
+    archive(own, url)
+    assert content(own.root) == {"upload.wav": b"first", "more.wav": b"more", DATABASE: b"a newer list"}
+
+
+def test_of_two_studios_that_start_in_the_same_moment_the_one_that_has_saved_goes_on(
+    kept: tuple[StudioStorage, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, url = kept
+    one, other = (StudioStorage(tmp_path / name) for name in ("same", "moment"))
+    with monkeypatch.context() as patch:
+        meanwhile(patch, "write", lambda: save(other, url, "second"), name=".json")
+        with pytest.raises(OutputError, match="is written by another studio; end one of them"):
+            archive(one, url)
+    save(other, url, "third")
+    archive(StudioStorage(tmp_path / "next"), url)
+    assert content(tmp_path / "next") == {"upload.wav": b"first", DATABASE: b"the list with third"}
+
+
 def test_what_a_url_has_lost_is_put_there_again(kept: tuple[StudioStorage, str]) -> None:
     storage, url = kept
     far(url).below(FILES).remove(kept_list(url).songs["first"]["upload.wav"])
@@ -199,7 +269,7 @@ def test_a_url_holds_a_whole_studio_at_every_moment(
             saving.save({"first"}, b"the changed list")
     other = StudioStorage(tmp_path / "other")
     archive(other, url)
-    found = {path.name: path.read_bytes() for path in (*other.song("first").path.iterdir(), other.root / DATABASE)}
+    found = content(other.root)
     before = {"upload.wav": b"first", DATABASE: b"the list with first"}
     after = {"upload.wav": b"changed", "more.wav": b"more", DATABASE: b"the changed list"}
     assert found == (before if killed_at < 4 else after)
@@ -227,3 +297,28 @@ def test_what_was_not_kept_yet_is_kept_as_the_studio_ends(tmp_path: Path, short_
     ending.finish()
     with kept_studio(tmp_path / "two", url) as second:
         assert second.get(f"/api/songs/{song}").json()["title"] == "Waltz"
+
+
+def test_the_end_puts_what_a_replica_has_taken_away_and_nothing_again(
+    kept: tuple[StudioStorage, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage, url = kept
+    (storage.root / DATABASE).unlink()
+    upload, more = (storage.song("first").path / name for name in ("upload.wav", "more.wav"))
+    ending, replica = archive(storage, url), archive(storage, url)
+    upload.unlink()
+    more.write_bytes(b"more")
+    replica.save({"first"}, b"the list")
+    upload.write_bytes(b"first")
+    put: list[Path] = []
+    original = RemoteFolder.put
+
+    def noted(place: RemoteFolder, name: str, path: Path) -> None:
+        put.append(path)
+        original(place, name, path)
+
+    monkeypatch.setattr(RemoteFolder, "put", noted)
+    ending.finish()
+    assert put == [upload]
+    archive(StudioStorage(tmp_path / "other"), url)
+    assert content(tmp_path / "other").keys() == {"upload.wav", "more.wav", DATABASE}
