@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
@@ -63,19 +64,21 @@ def submit(
     from cluster.sessions.jobs import control
     from cluster.sessions.jobs import fetch as bring
     from cluster.sessions.jobs import submit as send
-    from cluster.sessions.keep_alive import kept
+    from cluster.sessions.keep_alive import kept_for
 
     if command[0] != "render":
         raise ConfigError(command[0], "is not submitted", "submit a render: `ensemble submit render LEADER --out DIR`")
     if fetch is not None and not wait:
         raise ConfigError("--fetch", "waits for the result", "leave out --no-wait")
-    known = kept() if address is None else None
-    place = address or (known.dashboard if known else "")
-    if not place:
-        raise ConfigError("--address", "is absent, and no Ray is kept here", "give http://HOST:8265, or `ensemble up`")
     parameters = typer.main.get_command(playing).commands["render"].make_context("render", command[1:]).params  # type: ignore[attr-defined]
     say = (lambda _line: None) if as_json else typer.echo  # --json must stay JSON
-    job = send(command[1:], parameters, place, say, is_followed=wait)
+    with ExitStack() as stack:  # the job itself uses a Ray that is kept, once it has begun
+        known = kept_for(stack) if address is None else None
+        place = address or (known.dashboard if known else "")
+        if not place:
+            cure = "give http://HOST:8265, or `ensemble up`"
+            raise ConfigError("--address", "is absent, and no Ray is kept here", cure)
+        job = send(command[1:], parameters, place, say, is_followed=wait)
     if fetch is not None:
         bring(str(parameters["out"]), fetch)
     if as_json:
@@ -91,14 +94,14 @@ def status(
     as_json: AsJson = False,
 ) -> None:
     """Show which actors play on a Ray, where, and how fast."""
-    from cluster.sessions.noted import noted
+    from cluster.sessions.keep_alive import kept
     from cluster.watch.watching import watching
 
-    ray = noted()
+    ray = kept()
     with watching(address, lambda refusal: ERR.print(f"not shown: {refusal}")) as look:
         if as_json:
             print_json(look())
         else:
-            if ray is not None and ray.idle_s:
+            if ray is not None and ray.idle_s and address in ("auto", ray.address):
                 typer.echo(f"the Ray at {ray.address} ends once it is idle for {ray.idle_s:g} s, or by `ensemble down`")
             show_status(look, watch=watch)

@@ -115,7 +115,8 @@ def enter_ray(stack: ExitStack, address: str | None, say: Say, *, dashboard: boo
 
     # Ray prints its own words about lost workers; ours come with the result, and --json must stay JSON.
     stack.enter_context(redirect_stdout(io.StringIO()))
-    ray = kept_for(stack) if address is None else None
+    here = kept_for(stack) if address != "local" else None  # used also where its address is given
+    ray = here if address is None else None
     if ray is not None or address not in (None, "local"):
         say("join Ray")
         if ray is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import os
 import sys
@@ -17,8 +16,11 @@ LOOK_S = 1.0
 def end_when_idle(folder: str) -> None:
     """Wait until nobody has used the Ray of this folder for as long as its note says, and end it."""
     while (ray := noted()) is not None and ray.folder == folder and ray.idle_s:
-        with alone(), lock_of(ray).open("ab") as lock, contextlib.suppress(BlockingIOError):
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with alone(), lock_of(ray).open("ab") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                os.utime(lock.fileno())  # somebody uses it, and may be killed without a word
             if time.time() - os.fstat(lock.fileno()).st_mtime > ray.idle_s:
                 end_noted()
                 return

@@ -47,7 +47,7 @@ def noted() -> Kept | None:
 
 
 def lock_of(ray: Kept) -> Path:
-    """The file that is locked by who uses a Ray; it was changed last when the last of them left."""
+    """The file that is locked by who uses a Ray; it was changed last when it was last known to be used."""
     return Path(ray.folder) / "used"
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +16,7 @@ import typer
 
 from cluster.cli.placement_options import _seconds
 from cluster.sessions import idle
-from cluster.sessions.noted import Kept, note_path, noted, used
+from cluster.sessions.noted import Kept, lock_of, note_path, noted, used
 
 IDLE_S = 0.3
 
@@ -53,6 +55,15 @@ def test_it_ends_when_it_has_been_idle_and_not_while_it_is_used(kept: tuple[Kept
     assert not Path(ray.folder).exists()
     with used(ray):  # whoever comes too late does not wait
         assert noted() is None
+
+
+def test_it_is_not_idle_from_before_a_user_that_was_killed(kept: tuple[Kept, subprocess.Popen[bytes]]) -> None:
+    ray, process = kept
+    with lock_of(ray).open("ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        watching(ray).join(3 * IDLE_S)
+        assert time.time() - os.fstat(lock.fileno()).st_mtime < IDLE_S
+    assert process.wait(10.0) is not None
 
 
 def test_it_stays_once_up_has_said_so(kept: tuple[Kept, subprocess.Popen[bytes]]) -> None:

@@ -105,10 +105,11 @@ def test_a_render_leaves_a_band_warm_for_as_long_as_it_said(
     short_leader_file: Path, tmp_path: Path, alone: Manifest
 ) -> None:
     words = ("render", short_leader_file, "--out", tmp_path / "out", "--rate", "16000", "--no-report")
-    done = ensemble(tmp_path / "state", *words, "--keep-warm", "1s")
+    done = ensemble(tmp_path / "state", *words, "--keep-warm", "3s")
     assert done.returncode == 0, done.stderr
-    assert Manifest.read(tmp_path / "out" / "manifest.json").takes == alone.takes
     note = tmp_path / "state" / "ensemble" / "up.json"
+    assert json.loads(note.read_text())["idle_s"] == 3.0
+    assert Manifest.read(tmp_path / "out" / "manifest.json").takes == alone.takes
     until = time.monotonic() + 60.0
     while note.exists() and time.monotonic() < until:
         time.sleep(0.2)
