@@ -1,5 +1,5 @@
 # make demo: a first render on a local Ray. make studio: the studio in a browser. make test: every test. make quick: the fast
-# ones. make docs: pages of the Python interface in docs-out. make check: what a change has to pass. make bench: how
+# ones of what writes, places and mixes. make docs: pages of the Python interface in docs-out. make check: what a change has to pass. make bench: how
 # fast this machine plays. For developers, described in tests/bench/README.md; ARGS="--json ..." gives any of them options:
 # make fuzz, chaos, scale, live-bench, bench-retrieval, bench-train, edits, pages, and make same-bytes BASE=REVISION
 # [LEADERS="FILE ..."]. Each makes one shared environment in .venv first: make demo installs
@@ -7,6 +7,8 @@
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
+QUICK := agents chart conduct files mix scores settings types $(addprefix test_, architecture.py clock.py config.py errors.py \
+  events.py manifest.py packaging.py pages.py threads.py wire.py)
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt
 
 .PHONY: demo studio test quick check bench fuzz chaos scale live-bench bench-retrieval bench-train edits pages same-bytes docs clean
@@ -38,7 +40,7 @@ test: $(VENV)/.installed
 	$(BIN)/python -m pytest -m alone
 
 quick: $(VENV)/.installed
-	$(BIN)/python -m pytest -q -n 2 -m 'not alone and not slow and not ray'
+	$(BIN)/python -m pytest -q -n 2 -m 'not alone and not slow and not ray' $(addprefix tests/, $(QUICK))
 
 check: $(VENV)/.installed
 	$(BIN)/ruff format --check .
