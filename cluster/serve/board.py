@@ -81,14 +81,15 @@ class JobBoard:
         """Queue a job.
 
         Raises:
-            StudioError: there is no such song, nothing is rendered yet, or the client has too many jobs.
+            StudioError: there is no such song, nothing is rendered yet, or the client has too many jobs. What was
+                played is always rendered, for only this request gives the same again.
         """
         row = self._database.song(song)
         if row is None:
             raise absent("song")
         if kind not in _FIRST and row.version is None and not self._is_expected(song):
             raise StudioError(409, "conflict", "Nothing is rendered of this song yet.", "render it first")
-        if self._queue.num_of(client) >= MAX_JOBS:
+        if kind != "jam" and self._queue.num_of(client) >= MAX_JOBS:
             raise StudioError(429, "busy", f"You have {MAX_JOBS} jobs in the queue.", "wait for one of them")
         job = JobRow(
             id=new_name(), song=song, client=client, kind=kind, request=request, state="queued", created_at=now(),

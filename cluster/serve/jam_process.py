@@ -40,11 +40,14 @@ ORDER, SOUND, LEVER, END = b"O", b"S", b"L", b"E"
 READY, NEWS, REFUSED = b"R", b"N", b"X"
 """What goes out beside the band's sound, 16-bit stereo, and the end."""
 HEAD_BYTES, PLACE_BYTES = 5, 4
-MAX_FRAME_BYTES = 1 << 20
 PATIENCE_S, LOOK_S = 0.4, 0.05
 """Sound that has not come so much later than what came before it is zeros in the stream."""
 GONE_S = 90.0
 """Who is silent for so long has gone."""
+AHEAD_S = 10.0
+"""Sound that claims to be played so much later than it comes is none."""
+MAX_WAITING = 100
+"""Frames that are read ahead."""
 NEWS_S = 0.1
 WATCHED_QUANTA = 50
 """What is told while playing is of the last so many."""
@@ -96,7 +99,7 @@ class RemotePlayer:
         self, frames: Iterator[tuple[bytes, bytes]], sample_rate: int, pull: Callable[[str, str], None]
     ) -> None:
         self._rate, self._pull = sample_rate, pull
-        self._came: queue.SimpleQueue[tuple[bytes, bytes]] = queue.SimpleQueue()
+        self._came: queue.Queue[tuple[bytes, bytes]] = queue.Queue(MAX_WAITING)
         self.num_lost = 0
         threading.Thread(target=self._read, args=(frames,), daemon=True).start()
 
@@ -108,6 +111,7 @@ class RemotePlayer:
     def blocks(self) -> Iterator[FloatArray]:
         """See `LeaderSource.blocks`."""
         given, most = 0, round(MAX_DURATION_S * self._rate)
+        began_s: float | None = None
         until, came_s = 0, time.monotonic()  # up to where sound has come, and when
         while given < most:
             try:
@@ -126,7 +130,10 @@ class RemotePlayer:
             if letter == LEVER:
                 self._pull(*json.loads(content))
                 continue
+            began_s = began_s or time.monotonic()
             first, samples = _placed(content)
+            if first > (time.monotonic() - began_s + AHEAD_S) * self._rate:
+                continue
             stop = min(first + len(samples), most)
             if first > given and first < most:
                 yield self._lost(first - given)

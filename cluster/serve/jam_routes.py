@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import Annotated
+from collections.abc import MutableMapping
+from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Query, WebSocket
 from starlette.websockets import WebSocketDisconnect
@@ -12,14 +13,19 @@ from starlette.websockets import WebSocketDisconnect
 from cluster.serve.asking import client_of, refusal_of, studio_of
 from cluster.serve.hub import Event, as_json
 from cluster.serve.jam_models import JamAsk, JamOrder
+from cluster.serve.jam_process import PLACE_BYTES
 from cluster.serve.jams import Jam
 from cluster.serve.orders import check_jam, check_style
+from cluster.serve.refusals import StudioError
+from ensemble.config import Settings
 from ensemble.errors import EnsembleError
 from ensemble.settings.reading import parse
 
 routes = APIRouter(prefix="/api")
 MAX_BLOCK_BYTES = 1 << 17
 """Of one message of sound: more than a second of it."""
+
+S = TypeVar("S", bound=Settings)
 
 
 @routes.websocket("/jam")
@@ -34,9 +40,16 @@ async def jam(socket: WebSocket, session: Annotated[str | None, Query(pattern=r"
     await socket.accept()
     try:
         if session is None:
-            order = parse(JamOrder, json.loads(await socket.receive_text()), "the session")
+            message = await socket.receive()
+            if message["type"] == "websocket.disconnect":
+                return
+            order = _parsed(JamOrder, message, "the session")
             check_jam(order)
             one = studio.jams.begin(order, client.name)
+        elif not studio.jams.is_live(session) and await studio.has_kept(session):
+            await socket.send_text(as_json({"type": "jam_ended", "song": session, "is_kept": True}))
+            await socket.close()
+            return
         else:
             one = studio.jams.jam(session)
         with one.played_from() as page:
@@ -45,7 +58,7 @@ async def jam(socket: WebSocket, session: Annotated[str | None, Query(pattern=r"
                 await _hear(socket, one)
             finally:
                 sending.cancel()
-    except (EnsembleError, ValueError) as error:
+    except EnsembleError as error:
         await socket.send_text(as_json({"type": "jam_ended", "is_kept": False, "error": refusal_of(error)[1]}))
         await socket.close()
     except (WebSocketDisconnect, RuntimeError):
@@ -62,11 +75,11 @@ async def _hear(socket: WebSocket, one: Jam) -> None:
     """Pass on what the player plays and asks for, until the page has gone."""
     while (message := await socket.receive())["type"] != "websocket.disconnect":
         if (placed := message.get("bytes")) is not None:
-            if len(placed) <= MAX_BLOCK_BYTES and len(placed) % 2 == 0:
-                one.hear(placed)
+            if PLACE_BYTES < len(placed) <= MAX_BLOCK_BYTES and len(placed) % 2 == 0:
+                await one.hear(placed)
             continue
         try:
-            asked = parse(JamAsk, json.loads(message["text"]), "the lever")
+            asked = _parsed(JamAsk, message, "the lever")
             if asked.kind == "style":
                 check_style(asked.argument)
         except EnsembleError as error:
@@ -76,3 +89,17 @@ async def _hear(socket: WebSocket, one: Jam) -> None:
             one.finish()
         else:
             one.pull(asked.kind, asked.argument)
+
+
+def _parsed(kind: type[S], message: MutableMapping[str, Any], what: str) -> S:
+    """What a message says.
+
+    Raises:
+        ConfigError: it is not of this kind.
+        StudioError: it is no JSON.
+    """
+    try:
+        document = json.loads(message.get("text") or "")
+    except ValueError as error:
+        raise StudioError(422, "invalid", f"This is no JSON, but {what} was expected.") from error
+    return parse(kind, document, what)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import os
 import signal
 import sys
+import tempfile
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from agents.node_check import python_path
 from cluster.serve import jam_process
@@ -20,13 +23,18 @@ from cluster.serve.jam_process import END, HEAD_BYTES, LEVER, NEWS, ORDER, READY
 from cluster.serve.models import Refusal
 from cluster.serve.refusals import DISK_FULL, FAILED, StudioError, absent, is_full, refusal_for
 from cluster.serve.storage import StudioStorage, new_name
-from ensemble.errors import EnsembleError
+from ensemble.errors import EnsembleError, printable
+from ensemble.events import emit
 
 MAX_JAMS = 8
 """More are refused before their cost is measured; `check_cost` refuses sooner where the machine is busy."""
 DIED = Refusal(code="died", message="The band's process has died.", cure="begin again")
 KEPT_FRAMES = 100
 """What a page that has gone away would have to be sent at most: twenty seconds of the band."""
+ENDING_S = 2.0
+"""A process that has said its last ends by itself within this time, or is killed."""
+_LAST_BYTES = 4096
+"""Of what a process that died has said, the last line is looked for in so many."""
 
 
 class Jam:
@@ -57,10 +65,17 @@ class Jam:
             recording: of the player; written meanwhile.
             tell: called with what everybody may know.
         """
+        with tempfile.TemporaryFile() as said:
+            status = await self._run(recording, tell, said)
+            if self.end is None and self.refusal is DIED:
+                emit("studio jam died", level=logging.WARNING, jam=self.id, status=status, said=_last_line(said))
+
+    async def _run(self, recording: Path, tell: Callable[[Event], None], said: BinaryIO) -> int:
+        """Have a process play it; its status."""
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", jam_process.__name__, str(recording), start_new_session=True,
             env=dict(os.environ) | {"PYTHONPATH": python_path()}, stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE, stderr=said,
         )  # fmt: skip
         self._stdin, out = process.stdin, process.stdout
         try:
@@ -70,11 +85,13 @@ class Jam:
                 content = await out.readexactly(int.from_bytes(head[1:], "little"))
                 self._take(head[:1], content, tell)
         except asyncio.IncompleteReadError:
-            pass  # it has ended
+            with contextlib.suppress(TimeoutError):  # it has ended
+                await asyncio.wait_for(process.wait(), ENDING_S)
         finally:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
+        return process.returncode or 0
 
     def _take(self, letter: bytes, content: bytes, tell: Callable[[Event], None]) -> None:
         """Pass on what the process says."""
@@ -106,13 +123,19 @@ class Jam:
                 self._page = None
 
     def tell(self, what: bytes | Event) -> None:
-        """Send sound, or an event, to the page in which the player plays; one that takes nothing misses it."""
-        if self._page is not None and not self._page.full():
-            self._page.put_nowait(what)
+        """Send to the page in which the player plays; one that takes nothing misses sound, but no event."""
+        if self._page is None or (self._page.full() and isinstance(what, bytes)):
+            return
+        if self._page.full():
+            self._page.get_nowait()
+        self._page.put_nowait(what)
 
-    def hear(self, placed: bytes) -> None:
-        """Sound comes: where it begins, and the samples."""
+    async def hear(self, placed: bytes) -> None:
+        """Sound comes: where it begins, and the samples; wait until the band has room for it."""
         self._send(SOUND, placed)
+        if self._stdin is not None:
+            with contextlib.suppress(ConnectionError):  # the process has ended
+                await self._stdin.drain()
 
     def pull(self, kind: str, argument: str) -> None:
         """The player asks for something; see `lever_at`."""
@@ -169,7 +192,7 @@ class Jams:
         return name in self._jams
 
     async def close(self) -> None:
-        """End everything."""
+        """End everything; what was recorded is there for the next start."""
         for task in self._tasks.values():
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
@@ -178,15 +201,20 @@ class Jams:
         """Play a session, and make a song of it."""
         ended: Event = {"type": "jam_ended", "song": jam.id, "is_kept": False}
         try:
-            with self._storage.incoming(".wav") as recording:
-                await jam.run(recording, lambda event: self._hub.publish(jam.id, ("jam", jam.id), event))
-                ended["error"] = jam.refusal
-                ended["is_kept"] = await self._keep(jam, recording)
+            recording = self._storage.recording(jam.id)
+            await jam.run(recording, lambda event: self._hub.publish(jam.id, ("jam", jam.id), event))
+            ended["error"] = jam.refusal
+            ended["is_kept"] = await self._keep(jam, recording)
         except EnsembleError as error:
-            ended["error"] = refusal_for(error)
+            ended["error"] = jam.refusal or refusal_for(error)
         except OSError as error:
             ended["error"] = DISK_FULL if is_full(error) else FAILED
         finally:
             del self._jams[jam.id], self._tasks[jam.id]
             jam.tell(ended)
             self._hub.publish(jam.id, ("jam", jam.id), ended)
+
+
+def _last_line(said: BinaryIO) -> str:
+    said.seek(max(said.seek(0, os.SEEK_END) - _LAST_BYTES, 0))
+    return printable(said.read().decode(errors="replace").strip().rpartition("\n")[2])

@@ -98,18 +98,27 @@ class StudioStorage:
     def __init__(self, root: Path) -> None:
         self.root = root.absolute()
         self.songs = self.root / "songs"
-        self._incoming = self.root / "incoming"
+        self._incoming, self._played = self.root / "incoming", self.root / "jams"
         try:
             self.songs.mkdir(parents=True, exist_ok=True)
             self.root.chmod(0o700)
             shutil.rmtree(self._incoming, ignore_errors=True)  # uploads that a killed server left
             self._incoming.mkdir()
+            self._played.mkdir(exist_ok=True)
         except OSError as error:
             raise refused(self.root, error) from error
 
     def song(self, name: str) -> SongFolder:
         """The folder of a song, by the name that `new_name` gave it."""
         return SongFolder(self.songs / name)
+
+    def recording(self, jam: str) -> Path:
+        """Where a session is recorded; it stays there until it is a song."""
+        return self._played / f"{jam}.wav"
+
+    def recordings(self) -> list[Path]:
+        """What sessions have left that were cut off; each is named like its session."""
+        return sorted(self._played.glob("*.wav"))
 
     @contextmanager
     def incoming(self, suffix: str) -> Iterator[Path]:

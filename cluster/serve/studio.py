@@ -21,7 +21,8 @@ from cluster.serve.refusals import StudioError, absent
 from cluster.serve.renderers import Renderers
 from cluster.serve.storage import DATABASE, StudioStorage, new_name
 from ensemble.audio.files import MAX_DURATION_S, MIN_DURATION_S
-from ensemble.errors import printable
+from ensemble.errors import AudioError, printable
+from ensemble.events import emit
 from ensemble.rendering.history import History
 
 MAX_UPLOAD_BYTES = 600 << 20
@@ -57,12 +58,14 @@ class Studio:
         self.jams = Jams(storage, self.hub, self._keep_jam)
         self._intake = Intake()
         self._keeping: asyncio.Task[None] | None = None
+        self._finding: asyncio.Task[None] | None = None
         self._uploads, self._decoding = asyncio.Semaphore(MAX_UPLOADS), asyncio.Semaphore(MAX_DECODED)
 
     def start(self) -> None:
         """Go on with what a killed server has left."""
         self._intake.prepare()
         self.board.start()
+        self._finding = asyncio.create_task(self._keep_left())
         if self._archive is not None:
             self._keeping = asyncio.create_task(self._archive.keep(self.database))
 
@@ -70,9 +73,10 @@ class Studio:
         """Give nothing out any more; what runs is done again, or goes on, after the next start."""
         await self.jams.close()
         await self.board.close()
-        if self._keeping is not None:
-            self._keeping.cancel()
-            await asyncio.gather(self._keeping, return_exceptions=True)
+        tasks = [task for task in (self._keeping, self._finding) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await self._intake.close()
         self.database.close()
 
@@ -142,14 +146,41 @@ class Studio:
         return self.song(name)
 
     async def _keep_jam(self, jam: Jam, recording: Path) -> bool:
-        """Make a song of a session that has ended, and have it rendered from its recording; whether there is one."""
-        if jam.end is None or jam.end.kept_s < MIN_DURATION_S:
-            self.database.remove_song(jam.id)  # the links to it
+        """Make a song of a session, and have it rendered from its recording; whether there is one.
+
+        Where the session's process has died, its recording is a song like one that was uploaded.
+        """
+        if not _is_there(jam, recording):
+            self._forget_jam(recording)
             return False
-        with self.storage.incoming(".peaks") as peaks:
-            await self._take_in(jam.id, f"Jam with the {jam.order.band.replace('_', ' ')} band", recording, peaks)
-        self.board.submit(jam.id, "jam", jam.end.model_dump(mode="json"), jam.client)
+        await self._keep_recording(recording, f"Jam with the {jam.order.band.replace('_', ' ')} band")
+        if jam.end is not None:
+            self.board.submit(jam.id, "jam", jam.end.model_dump(mode="json"), jam.client)
         return True
+
+    async def _keep_left(self) -> None:
+        """Make songs of what was recorded in sessions that a killed server has left."""
+        for recording in self.storage.recordings():
+            try:
+                await self._keep_recording(recording, "Jam that was cut off")
+            except AudioError:
+                self._forget_jam(recording)
+            except OSError as error:
+                emit("studio jam left", jam=recording.stem, error=type(error).__name__)  # until the next start
+
+    async def _keep_recording(self, recording: Path, title: str) -> None:
+        with self.storage.incoming(".peaks") as peaks:
+            await self._take_in(recording.stem, title, recording, peaks)
+
+    def _forget_jam(self, recording: Path) -> None:
+        recording.unlink(missing_ok=True)
+        self.database.remove_song(recording.stem)  # the links to it
+
+    async def has_kept(self, jam: str) -> bool:
+        """Whether a session has become a song; soon after a start, once what was left of sessions is looked through."""
+        if self._finding is not None:
+            await asyncio.wait([self._finding])
+        return self.database.song(jam) is not None
 
     def rename(self, name: str, title: str) -> SongEntry:
         """Give a song another title."""
@@ -206,6 +237,11 @@ class Studio:
         self._note(name)
         with contextlib.suppress(StudioError):  # removed meanwhile
             self.hub.publish(name, ("song", name), {"type": "song", "song": self.song(name)})
+
+
+def _is_there(jam: Jam, recording: Path) -> bool:
+    """Whether a session was recorded."""
+    return recording.exists() if jam.end is None else jam.end.kept_s >= MIN_DURATION_S
 
 
 def _sha256(token: str) -> str:

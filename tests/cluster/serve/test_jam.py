@@ -7,14 +7,18 @@ import queue
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from cluster.serve import jam_process
+from cluster.serve import board, jam_process, jams
+from cluster.serve.jam_models import JamOrder
 from cluster.serve.jam_process import END, LEVER, SOUND, RemotePlayer
+from cluster.serve.jams import Jam
 from ensemble.audio.files import prepared_clip, read_clip
+from ensemble.events import LOGGER, facts_of
 from ensemble.leaders import leader_path
 from tests.cluster.serve.studios import studio_at
 
@@ -46,6 +50,40 @@ def test_sound_lies_at_its_place_whatever_was_lost_or_came_twice() -> None:
     assert num_lost == 2 * BLOCK
     wanted = [*[1] * BLOCK, *[0] * (2 * BLOCK), *[2] * BLOCK, *[3] * 800]
     assert stream.tolist() == wanted
+
+
+def test_sound_from_far_in_the_future_is_none() -> None:
+    far = round(11 * RATE)
+    stream, num_lost = heard([(SOUND, placed(0, 1)), (SOUND, placed(far, 2)), (SOUND, placed(BLOCK, 3))], [])
+    assert num_lost == 0
+    assert stream.tolist() == [*[1] * BLOCK, *[3] * BLOCK]
+
+
+def test_no_more_is_read_ahead_than_there_is_room_for() -> None:
+    num_read = 0
+
+    def frames() -> Iterator[tuple[bytes, bytes]]:
+        nonlocal num_read
+        for _ in range(3 * jam_process.MAX_WAITING):
+            num_read += 1
+            yield SOUND, placed(0, 1, 1)
+
+    player = RemotePlayer(frames(), RATE, lambda *_: None)
+    time.sleep(0.2)
+    assert num_read <= jam_process.MAX_WAITING + 1
+    assert sum(map(len, player.blocks())) == 1
+    assert num_read == 3 * jam_process.MAX_WAITING
+
+
+def test_a_page_that_takes_nothing_misses_sound_but_not_the_end() -> None:
+    jam = Jam(JamOrder(sample_rate=RATE), "somebody")
+    with jam.played_from() as page:
+        for _ in range(2 * jams.KEPT_FRAMES):
+            jam.tell(b"sound")
+        jam.tell({"type": "jam_ended"})
+        told = [page.get_nowait() for _ in range(page.qsize())]
+    assert len(told) == jams.KEPT_FRAMES
+    assert told[-1] == {"type": "jam_ended"}
 
 
 def test_what_does_not_come_in_time_is_silence_while_the_band_plays_on(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,8 +150,55 @@ def test_a_session_that_has_ended_is_not_gone_on_with(studio: Any) -> None:
         assert socket.receive_json()["error"]["code"] == "not_found"
 
 
+@pytest.mark.parametrize("first", [b"sound", "no JSON", "[]"])
+def test_what_is_no_order_is_refused(studio: Any, first: str | bytes) -> None:
+    with page_of(studio) as socket:
+        (socket.send_bytes if isinstance(first, bytes) else socket.send_text)(first)
+        assert socket.receive_json()["error"]["code"] == ("config" if first == "[]" else "invalid")
+
+
+@pytest.fixture
+def dying_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jams, "jam_process", SimpleNamespace(__name__="tests.cluster.serve.dying_jam"))
+
+
+def begun_at(socket: Any) -> str:
+    """Begin a session, and wait for the band; the session's id."""
+    socket.send_text(json.dumps({"band": "rock", "sample_rate": RATE}))
+    return str(socket.receive_json()["jam"])
+
+
+@pytest.mark.usefixtures("dying_process")
+def test_where_the_process_dies_its_recording_is_kept(studio: Any, caplog: pytest.LogCaptureFixture) -> None:
+    LOGGER.addHandler(caplog.handler)
+    with page_of(studio) as socket:
+        song = begun_at(socket)
+        socket.send_text(json.dumps({"kind": "tap"}))
+        told = socket.receive_json()
+    LOGGER.removeHandler(caplog.handler)
+    assert told["is_kept"]
+    assert told["error"]["code"] == "died"
+    found = studio.get(f"/api/songs/{song}").json()
+    assert found["duration_s"] == 1.0
+    assert found["jobs"] == []
+    died = next(facts_of(record) for record in caplog.records if record.getMessage() == "studio jam died")
+    assert (died["jam"], died["status"], died["said"]) == (song, 3, "it broke")
+
+
+@pytest.mark.usefixtures("dying_process")
+def test_where_the_studio_ends_the_next_one_keeps_the_recording(tmp_path: Path) -> None:
+    with studio_at(tmp_path / "data") as studio, page_of(studio) as socket:
+        song = begun_at(socket)
+    with studio_at(tmp_path / "data") as studio:
+        with page_of(studio, f"?session={song}") as socket:
+            assert socket.receive_json() == {"type": "jam_ended", "song": song, "is_kept": True}
+        assert studio.get(f"/api/songs/{song}").json()["duration_s"] == 1.0
+    assert not list((tmp_path / "data" / "jams").iterdir())
+
+
 @pytest.mark.slow
-def test_a_session_becomes_a_song_of_the_same_bytes(studio: Any) -> None:
+def test_a_session_becomes_a_song_of_the_same_bytes(studio: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(board, "MAX_JOBS", 0)  # what was played is rendered all the same
     leader = prepared_clip(read_clip(leader_path()), RATE).samples.mean(axis=0)
     steps = np.round(leader[: round(PLAYED_S * RATE)] * 32767).astype("<i2")
     order = {"band": "rock", "sample_rate": RATE, "listen_beats": 0, "overrides": {"tempo_bpm": 100}}
@@ -129,6 +214,9 @@ def test_a_session_becomes_a_song_of_the_same_bytes(studio: Any) -> None:
         send(socket, steps, LOST)
         socket.send_text(json.dumps({"kind": "mute", "argument": "nobody"}))
         socket.send_text(json.dumps({"kind": "style", "argument": "/etc/passwd"}))
+        for broken in (b"", b"ab", bytes(4), bytes(7)):
+            socket.send_bytes(broken)
+        socket.send_text("no JSON")
         socket.send_text(json.dumps({"kind": "end"}))
         band, refused, loudest = None, [], 0
         while "text" not in (message := socket.receive()) or json.loads(message["text"])["type"] != "jam_ended":
@@ -143,7 +231,7 @@ def test_a_session_becomes_a_song_of_the_same_bytes(studio: Any) -> None:
                 band = start + len(sound) // 2
                 loudest = max(loudest, int(np.abs(sound).max(initial=0)))
     assert json.loads(message["text"])["is_kept"]
-    assert refused == ["config", "config"]
+    assert sorted(refused) == ["config", "config", "invalid"]
     assert loudest > 1000
     assert band == len(steps) + RATE  # and the tail
     song = ready["jam"]
