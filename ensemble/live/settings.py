@@ -33,4 +33,5 @@ class LiveSettings(Settings):
 
 def horizon_for(way_s: float) -> float:
     """The usual horizon where the band's sound has to be there so many seconds before it is due, in whole tenths."""
-    return min(round(math.ceil(10 * (USUAL_HORIZON_S + way_s)) / 10, 1), MOST_HORIZON_S)
+    tenths = math.ceil(round(10 * (USUAL_HORIZON_S + way_s), 6))  # 0.4 + 0.2 is more than 0.6
+    return min(tenths / 10, MOST_HORIZON_S)

@@ -31,7 +31,7 @@ USUAL_WINDOWS, DOWN_DB = 20, 20.0
 SOUNDING_DB = -60.0
 """Who is softer was not playing."""
 LONGEST_WINDOWS = 50
-"""A band that plays on for so long does not rest."""
+"""A band that plays on for so long does not rest, and what lies further back is not asked for."""
 
 
 class MicrophoneWatch:
@@ -100,7 +100,7 @@ class StopWatch:
         sample_rate: of both, in Hz.
 
     Attributes:
-        bars: of every stop, how many bars later the band was 20 dB down.
+        bars: of every stop after which the band rested, how many bars later it was 20 dB down.
     """
 
     def __init__(self, sample_rate: int) -> None:
@@ -120,13 +120,15 @@ class StopWatch:
             samples: of the leader.  [samples]
             bar_s: how long a bar is; 0 before the band has entered.
         """
-        before = len(self._leader.db)
+        before = self._leader.end
         self._leader.add(samples)
-        for here in range(before, len(self._leader.db)):
+        for here in range(before, self._leader.end):
             self._look(here, bar_s)
+            for levels in (self._leader, self._band):
+                levels.forget(here + 1 - LONGEST_WINDOWS)
 
     def _look(self, here: int, bar_s: float) -> None:
-        level_db = self._leader.db[here]
+        level_db = self._leader.between(here, here + 1)[0]
         if self._stopped is None:
             usual_db, band_db = self._leader.usual(here), self._band.usual(here)
             self._is_playing = self._is_playing or level_db > usual_db - DOWN_DB
@@ -134,30 +136,48 @@ class StopWatch:
                 self._stopped, self._is_playing = (here, band_db, usual_db), False
             return
         stop, band_db, usual_db = self._stopped
-        quiet = [at for at in range(stop, min(here + 1, len(self._band.db))) if self._band.db[at] < band_db - DOWN_DB]
+        band = self._band.between(stop, here + 1)
+        rested = next((at for at, sounding_db in enumerate(band) if sounding_db < band_db - DOWN_DB), None)
         if level_db > usual_db - DOWN_DB:  # a rest between two notes
             self._stopped = None
-        elif bar_s and (quiet or here - stop >= LONGEST_WINDOWS):
-            self.bars.append((quiet[0] if quiet else here) * STOP_WINDOW_S / bar_s - stop * STOP_WINDOW_S / bar_s)
+        elif rested is not None and bar_s:
+            self.bars.append(rested * STOP_WINDOW_S / bar_s)
+            self._stopped = None
+        elif here - stop >= LONGEST_WINDOWS:
             self._stopped = None
 
 
 class _Levels:
-    """How loud something is, window by window, in dB."""
+    """How loud something is, window by window, in dB.
+
+    Attributes:
+        end: how many windows there have been.
+    """
 
     def __init__(self, window: int) -> None:
         self._window, self._rest = window, np.zeros(0, np.float32)
-        self.db: list[float] = []
+        self._db: list[float] = []  # of the last windows
+        self.end = 0
 
     def add(self, samples: FloatArray) -> None:
         """Go on.  [samples]"""
         self._rest = np.concatenate([self._rest, samples])
         whole = len(self._rest) // self._window * self._window
         power = np.square(self._rest[:whole].reshape(-1, self._window)).mean(axis=1)
-        self.db += (10 * np.log10(power + 1e-12)).tolist()
+        self._db += (10 * np.log10(power + 1e-12)).tolist()
+        self.end += len(power)
         self._rest = self._rest[whole:]
+
+    def between(self, first: int, end: int) -> list[float]:
+        """The windows from one to before another, as far as they are there and kept."""
+        gone = self.end - len(self._db)
+        return self._db[max(first - gone, 0) : max(end - gone, 0)]
 
     def usual(self, here: int) -> float:
         """The middle of the last windows before one."""
-        before = self.db[max(here - USUAL_WINDOWS, 0) : here]
+        before = self.between(here - USUAL_WINDOWS, here)
         return float(np.median(before)) if before else -math.inf
+
+    def forget(self, before: int) -> None:
+        """The windows before one are not asked for again."""
+        del self._db[: max(before - (self.end - len(self._db)), 0)]

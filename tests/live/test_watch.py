@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ensemble.live.watch import MicrophoneWatch, StopWatch
+from ensemble.live.settings import LiveSettings, horizon_for
+from ensemble.live.watch import LONGEST_WINDOWS, MicrophoneWatch, StopWatch
 from tests.listen.leader_sounds import RATE, chords
 
 
@@ -63,3 +64,21 @@ def test_how_soon_the_band_rests_is_seen_at_every_stop() -> None:
         watch.play(np.stack([band[start : start + 800]] * 2))
         watch.hear(leader[start : start + 800], 2.0)
     assert watch.bars == pytest.approx([0.5, 1.0])
+
+
+def test_a_band_that_plays_on_has_not_rested_and_no_more_is_kept_than_is_asked_for() -> None:
+    leader, band = (0.3 * np.sin(np.arange(60 * RATE) * step, dtype=np.float32) for step in (0.1, 0.2))
+    leader[6 * RATE : 20 * RATE] = leader[40 * RATE : 43 * RATE] = 0
+    band[41 * RATE : 43 * RATE] = 0
+    watch = StopWatch(RATE)
+    for start in range(0, len(leader), 800):
+        watch.play(np.stack([band[start : start + 800]] * 2))
+        watch.hear(leader[start : start + 800], 2.0)
+    assert watch.bars == pytest.approx([0.5])
+    assert max(len(levels._db) for levels in (watch._leader, watch._band)) <= LONGEST_WINDOWS
+
+
+@pytest.mark.parametrize(("way_s", "horizon_s"), [(0, 0.4), (0.1, 0.5), (0.2, 0.6), (0.3, 0.7), (0.21, 0.7), (9, 2)])
+def test_a_horizon_is_the_next_whole_tenth(way_s: float, horizon_s: float) -> None:
+    assert horizon_for(way_s) == horizon_s
+    assert LiveSettings(horizon_s=horizon_for(way_s)).horizon_frames == round(100 * horizon_s)
