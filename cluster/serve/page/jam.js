@@ -40,6 +40,7 @@ export class JamView {
   // A page: the player's own, or that of somebody who watches a session.
   open(id, role) {
     this.close();
+    if (id) this.drop();
     this.watched = id ?? null;
     byId("jam").classList.toggle("is-reader", Boolean(id) || role === "reader");
     this.showStage(Boolean(id));
@@ -47,7 +48,14 @@ export class JamView {
   }
   close() {
     if (this.socket) this.stop();
+    else this.own = null;  // one that is only just beginning begins no more
     this.watched = null;
+  }
+  drop() {  // what still comes of an earlier session; the studio keeps it
+    const { sound, socket } = this;
+    this.sound = this.socket = null;
+    socket?.close();
+    sound?.close();
   }
   showStage(isOn) {
     byId("jam-setup").hidden = isOn;
@@ -85,20 +93,30 @@ export class JamView {
 
   // A session.
   async start() {
-    this.own = { begin: null, missed_s: 0, ahead_s: null, isOver: false };
-    this.sound = await new JamSound({ heard: (piece) => this.hear(piece), told: (said) => Object.assign(this.own, said) }).open().catch((problem) => { this.sound = null; throw problem; });
-    this.trip_s = this.trip?.seconds ?? this.sound.guessed_s;
-    const order = await this.order();
+    this.drop();
+    const own = this.own = { begin: null, missed_s: 0, ahead_s: null, isOver: false };
+    const sound = new JamSound({ heard: (piece) => this.hear(piece), told: (said) => Object.assign(own, said) });
+    let order;
+    try {
+      await sound.open();
+      if (this.own !== own) return;  // the page was left meanwhile, or Jam pressed again
+      this.trip_s = this.trip?.seconds ?? sound.guessed_s;
+      order = await this.order(sound.rate);
+      if (this.own !== own) return;
+      this.sound = sound;
+    } finally {
+      if (this.sound !== sound) await sound.close();
+    }
     this.showStage(true);
     this.say("The band is coming");
     byId("jam-style").value = "";
     this.connect(order);
   }
-  async order() {
+  async order(sample_rate) {
     const [listen, count] = byId("jam-begin").value.split(",").map(Number);
     const number = (id) => Number(byId(id).value) || null;
     return {
-      band: byId("jam-band").value, style: byId("jam-first-style").value || null, sample_rate: this.sound.rate, listen_beats: listen, count_in_beats: count,
+      band: byId("jam-band").value, style: byId("jam-first-style").value || null, sample_rate, listen_beats: listen, count_in_beats: count,
       way_s: Math.min(this.trip_s + await networkTrip() + PREFILL_S + PIECE_S, 1.5),
       overrides: { tempo_bpm: number("jam-tempo"), beats_per_bar: number("jam-metre"), key: byId("jam-key").value.trim() || null, chart: byId("jam-chart").value.trim() || null },
     };
@@ -109,16 +127,16 @@ export class JamView {
     socket.onopen = () => { if (order) socket.send(JSON.stringify(order)); };
     socket.onmessage = ({ data }) => (typeof data === "string" ? this.told(JSON.parse(data)) : this.play(data));
     socket.onclose = () => {
-      if (this.socket !== socket || this.own.isOver) return;
+      if (this.socket !== socket) return;
       if (!this.own.id) return this.over({ is_kept: false, error: { code: "unreachable", message: "The studio does not answer.", cure: "Start it again" } });
-      this.warn("The connection is lost: what you play meanwhile does not reach the band. It is tried again.");
+      this.warn(this.own.isOver ? "The connection is lost. It is tried again: then your session ends, and is kept." : "The connection is lost: what you play meanwhile does not reach the band. It is tried again.");
       setTimeout(() => { if (this.socket === socket) this.connect(null); }, AGAIN_MS);
     };
   }
   hear({ frame, pcm, peak }) {  // a piece of the microphone
     showLevel(peak);
     const { own, sound, socket } = this;
-    if (!own.id || own.isOver) return;
+    if (!own?.id || own.isOver) return;
     const awake_s = performance.now() / 1000 - sound.context.currentTime;
     if (own.begin === null) {
       Object.assign(own, { begin: frame, awake_s });
@@ -145,7 +163,10 @@ export class JamView {
   }
   begun({ jam, horizon_s, players }) {
     this.warn("");
-    if (this.own.id) return;  // back after a lost connection
+    if (this.own.id) {  // back after a lost connection
+      if (this.own.isOver) this.sendEnd();
+      return;
+    }
     Object.assign(this.own, { id: jam, horizon_s });
     this.setPlayers(players.map(({ name }) => name));
     this.say("Play: the band listens");
@@ -189,13 +210,15 @@ export class JamView {
     this.own.isOver = true;
     this.sound?.end();
     this.say("The last notes ring; then the session is played again from its recording");
-    const isThere = this.socket.readyState === WebSocket.OPEN;
-    if (isThere) this.socket.send(JSON.stringify({ kind: "end" }));
-    if (!isThere || !this.own.id) this.over({ is_kept: false });
+    this.sendEnd();
+    if (!this.own.id) this.over({ is_kept: false });
+  }
+  sendEnd() {  // once there is a connection: see `begun`
+    if (this.socket.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify({ kind: "end" }));
   }
   over({ song, is_kept, error }) {
-    const { sound, watched, socket } = this;
-    if (this.own) this.own.isOver = true;
+    const { own, sound, watched, socket } = this;
+    if (own) own.isOver = true;
     this.sound = this.socket = null;
     socket?.close();
     setTimeout(() => sound?.close(), TAIL_MS);
@@ -206,7 +229,7 @@ export class JamView {
       return;
     }
     if (!is_kept && !error) tell("Nothing was played, so nothing is kept.");
-    if (is_kept && !byId("jam").hidden) setTimeout(() => { location.hash = `#/song/${song}`; }, TAIL_MS);
+    if (is_kept && !byId("jam").hidden) setTimeout(() => { if (this.own === own) location.hash = `#/song/${song}`; }, TAIL_MS);
     else this.showStage(false);
   }
 

@@ -58,9 +58,9 @@ export class JamSound {
     this.source.disconnect();
     for (const track of this.stream.getTracks()) track.stop();
   }
-  async close() {
-    for (const track of this.stream.getTracks()) track.stop();
-    if (this.context.state !== "closed") await this.context.close();
+  async close() {  // also where it was not opened, or only half
+    for (const track of this.stream?.getTracks() ?? []) track.stop();
+    if (this.context && this.context.state !== "closed") await this.context.close();
   }
 
   // Plays beeps, and hears when they come back: the round trip in seconds.

@@ -1,4 +1,4 @@
-"""The process of a session that records a second, and dies when it is told anything more than its order."""
+"""The process of a session that has recorded a second, and dies when it hears of anything but sound."""
 
 import os
 import sys
@@ -7,16 +7,23 @@ from pathlib import Path
 import numpy as np
 
 from cluster.serve.jam_models import JamReady
-from cluster.serve.jam_process import READY, framed, frames_in
+from cluster.serve.jam_process import READY, SOUND, framed, frames_in
 from ensemble.audio.disk import sound_file
 
-frames = frames_in(sys.stdin.buffer)
-next(frames)
-file = sound_file(Path(sys.argv[1]), "w", 16_000, 1, "PCM_24", format="WAV")
-file.write(np.arange(16_000, dtype=np.int32) % 100 << 22)
-sys.stdout.buffer.write(framed(READY, JamReady(horizon_s=1.0, players=()).model_dump_json().encode()))
-sys.stdout.flush()
-next(frames, None)
-sys.stderr.write("Traceback\nit broke\n")
-sys.stderr.flush()
-os._exit(3)
+
+def main() -> None:
+    """Die as if the system had taken it: nothing is closed."""
+    frames = frames_in(sys.stdin.buffer)
+    next(frames)
+    file = sound_file(Path(sys.argv[1]), "w", 16_000, 1, "PCM_24", format="WAV")
+    file.write(np.arange(16_000, dtype=np.int32) % 100 << 22)
+    sys.stdout.buffer.write(framed(READY, JamReady(horizon_s=1.0, players=()).model_dump_json().encode()))
+    sys.stdout.flush()
+    next((letter for letter, _ in frames if letter != SOUND), None)
+    sys.stderr.write("Traceback\nit broke\n")
+    sys.stderr.flush()
+    os._exit(3)
+
+
+if __name__ == "__main__":
+    main()

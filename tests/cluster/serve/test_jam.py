@@ -7,7 +7,6 @@ import queue
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from cluster.serve.jams import Jam
 from ensemble.audio.files import prepared_clip, read_clip
 from ensemble.events import LOGGER, facts_of
 from ensemble.leaders import leader_path
+from tests.cluster.serve import dying_jam
 from tests.cluster.serve.studios import studio_at
 
 RATE = 16_000
@@ -159,7 +159,7 @@ def test_what_is_no_order_is_refused(studio: Any, first: str | bytes) -> None:
 
 @pytest.fixture
 def dying_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jams, "jam_process", SimpleNamespace(__name__="tests.cluster.serve.dying_jam"))
+    monkeypatch.setattr(jams, "jam_process", dying_jam)
 
 
 def begun_at(socket: Any) -> str:

@@ -21,6 +21,7 @@ from cluster.serve.app import make_app
 from cluster.serve.storage import StudioStorage
 from cluster.serve.studio import Studio
 from tests.browser import Browser, browser_open, wait_for
+from tests.cluster.serve import dying_jam
 from tests.cluster.serve.studios import KEY, OWNER, ThreadRenderers, done, uploaded
 
 pytestmark = pytest.mark.slow
@@ -173,6 +174,9 @@ def test_a_jam_that_cannot_be_is_told_with_a_way_on(trouble: Trouble, monkeypatc
         page.click("#jam-start")
         wait_for(lambda: "press Jam again" in trouble.text("#notices"), "a sentence about the microphone")
         assert not trouble.is_hidden("#jam-setup")
+        page.click("#jam-measure")
+        wait_for(lambda: "Not measured yet" in trouble.text("#jam-trip-words"), "the end of what was not measured")
+        assert "Cannot read" not in trouble.text("#notices")
         page.tell("Browser.setPermission", setting="granted", **permission)
         monkeypatch.setattr(jams, "MAX_JAMS", 0)
         page.click("#jam-start")
@@ -188,6 +192,72 @@ def test_a_jam_that_cannot_be_is_told_with_a_way_on(trouble: Trouble, monkeypatc
         page.click("#jam-start")
         wait_for(lambda: "no AudioWorklet" in trouble.text("#notices"), "a sentence about the browser")
         page.tell("Page.removeScriptToEvaluateOnNewDocument", identifier=script["identifier"])
+
+
+def begin_jam(trouble: Trouble) -> None:
+    """Press Jam, and wait for the band."""
+    trouble.page.click("#jam-start")
+    wait_for(lambda: trouble.text("#jam-words") == "Play: the band listens", "the band")
+
+
+def open_jam(trouble: Trouble, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Open the page where a microphone is allowed, and a band is there at once."""
+    monkeypatch.setattr(jams, "jam_process", dying_jam)
+    trouble.page.tell("Browser.setPermission", setting="granted", permission={"name": "microphone"}, origin=trouble.url)
+    trouble.open()
+    trouble.page.run("(location.hash = '#/jam', 0)")
+
+
+def test_the_end_of_a_jam_does_not_end_the_next(trouble: Trouble, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = trouble.page
+    with listening(trouble.root, trouble.port), trouble.client() as client:
+        open_jam(trouble, monkeypatch)
+        songs = {song["id"] for song in client.get("/api/songs").json()}
+        begin_jam(trouble)
+        page.click("#jam-stop")
+        for place in ("#/", "#/jam"):
+            page.run(f"(location.hash = '{place}', 0)")
+            wait_for(lambda place=place: trouble.is_hidden("#jam") == (place == "#/"), "the other page")
+        begin_jam(trouble)
+        first = wait_for(lambda: {song["id"] for song in client.get("/api/songs").json()} - songs, "the first song")
+        page.click("#jam-stop")
+        last = wait_for(lambda: page.run("location.hash.split('#/song/')[1]"), "the way to the last song")
+        assert last not in first
+
+
+def test_a_jam_that_is_stopped_while_the_studio_is_gone_is_kept(
+    trouble: Trouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = trouble.page
+    with listening(trouble.root, trouble.port):
+        open_jam(trouble, monkeypatch)
+        begin_jam(trouble)
+    wait_for(lambda: "connection is lost" in trouble.text("#jam-warnings"), "the loss")
+    page.click("#jam-stop")
+    assert "Nothing was played" not in trouble.text("#notices")
+    with listening(trouble.root, trouble.port), trouble.client() as client:
+        song = wait_for(lambda: page.run("location.hash.split('#/song/')[1]"), "the way to the song")
+        assert client.get(f"/api/songs/{song}").json()["title"] == "Jam that was cut off"
+
+
+SLOW_AND_SEEN = """(
+  (fetch, media) => {
+    const open = media.getUserMedia.bind(media);
+    window.fetch = async (...asked) => { await new Promise((done) => setTimeout(done, 200)); return fetch(...asked); };
+    media.getUserMedia = async (wanted) => window.heard = await open(wanted);
+  })(window.fetch, navigator.mediaDevices)"""
+
+
+def test_who_leaves_before_the_band_has_come_is_not_recorded(trouble: Trouble, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = trouble.page
+    with listening(trouble.root, trouble.port):
+        open_jam(trouble, monkeypatch)
+        page.run(SLOW_AND_SEEN)
+        page.click("#jam-start")
+        wait_for(lambda: page.run("Boolean(window.heard)"), "the microphone")
+        page.run("(location.hash = '#/', 0)")
+        wait_for(lambda: page.run("heard.getTracks().every((one) => one.readyState === 'ended')"), "its end")
+        assert not trouble.is_hidden("#jam-setup")
 
 
 def test_who_has_a_link_watches_a_session(trouble: Trouble) -> None:
