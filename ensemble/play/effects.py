@@ -30,9 +30,9 @@ TILT_HZ = 800.0
 """Where a tilt changes nothing."""
 REFERENCE_LEVEL = 0.05
 """Amplitude that leaves the valve as it came in: what a part usually plays at."""
-_STATE = "effect"
-_SMALL = 1e-30
-"""Below this a state is set to 0: numbers near the smallest float are slow, and inaudible."""
+_GRAIN = 2.0**-28
+"""What memories are whole multiples of between hops, in full scales or dB: much finer than 24 bits, yet so coarse that
+after a change two memories soon become equal to the byte, and that they fall silent."""
 
 
 class Effect(Protocol):
@@ -166,25 +166,22 @@ class EffectsPlayer:
 
     def play(self, cue: Cue, state: PlayerState) -> tuple[Stem, PlayerState]:
         """See `Player.play`."""
-        memories = [
-            state.memory[_key(number)].copy() if _key(number) in state.memory else effect.silence()
-            for number, effect in enumerate(self._effects)
-        ]
-        own = {name: array for name, array in state.memory.items() if not name.startswith(_STATE)}
+        own = dict(state.memory)
+        memories = [own.pop(_key(number), effect.silence()).copy() for number, effect in enumerate(self._effects)]
         stem, after = self._player.play(cue, replace(state, memory=own))
         samples = stem.clip.samples[0].copy()
         for start in range(0, len(samples), self._hop):
             for effect, memory in zip(self._effects, memories, strict=True):
                 piece = slice(start, start + self._hop)
                 samples[piece] = effect.sound(samples[piece], memory)
-                memory[np.abs(memory) < _SMALL] = 0.0
+                memory[:] = np.trunc(memory / _GRAIN) * _GRAIN
         kept = {} if cue.is_last else {_key(number): memory for number, memory in enumerate(memories)}
         clip = AudioClip(samples=bounded(samples)[None], sample_rate=stem.clip.sample_rate)
         return replace(stem, clip=clip), replace(after, memory=after.memory | kept)
 
 
 def _key(number: int) -> str:
-    return f"{_STATE}{number}"
+    return f"behind the player: effect {number}"
 
 
 def effects_of(follower: FollowerSettings, sample_rate: int) -> list[Effect]:

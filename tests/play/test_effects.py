@@ -1,12 +1,14 @@
 """What effects do to sound whose answer is known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from ensemble.play.effects import Amplifier, Compressor, Effect, Tilt
+from ensemble.play.effects import Amplifier, Compressor, Effect, EffectsPlayer, Tilt
 from ensemble.settings.effects import AmplifierSettings, CompressorSettings
-from ensemble.types.music import FloatArray
-from tests.play.cues import power_db, spectrum
+from ensemble.types.music import AudioClip, Cue, FloatArray, PlayerState, Stem
+from tests.play.cues import cut, held_note, power_db, spectrum
 
 RATE = 48_000
 HOP = 480
@@ -73,3 +75,56 @@ def test_an_amplifier_keeps_the_level_sustains_and_is_silent_in_silence():
     assert loud - soft < 14.0  # of 20
     assert not through(amplifier, np.zeros(RATE, np.float32)).any()
     assert np.abs(through(amplifier, sine(110, 1.0))).max() < 0.5
+
+
+class Playback:
+    """A player of given samples, whose memory counts its blocks under the name `effect`."""
+
+    def __init__(self, samples: FloatArray) -> None:
+        self._samples = samples
+
+    def start(self) -> PlayerState:
+        return PlayerState(memory={"effect": np.zeros(1)})
+
+    def play(self, cue: Cue, state: PlayerState) -> tuple[Stem, PlayerState]:
+        at, stop = state.next_sample, state.next_sample + cue.num_frames * HOP
+        stem = Stem(
+            part=cue.part, start_sample=at, clip=AudioClip(samples=self._samples[None, at:stop], sample_rate=RATE)
+        )
+        return stem, replace(state, next_sample=stop, memory={"effect": state.memory["effect"] + 1})
+
+
+def states(effect: Effect, samples: FloatArray) -> list[dict[str, bytes]]:
+    """The player's memory after every tenth of a second."""
+    player, after = EffectsPlayer(Playback(samples), [effect], RATE), []
+    state = player.start()
+    for cue in cut(replace(held_note(220, len(samples) // HOP), is_last=False), 10):
+        _, state = player.play(replace(cue, is_last=False), state)
+        after.append({name: array.tobytes() for name, array in state.memory.items()})
+    return after
+
+
+@pytest.mark.parametrize(
+    "effect",
+    [Amplifier(AmplifierSettings(drive_db=36), RATE), Tilt(4.0, RATE), Compressor(CompressorSettings(), RATE)],
+    ids=["amplifier", "tilt", "compressor"],
+)
+def test_after_an_edit_the_memory_soon_is_what_it_was(effect):
+    """Strokes twice a second, one of which is left out: what is played again ends where the memory is the same."""
+    since_s = np.arange(4 * RATE) % (RATE // 2) / RATE
+    strokes = sine(180, 0.5, 4.0) * np.exp(-since_s / 0.08).astype(np.float32)
+    edited = strokes.copy()
+    edited[RATE // 2 : RATE] = 0
+    was, now = states(effect, strokes), states(effect, edited)
+    differ = [before != after for before, after in zip(was, now, strict=True)]
+    assert differ[5]
+    assert not any(differ[20:])
+    assert [np.frombuffer(one["effect"])[0] for one in now] == list(range(1, 41))  # the player's own, untouched
+
+
+def test_what_an_effect_remembers_falls_silent():
+    burst = np.concatenate([sine(180, 0.5, 0.5), np.zeros(4 * RATE, np.float32)])
+    for effect in (Amplifier(AmplifierSettings(), RATE), Tilt(4.0, RATE), Compressor(CompressorSettings(), RATE)):
+        *_, last = states(effect, burst)
+        (name,) = last.keys() - {"effect"}
+        assert not np.frombuffer(last[name]).any()
