@@ -199,8 +199,8 @@ def _sounds(leader: Leader, beat: int) -> bool:
 
 
 def _beat(drummer: _Drummer, beat: int, fill: list[Forces], landing: Forces) -> Iterator[DrumStroke]:
-    """The strokes of one beat of a groove. Strokes of a fill replace all but the kick; `landing`, the strokes that open
-    a phrase, replaces the cymbal on the first sixteenth.
+    """The strokes of one beat of a groove. Strokes of a fill replace all but the kick and percussion; `landing`, the
+    strokes that open a phrase, replaces the cymbal on the first sixteenth.
     """
     grid = drummer.grid
     for sixteenth in playable(float(grid.edges_s[beat + 1] - grid.edges_s[beat]), grid.beat_division):
@@ -213,7 +213,8 @@ def _beat(drummer: _Drummer, beat: int, fill: list[Forces], landing: Forces) -> 
             place = beat * SIXTEENTHS_PER_BEAT + sixteenth
             struck[drum] = drummer.predicted.velocity(place, drum, written.get(drum, NOTHING))
         if fill and fill[sixteenth]:
-            struck = {"kick": struck["kick"], **fill[sixteenth]}
+            beside = {drum: force for drum, force in struck.items() if drum == "kick" or drum in PERCUSSION}
+            struck = {**beside, **fill[sixteenth]}
         if landing and sixteenth == 0:
             kept = {drum: velocity for drum, velocity in struck.items() if drum not in CYMBALS}
             struck = {**kept, **landing}

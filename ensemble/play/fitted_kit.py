@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.audio.later import irfft, next_fast_len, rfft, rfftfreq
+from ensemble.play.kit import TOMS
 from ensemble.play.kit_file import NUM_KNOTS, NUM_NOISE_BANDS, TRANSIENT_SAMPLES, KitWeights, tensors_of
 from ensemble.play.kit_kernels import add_enveloped, add_modes
 from ensemble.play.noise import WHITE_POWER, noise_key, white_noise
@@ -39,11 +40,12 @@ class FittedKit:
     """Strokes of a fitted kit; each is made once and kept."""
 
     def __init__(self, weights: KitWeights) -> None:
-        self._drums: dict[DrumClass, FittedDrum] = {drum: FittedDrum(drum, weights) for drum in DRUM_CLASSES}
+        toms = {name: FittedDrum("tom", weights, pitch, length) for name, (pitch, length) in TOMS.items()}
+        self._drums: dict[DrumClass, FittedDrum] = {drum: FittedDrum(drum, weights) for drum in DRUM_CLASSES} | toms
         self.stroke = lru_cache(maxsize=_KEPT_STROKES)(self._stroke)
 
     def _stroke(self, drum: DrumClass, velocity_step: int, variant: int, sample_rate: int) -> FloatArray:
-        """See `percussion.DrumKit`; what was not fitted is the built-in kit's."""
+        """See `percussion.DrumKit`; all toms are one in three sizes; what was not fitted is the built-in kit's."""
         if drum not in self._drums:
             return formula_stroke(drum, velocity_step, variant, sample_rate)
         made = self._drums[drum].made(velocity_step / VELOCITY_STEPS, variant)
@@ -55,12 +57,21 @@ class FittedKit:
 
 
 class FittedDrum:
-    """One drum of a kit."""
+    """One drum of a kit.
 
-    def __init__(self, drum: DrumClass, weights: KitWeights) -> None:
+    Args:
+        drum: the one that was fitted.
+        weights: of the kit.
+        pitch: of its modes against the fitted ones: another size of the drum.
+        length: of its decay against the fitted one.
+    """
+
+    def __init__(self, drum: DrumClass, weights: KitWeights, pitch: float = 1.0, length: float = 1.0) -> None:
         self._name = drum
-        self.num_samples = round(weights.card.drums[drum].duration_s * MADE_AT_HZ)
+        self.num_samples = round(weights.card.drums[drum].duration_s * length * MADE_AT_HZ)
         self._of = {name: tensor.astype(np.float64) for name, tensor in tensors_of(weights, drum).items()}
+        self._of["mode_hz"] *= pitch
+        self._of["mode_decay_s"] *= length
 
     def made(self, velocity: float, variant: int) -> Array:
         """A stroke at 48 kHz.

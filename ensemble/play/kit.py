@@ -170,6 +170,8 @@ _STRUCK: dict[DrumClass, Drum] = {
         click=0.25,
     ),
 }
+TOMS: dict[DrumClass, tuple[float, float]] = {"high_tom": (1.45, 0.85), "low_tom": (0.73, 1.2)}
+"""Pitch and length of the other toms against the middle one."""
 KIT: dict[DrumClass, Drum] = {
     **_STRUCK,
     "rim": Drum(
@@ -189,8 +191,8 @@ KIT: dict[DrumClass, Drum] = {
         click=0.45,
     ),
     "crash_2": _tuned(_STRUCK["crash"], 1.3, 0.8, peak=0.45),
-    "high_tom": _tuned(_STRUCK["tom"], 1.45, 0.85, peak=0.52),
-    "low_tom": _tuned(_STRUCK["tom"], 0.73, 1.2, peak=0.88),
+    "high_tom": _tuned(_STRUCK["tom"], *TOMS["high_tom"], peak=0.52),
+    "low_tom": _tuned(_STRUCK["tom"], *TOMS["low_tom"], peak=0.88),
     "shaker": Drum(
         peak=0.3,
         duration_s=0.25,

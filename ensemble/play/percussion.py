@@ -21,7 +21,7 @@ VELOCITY_POWER = 1.2
 LAYER_STEPS = 2
 """Velocity steps from one layer of a drum to the next; what lies between is mixed of both."""
 HARDNESS_STRAYS = 0.4
-"""By how many steps at most two equal strokes differ from what is asked for: as hard, but not as bright."""
+"""By how many steps at most a stroke strays to either side: equal strokes are as hard, but not as bright."""
 CHOKE_S = 0.005
 """Time in which a closed hat silences an open one."""
 KNEE = 0.8
@@ -131,7 +131,8 @@ class PercussionPlayer(QuantumPlayer):
         """A softer and a harder stroke, and how far the one that is asked for lies between: never twice the same."""
         drawn = np.random.Philox(key=self._key, counter=hit.index).random_raw(2)
         variant, stray = int(drawn[0]) % NUM_VARIANTS, float(drawn[1]) / 2**63 - 1
-        steps = min(max(hit.velocity * VELOCITY_STEPS + HARDNESS_STRAYS * stray, LAYER_STEPS), VELOCITY_STEPS)
+        asked = min(max(hit.velocity * VELOCITY_STEPS, LAYER_STEPS), VELOCITY_STEPS) + HARDNESS_STRAYS * stray
+        steps = VELOCITY_STEPS - abs(VELOCITY_STEPS - LAYER_STEPS - abs(asked - LAYER_STEPS))  # turned back at the ends
         layer = min(int(steps / LAYER_STEPS), VELOCITY_STEPS // LAYER_STEPS - 1) * LAYER_STEPS
         soft, hard = (self._stroke(hit.drum, step, variant, self.sample_rate) for step in (layer, layer + LAYER_STEPS))
         return soft, hard, np.float32((steps - layer) / LAYER_STEPS)

@@ -10,17 +10,17 @@ from ensemble.settings.reading import Settings
 class CompressorSettings(Settings):
     """Makes loud moments softer, so that all can be louder."""
 
-    threshold_db: float = Field(default=-18.0, ge=-60.0, le=0.0)
-    """Level above which it works, in dB of full scale."""
+    threshold_db: float = Field(default=-28.0, ge=-60.0, le=0.0)
+    """Level above which it works, in dB of full scale: the usual one is where kits play."""
     ratio: float = Field(default=3.0, ge=1.0, le=20.0)
     """How many dB above the threshold become one."""
     knee_db: float = Field(default=6.0, ge=0.0, le=24.0)
     """Width of the bend around the threshold."""
-    attack_ms: float = Field(default=8.0, ge=0.1, le=200.0)
+    attack_ms: float = Field(default=1.0, ge=0.1, le=200.0)
     """Time in which it follows a rise to 1/e: strokes keep what is shorter."""
     release_ms: float = Field(default=90.0, ge=5.0, le=2000.0)
     """Time in which it follows a fall to 1/e."""
-    makeup_db: float = Field(default=2.0, ge=0.0, le=24.0)
+    makeup_db: float = Field(default=5.0, ge=0.0, le=24.0)
     """Gain afterwards."""
 
 

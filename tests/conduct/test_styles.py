@@ -13,7 +13,7 @@ from ensemble.conduct.parts import write_parts
 from ensemble.config import FollowerSettings, load_band
 from ensemble.errors import ConfigError
 from ensemble.listen.overrides import Overrides, with_overrides
-from ensemble.settings.style import Manner, Style, metre_of
+from ensemble.settings.style import Fill, Manner, Style, metre_of
 from ensemble.settings.style_file import load_style, shipped_styles
 from ensemble.types.harmony import Chord
 from ensemble.types.music import Heard, Hit, Hits, Part
@@ -236,3 +236,16 @@ def test_a_percussionist_plays_what_a_drummer_leaves_and_both_have_two_hands():
     assert 0 < len(freely) < len(percussion)  # he has hat and rim in his hands
     at_once = Counter(round(hit.time_s * 20) for hit in all_in_one if hit.drum != "kick")
     assert max(at_once.values()) <= 2
+
+
+def test_a_percussionist_goes_on_in_the_drummers_fills():
+    heard = heard_of(bars=12, bpm=96)
+    player = FollowerSettings(name="drums", instrument="drums", role="drums", plays="percussion")
+    style = load_style("bossa_nova")
+    without, beside = (
+        write_parts(
+            heard, (player,), heard.frames.num_frames, 0, manner=Manner(style=one, humanize=0.0, complexity=1.0)
+        )
+        for one in (style, style.model_copy(update={"fills": [Fill.model_validate({"snare": "xxxX"})]}))
+    )
+    assert beside == without

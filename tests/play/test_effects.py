@@ -5,13 +5,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from ensemble.audio.loudness import integrated_lufs
+from ensemble.config import load_band
 from ensemble.play.effects import Amplifier, Compressor, Effect, EffectsPlayer, Tilt
+from ensemble.play.player import make_player
 from ensemble.settings.effects import AmplifierSettings, CompressorSettings
-from ensemble.types.music import AudioClip, Cue, FloatArray, PlayerState, Stem
-from tests.play.cues import cut, held_note, power_db, spectrum
+from ensemble.types.music import AudioClip, Cue, FloatArray, Hit, PlayerState, Stem
+from tests.play.cues import cut, drum_cue, held_note, played, power_db, spectrum
 
 RATE = 48_000
 HOP = 480
+GROOVE = (("kick", 0.9, 4, 0), ("snare", 0.9, 4, 2), ("closed_hat", 0.6, 1, 0))
+"""Drum, velocity, every how many eighths, and from which on."""
 
 
 def sine(f0_hz: float, level: float = 0.1, seconds: float = 1.0) -> FloatArray:
@@ -42,10 +47,34 @@ def test_a_compressor_follows_its_curve(level_db, out_db):
 
 def test_a_compressor_lets_the_first_milliseconds_of_a_stroke_through():
     stroke = sine(200, 0.9) * np.exp(-np.arange(RATE) / (0.1 * RATE)).astype(np.float32)
-    evened = through(Compressor(CompressorSettings(makeup_db=0), RATE), stroke)
+    evened = through(Compressor(CompressorSettings(threshold_db=-18, attack_ms=8, makeup_db=0), RATE), stroke)
     early, later = slice(0, 72), slice(round(0.02 * RATE), round(0.06 * RATE))
     assert power_db(stroke[early]) - power_db(evened[early]) < 1.0
     assert 3.0 < power_db(stroke[later]) - power_db(evened[later]) < 9.0
+
+
+def test_the_rock_kit_plays_with_lower_peaks_and_as_loud():
+    """A groove at the loudness that renders ask for."""
+    follower = load_band("rock").followers[-1]
+    hits = tuple(
+        Hit(time_s=0.1 + 0.15 * step, drum=drum, velocity=velocity, index=10 * step + at)
+        for step in range(32)
+        for at, (drum, velocity, every, first) in enumerate(GROOVE)
+        if step % every == first
+    )
+    dry, compressed = (
+        played(make_player(one, RATE, 0), drum_cue(hits, 500, loudness_db=-30.0))
+        for one in (follower.model_copy(update={"compressor": None}), follower)
+    )
+    peaks_db, loudness_lufs = zip(
+        *(
+            (20 * np.log10(np.abs(one).max()), integrated_lufs([np.stack([one, one])], RATE))
+            for one in (dry, compressed)
+        ),
+        strict=True,
+    )
+    assert loudness_lufs[1] == pytest.approx(loudness_lufs[0], abs=1.5)
+    assert peaks_db[1] - loudness_lufs[1] < peaks_db[0] - loudness_lufs[0] - 1.0
 
 
 def harmonics_db(samples: FloatArray, f0_hz: float) -> tuple[list[float], float]:

@@ -19,6 +19,7 @@ from ensemble.play.kit_file import KIT
 from ensemble.play.player import make_player
 from ensemble.play.strokes import NUM_VARIANTS
 from ensemble.play.voice_file import VOICE
+from ensemble.train.kit.levels import loudness
 from ensemble.types.music import DRUM_CLASSES, Hit
 from tests.play.cues import drum_cue, played, power_db
 
@@ -94,6 +95,16 @@ def test_a_hard_tom_begins_higher_than_it_ends(kit) -> None:
         return float(np.argmax(np.abs(np.fft.rfft(part * np.hanning(len(part)), 1 << 17))) * 48_000 / (1 << 17))
 
     assert 1.05 * pitch_hz(0.35) < pitch_hz(0.02) < 1.4 * pitch_hz(0.35)
+
+
+def test_three_toms_are_sizes_of_one(kit) -> None:
+    stroke = FittedKit(kit).stroke
+    strokes = [stroke(drum, 7, 0, 48_000).astype(np.float64) for drum in ("low_tom", "tom", "high_tom")]
+    tops_hz = [np.argmax(np.abs(np.fft.rfft(one[9_600:], 48_000))) for one in strokes]
+    np.testing.assert_allclose(np.array(tops_hz) / tops_hz[1], [0.73, 1.0, 1.45], rtol=0.05)
+    low, middle, high = (10 * np.log10(loudness(one)) for one in strokes)
+    assert abs(low - middle) < 3.0
+    assert abs(high - middle) < 3.0
 
 
 @pytest.mark.parametrize("drum", DRUM_CLASSES)
