@@ -270,12 +270,18 @@ def own_voices_dir() -> Path:
     return user_folder("data") / "voices"
 
 
-def own_voices() -> tuple[str, ...]:
-    """The names of the voices that this user added."""
+def own_voices() -> dict[str, Path]:
+    """Where the voices lie that this user added, by name."""
     try:
-        return weights_in(own_voices_dir())
+        folder = own_voices_dir()
+        return {name: folder / f"{name}.safetensors" for name in weights_in(folder)}
     except OSError:
-        return ()
+        return {}
+
+
+def voice_names() -> tuple[str, ...]:
+    """The voices that a name stands for: built in, shipped, or added by this user."""
+    return (*BUILT_IN["voice"], *weights_in(weights_dir("voice")), *own_voices())
 
 
 def load_band(name_or_path: str) -> BandSettings:
@@ -326,13 +332,13 @@ def located(kind: WeightsKind, name: str, folder: Path, setting: str) -> str:
     if name in known:
         return name
     path = (folder / name).absolute()
-    if kind == "voice" and name in own_voices():
-        return str(own_voices_dir() / f"{name}.safetensors")
+    if kind == "voice" and (own := own_voices().get(name)):
+        return str(own)
     if name == Path(name).stem and not is_there(path):
         others = installed_names(PLAYERS) if kind == "voice" else ()
         if name in others:
             return name
-        known += own_voices() if kind == "voice" else ()
+        known += tuple(own_voices()) if kind == "voice" else ()
         cure = f"{offer(name, (*known, *others))}, or name a .safetensors file"
         raise ConfigError(setting, f"{name!r} is unknown", cure)
     return str(path)

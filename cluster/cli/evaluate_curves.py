@@ -20,7 +20,8 @@ _COLUMNS = {
 def evaluate_curves(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Recordings of singers or single instruments.")],
     voice: Annotated[
-        list[str] | None, typer.Option(help="A shipped voice or a .safetensors file (default: all shipped ones).")
+        list[str] | None,
+        typer.Option(help="A voice (see `voices`) or a .safetensors file (default: all shipped ones)."),
     ] = None,
     max_s: Annotated[float, typer.Option(min=3, help="Seconds of each recording.")] = 30.0,
     as_json: AsJson = False,

@@ -36,13 +36,13 @@ def list_voices(context: typer.Context, as_json: AsJson = False) -> None:
     """List the trained voices: the instrument, what was measured on pieces that it never heard, the licence."""
     if context.invoked_subcommand is not None:
         return
-    from ensemble.config import BUILT_IN, own_voices, own_voices_dir, weights_dir, weights_in
+    from ensemble.config import BUILT_IN, own_voices, weights_dir, weights_in
     from ensemble.play.kit_file import KitCard
     from ensemble.play.own_voices import voice_card
 
     shipped = weights_dir("voice")
     places = {name: shipped / f"{name}.safetensors" for name in weights_in(shipped)}
-    places |= {name: own_voices_dir() / f"{name}.safetensors" for name in own_voices()}
+    places |= own_voices()
     cards = {name: voice_card(path) for name, path in places.items()}
     document = [
         {

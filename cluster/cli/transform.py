@@ -13,7 +13,7 @@ from cluster.cli.progress import Monitor
 
 def transform(
     leader: Annotated[Path, typer.Argument(help="A recording of one voice or instrument, or a melody (.krn, .mid).")],
-    voice: Annotated[str, typer.Option(help="What plays it: a shipped voice (see `voices`) or a .safetensors file.")],
+    voice: Annotated[str, typer.Option(help="What plays it: a voice (see `voices`) or a .safetensors file.")],
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="The WAV file to write (default: LEADER-VOICE.wav, here).")
     ] = None,

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 from ensemble.api.leaders import Samples, as_file
 from ensemble.api.rendered import Render
 from ensemble.band import LocalBand
-from ensemble.config import FollowerSettings
+from ensemble.config import FollowerSettings, voice_names
+from ensemble.errors import ConfigError
 from ensemble.events import Events, OnProgress
 from ensemble.perform import Pace
 from ensemble.play.quantum import Player
@@ -41,7 +43,8 @@ def render(
         leader: the recording or score, its URL, or an array; `None` plays the bundled guitar.
         out: the folder to fill, or the URL of one; made if absent, refused if not empty.
         leader_rate: sample rate of an array, in Hz.
-        players: your own, by the name that a band says as `voice`; for a band in this process.
+        players: your own, by the name that a band says as `voice`; for a band in this process. Classes or functions
+            of a .py file, outside of any function: `verify` holds a render to that file.
         progress: called with the stage, how much of it is done, and how much there is to do.
         events: more callbacks than `progress`, which it replaces.
         settings: what `ensemble.rendering.render.render` takes: `band`, `seed`, `levers`, `overrides`, `extension`,
@@ -51,7 +54,7 @@ def render(
         EnsembleError: an input is refused or a worker failed; `out` is left as it was.
     """
     heard = events or (Events(progress=progress) if progress else None)
-    with lent(PLAYERS, players or {}):
+    with _lent(players or {}):
         if leader is None or isinstance(leader, str | Path):  # a URL is no path
             return Render(Path(out), rendering.render(leader, out, events=heard, **settings))
         with as_file(leader, leader_rate) as path:
@@ -72,7 +75,7 @@ def transform(
     Args:
         leader: a recording of one line, a melody in **kern or MIDI, or an array; `None` is the bundled guitar.
         out: the WAV file to write.
-        voice: a shipped voice's name, or the path of a trained one.
+        voice: the name of a shipped or added voice, or the path of a trained one.
         leader_rate: sample rate of an array, in Hz.
         progress: called with the stage, how much of it is done, and how much there is to do.
         settings: `seed`, `sample_rate`, `force`, `band_factory`.
@@ -101,7 +104,7 @@ def redo(
     """
     if progress:
         settings = {"events": Events(progress=progress)} | settings
-    with lent(PLAYERS, players or {}):
+    with _lent(players or {}):
         return Render(_folder(out), redoing.redo(_folder(out), edits, **settings))
 
 
@@ -127,8 +130,20 @@ def verify(
     Raises:
         VerifyError: there is no manifest, or something that it names is missing or has changed.
     """
-    with lent(PLAYERS, players or {}):
+    with _lent(players or {}):
         return verifying.verify(_folder(out), band_factory, Pace(), Events(progress=progress) if progress else None)
+
+
+def _lent(players: Players) -> AbstractContextManager[None]:
+    """Know these players inside the block.
+
+    Raises:
+        ConfigError: a name is that of a voice, which would play in the player's place.
+    """
+    for name in players:
+        if name in voice_names():
+            raise ConfigError("players", f"{name!r} is the name of a voice already", "lend it under another name")
+    return lent(PLAYERS, players)
 
 
 def _folder(out: str | Path | Render) -> Path:

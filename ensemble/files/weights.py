@@ -87,6 +87,8 @@ class Format(Generic[C]):
     """What may be said in place of a file."""
     folder: Path
     """Where the weights lie that come with the package."""
+    added: Callable[[], dict[str, Path]] = dict
+    """Where those lie that a user added, by name."""
     shapes: Callable[[C], Shapes]
     """Every tensor that weights of a card have, by name; linear layers are [out, in], as torch keeps them."""
     card_fault: Callable[[C], Fault] = lambda _: None
@@ -102,8 +104,10 @@ class Format(Generic[C]):
         return f"{self.name.split(maxsplit=1)[1]}.safetensors"
 
     def path_of(self, setting: str) -> Path:
-        """Where weights lie: shipped ones by their name, any others by their path."""
-        return self.folder / f"{setting}.safetensors" if setting in weights_in(self.folder) else Path(setting)
+        """Where weights lie: shipped and added ones by their name, any others by their path."""
+        if setting in weights_in(self.folder):
+            return self.folder / f"{setting}.safetensors"
+        return self.added().get(setting, Path(setting))
 
     def sha256_of(self, setting: str) -> str | None:
         """The digest of the file that a setting names; None for what is built in.
@@ -197,7 +201,7 @@ class Format(Generic[C]):
 
     def _check_name(self, path: Path) -> None:
         if path.suffix != ".safetensors":
-            known = offer(path.name, (*self.built_in, *weights_in(self.folder)))
+            known = offer(path.name, (*self.built_in, *weights_in(self.folder), *self.added()))
             cure = f"{known}, or name a .safetensors file with its card"
             raise self.error(str(path), f"is not {self.name}", cure)
 

@@ -13,7 +13,7 @@ from ensemble.audio.recording import opened
 from ensemble.clock import hop_samples
 from ensemble.conduct.melody import transform
 from ensemble.conduct.transfer import is_sung, transfer_to
-from ensemble.config import BUILT_IN_VOICES
+from ensemble.config import BUILT_IN
 from ensemble.data.listing import AUDIO_SUFFIXES, FOREIGN_SUFFIXES, visible
 from ensemble.data.readers import check_set
 from ensemble.errors import AudioError, DataError, VoiceError
@@ -46,7 +46,7 @@ def evaluate_curves(
 
     Args:
         folder: of recordings.
-        voices: names of shipped ones, or paths.
+        voices: names of shipped or added ones, or paths.
         max_s: how many seconds of each recording.
         on_progress: told the recording, how many are done, and of how many.
 
@@ -62,7 +62,7 @@ def evaluate_curves(
     """
     check_set(folder)
     for name in voices:
-        if name in BUILT_IN_VOICES:
+        if name in BUILT_IN["voice"]:
             raise VoiceError(name, "has learned nothing that a line could be mapped to", "choose a shipped voice")
     loaded = {name: VOICE.load(name) for name in voices}
     suffixes = (*AUDIO_SUFFIXES, *FOREIGN_SUFFIXES)

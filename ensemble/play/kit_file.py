@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import Field
 
-from ensemble.config import BUILT_IN, Settings, weights_dir
+from ensemble.config import BUILT_IN, Settings, own_voices, weights_dir
 from ensemble.errors import VoiceError
 from ensemble.files.weights import Card, Fault, Format, Shapes, Weights
 from ensemble.types.music import DRUM_CLASSES, DrumClass, FloatArray
@@ -126,7 +126,8 @@ def _shapes(card: KitCard) -> Shapes:
 KitWeights = Weights[KitCard]
 KIT = Format(
     name="a kit", card=KitCard, version=KIT_FORMAT_VERSION, error=VoiceError, built_in=BUILT_IN["voice"],
-    folder=weights_dir("voice"), shapes=_shapes, card_fault=_card_fault, tensor_fault=_tensor_fault, stranger=_stranger,
+    folder=weights_dir("voice"), added=own_voices, shapes=_shapes, card_fault=_card_fault, tensor_fault=_tensor_fault,
+    stranger=_stranger,
 )  # fmt: skip
 
 

@@ -6,10 +6,11 @@ import json
 import re
 from pathlib import Path
 
-from ensemble.config import BUILT_IN, own_voices, own_voices_dir, weights_dir, weights_in
+from ensemble.config import own_voices_dir, voice_names
 from ensemble.errors import VoiceError
 from ensemble.play.kit_file import KIT, KitCard
 from ensemble.play.voice_file import VOICE, VoiceCard
+from ensemble.settings.installed import PLAYERS, installed_names
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 
@@ -38,7 +39,7 @@ def add_voice(path: Path, name: str) -> VoiceCard | KitCard:
     """
     if not _NAME.fullmatch(name):
         raise VoiceError(name, "is no name for a voice", "use small letters, digits, - and _: --name my_violin")
-    if name in (*BUILT_IN["voice"], *weights_in(weights_dir("voice")), *own_voices()):
+    if name in (*voice_names(), *installed_names(PLAYERS)):
         raise VoiceError(name, "is the name of a voice already", "give another with --name")
     try:
         place = own_voices_dir() / f"{name}.safetensors"

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from ensemble.config import BUILT_IN, weights_dir
+from ensemble.config import BUILT_IN, own_voices, voice_names, weights_dir
 from ensemble.errors import VoiceError
 from ensemble.files.weights import Card, Fault, Format, Shapes, Weights, gru_shapes, linear_shapes, norm_shapes
 from ensemble.play.sizes import NUM_BANDS, NUM_HARMONICS
@@ -87,7 +87,7 @@ def _shapes(card: VoiceCard) -> Shapes:
 VoiceWeights = Weights[VoiceCard]
 VOICE = Format(
     name="a voice", card=VoiceCard, version=FORMAT_VERSION, error=VoiceError, built_in=BUILT_IN["voice"],
-    folder=weights_dir("voice"), shapes=_shapes, card_fault=_card_fault, stranger=_stranger,
+    folder=weights_dir("voice"), added=own_voices, shapes=_shapes, card_fault=_card_fault, stranger=_stranger,
 )  # fmt: skip
 
 
@@ -102,6 +102,6 @@ def voice_sha256(voice: str) -> str | None:
 
 
 def is_installed(voice: str) -> bool:
-    """Whether a voice is a player that another installed package brings; what we ship goes before it."""
-    is_plain = voice == Path(voice).stem and VOICE.path_of(voice) == Path(voice)
-    return is_plain and voice not in BUILT_IN["voice"] and voice in installed_names(PLAYERS)
+    """Whether a voice is a player that another installed package brings; what is shipped or added goes before it."""
+    is_plain = voice == Path(voice).stem
+    return is_plain and voice not in voice_names() and voice in installed_names(PLAYERS)

@@ -14,7 +14,7 @@ from ensemble.audio.files import PEAK_CEILING, write_pieces
 from ensemble.audio.loudness import integrated_lufs
 from ensemble.band import LocalBand
 from ensemble.conduct.transfer import transfer_to
-from ensemble.config import BUILT_IN_VOICES, BandSettings, FollowerSettings
+from ensemble.config import BUILT_IN, BandSettings, FollowerSettings
 from ensemble.errors import AudioError, OutputError, VoiceError
 from ensemble.events import Events
 from ensemble.files.replace import replacing
@@ -63,7 +63,7 @@ def transform(
     Args:
         leader: the recording or score.
         out: the WAV file.
-        voice: a shipped voice's name, or the path of a trained one.
+        voice: the name of a shipped or added voice, or the path of a trained one.
         seed: of the noise.
         sample_rate: of the result, in Hz.
         force: replace `out`.
@@ -82,7 +82,7 @@ def transform(
         raise OutputError(str(out), "cannot be written", "name a WAV file in a folder that is there")
     if out.exists() and not force:
         raise OutputError(str(out), "is there already", "choose another name, or --force")
-    if voice in BUILT_IN_VOICES:
+    if voice in BUILT_IN["voice"]:
         raise VoiceError(voice, "has learned nothing that a leader could be mapped to", "choose a shipped voice")
     card = VOICE.load(voice).card
     if card.learned is None:

@@ -14,7 +14,7 @@ from contextvars import ContextVar
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 from pathlib import Path
-from types import MappingProxyType
+from types import FunctionType, MappingProxyType
 from typing import Any, Literal
 
 from ensemble.errors import ConfigError
@@ -61,16 +61,16 @@ def load_installed(group: Group, name: str) -> Callable[..., Any]:
 def sha256_of_installed(group: Group, name: str) -> str:
     """The digest of what a name of a group stands for: its package's name and version, and the module's own text.
 
-    Of what is lent it is the digest of its own text.
+    Of what is lent it is the digest of the file that it lies in.
 
     Raises:
-        ConfigError: no package announces the name, or it has no such module; or what is lent has no text.
+        ConfigError: no package announces the name, or it has no such module; or what is lent is not all in a file.
     """
     if here := _LENT.get().get((group, name)):
-        try:
-            return hashlib.sha256(inspect.getsource(here).encode()).hexdigest()
-        except (OSError, TypeError) as error:
-            raise ConfigError(group, f"the text of {name!r} cannot be read", "define it in a file") from error
+        if (text := _text_around(here)) is None:
+            problem = f"{name!r} is no class or function of a file, so nobody could tell whether it has changed"
+            raise ConfigError(group, problem, "define it in a .py file, outside of any function, and import it")
+        return hashlib.sha256(f"{here.__qualname__}\n".encode() + text).hexdigest()
     entry = _entry(group, name)
     try:
         module = find_spec(entry.module)
@@ -80,6 +80,17 @@ def sha256_of_installed(group: Group, name: str) -> str:
         raise ConfigError(group, f"{name!r} names the module {entry.module}, which is absent", "install it again")
     package = "" if entry.dist is None else f"{entry.dist.name} {entry.dist.version}"
     return hashlib.sha256(f"{package} {entry.value}\n".encode() + Path(module.origin).read_bytes()).hexdigest()
+
+
+def _text_around(made: Callable[..., Any]) -> bytes | None:
+    """The file that a class or function lies in; none for what holds values that no file tells, or was typed in."""
+    is_told = isinstance(made, type | FunctionType) and "<locals>" not in made.__qualname__
+    if not is_told or getattr(made, "__closure__", None):
+        return None
+    try:
+        return Path(inspect.getfile(made)).read_bytes()
+    except (OSError, TypeError):
+        return None
 
 
 def _entry(group: Group, name: str) -> EntryPoint:

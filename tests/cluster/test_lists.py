@@ -13,7 +13,8 @@ from ensemble.config import load_band, located
 from ensemble.errors import VoiceError
 from ensemble.play.kit_file import KIT
 from ensemble.play.own_voices import add_voice
-from ensemble.play.voice_file import VOICE
+from ensemble.play.voice_file import VOICE, voice_sha256
+from ensemble.settings.installed import PLAYERS, lent
 
 
 @pytest.mark.parametrize("what", ["bands", "styles", "voices"])
@@ -48,6 +49,11 @@ def test_a_voice_that_is_added_is_listed_and_known_by_its_name(tmp_path: Path, m
     for name in ("my_violin", "cello", "naive", "My Violin", "../violin"):
         with pytest.raises(VoiceError, match="voice"):
             add_voice(shipped, name)
+    assert voice_sha256("my_violin") == voice_sha256("violin")
+    assert VOICE.load("my_violin").card == VOICE.load("violin").card
+    with lent(PLAYERS, {"whistle": print}), pytest.raises(VoiceError, match="is the name of a voice already"):
+        add_voice(shipped, "whistle")
     with pytest.raises(VoiceError, match="cannot be read"):
         add_voice(tmp_path / "absent.safetensors", "other")
     assert add_voice(KIT.path_of("drums"), "my_kit").instrument == "drums"
+    assert KIT.load("my_kit").card.instrument == "drums"

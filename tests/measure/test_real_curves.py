@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ensemble.audio.files import write_clip
-from ensemble.errors import DataError
+from ensemble.errors import DataError, VoiceError
 from ensemble.measure.real_curves import evaluate_curves
 from ensemble.types.music import AudioClip
 from tests.rendering.test_transform import RATE_HZ, hummed
@@ -41,3 +41,10 @@ def test_a_folder_without_a_line_is_refused(tmp_path: Path) -> None:
 def test_a_folder_that_is_not_there_is_told_as_that(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="there is no such folder"):
         evaluate_curves(tmp_path / "absent", ["violin"])
+
+
+@pytest.mark.parametrize("voice", ["naive", "brushes"])
+def test_a_voice_that_learned_nothing_is_refused(voice: str, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("no sound")
+    with pytest.raises(VoiceError, match="has learned nothing that a line could be mapped to"):
+        evaluate_curves(tmp_path, [voice])

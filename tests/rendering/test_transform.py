@@ -56,7 +56,8 @@ def test_what_cannot_be_played_is_refused_in_one_line(tmp_path: Path) -> None:
     noise = 0.1 * np.random.default_rng(0).standard_normal(RATE_HZ)
     assert isinstance(refused(tmp_path, voice="kazoo"), VoiceError)
     assert isinstance(refused(tmp_path, voice="drums"), VoiceError)
-    assert "choose a shipped voice" in str(refused(tmp_path, voice="naive"))
+    for built_in in ("naive", "brushes"):
+        assert "choose a shipped voice" in str(refused(tmp_path, voice=built_in))
     assert "has no pitch" in str(refused(tmp_path, leader=noise))
     assert isinstance(refused(tmp_path, leader=np.zeros(RATE_HZ)), AudioError)
     assert isinstance(refused(tmp_path, leader=tmp_path / "absent.wav"), AudioError)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+from code import InteractiveInterpreter
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +14,7 @@ import pytest
 import ensemble
 from ensemble.errors import ConfigError, StoreError, VerifyError
 from ensemble.retrieve.library.opening import LibraryPlace, open_library
-from ensemble.settings.installed import PLAYERS, STORES, installed_names, load_installed
+from ensemble.settings.installed import PLAYERS, STORES, installed_names, lent, load_installed, sha256_of_installed
 
 MODULE = """
 import numpy as np
@@ -55,6 +58,7 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (about / "entry_points.txt").write_text(ANNOUNCED)
     (site / "sine_player.py").write_text(MODULE)
     monkeypatch.syspath_prepend(site)
+    monkeypatch.delitem(sys.modules, "sine_player", raising=False)  # of another test
     return site / "sine_player.py"
 
 
@@ -89,11 +93,30 @@ def test_a_player_is_lent_to_a_call(installed: Path, short_leader_file: Path, tm
     take = ensemble.render(short_leader_file, tmp_path / "out", band=str(duo), players={"whistle": Sine})
     assert np.abs(take.stems["lead"]).max() > 0.01
     assert ensemble.verify(take, players={"whistle": Sine}).is_good
-    with pytest.raises(ConfigError, match="the text of 'whistle' cannot be read"):
-        ensemble.render(short_leader_file, tmp_path / "other", band=str(duo), players={"whistle": partial(Sine)})
+    with pytest.raises(ConfigError, match=r"'violin' is the name of a voice already; lend it"):
+        ensemble.render(short_leader_file, tmp_path / "other", band=str(duo), players={"violin": Sine})
     louder = ensemble.redo(take, ensemble.Edits(gain_db={"lead": 3.0}), players={"whistle": Sine})
     assert louder.manifest.plan.request.weights_sha256 == take.manifest.plan.request.weights_sha256
     assert "whistle" not in installed_names(PLAYERS)
+    installed.write_text(MODULE.replace("def shelf", "GAIN = 0.2\n\ndef shelf"))
+    with pytest.raises(VerifyError, match="whistle: is not the voice that 'lead' played"):
+        ensemble.verify(take, players={"whistle": Sine})
+
+
+def test_what_is_lent_must_all_be_told_by_a_file(installed: Path) -> None:
+    from sine_player import Sine
+
+    def enclosing(*settings: Any) -> Any:
+        return Sine(*settings)
+
+    typed: dict[str, Any] = {"__name__": "__console__"}
+    InteractiveInterpreter(typed).runsource("class Typed: pass\n", symbol="exec")
+    InteractiveInterpreter(typed).runsource("def made(*settings): return Typed()\n", symbol="exec")
+    for made in (enclosing, partial(Sine), typed["Typed"], typed["made"], Sine.__call__):
+        with lent(PLAYERS, {"whistle": made}), pytest.raises(ConfigError, match="'whistle' is no class or function of"):
+            sha256_of_installed(PLAYERS, "whistle")
+    with lent(PLAYERS, {"whistle": Sine}):
+        assert sha256_of_installed(PLAYERS, "whistle")
 
 
 def test_what_is_not_announced_or_cannot_be_loaded_is_one_line(installed: Path, tmp_path: Path) -> None:
