@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from itertools import zip_longest
 from pathlib import Path
@@ -33,12 +33,13 @@ Chunk = NDArray[np.float64]
 """A piece of the mix.  [2, samples]"""
 
 
-def lift_of_leader_db(leader: Path, parts_lufs: Iterable[float], settings: MixSettings) -> float:
+def lift_of_leader_db(leader: Path, parts: StemSum, settings: MixSettings) -> float:
     """By how much the leader must be raised to stay in front of the band.
 
     Args:
         leader: one or two channels.
-        parts_lufs: integrated loudness of every part that sounds, without the gain that was asked for.
+        parts: the sum of all parts as they were played, without the gains that were asked for; its integrated
+            loudness is held against the leader's.
         settings: say how far in front.
 
     Returns:
@@ -47,12 +48,12 @@ def lift_of_leader_db(leader: Path, parts_lufs: Iterable[float], settings: MixSe
     Raises:
         AudioError: the leader cannot be read.
     """
-    power = sum(10 ** (lufs / 10) for lufs in parts_lufs)
-    if settings.leader_ahead_lu is None or not power:
+    if settings.leader_ahead_lu is None:
         return 0.0
+    sample_rate = form_of(leader).sample_rate
     both = (CENTRE * np.broadcast_to(piece, (2, piece.shape[1])) for piece in delivered(leader))
-    leader_lufs = integrated_lufs(both, form_of(leader).sample_rate)
-    missing_lu = settings.leader_ahead_lu + 10 * math.log10(power) - leader_lufs
+    ahead_lu = integrated_lufs(both, sample_rate) - integrated_lufs(parts.pieces(), sample_rate)
+    missing_lu = settings.leader_ahead_lu - ahead_lu
     return round(missing_lu, 2) if 0.0 < missing_lu < math.inf else 0.0
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from ensemble.conduct.midi import beat_map, write_midi
 from ensemble.events import Events
-from ensemble.files.receipts import WrittenSound
 from ensemble.manifest import TakeReceipt
 from ensemble.mix.bus import lift_of_leader_db, lifted, mix_files
 from ensemble.mix.room import ROOM, write_room
@@ -128,7 +127,7 @@ class TakeRecorder(ExitStack):
             # Every take is mixed with the gain of take-00, so that what the takes share sounds the same in all.
             first = self.takes[AS_GIVEN] if take.name != AS_GIVEN else None
             settings, gain_db = self._request.band.mix, first.mix_gain_db if first else None
-            lift_db = first.leader_lift_db if first else lift_of_leader_db(leader, self._heard(written), settings)
+            lift_db = first.leader_lift_db if first else lift_of_leader_db(leader, stems.played, settings)
             mix, room = folder / "mix.wav", settings.room
             paths = stems.paths | {"mix": mix}
             if room is not None and stems.sent is not None:
@@ -154,13 +153,6 @@ class TakeRecorder(ExitStack):
         self.takes[take.name] = TakeReceipt(files=files, facts=facts, mix_gain_db=gain_db, leader_lift_db=lift_db)
         self._checkpoint.write_take(take.name, self.takes[take.name])
         self._on_take(take.name)
-
-    def _heard(self, written: Mapping[str, WrittenSound]) -> Iterator[float]:
-        """Loudness of each part as it was played, in LUFS."""
-        for follower in self._request.band.followers:
-            loudness_lufs = written[follower.name].facts.loudness_lufs
-            if loudness_lufs is not None:
-                yield loudness_lufs - follower.gain_db
 
     @contextmanager
     def _timed(self, stage: str) -> Iterator[None]:

@@ -89,6 +89,7 @@ class StemWriter:
     Attributes:
         paths: the file of each stem, by part.
         sum: of what was written; `abandon` deletes it.
+        played: the sum as it would be without the followers' gains.
         sent: the sum of what goes into the room; None where there is none.
     """
 
@@ -102,6 +103,9 @@ class StemWriter:
         self._earlier = {name: path.with_suffix(".earlier") for name, path in self.paths.items()}
         num_samples, joins = num_frames * clock.hop_samples(sample_rate), clock.seams(num_frames, sample_rate)
         self.sum = StemSum(folder, num_samples)
+        self._undone = {name: 10 ** (-follower.gain_db / 20) for name, follower in self._followers.items()}
+        has_gains = any(follower.gain_db for follower in followers)
+        self.played = StemSum(folder, num_samples) if has_gains else self.sum
         self.sent = StemSum(folder, num_samples) if has_room else None
         self._sends = {name: 10 ** (send_db(follower) / 20) for name, follower in self._followers.items()}
         self._files: dict[str, SoundWriter | StemAsBefore] = {}
@@ -154,13 +158,17 @@ class StemWriter:
     def close_sums(self) -> None:
         """Delete the sums."""
         self.sum.close()
+        self.played.close()
         if self.sent is not None:
             self.sent.close()
 
     def _write(self, part: str, steps: Steps) -> None:
-        self.sum.add(self._files[part].num_samples, steps)
+        start = self._files[part].num_samples
+        self.sum.add(start, steps)
+        if self.played is not self.sum:
+            self.played.add(start, np.rint(steps * self._undone[part]).astype(np.int32))
         if self.sent is not None:
-            self.sent.add(self._files[part].num_samples, np.rint(steps * self._sends[part]).astype(np.int32))
+            self.sent.add(start, np.rint(steps * self._sends[part]).astype(np.int32))
         self._files[part].write(steps)
 
 

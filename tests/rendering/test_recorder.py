@@ -5,17 +5,21 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import soundfile
 
 from ensemble import clock
 from ensemble.audio.loudness import integrated_lufs
+from ensemble.config import FollowerSettings
 from ensemble.manifest import Manifest
 from ensemble.mix.levels import LevelMeter
 from ensemble.rendering.edits import Edits
 from ensemble.rendering.exports import file_receipt
 from ensemble.rendering.redo import redo
 from ensemble.rendering.render import render
+from ensemble.rendering.stem_writer import StemWriter
+from ensemble.types.music import AudioClip, Stem
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +55,25 @@ def test_the_band_lies_under_the_leader(rendered: tuple[Path, Manifest]) -> None
     leader = soundfile.read(out / "leader.wav", always_2d=True)[0].T
     under_lu = integrated_lufs([leader], 16_000) - integrated_lufs([sum(stems)[:, : leader.shape[1]]], 16_000)
     assert 3.0 < under_lu < 8.0
+
+
+def test_the_sum_as_played_does_not_know_of_gains(tmp_path: Path) -> None:
+    sound = np.random.default_rng(4).uniform(-0.5, 0.5, (2, 1, 100 * 160)).astype(np.float32)
+    sums = []
+    for gains_db in ((0.0, 0.0), (-60.0, 6.0)):
+        followers = [
+            FollowerSettings(name=name, instrument="flute", role="counter", gain_db=gain_db, pan=pan)
+            for name, gain_db, pan in zip(("one", "other"), gains_db, (-0.5, 0.2), strict=True)
+        ]
+        writer = StemWriter(tmp_path / str(gains_db), followers, 16_000, 100, {})
+        for follower, samples in zip(followers, sound, strict=True):
+            clip = AudioClip(samples=samples, sample_rate=16_000)
+            writer.append(Stem(part=follower.name, start_sample=0, clip=clip))
+        writer.close()
+        sums.append([np.concatenate(list(one.pieces()), axis=1) for one in (writer.played, writer.sum)])
+        writer.close_sums()
+    np.testing.assert_allclose(sums[1][0], sums[0][0], atol=2e-4)  # of 24 bits that lay 60 dB lower
+    assert np.abs(sums[1][1] - sums[0][1]).max() > 0.1
 
 
 def test_dry_has_the_same_stems_without_effects_and_no_room(rendered: tuple[Path, Manifest], tmp_path: Path) -> None:
