@@ -21,7 +21,7 @@ import psutil
 from agents.environment import ENVIRONMENT, SESSIONS, SHARED_MEMORY, prepare_environment
 from agents.node_check import python_path
 from cluster.sessions.attach import answers, found, joined_ray
-from cluster.sessions.local import new_session_folder, object_store_bytes
+from cluster.sessions.local import check_loopback, new_session_folder, object_store_bytes
 from cluster.sessions.noted import Kept, lock_of, note_path, noted, used
 from ensemble.config import BandSettings
 from ensemble.errors import BandError
@@ -154,6 +154,7 @@ def _start(num_cpus: int | None) -> Kept:
     Raises:
         BandError: it does not start.
     """
+    check_loopback()
     for attempt in range(MAX_STARTS):
         ports = Ports(*_free_ports(len(Ports._fields)))
         if attempt == 0 and _is_free(DASHBOARD_PORT):

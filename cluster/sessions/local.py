@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -60,6 +61,20 @@ def local_ray(*, num_cpus: int | None = None, dashboard: bool = False) -> Iterat
         yield dashboard_url
 
 
+def check_loopback() -> None:
+    """See that this machine reaches itself: where it does not, Ray would wait for minutes.
+
+    Raises:
+        BandError: it does not.
+    """
+    try:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            socket.create_connection(server.getsockname(), timeout=5.0).close()
+    except OSError as error:
+        problem = f"is not reached by this machine itself ({error.strerror or error})"
+        raise BandError("127.0.0.1", problem, "bring it up (`ip link set lo up`), or add --local") from error
+
+
 @contextlib.contextmanager
 def _one_ray(*, num_cpus: int | None, dashboard: bool) -> Iterator[str]:
     """Try once; see `local_ray`."""
@@ -68,6 +83,7 @@ def _one_ray(*, num_cpus: int | None, dashboard: bool) -> Iterator[str]:
 
     if ray.is_initialized():
         raise BandError("Ray", "this process is connected to one already", "use it, or call ray.shutdown() first")
+    check_loopback()
     before = set(psutil.Process().children())
     remove_left(_FOLDER)
     with session_folder(f"{_FOLDER}{os.getpid()}-") as folder, signals_kept() as mine:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import socket
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -9,14 +11,14 @@ from typing import Any
 
 import pytest
 
-from cluster.sessions.local import local_ray
+from cluster.sessions.local import check_loopback, local_ray
 from ensemble.errors import BandError
 
 IMPATIENT = """
 import time
 import psutil
 import ray
-from cluster.sessions.local import local_ray
+from cluster.sessions.local import check_loopback, local_ray
 
 shut_down = ray.shutdown
 
@@ -85,3 +87,13 @@ def test_what_another_try_does_not_mend_is_told_at_once(monkeypatch: pytest.Monk
     with pytest.raises(BandError, match="no such setting"), local_ray():
         pass
     assert tried == [True]
+
+
+def test_a_machine_that_does_not_reach_itself_is_told_before_ray_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreachable(*_: object, **__: object) -> None:
+        raise OSError(errno.ENETUNREACH, "Network is unreachable")
+
+    monkeypatch.setattr(socket, "create_connection", unreachable)
+    with pytest.raises(BandError, match="is not reached by this machine") as refused:
+        check_loopback()
+    assert "--local" in str(refused.value)
