@@ -19,12 +19,14 @@ _COLUMNS = {
     "who": "name", "plays": "role", "where": "where", "GPU": "gpu", "state": "state", "restarts": "restarts",
     "music s": "music_s", "x real time": "realtime_factor", "p50 ms": "block_p50_ms", "p99 ms": "block_p99_ms",
     "queue": "queue", "in time": "in_time", "left p50": "left_p50_ms", "left p99": "left_p99_ms",
+    "rests after": "stop_reaction_bars",
     "MB": "resident_mb", "GPU MB": "gpu_mb",
 }  # fmt: skip
 """The heading of each column, and the fact that it shows."""
 _ON_GPUS = ("GPU", "GPU MB")
-_LIVE = ("in time", "left p50", "left p99")
-"""Of live sessions: the share of blocks that were ready in time, and ms before they were due."""
+_LIVE = ("in time", "left p50", "left p99", "rests after")
+"""Of live sessions: the share of blocks that were ready in time, ms before they were due, and how many bars after the
+leader's last stop the band was 20 dB down."""
 _FIRST_TO_GO = ("Ray", "plays", "where", "p50 ms", "MB", "restarts")
 """Columns that are left out, in this order, where the terminal is too narrow."""
 _TO_THE_LEFT = ("Ray", "render", "who", "plays", "where", "GPU", "state")

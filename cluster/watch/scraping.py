@@ -11,6 +11,7 @@ from typing import NamedTuple
 ANSWER_S = 2.0
 QUEUE = "ray_ensemble_blocks_in_flight"
 LIVE_QUANTA, LIVE_LEFT = "ray_ensemble_live_quanta_total", "ray_ensemble_live_left_seconds"
+LIVE_RESTED = "ray_ensemble_live_stop_reaction_bars"
 
 
 class Told(NamedTuple):
@@ -19,7 +20,8 @@ class Told(NamedTuple):
     in_flight: dict[tuple[str, str], float]
     """Blocks asked for and not answered, by job and part."""
     live: dict[str, dict[str, float]]
-    """Of live sessions: `in_time`, the share of quanta that were ready in time, and `left_p50_ms`, `left_p99_ms`."""
+    """Of live sessions: `in_time`, the share of quanta that were ready in time, `left_p50_ms`, `left_p99_ms`, and
+    `stop_reaction_bars`, how many bars after the last stop of its leader the band was 20 dB down."""
 
 
 def told_by_drivers(nodes: Iterable[tuple[str, int]]) -> Told:
@@ -39,6 +41,8 @@ def told_by_drivers(nodes: Iterable[tuple[str, int]]) -> Told:
             quanta[_job(labels)][labels["ready"]] += value
         for labels, value in samples(page, LIVE_LEFT):
             live[_job(labels)][f"left_p{labels['percent']}_ms"] = round(1000 * value)
+        for labels, value in samples(page, LIVE_RESTED):
+            live[_job(labels)]["stop_reaction_bars"] = round(value, 2)
     for job, counted in quanta.items():
         if total := sum(counted.values()):
             live[job]["in_time"] = round(counted["in_time"] / total, 4)

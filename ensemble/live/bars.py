@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -69,7 +70,8 @@ class LiveBars:
 
     def __init__(self, metres: Sequence[int] = METRES) -> None:
         self._metres = metres
-        self._downbeat: list[float] = []
+        self._downbeat: deque[float] = deque(maxlen=MEMORY_BEATS)
+        self._num_beats = 0
         self._said: int | None = None
         self.grid = BarGrid(self._metres[0], 0)
 
@@ -85,7 +87,8 @@ class LiveBars:
             change: how surely the chord changes there, 0..1.
         """
         self._downbeat.append(downbeat + CHANGE_WEIGHT * change)
-        metres = self._metres if len(self._downbeat) >= FEWEST_BEATS else self._metres[:1]
+        self._num_beats += 1
+        metres = self._metres if self._num_beats >= FEWEST_BEATS else self._metres[:1]
         grids = [BarGrid(metre, offset) for metre in metres for offset in self._offsets(metre)]
         worth = {grid: self._worth(grid) / (USUAL_LEADS if grid.beats_per_bar != metres[0] else 1.0) for grid in grids}
         best = max(grids, key=lambda grid: worth[grid])
@@ -103,9 +106,8 @@ class LiveBars:
 
     def _worth(self, grid: BarGrid) -> float:
         """By how much beats that would open bars are surer to than others, on average; 0 or more."""
-        first = max(len(self._downbeat) - MEMORY_BEATS, 0)
-        sure = np.array(self._downbeat[first:])
-        opens = (np.arange(first, len(self._downbeat)) - grid.offset) % grid.beats_per_bar == 0
+        sure = np.array(self._downbeat)
+        opens = (np.arange(self._num_beats - len(sure), self._num_beats) - grid.offset) % grid.beats_per_bar == 0
         if not opens.any() or opens.all():
             return 0.0
         return max(float(sure[opens].mean() - sure[~opens].mean()), 0.0)

@@ -30,7 +30,8 @@ class BandClock:
     def __init__(self, pulse: BeatNow, frame: int) -> None:
         self.start_frame = frame
         self._phase = Growing((0,), np.float64)
-        self._phase.append(np.array([_ahead(pulse, frame) % 1.0 - 1.0]))
+        self._began_at = _ahead(pulse, frame) % 1.0 - 1.0
+        self._phase.append(np.array([self._began_at]))
         self.period_frames = pulse.period_frames
 
     @property
@@ -54,18 +55,22 @@ class BandClock:
     def frames_of(self, beats: NDArray[np.float64]) -> NDArray[np.float64]:
         """At which frames some beats fall, in fractions; those that are not committed at the tempo of now."""
         phase = self._phase.values
-        inside = np.interp(beats, phase, self.start_frame + np.arange(len(phase)))
+        inside = np.interp(beats, phase, self.frame + 1 - len(phase) + np.arange(len(phase)))
         return np.where(beats > phase[-1], self.frame + (beats - phase[-1]) * self.period_frames, inside)
 
     def phase_at(self, frame: int) -> float:
         """Beats at a frame; before the clock began, at the tempo of now."""
         if frame < self.start_frame:
-            return float(self._phase.values[0]) - (self.start_frame - frame) / self.period_frames
-        return float(self._phase.values[min(frame - self.start_frame, len(self._phase) - 1)])
+            return self._began_at - (self.start_frame - frame) / self.period_frames
+        return float(self._phase.rows(min(frame, self.frame) - self.start_frame)[0])
 
-    def beats_s(self) -> NDArray[np.float64]:
-        """The beats that are committed, in seconds.  [beats]"""
-        return self.frames_of(np.arange(np.floor(self.phase) + 1)) / FRAME_RATE_HZ
+    def beats_s(self, first: int = 0) -> NDArray[np.float64]:
+        """The beats that are committed, from one on, in seconds.  [beats]"""
+        return self.frames_of(np.arange(first, np.floor(self.phase) + 1)) / FRAME_RATE_HZ
+
+    def forget(self, frame: int) -> None:
+        """Nothing before this frame is asked for any more."""
+        self._phase.forget(frame - self.start_frame)
 
 
 def _ahead(pulse: BeatNow, frame: int) -> float:

@@ -117,15 +117,24 @@ class LiveFollower:
         stop = self.committed_frames
         return self._arrangement([part.so_far(stop, first_frame) for part in self._parts], stop, first_frame)
 
+    def forget(self) -> None:
+        """Let go of the past that no tick asks for: `committed`, `arrangement` and `heard` no longer have it."""
+        self._leader.forget()
+        for part in self._parts:
+            part.forget(self.committed_frames)
+        if self._features is not None:
+            self._features.forget(self.committed_frames // FRAMES_PER_CONDUCTOR_FRAME)
+
     def heard(self, num_frames: int) -> Heard:
         """The leader, whose stream was `num_frames` long, as heard while it played."""
         return self._leader.heard(num_frames)
 
     def _arrangement(self, parts: Sequence[Part | Hits], stop: int, first_frame: int) -> Arrangement:
-        features = np.zeros((0, 0), np.float32) if self._features is None else self._features.values
+        first = first_frame // FRAMES_PER_CONDUCTOR_FRAME
+        features = np.zeros((0, 0), np.float32) if self._features is None else self._features.rows(first)
         return Arrangement(
             parts=tuple(parts),
-            features=features[first_frame // FRAMES_PER_CONDUCTOR_FRAME :].T,
+            features=features.T,
             leader_db=np.full(stop - first_frame, SILENCE_DB, np.float32),  # who plays the leader's curves rests
             num_frames=stop,
             committed_frames=stop,

@@ -7,6 +7,7 @@ A guess is played as root and fifth, which are right more often than the third.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -60,7 +61,7 @@ class Foresight:
 
     def __init__(self, chords: Sequence[Chord], chart: Chart | None, key: Key | None) -> None:
         self._chords, self._chart, self._key = chords, chart, key
-        self._surprise: list[NDArray[np.float64]] = []
+        self._surprise: deque[NDArray[np.float64]] = deque(maxlen=REHEARD_BEATS)
         self._path = np.zeros(len(chords))
         self._heard: list[int] = []
         self._sounding = len(chords) - 1
@@ -95,7 +96,7 @@ class Foresight:
             grid: where bars begin.
         """
         self._surprise.append(self._surprise_at(said))
-        first = max(len(self._surprise) - REHEARD_BEATS, 0)
+        first = len(self._heard) + 1 - len(self._surprise)
         self._heard[first:] = self._most_probable(first, grid)
         self._sounding = self._heard[-1]
         self._opens_next = grid.opens(len(self._heard))
@@ -118,11 +119,11 @@ class Foresight:
         path = np.zeros(len(self._chords))
         stays: list[NDArray[np.bool_]] = []
         befores: list[int] = []
-        for beat in range(first, len(self._surprise)):
+        for beat, surprise in enumerate(self._surprise, first):
             changed = _changed(path, grid.opens(beat))
             stays.append(changed == path)
             befores.append(int(np.argmin(path)))
-            path = changed + self._surprise[beat]
+            path = changed + surprise
         self._path = path - path.min()
         chords = [int(np.argmin(path))]
         for stay, before in zip(reversed(stays[1:]), reversed(befores[1:]), strict=True):

@@ -82,8 +82,14 @@ class PitchedPart:
 
     def so_far(self, num_frames: int, first_frame: int = 0) -> Part:
         """The frames from one on, without notes."""
-        f0_hz, level_db = self._curves.values[first_frame:num_frames].transpose(1, 2, 0)
+        f0_hz, level_db = self._curves.rows(first_frame, num_frames).transpose(1, 2, 0)
         return Part(name=self._follower.name, notes=(), f0_hz=f0_hz, level_db=level_db)
+
+    def forget(self, frame: int) -> None:
+        """Nothing that was played before this frame is asked for any more."""
+        self._curves.forget(frame)
+        del self._notes[: self._first_recent]
+        self._first_recent = 0
 
     def whole(self, num_frames: int) -> Part:
         """All that was played, with its notes."""
@@ -130,6 +136,7 @@ class DrumPart:
         self._name = name
         self._planned: list[BeatStroke] = []
         self._hits: list[Hit] = []
+        self._num_hits = 0
         self.gain_db = 0.0
 
     def plan(self, written: Written) -> None:
@@ -149,7 +156,8 @@ class DrumPart:
             last_s = self._hits[-1].time_s if self._hits else 0.0
             time_s = max(time_s, committed_frames / FRAME_RATE_HZ, last_s)
             louder = min(velocity * 10 ** (self.gain_db / 20), 1.0)
-            self._hits.append(Hit(time_s=time_s, drum=drum, velocity=louder, index=len(self._hits)))
+            self._hits.append(Hit(time_s=time_s, drum=drum, velocity=louder, index=self._num_hits))
+            self._num_hits += 1
 
     def commit(self, _start: int) -> None:
         """Strokes need no shape."""
@@ -159,6 +167,10 @@ class DrumPart:
         begin, end = (bisect_left(self._hits, float(at), key=_frame_of) for at in (first_frame, num_frames))
         hits = tuple(self._hits[begin:end])
         return Hits(name=self._name, hits=hits, num_frames=num_frames)
+
+    def forget(self, frame: int) -> None:
+        """Nothing that was struck before this frame is asked for any more; but the last stroke."""
+        del self._hits[: min(bisect_left(self._hits, float(frame), key=_frame_of), len(self._hits) - 1)]
 
     def whole(self, num_frames: int) -> Hits:
         """All that was played."""

@@ -99,9 +99,9 @@ class Hearing:
             start: the first.
             stop: the first after them, at most `soon_frames`.
         """
-        soon = self._soon.values[start:stop]
+        soon = self._soon.rows(start, stop)
         late = np.zeros((stop - start, 2), np.float32)
-        known = self._late.values[start:stop]
+        known = self._late.rows(start, stop)
         late[: len(known)] = known
         return Frames(
             loudness_db=soon[:, 0].copy(), onset=soon[:, 1].copy(), pulse=np.ascontiguousarray(soon[:, 2:].T),
@@ -120,6 +120,13 @@ class Hearing:
             return np.pad(rows, before, constant_values=silence)
 
         return Frames(**{one.name: padded(one.name) for one in fields(frames)})
+
+    def forget(self, frame: int) -> None:
+        """Nothing before this frame is asked for any more."""
+        self._soon.forget(frame)
+        self._late.forget(frame)
+        self._steps.forget(len(self._late) // _STEP_FRAMES * _STEPS)
+        self.chord_probability.forget(frame * CONDUCTOR_RATE_HZ // FRAME_RATE_HZ)
 
     def _hear_soon(self, first: int, stop: int) -> None:
         """Loudness, onset strength and pulse of the frames that half a window follows by now."""
@@ -148,7 +155,7 @@ class Hearing:
         if known <= len(self._late):
             return
         whole = len(self._late) // _STEP_FRAMES
-        steps = self._steps.values[whole * _STEPS :]
+        steps = self._steps.rows(whole * _STEPS)
         begin = whole * _STEP_FRAMES
         pitch = at_control_rate(steps[:, 0], steps[:, 1], known - begin)
         new = slice(len(self._late) - begin, None)
@@ -161,11 +168,12 @@ class Hearing:
 
     def _chroma(self, start: int, stop: int) -> FloatArray:
         """The tones of the chords by their probability; the last that is known goes on.  [12, frames]"""
-        said = self.chord_probability.values
-        if not len(said):
+        last = len(self.chord_probability) - 1
+        if last < 0:
             return np.zeros((12, stop - start), np.float32)
-        steps = np.arange(start, stop) * CONDUCTOR_RATE_HZ // FRAME_RATE_HZ
-        chroma = said[np.minimum(steps, len(said) - 1)] @ self._tones()
+        steps = np.minimum(np.arange(start, stop) * CONDUCTOR_RATE_HZ // FRAME_RATE_HZ, last)
+        first = min(start * CONDUCTOR_RATE_HZ // FRAME_RATE_HZ, last)
+        chroma = self.chord_probability.rows(first)[steps - first] @ self._tones()
         return np.ascontiguousarray((chroma / np.maximum(chroma.max(axis=1, keepdims=True), 1e-9)).T, np.float32)
 
     def _tones(self) -> FloatArray:

@@ -39,6 +39,8 @@ REST_BEATS, REST_FRAMES = 1.0, 30
 """The band rests once the leader has been silent for so many beats and frames."""
 TEMPO_TICKS, TEMPO_FRAMES, FEWEST_FRAMES = 5, 800, 190
 """So often the last seconds are asked for their beat; so many frames of them, once there are so many."""
+KEPT_FRAMES, KEPT_BEATS = 1000, 64
+"""Nothing asks for more of the past, and nothing for more of it in beats."""
 
 
 class LiveLeader:
@@ -208,9 +210,10 @@ class LiveLeader:
             look_ahead_frames: so many frames are added after `stop`.
         """
         begin_s = (stop - num_frames) / FRAME_RATE_HZ
-        beats_s = np.zeros(0) if self.clock is None else self.clock.beats_s() - begin_s
-        first = int(np.searchsorted(beats_s, 0.0))
-        beats_s = beats_s[first:]
+        first = 0 if self.clock is None else max(int(np.floor(self.clock.phase_at(stop - num_frames))), 0)
+        beats_s = np.zeros(0) if self.clock is None else self.clock.beats_s(first) - begin_s
+        before = int(np.searchsorted(beats_s, 0.0))
+        first, beats_s = first + before, beats_s[before:]
         opening = next((at for at in range(len(beats_s)) if self.places.position(first + at)[0] == 0), 0)
         tempo_bpm = FALLBACK_TEMPO_BPM if self.clock is None else 60.0 * FRAME_RATE_HZ / self.clock.period_frames
         return Heard(
@@ -218,6 +221,16 @@ class LiveLeader:
             beats_per_bar=self.places.beats_per_bar, beat_division=self.beat_division, first_downbeat=opening,
             key=self.places.key, chords=(NO_CHORD,) * len(beats_s), tuning_cents=0.0,
         )  # fmt: skip
+
+    def forget(self) -> None:
+        """Let go of what nothing asks for any more while the stream goes on."""
+        frame = self.heard_frames - KEPT_FRAMES
+        if self.clock is not None:
+            first_beat = self.heard_beats - KEPT_BEATS
+            frame = min(frame, int(self.clock.frames_of(np.array([float(first_beat)]))[0]))
+            self.clock.forget(frame)
+            self.places.forget(first_beat)
+        self._hearing.forget(frame)
 
     def _count_in(self, period_frames: float) -> None:
         """Begin the clock before anything is heard; the leader comes in after the last beat that is counted."""
@@ -266,5 +279,5 @@ class LiveLeader:
     def _said(self, start: int, stop: int) -> FloatArray:
         """The chord probabilities of some frames.  [steps, chords]"""
         share = FRAMES_PER_CONDUCTOR_FRAME
-        said: FloatArray = self._hearing.chord_probability.values[-(-start // share) : max(stop, 0) // share]
+        said: FloatArray = self._hearing.chord_probability.rows(-(-start // share), max(stop, 0) // share)
         return said

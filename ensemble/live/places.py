@@ -135,6 +135,11 @@ class Places:
         self._played[beat] = self.place(beat)
         self._last_bar = self._played[beat].bar
 
+    def forget(self, beat: int) -> None:
+        """No beat before this one is asked for any more."""
+        for gone in [one for one in self._played if one < beat]:
+            del self._played[gone]
+
     def position(self, beat: int) -> tuple[int, int]:
         """A beat's place in its bar, and the bar's number."""
         if beat in self._played:

@@ -89,7 +89,7 @@ def evaluate_live(
 
 def _played(reference: Annotation, samples: FloatArray, request: RenderRequest, players: Band) -> dict[str, Any]:
     """All figures of one recording, after whose end the leader is silent."""
-    session = LiveSession(request, players)
+    session = LiveSession(request, players, keeps_all=True)
     blocks = np.split(samples, range(BLOCK_SAMPLES, len(samples), BLOCK_SAMPLES))
     run_simulated(session, blocks, ANALYSIS_RATE_HZ)
     deadlines = deadlines_of(session)

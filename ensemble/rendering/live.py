@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import math
 import time
+from array import array
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import NamedTuple
@@ -63,15 +64,6 @@ class _Placed(NamedTuple):
     """Gain with which it goes into the room."""
 
 
-class Timing(NamedTuple):
-    """When one quantum was ready."""
-
-    start_frame: int
-    """Where it begins."""
-    left_s: float
-    """How long before the leader came there it was ready, in seconds; below 0 it was late."""
-
-
 def check_cost(cost: float) -> None:
     """Refuse a session that cannot be in time beside what this machine does already, other sessions most likely.
 
@@ -92,6 +84,7 @@ class LiveSession:
     Args:
         request: with `live`.
         band: plays; as many sessions as there are need as many bands.
+        keeps_all: whether all that was heard and written is kept, for `follower.heard` and `follower.arrangement`.
 
     Attributes:
         follower: what is heard and written.
@@ -102,14 +95,17 @@ class LiveSession:
         stops: how soon the band rests when the leader stops.
         late_stems: for how many quanta each part was not there in time, while its actor was replaced.
         levels_db: how loud each part was in the last quantum that was there in time.
-        timings: when every quantum was ready, by who runs the session; see `run_session`.
+        left_s: how long before it was due every quantum was ready, in seconds, by who runs the session (see
+            `run_session`); below 0 it was late. Those of the first horizon are silent, and were due before anything was
+            heard: they do not count.
         horizon_frames: how far ahead of what is heard the band commits itself, in control frames.
     """
 
-    def __init__(self, request: RenderRequest, band: Band) -> None:
+    def __init__(self, request: RenderRequest, band: Band, *, keeps_all: bool = False) -> None:
         if request.live is None:
             raise ConfigError("live", "is not asked for", "give settings of `live`")
         self._request, self._live, self._band = request, request.live, band
+        self._keeps_all = keeps_all
         self.follower = LiveFollower(request.band, request.seed, request.live, request.overrides)
         self.num_samples = 0
         self._asked: list[LiveLever] = []
@@ -133,7 +129,7 @@ class LiveSession:
         room = request.band.mix.room
         self._room = LiveRoom(room, request.sample_rate) if room is not None else None
         self._hashes = {one.name: hashlib.sha256() for one in request.band.followers}
-        self.timings: list[Timing] = []
+        self.left_s = array("d")
         self.horizon_frames = request.live.horizon_frames
 
     def warm_up(self) -> float:
@@ -158,8 +154,8 @@ class LiveSession:
 
     def was_ready(self, start_frame: int, left_s: float) -> None:
         """What begins with a frame was ready so many seconds before it was due."""
-        self.timings.append(Timing(start_frame, left_s))
         if start_frame >= self.horizon_frames:
+            self.left_s.append(left_s)
             self._band.was_ready(left_s)
 
     def look_at(self, samples: FloatArray) -> None:
@@ -239,6 +235,8 @@ class LiveSession:
             stop = min(self._next_frame + QUANTUM_FRAMES, num_frames or committed)
             yield self._play(Block(start_frame=self._next_frame, stop_frame=stop, is_last=stop == num_frames))
             self._next_frame = stop
+        if not self._keeps_all:
+            self.follower.forget()
 
     def _play(self, block: Block) -> Played:
         """Conduct once, let everybody play at once, and take what is there in time."""

@@ -52,7 +52,7 @@ def run_session(
     on_block: Callable[[], None] = unheard,
     way_s: float = 0.0,
 ) -> None:
-    """Play until the source ends; the session's timings tell when everything was ready.
+    """Play until the source ends; the session's `left_s` tells how soon everything was ready.
 
     Args:
         session: has heard nothing yet.
@@ -143,17 +143,14 @@ def stop_reaction_bars(session: LiveSession, sample_rate: int) -> float | None:
 def deadlines_of(session: LiveSession, last: int | None = None) -> Deadlines:
     """Whether the band was ready in time.
 
-    What begins within the first horizon is silent, and was due before anything was heard: it does not count.
-
     Args:
         session: that plays, or has ended.
         last: of so many quanta; of all when absent.
     """
-    timings = session.timings if last is None else session.timings[-last:]
-    due_ms = [1000 * one.left_s for one in timings if one.start_frame >= session.horizon_frames]
-    left_ms = np.array(due_ms or [0.0])
+    left_s = session.left_s if last is None else session.left_s[-last:]
+    left_ms = 1000 * np.array(left_s or [0.0])
     return Deadlines(
-        num_quanta=len(due_ms),
+        num_quanta=len(left_s),
         late_quanta=int((left_ms < 0).sum()),
         deadline_hit_rate=round(float((left_ms >= 0).mean()), 5),
         horizon_left_p50_ms=round(float(np.percentile(left_ms, 50)), 1),

@@ -63,9 +63,10 @@ def test_a_wide_terminal_shows_everything_but_gpus_that_nobody_has() -> None:
 
 
 def test_a_live_session_says_whether_it_is_in_time() -> None:
-    lines = printed([row("conductor", in_time=0.9987, left_p50_ms=212, left_p99_ms=31), row("bass")], 220)
-    assert "in time left p50 left p99" in " ".join(lines[1].split())
-    assert {"0.9987", "212", "31"} <= set(lines[2].split())
+    told = {"in_time": 0.9987, "left_p50_ms": 212, "left_p99_ms": 31, "stop_reaction_bars": 0.86}
+    lines = printed([row("conductor", **told), row("bass")], 220)
+    assert "in time left p50 left p99 rests after" in " ".join(lines[1].split())
+    assert {"0.9987", "212", "31", "0.86"} <= set(lines[2].split())
 
 
 def test_what_drivers_tell_of_live_sessions_is_read_from_their_pages(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,12 +77,18 @@ def test_what_drivers_tell_of_live_sessions_is_read_from_their_pages(monkeypatch
         f'ray_ensemble_live_quanta_total{{{driver},ready="late"}} 1.0\n'
         f'ray_ensemble_live_left_seconds{{{driver},percent="50"}} 0.21\n'
         f'ray_ensemble_live_left_seconds{{{driver},percent="99"}} -0.04\n'
+        f"ray_ensemble_live_stop_reaction_bars{{{driver}}} 0.857\n"
         'ray_ensemble_live_quanta_total{WorkerId="0400000000ff",ready="late"} 0.0\n'
     )
     monkeypatch.setattr("cluster.watch.scraping._page", lambda _host, _port: page)
     told = told_by_drivers([("here", 1)])
     assert told.in_flight == {("03000000", "bass"): 2.0}
-    assert told.live["03000000"] == {"in_time": 0.75, "left_p50_ms": 210, "left_p99_ms": -40}
+    assert told.live["03000000"] == {
+        "in_time": 0.75,
+        "left_p50_ms": 210,
+        "left_p99_ms": -40,
+        "stop_reaction_bars": 0.86,
+    }
     assert not told.live.get("04000000")
 
 

@@ -10,7 +10,7 @@ from ensemble.listen.overrides import Overrides
 from ensemble.live.follow import LiveFollower
 from ensemble.live.settings import LiveSettings
 from ensemble.live.stream import Followed, follow, ticks_of
-from ensemble.types.music import Hits, Part
+from ensemble.types.music import Arrangement, Hits, Part
 from tests.listen.leader_sounds import RATE, chords, clicks, clip_of
 
 TEMPO_BPM = 110.0
@@ -80,22 +80,29 @@ def test_the_band_ends_when_the_leader_does(followed: Followed) -> None:
         assert last < SECONDS + 0.75
 
 
-def test_what_is_committed_never_changes(band: BandSettings, strummed: np.ndarray, followed: Followed) -> None:
-    follower = LiveFollower(band, 1, LiveSettings(), Overrides())
-    for tick, has_ended in ticks_of(strummed[: 12 * RATE], 100, LiveSettings()):
+def test_what_is_committed_never_changes_though_the_past_is_forgotten(
+    band: BandSettings, strummed: np.ndarray, followed: Followed
+) -> None:
+    follower, pieces = LiveFollower(band, 1, LiveSettings(), Overrides()), list[Arrangement]()
+    for tick, has_ended in ticks_of(strummed, 0, LiveSettings()):
         if not has_ended:
+            first = follower.committed_frames
             follower.tick(tick)
-    so_far = follower.committed(0)
-    assert so_far.committed_frames == 1240
-    for early, late in zip(so_far.parts, followed.arrangement.parts, strict=True):
-        if isinstance(early, Hits):
-            assert isinstance(late, Hits)
-            assert early.hits == late.hits[: len(early.hits)]
+            pieces.append(follower.committed(first))
+            follower.forget()
+    stop = follower.committed_frames
+    assert stop == 100 * SECONDS + 40
+    for number, late in enumerate(followed.arrangement.parts):
+        early = [piece.parts[number] for piece in pieces]
+        if isinstance(late, Hits):
+            hits = [hit for one in early if isinstance(one, Hits) for hit in one.hits]
+            assert hits == [hit for hit in late.hits if hit.time_s * 100 < stop]
         else:
-            assert isinstance(late, Part)
-            np.testing.assert_array_equal(early.f0_hz, late.f0_hz[:, :1240])
-            np.testing.assert_array_equal(early.level_db, late.level_db[:, :1240])
-    np.testing.assert_array_equal(so_far.features, followed.arrangement.features[:, : so_far.features.shape[1]])
+            for curve in ("f0_hz", "level_db"):
+                joined = np.concatenate([getattr(one, curve) for one in early], axis=1)
+                np.testing.assert_array_equal(joined, getattr(late, curve)[:, :stop])
+    joined = np.concatenate([piece.features for piece in pieces], axis=1)
+    np.testing.assert_array_equal(joined, followed.arrangement.features[:, : joined.shape[1]])
 
 
 def test_the_band_rests_when_the_leader_does(band: BandSettings, strummed: np.ndarray) -> None:
