@@ -25,6 +25,7 @@ from ensemble.conduct.performer_network import (
 )
 from ensemble.conduct.shaping import MS_PER_FRAME, Hand, NoteRuns
 from ensemble.conduct.touch import still_off, touch_db
+from ensemble.types.instruments import instrument
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -32,6 +33,8 @@ Ints = NDArray[np.int64]
 _USUAL_HUMANIZE = 0.5
 _RELEASED_DB = 50.0
 _QUIETEST_DB = -60.0
+_TOUCHED_DB, _TOUCHED_FRAMES = 1.5, 8
+"""So much in each frame, and so many frames long, does a string that still sounds fall when it is struck again."""
 
 
 class PerformerState(NamedTuple):
@@ -45,6 +48,8 @@ class PerformerState(NamedTuple):
     """By how many deviations level and bend were off in the last two frames, the later first.  [2, voices, 2]"""
     cycles: Floats
     """Of the vibrato.  [voices]"""
+    level_db: Floats
+    """In the last frame in which each voice sounded.  [voices]"""
 
 
 class PerformedCurves(NamedTuple):
@@ -67,12 +72,13 @@ class Performer:
 
     def __init__(self, weights: PerformerWeights) -> None:
         self._network = PerformerNetwork(weights)
+        self._is_plucked = instrument(weights.card.instrument).family == "plucked"
 
     def start(self, num_voices: int) -> PerformerState:
         """The state before frame 0."""
         return PerformerState(
             np.full(num_voices, -1), np.zeros((num_voices, self._network.hidden)), np.zeros((2, num_voices, 2)),
-            np.zeros(num_voices),
+            np.zeros(num_voices), np.full(num_voices, _QUIETEST_DB),
         )  # fmt: skip
 
     def play(
@@ -110,12 +116,12 @@ class Performer:
         num_voices, num_frames = sounding.shape
         frames = first + np.arange(num_frames)
         note = np.maximum(sounding, 0)
-        rows = progress(runs, note, np.broadcast_to(frames, note.shape))
+        rows = progress(runs, note, np.broadcast_to(frames, note.shape), foresees_end=not self._is_plucked)
         began = np.where(sounding >= 0, runs.start[note] + hand.first_frame, -1)
         normal = _stray_draws(hand, num_voices, first, num_frames)
         keep, fresh = self._network.keep, self._network.fresh
         spread = min(hand.humanize / _USUAL_HUMANIZE, 1.0)
-        begun, memory, stray, cycles = state
+        begun, memory, stray, cycles, last_db = state
         steps = []
         for at in range(num_frames):
             begins = ((began[:, at] != begun) & (began[:, at] >= 0))[:, None]
@@ -137,7 +143,12 @@ class Performer:
         elapsed_ms = np.asarray((frames - runs.start[note]) * MS_PER_FRAME, np.float64)
         level += touch_db(runs.articulation[note], elapsed_ms)
         bend += sheet.slide_cents[note] * still_off(elapsed_ms)
-        return np.stack([np.maximum(level, _QUIETEST_DB), bend]), PerformerState(begun, memory, stray, cycles)
+        level = np.maximum(level, _QUIETEST_DB)
+        is_touched = self._is_plucked & runs.cuts_off[note] & (frames - runs.start[note] < _TOUCHED_FRAMES)
+        for at in range(num_frames):
+            level[:, at] = np.where(is_touched[:, at], np.maximum(level[:, at], last_db - _TOUCHED_DB), level[:, at])
+            last_db = np.where(sounding[:, at] >= 0, level[:, at], last_db)
+        return np.stack([level, bend]), PerformerState(begun, memory, stray, cycles, last_db)
 
 
 class _Sheet:

@@ -72,23 +72,26 @@ def articulations(runs: NoteRuns) -> Ints:
     return found
 
 
-def progress(runs: NoteRuns, note: Ints, frame: Ints) -> Floats:
+def progress(runs: NoteRuns, note: Ints, frame: Ints, *, foresees_end: bool) -> Floats:
     """How far notes have come in some frames.
 
     Args:
         runs: the notes.
         note: index of a note.  [...]
         frame: that frames are asked of, counted as the runs' are.  [...]
+        foresees_end: whether notes are shaped towards their ends; a plucked string sounds on as if it had none, until
+            it is damped.
 
     Returns:
         time since the onset in four scales; time to the end, as far as it is known; whether a note is joined there and
         is equal; whether the end has passed, and since when.  [..., NUM_PROGRESS]
     """
     elapsed_s = np.maximum(frame - runs.start[note], 0) / FRAME_RATE_HZ
-    left = np.clip((runs.stop[note] - frame) / HORIZON_FRAMES, 0.0, 1.0)
+    stop = runs.stop[note] if foresees_end else frame + HORIZON_FRAMES
+    left = np.clip((stop - frame) / HORIZON_FRAMES, 0.0, 1.0)
     after = np.minimum(note + 1, len(runs.start) - 1)
     is_next = (after != note) & (runs.voice[after] == runs.voice[note]) & (left < 1.0)
-    gone_s = np.maximum(frame - runs.stop[note] + 1, 0) / FRAME_RATE_HZ
+    gone_s = np.maximum(frame - stop + 1, 0) / FRAME_RATE_HZ
     rows = [
         np.minimum(elapsed_s, 4.0) / 2.0, np.exp(-elapsed_s / 0.03), np.exp(-elapsed_s / 0.12),
         np.exp(-elapsed_s / 0.5), left, is_next & runs.after_slur[after] & ~runs.repeats[after],

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ensemble.clock import FRAME_RATE_HZ
 from ensemble.conduct.jitter import bell, draws
-from ensemble.conduct.touch import SUSTAINED, parted_frames, rings, slide_cents, still_off, touch_db
+from ensemble.conduct.touch import SUSTAINED, parted_frames, release_frames, rings, slide_cents, still_off, touch_db
 from ensemble.types.articulation import Articulation
 from ensemble.types.instruments import InstrumentSpec
 from ensemble.types.music import SILENCE_DB, FloatArray, Note, Part
@@ -75,7 +75,8 @@ class NoteRuns(NamedTuple):
     silent: Ints
     """First frame in which nothing of the note sounds: it has died away, or the next one begins."""
     ring: Ints
-    """In how many frames after its end a note dies away that none follows."""
+    """In how many frames after its end a note that none follows dies away, if a performer plays it; rules release all
+    notes of an instrument in the same time."""
     pitch_midi: Ints
     """Written pitch."""
     velocity: Ints
@@ -97,6 +98,13 @@ class NoteRuns(NamedTuple):
     def force_db(self) -> Floats:
         """How much louder than a plain note each is to be.  [notes]"""
         return np.asarray((self.velocity - PLAIN_VELOCITY) * ACCENT_DB_PER_VELOCITY, np.float64)
+
+    @property
+    def cuts_off(self) -> NDArray[np.bool_]:
+        """Whether each begins while the one before it still sounds.  [notes]"""
+        return np.append(False, (self.voice[1:] == self.voice[:-1]) & (self.start[1:] == self.silent[:-1]))[
+            : len(self.start)
+        ]
 
     @property
     def slide_cents(self) -> Floats:
@@ -165,7 +173,7 @@ def by_rules(
     """f0 and level of every voice, by the instrument's figures; 0 and `SILENCE_DB` in rests.  [voices, frames] each"""
     f0_hz = np.zeros((num_voices, num_frames), np.float32)
     level_db = np.full((num_voices, num_frames), SILENCE_DB, np.float32)
-    length = runs.silent - runs.start
+    length = np.minimum(runs.silent, runs.stop + release_frames(instrument)) - runs.start
     note = np.repeat(np.arange(len(length)), length)
     frame = np.arange(len(note)) - np.repeat(np.cumsum(length) - length, length) + runs.start[note]
     elapsed_ms = (frame - runs.onset_frames[note] + 0.5) * MS_PER_FRAME
@@ -213,7 +221,9 @@ def lay_out(
     next_start = np.append(start[1:], num_frames)
     next_start[:-1][voice[1:] != voice[:-1]] = num_frames
     ring = rings(articulation, instrument)
-    stop = np.minimum(np.round(stop_s * FRAME_RATE_HZ).astype(np.int64), np.minimum(next_start, num_frames - ring))
+    latest = np.minimum(next_start, num_frames - np.minimum(ring, release_frames(instrument)))
+    stop = np.minimum(np.round(stop_s * FRAME_RATE_HZ).astype(np.int64), latest)
+    ring = np.minimum(ring, num_frames - stop)
     following = np.where(next_start < num_frames, np.append(articulation[1:], 0), 0)
     stop -= parted_frames(stop - start, next_start - stop, following, instrument)
     keep = stop - start >= _SHORTEST_FRAMES

@@ -24,16 +24,28 @@ _DAMPED_FRAMES = 5
 _ACCENT_DB, _ACCENT_MS = 4.0, 120.0
 """By how much an accent stands out at its onset, and how soon that is a third of it."""
 _STACCATO_DB_PER_S, _GHOST_DB, _GHOST_DB_PER_S = 12.0, 3.0, 60.0
+_RINGS_FRAMES, _STOPPED_FRAMES = 25, 12
+"""A plucked string has died away so long after its note's end, if the hand only lets go; and if it stops the string."""
 _SLIDE_MS, _LONGEST_SLIDE_CENTS = 50.0, 700.0
 _SLIDES_OVER_FRAMES = 20
 _SLIDES_FROM_CENTS = -200.0
 """Where a slide begins that comes from no note."""
 
 
+def release_frames(instrument: InstrumentSpec) -> int:
+    """In how many frames a note ends that is released at once."""
+    return int(np.ceil(instrument.release_ms * FRAME_RATE_HZ / 1000))
+
+
 def rings(articulation: Ints, instrument: InstrumentSpec) -> Ints:
-    """For how many frames notes ring after their end.  [notes]"""
-    whole = int(np.ceil(instrument.release_ms * FRAME_RATE_HZ / 1000))
-    return np.where(np.isin(articulation, _DAMPED), min(whole, _DAMPED_FRAMES), whole)
+    """For how many frames notes ring after their end, if nothing follows: strings until the hand has damped them.
+    [notes]
+    """
+    damped = np.isin(articulation, _DAMPED)
+    if instrument.family != "plucked":
+        whole = release_frames(instrument)
+        return np.where(damped, min(whole, _DAMPED_FRAMES), whole)
+    return np.select([damped, articulation == Articulation.DETACHED], [_DAMPED_FRAMES, _STOPPED_FRAMES], _RINGS_FRAMES)
 
 
 def parted_frames(length: Ints, gap: Ints, following: Ints, instrument: InstrumentSpec) -> Ints:

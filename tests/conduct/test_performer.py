@@ -67,6 +67,35 @@ def test_pieces_do_not_show(performer, piece_frames):
     np.testing.assert_array_equal(np.concatenate(pieces, axis=2), np.stack([whole.f0_hz, whole.level_db]))
 
 
+def eighths(length_s: float, articulation: Articulation = Articulation.PLAIN) -> list[WrittenNote]:
+    starts = 0.5 + 0.3 * np.arange(8)
+    return [WrittenNote(start, start + length_s, 50 + at % 3, 80, 0, articulation) for at, start in enumerate(starts)]
+
+
+def test_a_string_rings_until_it_is_struck_again_unless_a_hand_damps_it(performer):
+    level = played(performer, eighths(0.27), humanize=0.0, voices=1).level_db[0]
+    between = [level[at - 6 : at + 8] for at in range(80, 260, 30)]
+    assert all(8.0 > piece[:3].max() - piece.min() > 0.5 for piece in between)
+    assert (level[286:308] > SILENCE_DB).all()
+    assert level[315] == SILENCE_DB
+    damped = played(performer, eighths(0.15, Articulation.STACCATO), humanize=0.0, voices=1).level_db[0]
+    assert (damped[[76, 106, 136]] == SILENCE_DB).all()
+    written = played(performer, eighths(0.27), voices=1)
+    assert written.notes == played(None, eighths(0.27), voices=1).notes
+
+
+@pytest.mark.parametrize("piece_frames", [1, 13, 20])
+def test_pieces_do_not_show_where_strings_are_struck_again(performer, piece_frames):
+    notes, hand = eighths(0.29), Hand("rhythm", 3, 0.5)
+    runs, state = lay_out("rhythm", notes, GUITAR, 500, 3, 0.5), performer.start(1)
+    pieces = []
+    for start in range(0, 500, piece_frames):
+        curves, state = performer.play(runs, start, min(start + piece_frames, 500), hand, state)
+        pieces.append(np.stack(sounding_curves(runs, curves, 12.0)))
+    whole = played(performer, notes, voices=1)
+    np.testing.assert_array_equal(np.concatenate(pieces, axis=2), np.stack([whole.f0_hz, whole.level_db]))
+
+
 def test_what_comes_later_leaves_what_was_played(performer):
     other = played(performer, [*CHORDS[:8], WrittenNote(3.0, 3.3, 55, 80, 0)])
     np.testing.assert_array_equal(other.level_db[:, :170], played(performer).level_db[:, :170])

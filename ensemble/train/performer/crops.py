@@ -17,6 +17,7 @@ from ensemble.conduct.performer_network import WIDEST
 from ensemble.train.performer.manner import manner_of, take_apart
 from ensemble.train.performer.material import PlayedTake
 from ensemble.train.performer.settings import TrainPerformerSettings
+from ensemble.types.instruments import InstrumentSpec
 
 Floats = NDArray[np.float64]
 
@@ -53,23 +54,26 @@ class NoteCrop(TypedDict):
     """As in `RecordedNote`, and whether the frame belongs to the note.  [frames, 5]"""
 
 
-def notes_of(takes: Sequence[PlayedTake]) -> list[RecordedNote]:
-    """Every note of some takes."""
+def notes_of(takes: Sequence[PlayedTake], instrument: InstrumentSpec) -> list[RecordedNote]:
+    """Every note of some takes: what is plucked until it is damped, other notes until they have died away."""
+    is_plucked = instrument.family == "plucked"
     found = []
     for take in takes:
         runs, context = take.runs, note_context(take.runs)
-        for at, (start, stop, silent) in enumerate(
-            zip(runs.start.tolist(), runs.stop.tolist(), runs.silent.tolist(), strict=True)
+        ends = runs.stop if is_plucked else runs.silent
+        for at, (start, stop, end) in enumerate(
+            zip(runs.start.tolist(), runs.stop.tolist(), ends.tolist(), strict=True)
         ):
             cents = _filled(take.cents[start:stop])
             figures = manner_of(take.level_db[start:stop], cents)
-            curves = np.zeros((silent - start, 4))
-            curves[:, 0] = take.level_db[start:silent]
+            curves = np.zeros((end - start, 4))
+            curves[:, 0] = take.level_db[start:end]
             if np.isfinite(cents).all():
                 slow, depth, _ = take_apart(cents)
                 curves[: stop - start, 1:] = np.stack([slow, depth, np.ones(stop - start)], axis=1)
-            frames = np.arange(start, silent)
-            found.append(RecordedNote(context[at], figures, progress(runs, np.full(len(frames), at), frames), curves))
+            frames = np.arange(start, end)
+            rows = progress(runs, np.full(len(frames), at), frames, foresees_end=not is_plucked)
+            found.append(RecordedNote(context[at], figures, rows, curves))
     return found
 
 

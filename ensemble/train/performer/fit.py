@@ -20,6 +20,7 @@ from ensemble.train.performer.material import PlayedTake, licence_of
 from ensemble.train.performer.network import PerformerNet
 from ensemble.train.performer.settings import TrainPerformerSettings
 from ensemble.train.trainer import FitResult, FitTask, check_folder, fit
+from ensemble.types.instruments import instrument
 
 _RISE_STEPS = 30
 _MOST_HELD_OUT = 600
@@ -125,7 +126,8 @@ def fit_performer(
     """
     if not takes or not held_out:
         raise DataError("the training and validation splits", f"must both hold {name} playing lines", "add pieces")
-    notes, tried = notes_of(takes), notes_of(held_out)[:_MOST_HELD_OUT]
+    notes, tried = (notes_of(some, instrument(name)) for some in (takes, held_out))
+    tried = tried[:_MOST_HELD_OUT]
     minutes = sum(take.num_frames for take in takes) / 6000.0
     identity = f"{origin}: {len(notes)} notes of {name} in {len(takes)} takes, {minutes:.1f} min"
     check_folder(out, settings, identity, resume=resume)
