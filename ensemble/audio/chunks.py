@@ -1,4 +1,4 @@
-"""Files made of chunks (WAV, RF64, W64, AIFF, CAF): a length in a header is held against the file's."""
+"""Files with chunks (WAV, RF64, W64, AIFF, CAF) or a plain head (AU): a length in it is held against the file's."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ PLACEHOLDER = 0x7FFFF000
 MAX_CHUNKS = 4096
 """Chunks of a file that are read at most."""
 _UNKNOWN = 0xFFFFFFFF
-"""In place of a length in RF64: it is in the `ds64` chunk."""
+"""In place of a length: in RF64 it is in the `ds64` chunk, in AU it is not known."""
+_AU_ORDER: dict[bytes, Literal["big", "little"]] = {b".snd": "big", b"dns.": "little"}
 _W64_RIFF = b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00"
 _W64_DATA = b"data\xf3\xac\xd3\x11\x8c\xd1\x00\xc0\x4f\x8e\xdb\x8a"
 
@@ -58,9 +59,10 @@ def read_layout(stream: BinaryIO, file_bytes: int) -> Layout | None:
     Source: EBU Tech 3306 (RF64: a length of 2^32-1 is found in the `ds64` chunk).
     """
     stream.seek(0)
-    form = _form(stream.read(40))
+    head = stream.read(40)
+    form = _form(head)
     if form is None:
-        return None
+        return _read_au(head, file_bytes)
     long_size_at = long_size = 0
     unpadded: list[int] = []
     chunks = _chunks(stream, form, file_bytes)
@@ -71,6 +73,10 @@ def read_layout(stream: BinaryIO, file_bytes: int) -> Layout | None:
         if chunk.id == form.sound:
             is_long = bool(long_size_at) and chunk.size == _UNKNOWN
             size, there = long_size if is_long else chunk.size, file_bytes - chunk.body_at
+            if long_size_at and not is_long:  # a decoder believes `ds64` alone
+                patch = min(size, there).to_bytes(8, "little")
+                link = ((0, long_size_at), patch, (long_size_at + 8, file_bytes))
+                return Layout(links=(link,), declared=size, present=min(size, there), is_counted=True)
             head_bytes = len(chunk.id) + form.size_bytes if form.counts_head else 0
             if size > 0 and (size + head_bytes < PLACEHOLDER or size <= there):
                 is_only = all(later.id != form.sound for later in chunks)  # a decoder may take the last
@@ -88,6 +94,21 @@ def read_layout(stream: BinaryIO, file_bytes: int) -> Layout | None:
         if chunk.lacks_pad:
             unpadded.append(chunk.body_at + chunk.size)
     return Layout(is_counted=True)
+
+
+def _read_au(head: bytes, file_bytes: int) -> Layout | None:
+    """Read the header of an AU file, whose sound is all that follows; None for any other.
+
+    Source: the header file audio/au.h of SunOS 4.1.
+    """
+    order = _AU_ORDER.get(head[:4])
+    if order is None:
+        return None
+    start, size = int.from_bytes(head[4:8], order), int.from_bytes(head[8:12], order)
+    there = file_bytes - start
+    if size > 0 and (size < PLACEHOLDER or size <= there):
+        return Layout(declared=size, present=min(size, there), is_counted=True)
+    return Layout(links=(((0, 8), _UNKNOWN.to_bytes(4, order), (12, file_bytes)),), is_counted=True)
 
 
 def _form(head: bytes) -> _Form | None:

@@ -15,8 +15,8 @@ from ensemble.errors import AudioError
 
 TIMEOUT_S = 120.0
 CONTAINERS = (
-    "mov,matroska,aac,ac3,eac3,asf,mp3,ape,wv,tta,dsf,iff,caf,amr,flv,avi,mpegts,mpeg,ogg,wav,w64,au,flac,aiff,tak,mpc,"
-    "mpc8"
+    "mov,matroska,aac,loas,ac3,eac3,dts,truehd,mlp,asf,mp3,ape,wv,tta,dsf,iff,caf,amr,flv,avi,mpegts,mpeg,ogg,wav,w64,"
+    "au,flac,aiff,tak,mpc,mpc8,rm,mxf,oma,shn"
 )
 """The formats that ffmpeg may open; others, such as playlists, could make it open more files or the network."""
 TABLED = {"mov", "caf", "wv", "tta", "ape"}
@@ -66,7 +66,13 @@ def declared_duration_s(path: Path, what: str) -> float:
         "-of",
         "json",
     ]
-    found = json.loads(_run(["ffprobe", "-v", "error", *fields, *_source(path)], what) or b"{}")
+    try:
+        found = json.loads(_run(["ffprobe", "-v", "error", *fields, *_source(path)], what) or b"{}")
+    except AudioError as error:
+        if not _lacks_table(path):
+            raise
+        problem = "is cut short before the table (moov) that says where its sound lies"
+        raise AudioError(what, problem, "copy it again, or record again") from error
     if not found.get("streams"):
         raise AudioError(what, "holds no sound", "give a recording")
     whole, track = found.get("format", {}), found["streams"][0]
@@ -78,6 +84,19 @@ def declared_duration_s(path: Path, what: str) -> float:
         return float(said or 0.0)
     except ValueError:
         return 0.0
+
+
+def _lacks_table(path: Path) -> bool:
+    """Whether an MP4 file ends before its table, as a recording that was never finished does."""
+    file_bytes, at = path.stat().st_size, 0
+    with path.open("rb") as stream:
+        while len(head := stream.read(16)) == 16:
+            size, kind = int.from_bytes(head[:4], "big"), head[4:8]
+            size = int.from_bytes(head[8:], "big") if size == 1 else size
+            if kind == b"moov" or size < 8 or (at == 0 and kind != b"ftyp"):
+                return kind == b"moov" and at + size > file_bytes
+            stream.seek(at := at + size)
+    return at > 0
 
 
 @contextmanager

@@ -19,8 +19,15 @@ class Layout:
     """How much of it is there, in the same unit."""
     is_counted: bool = False
     """Whether the length that a decoder will find in the header has been counted."""
+    gaps: int = 0
+    """In how many places bytes are left out that are no sound."""
     is_open: bool = False
     """Whether the mark that ends such a file is missing."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all that the header declares is there."""
+        return 0 < self.declared <= self.present
 
     @property
     def missing_ratio(self) -> float:

@@ -6,7 +6,8 @@ Where the header says none or a wrong number, the file is read with one that hol
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import BinaryIO, NamedTuple
 
 from ensemble.audio.layout import Layout
@@ -25,6 +26,8 @@ _KBPS = {
 """Bit rates by MPEG version (2.5 counts as 2) and layer."""
 _RATE_HZ = {0b11: (44100, 48000, 32000), 0b10: (22050, 24000, 16000), 0b00: (11025, 12000, 8000)}
 """Sample rates by the version's bits."""
+_SURE_FRAMES = 4
+"""So many frames in a row are no chance, wherever they lie."""
 _ROOMY = 9
 """Index of a bit rate whose frames have room for a count."""
 
@@ -42,18 +45,16 @@ class _Frame(NamedTuple):
 class _Link:
     """A stream within the file."""
 
-    start: int
-    """Of its first frame."""
     head: bytes
-    """Header of that frame."""
+    """Header of its first frame."""
     tag: bytes = b""
     """What a frame with a count begins with, from there on to the end of the count of bytes."""
     tag_at: int = 0
     """Where it lies in the file."""
     num_frames: int = 0
     """Frames of sound that were counted."""
-    stop: int = 0
-    """End of the last one."""
+    spans: list[tuple[int, int]] = field(default_factory=list)
+    """Where frames follow each other: what lies between is none."""
 
     @property
     def declared_frames(self) -> int:
@@ -75,9 +76,16 @@ class _Link:
         count = self.num_frames.to_bytes(4, "big")
         if self.declared_frames:
             at = self.tag_at + 8
-            size = (self.stop - self.start).to_bytes(4, "big") if self.tag[7] & 2 else b""
-            return (self.start, at), count + size, (at + 4 + len(size), self.stop)
-        return _counting_frame(self.head, count), (self.start, self.stop)
+            size = sum(stop - start for start, stop in self.spans).to_bytes(4, "big") if self.tag[7] & 2 else b""
+            (start, stop), *others = self.spans
+            return (start, at), count + size, (at + 4 + len(size), stop), *others
+        return _counting_frame(self.head, count), *self.spans
+
+    def add(self, start: int, stop: int) -> None:
+        """Go on by a frame."""
+        if self.spans and self.spans[-1][1] == start:
+            start = self.spans.pop()[0]
+        self.spans.append((start, stop))
 
 
 def read_layout(stream: BinaryIO, file_bytes: int) -> Layout | None:
@@ -92,12 +100,12 @@ def read_layout(stream: BinaryIO, file_bytes: int) -> Layout | None:
     Source: ISO/IEC 11172-3, section 2.4.1.3; ID3v2.4.0, section 3.1; the `Xing` and `Info` headers as LAME writes them.
     """
     links: list[_Link] = []
-    position = 0
+    position = sound_at = _first_frame(stream, file_bytes)
     is_new = True
     while position < file_bytes:
         stream.seek(position)
         head = stream.read(10)
-        if skipped := _tag_bytes(head, stream):
+        if skipped := tag_bytes(head, stream):
             position, is_new = position + skipped, True
             continue
         frame = _frame(head)
@@ -108,28 +116,51 @@ def read_layout(stream: BinaryIO, file_bytes: int) -> Layout | None:
         tag = stream.read(16)
         is_header = tag[:4] in (b"Xing", b"Info") and len(tag) == 16
         if is_new or is_header:
-            links.append(_Link(start=position, head=head[:4], stop=position))
+            links.append(_Link(head=head[:4]))
             is_new = False
-        position += frame.num_bytes
+        start, position = position, position + frame.num_bytes
         if is_header:
-            links[-1].tag, links[-1].tag_at = tag, position - frame.num_bytes + frame.tag_at
+            links[-1].tag, links[-1].tag_at = tag, start + frame.tag_at
         elif tag[:4] == b"VBRI":
-            links[-1].start = position
+            continue
         else:
             links[-1].num_frames += position <= file_bytes
-        links[-1].stop = min(position, file_bytes)
+        links[-1].add(start, min(position, file_bytes))
     links = [link for link in links if link.num_frames]
     if not links:
         return None
     if any(link.is_older for link in links):
         return Layout()
     declared = sum(link.declared_frames or link.num_frames for link in links)
-    is_as_it_should_be = len(links) == 1 and links[0].is_right
+    gaps = sum(len(link.spans) - 1 for link in links)
+    is_as_it_should_be = len(links) == 1 and links[0].is_right and not gaps and not sound_at
     return Layout(
         links=() if is_as_it_should_be else tuple(link.parts() for link in links),
         declared=0 if is_as_it_should_be else declared,
         present=sum(link.num_frames for link in links),
         is_counted=len(links) == 1,
+        gaps=0 if all(link.is_right for link in links) else gaps,
+    )
+
+
+def _first_frame(stream: BinaryIO, file_bytes: int) -> int:
+    """Where tags and frames begin: 0, or behind zeros, or behind a tag that tells a length that it has not."""
+    start = 0
+    while start < file_bytes:
+        stream.seek(start)
+        if found := stream.read(_SEARCHED_BYTES).lstrip(b"\0"):
+            start = stream.tell() - len(found)
+            break
+        start += _SEARCHED_BYTES
+    position = start
+    stream.seek(position)
+    while position < file_bytes and (skipped := tag_bytes(stream.read(10), stream)):
+        stream.seek(position := position + skipped)
+    if position == start or (position < file_bytes and _is_followed(stream, position, file_bytes)):
+        return start
+    return next(
+        (at for at in _syncs(stream, start + 10, file_bytes) if _are_frames(stream, at, file_bytes, _SURE_FRAMES)),
+        start,
     )
 
 
@@ -158,26 +189,39 @@ def _is_followed(stream: BinaryIO, position: int, file_bytes: int) -> bool:
         return position == file_bytes
     stream.seek(position)
     head = stream.read(10)
-    return _frame(head) is not None or bool(_tag_bytes(head, stream))
+    return _frame(head) is not None or bool(tag_bytes(head, stream))
 
 
 def _next_sync(stream: BinaryIO, position: int, file_bytes: int) -> int:
     """Where the next two frames in a row begin; the end of the file where there are none."""
+    return next(
+        (at for at in _syncs(stream, position, file_bytes) if _are_frames(stream, at, file_bytes, 1)), file_bytes
+    )
+
+
+def _syncs(stream: BinaryIO, position: int, file_bytes: int) -> Iterator[int]:
+    """Where frames may begin."""
     while position < file_bytes:
         stream.seek(position)
         found = stream.read(_SEARCHED_BYTES)
-        for match in _SYNC.finditer(found):
-            at = position + match.start()
-            frame = _frame(found[match.start() : match.start() + 4])
-            if frame and _is_followed(stream, at + frame.num_bytes, file_bytes):
-                return at
+        yield from (position + match.start() for match in _SYNC.finditer(found))
         if len(found) < _SEARCHED_BYTES:
-            break
+            return
         position += len(found) - 3
-    return file_bytes
 
 
-def _tag_bytes(head: bytes, stream: BinaryIO) -> int:
+def _are_frames(stream: BinaryIO, position: int, file_bytes: int, number: int) -> bool:
+    """Whether so many frames follow each other, and something that may follow a frame."""
+    for _ in range(number):
+        stream.seek(position)
+        frame = _frame(stream.read(4))
+        if frame is None:
+            return False
+        position += frame.num_bytes
+    return _is_followed(stream, position, file_bytes)
+
+
+def tag_bytes(head: bytes, stream: BinaryIO) -> int:
     """Length of a tag with text or pictures that begins with `head`; 0 where none does."""
     if head[:3] == b"ID3" and len(head) == 10:
         size = sum((byte & 0x7F) << shift for byte, shift in zip(head[6:], (21, 14, 7, 0), strict=True))

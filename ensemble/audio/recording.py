@@ -7,13 +7,13 @@ import os
 import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from ensemble.audio import chunks, ffmpeg, mpeg, ogg
+from ensemble.audio import chunks, ffmpeg, flac_streams, mpeg, ogg
 from ensemble.audio.decoder import Decoder
 from ensemble.audio.layout import Layout
 from ensemble.audio.sound import gathered, mean_of_channels, regrouped, resampled
@@ -37,6 +37,10 @@ LOSSLESS = ("WAV", "WAVEX", "RF64", "W64", "FLAC", "AIFF", "CAF", "AU")
 """Formats of libsndfile whose headers give the exact length of a whole file."""
 LEAST_MISSING_S = 0.05
 """A file that ends at most so much early is whole: containers round, and encoders pad."""
+MAX_MISSING_S = 24 * 3600.0
+"""A header that tells of more was not written for this sound."""
+MIN_RATE_HZ, MAX_RATE_HZ = 1_000, 3_000_000
+"""Nothing is recorded at other rates: a header that tells one is damaged."""
 _NEVER = 2**40
 """So many samples, or more, libsndfile says where a header tells none."""
 
@@ -68,9 +72,18 @@ def _converted(path: Path, what: str, max_duration_s: float, copies: contextlib.
     declared_s = ffmpeg.declared_duration_s(path, what)
     wav = copies.enter_context(ffmpeg.decoded(path, what, max_duration_s + 1.0, MAX_DECODED_BYTES + 2**20))
     try:
-        return Recording(wav, what, max_duration_s, declared_s)
+        return Recording(wav, what, max_duration_s, _Original(declared_s, _read_layout(path, what)))
     except soundfile.LibsndfileError as error:
         raise AudioError(what, "holds no sound that can be decoded", "convert it to WAV or FLAC") from error
+
+
+class _Original(NamedTuple):
+    """What is known of a file that was decoded to another."""
+
+    declared_s: float
+    """How long it says that it is; 0 where it does not."""
+    layout: Layout
+    """Where its sound lies."""
 
 
 class Recording:
@@ -82,7 +95,7 @@ class Recording:
         path: the file.
         what: its name in errors.
         max_duration_s: how long it may be.
-        declared_s: of a decoded copy, how long the original is; 0 where that is not known, None where it is no copy.
+        original: of a decoded copy, what it was decoded from.
 
     Attributes:
         sample_rate: in Hz.
@@ -94,11 +107,12 @@ class Recording:
         AudioError: it holds more than `max_duration_s`.
     """
 
-    def __init__(self, path: Path, what: str, max_duration_s: float, declared_s: float | None = None) -> None:
+    def __init__(self, path: Path, what: str, max_duration_s: float, original: _Original | None = None) -> None:
         self._path, self._what = path, what
-        self._max_duration_s, self._declared_s = max_duration_s, declared_s or 0.0
+        self._max_duration_s, self._declared_s = max_duration_s, original.declared_s if original else 0.0
         self._layout = _read_layout(path, what)
-        self._is_counted = self._layout.is_counted and declared_s is None
+        self._told = original.layout if original else self._layout
+        self._is_counted = self._layout.is_counted and original is None
         self._is_damaged = False
         self._length_s = self._missing_s = 0.0
         with self._opened(0) as sound:
@@ -107,6 +121,9 @@ class Recording:
             self.num_samples = int(sound.frames) if is_told else 0
             self._is_lossless = sound.format in LOSSLESS
             self._can_seek = self._num_links == 1 and sound.format != "MP3"
+        if not MIN_RATE_HZ <= self.sample_rate <= MAX_RATE_HZ:
+            problem = f"has a sample rate of {self.sample_rate:,} Hz by its header"
+            raise AudioError(what, problem, "correct it, or export it again")
         if self._is_counted:
             self._check_longest(self.num_samples)
 
@@ -115,10 +132,14 @@ class Recording:
         """What to know before trusting the recording, once all of it has been read."""
         if self._missing_s:
             whole_s = self._length_s + self._missing_s
-            said = f"The file ends early: {self._missing_s:.1f} of {whole_s:.1f} s are missing."
-        elif self._is_damaged or self._layout.is_open:
+            fate = "is damaged" if self._told.gaps or (self._is_damaged and self._told.is_whole) else "ends early"
+            said = f"The file {fate}: {self._missing_s:.1f} of {whole_s:.1f} s are missing."
+        elif self._is_damaged or self._told.is_open:
             problem = "is damaged" if self._is_damaged else "lacks the mark of its end"
             said = f"The file {problem} at {self._length_s:.1f} s: what followed is missing."
+        elif self._told.gaps:
+            places = f"{self._told.gaps} place" + ("s" if self._told.gaps > 1 else "")
+            said = f"The file is damaged in {places}: what stood there is missing."
         else:
             return ()
         return (Diagnostic(code="cut_short", text=said),)
@@ -249,12 +270,12 @@ class Recording:
     def _close(self, num_samples: int) -> None:
         """Note how much is missing after the last sample, and refuse what is left where that is nothing."""
         self._length_s = num_samples / self.sample_rate
-        missing_s = max(self._layout.missing_ratio * self._length_s, self._declared_s - self._length_s)
+        missing_s = max(self._told.missing_ratio * self._length_s, self._declared_s - self._length_s)
         if self._is_lossless:
             missing_s = max(missing_s, self.num_samples / self.sample_rate - self._length_s)
-        self._missing_s = missing_s if missing_s >= LEAST_MISSING_S else 0.0
+        self._missing_s = missing_s if LEAST_MISSING_S <= missing_s <= MAX_MISSING_S else 0.0
         if self._length_s < MIN_DURATION_S:
-            problem, cure = f"lasts {self._length_s:.2f} s", f"give at least {MIN_DURATION_S} s"
+            problem, cure = f"lasts {int(100 * self._length_s) / 100:.2f} s", f"give at least {MIN_DURATION_S} s"
             if self._missing_s or self._is_damaged:
                 problem, cure = f"is cut short or damaged, {self._length_s:.2f} s are left", "copy or export it again"
             raise AudioError(self._what, problem, cure)
@@ -276,7 +297,10 @@ def _read_layout(path: Path, what: str) -> Layout:
     """Where the sound lies in a file, where its header does not tell."""
     with _stream(path, what) as stream:
         file_bytes = os.fstat(stream.fileno()).st_size
-        found = (read(stream, file_bytes) for read in (chunks.read_layout, ogg.read_layout, mpeg.read_layout))
+        found = (
+            read(stream, file_bytes)
+            for read in (chunks.read_layout, ogg.read_layout, flac_streams.read_layout, mpeg.read_layout)
+        )
         return next(filter(None, found), Layout())
 
 

@@ -60,5 +60,5 @@ def read_score(path: Path, expansion: str | None = None) -> LeaderScore:
         raise DataError(what, "has no expansion lists: only kern has", "leave out --expansion")
     melody = parse_kern(decode(content), what, expansion) if is_kern else parse_midi(content, what)
     if melody.duration_s < MIN_DURATION_S:
-        raise DataError(what, f"lasts {melody.duration_s:.2f} s", f"give at least {MIN_DURATION_S} s")
+        raise DataError(what, f"lasts {int(100 * melody.duration_s) / 100:.2f} s", f"give at least {MIN_DURATION_S} s")
     return LeaderScore(melody=melody, content=content)

@@ -96,6 +96,41 @@ def test_mp3s_in_a_row_are_heard_one_after_the_other(tmp_path: Path) -> None:
         np.testing.assert_array_equal(recording.span(90_000, 110_000), clip.samples[:, 90_000:110_000])
 
 
+@pytest.mark.parametrize("front", [bytes(20_000), b"ID3\3\0\0\x7f\x7f\x7f\x7f", b"ID3\3\0\0\0\0\0\x0a" + bytes(3_000)])
+def test_an_mp3_begins_behind_zeros_and_behind_a_tag_that_lies(tmp_path: Path, front: bytes) -> None:
+    path = tmp_path / "a.mp3"
+    whole, _ = mp3(path)
+    expected = read_clip(path)
+    path.write_bytes(front + whole)
+    clip, said = heard(path)
+    assert (clip.digest, said) == (expected.digest, [])
+
+
+def test_an_mp3_goes_on_after_what_is_no_frame(tmp_path: Path) -> None:
+    path = tmp_path / "a.mp3"
+    whole, uncounted = mp3(path)
+    middle = whole.index(whole[:2], len(whole) // 2)
+    path.write_bytes(whole[:middle] + bytes(5_000) + whole[middle:])
+    clip, said = heard(path)
+    assert (clip.num_samples, said) == (NUM_SAMPLES, []), "all frames that are counted are there"
+    path.write_bytes(whole[:middle] + bytes(5_000) + whole[middle + 5_000 :])
+    clip, (said,) = heard(path)
+    assert 4 < clip.duration_s < 5.9
+    assert re.fullmatch(r"The file is damaged: \S+ of 6[.]0 s are missing[.]", said)
+    path.write_bytes(uncounted[:middle] + bytes(5_000) + uncounted[middle + 5_000 :])
+    assert heard(path)[1] == ["The file is damaged in 1 place: what stood there is missing."]
+
+
+@pytest.mark.parametrize("count", [b"\xff\xff\xff\xff", b"\x3b\x9a\xca\x00"])
+def test_a_count_of_frames_that_takes_days_is_no_count(tmp_path: Path, count: bytes) -> None:
+    path = tmp_path / "a.mp3"
+    whole, _ = mp3(path)
+    at = max(whole.find(b"Info"), whole.find(b"Xing")) + 8
+    path.write_bytes(whole[:at] + count + whole[at + 4 :])
+    clip, said = heard(path)
+    assert (clip.num_samples, said) == (NUM_SAMPLES, [])
+
+
 @pytest.mark.parametrize("share", [0.9, 0.4])
 def test_an_mp3_that_ends_early_says_how_much_is_missing(tmp_path: Path, share: float) -> None:
     path = tmp_path / "a.mp3"
@@ -128,7 +163,7 @@ SIZES = [0, 0x7FFFF000, 0x80000000, 0xFFFFFFFF]
 
 
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("kind", ["WAV", "RIFX", "RF64", "AIFF", "W64", "CAF"])
+@pytest.mark.parametrize("kind", ["WAV", "RIFX", "RF64", "AIFF", "W64", "CAF", "AU"])
 def test_a_length_that_a_pipe_could_not_know_is_no_length(tmp_path: Path, kind: str, size: int) -> None:
     path = tmp_path / "a"
     form = {"format": "WAV", "endian": "BIG"} if kind == "RIFX" else {"format": kind}
@@ -153,6 +188,8 @@ def test_a_length_that_a_pipe_could_not_know_is_no_length(tmp_path: Path, kind: 
         case "CAF":
             at = content.index(b"data") + 4
             content[at : at + 8] = struct.pack(">Q", long)
+        case "AU":
+            content[8:12] = struct.pack(">I", size)
     path.write_bytes(content)
     clip, said = heard(path)
     assert not said
@@ -162,7 +199,7 @@ def test_a_length_that_a_pipe_could_not_know_is_no_length(tmp_path: Path, kind: 
         np.testing.assert_array_equal(recording.span(500, 900), clip.samples[:, 500:900])
 
 
-@pytest.mark.parametrize("form", ["WAV", "RF64", "AIFF", "W64", "FLAC"])
+@pytest.mark.parametrize("form", ["WAV", "RF64", "AIFF", "W64", "AU", "FLAC"])
 def test_a_file_that_ends_early_is_heard_as_far_as_it_goes(tmp_path: Path, form: str) -> None:
     path = tmp_path / "a"
     whole = written(path, format=form, subtype="PCM_16")
@@ -176,6 +213,34 @@ def test_a_file_that_ends_early_is_heard_as_far_as_it_goes(tmp_path: Path, form:
     path.write_bytes(whole[:3000])
     with pytest.raises(AudioError, match=r"is cut short or damaged, 0[.][0-4]. s are left"):
         read_clip(path)
+
+
+def test_a_length_that_rf64_keeps_in_the_old_place_counts(tmp_path: Path) -> None:
+    path = tmp_path / "a.wav"
+    content = bytearray(written(path, format="RF64", subtype="PCM_16"))
+    at = content.index(b"ds64") + 8
+    content[at : at + 24] = bytes(24)
+    at = content.index(b"data") + 4
+    content[at : at + 4] = struct.pack("<I", 2 * NUM_SAMPLES)
+    path.write_bytes(content)
+    clip, said = heard(path)
+    assert (clip.num_samples, said) == (NUM_SAMPLES, [])
+
+
+@pytest.mark.parametrize("rate", [1, 500, 100_000_000])
+def test_a_sample_rate_that_nothing_has_is_named(tmp_path: Path, rate: int) -> None:
+    path = tmp_path / "a.wav"
+    content = bytearray(written(path))
+    content[24:28] = struct.pack("<I", rate)
+    path.write_bytes(content)
+    with pytest.raises(AudioError, match=f"has a sample rate of {rate:,} Hz by its header"):
+        read_clip(path)
+
+
+def test_a_length_just_below_the_least_is_not_rounded_up_to_it(tmp_path: Path) -> None:
+    written(tmp_path / "a.wav", music()[: RATE // 2 - 1])
+    with pytest.raises(AudioError, match=r"lasts 0[.]49 s; give at least 0[.]5 s"):
+        read_clip(tmp_path / "a.wav")
 
 
 def test_a_flac_that_was_streamed_declares_no_total(tmp_path: Path) -> None:
@@ -195,14 +260,45 @@ def test_a_flac_that_was_streamed_declares_no_total(tmp_path: Path) -> None:
     assert said == f"The file is damaged at {clip.duration_s:.1f} s: what followed is missing."
 
 
-def test_a_flac_that_declares_hours_is_not_refused_for_that(tmp_path: Path) -> None:
+def test_a_flac_that_declares_days_is_neither_refused_for_that_nor_believed(tmp_path: Path) -> None:
     path = tmp_path / "a.flac"
     content = bytearray(written(path, subtype="PCM_16"))
     content[21:26] = bytes([content[21] | 0x07]) + b"\xff" * 4  # 2**35 samples: no memory holds them
     path.write_bytes(content)
+    clip, said = heard(path)
+    assert (clip.num_samples, said) == (NUM_SAMPLES, [])
+
+
+@pytest.mark.parametrize("num_declared", [1, NUM_SAMPLES // 2, NUM_SAMPLES - 1])
+def test_a_flac_that_declares_too_few_samples_is_heard_to_its_end(tmp_path: Path, num_declared: int) -> None:
+    path = tmp_path / "a.flac"
+    content = bytearray(written(path, subtype="PCM_16"))
+    content[21] &= 0xF0
+    content[22:26] = struct.pack(">I", num_declared)
+    path.write_bytes(b"ID3\4\0\0\0\0\1\0" + bytes(128) + content + b"TAG" + bytes(125))
+    clip, said = heard(path)
+    assert (clip.num_samples, said) == (NUM_SAMPLES, [])
+
+
+def test_flacs_in_a_row_are_heard_one_after_the_other(tmp_path: Path) -> None:
+    path = tmp_path / "a.flac"
+    one = written(path, subtype="PCM_16")
+    two = written(path, np.stack([music(2), -0.5 * music(2)], axis=1), RATE // 2, subtype="PCM_24")
+    path.write_bytes(one + two)
+    clip, said = heard(path)
+    assert (clip.num_channels, clip.num_samples, said) == (1, 3 * NUM_SAMPLES, [])
+    with opened(path) as recording:
+        np.testing.assert_array_equal(recording.span(90_000, 110_000), clip.samples[:, 90_000:110_000])
+
+
+def test_a_flac_that_is_damaged_in_the_middle_does_not_end_early(tmp_path: Path) -> None:
+    path = tmp_path / "a.flac"
+    content = bytearray(written(path, subtype="PCM_16"))
+    content[len(content) // 2 : len(content) // 2 + 300] = bytes(300)
+    path.write_bytes(content)
     clip, (said,) = heard(path)
-    assert clip.num_samples == NUM_SAMPLES
-    assert "are missing" in said
+    assert 1 < clip.duration_s < 5
+    assert said == f"The file is damaged: {6 - clip.duration_s:.1f} of 6.0 s are missing."
 
 
 @needs_ffmpeg
@@ -217,6 +313,22 @@ def test_what_ffprobe_estimates_refuses_nothing(tmp_path: Path) -> None:
     (tmp_path / "a.m4a").write_bytes(whole[: len(whole) * 2 // 3])
     clip, (said,) = heard(tmp_path / "a.m4a")
     assert said == f"The file ends early: {6 - clip.duration_s:.1f} of 6.0 s are missing."
+
+
+@needs_ffmpeg
+def test_what_ends_early_is_told_whoever_decodes_it(tmp_path: Path) -> None:
+    written(tmp_path / "a.wav")
+    path = tmp_path / "a.oga"
+    command = ["ffmpeg", "-v", "error", "-i", str(tmp_path / "a.wav"), "-c:a"]
+    subprocess.run([*command, "flac", str(path)], check=True)  # of a kind that libsndfile does not read
+    assert heard(path)[1] == []
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
+    assert "lacks the mark of its end" in heard(path)[1][0]
+    subprocess.run([*command, "aac", str(tmp_path / "a.m4a")], check=True)
+    whole = (tmp_path / "a.m4a").read_bytes()
+    (tmp_path / "a.m4a").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(AudioError, match=r"is cut short before the table \(moov\)"):
+        read_clip(tmp_path / "a.m4a")
 
 
 @needs_ffmpeg
