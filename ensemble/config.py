@@ -44,6 +44,8 @@ RESERVED_NAMES = ("arranger", "conductor", "leader", "listener", "mix", "perform
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
 NUM_SEEDS = 2**63
 """Random seeds are below it: messages hold no larger number."""
+KEYED_CHORD = 4
+"""Most notes that are struck at once on keys."""
 Seed = Annotated[int, Field(ge=0, lt=NUM_SEEDS)]
 
 
@@ -182,6 +184,11 @@ class FollowerSettings(Settings):
         if self.role != "pad":
             return 1
         return min(self.voices or self.spec.voices, self.spec.voices)
+
+    @property
+    def chord_notes(self) -> int:
+        """Most notes of a chord: four on keys, whose other voices are for what still rings."""
+        return min(self.num_voices, KEYED_CHORD) if self.spec.family == "keyed" else self.num_voices
 
 
 class RoomSettings(Settings):

@@ -63,7 +63,7 @@ class Arranger:
     ) -> tuple[list[WrittenNote], NDArray[np.int64]]:  # fmt: skip
         """One follower's notes, and its pitches, 0 where it rests.  [beats, voices or half beats]"""
         if kind_of(follower) == "chords":
-            voicing = voice_chords(grid, leader, follower.range, follower.num_voices, neighbours)
+            voicing = voice_chords(grid, leader, follower.range, follower.chord_notes, neighbours)
             tops = voicing.max(axis=1, initial=0)
             struck = self._play(follower, grid, leader, neighbours, seed, tops)
             strokes = [

@@ -16,6 +16,7 @@ from ensemble.conduct.density import other_rhythm, rhythm_levels, softer_without
 from ensemble.conduct.grid import Grid
 from ensemble.conduct.jitter import Chance, bell
 from ensemble.conduct.leader import Leader
+from ensemble.conduct.pedal import lifts_at, pooled
 from ensemble.conduct.shaping import WrittenNote
 from ensemble.config import FollowerSettings
 from ensemble.settings.style import NOTHING, SIXTEENTHS_PER_BEAT, VELOCITY, ChordPattern, Manner
@@ -27,6 +28,7 @@ _UP_SHARE = 0.8
 _STRUM_BEATS = 0.24
 """A strum takes no more of a beat, however slow the hand is: the next one comes."""
 _MIDDLE_VELOCITY = 80
+_LEGATO_SHARE = 0.95
 
 
 class Stroke(NamedTuple):
@@ -51,6 +53,11 @@ class Stroke(NamedTuple):
     def goes_down(self) -> bool:
         """Whether it goes from the lowest string to the highest: on beats, and not between."""
         return self.start * self.per_beat % 2 == 0
+
+    @property
+    def is_bound(self) -> bool:
+        """Whether it lasts to the next one, so that a foot holds the pedal."""
+        return self.length >= _LEGATO_SHARE and self.articulation not in (Articulation.STACCATO, Articulation.GHOST)
 
     @property
     def string_s(self) -> float:
@@ -188,14 +195,22 @@ def _strummed(
     grid: Grid, leader: Leader, follower: FollowerSettings, voicing: NDArray[np.int64], ring_s: float,
     strokes: Sequence[Stroke],
 ) -> list[WrittenNote]:  # fmt: skip
-    """Make notes of strokes: those down from the lowest to the highest note, those up from the highest."""
+    """Make notes of strokes: those down from the lowest to the highest note, those up from the highest.
+
+    Keys are struck together, and what is bound rings until the pedal lifts; each note has a voice of its own meanwhile.
+    """
     has_strings = follower.spec.family == "plucked"
     written: list[WrittenNote] = []
     for stroke in strokes:
         beat = int(stroke.start)
         start_s = grid.seconds(stroke.start)
         length = stroke.length * (grid.seconds(leader.plays_until(beat, stroke.until)) - start_s)
-        stop_s = grid.end_s + ring_s if beat >= grid.final_beat else start_s + length
+        if beat >= grid.final_beat:
+            stop_s = grid.end_s + ring_s
+        elif stroke.is_bound and not has_strings:
+            stop_s = grid.seconds(leader.plays_until(beat, lifts_at(grid, beat)))
+        else:
+            stop_s = start_s + length
         sounds = np.flatnonzero(voicing[beat])
         order = sounds if stroke.goes_down else sounds[::-1]
         room_s = _STRUM_BEATS * float(grid.edges_s[beat + 1] - grid.edges_s[beat]) / max(len(sounds) - 1, 1)
@@ -204,7 +219,7 @@ def _strummed(
             start = start_s + (delay - (len(sounds) - 1) / 2) * string_s  # the middle of a strum is on the beat
             pitch, velocity = int(voicing[beat, voice]), stroke.velocity - 2 * delay
             written.append(WrittenNote(start, stop_s, pitch, velocity, voice, stroke.articulation))
-    return written
+    return written if has_strings else pooled(written, follower.num_voices)
 
 
 def _sustained(

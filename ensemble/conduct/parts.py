@@ -270,7 +270,7 @@ def _write(
         written = write_bass(grid, leader, follower, line, manner, chance, ring_s)
         return written, np.stack([np.array(line, np.int64), _highest(written, grid)], axis=1)
     if follower.role == "pad":
-        voicing = voice_chords(grid, leader, follower.range, follower.num_voices, neighbours)
+        voicing = voice_chords(grid, leader, follower.range, follower.chord_notes, neighbours)
         if patterns.chords:
             strokes = pattern_strokes(grid, leader, patterns.chords, character, manner, chance, follower.name)
         else:

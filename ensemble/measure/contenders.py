@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ensemble.clock import hop_samples
 from ensemble.measure import fidelity
 from ensemble.measure.fidelity import Distances, Tracker
 from ensemble.measure.patches import patches, told_apart
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 REST_S = 1.0
 """Silence after every piece, in which nothing may sound."""
+_SILENT_FRAMES = 7
 Sounds = dict[str, FloatArray]
 
 
@@ -61,6 +63,13 @@ def play(voice: ControlModel, f0_hz: FloatArray, loudness_db: FloatArray, sample
     )
     samples: FloatArray = player.play(cue, player.start())[0].clip.samples[0]
     return samples
+
+
+def play_elsewhere(voice: ControlModel, f0_hz: FloatArray, loudness_db: FloatArray, sample_rate: int) -> FloatArray:
+    """The same in quanta that are joined at other places: after a little silence, which is cut off."""
+    silence = (_SILENT_FRAMES, 0)
+    asked_db = np.pad(loudness_db, silence, constant_values=SILENCE_DB)
+    return play(voice, np.pad(f0_hz, silence), asked_db, sample_rate)[_SILENT_FRAMES * hop_samples(sample_rate) :]
 
 
 def resynthesised(truth: TrainingRecording) -> FloatArray:
@@ -121,7 +130,11 @@ def evaluate(
             measured.setdefault(name, []).append(fidelity.distances(sound, truth))
         for name, kept in cut.items():
             kept.append(patches(sounds.get(name, truth.samples), truth.samples, truth.sample_rate))
-        per_piece.append(_figures(sounds, truth, tracker, tracked_s))
+        elsewhere = play_elsewhere(NeuralVoice(voice), truth.f0_hz, truth.loudness_db, truth.sample_rate)
+        per_piece.append(
+            _figures(sounds, truth, tracker, tracked_s)
+            | {"click_ratio": fidelity.worst_seam(sounds["voice"], elsewhere, truth.sample_rate)}
+        )
         if on_sounds is not None:
             on_sounds(truth, sounds)
     means = {name: _means(found) for name, found in measured.items()}
@@ -164,7 +177,6 @@ def _figures(sounds: Sounds, truth: TrainingRecording, tracker: Tracker, tracked
         "silence_db": fidelity.loudest_silence_db(heard, rate, truth.loudness_db <= SILENCE_DB),
         "slope": fidelity.brightness_slope(heard, truth),
         "slope_truth": fidelity.brightness_slope(truth.samples, truth),
-        "click_ratio": fidelity.worst_click(heard, rate),
         "click_truth": fidelity.worst_click(truth.samples, rate),
         "f0_outlier_rate": rates["voice"],
         "f0_outlier_naive": rates["naive"],

@@ -10,7 +10,6 @@ import numpy as np
 
 from ensemble.audio.files import prepared_clip
 from ensemble.audio.recording import opened
-from ensemble.clock import hop_samples
 from ensemble.conduct.melody import transform
 from ensemble.conduct.transfer import is_sung, transfer_to
 from ensemble.config import BUILT_IN
@@ -22,18 +21,17 @@ from ensemble.listen.listener import Listener
 from ensemble.listen.loudness import loudness_db
 from ensemble.listen.pitch import ANALYSIS_RATE_HZ
 from ensemble.measure import fidelity
-from ensemble.measure.contenders import play
+from ensemble.measure.contenders import play, play_elsewhere
 from ensemble.play.voice_file import VOICE, VoiceWeights
 from ensemble.play.voice_kernel import NeuralVoice
 from ensemble.train.recordings import TrainingRecording
 from ensemble.types.instruments import instrument
-from ensemble.types.music import SILENCE_DB, AudioClip, FloatArray, Heard
+from ensemble.types.music import SILENCE_DB, AudioClip, Heard
 
 LEAST_FRAMES = 200
 """A recording in which less is sung is passed over."""
 SLIP_CENTS = (1150.0, 1250.0)
 _PLAYED_DB = -60.0
-_SILENT_FRAMES = 7
 _OVER_RECORDINGS: dict[str, Callable[[np.ndarray], np.floating]] = {
     "click_ratio": np.max, "burst_db": np.max, "octave_slips": np.mean, "noise_share": np.median, "peak": np.max,
 }  # fmt: skip
@@ -111,23 +109,12 @@ def _figures(heard: Heard, voice: VoiceWeights) -> dict[str, float]:
         away = np.abs(1200 * np.log2(fidelity.swift_tracker(sound, rate, num_frames) / f0_hz))[steady]
     noise_db = -fidelity.median_hnr_db(sound, line)
     return {
-        "click_ratio": fidelity.worst_seam(sound, _elsewhere(voice, f0_hz, asked_db, rate), rate),
+        "click_ratio": fidelity.worst_seam(sound, play_elsewhere(NeuralVoice(voice), f0_hz, asked_db, rate), rate),
         "burst_db": float(np.subtract(*np.percentile(against_db, (95, 50)))) if len(against_db) else float("nan"),
         "octave_slips": float(np.mean((away > SLIP_CENTS[0]) & (away < SLIP_CENTS[1]))) if len(away) else 0.0,
         "noise_share": float(1 / (1 + 10 ** (-noise_db / 10))),
         "peak": float(np.abs(sound).max()),
     }
-
-
-def _elsewhere(voice: VoiceWeights, f0_hz: FloatArray, asked_db: FloatArray, sample_rate: int) -> FloatArray:
-    """The line as it is played in quanta that are joined at other places: after a little silence."""
-    later = play(
-        NeuralVoice(voice),
-        np.pad(f0_hz, (_SILENT_FRAMES, 0)),
-        np.pad(asked_db, (_SILENT_FRAMES, 0), constant_values=SILENCE_DB),
-        sample_rate,
-    )
-    return later[_SILENT_FRAMES * hop_samples(sample_rate) :]
 
 
 def _together(figures: Sequence[dict[str, float]]) -> dict[str, float | None]:

@@ -119,7 +119,7 @@ def test_parts_do_not_cross(band, rolled):
 
 
 def test_voices_of_one_pad_never_cross():
-    played = roll(heard_of(), written(heard_of(), (KEYS,))["keys"])
+    played = roll(heard_of(), written(heard_of(), (RHYTHM,))["rhythm"])
     assert np.isfinite(played).sum(axis=0).max() >= 4
     settled = np.isfinite(played[0]) & np.isfinite(played[1])
     assert (played[1] > played[0])[settled].mean() > 0.99

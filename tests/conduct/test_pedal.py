@@ -1,0 +1,56 @@
+"""Keys under the pedal: chords ring until they change, each note in a voice of its own, and stabs stay short."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ensemble.conduct.parts import write_parts
+from ensemble.conduct.pedal import pooled
+from ensemble.conduct.shaping import WrittenNote
+from ensemble.config import FollowerSettings
+from ensemble.settings.style import Manner
+from ensemble.settings.style_file import load_style
+from ensemble.types.music import Part
+from tests.conduct.handmade_leader import LOOP, heard_of, of
+
+PIANO = FollowerSettings(name="keys", instrument="piano", role="pad")
+BEAT_FRAMES = 60
+"""At 100 beats a minute."""
+
+
+def played(follower: FollowerSettings, style: str) -> Part:
+    heard = heard_of(bars=8, bpm=100.0, loop=LOOP)
+    manner = Manner(style=load_style(style), humanize=0.0)
+    return of(write_parts(heard, (follower,), heard.frames.num_frames, 0, manner=manner)[0])
+
+
+def test_a_chord_on_keys_rings_until_it_changes_or_a_key_is_struck_again():
+    part, bar = played(PIANO, "rock"), 4 * BEAT_FRAMES  # each bar has its chord
+    begun = {(note.pitch_midi, note.start_frame) for note in part.notes}
+    short = [
+        note
+        for note in part.notes
+        if note.stop_frame < 7 * bar
+        and min(note.stop_frame % bar, -note.stop_frame % bar) > 3
+        and not any((note.pitch_midi, note.stop_frame + off) in begun for off in range(-3, 4))
+    ]
+    assert len(part.notes) > 40
+    assert not short
+    assert max(note.voice for note in part.notes) == 5
+
+
+def test_stabs_are_short_on_keys_too():
+    notes = played(PIANO, "funk").notes
+    assert np.median([note.stop_frame - note.start_frame for note in notes]) < BEAT_FRAMES / 2
+
+
+def test_a_key_that_is_struck_again_keeps_its_voice_and_any_other_note_takes_the_one_that_is_free_longest():
+    low, again = WrittenNote(0.0, 4.0, 48, 80), WrittenNote(2.0, 4.0, 48, 80)
+    short, late, third = WrittenNote(0.0, 1.0, 60, 80), WrittenNote(1.5, 4.0, 64, 80), WrittenNote(2.5, 4.0, 67, 80)
+    notes = {(note.pitch_midi, note.start_s): note.voice for note in pooled([third, again, late, low, short], 3)}
+    assert notes == {(48, 0.0): 0, (60, 0.0): 1, (64, 1.5): 2, (48, 2.0): 0, (67, 2.5): 1}
+
+
+def test_where_all_voices_sound_the_note_that_ends_first_gives_way():
+    notes = [WrittenNote(0.0, 3.0, 48, 80), WrittenNote(0.1, 2.0, 60, 80), WrittenNote(0.5, 1.5, 64, 80)]
+    assert [note.voice for note in pooled(notes, 2)] == [0, 1, 1]
