@@ -36,7 +36,7 @@ studio: $(VENV)/.serves
 	$(BIN)/ensemble studio $(ARGS)
 
 test: $(VENV)/.installed
-	$(BIN)/python -m pytest -n 3 --dist loadfile --durations 20 -m 'not alone'
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --durations 20 -m 'not alone'
 	$(BIN)/python -m pytest -m alone
 
 quick: $(VENV)/.installed

@@ -13,6 +13,7 @@ import hypothesis
 import numpy as np
 import pytest
 
+from agents.environment import prepare_environment
 from ensemble.types.music import AudioClip
 
 if TYPE_CHECKING:
@@ -22,9 +23,16 @@ if TYPE_CHECKING:
 hypothesis.settings.register_profile("untimed", deadline=None)  # only tests marked `alone` measure time
 hypothesis.settings.load_profile("untimed")
 
+prepare_environment()  # before a test file imports Ray, as commands do
 os.environ.pop("PYTHONUNBUFFERED", None)  # commands that a test runs buffer what they print, as everybody's do
 
 SHARED_AUDIO = Path(__file__).parents[2] / "shared" / "audio"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests come first: a process that began one last would be waited for by the others."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,6 @@ from pathlib import Path
 import grpc
 import pytest
 
-from agents.environment import prepare_environment
 from cluster.sessions import attach
 from cluster.sessions.attach import LocalRay, found, joined_ray, the_only_one
 from cluster.sessions.noted import Kept
@@ -22,7 +21,6 @@ from ensemble.errors import BandError
 @pytest.fixture(autouse=True)
 def unconnected(monkeypatch: pytest.MonkeyPatch) -> None:
     """As in a process that has joined no Ray, though other tests of this one may have started theirs."""
-    prepare_environment()  # before Ray is imported, as commands do
     monkeypatch.setattr("ray.is_initialized", lambda: False)
     monkeypatch.setattr("ray.shutdown", lambda: None)
 

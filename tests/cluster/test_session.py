@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from agents.environment import prepare_environment
 from cluster.sessions.local import check_loopback, local_ray
 from ensemble.errors import BandError
 
@@ -19,7 +18,6 @@ IMPATIENT = """
 import time
 import psutil
 import ray
-from agents.environment import prepare_environment
 from cluster.sessions.local import check_loopback, local_ray
 
 shut_down = ray.shutdown
@@ -52,7 +50,6 @@ def test_an_impatient_end_does_not_take_the_caller_along() -> None:
 def test_a_ray_that_took_too_long_to_start_is_started_once_more(
     failures: list[Exception], tries: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    prepare_environment()  # Ray reads how it is to be asked for a token when it is first imported
     import ray
 
     calls: list[Any] = []
@@ -76,7 +73,6 @@ def test_a_ray_that_took_too_long_to_start_is_started_once_more(
 
 
 def test_what_another_try_does_not_mend_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    prepare_environment()
     import ray
 
     tried: list[bool] = []
