@@ -12,6 +12,7 @@ from ensemble.train.player.losses import (
     LOG_CORNER_HZ,
     SCALES,
     log_mel_distance,
+    longest_window,
     mel_l1_loss,
     multi_scale_distance,
     multi_scale_loss,
@@ -83,6 +84,7 @@ def test_the_spectral_loss_and_its_gradient_are_those_of_its_definition(linear_w
 def test_windows_last_alike_at_every_rate_and_reach_as_far_as_asked():
     assert scales(48_000) == SCALES
     assert scales(48_000, 8192) == (8192, 4096, 1024, 512, 128, 64)
+    assert [longest_window(lowest_hz) for lowest_hz in (220.0, 66.0, 43.0, 20.0)] == [2048, 4096, 8192, 8192]
     assert scales(16_000, 8192) == (2048, 1024, 256, 128, 32)
 
 

@@ -26,6 +26,9 @@ SCALES = (2048, 1024, 512, 256, 128, 64)
 LOG_FLOOR = 1e-4
 LOG_CORNER_HZ = 1000.0
 """At 48 kHz four bins in five lie where only noise lives: unweighted, a voice learns to be noise alone."""
+LONGEST = (2048, 4096, 8192)
+"""The lengths that the longest window may have, in samples at 48 kHz."""
+_BINS_APART = 4
 MEL_WINDOW = 1024
 MEL_BANDS = 80
 
@@ -74,11 +77,16 @@ def scales(sample_rate: int, longest: int = SCALES[0]) -> tuple[int, ...]:
     Args:
         sample_rate: in Hz.
         longest: at 48 kHz; where it is not `SCALES`' own, as many windows are spread from it to the shortest. Two
-            partials are told apart where they lie four bins apart: a bass needs 8192 for that.
+            partials are told apart where they lie four bins apart; see `longest_window`.
     """
     octaves = round(float(np.log2(48_000 / sample_rate)))
     powers = np.linspace(np.log2(longest), np.log2(SCALES[-1]), len(SCALES)).round().astype(int)
     return tuple(1 << power >> octaves for power in powers.tolist() if 1 << power >> octaves >= 32)
+
+
+def longest_window(lowest_hz: float) -> int:
+    """The shortest of `LONGEST` that tells the partials of a note apart, or the longest of them."""
+    return next((size for size in LONGEST if size * lowest_hz >= _BINS_APART * 48_000), LONGEST[-1])
 
 
 def multi_scale_distance(

@@ -51,8 +51,9 @@ class TrainPlayerSettings(FitSettings):
     """Over which the learning rate rises, at the start of either stage."""
     linear_weight: float = Field(default=4.0, ge=0.0)
     """Of the linear against the logarithmic term."""
-    longest_window: Literal[2048, 4096, 8192] = 2048
-    """Of the spectral loss, in samples at 48 kHz: 8192 tells the partials of basses and cellos apart."""
+    longest_window: Literal[2048, 4096, 8192] | None = None
+    """Of the spectral loss, in samples at 48 kHz. None: long enough to tell the partials of the lowest notes apart, so
+    8192 for basses and 4096 for cellos."""
     audit_crops: int = Field(default=16, ge=1)
     """Held-out crops that every audit listens to."""
     patience: int = Field(default=60, ge=1)

@@ -13,7 +13,13 @@ from ensemble.play.voice_network import NeuralSynthesizer
 from ensemble.train.pace import annealing
 from ensemble.train.player.analysis import analyse, harmonic_to_noise_db
 from ensemble.train.player.crops import AUDIBLE_DB, PlayerCrop
-from ensemble.train.player.losses import mel_l1_loss, multi_scale_distance, multi_scale_loss, regression_loss
+from ensemble.train.player.losses import (
+    longest_window,
+    mel_l1_loss,
+    multi_scale_distance,
+    multi_scale_loss,
+    regression_loss,
+)
 from ensemble.train.player.settings import TrainPlayerSettings
 from ensemble.train.recordings import TrainingRecording
 from ensemble.train.sounding import sound
@@ -32,6 +38,9 @@ class PlayerTask(FitTask[TrainPlayerSettings, NeuralSynthesizer]):
 
     def __init__(self, settings: TrainPlayerSettings, voice: VoiceWeights) -> None:
         super().__init__(settings, NeuralSynthesizer.from_weights(voice))
+        lowest_midi = voice.card.learned.pitch_midi[0] if voice.card.learned else voice.card.f0_centre_midi
+        lowest_hz = 440.0 * 2.0 ** ((lowest_midi - 69.0) / 12.0)
+        self._longest_window = settings.longest_window or longest_window(lowest_hz)
         self._regression_share = settings.regression_share if settings.loss == "multi_scale" else 0.0
         self.state.is_warming_up = settings.loss == "multi_scale"
 
@@ -61,9 +70,7 @@ class PlayerTask(FitTask[TrainPlayerSettings, NeuralSynthesizer]):
             if self.settings.loss == "mel_l1":
                 return mel_l1_loss(heard, batch["samples"], self.settings.sample_rate)
             weight = self.settings.linear_weight
-            return multi_scale_loss(
-                heard, batch["samples"], self.settings.sample_rate, weight, self.settings.longest_window
-            )
+            return multi_scale_loss(heard, batch["samples"], self.settings.sample_rate, weight, self._longest_window)
 
     def shape(self, batch: PlayerCrop) -> Controls:
         """The network's controls from the crop's first frame to its last, its memory filled by the warm-up."""
