@@ -19,7 +19,7 @@ from ensemble.scores.melody import MAX_MINUTES, MetreMark, TempoMark, tempo_map
 from ensemble.scores.midi_reader import MidiScore
 from ensemble.scores.midi_time import Labels
 from ensemble.scores.midi_voices import MidiVoice
-from ensemble.scores.triple import bars_of_three
+from ensemble.scores.triple import are_two_dotted, bars_of_three
 from ensemble.types.diagnostics import Diagnostic
 from ensemble.types.harmony import Key
 from ensemble.types.tempo_map import TempoMap
@@ -83,15 +83,22 @@ def key_by_notes(labels: Labels, voices: Sequence[MidiVoice], score: MidiScore, 
 def metre_by_notes(
     labels: Labels, voices: Sequence[MidiVoice], score: MidiScore, said: list[Diagnostic]
 ) -> tuple[list[MetreMark], Fraction]:  # fmt: skip
-    """The metres of the labels and the length of the upbeat; 3/4 in place of a 4/4 that the notes contradict."""
-    is_usual = not labels.metres or [mark[1:] for mark in labels.metres] == [(4, 4)]
-    first = bars_of_three(voices, score) if is_usual and not labels.pickup else None
+    """The metres of the labels and the length of the upbeat; 3/4 or 6/8 in place of what the notes contradict."""
+    written = [mark[1:] for mark in labels.metres]
+    first: Fraction | None = labels.pickup if written == [(3, 4)] else None
+    if written in ([], [(4, 4)]) and not labels.pickup and (found := bars_of_three(voices, score)) is not None:
+        first = Fraction(found)
     if first is None:
         return labels.metres, labels.pickup
-    text = "The file says 4/4" if labels.metres else "The file names no metre, which means 4/4"
-    text += ", but its notes fall into bars of three quarters: 3/4 is taken."
+    taken, bars = (3, 4), "three quarters"
+    if are_two_dotted(voices, score, float(first)):
+        taken, bars = (6, 8), "two dotted quarters"
+    if written == [taken]:
+        return labels.metres, labels.pickup
+    text = f"The file says {written[0][0]}/{written[0][1]}" if written else "The file names no metre, which means 4/4"
+    text += f", but its notes fall into bars of {bars}: {taken[0]}/{taken[1]} is taken."
     said.append(Diagnostic(code="metre_contradicted", text=text))
-    return [MetreMark(Fraction(0), 3, 4)], Fraction(first)
+    return [MetreMark(Fraction(0), *taken)], first
 
 
 def performance_of(

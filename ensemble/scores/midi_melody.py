@@ -31,6 +31,7 @@ MIN_WORDS = 12
 """Fewer are a title or a remark."""
 SUNG = 0.5
 """From this fit of its notes with the words on, a voice is sung."""
+MAX_PITCH_MIDI = 127
 MIN_SHARE = 0.5
 """A voice that sounds for less than this share of the busiest one is an ornament, not the melody."""
 PHRASE_REST_QUARTERS = Fraction(1, 2)
@@ -110,6 +111,9 @@ def melody_of(piece: MidiPiece, voice: MidiVoice, what: str, said: Sequence[Diag
     if num_below:
         text = f"{num_below} of {len(voice.notes)} notes sound below others: the top line is followed."
         diagnostics.append(simplified(text))
+    bent = voice.bent_pitches()
+    if bent.min() < 0 or bent.max() > MAX_PITCH_MIDI:
+        diagnostics.append(simplified("Notes are bent out of the range of MIDI: they are held at its end."))
     if voice.unplayed:
         diagnostics.append(simplified(f"Not played: {', '.join(voice.unplayed)}."))
     at: Callable[[int], Fraction] = piece.score.quarters
@@ -131,7 +135,7 @@ def melody_of(piece: MidiPiece, voice: MidiVoice, what: str, said: Sequence[Diag
         bars=tuple(bars_of(metres, piece.labels.pickup, length)),
         key=piece.key,
         program=voice.program,
-        tempo_assumed=not piece.labels.tempos,
+        tempo_assumed=not piece.labels.tempos or piece.score.counts_seconds,
         shading=tuple(Shading(at(one.tick), one.bend_semitones, one.level_db) for one in voice.settings),
         is_performed=piece.performance is not None,
         diagnostics=tuple(diagnostics),

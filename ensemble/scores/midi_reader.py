@@ -25,6 +25,7 @@ _KINDS: tuple[Kind, ...] = ("note_off", "note_on", "touch", "control", "program"
 _SINGLE = ("program", "pressure")
 _COMMON_BYTES = {0xF1: 1, 0xF2: 2, 0xF3: 1}
 _END_OF_TRACK = 0x2F
+_END_OF_SYSEX = b"\xf7"
 
 
 class ChannelEvent(NamedTuple):
@@ -89,7 +90,7 @@ def read_midi(content: bytes, what: str) -> MidiScore:
     faults: Counter[str] = Counter()
     begin = _header(content, what, faults)
     length, form, declared, division = struct.unpack(">IHHH", content[begin + 4 : begin + 14])
-    tracks = _tracks(content, begin + 8 + max(length, 6), what, faults)
+    tracks = _tracks(content, _first_chunk(content, begin + 8, length, faults), what, faults)
     if form > 2:
         faults[f"is of type {form}, which does not exist"] += 1
     if len(tracks) != declared:
@@ -98,12 +99,13 @@ def read_midi(content: bytes, what: str) -> MidiScore:
     if form == 2 and len(sounding) > 1:
         faults[f"holds {len(sounding)} patterns, of which the first is read"] += 1
         tracks = sounding[:1]
-    if not division:
-        faults[f"does not say how many ticks a quarter has: {USUAL_TICKS} are assumed"] += 1
     counts_seconds = division >= 0x8000
     if counts_seconds:
         frames = 256 - (division >> 8)
         division = {29: 30}.get(frames, frames) * (division & 0xFF)
+    if not division:
+        unit = "second" if counts_seconds else "quarter"
+        faults[f"does not say how many ticks a {unit} has: {USUAL_TICKS} are assumed"] += 1
     said = tuple(
         Diagnostic(code="score_damaged", text=f"The file {fault}" + (f" ({times} times)." if times > 1 else "."))
         for fault, times in faults.items()
@@ -126,6 +128,14 @@ def _header(content: bytes, what: str, faults: Counter[str]) -> int:
     elif begin:
         faults[f"begins with {begin} bytes of something else"] += 1
     return begin
+
+
+def _first_chunk(content: bytes, begin: int, length: int, faults: Counter[str]) -> int:
+    """Where the header ends, which begins at `begin`: behind its six bytes where its length leads out of the file."""
+    if begin + max(length, 6) <= len(content):
+        return begin + max(length, 6)
+    faults["has a header of another length than it says"] += 1
+    return begin + 6
 
 
 def _tracks(content: bytes, at: int, what: str, faults: Counter[str]) -> list[ScoreTrack]:
@@ -196,12 +206,18 @@ class _Cursor:
         self.at += length
         return self.content[self.at - length : self.at]
 
+    def skip_message(self, length: int) -> bool:
+        """Leave the next bytes out; False where there are fewer, and the mark of its end tells where it ends."""
+        is_there = self.at + length <= len(self.content)
+        self.at = self.at + length if is_there else self.content.index(_END_OF_SYSEX, self.at) + 1
+        return is_there
+
 
 def _track(content: bytes, faults: Counter[str]) -> ScoreTrack:
     """Every event of a track up to its end, or to where it can no longer be understood."""
     events: list[ChannelEvent] = []
     metas: list[MetaEvent] = []
-    cursor = _Cursor(content)
+    cursor, last = _Cursor(content), len(content.rstrip(b"\0"))
     tick, running = 0, 0
     try:
         while len(events) + len(metas) <= MAX_EVENTS:
@@ -209,11 +225,15 @@ def _track(content: bytes, faults: Counter[str]) -> ScoreTrack:
             status = cursor.byte()
             if status == 0xFF:
                 meta = MetaEvent(tick, cursor.byte(), cursor.bytes(cursor.number()))
-                if meta.kind == _END_OF_TRACK:
+                if meta.kind != _END_OF_TRACK:
+                    metas.append(meta)
+                elif cursor.at < last:
+                    faults["has events after the end of a track, which are read"] += 1
+                else:
                     break
-                metas.append(meta)
             elif status in (0xF0, 0xF7):
-                cursor.bytes(cursor.number())
+                if not cursor.skip_message(cursor.number()):
+                    faults["has a system exclusive message of another length than it says"] += 1
             elif status > 0xF0:
                 cursor.bytes(_COMMON_BYTES.get(status, 0))
                 faults["has messages that belong on a wire and not in a file"] += 1

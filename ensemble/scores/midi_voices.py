@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
+import contextlib
 import math
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
@@ -17,6 +20,7 @@ from ensemble.types.diagnostics import Diagnostic
 from ensemble.types.music import SILENCE_DB
 
 _TRACK_NAME = 0x03
+_KANA = "\u3040", "\u30ff"
 _RANGE_MSB, _RANGE_LSB, _VOLUME, _EXPRESSION, _PEDAL = 6, 38, 7, 11, 64
 _RPN_LSB, _RPN_MSB, _NRPN, _RESET = 100, 101, (98, 99), 121
 _PEDAL_DOWN = 64
@@ -69,11 +73,15 @@ class MidiVoice(NamedTuple):
     """What else the channel is told, and nobody plays."""
 
     def pitches(self) -> NDArray[np.int64]:
-        """What each note begins with, to the nearest semitone.  [notes]"""
+        """What each note begins with, to the nearest semitone within MIDI's range.  [notes]"""
+        return np.clip(self.bent_pitches(), 0, 127)
+
+    def bent_pitches(self) -> NDArray[np.int64]:
+        """What each note begins with by its bend, to the nearest semitone.  [notes]"""
         bends = np.array([0.0, *(one.bend_semitones for one in self.settings)])
         begun = np.searchsorted([one.tick for one in self.settings], [note.start for note in self.notes], side="right")
         keys = np.array([note.pitch_midi for note in self.notes])
-        return np.asarray(np.clip(keys + np.rint(bends[begun]), 0, 127).astype(np.int64))
+        return np.asarray((keys + np.rint(bends[begun])).astype(np.int64))
 
 
 def voices_of(score: MidiScore, said: list[Diagnostic]) -> list[MidiVoice]:
@@ -94,23 +102,31 @@ def voices_of(score: MidiScore, said: list[Diagnostic]) -> list[MidiVoice]:
                 programs = [event.first for event in events if event.kind == "program"]
                 unplayed = {_UNPLAYED[one.first] for one in events if one.kind == "control" and one.first in _UNPLAYED}
                 unplayed |= {"pressure" for one in events if one.kind in ("pressure", "touch")}
+                unplayed |= {"changes of instrument"} if len(set(programs)) > 1 else set()
                 program = programs[0] if programs else None
                 voices.append(MidiVoice(name, program, lasting, list(_settings(events)), tuple(sorted(unplayed))))
     if num_empty:
         text = f"{num_empty} of its notes have no length and are left out."
         said.append(Diagnostic(code="score_simplified", text=text))
     if num_open:
-        text = f"{num_open} of its notes are never released: they last to the end of their track."
+        text = f"{num_open} of its notes are never released: they last until the next one begins."
         said.append(Diagnostic(code="score_simplified", text=text))
     return voices
 
 
-def channel_notes(events: Iterable[ChannelEvent], end_tick: int) -> tuple[list[TickNote], int]:
+def channel_notes(events: Sequence[ChannelEvent], end_tick: int) -> tuple[list[TickNote], int]:
     """The notes of one channel, and how many are never released.
 
-    A note that is struck again while it sounds ends there; the sustain pedal holds those that are released.
+    A note that is struck again while it sounds ends there; the sustain pedal holds those that are released. A note that
+    is never released ends where the next one begins.
     """
+    struck = [event for event in events if event.kind == "note_on" and event.second]
+    onsets = sorted({event.tick for event in struck})
+    if not any(map(_releases, events)):  # the last note is as long as the one before
+        end_tick = max(end_tick, onsets[-1] + (onsets[-1] - onsets[-2] if len(onsets) > 1 else 0)) if onsets else 0
+        return [_until_next(event.tick, event.first, event.second, onsets, end_tick) for event in struck], len(struck)
     notes: list[TickNote] = []
+    restruck: dict[int, int] = {}
     pressed: dict[int, tuple[int, int]] = {}
     held: dict[int, TickNote] = {}
     is_down = False
@@ -130,12 +146,15 @@ def channel_notes(events: Iterable[ChannelEvent], end_tick: int) -> tuple[list[T
 
     for event in events:
         if event.kind == "note_on" and event.second:
+            if event.first in pressed:
+                restruck[event.first] = event.tick
             release(event.first, event.tick)
             if event.first in held:
                 notes.append(held.pop(event.first)._replace(rings_until=event.tick))
             pressed[event.first] = event.tick, event.second
         elif event.kind in ("note_on", "note_off"):
-            release(event.first, event.tick)
+            if restruck.pop(event.first, None) != event.tick:  # else it is the end of the note before, which is over
+                release(event.first, event.tick)
         elif event.kind == "control" and event.first in (_PEDAL, _RESET):
             is_down = event.first == _PEDAL and event.second >= _PEDAL_DOWN
             if not is_down:
@@ -144,11 +163,21 @@ def channel_notes(events: Iterable[ChannelEvent], end_tick: int) -> tuple[list[T
             for key in list(pressed):
                 release(key, event.tick)
             lift(event.tick)
-    num_unreleased = len(pressed)
-    for key in list(pressed):
-        release(key, end_tick)
     lift(end_tick)
-    return notes, num_unreleased
+    open_notes = [_until_next(start, key, velocity, onsets, end_tick) for key, (start, velocity) in pressed.items()]
+    return [*notes, *open_notes], len(open_notes)
+
+
+def _releases(event: ChannelEvent) -> bool:
+    """Whether this ends notes."""
+    is_silencing = event.kind == "control" and event.first in _SILENCING
+    return event.kind == "note_off" or (event.kind == "note_on" and not event.second) or is_silencing
+
+
+def _until_next(start: int, key: int, velocity: int, onsets: Sequence[int], end_tick: int) -> TickNote:
+    """A note that ends where the next one begins, or with its track."""
+    stop = next(iter(onsets[bisect_right(onsets, start) :][:1]), end_tick)
+    return TickNote(start, stop, stop, key, velocity)
 
 
 def in_seconds(
@@ -217,13 +246,21 @@ def _level_db(volume: int, expression: int) -> float:
 
 
 def _name(track: ScoreTrack) -> str:
-    """The name of a track, in UTF-8 or else Latin-1, without what cannot be printed."""
-    said = b" ".join(meta.content for meta in track.metas if meta.kind == _TRACK_NAME)
-    try:
-        name = said.decode()
-    except UnicodeDecodeError:
-        name = said.decode("latin-1")
+    """The name of a track without what cannot be printed."""
+    name = " ".join(_text(meta.content) for meta in track.metas if meta.kind == _TRACK_NAME)
     return " ".join("".join(sign if sign.isprintable() else " " for sign in name).split())[:40]
+
+
+def _text(said: bytes) -> str:
+    """UTF-16 where a mark says so, UTF-8, Shift JIS where that makes kana, or else Latin-1, which reads anything."""
+    if said.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return said.decode("utf-16", errors="replace")
+    for encoding in ("utf-8", "cp932"):
+        with contextlib.suppress(UnicodeDecodeError):
+            text = said.decode(encoding)
+            if encoding == "utf-8" or any(_KANA[0] <= sign <= _KANA[1] for sign in text):
+                return text
+    return said.decode("latin-1")
 
 
 def why_no_voices(score: MidiScore) -> str:

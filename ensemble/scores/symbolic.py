@@ -66,7 +66,7 @@ def melody_frames(melody: Melody) -> Frames:
         loudness_db[start:stop] = (
             level_db + shade_db[start:stop] + _envelope_db(stop - start, SLUR_DB if is_slur else RELEASE_DB)
         )
-        pitch_midi = note.pitch_midi + bend_semitones[start:stop]
+        pitch_midi = np.clip(note.pitch_midi + bend_semitones[start:stop], 0, 127)
         f0_hz[start:stop] = 440.0 * 2.0 ** ((pitch_midi - 69) / 12)
         chroma[np.rint(pitch_midi).astype(np.int64) % 12, np.arange(start, stop)] = 1.0
         onset[start] = note.velocity / PLAIN_VELOCITY
@@ -90,7 +90,7 @@ def hear_melody(melody: Melody) -> Heard:
     if not melody.is_performed:
         found += [Diagnostic(code="metre_simplified", text=text) for text in pulse.warnings]
     if melody.tempo_assumed and not melody.is_performed:
-        text = f"The score names no tempo: {melody.quarter_bpm:g} quarters a minute are assumed."
+        text = f"The score names no tempo that can be read: {melody.quarter_bpm:g} quarters a minute are assumed."
         found.append(Diagnostic(code="tempo_assumed", text=text))
     if melody.key is None:
         text = f"The score names no key: {key} is found in its notes."

@@ -26,6 +26,8 @@ NEAR_QUARTERS = 0.13
 """A note belongs to the quarter that it begins so near to."""
 LONGEST_QUARTERS = 3.0
 """Longer notes weigh no more."""
+MIN_DOTTED, DOTTED_ADVANTAGE = 8, 4
+"""In so many bars of a voice the second half begins and not the last third; so many times as often as the opposite."""
 TURN_QUARTERS = 2
 """So many quarters before a quarter are compared with as many from it on."""
 
@@ -39,6 +41,29 @@ def bars_of_three(voices: Sequence[MidiVoice], score: MidiScore) -> int | None:
     if _advantage(weight) < CLEAR_ADVANTAGE:
         return None
     return int(np.argmax([weight[phase::3].mean() for phase in range(3)]))
+
+
+def are_two_dotted(voices: Sequence[MidiVoice], score: MidiScore, first: float) -> bool:
+    """Whether bars of three quarters are of two dotted ones, as in 6/8: whether their halves, not their thirds, begin.
+
+    Args:
+        voices: all that sound.
+        score: what they are of.
+        first: the quarter at which a bar begins.
+    """
+    for_six = for_three = num_bars = 0
+    for voice in voices:
+        eighths = 2 * (np.array([note.start for note in voice.notes]) / score.ticks_per_quarter - first)
+        place = np.rint(eighths)
+        place = place[np.abs(eighths - place) < 2 * NEAR_QUARTERS].astype(np.int64)
+        begun = {bar: set[int]() for bar in (place // 6).tolist()}
+        for bar, within in zip((place // 6).tolist(), (place % 6).tolist(), strict=True):
+            begun[bar].add(within)
+        moving = [within for within in begun.values() if len(within) > 1]
+        num_bars += len(moving)
+        for_six += sum(3 in within and 4 not in within for within in moving)
+        for_three += sum(4 in within and 3 not in within for within in moving)
+    return for_six >= max(MIN_DOTTED, num_bars / 2, DOTTED_ADVANTAGE * for_three)
 
 
 def _weight(voices: Sequence[MidiVoice], score: MidiScore) -> Array:

@@ -169,12 +169,19 @@ def test_keys(said: str, key: Key | None) -> None:
 
 @pytest.mark.parametrize(
     ("said", "metre"),
-    [("*M6/8", (6, 8)), ("*M2/2", (2, 2)), ("*MX", (0, 4)), ("*MZ", (0, 4)), ("*MFREI7/8", (0, 4)),
+    [("*M6/8", (6, 8)), ("*M2/2", (2, 2)), ("*M3+2/8", (5, 8)), ("*M0+0/8", (0, 4)),
+     ("*MX", (0, 4)), ("*MZ", (0, 4)), ("*MFREI7/8", (0, 4)),
      ("*M3/4+2/4", (0, 4)), ("*M0/4", (0, 4))],
 )  # fmt: skip
 def test_metres(said: str, metre: tuple[int, int]) -> None:
     (mark,) = parse_kern(kern(said, "4c"), "x").metres
     assert mark[1:] == metre
+
+
+@pytest.mark.parametrize(("said", "bpm"), [("*MM96", 96), ("*MM~72.5", 72.5), ("*MM90-96", 93), ("*MM[Allegro]", None)])
+def test_tempi(said: str, bpm: float | None) -> None:
+    melody = parse_kern(kern(said, "4c"), "x")
+    assert (melody.tempo_assumed, float(melody.quarter_bpm)) == ((True, 100.0) if bpm is None else (False, bpm))
 
 
 def test_the_tempo_may_change() -> None:
@@ -322,6 +329,11 @@ def test_a_collection_is_read_in_seconds() -> None:
 def test_sections_without_a_list_are_played_where_they_stand() -> None:
     text = kern("*M4/4", "*>A", "4c", "*>B", "4d", "*>A", "4e")
     assert [note.pitch_midi for note in parse_kern(text, "song").notes] == [60, 62, 64]
+
+
+def test_a_list_without_sections_is_refused_with_its_line() -> None:
+    with pytest.raises(DataError, match="x:2: is an expansion list without sections"):
+        parse_kern(kern("*>norep[]", "*>A", "4c"), "x")
 
 
 def test_a_list_that_repeats_without_end_is_refused() -> None:

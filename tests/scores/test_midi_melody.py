@@ -184,7 +184,7 @@ def test_notes_without_length_and_without_an_end_are_said() -> None:
     melody = parse_midi(midi(odd), "x")
     assert page(melody)[-1] == (F(2), F(1, 2), 65)
     assert "1 of its notes have no length and are left out." in said(melody)
-    assert "1 of its notes are never released: they last to the end of their track." in said(melody)
+    assert "1 of its notes are never released: they last until the next one begins." in said(melody)
 
 
 def meta(kind: str, **said: int) -> mido.MidiTrack:

@@ -6,6 +6,7 @@ import contextlib
 import struct
 import tracemalloc
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +42,8 @@ def running(events: list[Event]) -> bytes:
 
 ON_AND_OFF = [(at, bytes([0x90, said[1], 0 if said[0] == 0x80 else 80])) for at, said in LINE]
 BROKEN = {
+    "a header of gigabytes": PLAIN[:4] + b"\xff" * 4 + PLAIN[8:],
+    "a system message of another length": smf(track([*HEAD, *LINE, (970, b"\xf0\x9d\x00abc\xf7")]), kind=0),
     "a key of 128 flats": smf(track([*HEAD, key(-128), *LINE]), kind=0),
     "an empty key": smf(track([*HEAD, meta(0x59), *LINE]), kind=0),
     "an empty tempo": smf(track([*HEAD, meta(0x51), *LINE]), kind=0),
@@ -80,6 +83,28 @@ def test_what_is_broken_is_played_and_said(name: str) -> None:
     assert set(codes(melody)) == ({"score_damaged"} if name in BROKEN else set())
 
 
+def test_events_after_the_end_of_a_track_are_read() -> None:
+    score = smf(track([*HEAD, *LINE, meta(0x2F, tick=1900)]) + bytes(7), kind=0)
+    melody = parse_midi(score, "x")
+    assert (len(melody.notes), codes(melody)) == (len(SCALE) * 4, ["score_damaged"])
+
+
+def test_notes_that_nobody_releases_last_until_the_next_one() -> None:
+    melody = parse_midi(smf(track([*HEAD, *((at, on) for at, on in LINE if on[0] == 0x90)]), kind=0), "x")
+    assert [(note.onset, note.length) for note in melody.notes] == [(Fraction(at), Fraction(1)) for at in range(32)]
+    assert "32 of its notes are never released" in melody.diagnostics[0].text
+    stuck = [(0, bytes([0x90, 96, 80])), *((at + 480, event) for at, event in LINE)]
+    melody = parse_midi(smf(track([*HEAD, *stuck]), kind=0), "x")
+    assert [note.pitch_midi for note in melody.notes] == [96, *SCALE * 4], "the highest hides none"
+
+
+def test_an_end_that_comes_after_the_next_beginning_is_of_the_note_before() -> None:
+    late = [(tick, bytes([kind, 60, 80])) for tick in range(0, 1920, 480) for kind in (0x90, 0x80)]
+    late.remove((0, bytes([0x80, 60, 80])))
+    melody = parse_midi(smf(track([*late, (1920, bytes([0x80, 60, 0]))]), kind=0), "x")
+    assert [(note.onset, note.length) for note in melody.notes] == [(Fraction(at), Fraction(1)) for at in range(4)]
+
+
 @pytest.mark.parametrize("cut", [7, 9, 100, 250])
 def test_what_is_left_of_a_file_that_is_cut_short_is_played(cut: int) -> None:
     melody = parse_midi(PLAIN[:-cut], "song.mid")
@@ -101,6 +126,15 @@ def test_of_several_patterns_the_first_is_read() -> None:
     assert codes(melody) == ["score_damaged"]
 
 
+@pytest.mark.parametrize(
+    ("name", "read"),
+    [("メロディー".encode("shift_jis"), "メロディー"), ("Bläser".encode("utf-16"), "Bläser"), (b"Fl\xfbte", "Flûte")],
+)
+def test_a_name_in_another_encoding_is_told_as_it_was_meant(name: bytes, read: str) -> None:
+    score = smf(track([meta(3, name), *LINE]), track([meta(3, b"low"), *notes([48] * 32, channel=1)]))
+    assert repr(read) in parse_midi(score, "x").diagnostics[0].text
+
+
 @pytest.mark.parametrize("name", ["Melodía".encode(), "Mélodie".encode("latin-1"), b"Melody\xff\xfe\x00\x81"])
 def test_a_name_in_any_encoding_is_read(name: bytes) -> None:
     low = track([meta(3, name), *notes((50, 52, 53, 55))])
@@ -116,6 +150,13 @@ def test_the_voice_that_words_are_sung_to_is_the_melody(kind: int) -> None:
     high = track([meta(3, b"Lead synth"), *notes((80, 82, 84, 85) * 8, 320)])
     assert parse_midi(smf(track([*HEAD, *words]), high, low), "song.kar").notes[0].pitch_midi == 50
     assert parse_midi(smf(track(HEAD), high, low), "song.kar").notes[0].pitch_midi == 80
+
+
+@pytest.mark.parametrize("division", [0xE728, 0xE300])
+def test_frames_of_film_with_few_notes_have_an_assumed_tempo(division: int) -> None:
+    melody = parse_midi(smf(track(notes(SCALE[:4], 1000)), kind=0, division=division), "x")
+    assert melody.tempo_assumed
+    assert codes(melody) == (["score_damaged"] if division == 0xE300 else [])
 
 
 @pytest.mark.parametrize(("division", "per_s"), [(0xE728, 1000), (0xE801, 24), (0xE250, 2400), (0xE364, 3000)])
@@ -169,6 +210,15 @@ def test_pitch_bend_is_heard_in_its_range(bent: list[Event], semitones: float) -
     expected = [440 * 2 ** ((pitch + semitones - 69) / 12) for pitch in SCALE * 2]
     assert f0_hz == pytest.approx(expected, rel=1e-5)
     assert heard.key == Key(tonic=round(semitones + 1e-6) % 12, mode="major")
+
+
+@pytest.mark.parametrize(("value", "hz"), [(0x7F, 12544), (0, 8)])
+def test_a_bend_beyond_all_notes_is_held_at_the_last_one_and_said(value: int, hz: int) -> None:
+    heard, f0_hz = frames_hz([control(101, 0), control(100, 0), control(6, 127), (0, bytes([0xE0, value, value]))])
+    assert f0_hz[0] == pytest.approx(hz, abs=1)
+    assert "Notes are bent out of the range of MIDI: they are held at its end." in [
+        one.text for one in heard.diagnostics
+    ]
 
 
 def test_a_bend_within_a_note_glides() -> None:
@@ -257,6 +307,33 @@ def test_a_metre_that_fits_or_that_no_program_writes_unasked_stays(beats: int, s
     melody = parse_midi(accompanied(beats, 0, signed), "x")
     assert [mark[1:] for mark in melody.metres] == [(said[1][3], 4) for said in signed]
     assert "metre_contradicted" not in codes(melody)
+
+
+def dotted(rhythm: list[float], signed: list[Event], num_bars: int = 16) -> bytes:
+    """A line in bars of three quarters, of so many quarters each note."""
+    onsets = np.cumsum([0.0, *rhythm * num_bars])
+    line = [
+        (round(480 * at) - late, bytes([kind, SCALE[number % 7], 80]))
+        for number, (start, stop) in enumerate(pairwise(onsets))
+        for at, late, kind in ((start, 0, 0x90), (stop, 10, 0x80))
+    ]
+    return smf(track([tempo(120), *signed, *line]), kind=0)
+
+
+@pytest.mark.parametrize("signed", [[metre(3, 4)], [metre(4, 4)], []])
+@pytest.mark.parametrize("rhythm", [[1, 0.5, 1, 0.5], [1.5, 1, 0.5]])
+def test_two_dotted_quarters_under_another_metre_are_six_eight(signed: list[Event], rhythm: list[float]) -> None:
+    heard = hear_melody(parse_midi(dotted(rhythm, signed), "x"))
+    assert (heard.beats_per_bar, heard.beat_division, heard.written_metre) == (2, 3, (6, 8))
+    assert heard.tempo_bpm == pytest.approx(80)
+    assert "metre_contradicted" in [one.code for one in heard.diagnostics]
+
+
+@pytest.mark.parametrize("rhythm", [[1, 1, 1], [2, 1], [1.5, 0.5, 1], [0.5] * 6, [1, 0.5, 0.5, 1]])
+def test_three_quarters_stay_three_quarters(rhythm: list[float]) -> None:
+    heard = hear_melody(parse_midi(dotted(rhythm, [metre(3, 4)]), "x"))
+    assert (heard.beats_per_bar, heard.written_metre) == (3, (3, 4))
+    assert "metre_contradicted" not in [one.code for one in heard.diagnostics]
 
 
 def performed(bpm: float, signed: list[Event], spread_s: float = 0.008, division: int = 220) -> bytes:

@@ -13,9 +13,9 @@ _CHURCH: dict[str, Mode] = {
     "ion": "major", "lyd": "major", "mix": "major", "dor": "minor", "phr": "minor", "aeo": "minor", "loc": "minor",
 }  # fmt: skip
 """Church modes, by their third."""
-_METRE = re.compile(r"\*M(\d{1,3})/(1|2|4|8|16|32)", re.ASCII)
+_METRE = re.compile(r"\*M(\d{1,3}(?:\+\d{1,3})*)/(1|2|4|8|16|32)", re.ASCII)
 _UNCOUNTED = re.compile(r"\*M(\d|X|Z|FREI|\?)", re.ASCII)
-_TEMPO = re.compile(r"\*MM(\d{1,6}(?:\.\d{1,6})?)", re.ASCII)
+_TEMPO = re.compile(r"\*MM~?(\d{1,6}(?:\.\d{1,6})?)(?:-(\d{1,6}(?:\.\d{1,6})?))?", re.ASCII)
 _TRANSPOSITION = re.compile(r"\*(I?)Trd[+-]?\d{1,3}c([+-]?\d{1,3})", re.ASCII)
 
 
@@ -30,15 +30,15 @@ def key_of(text: str) -> Key | None:
 
 
 def metre_of(text: str) -> tuple[int, int] | None:
-    """`*M6/8` is (6, 8); free, mixed and compound metres are (0, 4); None: not a metre, or only its sign."""
+    """`*M6/8` is (6, 8), `*M3+2/8` is (5, 8); free and mixed metres are (0, 4); None: not a metre, or only its sign."""
     found = _METRE.fullmatch(text)
-    if found and int(found[1]) > 0:
-        return int(found[1]), int(found[2])
+    if found and (beats := sum(map(int, found[1].split("+")))):
+        return beats, int(found[2])
     return (0, 4) if _UNCOUNTED.match(text) else None
 
 
 def tempo_of(text: str) -> Fraction | None:
-    """`*MM96` is 96 quarters a minute; None: not a tempo, or one in words.
+    """`*MM96` is 96 quarters a minute, `*MM~96` about 96, `*MM90-96` is 93; None: not a tempo, or one in words.
 
     Raises:
         ValueError: nobody can play it.
@@ -46,7 +46,7 @@ def tempo_of(text: str) -> Fraction | None:
     found = _TEMPO.fullmatch(text)
     if found is None:
         return None
-    tempo = Fraction(found[1])
+    tempo = (Fraction(found[1]) + Fraction(found[2] or found[1])) / 2
     if not 0 < tempo <= FASTEST_QUARTER_BPM:
         raise ValueError("is no tempo")
     return tempo

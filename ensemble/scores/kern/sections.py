@@ -57,6 +57,8 @@ def in_order(records: list[Record], expansion: str | None, name: str) -> Ordered
         return Ordered([one for one in records if not (_LIST.fullmatch(one.text) or _LABEL.fullmatch(one.text))], None)
     sections = _sections([record for record in records if not _LIST.fullmatch(record.text)])
     record, order = lists[chosen]
+    if not order:
+        raise DataError(f"{name}:{record.line}", "is an expansion list without sections", "correct the list")
     if missing := [label for label in order if label not in sections]:
         place = f"{name}:{record.line}"
         raise DataError(place, f"names section {missing[0]!r}, which is not there", "correct the list")
