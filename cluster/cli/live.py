@@ -100,7 +100,7 @@ def live(
         from ensemble.perform import Pace
         from ensemble.plan import RenderPlan
         from ensemble.rendering.live import LiveSession, check_cost
-        from ensemble.rendering.live_run import deadlines_of, facts_of, is_replayed, run_session
+        from ensemble.rendering.live_run import deadlines_of, facts_of, is_replayed, levers_of, run_session
         from ensemble.rendering.render import render_request
         from ensemble.rendering.request import live_request_for
 
@@ -166,6 +166,7 @@ def live(
             events=Events(progress=monitor.progress),
         )  # fmt: skip
         recording.unlink()
+        levers_of(recording).unlink(missing_ok=True)
         is_equal = is_replayed(session.samples_sha256, manifest)
         facts = facts_of(session, is_equal=is_equal, was_timed=not fast)
         manifest = manifest.model_copy(update={"live": facts})
@@ -187,6 +188,7 @@ def _recording_beside(out: Path, *, force: bool) -> Path:
         OutputError: the folder is in use, or an earlier session was not rendered.
     """
     from ensemble.manifest import MANIFEST, Manifest
+    from ensemble.rendering.live_run import levers_of
 
     if out.exists() and not force:
         raise OutputError(printable(out), "exists already", "choose another folder, or add --force")
@@ -194,7 +196,9 @@ def _recording_beside(out: Path, *, force: bool) -> Path:
         Manifest.read(out / MANIFEST)  # only a render is replaced
     recording = out.with_name(f"{out.name}.recording.wav")
     if recording.exists():
-        raise OutputError(printable(recording), "is a session that was not rendered", "follow it by --file, or move it")
+        asked = levers_of(recording)
+        how = f"--file and --levers {printable(asked)}" if asked.exists() else "--file"
+        raise OutputError(printable(recording), "is a session that was not rendered", f"follow it by {how}, or move it")
     recording.parent.mkdir(parents=True, exist_ok=True)
     return recording
 

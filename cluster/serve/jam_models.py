@@ -103,9 +103,9 @@ class JamEnd(Settings):
 
     request: RenderRequest
     """What gives the same again from its recording."""
-    facts: LiveFacts
-    """How it went."""
-    samples_sha256: dict[str, str]
-    """What each part has played."""
-    kept_s: float
-    """How much of it was recorded, in seconds."""
+    facts: LiveFacts | None = None
+    """How it went; None of one that was cut off."""
+    samples_sha256: dict[str, str] = {}
+    """What each part has played; nothing where it was cut off."""
+    kept_s: float | None = None
+    """How much of it was recorded, in seconds; None where it was cut off."""

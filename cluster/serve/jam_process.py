@@ -27,10 +27,11 @@ from ensemble.audio.files import MAX_DURATION_S
 from ensemble.band import LocalBand
 from ensemble.clock import FRAME_RATE_HZ
 from ensemble.errors import EnsembleError
+from ensemble.live.levers import read_levers
 from ensemble.live.settings import LiveSettings, horizon_for
 from ensemble.plan import RenderPlan, RenderRequest
 from ensemble.rendering.live import LiveSession, check_cost
-from ensemble.rendering.live_run import deadlines_of, facts_of, run_session
+from ensemble.rendering.live_run import deadlines_of, facts_of, levers_of, run_session
 from ensemble.rendering.request import live_request_for
 from ensemble.threads import one_thread
 from ensemble.types.music import FloatArray
@@ -42,8 +43,8 @@ READY, NEWS, REFUSED = b"R", b"N", b"X"
 HEAD_BYTES, PLACE_BYTES = 5, 4
 PATIENCE_S, LOOK_S = 0.4, 0.05
 """Sound that has not come so much later than what came before it is zeros in the stream."""
-GONE_S = 90.0
-"""Who is silent for so long has gone."""
+GONE_S = 60.0
+"""Who is silent for so long has gone; the page says so."""
 AHEAD_S = 10.0
 """Sound that claims to be played so much later than it comes is none."""
 MAX_WAITING = 100
@@ -81,6 +82,19 @@ def request_of(order: JamOrder) -> RenderRequest:
     return live_request_for(
         order.band, how, order.overrides, style=order.style, seed=order.seed, sample_rate=order.sample_rate
     )
+
+
+def end_of(order: JamOrder, recording: Path) -> JamEnd:
+    """What gives again what was played in a session that was cut off, from its recording.
+
+    Raises:
+        ConfigError: this release cannot play so.
+    """
+    request, levers = request_of(order), levers_of(recording)
+    if request.live is not None and levers.exists():
+        asked = read_levers(levers, [one.name for one in request.band.followers])
+        request = request.model_copy(update={"live": request.live.model_copy(update={"levers": asked})})
+    return JamEnd(request=request)
 
 
 class RemotePlayer:

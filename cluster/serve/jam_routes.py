@@ -24,6 +24,8 @@ from ensemble.settings.reading import parse
 routes = APIRouter(prefix="/api")
 MAX_BLOCK_BYTES = 1 << 17
 """Of one message of sound: more than a second of it."""
+GOING_AWAY = 1001
+"""So a browser says that the page was closed: nobody comes back to its session (RFC 6455, section 7.4.1)."""
 
 S = TypeVar("S", bound=Settings)
 
@@ -55,7 +57,8 @@ async def jam(socket: WebSocket, session: Annotated[str | None, Query(pattern=r"
         with one.played_from() as page:
             sending = asyncio.create_task(_send(socket, page))
             try:
-                await _hear(socket, one)
+                if await _hear(socket, one) == GOING_AWAY:
+                    one.leave(page)
             finally:
                 sending.cancel()
     except EnsembleError as error:
@@ -71,8 +74,8 @@ async def _send(socket: WebSocket, page: asyncio.Queue[bytes | Event]) -> None:
         await (socket.send_bytes(what) if isinstance(what, bytes) else socket.send_text(as_json(what)))
 
 
-async def _hear(socket: WebSocket, one: Jam) -> None:
-    """Pass on what the player plays and asks for, until the page has gone."""
+async def _hear(socket: WebSocket, one: Jam) -> int | None:
+    """Pass on what the player plays and asks for, until the page has gone; the code with which it went."""
     while (message := await socket.receive())["type"] != "websocket.disconnect":
         if (placed := message.get("bytes")) is not None:
             if PLACE_BYTES < len(placed) <= MAX_BLOCK_BYTES and len(placed) % 2 == 0:
@@ -89,6 +92,8 @@ async def _hear(socket: WebSocket, one: Jam) -> None:
             one.finish()
         else:
             one.pull(asked.kind, asked.argument)
+    code: int | None = message.get("code")
+    return code
 
 
 def _parsed(kind: type[S], message: MutableMapping[str, Any], what: str) -> S:

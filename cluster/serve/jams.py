@@ -145,6 +145,11 @@ class Jam:
         """The player has ended."""
         self._send(END, b"")
 
+    def leave(self, page: asyncio.Queue[bytes | Event]) -> None:
+        """The page was closed; that ends the session, unless another page has it by now."""
+        if self._page is page:
+            self.finish()
+
     def _send(self, letter: bytes, content: bytes) -> None:
         if self._stdin is not None and not self._stdin.is_closing():
             self._stdin.write(framed(letter, content))
@@ -202,6 +207,7 @@ class Jams:
         ended: Event = {"type": "jam_ended", "song": jam.id, "is_kept": False}
         try:
             recording = self._storage.recording(jam.id)
+            self._storage.order_of(jam.id).write_text(jam.order.model_dump_json(), encoding="utf-8")
             await jam.run(recording, lambda event: self._hub.publish(jam.id, ("jam", jam.id), event))
             ended["error"] = jam.refusal
             ended["is_kept"] = await self._keep(jam, recording)

@@ -116,9 +116,18 @@ class StudioStorage:
         """Where a session is recorded; it stays there until it is a song."""
         return self._played / f"{jam}.wav"
 
+    def order_of(self, jam: str) -> Path:
+        """Where it is written what the player of a session asked for beforehand."""
+        return self._played / f"{jam}.json"
+
+    def forget_jam(self, jam: str) -> None:
+        """Remove what a session has left."""
+        for left in self._played.glob(f"{jam}.*"):
+            left.unlink()
+
     def recordings(self) -> list[Path]:
-        """What sessions have left that were cut off; each is named like its session."""
-        return sorted(self._played.glob("*.wav"))
+        """The recordings of sessions that were cut off, each named like its session; some may be songs already."""
+        return sorted({left.with_suffix(".wav") for left in self._played.iterdir()})
 
     @contextmanager
     def incoming(self, suffix: str) -> Iterator[Path]:

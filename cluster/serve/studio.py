@@ -14,6 +14,8 @@ from cluster.serve.board import MAX_JOBS, JobBoard
 from cluster.serve.database import ShareRow, SongRow, StudioDatabase, now
 from cluster.serve.hub import Hub
 from cluster.serve.intake import Intake, suffix_of
+from cluster.serve.jam_models import JamEnd, JamOrder
+from cluster.serve.jam_process import end_of
 from cluster.serve.jams import Jam, Jams
 from cluster.serve.models import MAX_TITLE, NewShare, SongEntry, StudioLimits, VersionEntry
 from cluster.serve.places import SoundPlaces
@@ -21,7 +23,7 @@ from cluster.serve.refusals import StudioError, absent
 from cluster.serve.renderers import Renderers
 from cluster.serve.storage import DATABASE, StudioStorage, new_name
 from ensemble.audio.files import MAX_DURATION_S, MIN_DURATION_S
-from ensemble.errors import AudioError, printable
+from ensemble.errors import AudioError, EnsembleError, printable
 from ensemble.events import emit
 from ensemble.rendering.history import History
 
@@ -30,6 +32,8 @@ MAX_UPLOADS, MAX_DECODED = 64, 2
 """So many files are received, and decoded, at a time."""
 SNIFFED_BYTES = 4096
 _SHARE_BYTES = 18
+_NOBODY = "nobody"
+"""Whom the queue takes for the player of a session that was cut off with its studio."""
 
 
 class Studio:
@@ -146,34 +150,44 @@ class Studio:
         return self.song(name)
 
     async def _keep_jam(self, jam: Jam, recording: Path) -> bool:
-        """Make a song of a session, and have it rendered from its recording; whether there is one.
-
-        Where the session's process has died, its recording is a song like one that was uploaded.
-        """
-        if not _is_there(jam, recording):
+        """Make a song of a session, and have it rendered from its recording; whether there is one."""
+        if not (_is_there(recording) if jam.end is None else (jam.end.kept_s or 0.0) >= MIN_DURATION_S):
             self._forget_jam(recording)
             return False
-        await self._keep_recording(recording, f"Jam with the {jam.order.band.replace('_', ' ')} band")
-        if jam.end is not None:
-            self.board.submit(jam.id, "jam", jam.end.model_dump(mode="json"), jam.client)
+        title = f"Jam with the {jam.order.band.replace('_', ' ')} band"
+        await self._keep_recording(recording, title, jam.end or self._end_of(recording), jam.client)
         return True
+
+    def _end_of(self, recording: Path) -> JamEnd | None:
+        """What gives again what was played in a session that was cut off; None where this release cannot tell."""
+        try:
+            order = JamOrder.model_validate_json(self.storage.order_of(recording.stem).read_bytes())
+            return end_of(order, recording)
+        except (EnsembleError, OSError, ValueError) as error:
+            emit("studio jam unplayable", jam=recording.stem, error=type(error).__name__)
+            return None
 
     async def _keep_left(self) -> None:
         """Make songs of what was recorded in sessions that a killed server has left."""
         for recording in self.storage.recordings():
             try:
-                await self._keep_recording(recording, "Jam that was cut off")
+                await self._keep_recording(recording, "Jam that was cut off", self._end_of(recording), _NOBODY)
             except AudioError:
                 self._forget_jam(recording)
-            except OSError as error:
+            except (OSError, StudioError) as error:
                 emit("studio jam left", jam=recording.stem, error=type(error).__name__)  # until the next start
 
-    async def _keep_recording(self, recording: Path, title: str) -> None:
-        with self.storage.incoming(".peaks") as peaks:
-            await self._take_in(recording.stem, title, recording, peaks)
+    async def _keep_recording(self, recording: Path, title: str, end: JamEnd | None, client: str) -> None:
+        """Make a song of a recording, and have it played again; where nobody knows how, it is like an upload."""
+        if _is_there(recording):  # else the studio was killed right here before
+            with self.storage.incoming(".peaks") as peaks:
+                await self._take_in(recording.stem, title, recording, peaks)
+        if end is not None:
+            self.board.submit(recording.stem, "jam", end.model_dump(mode="json"), client)
+        self.storage.forget_jam(recording.stem)
 
     def _forget_jam(self, recording: Path) -> None:
-        recording.unlink(missing_ok=True)
+        self.storage.forget_jam(recording.stem)
         self.database.remove_song(recording.stem)  # the links to it
 
     async def has_kept(self, jam: str) -> bool:
@@ -239,9 +253,9 @@ class Studio:
             self.hub.publish(name, ("song", name), {"type": "song", "song": self.song(name)})
 
 
-def _is_there(jam: Jam, recording: Path) -> bool:
-    """Whether a session was recorded."""
-    return recording.exists() if jam.end is None else jam.end.kept_s >= MIN_DURATION_S
+def _is_there(recording: Path) -> bool:
+    """Whether it is there: for those who must not wait for a disk."""
+    return recording.exists()
 
 
 def _sha256(token: str) -> str:

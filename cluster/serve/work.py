@@ -174,6 +174,8 @@ class _Work:
     def _note_how_it_went(self) -> None:
         """Write into the manifest how the session went, and whether its recording gave the same again."""
         path, end = self._song.render / MANIFEST, JamEnd.model_validate(self._order.request)
+        if end.facts is None:
+            return
         manifest = Manifest.read(path)
         is_equal = is_replayed(end.samples_sha256, manifest)
         manifest.model_copy(update={"live": end.facts.model_copy(update={"replay_equal": is_equal})}).write(path)

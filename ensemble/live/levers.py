@@ -127,6 +127,25 @@ def read_levers(path: Path, parts: Sequence[str]) -> tuple[LiveLever, ...]:
     return tuple(sorted(levers, key=lambda lever: lever.frame))
 
 
+def add_levers(path: Path, levers: Sequence[LiveLever]) -> None:
+    """Add levers to a file, so that `read_levers` reads the same; styles are those that are shipped.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    with path.open("a", encoding="utf-8") as file:
+        file.write("".join(f"{_line(lever)}\n" for lever in levers))
+
+
+def _line(lever: LiveLever) -> str:
+    where = "" if lever.part is None else lever.part
+    if lever.kind in VALUES:
+        where += f"{'=' if where else ''}{lever.value!r}"
+    elif lever.style is not None:
+        where = lever.style.name
+    return f"{lever.frame / FRAME_RATE_HZ:.2f} {lever.kind} {where}".rstrip()
+
+
 def check_part(lever: LiveLever, parts: Sequence[str]) -> None:
     """Check that a lever is for somebody who plays.
 

@@ -216,10 +216,15 @@ class LiveSession:
         self._asked.append(lever)
 
     @property
+    def levers(self) -> tuple[LiveLever, ...]:
+        """All that was asked for: before the session, and then as it came."""
+        return (*self._live.levers, *self._asked)
+
+    @property
     def request(self) -> RenderRequest:
         """What gives the same session again from its recording: with all that was asked for meanwhile."""
-        levers = sorted((*self._live.levers, *self._asked), key=lambda lever: lever.frame)
-        live = self._live.model_copy(update={"levers": tuple(levers)})
+        levers = tuple(sorted(self.levers, key=lambda lever: lever.frame))
+        live = self._live.model_copy(update={"levers": levers})
         return self._request.model_copy(update={"live": live})
 
     @property

@@ -14,6 +14,7 @@ from ensemble.audio.disk import disk_errors, sound_file
 from ensemble.audio.wav_writer import PCM_STEPS, Steps, steps_of
 from ensemble.clock import FRAME_RATE_HZ
 from ensemble.events import unheard
+from ensemble.live.levers import add_levers
 from ensemble.manifest import Deadlines, LiveFacts, Manifest
 from ensemble.rendering.live import LiveSession, Played
 from ensemble.takes import AS_GIVEN
@@ -58,7 +59,8 @@ def run_session(
         session: has heard nothing yet.
         source: of the leader.
         sink: of the band.
-        recording: the stream is written into this WAV file while it comes.
+        recording: the stream is written into this WAV file while it comes, and beside it what is asked for meanwhile;
+            see `levers_of`.
         sample_rate: of both.
         on_block: called after every block of the leader.
         way_s: so much sooner than it is due the band's sound has to be there, to come out in step with the leader's.
@@ -67,6 +69,8 @@ def run_session(
         OSError: the recording cannot be begun.
     """
     began_s: float | None = None
+    num_levers = 0
+    levers_of(recording).unlink(missing_ok=True)
 
     def send(played: Iterable[Played]) -> None:
         for one in played:
@@ -83,12 +87,20 @@ def run_session(
             if began_s is None:
                 began_s = time.perf_counter() - len(block) / sample_rate
             steps, samples = in_steps(block)
+            if new := session.levers[num_levers:]:
+                num_levers += len(new)
+                session.is_recorded = session.is_recorded and _kept(recording, add_levers, levers_of(recording), new)
             session.is_recorded = session.is_recorded and _kept(recording, file.write, steps << 8)
             session.num_recorded += len(samples) * session.is_recorded
             session.look_at(samples)
             send(session.hear(samples))
             on_block()
         send(session.end())
+
+
+def levers_of(recording: Path) -> Path:
+    """The file of what was asked for while this was recorded, as `read_levers` reads it; there is none of nothing."""
+    return recording.with_suffix(".levers")
 
 
 def _kept(recording: Path, act: Callable[..., None], *given: Any) -> bool:

@@ -12,7 +12,7 @@ from ensemble.errors import ConfigError
 from ensemble.listen.overrides import Overrides
 from ensemble.live.bars import BarGrid, LiveBars
 from ensemble.live.beats import BeatFilter
-from ensemble.live.levers import Taps, lever_at, read_levers
+from ensemble.live.levers import Taps, add_levers, lever_at, read_levers
 from ensemble.live.settings import LiveSettings
 from ensemble.live.stream import Followed, follow
 from ensemble.types.music import Hits
@@ -79,6 +79,17 @@ def test_bars_begin_where_the_player_says() -> None:
     for beat in range(16, 32):
         bars.hear_beat(0.9 if beat % 4 == 0 else 0.1, 0.0)
     assert bars.grid == BarGrid(4, 2)
+
+
+def test_levers_that_are_written_are_read_again(tmp_path: Path) -> None:
+    levers = (
+        lever_at(0, "tap"), lever_at(1, "one"), lever_at(7, "half"), lever_at(7, "double"),
+        lever_at(1250, "style", "bossa_nova"), lever_at(1299, "density", "0.1"), lever_at(1300, "mute", "bass"),
+        lever_at(99_999, "gain", "drums=-6.123456789"), lever_at(99_999, "unmute"),
+    )  # fmt: skip
+    for lever in levers:
+        add_levers(tmp_path / "asked.levers", [lever])
+    assert read_levers(tmp_path / "asked.levers", ["bass", "drums"]) == levers
 
 
 def starts_s(followed: Followed, name: str) -> np.ndarray:

@@ -13,12 +13,13 @@ from ensemble.band import LocalBand
 from ensemble.config import load_band
 from ensemble.errors import BandError, ConfigError
 from ensemble.events import Events
+from ensemble.live.levers import read_levers
 from ensemble.live.settings import LiveSettings
 from ensemble.manifest import Manifest
 from ensemble.perform import Pace
 from ensemble.plan import Extension, RenderPlan, RenderRequest
 from ensemble.rendering.live import DEAREST, LiveSession, check_cost
-from ensemble.rendering.live_run import deadlines_of, facts_of, is_replayed, run_session
+from ensemble.rendering.live_run import deadlines_of, facts_of, is_replayed, levers_of, run_session
 from ensemble.rendering.render import render_request
 from ensemble.rendering.request import request_for
 from ensemble.rendering.verify import verify
@@ -108,6 +109,14 @@ def test_the_recording_rendered_again_gives_what_was_played(rendered: tuple) -> 
     assert [start for start, _ in sink.played] == [0, *ends[:-1]]
     assert ends[-1] == SLOW_RATE * 903 // 100
     assert max(np.abs(sound).max() for _, sound in sink.played) > 0.01
+
+
+def test_what_was_asked_for_is_written_while_it_is_asked(rendered: tuple, request_live: RenderRequest) -> None:
+    session, _, out, _ = rendered
+    asked = session.request.live.levers
+    parts = [one.name for one in request_live.band.followers]
+    assert [one.kind for one in asked] == ["mute", "gain"]
+    assert read_levers(levers_of(out.with_name("recording.wav")), parts) == asked
 
 
 def test_how_the_stream_is_cut_changes_nothing(

@@ -6,6 +6,7 @@ import { JamSound } from "./jam_sound.js";
 import { Refusal, ask, songPath, socketTo } from "./server.js";
 
 const PREFILL_S = 0.04, PIECE_S = 0.02, NETWORK_TRIES = 4;
+const LOST_MS = 4000, GONE_S = 60;  // so long without a word the connection is lost; so long without a player the studio ends a session
 const ASLEEP_S = 0.5;  // so much behind the clock on the wall, the computer or the tab has slept
 const AGAIN_MS = 500, TAIL_MS = 2500;
 const STEPS = { "<": ["gain", -1], ">": ["gain", 1], "-": ["density", -0.1], "+": ["density", 0.1] };
@@ -29,6 +30,7 @@ export class JamView {
     for (const kind of Object.values(PLAIN)) byId(`jam-${kind}`).addEventListener("pointerdown", () => this.pull(kind));
     for (const kind of Object.values(PLAIN)) byId(`jam-${kind}`).addEventListener("click", ({ detail }) => { if (!detail) this.pull(kind); });  // by the keyboard
     document.addEventListener("keydown", (event) => this.press(event));
+    setInterval(() => this.look(), 1000);
   }
   choose({ bands, styles }) {
     this.styles = styles.map(({ name }) => name);
@@ -125,13 +127,27 @@ export class JamView {
     const socket = this.socket = socketTo(order ? "/api/jam" : `/api/jam?session=${this.own.id}`);
     socket.binaryType = "arraybuffer";
     socket.onopen = () => { if (order) socket.send(JSON.stringify(order)); };
-    socket.onmessage = ({ data }) => (typeof data === "string" ? this.told(JSON.parse(data)) : this.play(data));
+    this.heard_ms = performance.now();
+    socket.onmessage = ({ data }) => {
+      this.heard_ms = performance.now();
+      return typeof data === "string" ? this.told(JSON.parse(data)) : this.play(data);
+    };
     socket.onclose = () => {
       if (this.socket !== socket) return;
       if (!this.own.id) return this.over({ is_kept: false, error: { code: "unreachable", message: "The studio does not answer.", cure: "Start it again" } });
-      this.warn(this.own.isOver ? "The connection is lost. It is tried again: then your session ends, and is kept." : "The connection is lost: what you play meanwhile does not reach the band. It is tried again.");
-      setTimeout(() => { if (this.socket === socket) this.connect(null); }, AGAIN_MS);
+      this.lost(socket);
     };
+  }
+  lost(socket) {
+    this.warn(this.own.isOver ? `The connection is lost. It is tried again: then your session ends, and is kept. Without a connection it ends ${GONE_S} s after the loss.` : `The connection is lost: what you play meanwhile does not reach the band. It is tried again for ${GONE_S} s.`);
+    setTimeout(() => { if (this.socket === socket) this.connect(null); }, AGAIN_MS);
+  }
+  look() {  // a network that is gone closes nothing: the band, which always sounds, is not heard
+    const { socket, own } = this;
+    if (socket?.readyState !== WebSocket.OPEN || !own?.id || own.begin === null || performance.now() - this.heard_ms < LOST_MS) return;
+    socket.onmessage = socket.onclose = null;
+    socket.close();
+    this.lost(socket);
   }
   hear({ frame, pcm, peak }) {  // a piece of the microphone
     showLevel(peak);

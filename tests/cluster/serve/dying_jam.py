@@ -1,5 +1,6 @@
-"""The process of a session that has recorded a second, and dies when it hears of anything but sound."""
+"""The process of a session that has recorded a second, and dies when it hears of anything but sound: after a lever."""
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -7,8 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from cluster.serve.jam_models import JamReady
-from cluster.serve.jam_process import READY, SOUND, framed, frames_in
+from cluster.serve.jam_process import LEVER, READY, SOUND, framed, frames_in
 from ensemble.audio.disk import sound_file
+from ensemble.live.levers import add_levers, lever_at
+from ensemble.rendering.live_run import levers_of
+
+LEVER_FRAME = 57
 
 
 def main() -> None:
@@ -19,7 +24,9 @@ def main() -> None:
     file.write(np.arange(16_000, dtype=np.int32) % 100 << 22)
     sys.stdout.buffer.write(framed(READY, JamReady(horizon_s=1.0, players=()).model_dump_json().encode()))
     sys.stdout.flush()
-    next((letter for letter, _ in frames if letter != SOUND), None)
+    letter, asked = next((one for one in frames if one[0] != SOUND), (b"", b""))
+    if letter == LEVER:
+        add_levers(levers_of(Path(sys.argv[1])), [lever_at(LEVER_FRAME, *json.loads(asked))])
     sys.stderr.write("Traceback\nit broke\n")
     sys.stderr.flush()
     os._exit(3)

@@ -6,6 +6,7 @@ import json
 import queue
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,9 @@ from cluster.serve.jams import Jam
 from ensemble.audio.files import prepared_clip, read_clip
 from ensemble.events import LOGGER, facts_of
 from ensemble.leaders import leader_path
+from ensemble.live.levers import lever_at
+from ensemble.live.settings import LiveSettings
+from ensemble.manifest import MANIFEST, Manifest
 from tests.cluster.serve import dying_jam
 from tests.cluster.serve.studios import studio_at
 
@@ -169,20 +173,43 @@ def begun_at(socket: Any) -> str:
 
 
 @pytest.mark.usefixtures("dying_process")
-def test_where_the_process_dies_its_recording_is_kept(studio: Any, caplog: pytest.LogCaptureFixture) -> None:
+def test_where_the_process_dies_its_recording_is_played_again_with_what_was_asked_for(
+    studio: Any, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
     LOGGER.addHandler(caplog.handler)
     with page_of(studio) as socket:
         song = begun_at(socket)
-        socket.send_text(json.dumps({"kind": "tap"}))
+        socket.send_text(json.dumps({"kind": "gain", "argument": "bass=-3.5"}))
         told = socket.receive_json()
     LOGGER.removeHandler(caplog.handler)
     assert told["is_kept"]
     assert told["error"]["code"] == "died"
-    found = studio.get(f"/api/songs/{song}").json()
-    assert found["duration_s"] == 1.0
-    assert found["jobs"] == []
+    assert studio.get(f"/api/songs/{song}").json()["duration_s"] == 1.0
+    while (found := studio.get(f"/api/songs/{song}").json())["jobs"]:
+        time.sleep(0.05)
+    assert (found["failed"], found["version"]) == (None, 1)
+    request = Manifest.read(tmp_path / "data" / "songs" / song / "render" / MANIFEST).plan.request
+    assert request.live == LiveSettings(levers=(lever_at(dying_jam.LEVER_FRAME, "gain", "bass=-3.5"),))
+    assert not list((tmp_path / "data" / "jams").iterdir())
     died = next(facts_of(record) for record in caplog.records if record.getMessage() == "studio jam died")
     assert (died["jam"], died["status"], died["said"]) == (song, 3, "it broke")
+
+
+@pytest.mark.usefixtures("dying_process")
+@pytest.mark.parametrize(
+    ("code", "is_taken_over", "ends"), [(1001, False, True), (1001, True, False), (1006, False, False)]
+)
+def test_only_a_page_that_is_closed_ends_its_session(studio: Any, code: int, is_taken_over: bool, ends: bool) -> None:
+    with ExitStack() as pages:
+        socket = pages.enter_context(page_of(studio))
+        song = begun_at(socket)
+        if is_taken_over:
+            assert pages.enter_context(page_of(studio, f"?session={song}")).receive_json()["type"] == "ready"
+        socket.close(code)
+        end_s = time.monotonic() + (30.0 if ends else 0.5)
+        while time.monotonic() < end_s and studio.get(f"/api/songs/{song}").status_code == 404:
+            time.sleep(0.05)
+        assert (studio.get(f"/api/songs/{song}").status_code == 200) == ends
 
 
 @pytest.mark.usefixtures("dying_process")
