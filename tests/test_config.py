@@ -74,8 +74,17 @@ def test_a_users_own_band_gets_the_instruments_ranges(tmp_path: Path) -> None:
             ("name: duo", "nome: duo"),
             "unknown key 'nome' in the top; did you mean 'name'? valid are",
         ),
-        ((GOOD, "name: duo\nfollowers: []"), "followers: Tuple should have at least 1 item"),
-        ((GOOD, "just words"), "Input should be an object"),
+        ((GOOD, "name: duo\nfollowers: []"), "followers: holds too few"),
+        ((GOOD, "just words"), "should be keys and values, not 'just words'"),
+        ((GOOD, ""), "is empty"),
+        ((GOOD, "# nothing"), "is empty"),
+        ((GOOD, "name: duo"), "followers: is missing"),
+        ((GOOD, "name: duo\nfollowers: {low: {role: bass}}"), "followers: should be a list"),
+        (("name: low", 'name: "a\\nb"'), "a\\nb.name: String should match pattern"),
+        (("name: low", f"name: {'x' * 99}"), f": {'x' * 40}.name: String should match pattern"),
+        (("name: low", "name: ''"), "followers.0.name: String should match pattern"),
+        (("role: bass", "role: bass, pan: 0, role: pad"), "'role' is given twice; keep one of them"),
+        (("name: duo", "name: duo\nname: trio"), ":3: 'name' is given twice"),
         ((GOOD, "a: [1, 2"), "is not YAML"),
         ((GOOD, BOMB), "its aliases stand for too much"),
     ],
@@ -88,6 +97,11 @@ def test_what_is_wrong_is_named_with_its_path(tmp_path: Path, change: tuple[str,
     assert complaint in message
     assert message.startswith(path)
     assert "\n" not in message
+
+
+def test_a_number_with_an_exponent_needs_no_point(tmp_path: Path) -> None:
+    band = load_band(write(tmp_path, GOOD.replace("role: bass", "role: bass, gain_db: -1e-1, pan: 5E-1")))
+    assert (band.followers[0].gain_db, band.followers[0].pan) == (-0.1, 0.5)
 
 
 def test_an_unknown_name_lists_the_bands_there_are() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
@@ -20,10 +21,28 @@ MAX_NODES = 1_000_000
 """In a document of YAML; a list of 100,000 leaders has fewer."""
 
 
+_SAYINGS = {
+    "missing": "is missing", "model_type": "should be keys and values", "dict_type": "should be keys and values",
+    "tuple_type": "should be a list", "list_type": "should be a list", "too_short": "holds too few",
+}  # fmt: skip
+"""What is said of some types of pydantic's errors, where its own sentence needs one to know JSON or Python."""
+_SHOWN = 40
+"""Characters of what was given that are shown."""
+
+
 class Settings(BaseModel):
     """Base class of settings: frozen, and refuses unknown keys and numbers that are not finite."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class _Loader(yaml.SafeLoader):
+    """Takes 1e-4 for a number as YAML 1.2 does; YAML 1.1 asks for a point in it."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(?:\.\d*)?[eE][-+]?\d+", re.ASCII), list("-+0123456789")
+)
 
 
 def configs_dir() -> Path:
@@ -41,7 +60,7 @@ def read_yaml(path: Path, cure: str, max_bytes: int = MAX_BYTES) -> Any:
         max_bytes: of the file.
 
     Raises:
-        ConfigError: it cannot be read, or is not YAML; names the line.
+        ConfigError: it cannot be read, is not YAML, or gives a key twice; names the line.
     """
     return read_yaml_with_node(path, cure, max_bytes)[0]
 
@@ -50,10 +69,13 @@ def read_yaml_with_node(path: Path, cure: str, max_bytes: int = MAX_BYTES) -> tu
     """A document as `read_yaml` gives it, and as YAML has it, which knows the lines; None where it is empty."""
     text = read_text(path, cure, max_bytes)
     try:
-        loader = yaml.SafeLoader(text)
+        loader = _Loader(text)
         node = loader.get_single_node()
         if _size(node, {}) > MAX_NODES:
             raise ValueError("its aliases stand for too much")
+        if twice := _given_twice(node, set()):
+            place = f"{path}:{twice.start_mark.line + 1}"
+            raise ConfigError(place, f"{printable(twice.value)[:_SHOWN]!r} is given twice", "keep one of them")
         return loader.construct_document(node) if node else None, node
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
@@ -70,6 +92,23 @@ def _size(node: yaml.Node | None, known: dict[int, int]) -> int:
         members = chain.from_iterable(node.value) if isinstance(node, yaml.MappingNode) else node.value
         known[id(node)] = 1 + sum(_size(member, known) for member in members)
     return known[id(node)]
+
+
+def _given_twice(node: yaml.Node | None, known: set[int]) -> yaml.ScalarNode | None:
+    """The first key that stands in a mapping for the second time: of two values one would be lost."""
+    if not isinstance(node, yaml.CollectionNode) or id(node) in known:
+        return None
+    known.add(id(node))
+    keys: set[tuple[str, str]] = set()
+    for member in node.value:
+        key, value = member if isinstance(node, yaml.MappingNode) else (None, member)
+        if isinstance(key, yaml.ScalarNode):
+            if (key.tag, key.value) in keys:
+                return key
+            keys.add((key.tag, key.value))
+        if found := _given_twice(value, known):
+            return found
+    return None
 
 
 def read_settings(kind: type[S], config: Path | None, shipped: str, given: dict[str, Any]) -> S:
@@ -162,11 +201,13 @@ def first_complaint(error: ValidationError, kind: type[BaseModel], document: Any
         known = _settings_at(kind, steps[:-1])
         cure = offer(key, known, "valid are") if known else ""
         return Complaint(place, f"unknown key {key!r} in {where}", cure, steps)
-    problem, given = first["msg"].removeprefix("Value error, "), first["input"]
+    problem, given = _SAYINGS.get(first["type"], first["msg"].removeprefix("Value error, ")), first["input"]
+    if given is None and not steps:
+        problem = "is empty"
     if first["type"] == "literal_error" and isinstance(given, str):
         return Complaint(place, f"{problem}, not {given!r}", offer(given, _words(_annotation_at(kind, steps))), steps)
     if first["type"] not in ("value_error", "missing") and isinstance(given, str | int | float):
-        problem = f"{problem}, not {str(given)[:40]!r}" if isinstance(given, str) else f"{problem}, not {given}"
+        problem = f"{problem}, not {str(given)[:_SHOWN]!r}" if isinstance(given, str) else f"{problem}, not {given}"
     return Complaint(place, problem, "", steps)
 
 
@@ -193,8 +234,8 @@ def _place(document: Any, steps: Sequence[int | str]) -> str:
         except (KeyError, IndexError, TypeError):
             document = None
         name = document.get("name") if isinstance(step, int) and isinstance(document, dict) else None
-        if isinstance(name, str) and names:
-            names[-1] = name
+        if isinstance(name, str) and name.strip() and names:
+            names[-1] = printable(name)[:_SHOWN]
         else:
             names.append(printable(str(step)))
     return ".".join(names)

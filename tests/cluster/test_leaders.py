@@ -151,7 +151,7 @@ def test_names_that_are_no_text_are_refused(tmp_path: Path) -> None:
         ("list.yaml", b"leaders: [a.wav]", "is not a list of leaders"),
         ("list.yaml", b"- [a.wav]", "list.yaml: 1: is not a leader"),
         ("list.yaml", b"- a.wav\n- 7", "list.yaml: 2: is not a leader"),
-        ("list.yaml", b"- {name: a}", "list.yaml: 1: leader: Field required"),
+        ("list.yaml", b"- {name: a}", "list.yaml: 1: leader: is missing"),
         ("list.yaml", b"- {leader: a.wav, sed: 1}", "unknown key 'sed'"),
         ("list.yaml", b"- {leader: a.wav, seed: -1}", "list.yaml: 1: seed: Input should be greater"),
         ("list.yaml", b"- {leader: a.wav, name: [x]}", "is not a leader"),
