@@ -21,34 +21,34 @@ NOISE_CREST = 4.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Controls:
-    """The controls of one voice over one quantum."""
+    """The controls of all voices of a part over one quantum."""
 
     f0_hz: FloatArray
-    """Fundamental frequency.  [frames]"""
+    """Fundamental frequency.  [voices, frames]"""
     amplitude: FloatArray
-    """Amplitude of all harmonics together; 0 where silent.  [frames]"""
+    """Amplitude of all harmonics together; 0 where silent.  [voices, frames]"""
     harmonics: FloatArray
-    """Share of each harmonic in the amplitude; each frame sums to 1.  [frames, num_harmonics]"""
+    """Share of each harmonic in the amplitude; each frame sums to 1.  [voices, frames, num_harmonics]"""
     noise: FloatArray
-    """Magnitude of the noise filter in each band.  [frames, 65]"""
+    """Magnitude of the noise filter in each band.  [voices, frames, 65]"""
 
 
 class ControlModel(Protocol):
     """A voice: computes the synthesizer's controls from pitch and loudness."""
 
     def hidden(self) -> FloatArray:
-        """The hidden state before the first frame.  [layers, hidden]"""
+        """The hidden state of one voice before its first frame.  [layers, hidden]"""
 
     def controls(self, f0_hz: FloatArray, loudness_db: FloatArray, hidden: FloatArray) -> tuple[Controls, FloatArray]:
-        """Compute the controls of one quantum.
+        """Compute the controls of one quantum, of all voices at once; none depends on how many there are.
 
         Args:
-            f0_hz: in rests the last pitch; 0 only before the first note.  [frames]
-            loudness_db: A-weighted; `SILENCE_DB` in rests.  [frames]
-            hidden: the hidden state before the quantum; is not changed.  [layers, hidden]
+            f0_hz: in rests the last pitch; 0 only before the first note.  [voices, frames]
+            loudness_db: A-weighted; `SILENCE_DB` in rests.  [voices, frames]
+            hidden: the hidden states before the quantum; are not changed.  [voices, layers, hidden]
 
         Returns:
-            The controls, and the hidden state after the quantum.
+            The controls, and the hidden states after the quantum.
         """
 
 

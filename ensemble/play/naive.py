@@ -30,15 +30,15 @@ def unit_amplitude(f0_hz: FloatArray, harmonics: FloatArray) -> FloatArray:
     """The amplitude at which a spectrum has the A-weighted loudness of 0 dB, that of a full-scale 1 kHz sine.
 
     Args:
-        f0_hz: above 0.  [frames]
+        f0_hz: above 0.  [...]
         harmonics: one spectrum that sums to 1.  [num_harmonics]
 
     Returns:
-        The amplitude.  [frames]
+        The amplitude.  [...]
     """
-    centre_hz = f0_hz[:, None].astype(np.float64) * np.arange(1, len(harmonics) + 1)
+    centre_hz = f0_hz[..., None].astype(np.float64) * np.arange(1, len(harmonics) + 1)
     weight = np.where(centre_hz < _HEARD_HZ, a_weighting(centre_hz), 0.0)
-    power = (weight * np.square(harmonics, dtype=np.float64)).sum(axis=1)
+    power = (weight * np.square(harmonics, dtype=np.float64)).sum(axis=-1)
     return np.asarray(1.0 / np.sqrt(np.maximum(power, 1e-12)), np.float32)
 
 
@@ -77,7 +77,7 @@ class NaiveVoice:
         shaped = Controls(
             f0_hz=f0_hz,
             amplitude=amplitude,
-            harmonics=np.broadcast_to(self._harmonics, (len(f0_hz), NUM_HARMONICS)),
-            noise=(amplitude / unit)[:, None] * self._noise,
+            harmonics=np.broadcast_to(self._harmonics, (*f0_hz.shape, NUM_HARMONICS)),
+            noise=(amplitude / unit)[..., None] * self._noise,
         )
         return shaped, hidden

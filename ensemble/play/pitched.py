@@ -58,11 +58,8 @@ class PitchedPlayer(QuantumPlayer):
         loudness_db = voice_loudness_db(cue)
         before = memory or self._first_memory(cue)
         pitch_hz = _held_pitch(cue.f0_hz, before["pitch_hz"])
-        shaped = [
-            self._voice.controls(pitch_hz[voice, 1:], loudness_db[voice, 1:], before["hidden"][voice])
-            for voice in range(len(pitch_hz))
-        ]
-        amplitudes, noise = self._part_controls([controls for controls, _ in shaped])
+        controls, hidden = self._voice.controls(pitch_hz[:, 1:], loudness_db[:, 1:], before["hidden"])
+        amplitudes, noise = self._part_controls(controls)
         amplitudes = np.concatenate([before["amplitudes"][:, None], amplitudes], axis=1)
         noise = np.concatenate([before["noise"][None], noise])
 
@@ -73,7 +70,7 @@ class PitchedPlayer(QuantumPlayer):
         )
         samples += self._synthesizer.noise(noise, self._noise_key, cue.start_frame * self.hop, self.sample_rate)
         after = {
-            "hidden": np.stack([hidden for _, hidden in shaped]),
+            "hidden": hidden,
             "pitch_hz": pitch_hz[:, -1].copy(),
             "phase_cycles": phase_cycles,
             "amplitudes": amplitudes[:, -1].copy(),
@@ -93,18 +90,16 @@ class PitchedPlayer(QuantumPlayer):
             "noise": np.zeros(NUM_BANDS, np.float32),
         }
 
-    def _part_controls(self, voices: list[Controls]) -> tuple[FloatArray, FloatArray]:
+    def _part_controls(self, voices: Controls) -> tuple[FloatArray, FloatArray]:
         """The tapered harmonics of all voices and the sum of their noises, kept below full scale.
 
         Returns:
             amplitudes [voices, frames, num_harmonics]; magnitudes of the noise [frames, bands], whose powers add up.
         """
-        noise = np.sqrt(np.sum([np.square(voice.noise) for voice in voices], axis=0))
-        amplitude = np.stack([voice.amplitude for voice in voices])
-        gain = headroom(amplitude, noise)
-        harmonics = np.stack([voice.harmonics for voice in voices])
-        harmonics *= nyquist_taper(np.stack([voice.f0_hz for voice in voices]), NUM_HARMONICS, self.sample_rate)
-        return (amplitude * gain)[..., None] * harmonics, noise * gain[:, None]
+        noise = np.sqrt(np.square(voices.noise).sum(axis=0))
+        gain = headroom(voices.amplitude, noise)
+        harmonics = voices.harmonics * nyquist_taper(voices.f0_hz, NUM_HARMONICS, self.sample_rate)
+        return (voices.amplitude * gain)[..., None] * harmonics, noise * gain[:, None]
 
 
 def voice_loudness_db(cue: Cue) -> FloatArray:

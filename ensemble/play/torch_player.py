@@ -47,11 +47,11 @@ class TorchVoice:
     @torch.inference_mode()
     def controls(self, f0_hz: FloatArray, loudness_db: FloatArray, hidden: FloatArray) -> tuple[Controls, FloatArray]:
         """See `ControlModel.controls`."""
-        inputs = (torch.tensor(f0_hz[None]), torch.tensor(loudness_db[None]), torch.tensor(hidden[:, None]))
+        inputs = (torch.tensor(f0_hz), torch.tensor(loudness_db), torch.tensor(hidden).transpose(0, 1).contiguous())
         outputs = self._network(*(tensor.to(self._device) for tensor in inputs))
         amplitude, harmonics, noise, after = (tensor.cpu().numpy() for tensor in outputs)
-        shaped = Controls(f0_hz=f0_hz, amplitude=amplitude[0], harmonics=harmonics[0], noise=noise[0])
-        return shaped, after[:, 0].copy()
+        shaped = Controls(f0_hz=f0_hz, amplitude=amplitude, harmonics=harmonics, noise=noise)
+        return shaped, np.ascontiguousarray(after.swapaxes(0, 1))
 
 
 class TorchSynthesizer:

@@ -88,39 +88,43 @@ def normalise(rows: FloatArray, gain: FloatArray, bias: FloatArray, bend: bool) 
 
 @kernel
 def gru_layer(gates: FloatArray, weight: FloatArray, bias: FloatArray, hidden: FloatArray) -> FloatArray:
-    """One recurrent layer; `hidden` is carried forward in place.
+    """One recurrent layer of all voices; `hidden` is carried forward in place.
 
     Args:
-        gates: what the inputs say to the reset, update and new gates.  [frames, 3 * hidden]
+        gates: what the inputs say to the reset, update and new gates.  [voices, frames, 3 * hidden]
         weight: from the memory to the gates.  [hidden, 3 * hidden]
         bias: of the same.  [3 * hidden]
-        hidden: the memory.  [hidden]
+        hidden: the memories.  [voices, hidden]
 
     Returns:
-        [frames, hidden].
+        [voices, frames, hidden].
 
     Source: Cho et al., 2014 (arXiv:1406.1078), in the form of torch.nn.GRU.
     """
-    width = len(hidden)
-    outputs = np.empty((len(gates), width), np.float32)
-    recurrent = np.empty((1, 3 * width), np.float32)
-    memory = hidden.reshape((1, width))
+    num_voices, width = hidden.shape
+    num_frames = gates.shape[1]
+    outputs = np.empty((num_voices, num_frames, width), np.float32)
+    recurrent = np.empty((num_voices, 3 * width), np.float32)
     half = np.float32(0.5)
-    for frame in range(len(gates)):
-        recurrent[0] = bias
-        accumulate(recurrent, memory, weight)
-        said, kept = gates[frame], recurrent[0]
-        row = outputs[frame]
+    for frame in range(num_frames):
+        for voice in range(num_voices):
+            recurrent[voice] = bias
+        accumulate(recurrent, hidden, weight)
+        for voice in range(num_voices):
+            said, kept, memory = gates[voice, frame], recurrent[voice], hidden[voice]
+            row = outputs[voice, frame]
+            for j in range(width):
+                reset = half + half * tanh32(half * (said[j] + kept[j]))
+                update = half + half * tanh32(half * (said[width + j] + kept[width + j]))
+                new = tanh32(said[2 * width + j] + reset * kept[2 * width + j])
+                row[j] = new + update * (memory[j] - new)
+            for j in range(width):
+                memory[j] = row[j]
+    for voice in range(num_voices):
+        memory = hidden[voice]
         for j in range(width):
-            reset = half + half * tanh32(half * (said[j] + kept[j]))
-            update = half + half * tanh32(half * (said[width + j] + kept[width + j]))
-            new = tanh32(said[2 * width + j] + reset * kept[2 * width + j])
-            row[j] = new + update * (hidden[j] - new)
-        for j in range(width):
-            hidden[j] = row[j]
-    for j in range(width):
-        if abs(hidden[j]) < _TINY:
-            hidden[j] = np.float32(0.0)
+            if abs(memory[j]) < _TINY:
+                memory[j] = np.float32(0.0)
     return outputs
 
 
@@ -161,35 +165,37 @@ class NeuralVoice:
         self._heads = tuple(np.ascontiguousarray(np.concatenate(each, axis=-1)) for each in zip(*heads, strict=True))
 
     def hidden(self) -> FloatArray:
-        """The memory before the first frame.  [layers, hidden]"""
+        """The memory of one voice before its first frame.  [layers, hidden]"""
         return np.zeros((self._card.layers, self._card.hidden), np.float32)
 
     def controls(self, f0_hz: FloatArray, loudness_db: FloatArray, hidden: FloatArray) -> tuple[Controls, FloatArray]:
         """See `Voice.controls`."""
-        card = self._card
-        after = hidden.copy()
+        card, after = self._card, np.empty_like(hidden)
         pitch_midi = 69.0 + 12.0 * np.log2(np.maximum(f0_hz, 1.0) / 440.0)
         pitch = np.where(f0_hz > 0, (pitch_midi - card.f0_centre_midi) / card.f0_scale_midi, 0.0)
         loudness = (loudness_db - card.loudness_centre_db) / card.loudness_scale_db
-        features = np.stack([pitch, loudness], axis=1).astype(np.float32)
+        features = np.stack([pitch, loudness], axis=-1).astype(np.float32).reshape(-1, 2)
 
         flow = np.concatenate(
             [self._mlp("f0_mlp", features[:, :1]), self._mlp("loudness_mlp", features[:, 1:])], axis=1
         )
         for layer, (from_below, from_memory) in enumerate(self._layers):
-            flow = gru_layer(dense(flow, *from_below), *from_memory, after[layer])
+            memory = hidden[:, layer].copy()
+            gates = dense(flow, *from_below).reshape(*f0_hz.shape, -1)
+            flow = gru_layer(gates, *from_memory, memory).reshape(len(features), -1)
+            after[:, layer] = memory
         normalise(flow, *self._norm, False)
         heads = dense(np.concatenate([flow, features], axis=1), *self._heads)
         heads[:, 1 + card.num_harmonics :] -= np.float32(4.0)
-        levels = exp_sigmoid(heads)
+        levels = exp_sigmoid(heads).reshape(*f0_hz.shape, -1)
 
         gain = np.float32(LOUDNESS_GAIN) * loudness_gain(loudness_db)
-        harmonics = levels[:, 1 : 1 + card.num_harmonics]
+        harmonics = levels[..., 1 : 1 + card.num_harmonics]
         shaped = Controls(
             f0_hz=f0_hz,
-            amplitude=levels[:, 0] * gain,
-            harmonics=harmonics / harmonics.sum(axis=1, keepdims=True),
-            noise=levels[:, 1 + card.num_harmonics :] * gain[:, None],
+            amplitude=levels[..., 0] * gain,
+            harmonics=harmonics / harmonics.sum(axis=-1, keepdims=True),
+            noise=levels[..., 1 + card.num_harmonics :] * gain[..., None],
         )
         return shaped, after
 

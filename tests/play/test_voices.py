@@ -27,26 +27,39 @@ def some_frames(num_frames=20):
 
 
 def harmonic_loudness_db(controls):
-    number = np.arange(1, controls.harmonics.shape[1] + 1)
-    levels = controls.amplitude[:, None] * controls.harmonics
-    heard = a_weighting(controls.f0_hz[:, None].astype(np.float64) * number)
+    number = np.arange(1, controls.harmonics.shape[-1] + 1)
+    levels = controls.amplitude[0][:, None] * controls.harmonics[0]
+    heard = a_weighting(controls.f0_hz[0][:, None].astype(np.float64) * number)
     return 10 * np.log10((levels**2 * heard).sum(axis=1))
 
 
 @pytest.mark.parametrize("size", ["starter", "large"])
 def test_the_kernels_and_torch_are_one_network(size):
     voice = seeded_voice(5, "violin", size)
-    f0, loudness = some_frames(60)
+    f0, loudness = (curve.reshape(2, 30) for curve in some_frames(60))
     kernels, network = NeuralVoice(voice), TorchVoice(voice, CPU)
-    ours, theirs = kernels.hidden(), network.hidden()
-    for at in range(0, 60, 20):
-        part = slice(at, at + 20)
-        mine, ours = kernels.controls(f0[part], loudness[part], ours)
-        reference, theirs = network.controls(f0[part], loudness[part], theirs)
+    ours, theirs = (np.stack([one.hidden()] * 2) for one in (kernels, network))
+    for at in range(0, 30, 10):
+        part = slice(at, at + 10)
+        mine, ours = kernels.controls(f0[:, part], loudness[:, part], ours)
+        reference, theirs = network.controls(f0[:, part], loudness[:, part], theirs)
         for name in ("amplitude", "harmonics", "noise"):
             np.testing.assert_allclose(getattr(mine, name), getattr(reference, name), rtol=1e-4, atol=1e-4)
     np.testing.assert_allclose(ours, theirs, atol=1e-4)
     assert np.abs(ours).max() > 0.01
+
+
+def test_a_voice_plays_the_same_whoever_sounds_beside_it():
+    kernels = NeuralVoice(seeded_voice(5, "piano"))
+    f0, loudness = (curve.reshape(6, 20) for curve in some_frames(120))
+    hidden = np.stack([kernels.hidden()] * 6)
+    together, after = kernels.controls(f0, loudness, hidden)
+    for voice in range(6):
+        only = slice(voice, voice + 1)
+        alone, after_alone = kernels.controls(f0[only], loudness[only], hidden[only])
+        for name in ("amplitude", "harmonics", "noise"):
+            np.testing.assert_array_equal(getattr(alone, name)[0], getattr(together, name)[voice])
+        np.testing.assert_array_equal(after_alone[0], after[voice])
 
 
 def test_what_is_heard_is_the_same_on_torch():
@@ -78,14 +91,14 @@ def test_a_naive_voice_has_the_loudness_asked_for(name):
     f0 = (440 * 2 ** ((np.linspace(max(low, 52), high, 20) - 69) / 12)).astype(np.float32)
     asked = np.full(20, -24, np.float32)
     voice = NaiveVoice(instrument(name))
-    controls, _ = voice.controls(f0, asked, voice.hidden())
-    np.testing.assert_allclose(controls.harmonics.sum(axis=1), 1, rtol=1e-5)
+    controls, _ = voice.controls(f0[None], asked[None], voice.hidden()[None])
+    np.testing.assert_allclose(controls.harmonics.sum(axis=-1), 1, rtol=1e-5)
     np.testing.assert_allclose(harmonic_loudness_db(controls), asked, atol=0.2)
 
 
 def test_a_note_too_deep_for_its_loudness_stays_bounded():
     voice = NaiveVoice(instrument("electric_bass"))
-    controls, _ = voice.controls(np.full(20, 41, np.float32), np.zeros(20, np.float32), voice.hidden())
+    controls, _ = voice.controls(np.full((1, 20), 41, np.float32), np.zeros((1, 20), np.float32), voice.hidden()[None])
     assert controls.amplitude.max() == pytest.approx(0.7)
 
 
@@ -102,9 +115,9 @@ def test_breath_noise_has_the_power_its_magnitudes_say():
 def test_a_seeded_voice_follows_loudness_and_stays_near_it(name):
     voice = NeuralVoice(seeded_voice(11, name))
     low, high = instrument(name).range_midi
-    f0 = np.full(20, 440 * 2 ** (((low + high) / 2 - 69) / 12), np.float32)
-    quiet, _ = voice.controls(f0, np.full(20, -50, np.float32), voice.hidden())
-    loud, _ = voice.controls(f0, np.full(20, -20, np.float32), voice.hidden())
+    f0 = np.full((1, 20), 440 * 2 ** (((low + high) / 2 - 69) / 12), np.float32)
+    quiet, _ = voice.controls(f0, np.full((1, 20), -50, np.float32), voice.hidden()[None])
+    loud, _ = voice.controls(f0, np.full((1, 20), -20, np.float32), voice.hidden()[None])
     rise = harmonic_loudness_db(loud)[-1] - harmonic_loudness_db(quiet)[-1]
     assert 24 < rise < 36
     assert abs(harmonic_loudness_db(loud)[-1] + 20) < 12
