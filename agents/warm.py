@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from agents.band import ConductorActor, InstrumentActor, conductor_spec, instrument_spec
+from agents.band_actors import ConductorActor, InstrumentActor, conductor_spec, instrument_spec
 from agents.environment import NAMESPACE
 from agents.placement import warm_name
 from agents.ray_errors import wait_for

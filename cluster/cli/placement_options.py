@@ -85,8 +85,8 @@ def placed(monitor: Monitor, where: PlacementOptions, *, dashboard: bool = False
 
             return LocalBand(plan)
         prepare_environment()
+        from agents.band import RayBand
         from agents.node_check import fingerprint_digest
-        from agents.seating import SeatedMeanwhile
         from cluster.planner import Strategy, plan_placement
 
         def enter() -> None:
@@ -102,7 +102,7 @@ def placed(monitor: Monitor, where: PlacementOptions, *, dashboard: bool = False
         planner = partial(
             plan_placement, fingerprint=fingerprint_digest(), strategy=strategy, mixed_devices=where.mixed_devices
         )
-        return SeatedMeanwhile(plan, enter, actors=where.actors, planner=planner)
+        return RayBand(plan, enter=enter, actors=where.actors, planner=planner)
 
     return band_of
 

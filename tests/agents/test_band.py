@@ -86,7 +86,7 @@ def test_killing_an_actor_in_mid_render_costs_a_restart_and_no_byte(
     plan = plan_for(short_leader, load_band("rock").with_voice("seeded"))
     reference = hashes(LocalBand(plan), short_leader, plan, 20)
     band = RayBand(plan)
-    pid = pid_of(band._conductor if victim == "conductor" else band._players[victim])
+    pid = pid_of(band.seat().conductor if victim == "conductor" else band.seat().players[victim])
     killed: list[int] = []
 
     def on_block(done_frames: int) -> None:
@@ -116,7 +116,7 @@ def test_a_shared_seat_that_is_lost_twice_is_two_restarts(local_ray: None, short
     def on_block(done_frames: int) -> None:
         if moments and done_frames >= moments[0]:
             moments.pop(0)
-            os.kill(pid_of(band._players["violin"]), signal.SIGKILL)
+            os.kill(pid_of(band.seat().players["violin"]), signal.SIGKILL)
 
     try:
         assert hashes(band, short_leader, plan, 20, on_block) == reference
@@ -129,7 +129,7 @@ def test_a_shared_seat_that_is_lost_twice_is_two_restarts(local_ray: None, short
 def test_a_player_that_hangs_is_named_when_its_deadline_is_over(local_ray: None, short_leader: AudioClip) -> None:
     plan = plan_for(short_leader, load_band("rock"))
     band = RayBand(plan)
-    pid = pid_of(band._players["drums"])
+    pid = pid_of(band.seat().players["drums"])
     os.kill(pid, signal.SIGSTOP)
     try:
         state = band.start_playing("drums")
@@ -188,7 +188,7 @@ def test_a_voice_that_cannot_be_used_is_named_and_nobody_waits(
 def test_an_error_inside_an_actor_arrives_as_ours(local_ray: None, short_leader: AudioClip) -> None:
     band = RayBand(plan_for(short_leader, load_band("rock")))
     try:
-        asked = band._ask_one(band._conductor, "conductor", ConductorAgent.listen, b"not a message", "{}")
+        asked = band.seat().ask_one(band.seat().conductor, "conductor", ConductorAgent.listen, b"not a message", "{}")
         with pytest.raises(WireError, match="message: "):
             band.collect([asked], 30.0)
     finally:

@@ -53,7 +53,7 @@ def test_a_player_that_is_killed_while_it_plays_changes_no_byte(local_ray: None,
         def on_block() -> None:
             if session.num_samples == kill_at:
                 assert isinstance(band, RayBand)
-                os.kill(pid_of(band._players["bass"]), signal.SIGKILL)
+                os.kill(pid_of(band.seat().players["bass"]), signal.SIGKILL)
 
         run_session(session, Strummed(), Unheard(), tmp_path / f"{kill_at}.wav", RATE, on_block)
         return session.samples_sha256

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from agents.seating import SeatedMeanwhile
+from agents.band import RayBand
 from agents.slots import PlacementPlan
 from ensemble.band import LocalBand
 from ensemble.config import load_band
@@ -44,7 +44,7 @@ def test_a_leader_is_heard_while_the_band_is_seated(
     reference = hashes(LocalBand(plan), short_leader, plan, 100)
     hearing.clear()
     entered: list[bool] = []
-    band = SeatedMeanwhile(plan, lambda: entered.append(hearing.wait(20.0)), actors=2)
+    band = RayBand(plan, enter=lambda: entered.append(hearing.wait(20.0)), actors=2)
     assert not entered
     try:
         assert hashes(band, short_leader, plan, 100) == reference
@@ -56,7 +56,7 @@ def test_a_leader_is_heard_while_the_band_is_seated(
 
 def test_a_band_that_nobody_asked_for_anything_is_never_seated(plan: RenderPlan) -> None:
     entered: list[bool] = []
-    SeatedMeanwhile(plan, lambda: entered.append(True)).close()
+    RayBand(plan, enter=lambda: entered.append(True)).close()
     assert not entered
 
 
@@ -64,7 +64,7 @@ def test_a_ray_that_does_not_start_is_told_at_once(plan: RenderPlan, short_leade
     def enter() -> None:
         raise BandError("Ray", "did not start")
 
-    band = SeatedMeanwhile(plan, enter)
+    band = RayBand(plan, enter=enter)
     with pytest.raises(BandError, match="did not start"):
         band.listen(short_leader, Overrides())
     band.close()
@@ -78,7 +78,7 @@ def test_what_is_wrong_with_a_leader_is_told_by_who_hears_it(
         raise AudioError("leader", "is no sound")
 
     monkeypatch.setattr(Listener, "listen", refused)
-    band = SeatedMeanwhile(plan, lambda: None, actors=1)
+    band = RayBand(plan, enter=lambda: None, actors=1)
     try:
         with pytest.raises(AudioError, match="is no sound"):
             band.listen(short_leader, Overrides())
@@ -93,7 +93,7 @@ def test_players_that_find_no_place_are_told_before_the_first_block(
     def only_a_conductor(requests: Any, _nodes: Any, _gpus: float) -> PlacementPlan:
         return PlacementPlan(bundles=({"CPU": 0.1}, *({"CPU": 99.0},) * (len(requests) - 1)))
 
-    band = SeatedMeanwhile(plan, lambda: None, actors=1, planner=only_a_conductor, place_s=2.0)
+    band = RayBand(plan, enter=lambda: None, actors=1, planner=only_a_conductor, place_s=2.0)
     try:
         with pytest.raises(BandError, match=r"could not be placed within 2 s"):
             hashes(band, short_leader, plan, 100)

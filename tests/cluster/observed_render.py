@@ -71,7 +71,7 @@ def main(folder: Path) -> None:
         def on_progress(stage: str, done: int, total: int) -> None:
             if stage == "play" and done > total / 4 and not told:
                 told.add("killed")
-                status = ray.get(band[0]._players["bass"].actor.status.remote(), timeout=30)
+                status = ray.get(band[0].seat().players["bass"].actor.status.remote(), timeout=30)
                 os.kill(status["pid"], signal.SIGKILL)
             if stage == "play" and done > total / 2 and "playing" not in told:
                 told.add("playing")
