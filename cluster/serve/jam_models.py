@@ -9,6 +9,7 @@ from pydantic import Field
 from ensemble.config import Settings
 from ensemble.listen.overrides import Overrides
 from ensemble.live.levers import LeverKind
+from ensemble.live.places import LivePosition
 from ensemble.manifest import Deadlines, LiveFacts
 from ensemble.plan import RenderRequest
 from ensemble.rendering.request import DEFAULT_BAND
@@ -63,23 +64,11 @@ class JamReady(Settings):
     """Who plays."""
 
 
-class JamNews(Settings):
-    """How a session goes, ten times a second."""
+class JamNews(LivePosition):
+    """How a session goes, ten times a second: where the music is, and what else is told."""
 
     seconds: float
     """How long the player's stream is by now."""
-    bar: int
-    """Number of the bar, from 1; 0 while the band listens."""
-    beat: int
-    """The beat in it, from 1."""
-    beats_per_bar: int
-    """How many it has."""
-    tempo_bpm: float
-    """Beats a minute; 0 while none is known."""
-    chord: str
-    """What sounds."""
-    next_chord: str
-    """What will sound in the next bar."""
     levels_db: dict[str, float]
     """How loud each part is."""
     muted: tuple[str, ...]

@@ -204,7 +204,7 @@ class _Jam:
         session, rate = self._session, self._order.sample_rate
         due = deadlines_of(session, WATCHED_QUANTA)
         news = JamNews(
-            seconds=session.num_samples / rate, **session.follower.position._asdict(),
+            seconds=session.num_samples / rate, **dict(session.follower.position),
             levels_db={name: round(level_db, 1) for name, level_db in session.levels_db.items()},
             muted=tuple(sorted(session.follower.muted)), due=due, lost_s=round(self._leader.num_lost / rate, 2),
             stop_reaction_bars=round(session.stops.bars[-1], 2) if session.stops.bars else None,

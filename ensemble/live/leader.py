@@ -173,14 +173,17 @@ class LiveLeader:
         """Where the music is; before the band has entered only the tempo."""
         clock = self.clock
         if clock is None:
-            return LivePosition(0, 0, 0, 0.0, "", "")
+            return LivePosition()
         tempo_bpm = 60 * FRAME_RATE_HZ / clock.period_frames
         if not has_entered:
-            return LivePosition(0, 0, 0, tempo_bpm, "", "")
+            return LivePosition(tempo_bpm=tempo_bpm)
         beat = max(int(np.floor(clock.phase_at(self.heard_frames))), 0)
         here, later = self.places.place(beat), self.places.place(beat + self.places.beats_per_bar)
         chord, next_chord = here.chord.spelled(here.key), later.chord.spelled(later.key)
-        return LivePosition(here.bar + 1, here.position + 1, self.places.beats_per_bar, tempo_bpm, chord, next_chord)
+        return LivePosition(
+            bar=here.bar + 1, beat=here.position + 1, beats_per_bar=self.places.beats_per_bar, tempo_bpm=tempo_bpm,
+            chord=chord, next_chord=next_chord,
+        )  # fmt: skip
 
     def heard(self, num_frames: int) -> Heard:
         """The leader, whose stream was `num_frames` long, as heard while it played."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 
@@ -12,24 +11,25 @@ from ensemble.live.bars import BarGrid, LiveBars
 from ensemble.live.chart_position import ChartPosition
 from ensemble.live.foresight import Foresight
 from ensemble.live.writing import Place
+from ensemble.settings.reading import Settings
 from ensemble.types.harmony import Chord, Key
 from ensemble.types.music import FloatArray
 
 
-class LivePosition(NamedTuple):
+class LivePosition(Settings):
     """Where the music is, in what is committed."""
 
-    bar: int
+    bar: int = 0
     """Number of the bar, from 1; 0 before the band has entered."""
-    beat: int
+    beat: int = 0
     """The beat in it, from 1."""
-    beats_per_bar: int
+    beats_per_bar: int = 0
     """How many it has."""
-    tempo_bpm: float
-    """Beats a minute."""
-    chord: str
+    tempo_bpm: float = 0.0
+    """Beats a minute; 0 while none is known."""
+    chord: str = ""
     """What sounds."""
-    next_chord: str
+    next_chord: str = ""
     """What will sound in the next bar."""
 
     @property
