@@ -17,6 +17,7 @@ from ensemble.conduct.grid import Grid, grid_of
 from ensemble.conduct.midi import ARTICULATION_CONTROLS, DRUM_NOTES
 from ensemble.conduct.models import performers_of
 from ensemble.conduct.parts import placed
+from ensemble.conduct.pedal import pooled
 from ensemble.conduct.performer import Performer
 from ensemble.conduct.shaping import WrittenNote, shape
 from ensemble.config import BandSettings, FollowerSettings
@@ -39,7 +40,7 @@ _OTHER_NOTES: dict[int, DrumClass] = {
 }  # fmt: skip
 _DRUM_OF: dict[int, DrumClass] = {note: drum for drum, note in DRUM_NOTES.items()} | _OTHER_NOTES
 _SWITCHES = {number: articulation for articulation, number in ARTICULATION_CONTROLS.items()}
-_ON = 64
+_SUSTAIN, _ON = 64, 64
 _UNREADABLE = (
     OSError, EOFError, ValueError, KeyError, IndexError, TypeError, ZeroDivisionError, KeySignatureError,
 )  # fmt: skip
@@ -175,36 +176,51 @@ def bar_frames(heard: Heard, first_bar: int, last_bar: int) -> tuple[int, int]:
 def read_notes(path: Path, follower: FollowerSettings) -> tuple[Struck, ...]:
     """Read the notes that a follower shall play from a MIDI file, in the file's own tempo.
 
+    Keyed instruments have a pedal: while it is down (controller 64), notes ring on after their keys are let go.
+
     Raises:
         DataError: it is no MIDI file, or holds what the follower cannot play; names the note and its time.
     """
     try:
-        struck = _notes_of(mido.MidiFile(path))
+        document = mido.MidiFile(path)
+        keys = _notes_of(document)
+        struck = _notes_of(document, has_pedal=True) if follower.spec.family == "keyed" else keys
     except _UNREADABLE as error:
         raise DataError(str(path), "is not a MIDI file that can be read", "export it again") from error
     if not struck:
         raise DataError(str(path), "holds no notes", "name the file with the notes of this part")
-    _check(struck, path, follower)
+    _check(keys, path, follower)
     return tuple(struck)
 
 
-def _notes_of(document: mido.MidiFile) -> list[Struck]:
+def _notes_of(document: mido.MidiFile, *, has_pedal: bool = False) -> list[Struck]:
     """Every note, by its beginning; one that is never ended lasts to the end of the file."""
     now_s, sounding = 0.0, dict[tuple[int, int], tuple[float, int, Articulation]]()
+    pedals, ringing = set[int](), set[tuple[int, int]]()
     switched = defaultdict[int, set[Articulation]](set)
     found: list[Struck] = []
 
     def end(channel: int, note: int) -> None:
+        ringing.discard((channel, note))
         if (began := sounding.pop((channel, note), None)) is not None and now_s > began[0]:
             found.append(Struck(began[0], now_s, note, began[1], channel, began[2]))
 
     for message in document:
         now_s += message.time
         if message.type in ("note_on", "note_off"):
-            end(message.channel, message.note)
-            if message.type == "note_on" and message.velocity:
+            is_struck = message.type == "note_on" and message.velocity > 0
+            if message.channel in pedals and not is_struck:
+                ringing.add((message.channel, message.note))
+            else:
+                end(message.channel, message.note)
+            if is_struck:
                 how = max(switched[message.channel], default=Articulation.PLAIN)
                 sounding[message.channel, message.note] = now_s, message.velocity, how
+        elif has_pedal and message.type == "control_change" and message.control == _SUSTAIN:
+            (pedals.add if message.value >= _ON else pedals.discard)(message.channel)
+            for channel, note in sorted(ringing):
+                if channel not in pedals:
+                    end(channel, note)
         elif message.type == "control_change" and message.control in _SWITCHES:
             on = switched[message.channel]
             (on.add if message.value >= _ON else on.discard)(_SWITCHES[message.control])
@@ -259,11 +275,15 @@ def _played(
             for index, one in enumerate(struck)
         )
         return Hits(name=follower.name, hits=hits, num_frames=num_frames)
-    voices, _ = _voices(struck, follower.num_voices)
     written = [
-        WrittenNote(one.start_s, one.stop_s, one.pitch_midi, one.velocity, voice, one.articulation)
-        for one, voice in zip(struck, voices, strict=True)
+        WrittenNote(one.start_s, one.stop_s, one.pitch_midi, one.velocity, articulation=one.articulation)
+        for one in struck
     ]
+    if follower.spec.family == "keyed":
+        written = pooled(written, follower.num_voices)
+    else:
+        voices, _ = _voices(struck, follower.num_voices)
+        written = [note._replace(voice=voice) for note, voice in zip(written, voices, strict=True)]
     seed, num_voices = follower.played_seed(0), follower.num_voices
     return shape(
         follower.name, placed(written, grid_of(heard)), follower.spec, num_voices, heard.tuning_cents, num_frames, seed,

@@ -28,10 +28,11 @@ def kernel(function: F) -> F:
 
 
 def is_cached(compiled: Any) -> bool:
-    """Whether this kernel's machine code is cached on disk and no older than its source."""
+    """Whether machine code of this kernel is cached on disk; numba itself compares its source's digest."""
     if compiled.stats.cache_path is None:
         return False
     function = compiled.py_func
-    source = Path(function.__code__.co_filename)
-    index = f"{source.stem}.{function.__qualname__}-{function.__code__.co_firstlineno}.*.nbi"
-    return any(found.stat().st_mtime >= source.stat().st_mtime for found in Path(compiled.stats.cache_path).glob(index))
+    index = (
+        f"{Path(function.__code__.co_filename).stem}.{function.__qualname__}-{function.__code__.co_firstlineno}.*.nbi"
+    )
+    return any(Path(compiled.stats.cache_path).glob(index))

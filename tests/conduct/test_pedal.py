@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import mido
 import numpy as np
 
+from ensemble.conduct.given import read_notes
 from ensemble.conduct.parts import write_parts
 from ensemble.conduct.pedal import pooled
 from ensemble.conduct.shaping import WrittenNote
@@ -54,3 +58,19 @@ def test_a_key_that_is_struck_again_keeps_its_voice_and_any_other_note_takes_the
 def test_where_all_voices_sound_the_note_that_ends_first_gives_way():
     notes = [WrittenNote(0.0, 3.0, 48, 80), WrittenNote(0.1, 2.0, 60, 80), WrittenNote(0.5, 1.5, 64, 80)]
     assert [note.voice for note in pooled(notes, 2)] == [0, 1, 1]
+
+
+def test_a_midi_file_has_a_pedal_for_keys_and_for_no_guitar(tmp_path: Path):
+    song = mido.MidiFile(ticks_per_beat=500)  # a tick is a millisecond
+    events = [
+        (0, mido.Message("note_on", note=60, velocity=80)),
+        (200, mido.Message("control_change", control=64, value=127)),
+        (300, mido.Message("note_off", note=60)), (500, mido.Message("note_on", note=60, velocity=70)),
+        (100, mido.Message("note_on", note=64, velocity=70)), (100, mido.Message("note_off", note=60)),
+        (300, mido.Message("control_change", control=64, value=0)), (500, mido.Message("note_off", note=64)),
+    ]  # fmt: skip
+    song.tracks.append(mido.MidiTrack([message.copy(time=time) for time, message in events]))
+    song.save(tmp_path / "keys.mid")
+    guitar = FollowerSettings(name="strings", instrument="nylon_guitar", role="pad")
+    for follower, stops_s in ((PIANO, [1.0, 1.5, 2.0]), (guitar, [0.5, 1.2, 2.0])):
+        assert [round(note.stop_s, 3) for note in read_notes(tmp_path / "keys.mid", follower)] == stops_s
