@@ -34,10 +34,8 @@ class _Link(NamedTuple):
 
     parts: tuple[Part, ...]
     """Where it lies, with its header put right."""
-    declared: int
-    """Samples by its header, as far as this tells."""
-    present: int
-    """Samples by its last frame."""
+    num_samples: int
+    """By its last frame, where its header tells no more; 0 where it does, or where no frame tells."""
 
 
 def read_layout(stream: BinaryIO, file_bytes: int) -> Layout | None:
@@ -61,10 +59,9 @@ def read_layout(stream: BinaryIO, file_bytes: int) -> Layout | None:
     starts = [first, *_marks(stream, first + _MARK_BYTES, file_bytes)]
     links = [_link(stream, start, stop) for start, stop in pairwise([*starts, file_bytes])]
     is_as_it_should_be = len(links) == 1 and len(links[0].parts) == 1
+    present = sum(link.num_samples for link in links) if all(link.num_samples for link in links) else 0
     return Layout(
-        links=() if is_as_it_should_be else tuple(link.parts for link in links),
-        declared=sum(link.declared for link in links),
-        present=sum(link.present for link in links),
+        links=() if is_as_it_should_be else tuple(link.parts for link in links), declared=present, present=present
     )
 
 
@@ -86,9 +83,9 @@ def _link(stream: BinaryIO, start: int, stop: int) -> _Link:
     total = told & _MAX_TOTAL
     held = _samples(stream, start, stop)
     if not 0 < total < held:
-        return _Link(((start, stop),), total or held, held)
+        return _Link(((start, stop),), held if held >= total else 0)
     patch = (told - total + min(held, _MAX_TOTAL)).to_bytes(_TOTAL_BYTES, "big")
-    return _Link(((start, start + _TOTAL_AT), patch, (start + _TOTAL_AT + _TOTAL_BYTES, stop)), held, held)
+    return _Link(((start, start + _TOTAL_AT), patch, (start + _TOTAL_AT + _TOTAL_BYTES, stop)), held)
 
 
 def _samples(stream: BinaryIO, start: int, stop: int) -> int:
@@ -98,7 +95,7 @@ def _samples(stream: BinaryIO, start: int, stop: int) -> int:
     tail_at = max(start, stop - _TAIL_BYTES)
     stream.seek(tail_at)
     tail = stream.read(stop - tail_at)
-    heads = (tail[match.start() : match.start() + _HEAD_BYTES] for match in _SYNC.finditer(tail))
+    heads = (tail[at : at + _HEAD_BYTES].ljust(_HEAD_BYTES) for at in (one.start() for one in _SYNC.finditer(tail)))
     spans = [span for head in heads if (span := _span(head, block_samples if least == block_samples else 0))]
     ends = {span[1] for span in spans}
     return max((span[1] for span in spans if span[0] in ends), default=0)  # a chance head follows none
@@ -106,8 +103,6 @@ def _samples(stream: BinaryIO, start: int, stop: int) -> int:
 
 def _span(head: bytes, block_samples: int) -> tuple[int, int] | None:
     """The numbers of a frame's first sample and of the one after it; None where this is not the head of a frame."""
-    if len(head) < _HEAD_BYTES:
-        return None
     ones = 8 - (~head[4] & 0xFF).bit_length()  # the number is written as in UTF-8, with up to 36 bits
     if ones in (1, 8):
         return None
@@ -119,7 +114,7 @@ def _span(head: bytes, block_samples: int) -> tuple[int, int] | None:
     size_bytes = kind - 5 if kind in (6, 7) else 0
     size = int.from_bytes(head[at : at + size_bytes], "big") + 1 if size_bytes else _BLOCK_SAMPLES[kind]
     crc_at = at + size_bytes + _RATE_BYTES.get(rate_kind, 0)
-    if crc_at >= len(head) or _crc8(head[:crc_at]) != head[crc_at]:
+    if crc_at >= _HEAD_BYTES or _crc8(head[:crc_at]) != head[crc_at]:
         return None
     first = number if head[1] & 1 else number * block_samples
     return first, first + size

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ensemble.data.inspect_alignment import late_ms
+from ensemble.data.inspect_alignment import is_another, late_ms
 from ensemble.data.inspect_facts import Inspection, SoundFacts, TakeFacts, doubts_of_piece
-from ensemble.data.inspect_notes import WrittenNotes, compare, read_notes
+from ensemble.data.inspect_notes import OTHER_STROKES, WrittenNotes, compare, read_notes
 from ensemble.data.inspect_sound import hear_file
 from ensemble.data.readers import recognise
 from ensemble.data.takes import RecordedPart, Skip
@@ -105,6 +105,8 @@ def _piece(
             if salience is not None:
                 found = compare(salience, notes, spec)
                 facts = replace(facts, mismatches=found.mismatches, is_heard_as_line=found.is_heard_as_line)
+            elif is_another(onset, notes.onsets(len(onset))):
+                facts = replace(facts, mismatches=(OTHER_STROKES,))
             if not facts.mismatches:
                 facts = replace(facts, late_to_notes_ms=late_ms(onset, notes.onsets(len(onset))))
         heard.append((facts, onset))

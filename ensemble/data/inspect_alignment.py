@@ -23,7 +23,7 @@ from ensemble.types.music import FloatArray
 
 Array = NDArray[np.float64]
 MAX_LAG_FRAMES = 50
-MIN_ONSETS = 6
+MIN_ONSETS, MANY_ONSETS = 6, 30
 STRENGTH_OF_ONSET = 0.1
 """Onset strength (in 10 dB, mean over bands) that counts as a note's beginning."""
 RIVAL_SHARE = 0.92
@@ -44,21 +44,36 @@ def late_ms(part: FloatArray, reference: FloatArray) -> float | None:
     Returns:
         Milliseconds, positive is late; None where too little begins, nothing fits, or several lags fit equally.
     """
-    num_frames = min(len(part), len(reference))
-    ours, theirs = _beginnings(part[:num_frames]), _beginnings(reference[:num_frames])
-    num_onsets = min(_count(part), _count(reference))
-    if num_onsets < MIN_ONSETS or num_frames < 4 * MAX_LAG_FRAMES:
+    num_onsets = _num_onsets(part, reference)
+    if num_onsets < MIN_ONSETS:
         return None
-    fit = _correlation(ours, theirs)
+    fit = _correlation(part, reference)
     peaks = find_peaks(fit, distance=APART_FRAMES)[0]
     peaks = peaks[np.argsort(-fit[peaks], kind="stable")].tolist()  # best first
-    if not peaks or fit[peaks[0]] < CHANCE / 10 / np.sqrt(num_onsets / 10):
+    if not peaks or fit[peaks[0]] < _by_chance(num_onsets):
         return None
     rivals = sorted((peak - MAX_LAG_FRAMES for peak in peaks if fit[peak] >= RIVAL_SHARE * fit[peaks[0]]), key=abs)
     if len(rivals) > 1 and abs(rivals[1]) - abs(rivals[0]) < APART_FRAMES:
         return None
     peak = rivals[0] + MAX_LAG_FRAMES
     return float(rivals[0] + peak_offset(*fit[peak - 1 : peak + 2])) * 1000 / FRAME_RATE_HZ
+
+
+def is_another(part: FloatArray, reference: FloatArray) -> bool:
+    """Whether a part with many onsets fits no better at any lag than unrelated ones by chance; see `late_ms`."""
+    num_onsets = _num_onsets(part, reference)
+    return num_onsets >= MANY_ONSETS and float(_correlation(part, reference).max()) < _by_chance(num_onsets)
+
+
+def _num_onsets(part: FloatArray, reference: FloatArray) -> int:
+    """How many notes begin in the one that has fewer; 0 where they are too short to be moved against each other."""
+    is_short = min(len(part), len(reference)) < 4 * MAX_LAG_FRAMES
+    return 0 if is_short else min(_count(part), _count(reference))
+
+
+def _by_chance(num_onsets: int) -> float:
+    """What unrelated parts reach."""
+    return float(CHANCE / 10 / np.sqrt(num_onsets / 10))
 
 
 def _beginnings(onset: FloatArray) -> Array:
@@ -75,9 +90,10 @@ def _count(onset: FloatArray) -> int:
     return len(find_peaks(onset, height=STRENGTH_OF_ONSET)[0])
 
 
-def _correlation(part: Array, reference: Array) -> Array:
-    """Pearson's correlation at every lag of the part.  [2 * MAX_LAG_FRAMES + 1]"""
-    num_frames = len(part)
+def _correlation(onset: FloatArray, reference_onset: FloatArray) -> Array:
+    """Pearson's correlation of what begins at every lag of the part.  [2 * MAX_LAG_FRAMES + 1]"""
+    num_frames = min(len(onset), len(reference_onset))
+    part, reference = _beginnings(onset[:num_frames]), _beginnings(reference_onset[:num_frames])
     fit = np.zeros(2 * MAX_LAG_FRAMES + 1)
     for index, lag in enumerate(range(-MAX_LAG_FRAMES, MAX_LAG_FRAMES + 1)):
         late = part[max(lag, 0) : num_frames + min(lag, 0)]

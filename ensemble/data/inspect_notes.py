@@ -58,6 +58,8 @@ MIN_SHIFT_STEPS, MAX_SHIFT_STEPS = 4, 50
 TAIL_S = 4.0
 """What rings on after the last note: reverberation, slow releases."""
 MIN_FREE_S = 5.0
+MAX_SILENT_S = 8.0
+"""Of written notes on end that are not heard."""
 LEADS = 0.75
 """A line's pitch stands out most in so much of its time; of two voices each leads in half."""
 MAX_OVERLAP = 0.1
@@ -100,6 +102,10 @@ class Mismatch(NamedTuple):
     kind: MismatchKind
     sentence: str
     """The same for people, with its figures."""
+
+
+OTHER_STROKES = Mismatch("other notes", "strikes at other times than its notes")
+"""Of drums, which have no pitch to compare."""
 
 
 class StemComparison(NamedTuple):
@@ -280,12 +286,29 @@ def _of_time(match: _Match, notes: WrittenNotes) -> Iterator[Mismatch]:
         unheard = 1 - match.is_audible[steps].mean()
         if unheard > 1 - MUCH:
             yield Mismatch("unheard", f"is silent in {100 * unheard:.0f} % of the time that its notes take")
+        else:
+            yield from _of_silence(steps, match.is_audible[steps])
     time_s = np.arange(num_steps) * STEP_S
     last = np.searchsorted(notes.start_s, time_s, side="right") - 1
     ended_s = np.maximum.accumulate(notes.stop_s)[np.maximum(last, 0)]
     is_free = match.is_audible & (time_s > np.where(last >= 0, ended_s, 0.0) + TAIL_S)
     if is_free.sum() * STEP_S > MIN_FREE_S:
         yield Mismatch("unwritten", f"sounds for {is_free.sum() * STEP_S:.0f} s in which nothing is written")
+
+
+def _of_silence(steps: NDArray[np.int64], is_audible: NDArray[np.bool_]) -> Iterator[Mismatch]:
+    """Is it silent through many notes on end?
+
+    Args:
+        steps: at which notes are written.  [steps]
+        is_audible: whether anything sounds there.  [steps]
+    """
+    heard = np.flatnonzero(np.concatenate([[True], is_audible, [True]]))
+    longest = int(np.argmax(np.diff(heard)))
+    silent = steps[heard[longest] : heard[longest + 1] - 1]
+    if len(silent) * STEP_S > MAX_SILENT_S:
+        first_s, last_s = silent[0] * STEP_S, (silent[-1] + 1) * STEP_S
+        yield Mismatch("unheard", f"is silent from {first_s:.0f} to {last_s:.0f} s, where notes are written")
 
 
 def _interval(semitones: int) -> str:

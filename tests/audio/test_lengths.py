@@ -280,6 +280,13 @@ def test_a_flac_that_declares_too_few_samples_is_heard_to_its_end(tmp_path: Path
     assert (clip.num_samples, said) == (NUM_SAMPLES, [])
 
 
+def test_a_flac_that_ends_in_silence_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "a.flac"  # its last frames take a few bytes each
+    written(path, np.concatenate([music(), np.zeros(3 * RATE + 5, np.float32)]), subtype="PCM_16")
+    clip, said = heard(path)
+    assert (clip.num_samples, said) == (NUM_SAMPLES + 3 * RATE + 5, [])
+
+
 def test_flacs_in_a_row_are_heard_one_after_the_other(tmp_path: Path) -> None:
     path = tmp_path / "a.flac"
     one = written(path, subtype="PCM_16")

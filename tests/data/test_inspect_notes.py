@@ -133,6 +133,10 @@ FAULTS: dict[str, tuple[str, Callable[[Notes], np.ndarray], str, str]] = {
         "bass", lambda notes: sounded([*notes[:20], (notes[20][0], LENGTH_S - 0.1, notes[20][2])], decay=0.0),
         "unwritten", "in which nothing is written",
     ),
+    "the second half missing": (
+        "guitar", lambda notes: sounded([note for note in notes if note[1] < LENGTH_S / 2]), "unheard",
+        "is silent from 12 to 23 s",
+    ),
     "hardly anything": ("guitar", lambda notes: sounded(notes[:24]), "unheard", "is silent in"),
 }  # fmt: skip
 
@@ -156,6 +160,14 @@ def test_a_drummer_who_is_late_is_named(tmp_path: Path) -> None:
     struck = np.array([start + 0.1 for start, _, _ in STRUCK])
     late = {"drums": Part(STRUCK, kit(struck, seed=5, duration_s=LENGTH_S))}
     assert {(part, kind) for part, kind, _ in found(tmp_path, late)} == {("drums", "misaligned")}
+
+
+@pytest.mark.parametrize("sounds", ["another piece", "a bass"])
+def test_drums_that_strike_at_other_times_are_named(tmp_path: Path, sounds: str) -> None:
+    others = kit(np.array([start for start, _, _ in tune(60, 44)]), seed=5, duration_s=LENGTH_S)
+    sound = others if sounds == "another piece" else sounded(BASS)
+    ((name, kind, _),) = found(tmp_path, {"drums": Part(STRUCK, sound)})
+    assert (name, kind) == ("drums", "other notes")
 
 
 def test_a_part_in_another_instruments_range_is_named(tmp_path: Path) -> None:
