@@ -18,6 +18,9 @@ def evaluate_live(
     ],
     band: Annotated[str, typer.Option(help="Band: rock, quartet or a YAML file.")] = "rock",
     horizon: Annotated[float, typer.Option(min=0.3, max=2.0, help="How far ahead the band commits, in seconds.")] = 0.4,
+    count_in: Annotated[
+        int, typer.Option(min=0, max=16, help="Beats that the band counts first, at the tempo of the references.")
+    ] = 0,
     max_s: Annotated[float, typer.Option(min=10, help="Seconds of each recording.")] = 60.0,
     as_json: AsJson = False,
 ) -> None:
@@ -30,7 +33,7 @@ def evaluate_live(
         from ensemble.live.settings import LiveSettings
         from ensemble.rendering.evaluate_live import evaluate_live as measure
 
-        live = LiveSettings(horizon_s=round(horizon, 1))
+        live = LiveSettings(horizon_s=round(horizon, 1), count_in_beats=count_in)
         document = measure(folder, load_band(band), live, max_s, monitor.progress)
     print_result(as_json, document, lambda: _show(document))
 

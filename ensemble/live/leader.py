@@ -43,6 +43,11 @@ KEPT_FRAMES, KEPT_BEATS = 1000, 64
 """Nothing asks for more of the past, and nothing for more of it in beats."""
 
 
+def first_frame_counted(live: LiveSettings, period_frames: float) -> int:
+    """The frame at which a leader who is counted in begins, by the length of a beat."""
+    return live.horizon_frames + SETTLED_FRAMES + TICK_FRAMES + round(live.count_in_beats * period_frames)
+
+
 class LiveLeader:
     """Hears one stream.
 
@@ -240,7 +245,7 @@ class LiveLeader:
         begins = self._live.horizon_frames + SETTLED_FRAMES
         self._counting = begins + TICK_FRAMES, period_frames
         self.clock = BandClock(BeatNow(begins + TICK_FRAMES, 0.0, period_frames, 1.0), begins)
-        self._first_sound = begins + TICK_FRAMES + round(self._live.count_in_beats * period_frames)
+        self._first_sound = first_frame_counted(self._live, period_frames)
         self._last_sound = self._first_sound
         self.places.begin(self._live.count_in_beats)
         self.places.say_one(self._live.count_in_beats)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,10 +17,12 @@ from ensemble.data.listing import AUDIO_SUFFIXES, FOREIGN_SUFFIXES, visible
 from ensemble.errors import DataError
 from ensemble.events import OnProgress, unheard
 from ensemble.listen.listener import at_analysis_rate
+from ensemble.listen.overrides import FASTEST_BPM, SLOWEST_BPM
 from ensemble.listen.pitch import ANALYSIS_RATE_HZ
+from ensemble.live.leader import first_frame_counted
 from ensemble.live.settings import LiveSettings
 from ensemble.live.stream import Followed
-from ensemble.measure.annotations import Annotation, read_annotation
+from ensemble.measure.annotations import Annotation, read_annotation, tempo_of
 from ensemble.measure.live import BEAT_FIGURES, FIGURES, Figures, score_live
 from ensemble.plan import RenderPlan, RenderRequest
 from ensemble.rendering.live import LiveSession
@@ -31,6 +34,8 @@ PLAYED = ("deadline_hit_rate", "horizon_left_p99_ms", "stop_reaction_bars")
 """Of playing at 16 kHz, on a clock that is simulated; see `Deadlines` and `stop_reaction_bars`."""
 CLEAR_F = 0.9
 """A recording's beat is clear where the tracker that knows it whole has this F-measure."""
+COUNTED_BEATS = 5
+"""The tempo of a count is that of so many beats from where it leads."""
 TAIL_FRAMES = 100
 BLOCK_SAMPLES = ANALYSIS_RATE_HZ // 50
 
@@ -43,7 +48,8 @@ def evaluate_live(
     Args:
         folder: recordings with references, as `evaluate_listening` takes them.
         band: who plays.
-        live: how it follows.
+        live: how it follows. Where the band counts in, it does so at the tempo of the reference's first beats, and the
+            recording begins with the first bar; those without beats are followed without a count.
         max_s: how much of each is used.
         on_progress: told the recording's name, how many are done, and of how many.
 
@@ -68,7 +74,7 @@ def evaluate_live(
         raise DataError(
             printable(folder), "holds no recording with beats or chords", "lay NAME.beats or .lab beside it"
         )
-    request = request_for(band, sample_rate=ANALYSIS_RATE_HZ, live=live)
+    request = request_for(band, sample_rate=ANALYSIS_RATE_HZ, live=live.model_copy(update={"count_in_beats": 0}))
     players = LocalBand(RenderPlan(request=request, leader_sha256=""))
     LiveSession(request, players).warm_up()
     found: dict[str, dict[str, Any]] = {}
@@ -76,7 +82,8 @@ def evaluate_live(
         on_progress(f"following {printable(path.stem)}", done, len(known))
         clip = read_clip(path)
         samples = at_analysis_rate(prepared_clip(clip, clip.sample_rate)).samples[0]
-        found[path.stem] = _played(reference, in_steps(samples[: round(max_s * ANALYSIS_RATE_HZ)])[1], request, players)
+        heard = _Take(reference, in_steps(samples[: round(max_s * ANALYSIS_RATE_HZ)])[1], request)
+        found[path.stem] = _played(_counted_in(heard, live) if live.count_in_beats else heard, players)
     clear = [one for one in found.values() if (one["offline_beats_f"] or 0.0) >= CLEAR_F]
     values = {name: _known(name, found.values()) for name in (*FIGURES, *PLAYED)}
     return {name: _mean(some) for name, some in values.items()} | {
@@ -87,8 +94,44 @@ def evaluate_live(
     }
 
 
-def _played(reference: Annotation, samples: FloatArray, request: RenderRequest, players: Band) -> dict[str, Any]:
+class _Take(NamedTuple):
+    """What is followed once."""
+
+    reference: Annotation
+    """What is known of it."""
+    samples: FloatArray
+    """Mono, at 16 kHz.  [samples]"""
+    request: RenderRequest
+    """How it is followed."""
+
+
+def _counted_in(take: _Take, live: LiveSettings) -> _Take:
+    """The recording laid behind a count, so that its first bar begins where the band expects it."""
+    beats_s, bars_s = take.reference.beats_s, take.reference.downbeats_s
+    if beats_s is None:
+        return take
+    counted_s = beats_s if bars_s is None or not len(bars_s) else beats_s[beats_s >= bars_s[0]]
+    if (tempo_bpm := tempo_of(counted_s[:COUNTED_BEATS])) is None:
+        return take
+    tempo_bpm = float(np.clip(tempo_bpm, SLOWEST_BPM, FASTEST_BPM))
+    begin = first_frame_counted(live, 60 * FRAME_RATE_HZ / tempo_bpm) - round(counted_s[0] * FRAME_RATE_HZ)
+    samples = begin * ANALYSIS_RATE_HZ // FRAME_RATE_HZ
+    later_s, spans_s = beats_s + begin / FRAME_RATE_HZ, take.reference.chord_spans_s
+    said = take.request.overrides.model_copy(update={"tempo_bpm": tempo_bpm})
+    return _Take(
+        replace(
+            take.reference,
+            beats_s=later_s[later_s >= 0],
+            chord_spans_s=None if spans_s is None else spans_s + begin / FRAME_RATE_HZ,
+        ),
+        in_steps(np.pad(take.samples[max(-samples, 0) :], (max(samples, 0), 0)))[1],
+        take.request.model_copy(update={"overrides": said, "live": live}),
+    )
+
+
+def _played(take: _Take, players: Band) -> dict[str, Any]:
     """All figures of one recording, after whose end the leader is silent."""
+    reference, samples, request = take
     session = LiveSession(request, players, keeps_all=True)
     blocks = np.split(samples, range(BLOCK_SAMPLES, len(samples), BLOCK_SAMPLES))
     run_simulated(session, blocks, ANALYSIS_RATE_HZ)

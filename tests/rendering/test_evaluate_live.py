@@ -49,6 +49,15 @@ def test_clear_beats_and_chords_are_followed(folder: Path) -> None:
     assert set(document["recordings"]["song"]) == {*FIGURES, *PLAYED, "replay_equal"}
 
 
+def test_who_is_counted_in_is_followed_from_the_first_beat(folder: Path) -> None:
+    live = LiveSettings(count_in_beats=4)
+    document = evaluate_live(folder, load_band("rock").with_voice("naive"), live, max_s=10.0)
+    assert document["lock_s"] < BEAT_S
+    assert document["beats_f"] == 1.0
+    assert document["beat_error_p95_ms"] < 60
+    assert document["replay_equal"]
+
+
 def test_a_folder_without_references_is_refused(tmp_path: Path) -> None:
     write_clip(tmp_path / "song.wav", clip_of(np.zeros(RATE)))
     with pytest.raises(DataError, match="beats or chords"):
