@@ -67,6 +67,7 @@ def modules(source: str) -> Iterator[str]:
             yield node.module or ""
 
 
+@pytest.mark.slow
 @pytest.mark.ray
 def test_the_wheel_renders_from_a_folder_full_of_namesakes(
     python: Path, short_leader_file: Path, tmp_path: Path

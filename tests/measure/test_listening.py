@@ -192,6 +192,7 @@ def test_a_folder_without_references_is_refused(tmp_path: Path, make: Callable[[
     assert "no recording with a reference" in str(done.exception) or "is no folder" in str(done.exception)
 
 
+@pytest.mark.slow
 @needs_renderer
 def test_composed_recordings_are_heard_and_compared_with_the_baseline(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -18,13 +18,9 @@ from ensemble.train.checkpoints import read_state
 from ensemble.train.player.settings import TrainPlayerSettings
 from tests.train.player.test_fit import SMALL
 from tests.train.small_set import write_set
+from tests.typed import ensemble
 
 ROOT = __import__("pathlib").Path(__file__).parents[2]
-
-
-def ensemble(*arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "cluster", *map(str, arguments)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture(scope="module")
@@ -49,20 +45,20 @@ def test_train_go_on_and_evaluate(data, config, tmp_path):
     out = tmp_path / "run"
     train = ("train", "player", "--config", config, "--instrument", "violin", "--data", data, "--out", out, "--json")
     first = ensemble(*train)
-    assert first.returncode == 0, first.stderr
+    assert first.exit_code == 0, first.output
     assert json.loads(first.stdout)["steps"] == 8
     card = VOICE.read(out / "voice.safetensors").card
     assert "train player" in card.command
     assert "may be shipped" in card.licence
 
-    assert ensemble(*train).returncode == 1
+    assert "holds a run already" in str(ensemble(*train).exception)
     again = ensemble(*train, "--resume", "--max-steps", 10)
     assert json.loads(again.stdout)["steps"] == 10
 
     measured = ensemble(
         "evaluate", "player", out / "voice.safetensors", "--data", data, "--json", "--pictures", tmp_path
     )
-    assert measured.returncode == 0, measured.stderr
+    assert measured.exit_code == 0, measured.output
     (figures,) = json.loads(measured.stdout)
     assert figures["voice"] == "violin"
     assert figures["mss_naive"] == figures["baselines"]["naive"]["mss"] > 0
@@ -76,9 +72,8 @@ def test_train_go_on_and_evaluate(data, config, tmp_path):
 def test_a_wrong_setting_is_named(tmp_path, data, text, complaint):
     (tmp_path / "wrong.yaml").write_text(text)
     result = ensemble("train", "player", "--config", tmp_path / "wrong.yaml", "--data", data, "--out", tmp_path / "run")
-    assert result.returncode == 1
-    assert complaint in result.stderr
-    assert len(result.stderr.strip().splitlines()[-1:]) == 1
+    assert result.exit_code == 1
+    assert complaint in str(result.exception)
     assert not (tmp_path / "run").exists()
 
 
@@ -91,11 +86,11 @@ def test_two_recipes_stand_side_by_side(data, config, tmp_path):
         small = {"loss": loss, "size": size, "max_steps": 2, "audit_steps": 2}
         config.write_text(yaml.safe_dump(SMALL.model_dump() | small))
         done = ensemble("train", "player", "--config", config, "--data", data, "--out", voice.parent)
-        assert done.returncode == 0, done.stderr
+        assert done.exit_code == 0, done.output
         card = VOICE.read(voice).card
         assert (card.size, card.hidden) == (size, {"starter": 128, "large": 512}[size])
     measured = ensemble("evaluate", "player", *voices, "--data", data, "--json")
-    assert measured.returncode == 0, measured.stderr
+    assert measured.exit_code == 0, measured.output
     figures = json.loads(measured.stdout)
     assert [one["path"] for one in figures] == [str(voice) for voice in voices]
     first, second = figures

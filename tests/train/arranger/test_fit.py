@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import mido
@@ -20,8 +18,8 @@ from ensemble.train.arranger.crops import NOT_ASKED, crop_of
 from ensemble.train.arranger.fit import fit_arranger
 from ensemble.train.arranger.material import gather_lessons, lessons_of, midi_files, read_piece, read_pieces
 from ensemble.train.arranger.settings import TrainArrangerSettings
+from tests.typed import ensemble
 
-ROOT = Path(__file__).parents[3]
 TICKS = 480
 LOOP = (0, 9, 5, 7)
 
@@ -153,26 +151,21 @@ def test_it_learns_what_everybody_did(trained: Path, songs: Path) -> None:
     assert learned["range_violations"] == rules["range_violations"] == 0
 
 
-def ensemble(*words: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "cluster", *map(str, words)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=280)
-
-
+@pytest.mark.slow
 def test_the_command_line_trains_and_measures(songs: Path, tmp_path: Path) -> None:
     done = ensemble("train", "arranger", "--data", songs, "--out", tmp_path / "run", "--max-steps", "20", "--json")
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.output
     path = json.loads(done.stdout)["arranger"]
     assert f"--out {tmp_path / 'run'}" in ARRANGER.read(Path(path)).card.command
     done = ensemble("evaluate", "arranger", path, "--data", songs)
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.output
     assert "onset_f1" in done.stdout
     assert "notes out of range: 0 learned, 0 by rules" in done.stdout
     again = ensemble("train", "arranger", "--data", songs, "--out", tmp_path / "run", "--max-steps", "20")
-    assert again.returncode == 1
-    assert "holds a run already" in again.stderr
+    assert "holds a run already" in str(again.exception)
     more = ("--max-steps", "22", "--resume", "--json")
     done = ensemble("train", "arranger", "--data", songs, "--out", tmp_path / "run", *more)
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.output
     assert (tmp_path / "run" / "curve.csv").read_text().splitlines()[-1].startswith("22,")
 
 
@@ -190,8 +183,8 @@ def test_few_files_are_split_among_those_that_can_be_used(tmp_path: Path) -> Non
 def test_bad_music_is_left_out_or_one_line(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("no music")
     done = ensemble("train", "arranger", "--data", tmp_path, "--out", tmp_path / "run")
-    assert done.returncode == 1
-    assert "holds no MIDI of several parts" in done.stderr.splitlines()[-1]
+    assert done.exit_code == 1
+    assert "holds no MIDI of several parts" in str(done.exception)
     assert not (tmp_path / "run").exists()
     (tmp_path / "damaged.mid").write_bytes(b"MThd nonsense")
     write_song(tmp_path / "beaten.mid", parts=("flute", "drums"))
@@ -203,5 +196,5 @@ def test_bad_music_is_left_out_or_one_line(tmp_path: Path) -> None:
     assert len(said) == 5
     assert sum("no two pitched parts" in one for one in said) == 3
     done = ensemble("evaluate", "arranger", "--data", tmp_path)
-    assert done.returncode == 1
-    assert "holds no MIDI of several parts" in done.stderr.splitlines()[-1]
+    assert done.exit_code == 1
+    assert "holds no MIDI of several parts" in str(done.exception)
