@@ -33,6 +33,10 @@ from ensemble.types.names import parse_key
 FORM = "write bars like `| G | Em7 . C D/F# |`"
 MAX_PLAYS = 99
 SLOWEST_BPM, FASTEST_BPM = 20.0, 400.0
+BEATS = range(2, 13)
+"""Beats that a bar of a song may have."""
+UNITS = (2, 4, 8, 16)
+"""Lower numbers of signatures."""
 TEMPO_EXAMPLE = "tempo: 96"
 COMMON_TIME = TimeSignature(count=4, unit=4)
 _COMMENT = re.compile(r"(?:^|\s+)#\s*(.*)$")
@@ -44,17 +48,18 @@ _TOKEN = re.compile(
 _SPELLED = {"meter": "metre", "time": "metre"}
 
 
-def parse_chart(text: str, name: str = "the chart") -> Chart:
+def parse_chart(text: str, name: str = "the chart", *, beats: range = BEATS) -> Chart:
     """Read a chart from its text.
 
     Args:
         text: the lines of the chart.
         name: of the file, for messages.
+        beats: how many a bar may have.
 
     Raises:
         ConfigError: a line is wrong; with the line's number.
     """
-    reader = _Reader(name)
+    reader = _Reader(name, beats)
     for number, line in enumerate(text.splitlines(), 1):
         reader.read(number, line.strip())
     return reader.chart()
@@ -103,8 +108,8 @@ def written_bars(bars: tuple[ChartBar, ...]) -> str:
 class _Reader:
     """Reads line by line."""
 
-    def __init__(self, name: str) -> None:
-        self._name = name
+    def __init__(self, name: str, beats: range) -> None:
+        self._name, self._beats = name, beats
         self._lines: list[ChartLine] = []
         self._said: dict[str, tuple[int, str]] = {}
         self._key: Key | None = None
@@ -195,9 +200,9 @@ class _Reader:
         if "metre" not in self._said:
             return COMMON_TIME
         number, value = self._said["metre"]
-        match = re.fullmatch(r"(\d{1,2})\s*/\s*(2|4|8|16)", value)
+        match = re.fullmatch(r"(\d{1,4})\s*/\s*(2|4|8|16)", value)
         metre = TimeSignature(count=int(match[1]), unit=int(match[2])) if match else None
-        if metre is None or not 2 <= metre.beats_per_bar <= 12:
+        if metre is None or metre.beats_per_bar not in self._beats:
             raise ConfigError(f"{self._name}:{number}", f"{value!r} is no metre", "write for example 3/4, 4/4 or 6/8")
         return metre
 

@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.chart.chart import HOLD, SAME_BAR, Chart
-from ensemble.chart.text import parse_chart
+from ensemble.chart.chart import HOLD, SAME_BAR, Chart, TimeSignature
+from ensemble.chart.text import BEATS, FASTEST_BPM, SLOWEST_BPM, UNITS, parse_chart
 from ensemble.clock import FRAME_RATE_HZ
 from ensemble.errors import ConfigError
 from ensemble.types.diagnostics import Diagnostic
@@ -46,13 +46,12 @@ def chart_of(heard: Heard, title: str) -> Chart:
         heard: with chords.
         title: of the song.
     """
-    count, unit = heard.time_signature
     first = heard.first_downbeat
     downbeat_s = heard.beats_s[first] if first < len(heard.beats_s) else 0.0
     head = [f"title: {' '.join(title.split())}"] if title.strip() else []
+    head += [f"tempo: {round(heard.tempo_bpm, 2):g}"] * (SLOWEST_BPM <= round(heard.tempo_bpm, 2) <= FASTEST_BPM)
     head += [
-        f"tempo: {round(heard.tempo_bpm, 2):g}",
-        f"metre: {count}/{unit}",
+        f"metre: {_signature(heard)}",
         f"first downbeat: {round(float(downbeat_s), 3):g}",
         f"key: {_keys_of_bars(heard)[0]}",
         *["# the score changes its metre: bars are counted as if it did not"] * bool(heard.bar_starts),
@@ -75,7 +74,18 @@ def chart_of(heard: Heard, title: str) -> Chart:
     before = heard.chords[max(first - per_bar + 1, 0) : first]
     if any(chord != NO_CHORD for chord in before):
         lines[0] = f"{' '.join(_name(chord, keys[0]) for chord in before)} {lines[0]}"
-    return parse_chart("\n".join([*head, *lines]))
+    return parse_chart("\n".join([*head, *lines]), beats=range(1, max(BEATS.stop, heard.beats_per_bar + 1)))
+
+
+def _signature(heard: Heard) -> TimeSignature:
+    """The written metre, or where a chart would count it otherwise than the band does, what the band counts."""
+    count, unit = heard.time_signature
+    written = TimeSignature(count=count, unit=unit)
+    is_counted_so = written.beats_per_bar == heard.beats_per_bar and written.beat_division == heard.beat_division
+    if unit in UNITS and is_counted_so:
+        return written
+    is_compound = heard.beat_division == 3
+    return TimeSignature(count=(3 if is_compound else 1) * heard.beats_per_bar, unit=8 if is_compound else 4)
 
 
 def _keys_of_bars(heard: Heard) -> list[Key]:

@@ -19,6 +19,8 @@ PLAIN_VELOCITY = 80
 """Of a note whose score says nothing of loudness; the velocity at which the band's own writers start."""
 FASTEST_QUARTER_BPM = 2000
 """A faster tempo is a slip of the pen, and would make a grid of microseconds."""
+MAX_BEATS = 64
+"""In a bar; a metre of more is a slip of the pen, and MIDI cannot write it."""
 MAX_MINUTES = 30
 """What the band follows at most, of a recording too."""
 STEPS = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11}

@@ -76,13 +76,19 @@ def midi_piece(content: bytes, what: str) -> MidiPiece:
     """Read the bytes of a MIDI file; `what` stands for it in errors.
 
     Raises:
-        DataError: it is no MIDI file, or has no notes.
+        DataError: it is no MIDI file, has no notes, or is silent.
     """
     score = read_midi(content, what)
     said = [*score.diagnostics]
     voices = voices_of(score, said)
     if not voices:
         raise DataError(what, why_no_voices(score), "give a MIDI file with a melody")
+    audible = [voice for voice in voices if not voice.is_silent]
+    if not audible:
+        raise DataError(what, "is silent, the volume of its channels is 0", "raise it, or give another file")
+    if num_silent := len(voices) - len(audible):
+        said.append(simplified(f"{num_silent} of its voices are silent, their volume is 0."))
+        voices = audible
     labels = labels_of(score)
     said += labels.diagnostics
     key = key_by_notes(labels, voices, score, said)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from fractions import Fraction
 from typing import NamedTuple
 
-from ensemble.scores.melody import FASTEST_QUARTER_BPM, MetreMark, TempoMark
+from ensemble.scores.melody import FASTEST_QUARTER_BPM, MAX_BEATS, MetreMark, TempoMark
 from ensemble.scores.midi_reader import MidiScore
 from ensemble.types.diagnostics import Diagnostic
 from ensemble.types.music import Key
@@ -19,7 +19,7 @@ SECONDS = TempoMark(Fraction(0), Fraction(60))
 """Where the file counts seconds."""
 _TEMPO, _METRE, _KEY = 0x51, 0x58, 0x59
 _MAX_SHARPS = 7
-_MAX_BEATS, _MAX_UNIT = 64, 64
+_MAX_UNIT = 64
 
 
 class Labels(NamedTuple):
@@ -56,7 +56,7 @@ def labels_of(score: MidiScore) -> Labels:
                 senseless["metre"] += 1
                 continue
             beats, unit = content[0], 2 ** min(content[1], 8)
-            is_known = 0 < beats <= _MAX_BEATS and unit <= _MAX_UNIT
+            is_known = 0 < beats <= MAX_BEATS and unit <= _MAX_UNIT
             metres[at] = MetreMark(at, beats if is_known else 0, unit if is_known else 4)
         elif kind == _KEY:
             key = _key(content)

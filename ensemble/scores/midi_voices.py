@@ -33,6 +33,10 @@ USUAL_VOLUME, USUAL_EXPRESSION, USUAL_BEND_SEMITONES = 100, 127, 2.0
 """Until the file says otherwise: General MIDI level 1, section 4."""
 
 
+INAUDIBLE_DB = -75.0
+"""Against the usual volume: from here on down a note is no sound."""
+
+
 class TickNote(NamedTuple):
     """A note of a MIDI file."""
 
@@ -71,6 +75,12 @@ class MidiVoice(NamedTuple):
     """In order; empty where nothing is bent and the volume is the usual one."""
     unplayed: tuple[str, ...]
     """What else the channel is told, and nobody plays."""
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether its volume lets nothing be heard."""
+        is_set = bool(self.settings) and self.settings[0].tick <= min(note.start for note in self.notes)
+        return is_set and all(one.level_db < INAUDIBLE_DB for one in self.settings)
 
     def pitches(self) -> NDArray[np.int64]:
         """What each note begins with, to the nearest semitone within MIDI's range.  [notes]"""

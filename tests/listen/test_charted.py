@@ -9,14 +9,17 @@ import pytest
 from pydantic import ValidationError
 
 from ensemble import wire
-from ensemble.chart.text import write_chart
+from ensemble.chart.text import parse_chart, write_chart
 from ensemble.errors import ConfigError
 from ensemble.listen.charted import chart_of
 from ensemble.listen.overrides import Overrides, chart_as_played, with_overrides
+from ensemble.scores.midi_melody import parse_midi
+from ensemble.scores.symbolic import hear_melody
 from ensemble.types.doubts import ChordDoubt, KeySection
 from ensemble.types.harmony import NO_CHORD, Chord, Key
 from ensemble.types.music import Heard
 from tests.conduct.handmade_leader import heard_of
+from tests.scores.midi_bytes import SCALE, metre, notes, smf, tempo, track
 
 AM = Chord(root=9, quality="min")
 
@@ -184,3 +187,23 @@ def test_a_chord_before_bar_1_is_told_of_the_pick_up() -> None:
     told = with_overrides(heard, Overrides(chart="Am7b13 | C | Am7b13 |")).diagnostics
     texts = [found.text for found in told if found.code == "chord_simplified"]
     assert [text.partition(" is played")[0] for text in texts] == ["Am7b13 in the pick-up and bars 2, 4, 6 and 8"]
+
+
+@pytest.mark.parametrize(
+    ("beats", "unit", "bpm", "written"),
+    [(1, 4, 100, "1/4"), (2, 2, 40, "8/4"), (4, 2, 54, "8/4"), (2, 1, 100, "4/4"), (13, 8, 100, "13/8"),
+     (12, 16, 60, "12/8"), (4, 64, 60, "1/4"), (64, 4, 100, "64/4"),
+     (6, 8, 20, "6/4"), (6, 8, 120, "6/8"), (3, 4, 420, "3/4")],
+)  # fmt: skip
+def test_a_score_of_any_metre_has_a_chart_with_its_bars(beats: int, unit: int, bpm: float, written: str) -> None:
+    heard = hear_melody(parse_midi(smf(track([tempo(bpm), metre(beats, unit), *notes(SCALE * 4)])), "x"))
+    chart = chart_of(heard, "a song")
+    assert (chart.metre.beats_per_bar, chart.metre.beat_division) == (heard.beats_per_bar, heard.beat_division)
+    assert str(chart.metre) == written
+    assert (chart.tempo_bpm is None) == (bpm > 400)
+
+
+def test_a_chart_that_somebody_writes_has_two_to_twelve_beats() -> None:
+    for wrong in ("1/4", "13/4", "300/8"):
+        with pytest.raises(ConfigError, match=f"'{wrong}' is no metre"):
+            parse_chart(f"metre: {wrong}\n| C |")

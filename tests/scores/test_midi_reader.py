@@ -237,6 +237,18 @@ def test_volume_and_expression_are_heard(number: int) -> None:
     assert mute[410:].max() == -100.0
 
 
+def test_a_voice_without_volume_is_not_followed_and_alone_is_refused_by_its_reason() -> None:
+    muted = track([meta(3, b"melody"), control(7, 0), *LINE])
+    melody = parse_midi(smf(muted, track(notes([48] * 32, channel=1))), "x")
+    assert {note.pitch_midi for note in melody.notes} == {48}
+    assert [one.text for one in melody.diagnostics] == ["1 of its voices are silent, their volume is 0."]
+    for volume in (0, 1):
+        with pytest.raises(DataError, match="x: is silent, the volume of its channels is 0"):
+            parse_midi(smf(track([control(7, volume), *LINE])), "x")
+    late = smf(track([control(7, 0), control(7, 100, tick=480 * 8), *LINE]))
+    assert len(parse_midi(late, "x").notes) == 32
+
+
 def test_a_controller_on_another_track_counts_and_what_nobody_plays_is_named() -> None:
     first = track([tempo(120), (0, b"\xe0\x00\x60"), (0, b"\xc0\x28")])
     melody = parse_midi(smf(first, track([*LINE, control(1, 9), control(66, 127), (7, b"\xd0\x11")])), "x")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 
-from ensemble.scores.melody import FASTEST_QUARTER_BPM, STEPS
+from ensemble.scores.melody import FASTEST_QUARTER_BPM, MAX_BEATS, STEPS
 from ensemble.types.music import Key, Mode
 
 _KEY = re.compile(r"\*([A-Ga-g])(#{0,2}|-{0,2}):([a-z]{3})?.*", re.ASCII)
@@ -32,7 +32,7 @@ def key_of(text: str) -> Key | None:
 def metre_of(text: str) -> tuple[int, int] | None:
     """`*M6/8` is (6, 8), `*M3+2/8` is (5, 8); free and mixed metres are (0, 4); None: not a metre, or only its sign."""
     found = _METRE.fullmatch(text)
-    if found and (beats := sum(map(int, found[1].split("+")))):
+    if found and 0 < (beats := sum(map(int, found[1].split("+")))) <= MAX_BEATS:
         return beats, int(found[2])
     return (0, 4) if _UNCOUNTED.match(text) else None
 
