@@ -99,7 +99,14 @@ def _show(found: dict[str, Any]) -> None:
     if found["instruments"]:
         typer.echo(f"{'':<30}{'performer':>24}{'rules':>24}{'recorded':>24}")
     for name, figures in found["instruments"].items():
-        for field in ("loudness_error_db", "decay_db_per_s", "first_fall_db", "vibrato_hz", "two_sample_auc"):
+        for field in (
+            "loudness_error_db",
+            "decay_db_per_s",
+            "first_fall_db",
+            "vibrato_hz",
+            "vibrato_cents",
+            "two_sample_auc",
+        ):
             cells = "".join(f"{_told(figures.get(f'{who}{field}')):>24}" for who in ("", "rules_", "true_"))
             typer.echo(f"{name + ' ' + field:<30}{cells}")
     for folder, stems in found["renders"].items():

@@ -100,7 +100,8 @@ class Performer:
         curves = np.zeros((2, num_voices, stop - start))
         if not (sounding >= 0).any():
             return PerformedCurves(sounding, *curves), state
-        sheet = _Sheet(self._network, runs, np.unique(sounding[sounding >= 0]), hand)
+        context = note_context(runs, is_plucked=self._is_plucked)
+        sheet = _Sheet(self._network, runs, context, np.unique(sounding[sounding >= 0]), hand)
         for first in range(0, stop - start, QUANTUM_FRAMES):
             inside = slice(first, first + QUANTUM_FRAMES)
             if (sounding[:, inside] >= 0).any():
@@ -116,7 +117,7 @@ class Performer:
         num_voices, num_frames = sounding.shape
         frames = first + np.arange(num_frames)
         note = np.maximum(sounding, 0)
-        rows = progress(runs, note, np.broadcast_to(frames, note.shape), foresees_end=not self._is_plucked)
+        rows = progress(runs, note, np.broadcast_to(frames, note.shape), is_plucked=self._is_plucked)
         began = np.where(sounding >= 0, runs.start[note] + hand.first_frame, -1)
         normal = _stray_draws(hand, num_voices, first, num_frames)
         keep, fresh = self._network.keep, self._network.fresh
@@ -157,12 +158,12 @@ class _Sheet:
     Args:
         network: foretells it.
         runs: all notes.
+        context: see `note_context`.
         wanted: indices of those that are played.  [wanted]
         hand: who plays.
     """
 
-    def __init__(self, network: PerformerNetwork, runs: NoteRuns, wanted: Ints, hand: Hand) -> None:
-        context = note_context(runs)
+    def __init__(self, network: PerformerNetwork, runs: NoteRuns, context: Floats, wanted: Ints, hand: Hand) -> None:
         self.row = np.zeros(len(runs.start), np.int64)
         """Of every note, its place among the wanted ones.  [notes]"""
         self.row[wanted] = np.arange(len(wanted))

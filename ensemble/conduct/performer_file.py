@@ -34,7 +34,7 @@ class PerformerCard(Card):
     format_version: int = FORMAT_VERSION
     instrument: InstrumentName
     """Whose notes it plays."""
-    hidden: int = Field(default=48, ge=8, le=128)
+    hidden: int = Field(default=64, ge=8, le=128)
     """Width of the network."""
     num_context: int = NUM_CONTEXT
     """What it reads of every note."""

@@ -50,8 +50,9 @@ def evaluate_performer(
     Returns:
         `loudness_error_db` and `rules_loudness_error_db`, mean error within notes of means (humanize 0), but for what
         is equal in a whole take; of one performance each `decay_db_per_s`, `first_fall_db` (see `NoteShapes`) and
-        `vibrato_hz`, median, 10 and 90 %, with `true_...` and `rules_...` beside them; `two_sample_auc` and
-        `rules_two_sample_auc`: how surely a classifier tells notes from played ones, 0.5 not at all.
+        `vibrato_hz` and `vibrato_cents`, median, 10 and 90 %, with `true_...` and `rules_...` beside them;
+        `two_sample_auc` and `rules_two_sample_auc`: how surely a classifier tells notes from played ones, 0.5 not at
+        all.
 
     Raises:
         DataError: no take is held out.
@@ -77,8 +78,11 @@ def evaluate_performer(
             f"{who}{field}": spread_of(np.concatenate([getattr(one, field) for one in shapes]))
             for field in NoteShapes._fields
         }
-        rates = [vibrato_hz(one.cents, _spans(take)) for take, one in pairs]
-        figures[f"{who}vibrato_hz"] = spread_of(np.concatenate(rates))
+        vibratos = np.concatenate([vibratos_of(one.cents, _spans(take)) for take, one in pairs])
+        figures[f"{who}vibrato_hz"], figures[f"{who}vibrato_cents"] = (
+            spread_of(vibratos[:, 0]),
+            spread_of(vibratos[:, 1]),
+        )
     features = {who: [_features(take, one) for take, one in zip(takes, curves, strict=True)]
                 for who, curves in performances.items()}  # fmt: skip
     for who in ("", "rules_"):
@@ -114,16 +118,17 @@ def _errors_db(take: PlayedTake, played: TakeCurves, true: TakeCurves) -> Floats
     return np.asarray(np.abs(off - np.median(off)), np.float64)
 
 
-def vibrato_hz(cents: Floats, spans: Sequence[tuple[int, int]]) -> Floats:
-    """Rate of every vibrato that can be heard.  [notes]"""
-    rates = []
+def vibratos_of(cents: Floats, spans: Sequence[tuple[int, int]]) -> Floats:
+    """Rate (Hz) and depth (cents) of every vibrato that can be heard.  [notes, 2]"""
+    found = []
     for start, stop in spans:
         inside = cents[start:stop]
         if stop - start >= _SUNG_FRAMES and np.isfinite(inside).all():
             bend = take_apart(inside)
-            if np.isfinite(bend.rate_hz) and np.percentile(bend.depth_cents, 80) >= AUDIBLE_CENTS:
-                rates.append(bend.rate_hz)
-    return np.array(rates)
+            depth_cents = float(np.percentile(bend.depth_cents, 80))
+            if np.isfinite(bend.rate_hz) and depth_cents >= AUDIBLE_CENTS:
+                found.append((bend.rate_hz, depth_cents))
+    return np.array(found).reshape(-1, 2)
 
 
 def _features(take: PlayedTake, curves: TakeCurves) -> Floats:

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from ensemble.conduct.performer_file import GRID, NUM_MANNER
-from ensemble.conduct.performer_inputs import NUM_CONTEXT, note_context, progress
+from ensemble.conduct.performer_inputs import NUM_FORESEEN, NUM_PLACE, note_context, progress
 from ensemble.conduct.performer_network import WIDEST
 from ensemble.train.performer.manner import manner_of, take_apart
 from ensemble.train.performer.material import PlayedTake
@@ -21,9 +21,12 @@ from ensemble.types.instruments import InstrumentSpec
 
 Floats = NDArray[np.float64]
 
-_PLACES = slice(NUM_CONTEXT - 3, NUM_CONTEXT)
-_PLACE_DROPPED = 0.3
-"""Share of the notes whose place in the bar is held back: it is not always known."""
+_HELD_BACK = 0.3
+"""Share of the notes whose place in the bar is held back, and of those whose next note is: neither is always known."""
+_FORETOLD = 0.3
+"""Share of the notes whose curves are learned from nothing that is known only afterwards: their mean."""
+_BUCKETS = 8
+"""A batch has notes of one length in so many."""
 
 
 class RecordedNote(NamedTuple):
@@ -52,6 +55,8 @@ class NoteCrop(TypedDict):
     """[frames, NUM_PROGRESS]"""
     curves: Tensor
     """As in `RecordedNote`, and whether the frame belongs to the note.  [frames, 5]"""
+    is_foretold: Tensor
+    """1 where curves are to follow from the manner that is foretold, 0 where from that of the note.  []"""
 
 
 def notes_of(takes: Sequence[PlayedTake], instrument: InstrumentSpec) -> list[RecordedNote]:
@@ -59,7 +64,7 @@ def notes_of(takes: Sequence[PlayedTake], instrument: InstrumentSpec) -> list[Re
     is_plucked = instrument.family == "plucked"
     found = []
     for take in takes:
-        runs, context = take.runs, note_context(take.runs)
+        runs, context = take.runs, note_context(take.runs, is_plucked=is_plucked)
         ends = runs.stop if is_plucked else runs.silent
         for at, (start, stop, end) in enumerate(
             zip(runs.start.tolist(), runs.stop.tolist(), ends.tolist(), strict=True)
@@ -72,7 +77,7 @@ def notes_of(takes: Sequence[PlayedTake], instrument: InstrumentSpec) -> list[Re
                 slow, depth, _ = take_apart(cents)
                 curves[: stop - start, 1:] = np.stack([slow, depth, np.ones(stop - start)], axis=1)
             frames = np.arange(start, end)
-            rows = progress(runs, np.full(len(frames), at), frames, foresees_end=not is_plucked)
+            rows = progress(runs, np.full(len(frames), at), frames, is_plucked=is_plucked)
             found.append(RecordedNote(context[at], figures, rows, curves))
     return found
 
@@ -110,11 +115,13 @@ def crop_of(note: RecordedNote, quantiles: Floats, num_frames: int, chance: np.r
     manner = manner_in_deviations(note.figures, quantiles)
     is_known = np.isfinite(manner)
     context = note.context.copy()
-    if chance.random() < _PLACE_DROPPED:
-        context[_PLACES] = 0.0
+    if chance.random() < _HELD_BACK:
+        context[-NUM_PLACE:] = 0.0
     rows = np.zeros((num_frames, note.progress.shape[1]))
     curves = np.zeros((num_frames, 5))
     rows[:length], curves[:length, :4], curves[:length, 4] = note.progress[:length], note.curves[:length], 1.0
+    if chance.random() < _HELD_BACK:
+        rows[:, -NUM_FORESEEN:] = 0.0
     drawn = np.where(is_known, manner, np.clip(chance.standard_normal(NUM_MANNER), -WIDEST, WIDEST))
 
     def tensor(values: NDArray[np.generic]) -> Tensor:
@@ -122,12 +129,16 @@ def crop_of(note: RecordedNote, quantiles: Floats, num_frames: int, chance: np.r
 
     return NoteCrop(
         context=tensor(context), manner=tensor(drawn), is_known=tensor(is_known), progress=tensor(rows),
-        curves=tensor(curves),
+        curves=tensor(curves), is_foretold=tensor(np.array(chance.random() < _FORETOLD)),
     )  # fmt: skip
 
 
+def _length(note: RecordedNote) -> int:
+    return len(note.curves)
+
+
 class NoteDataset(Dataset[NoteCrop]):
-    """Random notes, without end; item i is the same in every process.
+    """Random notes, without end; item i is the same in every process. The notes of a batch are of similar length.
 
     Args:
         notes: to draw from, long ones more often.
@@ -136,11 +147,13 @@ class NoteDataset(Dataset[NoteCrop]):
     """
 
     def __init__(self, notes: Sequence[RecordedNote], quantiles: Floats, settings: TrainPerformerSettings) -> None:
-        self._notes, self._quantiles, self._settings = notes, quantiles, settings
-        weight = np.sqrt([len(note.curves) for note in notes])
+        self._notes, self._quantiles, self._settings = sorted(notes, key=_length), quantiles, settings
+        weight = np.sqrt([_length(note) for note in self._notes])
         self._share = np.cumsum(weight / weight.sum())
 
     def __getitem__(self, item: int) -> NoteCrop:
         chance = np.random.Generator(np.random.Philox(key=[self._settings.seed, item]))
-        note = self._notes[min(int(np.searchsorted(self._share, chance.random())), len(self._notes) - 1)]
+        batch = np.random.Generator(np.random.Philox(key=[self._settings.seed + 1, item // self._settings.batch_size]))
+        place = (batch.integers(_BUCKETS) + chance.random()) / _BUCKETS
+        note = self._notes[min(int(np.searchsorted(self._share, place)), len(self._notes) - 1)]
         return crop_of(note, self._quantiles, self._settings.crop_frames, chance)

@@ -23,10 +23,11 @@ from ensemble.train.trainer import FitResult, FitTask, check_folder, fit
 from ensemble.types.instruments import instrument
 
 _RISE_STEPS = 30
-_MOST_HELD_OUT = 600
+_MOST_HELD_OUT = 240
 _LEVEL_UNIT_DB, _BEND_UNIT_CENTS = 3.0, 5.0
 """Errors that count alike."""
 _STRAYS_MOST = 6.0
+_USUAL_FRAMES = 50
 _STRAY_SHARE, _MANNER_SHARE = 0.05, 0.2
 
 
@@ -59,12 +60,15 @@ class PerformerTask(FitTask[TrainPerformerSettings, PerformerNet]):
 
 def losses(network: PerformerNet, crop: NoteCrop) -> dict[str, Tensor]:
     """What is wrong with level, bend and vibrato, how surprising what strays is, and how surprising the manner."""
-    answer = network(crop["context"], crop["manner"], crop["progress"])
-    level, bend, depth, has_pitch, is_inside = crop["curves"].unbind(dim=2)
+    longest = int(crop["curves"][..., -1].sum(dim=1).max())
+    foretold = crop["is_foretold"][:, None]
+    shown = torch.where(foretold > 0, network.foretold(crop["context"]), crop["manner"])
+    answer = network(crop["context"], shown, crop["progress"][:, :longest])
+    level, bend, depth, has_pitch, is_inside = crop["curves"][:, :longest].unbind(dim=2)
     off_db, off_cents = level - LEVEL_DB * answer[..., 0], bend - BEND_CENTS * answer[..., 1]
     off_depth = depth - DEPTH_CENTS * answer[..., 2].clamp(min=0.0) + torch.relu(-answer[..., 2])
     strays = [
-        _surprise(off.detach(), answer[..., 3 + at], network.keep[at], inside)
+        _surprise(off.detach(), answer[..., 3 + at], network.keep[at], inside * (1.0 - foretold))
         for at, (off, inside) in enumerate(((off_db, is_inside), (off_cents, has_pitch)))
     ]
     known = crop["is_known"]
@@ -80,14 +84,16 @@ def losses(network: PerformerNet, crop: NoteCrop) -> dict[str, Tensor]:
 
 
 def _surprise(off: Tensor, log_deviation: Tensor, keep: Tensor, inside: Tensor) -> Tensor:
-    """How surprising deviations are that move on smoothly, in nats; see `PerformerNetwork.fresh`."""
+    """How surprising deviations are that move on smoothly, in nats a note of usual length; every frame counts alike, in
+    long notes as in short ones. See `PerformerNetwork.fresh`.
+    """
     kept = torch.sigmoid(keep)
     log_deviation = log_deviation.clamp(LEAST_LOG, MOST_LOG)
     size = off.clamp(-_STRAYS_MOST, _STRAYS_MOST) / log_deviation.exp()
     fresh = (1.0 - kept**2) ** 3 / (1.0 + kept**2)
     new = size[:, 2:] - 2.0 * kept * size[:, 1:-1] + kept**2 * size[:, :-2]
     nats = 0.5 * new**2 / fresh + 0.5 * fresh.log() + log_deviation[:, 2:]
-    return _mean(nats, inside[:, 2:] * inside[:, :-2])
+    return (nats * inside[:, 2:] * inside[:, :-2]).sum() / (len(off) * _USUAL_FRAMES)
 
 
 def _mean(values: Tensor, weight: Tensor) -> Tensor:

@@ -25,6 +25,8 @@ _ROUGH_FRAMES = 12
 _SMOOTHEST = 1e-3
 _SMOOTH_FRAMES = 19
 """About one period of a vibrato."""
+_GLIDE_FRAMES = 6
+"""What moves in the first frames is a glide to the pitch: no vibrato has begun."""
 _SLOWEST_HZ, _LEAST_HZ, _MOST_HZ = 2.0, 3.5, 8.5
 AUDIBLE_CENTS = 3.0
 """What is less deep is no vibrato."""
@@ -50,6 +52,7 @@ def take_apart(cents: Floats) -> Bend:
     if len(cents) < _SUNG_FRAMES:
         return Bend(cents, np.zeros(len(cents)), np.nan)
     slow = uniform_filter1d(cents, _SMOOTH_FRAMES, mode="nearest")
+    slow += np.exp(-np.square(np.arange(len(cents)) / _GLIDE_FRAMES)) * (cents - slow)
     swing = cents - slow
     depth = uniform_filter1d(np.abs(hilbert(swing)), _SMOOTH_FRAMES, mode="nearest")
     spectrum = np.abs(np.fft.rfft(swing * np.hanning(len(swing)), 2048))

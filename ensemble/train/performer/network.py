@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from ensemble.conduct.performer_file import GRID, NUM_CURVES, NUM_MANNER, NUM_READ
 from ensemble.conduct.performer_inputs import NUM_CONTEXT, NUM_PROGRESS
-from ensemble.conduct.performer_network import LEAST_LOG, MOST_LOG
+from ensemble.conduct.performer_network import LEAST_LOG, MOST_LOG, WIDEST
 
 
 class PerformerNet(nn.Module):
@@ -40,6 +40,18 @@ class PerformerNet(nn.Module):
         read = torch.tanh(self.read(context))
         mean = self.mean(read) + manner @ torch.tril(self.after, -1).T
         return mean, self.spread(read).clamp(LEAST_LOG, MOST_LOG)
+
+    @torch.no_grad()
+    def foretold(self, context: Tensor) -> Tensor:
+        """The mean of every figure, each given the means of those before it, in standard deviations.
+
+        Args:
+            context: [notes, NUM_CONTEXT]
+        """
+        figures = torch.zeros(len(context), NUM_MANNER)
+        for at in range(NUM_MANNER):
+            figures[:, at] = self.manner(context, figures)[0][:, at]
+        return figures.clamp(-WIDEST, WIDEST)
 
     def forward(self, context: Tensor, manner: Tensor, progress: Tensor) -> Tensor:
         """Level, bend, depth of the vibrato, and how far level and bend stray, as the network counts them.

@@ -14,12 +14,23 @@ from ensemble.conduct.performer_file import MANNER, PERFORMER
 from ensemble.data.slakh import read
 from ensemble.errors import DataError
 from ensemble.measure.performing import evaluate_performer, two_sample_auc
+from ensemble.train.performer.crops import NoteDataset, notes_of, quantiles_of
 from ensemble.train.performer.manner import manner_of, take_apart
 from ensemble.train.performer.material import read_take, read_takes
+from ensemble.train.performer.settings import TrainPerformerSettings
 from ensemble.types.instruments import CATALOGUE
 from tests.train.small_set import write_set
 
 FIGURE = {name: at for at, name in enumerate(MANNER)}
+
+
+def test_a_glide_to_the_pitch_is_no_vibrato_and_stays_as_it_was():
+    time_s = np.arange(100) / 100
+    glide, vibrato = -40.0 * np.exp(-time_s / 0.03), 15.0 * np.sin(2 * np.pi * 5.5 * time_s) * (time_s > 0.3)
+    slow, depth, _ = take_apart(glide + vibrato)
+    np.testing.assert_allclose(slow[:3], glide[:3], atol=4.0)
+    assert depth[:6].max() < 5.0
+    assert depth[50:80].mean() == pytest.approx(15.0, abs=2.5)
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +57,19 @@ def test_a_recording_becomes_notes_with_levels_around_their_phrase(small_set):
     inside = np.concatenate([take.level_db[a:b] for a, b in zip(take.runs.start, take.runs.stop, strict=True)])
     assert 10 * np.log10((10 ** (inside / 10)).mean()) == pytest.approx(0, abs=0.1)
     assert np.nanmax(np.abs(take.cents)) < 1
+
+
+def test_a_batch_has_notes_of_similar_length(small_set):
+    notes = notes_of(read_takes(small_set, "violin", "train"), CATALOGUE["violin"])
+    cut = [
+        note._replace(progress=note.progress[: 8 + at], curves=note.curves[: 8 + at]) for at, note in enumerate(notes)
+    ]
+    crops = NoteDataset(cut, quantiles_of(cut), TrainPerformerSettings(batch_size=6))
+    lengths = np.array(
+        [[int(crops[item]["curves"][:, -1].sum()) for item in range(at, at + 6)] for at in range(0, 96, 6)]
+    )
+    assert np.ptp(lengths, axis=1).max() <= len(notes) // 3
+    assert np.ptp(lengths) > len(notes) // 2
 
 
 def test_the_figures_of_a_note_are_those_that_it_was_made_with():
