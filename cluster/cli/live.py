@@ -54,7 +54,9 @@ def live(
     horizon: Annotated[
         float | None,
         typer.Option(
-            min=0.3, max=2.0, help="How far ahead the band commits, in seconds (default 0.4, and the way to the card)."
+            min=0.3,
+            max=2.0,
+            help="How far ahead the band commits, in seconds, to a tenth (default 0.4, and the way out).",
         ),
     ] = None,
     listen_beats: Annotated[
@@ -209,6 +211,9 @@ def _list_devices(as_json: bool) -> None:
     devices = card_devices()
     if as_json:
         print_json({"devices": [one._asdict() for one in devices]})
+        return
+    if not devices:
+        typer.echo("this machine has no sound device")
         return
     table = Table("device", "in", "out", "latency ms", box=None, pad_edge=False)
     for one in devices:

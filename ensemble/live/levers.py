@@ -45,10 +45,10 @@ class LiveLever(Settings):
         if (self.kind == "style") != (self.style is not None):
             raise ValueError("style needs a style, and nothing else has one")
         if self.part is not None and self.kind not in OF_A_PART:
-            raise ValueError(f"{self.kind} is for the whole band")
+            raise ValueError("is for the whole band")
         low, high = VALUES.get(self.kind, (0.0, 0.0))
         if not low <= self.value <= high:
-            raise ValueError(f"{self.kind} {self.value:g} must lie between {low:g} and {high:g}")
+            raise ValueError(f"{self.value:g} must lie between {low:g} and {high:g}")
         return self
 
 
@@ -121,8 +121,11 @@ def read_levers(path: Path, parts: Sequence[str]) -> tuple[LiveLever, ...]:
             raise ConfigError(where, f"{words[0]!r} is no time in seconds", "write: 12.5 mute bass") from error
         if len(words) not in (2, 3):
             raise ConfigError(where, "must have a time, a lever and at most one word more", "write: 12.5 mute bass")
-        lever = lever_at(frame, *words[1:])
-        check_part(lever, parts)
+        try:
+            lever = lever_at(frame, *words[1:])
+            check_part(lever, parts)
+        except ConfigError as error:
+            raise ConfigError(where, f"{error.what} {error.problem}", error.cure) from error
         levers.append(lever)
     return tuple(sorted(levers, key=lambda lever: lever.frame))
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import itertools
 import json
-import resource
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
+import psutil
 import typer
 
 from agents import RayBand
@@ -34,7 +34,7 @@ from ensemble.types.music import FloatArray
 
 RATE = 48_000
 BLOCK = RATE // 50
-MIB = 1024
+MIB = 1 << 20
 AGAIN_S = 20
 """So much of the leader is followed again, in other blocks."""
 SOFT_S, LOUD_S = 20, 6
@@ -69,7 +69,8 @@ def main(
         memory: list[float] = []
         run_simulated(session, _blocks(guitar, seconds, memory), RATE)
         deadlines = deadlines_of(session)
-        slope = np.polyfit(np.arange(len(memory)), memory, 1)[0] if len(memory) > 2 else 0.0
+        settled = memory[len(memory) // 2 :]  # by then all is loaded, and what is kept of the past is full
+        slope = np.polyfit(np.arange(len(settled)), settled, 1)[0] if len(settled) > 2 else 0.0
         off_ms = 1000 * np.abs(session.follower.beat_errors_s)
         document: dict[str, Any] = {
             "seconds": seconds,
@@ -103,7 +104,7 @@ def _with_players(band: BandSettings, players: int | None) -> BandSettings:
 def _blocks(guitar: FloatArray, seconds: int, memory: list[float]) -> Iterator[FloatArray]:
     for block in range(seconds * RATE // BLOCK):
         if block % (60 * RATE // BLOCK) == 0:
-            memory.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / MIB)
+            memory.append(psutil.Process().memory_info().rss / MIB)
         yield np.take(guitar, np.arange(block * BLOCK, (block + 1) * BLOCK), mode="wrap")
 
 

@@ -46,8 +46,9 @@ def test_a_file_of_levers_is_read_in_order(tmp_path: Path) -> None:
 def test_a_wrong_line_is_named(line: str, names: str, tmp_path: Path) -> None:
     path = tmp_path / "levers"
     path.write_text(line)
-    with pytest.raises(ConfigError, match=names):
+    with pytest.raises(ConfigError, match=names) as refused:
         read_levers(path, PARTS)
+    assert refused.value.what.endswith("levers, line 1")
 
 
 def test_taps_tell_the_tempo_and_late_ones_begin_anew() -> None:
