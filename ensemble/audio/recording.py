@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -41,6 +42,8 @@ MAX_MISSING_S = 24 * 3600.0
 """A header that tells of more was not written for this sound."""
 MIN_RATE_HZ, MAX_RATE_HZ = 1_000, 3_000_000
 """Nothing is recorded at other rates: a header that tells one is damaged."""
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
+"""A path that was meant for the address of a file elsewhere."""
 _NEVER = 2**40
 """So many samples, or more, libsndfile says where a header tells none."""
 
@@ -316,7 +319,8 @@ def _check_file(path: Path, what: str) -> None:
     try:
         status = path.stat()
     except FileNotFoundError as error:
-        raise AudioError(what, "there is no such file", "check the path") from error
+        cure = "download it" if _URL.match(what) else "check the path"
+        raise AudioError(what, "there is no such file", cure) from error
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "not a path"
         raise AudioError(what, f"cannot be opened ({reason})", "check the path") from error

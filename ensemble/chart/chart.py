@@ -231,6 +231,8 @@ def played(
     Raises:
         ConfigError: a bar is wrong.
     """
+    if len(bars) > MAX_BARS:
+        raise ConfigError(places[0], f"has more than {MAX_BARS} bars", "give one song in a chart")
     written: list[tuple[str, ...]] = []
     for bar, place in zip(bars, places, strict=True):
         if bar.symbols == (SAME_BAR,) and written:

@@ -289,7 +289,7 @@ def _tone(harmony: Element, which: str) -> str:
 def _key(fifths: int, mode: str) -> str:
     """`F#`, `Ebm`."""
     if abs(fifths) > MAX_FIFTHS:
-        raise ValueError(f"fifths {fifths:.0e}")
+        raise ValueError(f"fifths {str(fifths)[:20]}")
     place = fifths + (4 if mode == "minor" else 1)
     letter, sign = _SHARPS[place % 7], place // 7
     return letter + ("#" * sign if sign > 0 else "b" * -sign) + ("m" if mode == "minor" else "")

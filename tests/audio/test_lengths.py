@@ -426,3 +426,8 @@ def test_a_chunk_that_would_end_beyond_all_files_is_not_looked_for(tmp_path: Pat
     path.write_bytes(content)
     with pytest.raises(AudioError, match="is not a recording"):
         read_clip(path)
+
+
+def test_an_address_in_place_of_a_path_is_to_be_downloaded() -> None:
+    with pytest.raises(AudioError, match="there is no such file; download it"):
+        read_clip(Path("https://example.org/a.wav"))

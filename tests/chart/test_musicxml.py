@@ -140,7 +140,7 @@ BOMB = '<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><score-partwise>&b;
     ("text", "problem"),
     [
         (score(harmony("C").replace("</root>", "<root-alter>3000000000</root-alter></root>")), "root-alter 3e"),
-        (score(WALTZ.replace("-2", "-3000000000") + harmony("C")), "fifths -3e"),
+        (score(WALTZ.replace("-2", "-3000000000") + harmony("C")), "fifths -3000000000"),
         (score(harmony("C") + '<sound dacapo="yes"/>'), "jumps"),
         (score(harmony("C") + "<direction><direction-type><coda/></direction-type></direction>"), "jumps"),
         ("<score-partwise>", "is no XML"),
@@ -150,6 +150,7 @@ BOMB = '<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><score-partwise>&b;
         (score(WALTZ + harmony("G"), WALTZ.replace("<beats>3", "<beats>4")), "changes its metre to 4/4"),
         (score(WALTZ.replace("<beats>3", "<beats>999999999") + harmony("G")), "is in 999999999/4"),
         (score(WALTZ.replace("<beats>3", "<beats>x") + harmony("G")), "holds a wrong number"),
+        (score(WALTZ.replace("<fifths>-2", "<fifths>1" + "0" * 400) + harmony("G")), "fifths 1000"),
         (score(harmony("H")), "'H' is no chord"),
         ("PK\3\4", "is a damaged .mxl file"),
     ],

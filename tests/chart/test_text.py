@@ -158,3 +158,5 @@ def test_a_chart_does_not_play_forever() -> None:
     line = "|: " + " | ".join(["A"] * 60) + " :| x99\n"
     with pytest.raises(ConfigError, match="plays more than"):
         parse_chart(line)
+    with pytest.raises(ConfigError, match="has more than 5000 bars"):
+        parse_chart("| C | " + " | ".join(["H"] * 5_000) + " |")
