@@ -15,10 +15,10 @@ from tests.bench.fuzz import READERS, Reader, fuzz
 
 NUM_FILES = 60
 NUM_CASES = {
-    "kern": 5_000, "midi": 400, "m4a": 40, "mp3": 2_000, "ogg": 1_600, "style": 1_000,
+    "kern": 5_000, "midi": 1_000, "m4a": 40, "mp3": 2_000, "ogg": 1_600, "style": 1_000,
     **dict.fromkeys(("wav", "rf64", "w64", "aiff", "flac"), 2_600),
 }  # fmt: skip
-"""A minute and a half together, with those of texts, where a machine has nothing else to do."""
+"""Two minutes together, with those of texts, where a machine has nothing else to do."""
 NUM_TEXTS = 2_500
 """Cases of every other kind."""
 
