@@ -199,7 +199,11 @@ def test_what_is_assumed_is_said() -> None:
     assert heard.key == Key(tonic=7, mode="major")  # found
     said = " ".join(found.text for found in heard.diagnostics)
     assert [found.code for found in heard.diagnostics] == ["metre_simplified", "tempo_assumed", "key_assumed"]
-    for what in ("no tempo: 100 quarters a minute", "no key: G major is found", "bars of four quarters are assumed"):
+    for what in (
+        "no tempo that can be read: 100 quarters a minute",
+        "no key: G major is found",
+        "bars of four quarters are assumed",
+    ):
         assert what in said
     mixed = hear_melody(tune("*M4/4", "1c", "1d", "*M3/4", "2.c"))
     assert any("the band thinks in 4/4" in found.text for found in mixed.diagnostics)
