@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from cluster.cli.redo import part_to_add
 from ensemble.config import BandSettings, load_band, parse, shipped_bands
 from ensemble.errors import ConfigError
 from ensemble.retrieve.settings import RetrieveSettings
+from ensemble.settings.reading import from_yaml
 
 GOOD = """
 name: duo
@@ -74,7 +76,7 @@ def test_a_users_own_band_gets_the_instruments_ranges(tmp_path: Path) -> None:
             ("name: duo", "nome: duo"),
             "unknown key 'nome' in the top; did you mean 'name'? valid are",
         ),
-        ((GOOD, "name: duo\nfollowers: []"), "followers: holds too few"),
+        ((GOOD, "name: duo\nfollowers: []"), "followers: holds fewer than 1"),
         ((GOOD, "just words"), "should be keys and values, not 'just words'"),
         ((GOOD, ""), "is empty"),
         ((GOOD, "# nothing"), "is empty"),
@@ -154,3 +156,30 @@ def test_another_voice_replaces_every_pitched_one_and_leaves_the_drums() -> None
 def test_a_name_that_is_not_utf8_is_refused_by_its_reason() -> None:
     with pytest.raises(ConfigError, match=r"a name in it is not UTF-8 .*caf"):
         parse(RetrieveSettings, {"uri": "/music/caf\udce9"}, "--extend")
+
+
+@pytest.mark.parametrize(
+    ("text", "held"),
+    [
+        ("[3e7c1.wav, 0e1f, 1e4/2, 1e, -2E+3]", ["3e7c1.wav", "0e1f", "1e4/2", "1e", -2000.0]),
+        ("a: &a {x: 1}\nb: &b {y: 2}\nc:\n  <<: *a\n  <<: *b", {"a": {"x": 1}, "b": {"y": 2}, "c": {"x": 1, "y": 2}}),
+        ("", None),
+    ],
+)
+def test_yaml_is_read_as_it_is_meant(text: str, held: object) -> None:
+    assert from_yaml(text, "it")[0] == held
+
+
+@pytest.mark.parametrize("text", ["{1: a, 0x1: b}", "{yes: 1, true: 2}", "{a: 1, 'a': 2}", "[{1: a, 1.0: b}]"])
+def test_a_key_that_is_written_in_two_ways_is_given_twice(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"it:1: .* is given twice; keep one of them"):
+        from_yaml(text, "it")
+
+
+def test_a_part_to_add_is_read_as_a_file_is() -> None:
+    added = part_to_add("name=3e7cello,pan=1e-1,range_midi=[36,76]")
+    assert added == {"name": "3e7cello", "pan": 0.1, "range_midi": [36, 76]}
+    with pytest.raises(
+        ConfigError, match=r"--add: 'name=a,name=b' is no list of settings .'name' is given twice.; write"
+    ):
+        part_to_add("name=a,name=b")

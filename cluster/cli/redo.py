@@ -105,7 +105,7 @@ def redo(
                 parts=part, seed=seed, from_bar=from_bar, to_bar=to_bar, gain_db=numbers("--gain", gain),
                 pan=numbers("--pan", pan), density=numbers("--density", density), voice=named("--voice", voice),
                 instrument=named("--instrument", instrument), midi=named("--midi", midi), drop=drop, lock=lock,
-                unlock=unlock, add=None if add is None else [_added(one) for one in add], chart=_chart(chart),
+                unlock=unlock, add=None if add is None else [part_to_add(one) for one in add], chart=_chart(chart),
                 style=style, complexity=complexity, humanize=humanize, intro=intro, ending=ending, click=click, dry=dry,
                 another=_another(take, another=another), extend_s=extend, takes=top_k,
             )  # fmt: skip
@@ -143,14 +143,15 @@ def _another(take: int | None, *, another: bool) -> list[int] | None:
     return None if take is None else [take]
 
 
-def _added(settings: str) -> dict[str, Any]:
+def part_to_add(settings: str) -> dict[str, Any]:
     """A part's settings, as YAML has them in braces, but with `=`: `name=cello,role=counter,range_midi=[36,76]`."""
-    import yaml
+    from ensemble.settings.reading import from_yaml
 
     try:
-        added = yaml.safe_load("{" + re.sub(r"(^|,)\s*(\w+)\s*=", r"\1 \2: ", settings) + "}")
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise ConfigError("--add", f"{settings!r} is no list of settings", "write name=cello,role=counter") from error
+        added, _ = from_yaml("{" + re.sub(r"(^|,)\s*(\w+)\s*=", r"\1 \2: ", settings) + "}", "--add")
+    except ConfigError as error:
+        problem = f"{settings!r} is no list of settings ({error.problem})"
+        raise ConfigError("--add", problem, "write name=cello,role=counter") from error
     return dict(added)
 
 

@@ -23,9 +23,11 @@ MAX_NODES = 1_000_000
 
 _SAYINGS = {
     "missing": "is missing", "model_type": "should be keys and values", "dict_type": "should be keys and values",
-    "tuple_type": "should be a list", "list_type": "should be a list", "too_short": "holds too few",
+    "tuple_type": "should be a list", "list_type": "should be a list", "too_short": "holds fewer than {min_length}",
 }  # fmt: skip
 """What is said of some types of pydantic's errors, where its own sentence needs one to know JSON or Python."""
+_MERGED = "tag:yaml.org,2002:merge"
+"""Tag of the key `<<`, which brings in what stands elsewhere, any number of times."""
 _SHOWN = 40
 """Characters of what was given that are shown."""
 
@@ -41,7 +43,7 @@ class _Loader(yaml.SafeLoader):
 
 
 _Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(?:\.\d*)?[eE][-+]?\d+", re.ASCII), list("-+0123456789")
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(?:\.\d*)?[eE][-+]?\d+$", re.ASCII), list("-+0123456789")
 )
 
 
@@ -67,19 +69,31 @@ def read_yaml(path: Path, cure: str, max_bytes: int = MAX_BYTES) -> Any:
 
 def read_yaml_with_node(path: Path, cure: str, max_bytes: int = MAX_BYTES) -> tuple[Any, yaml.Node | None]:
     """A document as `read_yaml` gives it, and as YAML has it, which knows the lines; None where it is empty."""
-    text = read_text(path, cure, max_bytes)
+    return from_yaml(read_text(path, cure, max_bytes), printable(path))
+
+
+def from_yaml(text: str, origin: str) -> tuple[Any, yaml.Node | None]:
+    """A document as Python has it and as YAML has it; both None where it is empty.
+
+    Args:
+        text: in YAML.
+        origin: where it was read, for messages.
+
+    Raises:
+        ConfigError: it is not YAML, or gives a key twice; names the line.
+    """
     try:
         loader = _Loader(text)
         node = loader.get_single_node()
         if _size(node, {}) > MAX_NODES:
             raise ValueError("its aliases stand for too much")
-        if twice := _given_twice(node, set()):
-            place = f"{path}:{twice.start_mark.line + 1}"
+        if twice := _given_twice(loader, node, set()):
+            place = f"{origin}:{twice.start_mark.line + 1}"
             raise ConfigError(place, f"{printable(twice.value)[:_SHOWN]!r} is given twice", "keep one of them")
         return loader.construct_document(node) if node else None, node
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
-        place = f"{path}:{mark.line + 1}" if mark else str(path)
+        place = f"{origin}:{mark.line + 1}" if mark else origin
         reason = str(getattr(error, "problem", None) or error).splitlines()[0]
         raise ConfigError(place, f"is not YAML ({reason})") from error
 
@@ -94,19 +108,20 @@ def _size(node: yaml.Node | None, known: dict[int, int]) -> int:
     return known[id(node)]
 
 
-def _given_twice(node: yaml.Node | None, known: set[int]) -> yaml.ScalarNode | None:
-    """The first key that stands in a mapping for the second time: of two values one would be lost."""
+def _given_twice(loader: _Loader, node: yaml.Node | None, known: set[int]) -> yaml.ScalarNode | None:
+    """The first key that stands in a mapping for the second time, however written: of two values one would be lost."""
     if not isinstance(node, yaml.CollectionNode) or id(node) in known:
         return None
     known.add(id(node))
-    keys: set[tuple[str, str]] = set()
+    keys: set[Any] = set()
     for member in node.value:
         key, value = member if isinstance(node, yaml.MappingNode) else (None, member)
-        if isinstance(key, yaml.ScalarNode):
-            if (key.tag, key.value) in keys:
+        if isinstance(key, yaml.ScalarNode) and key.tag != _MERGED:
+            name = loader.construct_object(key)
+            if name in keys:
                 return key
-            keys.add((key.tag, key.value))
-        if found := _given_twice(value, known):
+            keys.add(name)
+        if found := _given_twice(loader, value, known):
             return found
     return None
 
@@ -201,7 +216,9 @@ def first_complaint(error: ValidationError, kind: type[BaseModel], document: Any
         known = _settings_at(kind, steps[:-1])
         cure = offer(key, known, "valid are") if known else ""
         return Complaint(place, f"unknown key {key!r} in {where}", cure, steps)
-    problem, given = _SAYINGS.get(first["type"], first["msg"].removeprefix("Value error, ")), first["input"]
+    problem, given = first["msg"].removeprefix("Value error, "), first["input"]
+    if saying := _SAYINGS.get(first["type"]):
+        problem = saying.format_map(first.get("ctx", {}))
     if given is None and not steps:
         problem = "is empty"
     if first["type"] == "literal_error" and isinstance(given, str):
