@@ -91,7 +91,7 @@ def metre_by_notes(
     if first is None:
         return labels.metres, labels.pickup
     taken, bars = (3, 4), "three quarters"
-    if are_two_dotted(voices, score, float(first)):
+    if are_two_dotted(voices, score, float(first), are_signed=written == [(3, 4)]):
         taken, bars = (6, 8), "two dotted quarters"
     if written == [taken]:
         return labels.metres, labels.pickup

@@ -131,9 +131,11 @@ def _header(content: bytes, what: str, faults: Counter[str]) -> int:
 
 
 def _first_chunk(content: bytes, begin: int, length: int, faults: Counter[str]) -> int:
-    """Where the header ends, which begins at `begin`: behind its six bytes where its length leads out of the file."""
-    if begin + max(length, 6) <= len(content):
-        return begin + max(length, 6)
+    """Where the header ends, which begins at `begin`: behind its six bytes where its length makes no sense."""
+    end = begin + max(length, 6)
+    is_longer = end > begin + 6 and content[begin + 6 : begin + 10] != b"MTrk"
+    if end <= len(content) and (is_longer or end == begin + 6):
+        return end
     faults["has a header of another length than it says"] += 1
     return begin + 6
 
@@ -214,23 +216,40 @@ class _Cursor:
 
 
 def _track(content: bytes, faults: Counter[str]) -> ScoreTrack:
-    """Every event of a track up to its end, or to where it can no longer be understood."""
+    """Every event of a track up to its end, or to where it can no longer be understood.
+
+    What follows an end is read where it leads to another end.
+    """
+    cursor, last = _Cursor(content), len(content.rstrip(b"\0"))
+    track, has_end = _up_to_end(cursor, 0, faults)
+    while has_end and cursor.at < last and len(track.events) + len(track.metas) <= MAX_EVENTS:
+        its_faults: Counter[str] = Counter()
+        more, has_end = _up_to_end(cursor, track.end_tick, its_faults)
+        if has_end:
+            faults.update(its_faults)
+            faults["has events after the end of a track, which are read"] += 1
+            track.events.extend(more.events)
+            track.metas.extend(more.metas)
+            track = track._replace(end_tick=more.end_tick)
+        else:
+            faults["has bytes after the end of a track that belong to none"] += 1
+    return track
+
+
+def _up_to_end(cursor: _Cursor, tick: int, faults: Counter[str]) -> tuple[ScoreTrack, bool]:
+    """The events from a tick on up to the next end of a track, and whether there is one."""
     events: list[ChannelEvent] = []
     metas: list[MetaEvent] = []
-    cursor, last = _Cursor(content), len(content.rstrip(b"\0"))
-    tick, running = 0, 0
+    running = 0
     try:
         while len(events) + len(metas) <= MAX_EVENTS:
             tick += cursor.number()
             status = cursor.byte()
             if status == 0xFF:
                 meta = MetaEvent(tick, cursor.byte(), cursor.bytes(cursor.number()))
-                if meta.kind != _END_OF_TRACK:
-                    metas.append(meta)
-                elif cursor.at < last:
-                    faults["has events after the end of a track, which are read"] += 1
-                else:
-                    break
+                if meta.kind == _END_OF_TRACK:
+                    return ScoreTrack(events, metas, tick), True
+                metas.append(meta)
             elif status in (0xF0, 0xF7):
                 if not cursor.skip_message(cursor.number()):
                     faults["has a system exclusive message of another length than it says"] += 1
@@ -246,10 +265,10 @@ def _track(content: bytes, faults: Counter[str]) -> ScoreTrack:
                 else:
                     raise ValueError  # as where a number cannot be read: nothing after it makes sense
     except IndexError:
-        faults["has a track that is cut short or has no end"] += bool(content)
+        faults["has a track that is cut short or has no end"] += bool(cursor.content)
     except ValueError:
         faults["has a track that cannot be understood to its end"] += 1
-    return ScoreTrack(events, metas, tick)
+    return ScoreTrack(events, metas, tick), False
 
 
 def _channel_event(tick: int, status: int, cursor: _Cursor, faults: Counter[str]) -> ChannelEvent:

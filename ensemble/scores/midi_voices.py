@@ -262,13 +262,17 @@ def _name(track: ScoreTrack) -> str:
 
 
 def _text(said: bytes) -> str:
-    """UTF-16 where a mark says so, UTF-8, Shift JIS where that makes kana, or else Latin-1, which reads anything."""
+    """What a name says: UTF-16 where a mark says so, UTF-8, Shift JIS, or else Latin-1, which reads anything.
+
+    It is Shift JIS where that makes kana, or a name without any Latin letter.
+    """
     if said.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return said.decode("utf-16", errors="replace")
     for encoding in ("utf-8", "cp932"):
         with contextlib.suppress(UnicodeDecodeError):
             text = said.decode(encoding)
-            if encoding == "utf-8" or any(_KANA[0] <= sign <= _KANA[1] for sign in text):
+            is_kana = any(_KANA[0] <= sign <= _KANA[1] for sign in text)
+            if encoding == "utf-8" or is_kana or not any(sign.isascii() and sign.isalpha() for sign in text):
                 return text
     return said.decode("latin-1")
 

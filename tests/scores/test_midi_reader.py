@@ -43,6 +43,7 @@ def running(events: list[Event]) -> bytes:
 ON_AND_OFF = [(at, bytes([0x90, said[1], 0 if said[0] == 0x80 else 80])) for at, said in LINE]
 BROKEN = {
     "a header of gigabytes": PLAIN[:4] + b"\xff" * 4 + PLAIN[8:],
+    "a header that takes its track in": PLAIN[:7] + b"\x3c" + PLAIN[8:],
     "a system message of another length": smf(track([*HEAD, *LINE, (970, b"\xf0\x9d\x00abc\xf7")]), kind=0),
     "a key of 128 flats": smf(track([*HEAD, key(-128), *LINE]), kind=0),
     "an empty key": smf(track([*HEAD, meta(0x59), *LINE]), kind=0),
@@ -89,6 +90,21 @@ def test_events_after_the_end_of_a_track_are_read() -> None:
     assert (len(melody.notes), codes(melody)) == (len(SCALE) * 4, ["score_damaged"])
 
 
+@pytest.mark.parametrize(
+    "garbage",
+    [b" " * 40, b"\x1a" * 128, b"\r\n\r\n", b"<html><body>404</body></html>\n", b"\xff\xff\xff\x7f\xff\x01\x00",
+     b"\x00\x90\x3c\x50\x83\x60\x3c\x00"],
+)  # fmt: skip
+@pytest.mark.parametrize("is_within", [True, False])
+def test_bytes_after_the_end_of_a_track_are_no_notes(garbage: bytes, is_within: bool) -> None:
+    last = [*HEAD, *ON_AND_OFF, control(64, 127, 15000)]
+    end = b"\x00\xff\x2f\x00"
+    score = smf(track(last, end + garbage) if is_within else track(last, end) + garbage, kind=0)
+    melody = parse_midi(score, "x")
+    assert [note.length for note in melody.notes] == [Fraction(23, 24)] * 32
+    assert set(codes(melody)) == {"score_damaged"}
+
+
 def test_notes_that_nobody_releases_last_until_the_next_one() -> None:
     melody = parse_midi(smf(track([*HEAD, *((at, on) for at, on in LINE if on[0] == 0x90)]), kind=0), "x")
     assert [(note.onset, note.length) for note in melody.notes] == [(Fraction(at), Fraction(1)) for at in range(32)]
@@ -128,7 +144,14 @@ def test_of_several_patterns_the_first_is_read() -> None:
 
 @pytest.mark.parametrize(
     ("name", "read"),
-    [("メロディー".encode("shift_jis"), "メロディー"), ("Bläser".encode("utf-16"), "Bläser"), (b"Fl\xfbte", "Flûte")],
+    [
+        ("メロディー".encode("shift_jis"), "メロディー"),
+        ("旋律 1".encode("cp932"), "旋律 1"),
+        ("ﾋﾟｱﾉ".encode("cp932"), "ﾋﾟｱﾉ"),
+        ("Bläser".encode("utf-16"), "Bläser"),
+        (b"Fl\xfbte", "Flûte"),
+        (b"D\xe9j\xe0", "Déjà"),
+    ],
 )
 def test_a_name_in_another_encoding_is_told_as_it_was_meant(name: bytes, read: str) -> None:
     score = smf(track([meta(3, name), *LINE]), track([meta(3, b"low"), *notes([48] * 32, channel=1)]))
@@ -321,19 +344,26 @@ def test_a_metre_that_fits_or_that_no_program_writes_unasked_stays(beats: int, s
     assert "metre_contradicted" not in codes(melody)
 
 
-def dotted(rhythm: list[float], signed: list[Event], num_bars: int = 16) -> bytes:
-    """A line in bars of three quarters, of so many quarters each note."""
-    onsets = np.cumsum([0.0, *rhythm * num_bars])
-    line = [
-        (round(480 * at) - late, bytes([kind, SCALE[number % 7], 80]))
-        for number, (start, stop) in enumerate(pairwise(onsets))
-        for at, late, kind in ((start, 0, 0x90), (stop, 10, 0x80))
-    ]
-    return smf(track([tempo(120), *signed, *line]), kind=0)
+def dotted(rhythm: list[float], signed: list[Event], first: float = 0.0, low: list[float] | None = None) -> bytes:
+    """A line of 16 bars of three quarters, of so many quarters each note, and a low one from its beginning on."""
+    events: list[Event] = []
+    for lengths, begin, key_below in ((rhythm, first, 0), (low or [], 0.0, 36)):
+        onsets = begin + np.cumsum([0.0, *lengths * (48 // round(sum(lengths) or 48))])
+        for number, (start, stop) in enumerate(pairwise(onsets)):
+            for at, late, kind in ((start, 0, 0x90), (stop, 10, 0x80)):
+                events.append(
+                    (round(480 * at) - late, bytes([kind + (key_below > 0), SCALE[number % 7] - key_below, 80]))
+                )
+    return smf(track([tempo(120), *signed, *events]), kind=0)
 
 
-@pytest.mark.parametrize("signed", [[metre(3, 4)], [metre(4, 4)], []])
-@pytest.mark.parametrize("rhythm", [[1, 0.5, 1, 0.5], [1.5, 1, 0.5]])
+@pytest.mark.parametrize(
+    ("rhythm", "signed"),
+    [
+        ([1, 0.5, 1, 0.5], [metre(3, 4)]), ([1, 0.5, 1, 0.5], [metre(4, 4)]), ([1, 0.5, 1, 0.5], []),
+        ([1.5, 1, 0.5], [metre(4, 4)]), ([1.5, 1, 0.5], []),
+    ],
+)  # fmt: skip
 def test_two_dotted_quarters_under_another_metre_are_six_eight(signed: list[Event], rhythm: list[float]) -> None:
     heard = hear_melody(parse_midi(dotted(rhythm, signed), "x"))
     assert (heard.beats_per_bar, heard.beat_division, heard.written_metre) == (2, 3, (6, 8))
@@ -341,9 +371,17 @@ def test_two_dotted_quarters_under_another_metre_are_six_eight(signed: list[Even
     assert "metre_contradicted" in [one.code for one in heard.diagnostics]
 
 
-@pytest.mark.parametrize("rhythm", [[1, 1, 1], [2, 1], [1.5, 0.5, 1], [0.5] * 6, [1, 0.5, 0.5, 1]])
-def test_three_quarters_stay_three_quarters(rhythm: list[float]) -> None:
-    heard = hear_melody(parse_midi(dotted(rhythm, [metre(3, 4)]), "x"))
+@pytest.mark.parametrize(
+    ("rhythm", "first", "low"),
+    [
+        ([1, 1, 1], 0.0, []), ([2, 1], 0.0, []), ([1.5, 0.5, 1], 0.0, []), ([0.5] * 6, 0.0, []),
+        ([1, 0.5, 0.5, 1], 0.0, []), ([1, 0.5, 1.5], 0.0, []), ([0.5, 1, 1.5], 0.0, []),  # syncopated
+        ([1, 1, 1], 0.5, []), ([2, 1], 0.5, []),  # behind an eighth that the file does not say
+        ([1, 1, 1], 0.5, [3, 3, 3, 2, 1]), ([1.5, 1.5], 0.0, [3]),  # off beats; a waltz of jazz
+    ],
+)  # fmt: skip
+def test_three_quarters_stay_three_quarters(rhythm: list[float], first: float, low: list[float]) -> None:
+    heard = hear_melody(parse_midi(dotted(rhythm, [metre(3, 4)], first, low), "x"))
     assert (heard.beats_per_bar, heard.written_metre) == (3, (3, 4))
     assert "metre_contradicted" not in [one.code for one in heard.diagnostics]
 
