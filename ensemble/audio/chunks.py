@@ -71,20 +71,21 @@ def read_layout(stream: BinaryIO, file_bytes: int) -> Layout | None:
             stream.seek(long_size_at := chunk.body_at + 8)
             long_size = int.from_bytes(stream.read(8), "little")
         if chunk.id == form.sound:
-            is_long = bool(long_size_at) and chunk.size == _UNKNOWN
+            is_long = bool(long_size_at) and (long_size > 0 or chunk.size == _UNKNOWN)
             size, there = long_size if is_long else chunk.size, file_bytes - chunk.body_at
-            if long_size_at and not is_long:  # a decoder believes `ds64` alone
+            head_bytes = len(chunk.id) + form.size_bytes if form.counts_head else 0
+            is_known = size > 0 and (size + head_bytes < PLACEHOLDER or size <= there)
+            if is_known and long_size_at and not is_long:  # a decoder believes `ds64` alone
                 patch = min(size, there).to_bytes(8, "little")
                 link = ((0, long_size_at), patch, (long_size_at + 8, file_bytes))
                 return Layout(links=(link,), declared=size, present=min(size, there), is_counted=True)
-            head_bytes = len(chunk.id) + form.size_bytes if form.counts_head else 0
-            if size > 0 and (size + head_bytes < PLACEHOLDER or size <= there):
+            if is_known:
                 is_only = all(later.id != form.sound for later in chunks)  # a decoder may take the last
                 stop = file_bytes if is_only else chunk.body_at + size
                 spliced = [part for span in pairwise([0, *unpadded, stop]) for part in (span, b"\0")][:-1]
                 links = () if is_only and not unpadded else (tuple(spliced),)
                 return Layout(links=links, declared=size, present=min(size, there), is_counted=True)
-            if is_long:
+            if long_size_at:
                 size_at, patch = long_size_at, there.to_bytes(8, "little")
             else:
                 size_at = chunk.body_at - form.size_bytes

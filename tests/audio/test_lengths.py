@@ -227,6 +227,19 @@ def test_a_length_that_rf64_keeps_in_the_old_place_counts(tmp_path: Path) -> Non
     assert (clip.num_samples, said) == (NUM_SAMPLES, [])
 
 
+@pytest.mark.parametrize("size", [*SIZES, 1000])
+def test_of_two_lengths_in_rf64_the_long_one_counts_where_it_is_given(tmp_path: Path, size: int) -> None:
+    path = tmp_path / "a.wav"
+    content = bytearray(written(path, format="RF64", subtype="PCM_16"))
+    long_at, at = content.index(b"ds64") + 16, content.index(b"data") + 4
+    content[at : at + 4] = struct.pack("<I", size)
+    for long in (2 * NUM_SAMPLES, *((0, 2**64 - 1) if size != 1000 else ())):
+        content[long_at : long_at + 8] = struct.pack("<Q", long)
+        path.write_bytes(content)
+        clip, said = heard(path)
+        assert (clip.num_samples, said) == (NUM_SAMPLES, [])
+
+
 @pytest.mark.parametrize("rate", [1, 500, 100_000_000])
 def test_a_sample_rate_that_nothing_has_is_named(tmp_path: Path, rate: int) -> None:
     path = tmp_path / "a.wav"
