@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from itertools import pairwise
+from operator import itemgetter
 from typing import BinaryIO, NamedTuple
 
 from ensemble.audio.layout import Layout
-from ensemble.audio.mpeg import tag_bytes
+from ensemble.audio.marks import behind_tags, marks
 from ensemble.audio.spliced import Part
 
 _BEGINS = re.compile(rb"fLaC[\x00\x80]\x00\x00\x22", re.DOTALL)
@@ -18,7 +18,6 @@ _TOTAL_AT, _TOTAL_BYTES = 21, 5
 """Where in a stream the number of its samples stands: in the lower 36 bits of so many bytes."""
 _MAX_TOTAL = 2**36 - 1
 _SYNC = re.compile(rb"\xff[\xf8\xf9][^\x00-\x0f]", re.DOTALL)
-_SEARCHED_BYTES = 1 << 20
 _TAIL_BYTES = 1 << 17
 """No frame is longer in practice: 65,535 samples of two channels of 16 bits compress to less."""
 _HEAD_BYTES = 16
@@ -34,8 +33,21 @@ class _Link(NamedTuple):
 
     parts: tuple[Part, ...]
     """Where it lies, with its header put right."""
-    num_samples: int
-    """By its last frame, where its header tells no more; 0 where it does, or where no frame tells."""
+    reach: int
+    """Samples before its last frame that was found; 0 where none was."""
+    is_numbered: bool
+    """Whether its frames are numbered from its beginning on."""
+
+
+class _Heads(NamedTuple):
+    """What the frames of a stream tell, in samples."""
+
+    first: int
+    """Number of the first one of the first frame."""
+    last: int
+    """Number of the first one of the last frame."""
+    stop: int
+    """Number of the one after the last frame."""
 
 
 def read_layout(stream: BinaryIO, file_bytes: int) -> Layout | None:
@@ -49,56 +61,66 @@ def read_layout(stream: BinaryIO, file_bytes: int) -> Layout | None:
 
     Source: RFC 9639, sections 8.2 (STREAMINFO) and 9.1 (frame header).
     """
-    first = 0
-    stream.seek(0)
-    while skipped := tag_bytes(stream.read(10), stream):
-        stream.seek(first := first + skipped)
+    first = behind_tags(stream)
     stream.seek(first)
     if not _BEGINS.match(stream.read(_MARK_BYTES)):
         return None
-    starts = [first, *_marks(stream, first + _MARK_BYTES, file_bytes)]
+    starts = [first, *marks(stream, _BEGINS, _MARK_BYTES, first + _MARK_BYTES)]
     links = [_link(stream, start, stop) for start, stop in pairwise([*starts, file_bytes])]
     is_as_it_should_be = len(links) == 1 and len(links[0].parts) == 1
-    present = sum(link.num_samples for link in links) if all(link.num_samples for link in links) else 0
     return Layout(
-        links=() if is_as_it_should_be else tuple(link.parts for link in links), declared=present, present=present
+        links=() if is_as_it_should_be else tuple(link.parts for link in links),
+        reach=links[-1].reach,
+        is_numbered=links[0].is_numbered,
     )
 
 
-def _marks(stream: BinaryIO, position: int, file_bytes: int) -> Iterator[int]:
-    """Where further streams begin."""
-    while position < file_bytes:
-        stream.seek(position)
-        found = stream.read(_SEARCHED_BYTES)
-        yield from (position + match.start() for match in _BEGINS.finditer(found))
-        if len(found) < _SEARCHED_BYTES:
-            return
-        position += len(found) - _MARK_BYTES + 1
-
-
 def _link(stream: BinaryIO, start: int, stop: int) -> _Link:
-    """A stream, with the number of samples that it holds where its header tells a smaller one."""
+    """A stream, with a header that tells how many samples there should be where it tells another number."""
     stream.seek(start + _TOTAL_AT)
     told = int.from_bytes(stream.read(_TOTAL_BYTES), "big")
     total = told & _MAX_TOTAL
-    held = _samples(stream, start, stop)
-    if not 0 < total < held:
-        return _Link(((start, stop),), held if held >= total else 0)
-    patch = (told - total + min(held, _MAX_TOTAL)).to_bytes(_TOTAL_BYTES, "big")
-    return _Link(((start, start + _TOTAL_AT), patch, (start + _TOTAL_AT + _TOTAL_BYTES, stop)), held)
+    heads = _heads(stream, start, stop)
+    # a part that was copied out of a longer file has the numbers, and may have the header, of that file
+    whole = max(total - heads.first if total >= heads.stop else total, heads.stop - heads.first) if total else 0
+    reach = heads.last - heads.first
+    if whole == total:
+        return _Link(((start, stop),), reach, heads.first == 0)
+    patch = (told - total + min(whole, _MAX_TOTAL)).to_bytes(_TOTAL_BYTES, "big")
+    parts = ((start, start + _TOTAL_AT), patch, (start + _TOTAL_AT + _TOTAL_BYTES, stop))
+    return _Link(parts, reach, heads.first == 0)
 
 
-def _samples(stream: BinaryIO, start: int, stop: int) -> int:
-    """How many samples a stream holds, by the last frame that follows another; 0 where none is found."""
+def _heads(stream: BinaryIO, start: int, stop: int) -> _Heads:
+    """What the first frame of a stream and the last one that follows another tell; zeros where none is found."""
     stream.seek(start + _MARK_BYTES)
-    least, block_samples = int.from_bytes(stream.read(2), "big"), int.from_bytes(stream.read(2), "big")
+    least, most = int.from_bytes(stream.read(2), "big"), int.from_bytes(stream.read(2), "big")
+    block_samples = most if least == most else 0
     tail_at = max(start, stop - _TAIL_BYTES)
     stream.seek(tail_at)
     tail = stream.read(stop - tail_at)
     heads = (tail[at : at + _HEAD_BYTES].ljust(_HEAD_BYTES) for at in (one.start() for one in _SYNC.finditer(tail)))
-    spans = [span for head in heads if (span := _span(head, block_samples if least == block_samples else 0))]
+    spans = [span for head in heads if (span := _span(head, block_samples))]
     ends = {span[1] for span in spans}
-    return max((span[1] for span in spans if span[0] in ends), default=0)  # a chance head follows none
+    last = max(
+        (span for span in spans if span[0] in ends), key=itemgetter(1), default=None
+    )  # a chance head follows none
+    if last is None:
+        return _Heads(0, 0, 0)
+    stream.seek(_first_frame_at(stream, start))
+    first = _span(stream.read(_HEAD_BYTES).ljust(_HEAD_BYTES), block_samples) or (0, 0)
+    return _Heads(min(first[0], last[0]), *last)
+
+
+def _first_frame_at(stream: BinaryIO, start: int) -> int:
+    """Where the blocks end that stand before the frames: each tells its length, and whether it is the last."""
+    position, is_last = start + 4, False
+    while not is_last:
+        stream.seek(position)
+        head = stream.read(4)
+        is_last = len(head) < 4 or head[0] >= 0x80
+        position += 4 + int.from_bytes(head[1:], "big")
+    return position
 
 
 def _span(head: bytes, block_samples: int) -> tuple[int, int] | None:

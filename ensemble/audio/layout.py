@@ -21,6 +21,10 @@ class Layout:
     """Whether the length that a decoder will find in the header has been counted."""
     gaps: int = 0
     """In how many places bytes are left out that are no sound."""
+    reach: int = 0
+    """Samples of the last link before the last frame that was found: where fewer can be decoded, that is damage."""
+    is_numbered: bool = True
+    """Whether the numbers in the file lead a decoder to a sample."""
     is_open: bool = False
     """Whether the mark that ends such a file is missing."""
 

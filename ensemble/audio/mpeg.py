@@ -6,14 +6,15 @@ Where the header says none or a wrong number, the file is read with one that hol
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO, NamedTuple
 
 from ensemble.audio.layout import Layout
+from ensemble.audio.marks import behind_tags, marks, tag_bytes
 from ensemble.audio.spliced import Part
 
 _SYNC = re.compile(rb"\xff[\xe2-\xff][^\xf0-\xff]", re.DOTALL)
+_SYNC_BYTES = 3
 _SEARCHED_BYTES = 1 << 16
 _KBPS = {
     (1, 1): (32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
@@ -97,7 +98,7 @@ def read_layout(stream: BinaryIO, file_bytes: int) -> Layout | None:
         stream: the file; its position is changed.
         file_bytes: the file's size.
 
-    Source: ISO/IEC 11172-3, section 2.4.1.3; ID3v2.4.0, section 3.1; the `Xing` and `Info` headers as LAME writes them.
+    Source: ISO/IEC 11172-3, section 2.4.1.3; the `Xing` and `Info` headers as LAME writes them.
     """
     links: list[_Link] = []
     position = sound_at = _first_frame(stream, file_bytes)
@@ -152,16 +153,11 @@ def _first_frame(stream: BinaryIO, file_bytes: int) -> int:
             start = stream.tell() - len(found)
             break
         start += _SEARCHED_BYTES
-    position = start
-    stream.seek(position)
-    while position < file_bytes and (skipped := tag_bytes(stream.read(10), stream)):
-        stream.seek(position := position + skipped)
+    position = behind_tags(stream, start)
     if position == start or (position < file_bytes and _is_followed(stream, position, file_bytes)):
         return start
-    return next(
-        (at for at in _syncs(stream, start + 10, file_bytes) if _are_frames(stream, at, file_bytes, _SURE_FRAMES)),
-        start,
-    )
+    syncs = marks(stream, _SYNC, _SYNC_BYTES, start + 10)
+    return next((at for at in syncs if _are_frames(stream, at, file_bytes, _SURE_FRAMES)), start)
 
 
 def _frame(head: bytes) -> _Frame | None:
@@ -194,20 +190,8 @@ def _is_followed(stream: BinaryIO, position: int, file_bytes: int) -> bool:
 
 def _next_sync(stream: BinaryIO, position: int, file_bytes: int) -> int:
     """Where the next two frames in a row begin; the end of the file where there are none."""
-    return next(
-        (at for at in _syncs(stream, position, file_bytes) if _are_frames(stream, at, file_bytes, 1)), file_bytes
-    )
-
-
-def _syncs(stream: BinaryIO, position: int, file_bytes: int) -> Iterator[int]:
-    """Where frames may begin."""
-    while position < file_bytes:
-        stream.seek(position)
-        found = stream.read(_SEARCHED_BYTES)
-        yield from (position + match.start() for match in _SYNC.finditer(found))
-        if len(found) < _SEARCHED_BYTES:
-            return
-        position += len(found) - 3
+    syncs = marks(stream, _SYNC, _SYNC_BYTES, position)
+    return next((at for at in syncs if _are_frames(stream, at, file_bytes, 1)), file_bytes)
 
 
 def _are_frames(stream: BinaryIO, position: int, file_bytes: int, number: int) -> bool:
@@ -219,20 +203,6 @@ def _are_frames(stream: BinaryIO, position: int, file_bytes: int, number: int) -
             return False
         position += frame.num_bytes
     return _is_followed(stream, position, file_bytes)
-
-
-def tag_bytes(head: bytes, stream: BinaryIO) -> int:
-    """Length of a tag with text or pictures that begins with `head`; 0 where none does."""
-    if head[:3] == b"ID3" and len(head) == 10:
-        size = sum((byte & 0x7F) << shift for byte, shift in zip(head[6:], (21, 14, 7, 0), strict=True))
-        return 10 + size + (10 if head[5] & 0x10 else 0)
-    if head[:3] == b"TAG":
-        return 128
-    if head[:8] == b"APETAGEX":
-        rest = stream.read(14)
-        is_header = len(rest) == 14 and rest[13] & 0x20
-        return 32 + (int.from_bytes(rest[2:6], "little") if is_header else 0)
-    return 0
 
 
 def _counting_frame(head: bytes, count: bytes) -> bytes:

@@ -116,14 +116,15 @@ class Recording:
         self._layout = _read_layout(path, what)
         self._told = original.layout if original else self._layout
         self._is_counted = self._layout.is_counted and original is None
-        self._is_damaged = False
+        self._damaged: set[int] = set()
+        self._has_more = False
         self._length_s = self._missing_s = 0.0
         with self._opened(0) as sound:
             self.sample_rate, self.num_channels = int(sound.samplerate), int(sound.channels)
             is_told = self._num_links == 1 and sound.frames < _NEVER
             self.num_samples = int(sound.frames) if is_told else 0
             self._is_lossless = sound.format in LOSSLESS
-            self._can_seek = self._num_links == 1 and sound.format != "MP3"
+            self._can_seek = self._num_links == 1 and self._layout.is_numbered and sound.format != "MP3"
         if not MIN_RATE_HZ <= self.sample_rate <= MAX_RATE_HZ:
             problem = f"has a sample rate of {self.sample_rate:,} Hz by its header"
             raise AudioError(what, problem, "correct it, or export it again")
@@ -135,13 +136,14 @@ class Recording:
         """What to know before trusting the recording, once all of it has been read."""
         if self._missing_s:
             whole_s = self._length_s + self._missing_s
-            fate = "is damaged" if self._told.gaps or (self._is_damaged and self._told.is_whole) else "ends early"
+            is_damage = self._told.gaps or self._has_more or (self._damaged and self._told.is_whole)
+            fate = "is damaged" if is_damage else "ends early"
             said = f"The file {fate}: {self._missing_s:.1f} of {whole_s:.1f} s are missing."
-        elif self._is_damaged or self._told.is_open:
-            problem = "is damaged" if self._is_damaged else "lacks the mark of its end"
+        elif (is_damage := self._num_links - 1 in self._damaged) or self._told.is_open:
+            problem = "is damaged" if is_damage else "lacks the mark of its end"
             said = f"The file {problem} at {self._length_s:.1f} s: what followed is missing."
-        elif self._told.gaps:
-            places = f"{self._told.gaps} place" + ("s" if self._told.gaps > 1 else "")
+        elif gaps := self._told.gaps + len(self._damaged):
+            places = f"{gaps} place" + ("s" if gaps > 1 else "")
             said = f"The file is damaged in {places}: what stood there is missing."
         else:
             return ()
@@ -213,21 +215,21 @@ class Recording:
         for number in range(self._num_links):
             try:
                 with self._opened(number) as sound:
-                    pieces = self._read(sound, 0, int(sound.frames))
+                    pieces = self._read(sound, 0, int(sound.frames), number)
                     if sound.channels != self.num_channels:
                         pieces = (np.repeat(mean_of_channels(piece), self.num_channels, axis=0) for piece in pieces)
                     yield from resampled(pieces, int(sound.samplerate), self.sample_rate)
             except soundfile.LibsndfileError:  # a later one cannot be opened
-                self._is_damaged = True
+                self._damaged.add(number)
 
-    def _read(self, sound: Decoder, start: int, stop: int) -> Iterator[FloatArray]:
+    def _read(self, sound: Decoder, start: int, stop: int, number: int = 0) -> Iterator[FloatArray]:
         """Decode from `start`, where the decoder is, up to `stop` or as far as it goes.  [channels, samples]"""
         while start < stop:
             room = np.empty((min(PIECE_SAMPLES, stop - start), sound.channels), np.float32)
             try:
                 piece = sound.read(out=room)
             except soundfile.LibsndfileError:  # what was decoded before the damage is in `room`
-                self._is_damaged = True
+                self._damaged.add(number)
                 piece = room[: sound.tell() - start]
             if not len(piece):
                 return
@@ -273,13 +275,14 @@ class Recording:
     def _close(self, num_samples: int) -> None:
         """Note how much is missing after the last sample, and refuse what is left where that is nothing."""
         self._length_s = num_samples / self.sample_rate
+        self._has_more = self._told.reach > num_samples
         missing_s = max(self._told.missing_ratio * self._length_s, self._declared_s - self._length_s)
         if self._is_lossless:
             missing_s = max(missing_s, self.num_samples / self.sample_rate - self._length_s)
         self._missing_s = missing_s if LEAST_MISSING_S <= missing_s <= MAX_MISSING_S else 0.0
         if self._length_s < MIN_DURATION_S:
             problem, cure = f"lasts {int(100 * self._length_s) / 100:.2f} s", f"give at least {MIN_DURATION_S} s"
-            if self._missing_s or self._is_damaged:
+            if self._missing_s or self._damaged:
                 problem, cure = f"is cut short or damaged, {self._length_s:.2f} s are left", "copy or export it again"
             raise AudioError(self._what, problem, cure)
         if self.diagnostics:

@@ -311,6 +311,58 @@ def test_flacs_in_a_row_are_heard_one_after_the_other(tmp_path: Path) -> None:
         np.testing.assert_array_equal(recording.span(90_000, 110_000), clip.samples[:, 90_000:110_000])
 
 
+def frames_of(content: bytes, num_skipped: int) -> bytes:
+    """A FLAC without its first frames, as a program leaves it that copies a part; frames hold 4096 samples."""
+    heads = [one.start() for one in re.finditer(rb"\xff\xf8[\x10-\xff]", content)]
+    first = heads[0]
+    behind = next(
+        at
+        for at in heads
+        if content[at + 2 : at + 4] == content[first + 2 : first + 4] and content[at + 4] == num_skipped
+    )
+    return content[:first] + content[behind:]
+
+
+@pytest.mark.parametrize("has_own_total", [False, True])
+def test_a_part_that_was_copied_out_of_a_flac_is_whole(tmp_path: Path, *, has_own_total: bool) -> None:
+    path = tmp_path / "a.flac"
+    whole = written(path, subtype="PCM_16")
+    expected, skipped = read_clip(path).samples, 13 * 4096
+    part = bytearray(frames_of(whole, 13))
+    if has_own_total:
+        part[22:26] = struct.pack(">I", NUM_SAMPLES - skipped)
+    path.write_bytes(part)
+    clip, said = heard(path)
+    assert not said
+    np.testing.assert_array_equal(clip.samples, expected[:, skipped:])
+    with opened(path) as recording:
+        np.testing.assert_array_equal(recording.span(30_000, 40_000), clip.samples[:, 30_000:40_000])
+    path.write_bytes(part[:-5_000])
+    clip, (said,) = heard(path)
+    assert said.startswith("The file ends early")
+
+
+def test_a_flac_that_is_cut_within_its_last_frame_ends_early(tmp_path: Path) -> None:
+    path = tmp_path / "a.flac"
+    path.write_bytes(written(path, subtype="PCM_16")[:-500])
+    clip, (said,) = heard(path)
+    assert 0 < NUM_SAMPLES - clip.num_samples <= 4096
+    assert said == f"The file ends early: {6 - clip.duration_s:.1f} of 6.0 s are missing."
+
+
+def test_after_a_flac_that_was_cut_the_next_one_is_heard_and_not_called_missing(tmp_path: Path) -> None:
+    path = tmp_path / "a.flac"
+    one, two = written(path, subtype="PCM_16"), written(path, music(2), subtype="PCM_16")
+    path.write_bytes(one[: len(one) // 2] + two)
+    clip, said = heard(path)
+    assert 8 < clip.duration_s < 11
+    np.testing.assert_allclose(clip.samples[0, -NUM_SAMPLES:], music(2), atol=1e-4)
+    assert said == ["The file is damaged in 1 place: what stood there is missing."]
+    path.write_bytes(one + two[: len(two) // 2])
+    clip, (said,) = heard(path)
+    assert said == f"The file is damaged at {clip.duration_s:.1f} s: what followed is missing."
+
+
 def test_a_flac_that_is_damaged_in_the_middle_does_not_end_early(tmp_path: Path) -> None:
     path = tmp_path / "a.flac"
     content = bytearray(written(path, subtype="PCM_16"))
