@@ -23,6 +23,7 @@ from ensemble.conduct.shaping import WrittenNote, shape
 from ensemble.config import BandSettings, FollowerSettings
 from ensemble.errors import DataError
 from ensemble.files.midi import DRUM_CHANNEL
+from ensemble.files.midi_keys import MidiKeys
 from ensemble.types.articulation import Articulation
 from ensemble.types.diagnostics import Diagnostic
 from ensemble.types.music import SILENCE_DB, Arrangement, DrumClass, FloatArray, Heard, Hit, Hits, Note, Part
@@ -40,7 +41,7 @@ _OTHER_NOTES: dict[int, DrumClass] = {
 }  # fmt: skip
 _DRUM_OF: dict[int, DrumClass] = {note: drum for drum, note in DRUM_NOTES.items()} | _OTHER_NOTES
 _SWITCHES = {number: articulation for articulation, number in ARTICULATION_CONTROLS.items()}
-_SUSTAIN, _ON = 64, 64
+_ON = 64
 _UNREADABLE = (
     OSError, EOFError, ValueError, KeyError, IndexError, TypeError, ZeroDivisionError, KeySignatureError,
 )  # fmt: skip
@@ -176,7 +177,7 @@ def bar_frames(heard: Heard, first_bar: int, last_bar: int) -> tuple[int, int]:
 def read_notes(path: Path, follower: FollowerSettings) -> tuple[Struck, ...]:
     """Read the notes that a follower shall play from a MIDI file, in the file's own tempo.
 
-    Keyed instruments have a pedal: while it is down (controller 64), notes ring on after their keys are let go.
+    Keyed instruments have a pedal: while it is down, notes ring on after their keys are let go.
 
     Raises:
         DataError: it is no MIDI file, or holds what the follower cannot play; names the note and its time.
@@ -195,38 +196,30 @@ def read_notes(path: Path, follower: FollowerSettings) -> tuple[Struck, ...]:
 
 def _notes_of(document: mido.MidiFile, *, has_pedal: bool = False) -> list[Struck]:
     """Every note, by its beginning; one that is never ended lasts to the end of the file."""
-    now_s, sounding = 0.0, dict[tuple[int, int], tuple[float, int, Articulation]]()
-    pedals, ringing = set[int](), set[tuple[int, int]]()
+    now_s = 0.0
+    keys = defaultdict[int, MidiKeys[float]](lambda: MidiKeys(has_pedal=has_pedal))
     switched = defaultdict[int, set[Articulation]](set)
-    found: list[Struck] = []
-
-    def end(channel: int, note: int) -> None:
-        ringing.discard((channel, note))
-        if (began := sounding.pop((channel, note), None)) is not None and now_s > began[0]:
-            found.append(Struck(began[0], now_s, note, began[1], channel, began[2]))
-
+    articulations: dict[tuple[int, int, float], Articulation] = {}
     for message in document:
         now_s += message.time
-        if message.type in ("note_on", "note_off"):
-            is_struck = message.type == "note_on" and message.velocity > 0
-            if message.channel in pedals and not is_struck:
-                ringing.add((message.channel, message.note))
-            else:
-                end(message.channel, message.note)
-            if is_struck:
-                how = max(switched[message.channel], default=Articulation.PLAIN)
-                sounding[message.channel, message.note] = now_s, message.velocity, how
-        elif has_pedal and message.type == "control_change" and message.control == _SUSTAIN:
-            (pedals.add if message.value >= _ON else pedals.discard)(message.channel)
-            for channel, note in sorted(ringing):
-                if channel not in pedals:
-                    end(channel, note)
+        if message.type == "note_on" and message.velocity > 0:
+            how = max(switched[message.channel], default=Articulation.PLAIN)
+            articulations[message.channel, message.note, now_s] = how
+            keys[message.channel].strike(message.note, message.velocity, now_s)
+        elif message.type in ("note_on", "note_off"):
+            keys[message.channel].let_go(message.note, now_s)
         elif message.type == "control_change" and message.control in _SWITCHES:
             on = switched[message.channel]
             (on.add if message.value >= _ON else on.discard)(_SWITCHES[message.control])
-    for channel, note in list(sounding):
-        end(channel, note)
-    return sorted(found)
+        elif message.type == "control_change":
+            keys[message.channel].control(message.control, message.value, now_s)
+    return sorted(
+        Struck(
+            note.start, note.rings_until, note.pitch_midi, note.velocity, channel,
+            articulations[channel, note.pitch_midi, note.start],
+        )
+        for channel, its_keys in keys.items() for note in its_keys.finish(now_s) if note.rings_until > note.start
+    )  # fmt: skip
 
 
 def _check(struck: Sequence[Struck], path: Path, follower: FollowerSettings) -> None:

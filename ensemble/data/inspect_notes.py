@@ -136,7 +136,7 @@ def _of_midi(content: bytes, what: str) -> list[tuple[float, float, int]]:
     score = read_midi(content, what)
     voices = voices_of(score, [])
     if not voices:
-        drums = [channel_notes(track.events, track.end_tick)[0] for track in score.tracks]
+        drums = [channel_notes(track.events, score.ticks_per_quarter, track.end_tick)[0] for track in score.tracks]
         voices = [MidiVoice("", None, notes, [], ()) for notes in drums if notes]
     tempos = labels_of(score).tempos or [USUAL_TEMPO]
     return [note for voice in voices for note in in_seconds(voice, score, tempos)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import contextlib
 import math
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.files.midi import DRUM_CHANNEL
+from ensemble.files.midi_keys import KeyedNote, MidiKeys
 from ensemble.scores.melody import TempoMark, tempo_map
 from ensemble.scores.midi_reader import ChannelEvent, MidiScore, ScoreTrack
 from ensemble.types.diagnostics import Diagnostic
@@ -21,10 +22,8 @@ from ensemble.types.music import SILENCE_DB
 
 _TRACK_NAME = 0x03
 _KANA = "\u3040", "\u30ff"
-_RANGE_MSB, _RANGE_LSB, _VOLUME, _EXPRESSION, _PEDAL = 6, 38, 7, 11, 64
+_RANGE_MSB, _RANGE_LSB, _VOLUME, _EXPRESSION = 6, 38, 7, 11
 _RPN_LSB, _RPN_MSB, _NRPN, _RESET = 100, 101, (98, 99), 121
-_PEDAL_DOWN = 64
-_SILENCING = (120, 123, 124, 125, 126, 127)
 _UNPLAYED = {
     1: "modulation", 2: "breath", 5: "portamento", 65: "portamento", 66: "the sostenuto pedal", 67: "the soft pedal",
     68: "legato",
@@ -37,19 +36,10 @@ INAUDIBLE_DB = -75.0
 """Against the usual volume: from here on down a note is no sound."""
 
 
-class TickNote(NamedTuple):
-    """A note of a MIDI file."""
-
-    start: int
-    """The tick at which it begins."""
-    stop: int
-    """The tick at which its key is released."""
-    rings_until: int
-    """The tick at which it no longer sounds: the pedal may hold it."""
-    pitch_midi: int
-    """Its key."""
-    velocity: int
-    """1 to 127."""
+TickNote = KeyedNote[int]
+"""A note of a MIDI file, in ticks."""
+SHORTEST_QUARTERS = 1 / 8
+"""What begins less than this after a note that nobody releases is of its chord, and does not end it."""
 
 
 class ChannelSetting(NamedTuple):
@@ -104,7 +94,7 @@ def voices_of(score: MidiScore, said: list[Diagnostic]) -> list[MidiVoice]:
             events = _all_told(track, channel, told[channel])
             if channel == DRUM_CHANNEL:
                 continue
-            listed, num_unreleased = channel_notes(events, track.end_tick)
+            listed, num_unreleased = channel_notes(events, score.ticks_per_quarter, track.end_tick)
             lasting = [note for note in listed if note.rings_until > note.start]
             num_empty += len(listed) - len(lasting)
             num_open += num_unreleased
@@ -124,70 +114,40 @@ def voices_of(score: MidiScore, said: list[Diagnostic]) -> list[MidiVoice]:
     return voices
 
 
-def channel_notes(events: Sequence[ChannelEvent], end_tick: int) -> tuple[list[TickNote], int]:
-    """The notes of one channel, and how many are never released.
+def channel_notes(
+    events: Sequence[ChannelEvent], ticks_per_quarter: int, end_tick: int
+) -> tuple[list[TickNote], int]:  # fmt: skip
+    """The notes of one channel in the order in which they end, and how many are never released.
 
-    A note that is struck again while it sounds ends there; the sustain pedal holds those that are released. A note that
-    is never released ends where the next one begins.
+    These end where the next ones begin, or with their track. Where nothing is ever released, striking a key again
+    releases nothing, either, and the last notes are as long as those before.
     """
-    struck = [event for event in events if event.kind == "note_on" and event.second]
-    onsets = sorted({event.tick for event in struck})
-    if not any(map(_releases, events)):  # the last note is as long as the one before
-        end_tick = max(end_tick, onsets[-1] + (onsets[-1] - onsets[-2] if len(onsets) > 1 else 0)) if onsets else 0
-        return [_until_next(event.tick, event.first, event.second, onsets, end_tick) for event in struck], len(struck)
-    notes: list[TickNote] = []
-    restruck: dict[int, int] = {}
-    pressed: dict[int, tuple[int, int]] = {}
-    held: dict[int, TickNote] = {}
-    is_down = False
-
-    def release(key: int, tick: int) -> None:
-        if key in pressed:
-            start, velocity = pressed.pop(key)
-            note = TickNote(start, tick, tick, key, velocity)
-            if is_down:
-                held[key] = note
-            else:
-                notes.append(note)
-
-    def lift(tick: int) -> None:
-        notes.extend(note._replace(rings_until=tick) for note in held.values())
-        held.clear()
-
+    onsets = sorted({event.tick for event in events if event.kind == "note_on" and event.second})
+    if not onsets:
+        return [], 0
+    shortest = SHORTEST_QUARTERS * ticks_per_quarter
+    are_released = any(event.kind == "note_off" or (event.kind == "note_on" and not event.second) for event in events)
+    if not are_released and (num_before := bisect_right(onsets, onsets[-1] - shortest)):
+        end_tick = max(end_tick, 2 * onsets[-1] - onsets[num_before - 1])
+    keys = MidiKeys[int]()
     for event in events:
         if event.kind == "note_on" and event.second:
-            if event.first in pressed:
-                restruck[event.first] = event.tick
-            release(event.first, event.tick)
-            if event.first in held:
-                notes.append(held.pop(event.first)._replace(rings_until=event.tick))
-            pressed[event.first] = event.tick, event.second
+            keys.strike(event.first, event.second, event.tick)
         elif event.kind in ("note_on", "note_off"):
-            if restruck.pop(event.first, None) != event.tick:  # else it is the end of the note before, which is over
-                release(event.first, event.tick)
-        elif event.kind == "control" and event.first in (_PEDAL, _RESET):
-            is_down = event.first == _PEDAL and event.second >= _PEDAL_DOWN
-            if not is_down:
-                lift(event.tick)
-        elif event.kind == "control" and event.first in _SILENCING:
-            for key in list(pressed):
-                release(key, event.tick)
-            lift(event.tick)
-    lift(end_tick)
-    open_notes = [_until_next(start, key, velocity, onsets, end_tick) for key, (start, velocity) in pressed.items()]
-    return [*notes, *open_notes], len(open_notes)
-
-
-def _releases(event: ChannelEvent) -> bool:
-    """Whether this ends notes."""
-    is_silencing = event.kind == "control" and event.first in _SILENCING
-    return event.kind == "note_off" or (event.kind == "note_on" and not event.second) or is_silencing
-
-
-def _until_next(start: int, key: int, velocity: int, onsets: Sequence[int], end_tick: int) -> TickNote:
-    """A note that ends where the next one begins, or with its track."""
-    stop = next(iter(onsets[bisect_right(onsets, start) :][:1]), end_tick)
-    return TickNote(start, stop, stop, key, velocity)
+            keys.let_go(event.first, event.tick)
+        elif event.kind == "control":
+            keys.control(event.first, event.second, event.tick)
+    notes: list[TickNote] = []
+    num_open = 0
+    for note in keys.finish(end_tick):
+        if are_released and note.is_released:
+            notes.append(note)
+        else:
+            following = onsets[bisect_left(onsets, note.start + shortest) :][:1]
+            stop = min([note.stop, *following])
+            notes.append(note._replace(stop=stop, rings_until=stop))
+            num_open += 1
+    return notes, num_open
 
 
 def in_seconds(

@@ -6,12 +6,14 @@ from pathlib import Path
 
 import mido
 import numpy as np
+import pytest
 
 from ensemble.conduct.given import read_notes
 from ensemble.conduct.parts import write_parts
 from ensemble.conduct.pedal import pooled
 from ensemble.conduct.shaping import WrittenNote
 from ensemble.config import FollowerSettings
+from ensemble.files.midi import track_of
 from ensemble.settings.style import Manner
 from ensemble.settings.style_file import load_style
 from ensemble.types.music import Part
@@ -74,3 +76,22 @@ def test_a_midi_file_has_a_pedal_for_keys_and_for_no_guitar(tmp_path: Path):
     guitar = FollowerSettings(name="strings", instrument="nylon_guitar", role="pad")
     for follower, stops_s in ((PIANO, [1.0, 1.5, 2.0]), (guitar, [0.5, 1.2, 2.0])):
         assert [round(note.stop_s, 3) for note in read_notes(tmp_path / "keys.mid", follower)] == stops_s
+
+
+@pytest.mark.parametrize(
+    ("controls", "stops_s"),
+    [([(1000, 121)], [1.0, 2.5]), ([(1000, 123), (3000, 120)], [1.0, 3.0]), ([(60_000, 1)], [2.5, 2.5])],
+)  # fmt: skip
+def test_what_lifts_a_pedal_and_that_one_which_stays_down_holds_no_longer_than_keys_move(
+    controls: list[tuple[int, int]], stops_s: list[float], tmp_path: Path
+):
+    events = [
+        (0, mido.Message("control_change", control=64, value=127)),
+        *((at, mido.Message("control_change", control=number)) for at, number in controls),
+        (0, mido.Message("note_on", note=60)), (500, mido.Message("note_off", note=60)),
+        (2000, mido.Message("note_on", note=64)), (2500, mido.Message("note_off", note=64)),
+    ]  # fmt: skip
+    song = mido.MidiFile(ticks_per_beat=500)  # a tick is a millisecond
+    song.tracks.append(track_of([(at, 0, message) for at, message in events]))
+    song.save(tmp_path / "keys.mid")
+    assert [round(note.stop_s, 3) for note in read_notes(tmp_path / "keys.mid", PIANO)] == stops_s

@@ -114,6 +114,24 @@ def test_notes_that_nobody_releases_last_until_the_next_one() -> None:
     assert [note.pitch_midi for note in melody.notes] == [96, *SCALE * 4], "the highest hides none"
 
 
+@pytest.mark.parametrize("at", [0, 15360])
+def test_silence_releases_none_of_the_notes_that_nobody_releases(at: int) -> None:
+    line = [(tick, on) for tick, on in LINE if on[0] == 0x90]
+    melody = parse_midi(smf(track([*HEAD, control(123, 0, at), *line]), kind=0), "x")
+    assert [(note.onset, note.length) for note in melody.notes] == [
+        (Fraction(place), Fraction(1)) for place in range(32)
+    ]
+    assert "32 of its notes are never released" in melody.diagnostics[0].text
+
+
+def test_a_chord_that_nobody_releases_lasts_until_the_next_chord_though_its_notes_begin_apart() -> None:
+    chords = [(480 * bar + 8 * place, bytes([0x90, 48 + 4 * place, 80])) for bar in range(8) for place in range(4)]
+    (voice,) = midi_piece(smf(track([*HEAD, *chords]), kind=0), "x").voices
+    assert sorted((note.start, note.stop) for note in voice.notes) == [
+        (480 * bar + 8 * place, 480 * (bar + 1) + (24 if bar == 7 else 0)) for bar in range(8) for place in range(4)
+    ]
+
+
 def test_an_end_that_comes_after_the_next_beginning_is_of_the_note_before() -> None:
     late = [(tick, bytes([kind, 60, 80])) for tick in range(0, 1920, 480) for kind in (0x90, 0x80)]
     late.remove((0, bytes([0x80, 60, 80])))
