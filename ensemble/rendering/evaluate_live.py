@@ -81,9 +81,10 @@ def evaluate_live(
     for done, (path, reference) in enumerate(known):
         on_progress(f"following {printable(path.stem)}", done, len(known))
         clip = read_clip(path)
-        samples = at_analysis_rate(prepared_clip(clip, clip.sample_rate)).samples[0]
-        heard = _Take(reference, in_steps(samples[: round(max_s * ANALYSIS_RATE_HZ)])[1], request)
-        found[path.stem] = _played(_counted_in(heard, live) if live.count_in_beats else heard, players)
+        take = _Take(reference, at_analysis_rate(prepared_clip(clip, clip.sample_rate)).samples[0], request)
+        take = _counted_in(take, live) if live.count_in_beats else take
+        samples = in_steps(take.samples[: round(max_s * ANALYSIS_RATE_HZ)])[1]
+        found[path.stem] = _played(take._replace(samples=samples), players)
     clear = [one for one in found.values() if (one["offline_beats_f"] or 0.0) >= CLEAR_F]
     values = {name: _known(name, found.values()) for name in (*FIGURES, *PLAYED)}
     return {name: _mean(some) for name, some in values.items()} | {
@@ -110,7 +111,8 @@ def _counted_in(take: _Take, live: LiveSettings) -> _Take:
     beats_s, bars_s = take.reference.beats_s, take.reference.downbeats_s
     if beats_s is None:
         return take
-    counted_s = beats_s if bars_s is None or not len(bars_s) else beats_s[beats_s >= bars_s[0]]
+    played_s = beats_s[beats_s < len(take.samples) / ANALYSIS_RATE_HZ]
+    counted_s = played_s if bars_s is None or not len(bars_s) else played_s[played_s >= bars_s[0]]
     if (tempo_bpm := tempo_of(counted_s[:COUNTED_BEATS])) is None:
         return take
     tempo_bpm = float(np.clip(tempo_bpm, SLOWEST_BPM, FASTEST_BPM))
@@ -124,7 +126,7 @@ def _counted_in(take: _Take, live: LiveSettings) -> _Take:
             beats_s=later_s[later_s >= 0],
             chord_spans_s=None if spans_s is None else spans_s + begin / FRAME_RATE_HZ,
         ),
-        in_steps(np.pad(take.samples[max(-samples, 0) :], (max(samples, 0), 0)))[1],
+        np.pad(take.samples[max(-samples, 0) :], (max(samples, 0), 0)),
         take.request.model_copy(update={"overrides": said, "live": live}),
     )
 

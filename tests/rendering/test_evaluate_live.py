@@ -49,6 +49,16 @@ def test_clear_beats_and_chords_are_followed(folder: Path) -> None:
     assert set(document["recordings"]["song"]) == {*FIGURES, *PLAYED, "replay_equal"}
 
 
+def test_a_recording_whose_beats_come_late_is_counted_in_as_any_other(tmp_path: Path) -> None:
+    silence_s, beats = 14.0, np.arange(12) * BEAT_S
+    sound = np.concatenate([np.zeros(round(silence_s * RATE)), clicks(60 / BEAT_S, 7.0, 0.0)])
+    write_clip(tmp_path / "late.wav", clip_of(sound))
+    (tmp_path / "late.beats").write_text("".join(f"{silence_s + beat:.3f}\n" for beat in beats))
+    live = LiveSettings(count_in_beats=4)
+    document = evaluate_live(tmp_path, load_band("rock").with_voice("naive"), live, max_s=10.0)
+    assert document["recordings"]["late"]["lock_s"] < BEAT_S
+
+
 def test_who_is_counted_in_is_followed_from_the_first_beat(folder: Path) -> None:
     live = LiveSettings(count_in_beats=4)
     document = evaluate_live(folder, load_band("rock").with_voice("naive"), live, max_s=10.0)

@@ -52,8 +52,8 @@ class TrainPlayerSettings(FitSettings):
     linear_weight: float = Field(default=4.0, ge=0.0)
     """Of the linear against the logarithmic term."""
     longest_window: Literal[2048, 4096, 8192] | None = None
-    """Of the spectral loss, in samples at 48 kHz. None: long enough to tell the partials of the lowest notes apart, so
-    8192 for basses and 4096 for cellos."""
+    """Of the spectral loss, in samples at 48 kHz. None: long enough to tell apart the partials of all but the lowest
+    twentieth of the notes, so 8192 for double basses and 4096 for cellos."""
     audit_crops: int = Field(default=16, ge=1)
     """Held-out crops that every audit listens to."""
     patience: int = Field(default=60, ge=1)
