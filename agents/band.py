@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import ray
 
-from agents.band_actors import BandActors
+from agents.band_actors import BandActors, looked_up
 from agents.calls import Answer, Known
 from agents.conductor import ConductorAgent
 from agents.hearing import heard_meanwhile
@@ -41,8 +41,8 @@ class RayBand:
         planner: decides what each actor gets, and where; see `cluster.planner`.
         rules: for losses.
         place_s: how long the actors may take to be placed and ready.
-        enter: starts or joins Ray. With it the band is seated when it is first asked for something, and a leader that
-            comes first is heard in this process meanwhile. When absent Ray is running, and everyone is waited for here.
+        enter: starts or joins Ray, once. With it the band is seated when it is first asked for something, and a leader
+            that comes first is heard here meanwhile. When absent Ray is running, and everyone is waited for here.
 
     Raises:
         BandError: an actor could not be placed.
@@ -61,7 +61,7 @@ class RayBand:
         enter: Callable[[], object] | None = None,
     ) -> None:
         self._voicing = (plan.request.sample_rate, plan.request.seed)
-        self._enter = enter
+        self._enter, self._can_retrieve = enter, looked_up(plan) is not None
         self._place = partial(BandActors, plan, actors, planner, rules, place_s)
         self._seated: BandActors | None = None
         if enter is None:
@@ -76,6 +76,7 @@ class RayBand:
         if self._seated is None:
             if self._enter is not None:
                 self._enter()
+                self._enter = None
             self._seated = self._place()
         return self._seated
 
@@ -101,8 +102,8 @@ class RayBand:
         """Find what could come next, best first."""
         from agents.retrieval import RetrievalAgent
 
-        here = self.seat()
-        if here.retrieval is None:
+        here = self.seat() if self._can_retrieve else None
+        if here is None or here.retrieval is None:
             raise ValueError("the plan asks for no extension")
         asked = (heard.token, ray.put(pack(query)))
         return here.ask_one(here.retrieval, "retrieval", RetrievalAgent.retrieve, *asked)
@@ -179,11 +180,13 @@ class RayBand:
 
     def was_ready(self, left_s: float) -> None:
         """Export that a quantum of a live session was ready so many seconds before it was due."""
-        self.seat().meters.was_ready(left_s)
+        if self._seated is not None:
+            self._seated.meters.was_ready(left_s)
 
     def has_rested(self, bars: float) -> None:
         """Export that the band was 20 dB down so many bars after its leader had stopped."""
-        self.seat().meters.has_rested(bars)
+        if self._seated is not None:
+            self._seated.meters.has_rested(bars)
 
     def is_exact(self) -> bool:
         """Whether every value so far came from a machine of this one's fingerprint."""

@@ -22,6 +22,7 @@ from ensemble.conduct.models import is_model
 from ensemble.config import BandSettings, FollowerSettings
 from ensemble.errors import BandError, DeadlineError
 from ensemble.plan import RenderPlan
+from ensemble.retrieve.settings import RetrieveSettings
 from ensemble.wire import Message
 
 T = TypeVar("T")
@@ -54,8 +55,7 @@ class BandActors:
             SlotRequest(who="conductor"),
             *(SlotRequest(who=_called(table), followers=tuple(table)) for table in tables),
         ]
-        extension = asked.extension if plan.must_retrieve else None
-        looks_up = extension.retrieve if extension is not None else None
+        looks_up = looked_up(plan)
         if looks_up is not None:
             requests.append(SlotRequest(who="retrieval", node_id="" if "://" in looks_up.uri else home()))
         self.count = len(requests)
@@ -129,6 +129,12 @@ class BandActors:
         ]
         answers: list[Answer] = [promise.token for promise in everyone]
         return [one.call for one in answers]
+
+
+def looked_up(plan: RenderPlan) -> RetrieveSettings | None:
+    """Where the plan's continuations are looked up; None where it asks for none."""
+    extension = plan.request.extension
+    return extension.retrieve if extension is not None and plan.must_retrieve else None
 
 
 def conductor_spec(band: BandSettings, weights_sha256: Mapping[str, str]) -> tuple[str, dict[str, str]]:

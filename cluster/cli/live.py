@@ -16,7 +16,7 @@ from cluster.cli.json_output import AsJson, print_json
 from cluster.cli.levers import StyleName
 from cluster.cli.placement_options import Address, PlacementOptions, placed
 from cluster.cli.progress import OUT, Monitor
-from ensemble.errors import OutputError, printable
+from ensemble.errors import ConfigError, OutputError, printable
 
 if TYPE_CHECKING:
     from ensemble.audio.sound_card import SoundCard
@@ -106,6 +106,7 @@ def live(
         from ensemble.rendering.render import render_request
         from ensemble.rendering.request import live_request_for
 
+        said = _said(chart, count_in, tempo_bpm=tempo, beats_per_bar=beats_per_bar, key=key)
         out = out.absolute()
         recording = _recording_beside(out, force=force)
         source = None if file is None else _Paced(file, int(rate), fast=fast)
@@ -116,7 +117,6 @@ def live(
             horizon_s=round(horizon, 1), listen_beats=listen_beats, count_in_beats=count_in,
             levers=() if levers is None else read_levers(levers, [one.name for one in load_band(band).followers]),
         )  # fmt: skip
-        said = _said(chart, tempo_bpm=tempo, beats_per_bar=beats_per_bar, key=key)
         request = live_request_for(band, how, said, style=style, seed=seed, sample_rate=int(rate))
         where = PlacementOptions(local=not ray and address is None, address=address)
         players = placed(monitor, where)(RenderPlan(request=request, leader_sha256=""))
@@ -277,14 +277,17 @@ class _Paced:
             yield self._samples[start : start + self._block]
 
 
-def _said(chart: Path | None, **given: Any) -> Any:
-    """What the player says beforehand."""
+def _said(path: Path | None, count_in: int, **given: Any) -> Any:
+    """What the player says beforehand; who is counted in needs a tempo."""
     from ensemble.chart.files import read_chart
     from ensemble.chart.text import write_chart
     from ensemble.listen.overrides import Overrides
     from ensemble.settings.reading import parse
 
-    given["chart"] = None if chart is None else write_chart(read_chart(chart))
+    chart = None if path is None else read_chart(path)
+    if count_in and given["tempo_bpm"] is None and (chart is None or chart.tempo_bpm is None):
+        raise ConfigError("--count-in", "needs a tempo", "give --tempo, or a chart that has one")
+    given["chart"] = None if chart is None else write_chart(chart)
     return parse(Overrides, given, "the session")
 
 

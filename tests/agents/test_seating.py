@@ -8,13 +8,15 @@ from typing import Any
 import pytest
 
 from agents.band import RayBand
+from agents.band_actors import BandActors
 from agents.slots import PlacementPlan
-from ensemble.band import LocalBand
+from ensemble.band import LocalBand, Promise
 from ensemble.config import load_band
 from ensemble.errors import AudioError, BandError
 from ensemble.listen.listener import Listener
 from ensemble.listen.overrides import Overrides
 from ensemble.plan import RenderPlan
+from ensemble.types.continuation import ContinuationQuery
 from ensemble.types.music import AudioClip, Heard
 from tests.performing import hashes, plan_for
 
@@ -67,6 +69,32 @@ def test_a_ray_that_does_not_start_is_told_at_once(plan: RenderPlan, short_leade
     band = RayBand(plan, enter=enter)
     with pytest.raises(BandError, match="did not start"):
         band.listen(short_leader, Overrides())
+    band.close()
+
+
+def test_a_band_that_finds_no_place_enters_once_and_is_seated_only_for_what_needs_it(
+    plan: RenderPlan, short_leader: AudioClip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entered: list[bool] = []
+    tries: list[object] = []
+    promised: Promise[Heard] = Promise(None, "driver")
+
+    def no_room(*inputs: Any) -> BandActors:
+        tries.append(inputs)
+        raise BandError("the band", "finds no place")
+
+    monkeypatch.setattr("agents.band.BandActors", no_room)
+    band = RayBand(plan, enter=lambda: entered.append(True))
+    band.was_ready(0.1)
+    band.has_rested(1.0)
+    query = ContinuationQuery(leader=short_leader, tail=short_leader, tail_start_sample=0, extend_s=5.0, top_k=1)
+    with pytest.raises(ValueError, match="asks for no extension"):
+        band.retrieve(promised, query)
+    assert (entered, tries) == ([], [])
+    for _ in range(2):
+        with pytest.raises(BandError, match="finds no place"):
+            band.start_conducting()
+    assert (entered, len(tries)) == ([True], 2)
     band.close()
 
 

@@ -17,6 +17,7 @@ import pytest
 
 from ensemble.audio.files import read_clip, write_clip
 from tests.listen.leader_sounds import chords, clicks, clip_of
+from tests.typed import ensemble as typed
 
 LIVE = [sys.executable, "-m", "cluster", "live", "--rate", "16000", "--listen-beats", "0", "--tempo", "109", "--json"]
 ROUTES = "pcm.!default { type pulse }\nctl.!default { type pulse }\n"
@@ -29,6 +30,15 @@ def leader(tmp_path_factory: pytest.TempPathFactory) -> Path:
     struck = chords(([(48, 52, 55)] * 8 + [(43, 47, 50)] * 8) * 2, 0.55)
     write_clip(path, clip_of(struck + 0.4 * clicks(60 / 0.55, len(struck) / 16_000, 0.0)[: len(struck)]))
     return path
+
+
+def test_who_is_counted_in_without_a_tempo_is_refused_before_anything_is_loaded(tmp_path: Path) -> None:
+    chart = tmp_path / "song.txt"
+    chart.write_text("| C | G |\n", encoding="utf-8")
+    for given in ((), ("--chart", chart)):
+        refused = typed("live", "--file", tmp_path / "none.wav", "--out", tmp_path / "out", "--count-in", "4", *given)
+        assert str(refused.exception) == "--count-in: needs a tempo; give --tempo, or a chart that has one"
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_recording_is_followed_as_fast_as_it_can_be(leader: Path, tmp_path: Path) -> None:
