@@ -143,8 +143,8 @@ def channel_notes(
         if are_released and note.is_released:
             notes.append(note)
         else:
-            following = onsets[bisect_left(onsets, note.start + shortest) :][:1]
-            stop = min([note.stop, *following])
+            following = bisect_left(onsets, note.start + shortest)
+            stop = min([note.stop, *onsets[following : following + 1]])
             notes.append(note._replace(stop=stop, rings_until=stop))
             num_open += 1
     return notes, num_open
