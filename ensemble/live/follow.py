@@ -6,6 +6,7 @@ arrangement, while it is played and afterwards.
 
 from __future__ import annotations
 
+from bisect import insort
 from collections import deque
 from collections.abc import Sequence
 
@@ -69,8 +70,8 @@ class LiveFollower:
         self.committed_frames = 0
 
     def ask(self, lever: LiveLever) -> None:
-        """Take in what the player asks for; its frame is one that was not yet heard, and no earlier than the last."""
-        self._levers.append(lever)
+        """Take in what the player asks for, between what is asked for later; its frame was not yet heard."""
+        insort(self._levers, lever, key=lambda one: one.frame)
 
     @one_thread()
     def tick(self, samples: FloatArray, *, has_ended: bool = False) -> None:

@@ -12,6 +12,8 @@ from ensemble.errors import ConfigError
 from ensemble.listen.overrides import Overrides
 from ensemble.live.bars import BarGrid, LiveBars
 from ensemble.live.beats import BeatFilter
+from ensemble.live.follow import LiveFollower
+from ensemble.live.hearing import TICK_SAMPLES
 from ensemble.live.levers import Taps, add_levers, lever_at, read_levers
 from ensemble.live.settings import LiveSettings
 from ensemble.live.stream import Followed, follow
@@ -91,6 +93,16 @@ def test_levers_that_are_written_are_read_again(tmp_path: Path) -> None:
     for lever in levers:
         add_levers(tmp_path / "asked.levers", [lever])
     assert read_levers(tmp_path / "asked.levers", ["bass", "drums"]) == levers
+
+
+def test_what_is_asked_for_is_done_before_what_was_planned_for_later() -> None:
+    live = LiveSettings(levers=(lever_at(15, "mute", "bass"),))
+    follower = LiveFollower(load_band("rock").with_voice("naive"), 1, live, Overrides())
+    follower.ask(lever_at(5, "mute", "drums"))
+    follower.tick(np.zeros(TICK_SAMPLES, np.float32))
+    assert follower.muted == {"drums"}
+    follower.tick(np.zeros(TICK_SAMPLES, np.float32))
+    assert follower.muted == {"bass", "drums"}
 
 
 def starts_s(followed: Followed, name: str) -> np.ndarray:
