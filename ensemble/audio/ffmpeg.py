@@ -23,6 +23,8 @@ TABLED = {"mov", "caf", "wv", "tta", "ape"}
 """The formats with a table of packets, or a count of samples, from which ffprobe knows the length of a sound track."""
 FULL_BELOW_BYTES = 1 << 16
 """A disk with less room is full."""
+_FIRST_BOXES = (b"ftyp", b"wide", b"free", b"skip", b"mdat")
+"""What an MP4 or QuickTime file may begin with, where that is not its table."""
 INSTALL = "convert it to WAV or FLAC, or install ffmpeg"
 
 
@@ -87,13 +89,16 @@ def declared_duration_s(path: Path, what: str) -> float:
 
 
 def _lacks_table(path: Path) -> bool:
-    """Whether an MP4 file ends before its table, as a recording that was never finished does."""
+    """Whether an MP4 or QuickTime file ends before its table, as a recording that was never finished does.
+
+    Source: ISO/IEC 14496-12, section 4.2; Apple, QuickTime File Format, "Movie Atoms".
+    """
     file_bytes, at = path.stat().st_size, 0
     with path.open("rb") as stream:
         while len(head := stream.read(16)) == 16:
             size, kind = int.from_bytes(head[:4], "big"), head[4:8]
-            size = int.from_bytes(head[8:], "big") if size == 1 else size
-            if kind == b"moov" or size < 8 or (at == 0 and kind != b"ftyp"):
+            size = {0: file_bytes - at, 1: int.from_bytes(head[8:], "big")}.get(size, size)  # 0: up to the end
+            if kind == b"moov" or size < 8 or (at == 0 and kind not in _FIRST_BOXES):
                 return kind == b"moov" and at + size > file_bytes
             stream.seek(at := at + size)
     return at > 0

@@ -404,6 +404,17 @@ def test_what_ends_early_is_told_whoever_decodes_it(tmp_path: Path) -> None:
 
 
 @needs_ffmpeg
+@pytest.mark.parametrize(
+    "front", [b"\0\0\0\x14ftypqt  \0\0\2\0qt  \0\0\0\x08wide", b"\0\0\0\x08wide", b"\0\0\0\x08free", b""]
+)
+def test_a_recording_that_was_never_finished_lacks_its_table(tmp_path: Path, front: bytes) -> None:
+    path = tmp_path / "a.m4a"
+    path.write_bytes(front + b"\0\0\0\0mdat" + bytes(range(256)) * 400)
+    with pytest.raises(AudioError, match=r"is cut short before the table \(moov\)"):
+        read_clip(path)
+
+
+@needs_ffmpeg
 @pytest.mark.parametrize(("name", "codec"), [("a.webm", "libopus"), ("a.mka", "flac"), ("a.tta", "tta")])
 def test_a_file_of_ffmpeg_s_that_ends_early_says_how_much_is_missing(tmp_path: Path, name: str, codec: str) -> None:
     written(tmp_path / "a.wav")
