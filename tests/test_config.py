@@ -70,6 +70,8 @@ def test_a_users_own_band_gets_the_instruments_ranges(tmp_path: Path) -> None:
         (("name: low", "name: mix"), "'mix' is a reserved name"),
         (("name: low", "name: 2024-99-99"), "is not YAML"),
         ((GOOD, "[" * 5000), "is not YAML"),
+        (("name: duo", "name: 12e4"), "name: Input should be a valid string, not 120000.0; put it in quotes"),
+        (("role: bass", "role: bass, pan: 1e999"), "low.pan: Input should be a finite number, not inf"),
         (("name: kit", "name: low"), "two followers are called 'low'"),
         (("name: low", "name: ../low"), "../low.name: String should match pattern"),
         (

@@ -225,7 +225,8 @@ def first_complaint(error: ValidationError, kind: type[BaseModel], document: Any
         return Complaint(place, f"{problem}, not {given!r}", offer(given, _words(_annotation_at(kind, steps))), steps)
     if first["type"] not in ("value_error", "missing") and isinstance(given, str | int | float):
         problem = f"{problem}, not {str(given)[:_SHOWN]!r}" if isinstance(given, str) else f"{problem}, not {given}"
-    return Complaint(place, problem, "", steps)
+    is_bare = first["type"] == "string_type" and isinstance(given, int | float)  # YAML takes yes, 12 and 1e4 for others
+    return Complaint(place, problem, "put it in quotes" if is_bare else "", steps)
 
 
 def _line(node: yaml.Node, steps: Sequence[int | str]) -> int:
