@@ -22,6 +22,8 @@ _TAIL_BYTES = 1 << 17
 """No frame is longer in practice: 65,535 samples of two channels of 16 bits compress to less."""
 _HEAD_BYTES = 16
 """The head of a frame is at most so long."""
+_MAX_BLOCKS = 4096
+"""Blocks in front of the frames that are passed over at most: damage may look like any number of empty ones."""
 _BLOCK_SAMPLES = (0, 192, 576, 1152, 2304, 4608, 0, 0, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768)
 """Samples in a frame by their code; 6 and 7 stand for a number of one or two bytes behind the frame's own."""
 _RATE_BYTES = {12: 1, 13: 2, 14: 2}
@@ -114,12 +116,13 @@ def _heads(stream: BinaryIO, start: int, stop: int) -> _Heads:
 
 def _first_frame_at(stream: BinaryIO, start: int) -> int:
     """Where the blocks end that stand before the frames: each tells its length, and whether it is the last."""
-    position, is_last = start + 4, False
-    while not is_last:
+    position = start + 4
+    for _ in range(_MAX_BLOCKS):
         stream.seek(position)
         head = stream.read(4)
-        is_last = len(head) < 4 or head[0] >= 0x80
         position += 4 + int.from_bytes(head[1:], "big")
+        if len(head) < 4 or head[0] >= 0x80:
+            break
     return position
 
 
