@@ -96,7 +96,7 @@ def live(
         from ensemble.band import LocalBand
         from ensemble.config import load_band
         from ensemble.events import Events
-        from ensemble.live.levers import read_levers
+        from ensemble.live.levers import horizon_in, read_levers
         from ensemble.live.settings import USUAL_HORIZON_S, LiveSettings, horizon_for
         from ensemble.manifest import MANIFEST, Deadlines
         from ensemble.perform import Pace
@@ -111,8 +111,10 @@ def live(
         recording = _recording_beside(out, force=force)
         source = None if file is None else _Paced(file, int(rate), fast=fast)
         card = None if source is not None else _card(int(rate), device, output_device, latency)
-        if horizon is None:  # what is played has to be ready so much sooner
-            horizon = USUAL_HORIZON_S if card is None else horizon_for(card.latency_s)
+        if horizon is None and card is not None:
+            horizon = horizon_for(card.latency_s)  # what is played has to be ready so much sooner
+        elif horizon is None:  # a recording is followed as it was when it was played
+            horizon = (None if levers is None else horizon_in(levers)) or USUAL_HORIZON_S
         how = LiveSettings(
             horizon_s=round(horizon, 1), listen_beats=listen_beats, count_in_beats=count_in,
             levers=() if levers is None else read_levers(levers, [one.name for one in load_band(band).followers]),
@@ -154,6 +156,7 @@ def live(
                 monitor.say(f"{lost_s:.2f} s of the leader were lost; for {missed_s:.2f} s the band came too late")
         if not session.num_samples:
             recording.unlink()
+            levers_of(recording).unlink(missing_ok=True)
             raise OutputError(printable(out), "has nothing to hold: no sound came in", "see --list-devices")
         if not session.is_recorded:
             kept_s = session.num_recorded / int(rate)
@@ -187,7 +190,7 @@ def _recording_beside(out: Path, *, force: bool) -> Path:
     """The file that the stream is recorded in until it is rendered.
 
     Raises:
-        OutputError: the folder is in use, or an earlier session was not rendered.
+        OutputError: the folder is in use, an earlier session was not rendered, or a file of levers is in the way.
     """
     from ensemble.manifest import MANIFEST, Manifest
     from ensemble.rendering.live_run import levers_of
@@ -197,10 +200,12 @@ def _recording_beside(out: Path, *, force: bool) -> Path:
     if out.exists() and any(out.iterdir()):
         Manifest.read(out / MANIFEST)  # only a render is replaced
     recording = out.with_name(f"{out.name}.recording.wav")
+    asked = levers_of(recording)
     if recording.exists():
-        asked = levers_of(recording)
         how = f"--file and --levers {printable(asked)}" if asked.exists() else "--file"
         raise OutputError(printable(recording), "is a session that was not rendered", f"follow it by {how}, or move it")
+    if asked.exists():
+        raise OutputError(printable(asked), "is what this session would write", "move it, or choose another folder")
     recording.parent.mkdir(parents=True, exist_ok=True)
     return recording
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, Self, get_args
@@ -21,6 +23,11 @@ OF_A_PART: tuple[LeverKind, ...] = ("density", "mute", "unmute", "gain")
 """Levers for one part, or for all where none is named."""
 VALUES = {"density": (0.0, 1.0), "gain": (-40.0, 24.0)}
 """Least and greatest value of those levers that have one."""
+
+_HORIZON = "# --horizon "
+"""Begins the file of a session, which has its horizon then; for who writes such files it is a comment."""
+
+_EXAMPLE = "write: 12.5 mute bass"
 
 SLOWEST_TAPS_FRAMES, MOST_TAPS = 200, 8
 """Taps further apart begin anew; so many tell the tempo."""
@@ -95,34 +102,30 @@ def lever_at(frame: int, kind: str, argument: str = "") -> LiveLever:
     return parse(LiveLever, document, f"the lever {kind}")
 
 
-def read_levers(path: Path, parts: Sequence[str]) -> tuple[LiveLever, ...]:
+def read_levers(path: Path, parts: Sequence[str], *, was_cut_off: bool = False) -> tuple[LiveLever, ...]:
     """Read levers from a file with one a line: seconds, lever, and what it needs; `#` begins a comment.
+
+    A line in braces is a `LiveLever` in JSON.
 
     Args:
         path: the file.
         parts: the band's.
+        was_cut_off: whether who wrote it was killed, maybe while writing: a last line that does not end is none.
 
     Raises:
         ConfigError: a line cannot be read; names it.
     """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(printable(path), "cannot be read", "give a text file of levers") from error
+    lines = _text_of(path).splitlines(keepends=True)
+    if was_cut_off and lines and not lines[-1].endswith("\n"):
+        lines.pop()
     levers = []
     for number, line in enumerate(lines, 1):
-        words = line.partition("#")[0].split()
-        if not words:
+        is_json, words = line.startswith("{"), line.partition("#")[0].split()
+        if not words and not is_json:
             continue
         where = f"{printable(path)}, line {number}"
         try:
-            frame = round(float(words[0]) * FRAME_RATE_HZ)  # of infinity or no number none
-        except (ValueError, OverflowError) as error:
-            raise ConfigError(where, f"{words[0]!r} is no time in seconds", "write: 12.5 mute bass") from error
-        if len(words) not in (2, 3):
-            raise ConfigError(where, "must have a time, a lever and at most one word more", "write: 12.5 mute bass")
-        try:
-            lever = lever_at(frame, *words[1:])
+            lever = _in_json(line) if is_json else _in_words(words)
             check_part(lever, parts)
         except ConfigError as error:
             raise ConfigError(where, f"{error.what} {error.problem}", error.cure) from error
@@ -130,8 +133,51 @@ def read_levers(path: Path, parts: Sequence[str]) -> tuple[LiveLever, ...]:
     return tuple(sorted(levers, key=lambda lever: lever.frame))
 
 
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(printable(path), "cannot be read", "give a text file of levers") from error
+
+
+def _in_json(line: str) -> LiveLever:
+    try:
+        return parse(LiveLever, json.loads(line), "the lever")
+    except (ValueError, RecursionError) as error:
+        raise ConfigError("the line", "begins with a brace and is no JSON", _EXAMPLE) from error
+
+
+def _in_words(words: Sequence[str]) -> LiveLever:
+    try:
+        frame = round(float(words[0]) * FRAME_RATE_HZ)  # of infinity or no number none
+    except (ValueError, OverflowError) as error:
+        raise ConfigError("the beginning", f"{words[0]!r} is no time in seconds", _EXAMPLE) from error
+    if len(words) not in (2, 3):
+        raise ConfigError("the line", "must have a time, a lever and at most one word more", _EXAMPLE)
+    return lever_at(frame, *words[1:])
+
+
+def begin_levers(path: Path, horizon_s: float) -> None:
+    """Begin the file of a session with its horizon, for `horizon_in`; what it held is replaced.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    path.write_text(f"{_HORIZON}{horizon_s}\n", encoding="utf-8")
+
+
+def horizon_in(path: Path) -> float | None:
+    """The horizon of the session whose file of levers this is, in seconds; None where people wrote it.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
+    found = re.match(rf"{_HORIZON}(0\.[3-9]|1\.\d|2\.0)\n", _text_of(path))
+    return None if found is None else float(found[1])
+
+
 def add_levers(path: Path, levers: Sequence[LiveLever]) -> None:
-    """Add levers to a file, so that `read_levers` reads the same; styles are those that are shipped.
+    """Add levers to a file, so that `read_levers` reads the same, wherever the styles came from.
 
     Raises:
         OSError: it cannot be written.
@@ -141,11 +187,11 @@ def add_levers(path: Path, levers: Sequence[LiveLever]) -> None:
 
 
 def _line(lever: LiveLever) -> str:
+    if lever.style is not None:
+        return json.dumps(lever.model_dump(mode="json"))
     where = "" if lever.part is None else lever.part
     if lever.kind in VALUES:
         where += f"{'=' if where else ''}{lever.value!r}"
-    elif lever.style is not None:
-        where = lever.style.name
     return f"{lever.frame / FRAME_RATE_HZ:.2f} {lever.kind} {where}".rstrip()
 
 

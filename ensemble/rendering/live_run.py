@@ -14,7 +14,7 @@ from ensemble.audio.disk import disk_errors, sound_file
 from ensemble.audio.wav_writer import PCM_STEPS, Steps, steps_of
 from ensemble.clock import FRAME_RATE_HZ
 from ensemble.events import unheard
-from ensemble.live.levers import add_levers
+from ensemble.live.levers import add_levers, begin_levers
 from ensemble.manifest import Deadlines, LiveFacts, Manifest
 from ensemble.rendering.live import LiveSession, Played
 from ensemble.takes import AS_GIVEN
@@ -59,8 +59,8 @@ def run_session(
         session: has heard nothing yet.
         source: of the leader.
         sink: of the band.
-        recording: the stream is written into this WAV file while it comes, and beside it what is asked for meanwhile;
-            see `levers_of`.
+        recording: the stream is written into this WAV file while it comes, and beside it the horizon and what is asked
+            for meanwhile; see `levers_of`.
         sample_rate: of both.
         on_block: called after every block of the leader.
         way_s: so much sooner than it is due the band's sound has to be there, to come out in step with the leader's.
@@ -70,7 +70,6 @@ def run_session(
     """
     began_s: float | None = None
     num_levers = 0
-    levers_of(recording).unlink(missing_ok=True)
 
     def send(played: Iterable[Played]) -> None:
         for one in played:
@@ -83,6 +82,8 @@ def run_session(
         file = sound_file(recording, "w", sample_rate, 1, "PCM_24", format="WAV")
     with ExitStack() as stack:
         stack.callback(_kept, recording, file.close)
+        horizon_s = session.horizon_frames / FRAME_RATE_HZ
+        session.is_recorded = _kept(recording, begin_levers, levers_of(recording), horizon_s)
         for block in source.blocks():
             if began_s is None:
                 began_s = time.perf_counter() - len(block) / sample_rate
@@ -99,7 +100,7 @@ def run_session(
 
 
 def levers_of(recording: Path) -> Path:
-    """The file of what was asked for while this was recorded, as `read_levers` reads it; there is none of nothing."""
+    """The file of what was asked for while this was recorded, as `read_levers` and `horizon_in` read it."""
     return recording.with_suffix(".levers")
 
 

@@ -14,9 +14,10 @@ from ensemble.live.bars import BarGrid, LiveBars
 from ensemble.live.beats import BeatFilter
 from ensemble.live.follow import LiveFollower
 from ensemble.live.hearing import TICK_SAMPLES
-from ensemble.live.levers import Taps, add_levers, lever_at, read_levers
+from ensemble.live.levers import LiveLever, Taps, add_levers, begin_levers, horizon_in, lever_at, read_levers
 from ensemble.live.settings import LiveSettings
 from ensemble.live.stream import Followed, follow
+from ensemble.settings.style_file import load_style
 from ensemble.types.music import Hits
 from tests.listen.leader_sounds import RATE, chords, clicks, clip_of
 from tests.live.test_beats import pulses
@@ -42,7 +43,8 @@ def test_a_file_of_levers_is_read_in_order(tmp_path: Path) -> None:
     [
         ("soon tap", "line 1"), ("3 taap", "tap"), ("3 mute flute", "no part 'flute'"),
         ("3 density bass=2", "density"), ("3 gain loud", "no number"), ("3 tap bass", "whole band"), ("3", "line 1"),
-        ("nan tap", "line 1"), ("-1 tap", "frame"), ("3 style none_such", "none_such"),
+        ("nan tap", "line 1"), ("-1 tap", "frame"), ("3 style none_such", "none_such"), ("{", "no JSON"),
+        ("{}", "frame"), ('{"frame": 3, "kind": "mute", "part": "flute"}', "no part 'flute'"), ("[" * 9, "no time"),
     ],
 )  # fmt: skip
 def test_a_wrong_line_is_named(line: str, names: str, tmp_path: Path) -> None:
@@ -90,9 +92,24 @@ def test_levers_that_are_written_are_read_again(tmp_path: Path) -> None:
         lever_at(1250, "style", "bossa_nova"), lever_at(1299, "density", "0.1"), lever_at(1300, "mute", "bass"),
         lever_at(99_999, "gain", "drums=-6.123456789"), lever_at(99_999, "unmute"),
     )  # fmt: skip
+    own = load_style("reggae").model_copy(update={"name": "rock"})  # no shipped one, whatever its name says
+    levers = (*levers, LiveLever(frame=100_000, kind="style", style=own))
+    path = tmp_path / "asked.levers"
+    begin_levers(path, 0.5)
     for lever in levers:
-        add_levers(tmp_path / "asked.levers", [lever])
-    assert read_levers(tmp_path / "asked.levers", ["bass", "drums"]) == levers
+        add_levers(path, [lever])
+    assert read_levers(path, PARTS) == levers
+    assert horizon_in(path) == 0.5
+    path.write_text(path.read_text() + "1000.5 gain drums=-6")  # of -6.5, and who wrote it was killed
+    assert read_levers(path, PARTS, was_cut_off=True) == levers
+    assert len(read_levers(path, PARTS)) == len(levers) + 1  # people may end a file so
+
+
+def test_the_horizon_is_only_that_of_a_session(tmp_path: Path) -> None:
+    path = tmp_path / "own.levers"
+    for text in ("", "12.5 tap\n", "# --horizon 9.9\n", "# --horizon long\n", "# a song\n# --horizon 0.5\n"):
+        path.write_text(text)
+        assert horizon_in(path) is None
 
 
 def test_what_is_asked_for_is_done_before_what_was_planned_for_later() -> None:
