@@ -16,7 +16,7 @@ from ensemble.conduct.density import other_rhythm, rhythm_levels, softer_without
 from ensemble.conduct.grid import Grid
 from ensemble.conduct.jitter import Chance, bell
 from ensemble.conduct.leader import Leader
-from ensemble.conduct.pedal import lifts_at, pooled
+from ensemble.conduct.pedal import changes_at, pooled
 from ensemble.conduct.shaping import WrittenNote
 from ensemble.config import FollowerSettings
 from ensemble.settings.style import NOTHING, SIXTEENTHS_PER_BEAT, VELOCITY, ChordPattern, Manner
@@ -56,7 +56,7 @@ class Stroke(NamedTuple):
 
     @property
     def is_bound(self) -> bool:
-        """Whether it lasts to the next one, so that a foot holds the pedal."""
+        """Whether it lasts as long as it may, so that a foot holds the pedal."""
         return self.length >= _LEGATO_SHARE and self.articulation not in (Articulation.STACCATO, Articulation.GHOST)
 
     @property
@@ -197,18 +197,19 @@ def _strummed(
 ) -> list[WrittenNote]:  # fmt: skip
     """Make notes of strokes: those down from the lowest to the highest note, those up from the highest.
 
-    Keys are struck together, and what is bound rings until the pedal lifts; each note has a voice of its own meanwhile.
+    Keys are struck together, and what is bound rings until the pedal lifts: where the chord changes, or where a stroke
+    ends before the next. Each note has a voice of its own meanwhile.
     """
     has_strings = follower.spec.family == "plucked"
     written: list[WrittenNote] = []
-    for stroke in strokes:
+    for stroke, rest in zip(strokes, _rests(strokes), strict=True):
         beat = int(stroke.start)
         start_s = grid.seconds(stroke.start)
         length = stroke.length * (grid.seconds(leader.plays_until(beat, stroke.until)) - start_s)
         if beat >= grid.final_beat:
             stop_s = grid.end_s + ring_s
         elif stroke.is_bound and not has_strings:
-            stop_s = grid.seconds(leader.plays_until(beat, lifts_at(grid, beat)))
+            stop_s = grid.seconds(leader.plays_until(beat, min(changes_at(grid, beat), rest)))
         else:
             stop_s = start_s + length
         sounds = np.flatnonzero(voicing[beat])
@@ -220,6 +221,15 @@ def _strummed(
             pitch, velocity = int(voicing[beat, voice]), stroke.velocity - 2 * delay
             written.append(WrittenNote(start, stop_s, pitch, velocity, voice, stroke.articulation))
     return written if has_strings else pooled(written, follower.num_voices)
+
+
+def _rests(strokes: Sequence[Stroke]) -> list[float]:
+    """The beat at which the first stroke from each on ends that no other follows there; infinite where none does."""
+    rests, following = [math.inf], math.inf
+    for stroke in reversed(strokes):
+        rests.append(stroke.until if stroke.until < following else rests[-1])
+        following = stroke.start
+    return rests[:0:-1]
 
 
 def _sustained(

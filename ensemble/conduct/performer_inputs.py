@@ -20,7 +20,8 @@ NUM_CONTEXT = 17 + len(_REGISTERS_MIDI) + NUM_PLACE
 NUM_FORESEEN = 6
 NUM_PROGRESS = 7 + NUM_FORESEEN
 HORIZON_FRAMES = 40
-"""The end of a note, and what joins it there, are known so long before: as early as a live band commits itself."""
+"""The end of a note, and what joins it there, are looked at so long before. A live band lays a note out only 6 to 35
+frames before it is played, so what follows may become known to its performer later than in a recording."""
 _MIDDLE_MIDI, _PITCH_SCALE = 60.0, 24.0
 _USUAL_S = 0.5
 _FORCE_DB = 4.0

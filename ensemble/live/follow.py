@@ -219,6 +219,9 @@ class LiveFollower:
             )  # fmt: skip
             self._written = places, bars
         written = self._written[1].of(beat)
+        if self._places.place(beat).chord != self._places.place(beat - 1).chord:
+            for part in self._parts:
+                part.lift(clock, beat)
         for follower, part in zip(self._followers, self._parts, strict=True):
             if follower.name not in self._muted:
                 part.plan(written)

@@ -12,6 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from ensemble.clock import FRAME_RATE_HZ, QUANTUM_FRAMES
+from ensemble.conduct.pedal import KeyVoices
 from ensemble.conduct.performer import Performer
 from ensemble.conduct.shaping import Hand, NoteRuns, WrittenNote, by_rules, lay_out, notes_of, sounding_curves
 from ensemble.config import FollowerSettings
@@ -46,6 +47,7 @@ class PitchedPart:
         self._state = performer.start(max(follower.num_voices, 1)) if performer else None
         self._seed = seed if follower.seed is None else follower.seed
         self._voices = max(follower.num_voices, 1)
+        self._keys = KeyVoices(self._voices) if follower.spec.family == "keyed" else None
         self._planned: list[BeatNote] = []
         self._notes: list[WrittenNote] = []
         self._first_recent = 0
@@ -59,17 +61,29 @@ class PitchedPart:
     def rest(self, frame: int) -> None:
         """Drop what is planned, and end what sounds at this frame."""
         self._planned = []
-        stop_s = frame / FRAME_RATE_HZ
+        self._end(frame / FRAME_RATE_HZ)
+
+    def lift(self, clock: BandClock, beat: int) -> None:
+        """Another chord begins on this beat: on keys the pedal lifts, however long their notes were to ring."""
+        if self._keys is not None:
+            self._planned = [note._replace(stop_beat=min(note.stop_beat, beat)) for note in self._planned]
+            self._end(float(clock.frames_of(np.array([beat]))[0]) / FRAME_RATE_HZ)
+
+    def _end(self, stop_s: float) -> None:
+        """End what sounds."""
         recent = slice(self._first_recent, None)
         self._notes[recent] = [note._replace(stop_s=min(note.stop_s, stop_s)) for note in self._notes[recent]]
+        if self._keys is not None:
+            self._keys.lift(stop_s)
 
     def lay_out(self, clock: BandClock, _committed_frames: int) -> None:
-        """Give every note that has begun by the clock its time."""
+        """Give every note that has begun by the clock its time, and on keys its voice: that which is free by then."""
         due = [note for note in self._planned if note.start_beat <= clock.phase]
         self._planned = [note for note in self._planned if note.start_beat > clock.phase]
         for start_beat, stop_beat, pitch, velocity, voice, articulation, bar_place in due:
             start_s, stop_s = (clock.frames_of(np.array([start_beat, stop_beat])) / FRAME_RATE_HZ).tolist()
-            self._notes.append(WrittenNote(start_s, stop_s, pitch, velocity, voice, articulation, bar_place))
+            note = WrittenNote(start_s, stop_s, pitch, velocity, voice, articulation, bar_place)
+            self._notes.append(note if self._keys is None else self._keys.strike(note))
 
     def commit(self, start: int) -> None:
         """Shape one more quantum."""
@@ -146,6 +160,9 @@ class DrumPart:
     def rest(self, _frame: int) -> None:
         """Drop what is planned."""
         self._planned = []
+
+    def lift(self, _clock: BandClock, _beat: int) -> None:
+        """A stroke does not know the chord."""
 
     def lay_out(self, clock: BandClock, committed_frames: int) -> None:
         """Give every stroke that the clock has come to its time."""

@@ -14,8 +14,13 @@ from ensemble.conduct.pedal import pooled
 from ensemble.conduct.shaping import WrittenNote
 from ensemble.config import FollowerSettings
 from ensemble.files.midi import track_of
-from ensemble.settings.style import Manner
+from ensemble.live.beats import BeatNow
+from ensemble.live.clock import BandClock
+from ensemble.live.growing_parts import PitchedPart
+from ensemble.live.writing import BeatNote, Written
+from ensemble.settings.style import ChordPattern, Manner
 from ensemble.settings.style_file import load_style
+from ensemble.types.articulation import Articulation
 from ensemble.types.music import Part
 from tests.conduct.handmade_leader import LOOP, heard_of, of
 
@@ -95,3 +100,48 @@ def test_what_lifts_a_pedal_and_that_one_which_stays_down_holds_no_longer_than_k
     song.tracks.append(track_of([(at, 0, message) for at, message in events]))
     song.save(tmp_path / "keys.mid")
     assert [round(note.stop_s, 3) for note in read_notes(tmp_path / "keys.mid", PIANO)] == stops_s
+
+
+def ends_of(**row: object) -> list[int]:
+    """Where the notes of a chord pattern end under one chord, in frames from its first bar on."""
+    rock = load_style("rock")
+    four = rock.metres["4/4"]
+    pattern = ChordPattern.model_validate(row)
+    style = rock.model_copy(update={"metres": {"4/4": four.model_copy(update={"chords": (pattern,)})}})
+    heard = heard_of(bars=8, bpm=100.0, loop=((0, "maj"),))
+    part = of(write_parts(heard, (PIANO,), heard.frames.num_frames, 0, manner=Manner(style=style, humanize=0))[0])
+    return sorted({note.stop_frame for note in part.notes if note.start_frame < 3 * BEAT_FRAMES})
+
+
+@pytest.mark.parametrize(
+    ("row", "ends"),
+    [
+        ({"strokes": "x--- .--- x--- .---"}, [1, 3]),
+        ({"strokes": "x--- ---- x--- ----", "longest_beats": 0.5}, [0.5, 2.5]),
+        ({"strokes": "x--- x--- x--- x---", "length": 0.5}, [0.5, 1.5, 2.5]),
+    ],
+)
+def test_chords_on_keys_end_where_the_row_damps_or_shortens_them(row: dict[str, object], ends: list[float]):
+    assert ends_of(**row) == pytest.approx([BEAT_FRAMES * one for one in ends], abs=2)
+
+
+def test_live_keys_take_a_voice_that_is_free_and_the_pedal_lifts_where_another_chord_than_foreseen_begins():
+    part, pulse = PitchedPart(PIANO, 0, 0.0, None), BeatNow(frame=0, phase=0.0, period_frames=BEAT_FRAMES, sureness=1.0)
+    clock = BandClock(pulse, 0)
+
+    def play(beat: int, *pitches: int) -> None:
+        clock.advance(pulse, 2 * BEAT_FRAMES if beat == 0 else BEAT_FRAMES)
+        notes = [BeatNote(beat, 20.0, one, 80, 0, Articulation.PLAIN, 0.0) for one in pitches]
+        part.plan(Written({"keys": notes}, {}))
+        part.lay_out(clock, 0)
+
+    play(0, 48, 60)
+    play(1, 60, 64)
+    part.lift(clock, 2)
+    play(2, 47, 62)
+    notes = sorted(part.whole(900).notes, key=lambda note: (note.start_frame, note.pitch_midi))
+    assert [(note.pitch_midi, note.voice) for note in notes] == [(48, 0), (60, 1), (60, 1), (64, 2), (47, 3), (62, 4)]
+    lifted, begins = notes[3].stop_frame, notes[4].start_frame
+    assert abs(lifted - begins) <= 2
+    assert [note.stop_frame for note in notes if note.stop_frame == lifted] == [lifted] * 3
+    assert all(note.stop_frame > begins + 10 * BEAT_FRAMES for note in notes[4:])
