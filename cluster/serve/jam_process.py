@@ -92,7 +92,7 @@ def end_of(order: JamOrder, recording: Path) -> JamEnd:
     """
     request, levers = request_of(order), levers_of(recording)
     if request.live is not None and levers.exists():
-        asked = read_levers(levers, [one.name for one in request.band.followers])
+        asked = read_levers(levers, [one.name for one in request.band.followers], was_cut_off=True)
         request = request.model_copy(update={"live": request.live.model_copy(update={"levers": asked})})
     return JamEnd(request=request)
 
@@ -128,34 +128,38 @@ class RemotePlayer:
         began_s: float | None = None
         until, came_s = 0, time.monotonic()  # up to where sound has come, and when
         while given < most:
-            try:
-                letter, content = self._came.get(timeout=LOOK_S)
-            except queue.Empty:
-                silent_s = time.monotonic() - came_s
-                if silent_s > GONE_S:
-                    return
-                missing = min(until + round((silent_s - PATIENCE_S) * self._rate), most) - given
-                if until and missing > 0:
-                    yield self._lost(missing)
-                    given += missing
-                continue
+            letter, content = self._next()
             if letter == END:
                 return
             if letter == LEVER:
                 self._pull(*json.loads(content))
-                continue
-            began_s = began_s or time.monotonic()
-            first, samples = _placed(content)
-            if first > (time.monotonic() - began_s + AHEAD_S) * self._rate:
-                continue
-            stop = min(first + len(samples), most)
-            if first > given and first < most:
-                yield self._lost(first - given)
-                given = first
-            if stop > given >= first:
-                yield samples[given - first : stop - first]
-                given = stop
-            until, came_s = max(given, stop), time.monotonic()
+            if letter == SOUND:
+                began_s = began_s or time.monotonic()
+                first, samples = _placed(content)
+                if first <= (time.monotonic() - began_s + AHEAD_S) * self._rate:
+                    stop = min(first + len(samples), most)
+                    if first > given and first < most:
+                        yield self._lost(first - given)
+                        given = first
+                    if stop > given >= first:
+                        yield samples[given - first : stop - first]
+                        given = stop
+                    until, came_s = max(given, stop), time.monotonic()
+                    continue
+            silent_s = time.monotonic() - came_s
+            if silent_s > GONE_S:
+                return
+            missing = min(until + round((silent_s - PATIENCE_S) * self._rate), most) - given
+            if until and missing > 0 and self._came.empty():
+                yield self._lost(missing)
+                given += missing
+
+    def _next(self) -> tuple[bytes, bytes]:
+        """The next frame, or an empty one where none comes soon."""
+        try:
+            return self._came.get(timeout=LOOK_S)
+        except queue.Empty:
+            return b"", b""
 
     def _lost(self, num_samples: int) -> FloatArray:
         self.num_lost += num_samples

@@ -168,10 +168,14 @@ class Studio:
             return None
 
     async def _keep_left(self) -> None:
-        """Make songs of what was recorded in sessions that a killed server has left."""
+        """Make songs of what was recorded in sessions that a killed server has left, and forget the others."""
         for recording in self.storage.recordings():
+            moved = self.storage.song(recording.stem).upload
             try:
-                await self._keep_recording(recording, "Jam that was cut off", self._end_of(recording), _NOBODY)
+                if _is_there(recording) or _is_there(moved):
+                    await self._keep_recording(recording, "Jam that was cut off", self._end_of(recording), _NOBODY)
+                else:
+                    self._forget_jam(recording)
             except AudioError:
                 self._forget_jam(recording)
             except (OSError, StudioError) as error:
@@ -179,9 +183,10 @@ class Studio:
 
     async def _keep_recording(self, recording: Path, title: str, end: JamEnd | None, client: str) -> None:
         """Make a song of a recording, and have it played again; where nobody knows how, it is like an upload."""
-        if _is_there(recording):  # else the studio was killed right here before
+        if self.database.song(recording.stem) is None:
+            moved = self.storage.song(recording.stem).upload  # there where the studio was killed right here before
             with self.storage.incoming(".peaks") as peaks:
-                await self._take_in(recording.stem, title, recording, peaks)
+                await self._take_in(recording.stem, title, recording if _is_there(recording) else moved, peaks)
         if end is not None:
             self.board.submit(recording.stem, "jam", end.model_dump(mode="json"), client)
         self.storage.forget_jam(recording.stem)

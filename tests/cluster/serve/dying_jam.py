@@ -1,4 +1,4 @@
-"""The process of a session that has recorded a second, and dies when it hears of anything but sound: after a lever."""
+"""The process of a session that has recorded a second, and dies at a lever, while it writes the next; or at the end."""
 
 import json
 import os
@@ -27,6 +27,8 @@ def main() -> None:
     letter, asked = next((one for one in frames if one[0] != SOUND), (b"", b""))
     if letter == LEVER:
         add_levers(levers_of(Path(sys.argv[1])), [lever_at(LEVER_FRAME, *json.loads(asked))])
+        with levers_of(Path(sys.argv[1])).open("a") as levers:
+            levers.write("0.60 gain dru")
     sys.stderr.write("Traceback\nit broke\n")
     sys.stderr.flush()
     os._exit(3)

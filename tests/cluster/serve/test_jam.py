@@ -17,12 +17,13 @@ from cluster.serve import board, jam_process, jams
 from cluster.serve.jam_models import JamOrder
 from cluster.serve.jam_process import END, LEVER, SOUND, RemotePlayer
 from cluster.serve.jams import Jam
-from ensemble.audio.files import prepared_clip, read_clip
+from ensemble.audio.files import prepared_clip, read_clip, write_clip
 from ensemble.events import LOGGER, facts_of
 from ensemble.leaders import leader_path
 from ensemble.live.levers import lever_at
 from ensemble.live.settings import LiveSettings
 from ensemble.manifest import MANIFEST, Manifest
+from ensemble.types.music import AudioClip
 from tests.cluster.serve import dying_jam
 from tests.cluster.serve.studios import studio_at
 
@@ -111,6 +112,28 @@ def test_who_is_gone_ends_the_session(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jam_process, "GONE_S", 0.2)
     player = RemotePlayer(iter(queue.Queue[tuple[bytes, bytes]]().get, None), RATE, lambda *_: None)
     assert not list(player.blocks())
+
+
+def endlessly(content: tuple[bytes, bytes]) -> Iterator[tuple[bytes, bytes]]:
+    """A beginning, and then the same again and again."""
+    yield SOUND, placed(0, 1)
+    end_s = time.monotonic() + 10.0
+    while time.monotonic() < end_s:
+        time.sleep(0.01)
+        yield content
+
+
+@pytest.mark.parametrize("content", [(LEVER, json.dumps(["tap", ""]).encode()), (SOUND, placed(1000 * RATE, 1))])
+def test_who_sends_no_sound_that_is_any_is_silent_and_then_gone(
+    content: tuple[bytes, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jam_process, "PATIENCE_S", 0.1)
+    monkeypatch.setattr(jam_process, "GONE_S", 0.4)
+    began_s = time.monotonic()
+    stream, num_lost = heard(endlessly(content), [])
+    assert time.monotonic() - began_s < 5.0
+    assert 0 < num_lost < RATE
+    assert len(stream) == BLOCK + num_lost
 
 
 def page_of(studio: Any, query: str = "") -> Any:
@@ -221,6 +244,24 @@ def test_where_the_studio_ends_the_next_one_keeps_the_recording(tmp_path: Path) 
             assert socket.receive_json() == {"type": "jam_ended", "song": song, "is_kept": True}
         assert studio.get(f"/api/songs/{song}").json()["duration_s"] == 1.0
     assert not list((tmp_path / "data" / "jams").iterdir())
+
+
+def test_what_a_killed_studio_has_left_without_a_recording_is_a_song_or_gone(tmp_path: Path) -> None:
+    order = JamOrder(sample_rate=RATE).model_dump_json()
+    moved, loading = "0123456789abcdef", "fedcba9876543210"
+    upload = tmp_path / "data" / "songs" / moved / "upload.wav"
+    upload.parent.mkdir(parents=True)
+    write_clip(upload, AudioClip(samples=np.arange(RATE, dtype=np.float32)[None] % 100 / 200, sample_rate=RATE))
+    (tmp_path / "data" / "jams").mkdir()
+    for name in (moved, loading):
+        (tmp_path / "data" / "jams" / f"{name}.json").write_text(order)
+    with studio_at(tmp_path / "data") as studio:
+        end_s = time.monotonic() + 30.0
+        while time.monotonic() < end_s and list((tmp_path / "data" / "jams").iterdir()):
+            time.sleep(0.05)
+        assert not list((tmp_path / "data" / "jams").iterdir())
+        assert studio.get(f"/api/songs/{moved}").json()["duration_s"] == 1.0
+        assert studio.get(f"/api/songs/{loading}").status_code == 404
 
 
 @pytest.mark.slow
