@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from ensemble.audio.files import read_clip, write_clip
+from ensemble.live.levers import begin_levers
 from tests.listen.leader_sounds import chords, clicks, clip_of
 from tests.typed import ensemble as typed
 
@@ -42,9 +43,10 @@ def test_who_is_counted_in_without_a_tempo_is_refused_before_anything_is_loaded(
 
 
 def test_a_recording_is_followed_as_fast_as_it_can_be(leader: Path, tmp_path: Path) -> None:
-    out = tmp_path / "session"
+    out, levers = tmp_path / "session", tmp_path / "asked.levers"
+    begin_levers(levers, 0.5)
     done = subprocess.run(
-        [*LIVE, "--file", str(leader), "--fast", "--style", "bossa_nova", "--out", str(out)],
+        [*LIVE, "--file", str(leader), "--levers", str(levers), "--fast", "--style", "bossa_nova", "--out", str(out)],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -58,11 +60,12 @@ def test_a_recording_is_followed_as_fast_as_it_can_be(leader: Path, tmp_path: Pa
     assert kept["live"]["replay_equal"]
     assert kept["live"]["deadlines"] is None
     assert document["manifest"]["plan"]["request"]["band"]["style"]["name"] == "bossa_nova"
+    assert document["manifest"]["plan"]["request"]["live"]["horizon_s"] == 0.5
     assert document["duration_s"] == pytest.approx(17.6, abs=0.02)
     assert (out / "take-00" / "mix.wav").is_file()
     for part in ("bass", "rhythm", "drums"):
         assert np.abs(read_clip(out / "take-00" / "stems" / f"{part}.wav").samples).max() > 0.01  # it has come in
-    assert [path.name for path in tmp_path.iterdir()] == ["session"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["asked.levers", "session"]
     again = subprocess.run(
         [*LIVE, "--file", str(leader), "--fast", "--out", str(out)], capture_output=True, text=True, check=False
     )
@@ -133,12 +136,14 @@ def test_a_player_is_followed_by_the_sound_card(leader: Path, pulse: dict[str, s
     assert np.abs(read_clip(heard).samples).max() > 0.01
 
 
-def test_a_session_that_was_not_rendered_is_kept(leader: Path, tmp_path: Path) -> None:
-    kept = tmp_path / "session.recording.wav"
-    kept.write_bytes(b"a song")
+@pytest.mark.parametrize(("left", "says"), [("wav", "was not rendered"), ("levers", "would write")])
+def test_a_session_that_was_not_rendered_is_kept(left: str, says: str, leader: Path, tmp_path: Path) -> None:
+    kept = tmp_path / f"session.recording.{left}"
+    kept.write_bytes(b"# a song")
     done = subprocess.run(
-        [*LIVE, "--file", str(leader), "--out", str(tmp_path / "session")], capture_output=True, text=True, check=False
-    )
+        [*LIVE, "--file", str(leader), "--levers", str(kept), "--out", str(tmp_path / "session")],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
-    assert "was not rendered" in done.stderr
-    assert kept.read_bytes() == b"a song"
+    assert says in done.stderr
+    assert kept.read_bytes() == b"# a song"
