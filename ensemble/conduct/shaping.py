@@ -40,6 +40,8 @@ _VIBRATO_DELAY_MS, _VIBRATO_RAMP_MS = 180.0, 300.0
 _VIBRATO_DEPTH_SPREAD, _VIBRATO_RATE_SPREAD = 0.4, 0.12
 _SCOOP_SHARE, _SCOOP_TAU_MS = 0.3, 40.0
 _SWELL_DB, _SWELL_FROM_FRAMES = 1.5, 60
+_STRUCK_EARLY_FRAMES = 2
+"""By so many frames performers strike strings early, so that they are heard in time."""
 _EARLY_SHARE = 0.3
 """Share of the attack by which bowed and blown notes begin early, so that they are heard in time."""
 
@@ -152,8 +154,9 @@ def shape(
         f0_hz, level_db = by_rules(runs, instrument, num_voices, tuning_cents, num_frames)
     else:
         hand = Hand(name, seed, humanize)
-        played, _ = performer.play(runs, 0, num_frames, hand, performer.start(num_voices))
-        f0_hz, level_db = sounding_curves(runs, played, tuning_cents)
+        struck = struck_early(runs, instrument)
+        played, _ = performer.play(struck, 0, num_frames, hand, performer.start(num_voices))
+        f0_hz, level_db = sounding_curves(struck, played, tuning_cents)
     return Part(name=name, notes=notes_of(runs), f0_hz=f0_hz, level_db=level_db)
 
 
@@ -186,6 +189,26 @@ def by_rules(
 def early_ms(instrument: InstrumentSpec) -> float:
     """How long before its time a note begins, so that it is heard in time."""
     return _EARLY_SHARE * instrument.attack_ms if instrument.family in SUSTAINED else 0.0
+
+
+def struck_early_frames(instrument: InstrumentSpec) -> int:
+    """By so many frames a performer strikes strings early."""
+    return _STRUCK_EARLY_FRAMES if instrument.family == "plucked" else 0
+
+
+def struck_early(runs: NoteRuns, instrument: InstrumentSpec) -> NoteRuns:
+    """The notes with those of strings so much earlier that they are heard in time: a performer learns from curves that
+    were measured in windows, in which a stroke rises slowly.
+    """
+    if not (early := struck_early_frames(instrument)):
+        return runs
+    start = np.maximum(runs.start - early, 0)
+    is_last = np.append(runs.voice[1:] != runs.voice[:-1], True)
+    next_start = np.where(is_last, runs.silent, np.append(start[1:], 0))
+    return runs._replace(
+        onset_frames=runs.onset_frames - (runs.start - start), start=start, stop=np.minimum(runs.stop, next_start),
+        silent=np.minimum(runs.silent, next_start),
+    )  # fmt: skip
 
 
 def lay_out(

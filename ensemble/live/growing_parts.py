@@ -14,7 +14,16 @@ import numpy as np
 from ensemble.clock import FRAME_RATE_HZ, QUANTUM_FRAMES
 from ensemble.conduct.pedal import KeyVoices
 from ensemble.conduct.performer import Performer
-from ensemble.conduct.shaping import Hand, NoteRuns, WrittenNote, by_rules, lay_out, notes_of, sounding_curves
+from ensemble.conduct.shaping import (
+    Hand,
+    NoteRuns,
+    WrittenNote,
+    by_rules,
+    lay_out,
+    notes_of,
+    sounding_curves,
+    struck_early,
+)
 from ensemble.config import FollowerSettings
 from ensemble.live.clock import BandClock
 from ensemble.live.growing import Growing
@@ -122,8 +131,9 @@ class PitchedPart:
             f0_hz, level_db = by_rules(runs, self._follower.spec, self._voices, 0.0, num_frames)
             return f0_hz[:, inside], level_db[:, inside]
         hand = Hand(self._follower.name, self._seed, self._humanize, first)
-        played, self._state = self._performer.play(runs, start - first, stop - first, hand, self._state)
-        return sounding_curves(runs, played, 0.0)
+        struck = struck_early(runs, self._follower.spec)
+        played, self._state = self._performer.play(struck, start - first, stop - first, hand, self._state)
+        return sounding_curves(struck, played, 0.0)
 
     def _laid_out(self, notes: Sequence[WrittenNote], start: int, stop: int) -> tuple[NoteRuns, int, int]:
         """Some notes around some frames, the first frame that they are counted from, and how many there are."""

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ensemble.clock import FRAME_RATE_HZ
 from ensemble.conduct.performer import Performer
-from ensemble.conduct.shaping import shape
+from ensemble.conduct.shaping import shape, struck_early_frames
 from ensemble.errors import DataError
 from ensemble.events import OnProgress, unheard
 from ensemble.measure.note_shapes import NoteShapes, shapes_of, spread_of
@@ -102,10 +103,11 @@ def _true(take: PlayedTake) -> TakeCurves:
 
 
 def _played(name: str, performer: Performer | None, take: PlayedTake, humanize: float) -> TakeCurves:
-    part = shape(
-        name, take.written, instrument(name), 1, 0.0, take.num_frames, _SEED, humanize, performer=performer,
-        keeps_time=True,
-    )  # fmt: skip
+    spec, written = instrument(name), take.written
+    if performer is not None:  # so that a note that is struck early begins where the recorded one does
+        early_s = struck_early_frames(spec) / FRAME_RATE_HZ
+        written = tuple(note._replace(start_s=note.start_s + early_s) for note in written)
+    part = shape(name, written, spec, 1, 0.0, take.num_frames, _SEED, humanize, performer=performer, keeps_time=True)
     cents = np.full(take.num_frames, np.nan)
     for (start, stop), pitch in zip(_spans(take), take.runs.pitch_midi, strict=True):
         cents[start:stop] = 1200.0 * np.log2(part.f0_hz[0, start:stop] / 440.0) - 100.0 * (pitch - 69.0)

@@ -14,7 +14,16 @@ from ensemble.conduct.performer import Performer
 from ensemble.conduct.performer_file import GRID, NUM_MANNER, PERFORMER
 from ensemble.conduct.performer_inputs import NUM_CONTEXT, NUM_PROGRESS
 from ensemble.conduct.performer_network import PerformerNetwork
-from ensemble.conduct.shaping import Hand, WrittenNote, lay_out, shape, sounding_curves
+from ensemble.conduct.shaping import (
+    Hand,
+    NoteRuns,
+    WrittenNote,
+    lay_out,
+    shape,
+    sounding_curves,
+    struck_early,
+    struck_early_frames,
+)
 from ensemble.config import RULES, BandSettings, FollowerSettings, weights_dir, weights_in
 from ensemble.errors import PerformerError
 from ensemble.train.performer.network import PerformerNet
@@ -56,10 +65,14 @@ def test_every_shipped_one_is_small_and_says_what_it_learned_from():
         assert card.metrics["two_sample_auc"] < card.metrics["rules_two_sample_auc"] - 0.08
 
 
+def laid_out(notes: list[WrittenNote]) -> NoteRuns:
+    return struck_early(lay_out("rhythm", notes, GUITAR, 500, 3, 0.5), GUITAR)
+
+
 @pytest.mark.parametrize("piece_frames", [1, 7, 20, 93])
 def test_pieces_do_not_show(performer, piece_frames):
     whole = played(performer)
-    runs, state, hand = lay_out("rhythm", CHORDS, GUITAR, 500, 3, 0.5), performer.start(4), Hand("rhythm", 3, 0.5)
+    runs, state, hand = laid_out(CHORDS), performer.start(4), Hand("rhythm", 3, 0.5)
     pieces = []
     for start in range(0, 500, piece_frames):
         curves, state = performer.play(runs, start, min(start + piece_frames, 500), hand, state)
@@ -87,7 +100,7 @@ def test_a_string_rings_until_it_is_struck_again_unless_a_hand_damps_it(performe
 @pytest.mark.parametrize("piece_frames", [1, 13, 20])
 def test_pieces_do_not_show_where_strings_are_struck_again(performer, piece_frames):
     notes, hand = eighths(0.29), Hand("rhythm", 3, 0.5)
-    runs, state = lay_out("rhythm", notes, GUITAR, 500, 3, 0.5), performer.start(1)
+    runs, state = laid_out(notes), performer.start(1)
     pieces = []
     for start in range(0, 500, piece_frames):
         curves, state = performer.play(runs, start, min(start + piece_frames, 500), hand, state)
@@ -161,6 +174,7 @@ def test_forces_and_articulations_are_heard(performer):
     two = [WrittenNote(0.5, 1.0, 52, 80), WrittenNote(1.0, 1.6, 57, 80)]
     slid = played(performer, [two[0], two[1]._replace(articulation=Articulation.SLIDE)], voices=1)
     at = slid.notes[1].start_frame
+    at -= struck_early_frames(GUITAR)
     cents = 1200 * np.log2(slid.f0_hz[0, at] / played(performer, two, voices=1).f0_hz[0, at])
     assert -520 < cents < -380
 
