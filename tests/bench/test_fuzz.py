@@ -70,7 +70,8 @@ def test_what_is_not_survived_is_found_and_its_file_kept(
     read: object, problem: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(READERS, "bad", Reader(".bin", lambda _: b"content", read))  # type: ignore[arg-type]
-    monkeypatch.setattr(bench, "MAX_S", 0.2)
+    if read is _hang:
+        monkeypatch.setattr(bench, "MAX_S", 0.2)  # a machine that is busy takes longer for what does not hang
     monkeypatch.setattr(bench, "MAX_BYTES", 10**8)
     findings = fuzz("bad", tmp_path / "kept", num_cases=2)
     assert len(findings) == 2  # the second as well as the first
