@@ -2,7 +2,7 @@
 
 A *hop* is the number of samples in one control frame, whole at every rate. Every network and every synthesizer runs in
 *quanta* of 20 frames, counted from frame 0 whatever block the caller asks for: so the bytes do not depend on the block
-size.
+size. A live band that commits itself less than 0.3 s ahead runs in quanta of 4.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from ensemble.errors import ConfigError
 
 FRAME_RATE_HZ = 100
 CONDUCTOR_RATE_HZ = 25
-QUANTUM_FRAMES = 20
+QUANTUM_FRAMES, SHORT_QUANTUM_FRAMES = 20, 4
 FRAMES_PER_CONDUCTOR_FRAME = FRAME_RATE_HZ // CONDUCTOR_RATE_HZ
 SAMPLE_RATES_HZ = (16_000, 32_000, 44_100, 48_000)
 

@@ -17,7 +17,7 @@ def evaluate_live(
         Path, typer.Argument(metavar="FOLDER", help="Recordings, each with NAME.beats or NAME.lab beside it.")
     ],
     band: Annotated[str, typer.Option(help="Band: rock, quartet or a YAML file.")] = "rock",
-    horizon: Annotated[float, typer.Option(min=0.3, max=2.0, help="How far ahead the band commits, in seconds.")] = 0.4,
+    horizon: Annotated[str, typer.Option(help="How far ahead the band commits: seconds, or 1beat.")] = "0.4",
     count_in: Annotated[
         int, typer.Option(min=0, max=16, help="Beats that the band counts first, at the tempo of the references.")
     ] = 0,
@@ -30,10 +30,12 @@ def evaluate_live(
     """
     with Monitor(quiet=as_json, stage="load") as monitor:
         from ensemble.config import load_band
+        from ensemble.live.horizon import read_horizon
         from ensemble.live.settings import LiveSettings
         from ensemble.rendering.evaluate_live import evaluate_live as measure
 
-        live = LiveSettings(horizon_s=round(horizon, 1), count_in_beats=count_in)
+        ahead = read_horizon(horizon)
+        live = LiveSettings(horizon_s=ahead.seconds, horizon_beats=ahead.beats, count_in_beats=count_in)
         document = measure(folder, load_band(band), live, max_s, monitor.progress)
     print_result(as_json, document, lambda: _show(document))
 

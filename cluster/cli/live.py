@@ -52,12 +52,8 @@ def live(
     key: Annotated[str | None, typer.Option(help="Key: 'Am', 'F# major'.")] = None,
     chart: Annotated[Path | None, typer.Option(help="Chart of the song; its chords are played.")] = None,
     horizon: Annotated[
-        float | None,
-        typer.Option(
-            min=0.3,
-            max=2.0,
-            help="How far ahead the band commits, in seconds, to a tenth (default 0.4, and the way out).",
-        ),
+        str | None,
+        typer.Option(help="How far ahead the band commits: seconds, or 1beat (default 0.4, and the way out)."),
     ] = None,
     listen_beats: Annotated[
         int, typer.Option(min=0, max=64, help="Beats that the band listens to before it enters at a bar line.")
@@ -96,8 +92,9 @@ def live(
         from ensemble.band import LocalBand
         from ensemble.config import load_band
         from ensemble.events import Events
+        from ensemble.live.horizon import Horizon, horizon_for, read_horizon
         from ensemble.live.levers import horizon_in, read_levers
-        from ensemble.live.settings import USUAL_HORIZON_S, LiveSettings, horizon_for
+        from ensemble.live.settings import LiveSettings
         from ensemble.manifest import MANIFEST, Deadlines
         from ensemble.perform import Pace
         from ensemble.plan import RenderPlan
@@ -111,12 +108,14 @@ def live(
         recording = _recording_beside(out, force=force)
         source = None if file is None else _Paced(file, int(rate), fast=fast)
         card = None if source is not None else _card(int(rate), device, output_device, latency)
-        if horizon is None and card is not None:
-            horizon = horizon_for(card.latency_s)  # what is played has to be ready so much sooner
-        elif horizon is None:  # a recording is followed as it was when it was played
-            horizon = (None if levers is None else horizon_in(levers)) or USUAL_HORIZON_S
+        if horizon is not None:
+            ahead = read_horizon(horizon)
+        elif card is not None:
+            ahead = horizon_for(card.latency_s)  # what is played has to be ready so much sooner
+        else:  # a recording is followed as it was when it was played
+            ahead = (None if levers is None else horizon_in(levers)) or Horizon()
         how = LiveSettings(
-            horizon_s=round(horizon, 1), listen_beats=listen_beats, count_in_beats=count_in,
+            horizon_s=ahead.seconds, horizon_beats=ahead.beats, listen_beats=listen_beats, count_in_beats=count_in,
             levers=() if levers is None else read_levers(levers, [one.name for one in load_band(band).followers]),
         )  # fmt: skip
         request = live_request_for(band, how, said, style=style, seed=seed, sample_rate=int(rate))

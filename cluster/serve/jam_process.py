@@ -25,10 +25,10 @@ from cluster.serve.jam_models import JamEnd, JamNews, JamOrder, JamPlayer, JamRe
 from cluster.serve.refusals import refusal_for
 from ensemble.audio.files import MAX_DURATION_S
 from ensemble.band import LocalBand
-from ensemble.clock import FRAME_RATE_HZ
 from ensemble.errors import EnsembleError
+from ensemble.live.horizon import horizon_for
 from ensemble.live.levers import read_levers
-from ensemble.live.settings import LiveSettings, horizon_for
+from ensemble.live.settings import LiveSettings
 from ensemble.plan import RenderPlan, RenderRequest
 from ensemble.rendering.live import LiveSession, check_cost
 from ensemble.rendering.live_run import deadlines_of, facts_of, levers_of, run_session
@@ -77,7 +77,7 @@ def request_of(order: JamOrder) -> RenderRequest:
         ConfigError: the band cannot play so.
     """
     how = LiveSettings(
-        horizon_s=horizon_for(order.way_s), listen_beats=order.listen_beats, count_in_beats=order.count_in_beats
+        horizon_s=horizon_for(order.way_s).seconds, listen_beats=order.listen_beats, count_in_beats=order.count_in_beats
     )
     return live_request_for(
         order.band, how, order.overrides, style=order.style, seed=order.seed, sample_rate=order.sample_rate
@@ -180,7 +180,7 @@ class _Jam:
         """Follow the player until the end."""
         check_cost(self._session.warm_up())
         players = tuple(JamPlayer(name=one.name, instrument=one.instrument) for one in self._request.band.followers)
-        self._tell(READY, JamReady(horizon_s=self._session.horizon_frames / FRAME_RATE_HZ, players=players))
+        self._tell(READY, JamReady(horizon_s=self._session.horizon.seconds, players=players))
         run_session(
             self._session, self._leader, self, recording, self._order.sample_rate, self._on_block, self._order.way_s
         )

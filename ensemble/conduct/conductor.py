@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ensemble.clock import FRAME_RATE_HZ, QUANTUM_FRAMES, Block
-from ensemble.conduct.dynamics import QUANTUM_CONDUCTOR_FRAMES, DynamicsModel, ForetoldStrokes, to_control_rate
+from ensemble.clock import FRAME_RATE_HZ, FRAMES_PER_CONDUCTOR_FRAME, Block
+from ensemble.conduct.dynamics import DynamicsModel, ForetoldStrokes, to_control_rate
 from ensemble.conduct.given import bar_frames, spliced
 from ensemble.conduct.models import arranger_of, dynamics_of, performers_of
 from ensemble.conduct.parts import write_parts
@@ -130,7 +130,7 @@ class Conductor:
         while next_frame < block.stop_frame:
             quantum, memory = self._quantum(arrangement, next_frame, memory)
             rows.append(quantum)
-            next_frame += QUANTUM_FRAMES
+            next_frame += arrangement.quantum_frames
         empty = np.zeros((3, len(self._names), 0), np.float32)
         curves = np.concatenate([empty, *rows], axis=2)
         left = curves[:, :, block.num_frames :]
@@ -141,23 +141,23 @@ class Conductor:
     def _quantum(
         self, arrangement: Arrangement, start_frame: int, memory: dict[str, np.ndarray]
     ) -> tuple[FloatArray, dict[str, np.ndarray]]:
-        """One quantum of dynamics at 100 Hz; for the role `transform` the leader's loudness.  [3, parts, 20]"""
-        column = start_frame - arrangement.first_frame
-        first = column // QUANTUM_FRAMES * QUANTUM_CONDUCTOR_FRAMES
-        features = arrangement.features[:, first : first + QUANTUM_CONDUCTOR_FRAMES]
+        """One quantum of dynamics at 100 Hz; for the role `transform` the leader's loudness.  [3, parts, frames]"""
+        column, num_frames = start_frame - arrangement.first_frame, arrangement.quantum_frames
+        first, last = (at // FRAMES_PER_CONDUCTOR_FRAME for at in (column, column + num_frames))
+        features = arrangement.features[:, first:last]
         model_memory = {name: value for name, value in memory.items() if name != "line"}
         predicted, after = self._model.predict(features, model_memory)
         values = np.concatenate(predicted)
         lines = to_control_rate(memory.get("line", values[:, 0]), values)
-        curves = lines.reshape(3, len(self._names), QUANTUM_FRAMES)
+        curves = lines.reshape(3, len(self._names), num_frames)
         for row, follower in enumerate(self._followers):
             if follower.plays in ("click", "count"):
                 curves[:, row] = _CLICK_DB
             if follower.role == "transform":
-                exact = arrangement.leader_db[column : column + QUANTUM_FRAMES]
+                exact = arrangement.leader_db[column : column + num_frames]
                 curves[:, row, : len(exact)] = exact
             if follower.name in arrangement.given_dynamics:
-                given = arrangement.given_dynamics[follower.name][:, start_frame : start_frame + QUANTUM_FRAMES]
+                given = arrangement.given_dynamics[follower.name][:, start_frame : start_frame + num_frames]
                 curves[:, row, : given.shape[1]] = given
         return curves, {**after, "line": values[:, -1]}
 
@@ -168,11 +168,13 @@ class Conductor:
 
 def cued(arrangement: Arrangement, dynamics: Dynamics, block: Block) -> Score:
     """The score of a block whose dynamics are known."""
-    cues = tuple(_cue(part, dynamics, block, arrangement.first_frame) for part in arrangement.parts)
+    cues = tuple(
+        _cue(part, dynamics, block, arrangement.first_frame, arrangement.quantum_frames) for part in arrangement.parts
+    )
     return Score(dynamics=dynamics, cues=cues)
 
 
-def _cue(part: Part | Hits, dynamics: Dynamics, block: Block, first_frame: int) -> Cue:
+def _cue(part: Part | Hits, dynamics: Dynamics, block: Block, first_frame: int, quantum_frames: int) -> Cue:
     """One follower's slice of its part and of the dynamics."""
     f0_hz = level_db = np.zeros((0, block.num_frames), np.float32)
     hits: tuple[Hit, ...] = ()
@@ -190,6 +192,7 @@ def _cue(part: Part | Hits, dynamics: Dynamics, block: Block, first_frame: int) 
         loudness_db=dynamics.row(part.name),
         hits=hits,
         is_last=block.is_last,
+        quantum_frames=quantum_frames,
     )
 
 

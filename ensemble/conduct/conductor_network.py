@@ -1,4 +1,4 @@
-"""The conductor's network on a CPU: five frames at a time, what it has heard carried in arrays.
+"""The conductor's network on a CPU: a quantum at a time, what it has heard carried in arrays.
 
 A linear regression on a summary of the last seconds gives the first answer, and the transformer what it misses. Keys
 and values of the last `window - 1` frames wait unrotated; positions are counted from the oldest of them, so that
@@ -28,8 +28,8 @@ _FAR_BELOW = np.float32(-1e9)
 
 
 class Prediction(NamedTuple):
-    """One quantum. levels_db: the quantiles against anchor and balance [followers, 5 frames, 5]; probability and
-    velocity (0..1) of strokes [followers, 5 frames, classes].
+    """One quantum. levels_db: the quantiles against anchor and balance [followers, frames, 5]; probability and
+    velocity (0..1) of strokes [followers, frames, classes].
     """
 
     levels_db: FloatArray
@@ -73,16 +73,17 @@ class ConductorNetwork:
         }
 
     def step(self, rows: FloatArray, memory: Memory) -> tuple[Prediction, Memory]:
-        """Hear five more frames.
+        """Hear one quantum more.
 
         Args:
-            rows: the features.  [rows, 5]
+            rows: the features.  [rows, frames], at most `QUANTUM_CONDUCTOR_FRAMES` of them
             memory: as the last call, or `start`, gave it; never changed in place.
         """
         card = self._card
-        before, num_heard = memory["heard"], int(memory["num_heard"][0])
-        empty = np.arange(self._outside.shape[1])[None] < card.window - 1 - num_heard
-        mask = np.where(self._outside | empty, _FAR_BELOW, np.float32(0.0))
+        before, num_heard, num_frames = memory["heard"], int(memory["num_heard"][0]), rows.shape[1]
+        outside = self._outside[:num_frames, : card.window - 1 + num_frames]
+        empty = np.arange(outside.shape[1])[None] < card.window - 1 - num_heard
+        mask = np.where(outside | empty, _FAR_BELOW, np.float32(0.0))
         after = np.empty_like(before)
         known = np.concatenate([memory["rows"], rows], axis=1) if num_heard else with_past(rows)
         summed_up = summary(known)
@@ -107,8 +108,8 @@ class ConductorNetwork:
             probability=_sigmoid(stroke[..., : len(DRUM_CLASSES)]),
             velocity=_sigmoid(stroke[..., len(DRUM_CLASSES) :]),
         )
-        count = min(num_heard + QUANTUM_CONDUCTOR_FRAMES, card.window - 1)
-        kept_rows = np.ascontiguousarray(known[:, QUANTUM_CONDUCTOR_FRAMES:])
+        count = min(num_heard + num_frames, card.window - 1)
+        kept_rows = np.ascontiguousarray(known[:, num_frames:])
         return answer, {"heard": after, "rows": kept_rows, "num_heard": np.array([count], np.int64)}
 
     def _block(
@@ -121,14 +122,18 @@ class ConductorNetwork:
         before: FloatArray,
         after: FloatArray,
     ) -> FloatArray:
-        """One block.  flow, asking [askers, 5, width], source [5, width], before and after [2, window - 1, width]"""
+        """One block.
+
+        flow, asking [askers, frames, width]; source [frames, width]; before and after [2, window - 1, width].
+        """
         heads = self._card.heads
         keys = np.concatenate([before[0], self._linear(source, f"{name}.key")])
         values = np.concatenate([before[1], self._linear(source, f"{name}.value")])
-        after[0], after[1] = keys[QUANTUM_CONDUCTOR_FRAMES:], values[QUANTUM_CONDUCTOR_FRAMES:]
-        now = slice(len(keys) - QUANTUM_CONDUCTOR_FRAMES, None)
+        num_frames = len(source)
+        after[0], after[1] = keys[num_frames:], values[num_frames:]
+        now = slice(len(keys) - num_frames, len(keys))
         query = self._rotated(self._linear(asking, f"{name}.query"), now)
-        key = np.ascontiguousarray(self._rotated(keys[None], slice(None))[0].transpose(0, 2, 1))
+        key = np.ascontiguousarray(self._rotated(keys[None], slice(len(keys)))[0].transpose(0, 2, 1))
         value = np.ascontiguousarray(values.reshape(len(values), heads, -1).transpose(1, 0, 2))
         scores = query @ key * np.float32(query.shape[-1] ** -0.5) + mask
         scores = np.exp(scores - scores.max(axis=-1, keepdims=True))

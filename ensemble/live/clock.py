@@ -46,7 +46,7 @@ class BandClock:
         return float(self._phase.values[-1])
 
     def advance(self, pulse: BeatNow, num_frames: int) -> None:
-        """Commit the next frames."""
+        """Commit the next frames; there may be none, where a horizon in beats becomes shorter."""
         step = num_frames / pulse.period_frames
         off = (_ahead(pulse, self.frame + num_frames) - self.phase - step + 0.5) % 1.0 - 0.5
         taken = max(step + (1 - (1 - CORRECTION) ** step) * off, SLOWEST_SHARE * step)

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.clock import FRAME_RATE_HZ, FRAMES_PER_CONDUCTOR_FRAME, QUANTUM_FRAMES
-from ensemble.conduct.dynamics import LOOK_AHEAD_FRAMES, QUANTUM_CONDUCTOR_FRAMES
+from ensemble.clock import FRAME_RATE_HZ, FRAMES_PER_CONDUCTOR_FRAME
+from ensemble.conduct.dynamics import LOOK_AHEAD_FRAMES
 from ensemble.conduct.models import arranger_of, dynamics_of, performers_of
 from ensemble.config import BandSettings
 from ensemble.listen.overrides import Overrides
@@ -75,7 +75,7 @@ class LiveFollower:
 
     @one_thread()
     def tick(self, samples: FloatArray, *, has_ended: bool = False) -> None:
-        """Go on by a tenth of a second, and commit what the band plays `horizon_s` later.
+        """Go on by a tenth of a second, and commit what the band plays a horizon later, in whole quanta.
 
         Args:
             samples: the next `TICK_SAMPLES`, mono at 16 kHz.
@@ -91,8 +91,9 @@ class LiveFollower:
                 self._write(clock)
             for part in self._parts:
                 part.lay_out(clock, self.committed_frames)
-        while self.committed_frames + QUANTUM_FRAMES <= self._leader.committed_frames:
-            self._commit()
+        quantum_frames = self._live.horizon.quantum_frames
+        if (stop := self._leader.committed_frames // quantum_frames * quantum_frames) > self.committed_frames:
+            self._commit(stop)
 
     @property
     def position(self) -> LivePosition:
@@ -140,6 +141,7 @@ class LiveFollower:
             num_frames=stop,
             committed_frames=stop,
             first_frame=first_frame,
+            quantum_frames=self._live.horizon.quantum_frames,
         )
 
     def _pull(self, lever: LiveLever) -> None:
@@ -226,22 +228,22 @@ class LiveFollower:
             if follower.name not in self._muted:
                 part.plan(written)
 
-    def _commit(self) -> None:
-        """Shape and conduct one more quantum."""
-        start, stop = self.committed_frames, self.committed_frames + QUANTUM_FRAMES
+    def _commit(self, stop: int) -> None:
+        """Shape and conduct up to a frame."""
+        start = self.committed_frames
         for part in self._parts:
-            part.commit(start)
-        features = self._conducted(stop).T
+            part.commit(start, stop)
+        features = self._conducted(start, stop).T
         if self._features is None:
             self._features = Growing((0, features.shape[1]))
         self._features.append(features)
         self.committed_frames = stop
 
-    def _conducted(self, stop: int) -> FloatArray:
-        """What the conductor reads for the quantum before `stop`: the leader as heard last, the beat as it will be.
+    def _conducted(self, start: int, stop: int) -> FloatArray:
+        """What the conductor reads from `start` to before `stop`: the leader as heard last, the beat as it will be.
 
-        The leader's rows are as late as the quantum is ahead of what has been heard.  [rows, QUANTUM_CONDUCTOR_FRAMES]
+        The leader's rows are as late as `stop` is ahead of what has been heard.  [rows, conductor frames]
         """
         heard = self._leader.heard_last(CONDUCTED_FRAMES, stop, LOOK_AHEAD_FRAMES)
         features = self._model.features(heard, CONDUCTED_FRAMES)
-        return features[:, -QUANTUM_CONDUCTOR_FRAMES:]
+        return features[:, (start - stop) // FRAMES_PER_CONDUCTOR_FRAME :]

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ensemble.clock import FRAME_RATE_HZ, QUANTUM_FRAMES
+from ensemble.clock import FRAME_RATE_HZ
 from ensemble.conduct.pedal import KeyVoices
 from ensemble.conduct.performer import Performer
 from ensemble.conduct.shaping import (
@@ -94,13 +94,13 @@ class PitchedPart:
             note = WrittenNote(start_s, stop_s, pitch, velocity, voice, articulation, bar_place)
             self._notes.append(note if self._keys is None else self._keys.strike(note))
 
-    def commit(self, start: int) -> None:
-        """Shape one more quantum."""
+    def commit(self, start: int, stop: int) -> None:
+        """Shape the frames from one to before another."""
         notes, first = self._notes, self._first_recent
         while first < len(notes) and notes[first].stop_s * FRAME_RATE_HZ < start - FORGOTTEN_FRAMES:
             first += 1
         self._first_recent = first
-        f0_hz, level_db = self._shaped(notes[first:], start, start + QUANTUM_FRAMES)
+        f0_hz, level_db = self._shaped(notes[first:], start, stop)
         self._curves.append(np.stack([f0_hz.T, (level_db + np.float32(self.gain_db)).T], axis=1))
 
     def so_far(self, num_frames: int, first_frame: int = 0) -> Part:
@@ -186,7 +186,7 @@ class DrumPart:
             self._hits.append(Hit(time_s=time_s, drum=drum, velocity=louder, index=self._num_hits))
             self._num_hits += 1
 
-    def commit(self, _start: int) -> None:
+    def commit(self, _start: int, _stop: int) -> None:
         """Strokes need no shape."""
 
     def so_far(self, num_frames: int, first_frame: int = 0) -> Hits:

@@ -45,7 +45,8 @@ KEPT_FRAMES, KEPT_BEATS = 1000, 64
 
 def first_frame_counted(live: LiveSettings, period_frames: float) -> int:
     """The frame at which a leader who is counted in begins, by the length of a beat."""
-    return live.horizon_frames + SETTLED_FRAMES + TICK_FRAMES + round(live.count_in_beats * period_frames)
+    before = live.horizon.frames(period_frames) + SETTLED_FRAMES + TICK_FRAMES
+    return before + round(live.count_in_beats * period_frames)
 
 
 class LiveLeader:
@@ -61,6 +62,7 @@ class LiveLeader:
         beat_division: equal parts of a beat: 3 in compound metres.
         clock: of the band; None until the beat is sure.
         heard_beats: how many of its beats are heard to their end.
+        committed_frames: up to where the band has to know what it plays.
 
     Raises:
         ConfigError: the band is to count in without a tempo, or plays in none of the possible metres.
@@ -81,7 +83,7 @@ class LiveLeader:
         self._counting: tuple[int, float] | None = None
         self._first_sound: int | None = None
         self._last_sound = -(10**9)
-        self.heard_beats = 0
+        self.heard_beats = self.committed_frames = 0
         self._beat_errors_s: list[float] = []
         if live.count_in_beats:
             if tempo_bpm is None:
@@ -92,11 +94,6 @@ class LiveLeader:
     def heard_frames(self) -> int:
         """How much of the stream has come, in control frames."""
         return self._hearing.ticks * TICK_FRAMES
-
-    @property
-    def committed_frames(self) -> int:
-        """Up to where the band has to know what it plays."""
-        return self.heard_frames + self._live.horizon_frames
 
     def tick(self, samples: FloatArray) -> None:
         """Go on by a tenth of a second, and the clock to a little after `committed_frames`.
@@ -120,6 +117,8 @@ class LiveLeader:
             self._first_sound = before + int(sounding[0]) if self._first_sound is None else self._first_sound
         if self.clock is not None:
             self._check_beats(self.clock)
+        horizon_frames = self._live.horizon.frames(None if self.clock is None else self.clock.period_frames)
+        self.committed_frames = max(self.committed_frames, self.heard_frames + horizon_frames)
         self._advance(self.committed_frames + SETTLED_FRAMES)
         if self.clock is not None:
             self._hear_beats(self.clock)
@@ -242,7 +241,7 @@ class LiveLeader:
 
     def _count_in(self, period_frames: float) -> None:
         """Begin the clock before anything is heard; the leader comes in after the last beat that is counted."""
-        begins = self._live.horizon_frames + SETTLED_FRAMES
+        begins = self._live.horizon.frames(period_frames) + SETTLED_FRAMES
         self._counting = begins + TICK_FRAMES, period_frames
         self.clock = BandClock(BeatNow(begins + TICK_FRAMES, 0.0, period_frames, 1.0), begins)
         self._first_sound = first_frame_counted(self._live, period_frames)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal, Self, get_args
 
@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 
 from ensemble.clock import FRAME_RATE_HZ
 from ensemble.errors import ConfigError, printable
+from ensemble.live.horizon import Horizon, read_horizon
 from ensemble.settings.reading import Settings, parse
 from ensemble.settings.style import Style
 from ensemble.settings.style_file import load_style
@@ -157,23 +158,25 @@ def _in_words(words: Sequence[str]) -> LiveLever:
     return lever_at(frame, *words[1:])
 
 
-def begin_levers(path: Path, horizon_s: float) -> None:
+def begin_levers(path: Path, horizon: Horizon) -> None:
     """Begin the file of a session with its horizon, for `horizon_in`; what it held is replaced.
 
     Raises:
         OSError: it cannot be written.
     """
-    path.write_text(f"{_HORIZON}{horizon_s}\n", encoding="utf-8")
+    path.write_text(f"{_HORIZON}{horizon}\n", encoding="utf-8")
 
 
-def horizon_in(path: Path) -> float | None:
-    """The horizon of the session whose file of levers this is, in seconds; None where people wrote it.
+def horizon_in(path: Path) -> Horizon | None:
+    """The horizon of the session whose file of levers this is; None where people wrote it.
 
     Raises:
         ConfigError: it cannot be read.
     """
-    found = re.match(rf"{_HORIZON}(0\.[3-9]|1\.\d|2\.0)\n", _text_of(path))
-    return None if found is None else float(found[1])
+    first, end, _ = _text_of(path).partition("\n")
+    with suppress(ConfigError):
+        return read_horizon(first.removeprefix(_HORIZON)) if end and first.startswith(_HORIZON) else None
+    return None
 
 
 def add_levers(path: Path, levers: Sequence[LiveLever]) -> None:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 
-from ensemble.clock import QUANTUM_FRAMES
 from ensemble.config import BandSettings
 from ensemble.listen.overrides import Overrides
 from ensemble.live.follow import LiveFollower
-from ensemble.live.hearing import HOP_SAMPLES, TICK_FRAMES, TICK_SAMPLES
+from ensemble.live.hearing import HOP_SAMPLES, TICK_SAMPLES
 from ensemble.live.settings import LiveSettings
 from ensemble.types.music import Arrangement, AudioClip, FloatArray, Heard
 
@@ -44,30 +44,26 @@ def follow(
     follower = LiveFollower(band, seed, live, said)
     samples = leader.samples[0]
     leader_frames = -(-len(samples) // HOP_SAMPLES)
-    for tick, has_ended in ticks_of(samples, num_frames, live):
+    for tick, has_ended in ticks_of(samples, num_frames, follower):
         follower.tick(tick, has_ended=has_ended)
     return Followed(follower.heard(leader_frames), follower.arrangement(num_frames))
 
 
 def ticks_of(
-    samples: FloatArray, num_frames: int, live: LiveSettings, first_tick: int = 0
+    samples: FloatArray, num_frames: int, follower: LiveFollower, first_tick: int = 0
 ) -> Iterator[tuple[FloatArray, bool]]:
     """A stream in tenths of a second, and silence until all is committed; and whether the stream has ended.
 
     Args:
         samples: the stream, from `first_tick` on, to its end.
         num_frames: what is to be committed.
-        live: how it is followed.
+        follower: takes each before it asks for the next.
         first_tick: how many tenths of a second came before.
     """
     heard = first_tick - (-len(samples) // TICK_SAMPLES)
-    for tick in range(first_tick, max(heard + AFTER_TICKS, ticks_until(num_frames, live))):
+    for tick in itertools.count(first_tick):
+        if tick >= heard + AFTER_TICKS and follower.committed_frames >= num_frames:
+            return
         begin = (tick - first_tick) * TICK_SAMPLES
         part = samples[begin : begin + TICK_SAMPLES]
         yield np.pad(part, (0, TICK_SAMPLES - len(part))), tick >= heard
-
-
-def ticks_until(num_frames: int, live: LiveSettings) -> int:
-    """How many tenths of a second have to be heard before so many frames are committed, in whole quanta."""
-    whole = -(-num_frames // QUANTUM_FRAMES) * QUANTUM_FRAMES
-    return max(-(-(whole - live.horizon_frames) // TICK_FRAMES), 0)

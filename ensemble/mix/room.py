@@ -123,13 +123,14 @@ class Room:
     Args:
         settings: of the room.
         sample_rate: in Hz.
+        quantum_frames: control frames of a quantum.
 
     Attributes:
         partition: samples that `push` takes at once: those of one quantum.
     """
 
-    def __init__(self, settings: RoomSettings, sample_rate: int) -> None:
-        self.partition = QUANTUM_FRAMES * hop_samples(sample_rate)
+    def __init__(self, settings: RoomSettings, sample_rate: int, quantum_frames: int = QUANTUM_FRAMES) -> None:
+        self.partition = quantum_frames * hop_samples(sample_rate)
         response = impulse_response(settings, sample_rate) * 10 ** (settings.level_db / 20)
         padded = -response.shape[-1] % self.partition
         parts = np.pad(response, ((0, 0), (0, 0), (0, padded))).reshape(2, 2, -1, self.partition)
@@ -156,10 +157,11 @@ class LiveRoom:
     Args:
         settings: of the room.
         sample_rate: in Hz.
+        quantum_frames: control frames of a quantum.
     """
 
-    def __init__(self, settings: RoomSettings, sample_rate: int) -> None:
-        self._room = Room(settings, sample_rate)
+    def __init__(self, settings: RoomSettings, sample_rate: int, quantum_frames: int = QUANTUM_FRAMES) -> None:
+        self._room = Room(settings, sample_rate, quantum_frames)
         self._early = hop_samples(sample_rate)
         self._waiting = np.zeros((2, self._early))
 

@@ -1,4 +1,4 @@
-"""Base class of players: whatever blocks are asked for, sound is made in quanta of 20 frames, counted from frame 0.
+"""Base class of players: whatever blocks are asked for, sound is made in quanta, counted from frame 0.
 
 Frame i lies at sample i * hop, and sound is interpolated from frame i to frame i + 1. So the sound of a quantum goes
 from the last frame of the quantum before to its own last frame. That earlier frame is kept as the first of
@@ -14,7 +14,7 @@ from typing import Protocol
 
 import numpy as np
 
-from ensemble.clock import FRAME_RATE_HZ, QUANTUM_FRAMES, hop_samples
+from ensemble.clock import FRAME_RATE_HZ, hop_samples
 from ensemble.types.music import AudioClip, Cue, FloatArray, Hit, PlayerState, Stem
 
 Memory = dict[str, np.ndarray]
@@ -61,9 +61,10 @@ class QuantumPlayer(ABC):
         memory, ringing = state.memory, state.ringing
         first_sample = waiting.start_frame * self.hop
         pieces = [np.zeros(0, np.float32)]
-        while waiting.num_frames > QUANTUM_FRAMES:
-            samples, memory, ringing = self._quantum(_cut(waiting, 0, QUANTUM_FRAMES + 1), memory, ringing)
-            waiting = _cut(waiting, QUANTUM_FRAMES, waiting.num_frames)
+        quantum = cue.quantum_frames
+        while waiting.num_frames > quantum:
+            samples, memory, ringing = self._quantum(_cut(waiting, 0, quantum + 1), memory, ringing)
+            waiting = _cut(waiting, quantum, waiting.num_frames)
             pieces.append(samples)
         if cue.is_last:
             samples, memory, ringing = self._quantum(_held(waiting), memory, ringing)
@@ -85,15 +86,16 @@ class QuantumPlayer(ABC):
     def _quantum(
         self, cue: Cue, memory: Memory, ringing: tuple[Hit, ...]
     ) -> tuple[FloatArray, Memory, tuple[Hit, ...]]:
-        """Make the sound of the 20 intervals between 21 frames.
+        """Make the sound of the intervals between the frames of a quantum and the one before it.
 
         Args:
-            cue: the frame before the quantum and its 20 frames; the strokes are those in the 20.
+            cue: the frame before the quantum and its own; the strokes are those in the quantum.
             memory: the memory after the previous quantum, empty at first; is not changed.
             ringing: the strokes that still sounded then.
 
         Returns:
-            samples [20 * hop], from the cue's first frame to its last; memory and sounding strokes after the quantum.
+            samples [quantum_frames * hop], from the cue's first frame to its last; memory and sounding strokes after
+            the quantum.
         """
 
 
@@ -111,6 +113,7 @@ def _followed(pending: Cue | None, cue: Cue) -> Cue:
         level_db=np.concatenate([pending.level_db, cue.level_db], axis=1),
         loudness_db=np.concatenate([pending.loudness_db, cue.loudness_db]),
         hits=pending.hits + cue.hits,
+        quantum_frames=cue.quantum_frames,
     )
 
 
@@ -124,12 +127,13 @@ def _cut(cue: Cue, begin: int, end: int) -> Cue:
         level_db=cue.level_db[:, begin:end].copy(),
         loudness_db=cue.loudness_db[begin:end].copy(),
         hits=tuple(hit for hit in cue.hits if first <= hit.time_s * FRAME_RATE_HZ < last),
+        quantum_frames=cue.quantum_frames,
     )
 
 
 def _held(cue: Cue) -> Cue:
     """The frames that are left at the end, with the last one repeated until the quantum is full."""
-    missing = QUANTUM_FRAMES + 1 - cue.num_frames
+    missing = cue.quantum_frames + 1 - cue.num_frames
     return replace(
         cue,
         f0_hz=np.pad(cue.f0_hz, ((0, 0), (0, missing)), mode="edge"),

@@ -18,13 +18,14 @@ import soxr
 
 from ensemble.audio.wav_writer import hashed_of, steps_of
 from ensemble.band import Band, Promise
-from ensemble.clock import FRAME_RATE_HZ, QUANTUM_FRAMES, Block, frames_for, hop_samples
+from ensemble.clock import FRAME_RATE_HZ, Block, frames_for, hop_samples
 from ensemble.config import FollowerSettings
 from ensemble.errors import BandError, ConfigError, DeadlineError
 from ensemble.listen.overrides import Overrides
 from ensemble.listen.pitch import ANALYSIS_RATE_HZ
 from ensemble.live.follow import LiveFollower
 from ensemble.live.hearing import TICK_SAMPLES
+from ensemble.live.horizon import Horizon
 from ensemble.live.levers import LiveLever, check_part, lever_at
 from ensemble.live.settings import LiveSettings
 from ensemble.live.stream import ticks_of
@@ -43,7 +44,7 @@ ANSWER_S, COLLECT_S = 0.15, 60.0
 
 
 class Played(NamedTuple):
-    """What the band plays in one quantum."""
+    """What the band plays at a time: one quantum, or a few."""
 
     start_frame: int
     """Where it begins."""
@@ -54,7 +55,7 @@ class Played(NamedTuple):
 
 
 class _Placed(NamedTuple):
-    """What one follower played in one quantum."""
+    """What one follower played in them."""
 
     start_sample: int
     """Where its sound begins."""
@@ -98,7 +99,6 @@ class LiveSession:
         left_s: how long before it was due every quantum was ready, in seconds, by who runs the session (see
             `run_session`); below 0 it was late. Those of the first horizon are silent, and were due before anything was
             heard: they do not count.
-        horizon_frames: how far ahead of what is heard the band commits itself, in control frames.
     """
 
     def __init__(self, request: RenderRequest, band: Band, *, keeps_all: bool = False) -> None:
@@ -127,10 +127,10 @@ class LiveSession:
         self.levels_db = dict.fromkeys(self._playing, SILENCE_DB)
         self._next_sample = 0
         room = request.band.mix.room
-        self._room = LiveRoom(room, request.sample_rate) if room is not None else None
+        quantum_frames = request.live.horizon.quantum_frames
+        self._room = LiveRoom(room, request.sample_rate, quantum_frames) if room is not None else None
         self._hashes = {one.name: hashlib.sha256() for one in request.band.followers}
         self.left_s = array("d")
-        self.horizon_frames = request.live.horizon_frames
 
     def warm_up(self) -> float:
         """Do once what takes longer at the first time: load networks, compile kernels, write a bar.
@@ -139,7 +139,8 @@ class LiveSession:
             Seconds of work for each second of music, beside what this machine does meanwhile.
         """
         rate, request = self._request.sample_rate, self._request
-        eager = request.model_copy(update={"live": LiveSettings(listen_beats=0), "overrides": Overrides(tempo_bpm=120)})
+        live = LiveSettings(horizon_s=self._live.horizon_s, horizon_beats=self._live.horizon_beats, listen_beats=0)
+        eager = request.model_copy(update={"live": live, "overrides": Overrides(tempo_bpm=120)})
         clicks = np.zeros((WARM_UP_S + MEASURED_S) * rate, np.float32)
         clicks[:: rate // 2] = 0.5
         trial = LiveSession(eager, self._band)
@@ -154,7 +155,7 @@ class LiveSession:
 
     def was_ready(self, start_frame: int, left_s: float) -> None:
         """What begins with a frame was ready so many seconds before it was due."""
-        if start_frame >= self.horizon_frames:
+        if start_frame >= self._live.horizon.frames(None):
             self.left_s.append(left_s)
             self._band.was_ready(left_s)
 
@@ -178,7 +179,7 @@ class LiveSession:
             samples: of the leader, as they are recorded: in whole 24-bit steps.  [samples]
 
         Yields:
-            What the band plays next, every quantum once it is committed.
+            What the band plays next, all of it that is committed since.
         """
         self.num_samples += len(samples)
         slow = samples if self._resampler is None else self._resampler.resample_chunk(samples)
@@ -200,7 +201,7 @@ class LiveSession:
             self._waiting = np.concatenate([self._waiting, rest])
         tail_frames = round(self._request.tail_s * FRAME_RATE_HZ)
         num_frames = frames_for(self.num_samples, self._request.sample_rate) + tail_frames
-        for tick, has_ended in ticks_of(self._waiting, num_frames, self._live, self._ticks):
+        for tick, has_ended in ticks_of(self._waiting, num_frames, self.follower, self._ticks):
             yield from self._tick(tick, has_ended=has_ended, num_frames=num_frames)
 
     def ask(self, kind: str, argument: str = "") -> None:
@@ -214,6 +215,11 @@ class LiveSession:
         check_part(lever, [one.name for one in self._request.band.followers])
         self.follower.ask(lever)
         self._asked.append(lever)
+
+    @property
+    def horizon(self) -> Horizon:
+        """How far ahead of what is heard the band commits itself."""
+        return self._live.horizon
 
     @property
     def levers(self) -> tuple[LiveLever, ...]:
@@ -236,8 +242,7 @@ class LiveSession:
         self.follower.tick(samples, has_ended=has_ended)
         self._ticks += 1
         committed = self.follower.committed_frames
-        while self._next_frame < min(committed, num_frames or committed):
-            stop = min(self._next_frame + QUANTUM_FRAMES, num_frames or committed)
+        if self._next_frame < (stop := min(committed, num_frames or committed)):
             yield self._play(Block(start_frame=self._next_frame, stop_frame=stop, is_last=stop == num_frames))
             self._next_frame = stop
         if not self._keeps_all:

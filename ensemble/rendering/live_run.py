@@ -82,8 +82,7 @@ def run_session(
         file = sound_file(recording, "w", sample_rate, 1, "PCM_24", format="WAV")
     with ExitStack() as stack:
         stack.callback(_kept, recording, file.close)
-        horizon_s = session.horizon_frames / FRAME_RATE_HZ
-        session.is_recorded = _kept(recording, begin_levers, levers_of(recording), horizon_s)
+        session.is_recorded = _kept(recording, begin_levers, levers_of(recording), session.horizon)
         for block in source.blocks():
             if began_s is None:
                 began_s = time.perf_counter() - len(block) / sample_rate

@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.clock import FRAME_RATE_HZ
+from ensemble.clock import FRAME_RATE_HZ, QUANTUM_FRAMES
 from ensemble.types.arrays import FloatArray as FloatArray
 from ensemble.types.arrays import check_array
 from ensemble.types.articulation import Articulation
@@ -260,6 +260,8 @@ class Arrangement:
     [3, num_frames]"""
     first_frame: int = 0
     """The frame of all first columns, in whole quanta: of a live leader what has been played is left out."""
+    quantum_frames: int = QUANTUM_FRAMES
+    """Control frames that are conducted and played at a time, a whole number of conductor frames."""
 
     def __post_init__(self) -> None:
         for name, curves in self.given_dynamics.items():
@@ -324,6 +326,8 @@ class Cue:
     """The strokes that begin in this block; drums only."""
     is_last: bool = False
     """Whether the performance ends with this block: the player then returns all sound that is left."""
+    quantum_frames: int = QUANTUM_FRAMES
+    """As in `Arrangement`."""
 
     def __post_init__(self) -> None:
         check_array(self.f0_hz, (None, len(self.loudness_db)), "f0_hz")

@@ -23,6 +23,7 @@ from ensemble.audio.files import prepared_clip, read_clip
 from ensemble.band import Band, LocalBand
 from ensemble.config import BandSettings, load_band
 from ensemble.leaders import leader_path
+from ensemble.live.horizon import read_horizon
 from ensemble.live.settings import LiveSettings
 from ensemble.measure.live import FIGURES
 from ensemble.plan import RenderPlan, RenderRequest
@@ -48,14 +49,15 @@ def main(
     seconds: Annotated[int, typer.Option(min=20, help="How long the leader plays.")] = 600,
     band: Annotated[str, typer.Option(help="Who follows.")] = "rock",
     players: Annotated[int | None, typer.Option(min=1, help="So many players, the band's again and again.")] = None,
-    horizon: Annotated[float, typer.Option(help="How far ahead the band commits, in seconds.")] = 0.4,
+    horizon: Annotated[str, typer.Option(help="How far ahead the band commits: seconds, or 1beat.")] = "0.4",
     ray: Annotated[bool, typer.Option("--ray", help="Every player is an actor on a Ray of its own.")] = False,
     references: Annotated[
         Path | None, typer.Option(help="Recordings with beats and chords beside them, to measure these, too.")
     ] = None,
 ) -> None:
     """Follow for some minutes, and print how much of the horizon was left, as JSON."""
-    live, who = LiveSettings(horizon_s=horizon), _with_players(load_band(band), players)
+    ahead, who = read_horizon(horizon), _with_players(load_band(band), players)
+    live = LiveSettings(horizon_s=ahead.seconds, horizon_beats=ahead.beats)
     request = request_for(who, sample_rate=RATE, live=live)
     plan = RenderPlan(request=request, leader_sha256="")
     guitar = prepared_clip(read_clip(leader_path()), RATE).samples.mean(axis=0)

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from ensemble.audio.files import read_clip, write_clip
+from ensemble.live.horizon import Horizon
 from ensemble.live.levers import begin_levers
 from tests.listen.leader_sounds import chords, clicks, clip_of
 from tests.typed import ensemble as typed
@@ -44,7 +45,7 @@ def test_who_is_counted_in_without_a_tempo_is_refused_before_anything_is_loaded(
 
 def test_a_recording_is_followed_as_fast_as_it_can_be(leader: Path, tmp_path: Path) -> None:
     out, levers = tmp_path / "session", tmp_path / "asked.levers"
-    begin_levers(levers, 0.5)
+    begin_levers(levers, Horizon(0.5))
     done = subprocess.run(
         [*LIVE, "--file", str(leader), "--levers", str(levers), "--fast", "--style", "bossa_nova", "--out", str(out)],
         capture_output=True, text=True, check=False,

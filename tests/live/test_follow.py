@@ -84,7 +84,7 @@ def test_what_is_committed_never_changes_though_the_past_is_forgotten(
     band: BandSettings, strummed: np.ndarray, followed: Followed
 ) -> None:
     follower, pieces = LiveFollower(band, 1, LiveSettings(), Overrides()), list[Arrangement]()
-    for tick, has_ended in ticks_of(strummed, 0, LiveSettings()):
+    for tick, has_ended in ticks_of(strummed, 0, follower):
         if not has_ended:
             first = follower.committed_frames
             follower.tick(tick)

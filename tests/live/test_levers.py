@@ -14,6 +14,7 @@ from ensemble.live.bars import BarGrid, LiveBars
 from ensemble.live.beats import BeatFilter
 from ensemble.live.follow import LiveFollower
 from ensemble.live.hearing import TICK_SAMPLES
+from ensemble.live.horizon import Horizon
 from ensemble.live.levers import LiveLever, Taps, add_levers, begin_levers, horizon_in, lever_at, read_levers
 from ensemble.live.settings import LiveSettings
 from ensemble.live.stream import Followed, follow
@@ -95,11 +96,11 @@ def test_levers_that_are_written_are_read_again(tmp_path: Path) -> None:
     own = load_style("reggae").model_copy(update={"name": "rock"})  # no shipped one, whatever its name says
     levers = (*levers, LiveLever(frame=100_000, kind="style", style=own))
     path = tmp_path / "asked.levers"
-    begin_levers(path, 0.5)
+    begin_levers(path, Horizon(0.5))
     for lever in levers:
         add_levers(path, [lever])
     assert read_levers(path, PARTS) == levers
-    assert horizon_in(path) == 0.5
+    assert horizon_in(path) == Horizon(0.5)
     path.write_text(path.read_text() + "1000.5 gain drums=-6")  # of -6.5, and who wrote it was killed
     assert read_levers(path, PARTS, was_cut_off=True) == levers
     assert len(read_levers(path, PARTS)) == len(levers) + 1  # people may end a file so
@@ -107,7 +108,16 @@ def test_levers_that_are_written_are_read_again(tmp_path: Path) -> None:
 
 def test_the_horizon_is_only_that_of_a_session(tmp_path: Path) -> None:
     path = tmp_path / "own.levers"
-    for text in ("", "12.5 tap\n", "# --horizon 9.9\n", "# --horizon long\n", "# a song\n# --horizon 0.5\n"):
+    begin_levers(path, Horizon(beats=1.5))
+    assert horizon_in(path) == Horizon(beats=1.5)
+    for text in (
+        "",
+        "12.5 tap\n",
+        "# --horizon 9.9\n",
+        "# --horizon 0.5",
+        "# --horizon long\n",
+        "# a song\n# --horizon 0.5\n",
+    ):
         path.write_text(text)
         assert horizon_in(path) is None
 

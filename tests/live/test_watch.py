@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ensemble.live.settings import LiveSettings, horizon_for
 from ensemble.live.watch import LONGEST_WINDOWS, MicrophoneWatch, StopWatch
 from tests.listen.leader_sounds import RATE, chords
 
@@ -76,9 +75,3 @@ def test_a_band_that_plays_on_has_not_rested_and_no_more_is_kept_than_is_asked_f
         watch.hear(leader[start : start + 800], 2.0)
     assert watch.bars == pytest.approx([0.5])
     assert max(len(levels._db) for levels in (watch._leader, watch._band)) <= LONGEST_WINDOWS
-
-
-@pytest.mark.parametrize(("way_s", "horizon_s"), [(0, 0.4), (0.1, 0.5), (0.2, 0.6), (0.3, 0.7), (0.21, 0.7), (9, 2)])
-def test_a_horizon_is_the_next_whole_tenth(way_s: float, horizon_s: float) -> None:
-    assert horizon_for(way_s) == horizon_s
-    assert LiveSettings(horizon_s=horizon_for(way_s)).horizon_frames == round(100 * horizon_s)

@@ -100,7 +100,7 @@ def test_the_recording_rendered_again_gives_what_was_played(rendered: tuple) -> 
     assert not facts.hears_band
     assert not facts.clips
     assert facts.deadlines == deadlines_of(session)
-    assert facts.deadlines.num_quanta == len(session.left_s) == len(sink.played) - 2
+    assert facts.deadlines.num_quanta == len(session.left_s) == len(sink.played) - 1
     assert facts.beat_error_p50_ms is not None
     assert facts.beat_error_p50_ms < 40
     assert facts.beat_error_p50_ms <= facts.beat_error_p95_ms
