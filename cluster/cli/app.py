@@ -21,6 +21,7 @@ from cluster.cli.export import export
 from cluster.cli.index import index
 from cluster.cli.json_output import AsJson, print_result
 from cluster.cli.kit import evaluate_kit, train_kit
+from cluster.cli.listen import listen
 from cluster.cli.listener import evaluate_listener, train_listener
 from cluster.cli.lists import bands, styles, voices
 from cluster.cli.live import live_commands
@@ -58,6 +59,7 @@ evaluate.command("live")(evaluate_live)
 evaluate.command("render")(evaluate_render)
 evaluate.command("styles")(evaluate_styles)
 app.add_typer(playing)
+app.command()(listen)
 app.add_typer(live_commands)
 app.command()(redo)
 app.command()(transform)

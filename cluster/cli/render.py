@@ -1,8 +1,7 @@
-"""`ensemble render`, `verify` and `listen`: read the options, call the functions, print the result."""
+"""`ensemble render` and `verify`: read the options, call the functions, print the result."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -24,6 +23,7 @@ from cluster.cli.levers import (
     StyleName,
     levers_of,
 )
+from cluster.cli.listen import DoubleTime, Expansion, FirstDownbeat, HalfTime, overrides_of
 from cluster.cli.placement_options import (
     Actors,
     Address,
@@ -34,23 +34,15 @@ from cluster.cli.placement_options import (
     Spread,
     placed,
 )
-from cluster.cli.progress import Monitor, show_heard, show_render, show_verification
-from ensemble.errors import ConfigError, OutputError, printable
-from ensemble.files.replace import write_whole
+from cluster.cli.progress import Monitor, show_render, show_verification
+from ensemble.errors import ConfigError, printable
 
 if TYPE_CHECKING:
-    from ensemble.listen.overrides import Overrides
     from ensemble.perform import Pace
     from ensemble.plan import Extension
 
 playing = typer.Typer()
 
-
-FirstDownbeat = Annotated[
-    float | None, typer.Option(min=0, metavar="SECONDS", help="When bar 1 begins, instead of where it is detected.")
-]
-HalfTime = Annotated[bool, typer.Option("--half-time", help="Count beats half as fast as they are detected.")]
-DoubleTime = Annotated[bool, typer.Option("--double-time", help="Count beats twice as fast as they are detected.")]
 BlockFrames = Annotated[int, typer.Option(min=1, help="Block length in frames of 10 ms; never changes the sound.")]
 Dashboard = Annotated[bool, typer.Option("--dashboard", help="Serve the Ray dashboard while it runs.")]
 
@@ -60,12 +52,6 @@ _RESUME_OPTIONS = {
     "log", "trace", "report", "as_json",
 }  # fmt: skip
 """Options that go with --resume: they change how a render is played, and not what."""
-
-
-Expansion = Annotated[
-    str | None,
-    typer.Option(help="Expansion list that a kern score's sections follow: its name, or 'written' for none."),
-]
 
 
 @playing.command()
@@ -167,7 +153,7 @@ def render(
                 style=style, complexity=complexity, humanize=humanize, intro=intro, ending=ending, click=click, dry=dry,
                 density=density, gain=gain, pan=pan, instrument=instrument,
             ), "transpose": transpose,
-            "overrides": _overrides(
+            "overrides": overrides_of(
                 chords, chart, half_time=half_time, double_time=double_time, tempo_bpm=tempo,
                 beats_per_bar=beats_per_bar, first_downbeat_s=first_downbeat, key=key,
             ),
@@ -242,54 +228,6 @@ def verify(
         raise typer.Exit(1)
 
 
-@playing.command()
-def listen(
-    leader: Annotated[Path, typer.Argument(help="A recording, or a melody (.krn, .mid).")],
-    expansion: Expansion = None,
-    first_downbeat: FirstDownbeat = None,
-    half_time: HalfTime = False,
-    double_time: DoubleTime = False,
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="Also write it all to this JSON file.")] = None,
-    chart: Annotated[
-        Path | None, typer.Option(help="Also write a chart to this new file: correct it, and give it to render.")
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Show what is detected in a recording: tempo, beats, key, chords, tuning, pitch and loudness."""
-    with Monitor(quiet=as_json) as monitor:
-        monitor.stage("listen")
-        from ensemble.api.leaders import listen as heard_of
-        from ensemble.audio.files import printable
-        from ensemble.chart.text import write_chart
-        from ensemble.clock import FRAME_RATE_HZ
-        from ensemble.listen.charted import chart_of
-        from ensemble.listen.to_json import heard_as_json
-        from ensemble.scores.score import is_score
-
-        overrides = _overrides(half_time=half_time, double_time=double_time, first_downbeat_s=first_downbeat)
-        if expansion is not None and not is_score(leader):
-            raise ConfigError("--expansion", "is for kern scores", "leave it out")
-        heard = heard_of(leader, overrides=overrides, expansion=expansion)
-    if chart is not None:
-        if chart.exists():
-            raise OutputError(str(chart), "exists already", "name another file")
-        try:
-            write_whole(chart, write_chart(chart_of(heard, printable(leader.stem))).encode())
-        except OSError as error:
-            raise OutputError(str(chart), f"cannot be written ({error.strerror})", "name another file") from error
-    if out is not None:
-        try:
-            write_whole(out, json.dumps(heard_as_json(heard), allow_nan=False).encode() + b"\n")
-        except OSError as error:
-            raise OutputError(str(out), f"cannot be written ({error.strerror})", "name another file") from error
-    if as_json:
-        print_json(heard_as_json(heard))
-    else:
-        show_heard(
-            leader, heard.frames.num_frames / FRAME_RATE_HZ, heard, [path for path in (chart, out) if path is not None]
-        )
-
-
 def _check_resume(context: typer.Context) -> None:
     """Refuse options beside --resume that would change the music: it was decided when the render began.
 
@@ -301,33 +239,6 @@ def _check_resume(context: typer.Context) -> None:
     if other:
         what = "the leader" if other[0] == "leader" else f"--{other[0].replace('_', '-')}"
         raise ConfigError("--resume", "continues with the settings of the interrupted render", f"leave out {what}")
-
-
-def _overrides(
-    chords: Path | None = None, chart: Path | None = None, *, half_time: bool, double_time: bool,
-    **given: float | str | None,
-) -> Overrides:  # fmt: skip
-    """The values that replace detected ones.
-
-    Raises:
-        ConfigError: two of them contradict each other, or a file cannot be read.
-    """
-    from ensemble.chart.files import read_chart
-    from ensemble.chart.text import write_chart
-    from ensemble.config import parse
-    from ensemble.listen.chords_file import read_chords
-    from ensemble.listen.overrides import Overrides
-
-    given["beat_level"] = _beat_level(half_time=half_time, double_time=double_time)
-    given["chart"] = None if chart is None else write_chart(read_chart(chart))
-    said = parse(Overrides, given, "the recording")
-    return said if chords is None else said.model_copy(update={"chords": read_chords(chords)})
-
-
-def _beat_level(*, half_time: bool, double_time: bool) -> str | None:
-    if half_time and double_time:
-        raise ConfigError("--half-time", "contradicts --double-time", "give one of them")
-    return "half" if half_time else "double" if double_time else None
 
 
 def _extension(extend: float | None, top_k: int | None, index: str | None, retrieval: Path | None) -> Extension | None:
