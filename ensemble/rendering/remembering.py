@@ -8,40 +8,19 @@ from functools import cache, partial
 from typing import Any, Generic, TypeVar, cast
 
 from ensemble.band import Band, Promise, Tally
-from ensemble.clock import QUANTUM_FRAMES, Block
+from ensemble.clock import Block
 from ensemble.conduct.conductor import cued
-from ensemble.conduct.dynamics import QUANTUM_CONDUCTOR_FRAMES
-from ensemble.conduct.models import is_model
-from ensemble.config import FollowerSettings
 from ensemble.listen import networks
 from ensemble.listen.overrides import Overrides, with_overrides
 from ensemble.live.settings import LiveSettings
 from ensemble.plan import RenderPlan
+from ensemble.rendering.deciding import conductor_facts, dynamics_facts, models_of, player_facts, seen_of
 from ensemble.rendering.memory import Memory, digest
 from ensemble.types.continuation import Continuation, ContinuationQuery
 from ensemble.types.music import Arrangement, AudioClip, ConductorState, Heard, PlayerState, Score, Stem
 from ensemble.wire import pack, unpack
 
 T = TypeVar("T")
-EFFECTS = {"amplifier", "tilt_db", "compressor"}
-NOT_CONDUCTED = {"gain_db", "pan", "room_db", "voice", "device", "gpu", "given", *EFFECTS}
-"""Settings of a follower that its part and its dynamics do not depend on."""
-NOT_PLAYED = {
-    "gain_db",
-    "pan",
-    "room_db",
-    "transfer",
-    "level_db",
-    "range_midi",
-    "performer",
-    "seed",
-    "gpu",
-    "retakes",
-    "given",
-}
-"""Settings of a follower that reach its player in cues alone, or not at all."""
-
-
 _STATE_FRAMES = 400
 """The conductor's state is kept so often: it is larger than a block's sound."""
 
@@ -99,11 +78,11 @@ class RememberingBand:
         self._make_band, self._needs_states = make_band, needs_states
         self._band: Band | None = None
         asked = plan.request
-        self._players = {one.name: _player_facts(one, plan) for one in asked.band.followers}
-        self._conductor = _conductor_facts(plan)
-        self._dynamics = _dynamics_facts(plan)
-        is_same = was is not None and _models(was) == _models(plan)
-        self._conductor_before = _conductor_facts(was) if was is not None and is_same else None
+        self._players = {one.name: player_facts(one, plan) for one in asked.band.followers}
+        self._conductor = conductor_facts(plan)
+        self._dynamics = dynamics_facts(plan)
+        is_same = was is not None and models_of(was) == models_of(plan)
+        self._conductor_before = conductor_facts(was) if was is not None and is_same else None
         if not memory.is_warm:
             self._other()
 
@@ -173,7 +152,7 @@ class RememberingBand:
 
         @cache
         def key() -> bytes:
-            seen = _seen(self._value(arrangement), block)
+            seen = seen_of(self._value(arrangement), block)
             return self._memory.key("conduct", self._dynamics, seen, self._name(state))
 
         def ask() -> tuple[Promise[Score], Promise[ConductorState]]:
@@ -323,48 +302,3 @@ class RememberingBand:
 
 def _numbered(key: Callable[[], bytes], index: int) -> bytes:
     return digest(key(), index)
-
-
-def _conductor_facts(plan: RenderPlan) -> bytes:
-    """Everything that decides what a conductor makes of a leader."""
-    asked = plan.request
-    return digest(
-        *(one.model_dump_json(exclude=NOT_CONDUCTED) for one in asked.band.followers),
-        asked.band.model_dump_json(exclude={"name", "followers", "mix"}),
-        *_models(plan).values(),
-        asked.seed,
-    )
-
-
-def _dynamics_facts(plan: RenderPlan) -> bytes:
-    """Everything that decides a conductor's dynamics, beside the leader's features."""
-    band = plan.request.band
-    followers = [one.model_dump_json(exclude=NOT_CONDUCTED | {"seed", "retakes"}) for one in band.followers]
-    return digest(*followers, band.model_dump_json(exclude={"name", "followers", "mix"}), *_models(plan).values())
-
-
-def _models(plan: RenderPlan) -> dict[str, str]:
-    """The digests of the files of conductor, arranger and performers."""
-    return {name: sha256 for name, sha256 in sorted(plan.request.weights_sha256.items()) if is_model(name)}
-
-
-def _player_facts(follower: FollowerSettings, plan: RenderPlan) -> bytes:
-    """Everything that decides what a player makes of a cue and a state."""
-    asked = plan.request
-    settings = follower.model_dump_json(exclude=NOT_PLAYED)
-    seed = follower.played_seed(asked.seed)
-    return digest(settings, asked.weights_sha256.get(follower.name), asked.sample_rate, seed)
-
-
-def _seen(arrangement: Arrangement, block: Block) -> bytes:
-    """The digest of what a block's dynamics are made of in an arrangement, from the quantum in which it begins on."""
-    first, last = block.start_frame // QUANTUM_FRAMES, -(-block.stop_frame // QUANTUM_FRAMES)
-    return digest(
-        block.start_frame, block.stop_frame, block.is_last,
-        arrangement.features[:, first * QUANTUM_CONDUCTOR_FRAMES : last * QUANTUM_CONDUCTOR_FRAMES],
-        arrangement.leader_db[first * QUANTUM_FRAMES : last * QUANTUM_FRAMES],
-        *(
-            (name, curves[:, first * QUANTUM_FRAMES : last * QUANTUM_FRAMES])
-            for name, curves in arrangement.given_dynamics.items()
-        ),
-    )  # fmt: skip

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from ensemble.chart.text import parse_chart
 from ensemble.config import FollowerSettings
 from ensemble.plan import RenderRequest
-from ensemble.rendering.remembering import NOT_CONDUCTED, NOT_PLAYED
+from ensemble.rendering.deciding import NOT_CONDUCTED, NOT_PLAYED
 from ensemble.settings.style import Style
 
 _OF_ONE_PART = {"seed", "retakes", "given"}
