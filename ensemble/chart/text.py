@@ -33,8 +33,8 @@ from ensemble.types.names import parse_key
 FORM = "write bars like `| G | Em7 . C D/F# |`"
 MAX_PLAYS = 99
 SLOWEST_BPM, FASTEST_BPM = 20.0, 400.0
-BEATS = range(2, 13)
-"""Beats that a bar of a song may have."""
+MAX_BEATS = 64
+"""Beats that a bar may have at most, as in a score."""
 UNITS = (2, 4, 8, 16)
 """Lower numbers of signatures."""
 TEMPO_EXAMPLE = "tempo: 96"
@@ -48,18 +48,17 @@ _TOKEN = re.compile(
 _SPELLED = {"meter": "metre", "time": "metre"}
 
 
-def parse_chart(text: str, name: str = "the chart", *, beats: range = BEATS) -> Chart:
+def parse_chart(text: str, name: str = "the chart") -> Chart:
     """Read a chart from its text.
 
     Args:
         text: the lines of the chart.
         name: of the file, for messages.
-        beats: how many a bar may have.
 
     Raises:
         ConfigError: a line is wrong; with the line's number.
     """
-    reader = _Reader(name, beats)
+    reader = _Reader(name)
     for number, line in enumerate(text.splitlines(), 1):
         reader.read(number, line.strip())
     return reader.chart()
@@ -108,8 +107,8 @@ def written_bars(bars: tuple[ChartBar, ...]) -> str:
 class _Reader:
     """Reads line by line."""
 
-    def __init__(self, name: str, beats: range) -> None:
-        self._name, self._beats = name, beats
+    def __init__(self, name: str) -> None:
+        self._name = name
         self._lines: list[ChartLine] = []
         self._said: dict[str, tuple[int, str]] = {}
         self._key: Key | None = None
@@ -202,7 +201,7 @@ class _Reader:
         number, value = self._said["metre"]
         match = re.fullmatch(r"(\d{1,4})\s*/\s*(2|4|8|16)", value)
         metre = TimeSignature(count=int(match[1]), unit=int(match[2])) if match else None
-        if metre is None or metre.beats_per_bar not in self._beats:
+        if metre is None or not 1 <= metre.beats_per_bar <= MAX_BEATS:
             raise ConfigError(f"{self._name}:{number}", f"{value!r} is no metre", "write for example 3/4, 4/4 or 6/8")
         return metre
 

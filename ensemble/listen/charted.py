@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.chart.chart import HOLD, SAME_BAR, Chart, TimeSignature
-from ensemble.chart.text import BEATS, FASTEST_BPM, SLOWEST_BPM, UNITS, parse_chart
+from ensemble.chart.text import FASTEST_BPM, SLOWEST_BPM, UNITS, parse_chart
 from ensemble.clock import FRAME_RATE_HZ
 from ensemble.errors import ConfigError
 from ensemble.types.diagnostics import Diagnostic
@@ -74,7 +74,7 @@ def chart_of(heard: Heard, title: str) -> Chart:
     before = heard.chords[max(first - per_bar + 1, 0) : first]
     if any(chord != NO_CHORD for chord in before):
         lines[0] = f"{' '.join(_name(chord, keys[0]) for chord in before)} {lines[0]}"
-    return parse_chart("\n".join([*head, *lines]), beats=range(1, max(BEATS.stop, heard.beats_per_bar + 1)))
+    return parse_chart("\n".join([*head, *lines]))
 
 
 def _signature(heard: Heard) -> TimeSignature:

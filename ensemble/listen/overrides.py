@@ -40,6 +40,8 @@ from ensemble.types.music import Heard
 from ensemble.types.names import parse_key, read_chord
 
 SLOWEST_BPM, FASTEST_BPM = 20.0, 400.0
+FEWEST_BEATS, MOST_BEATS = 2, 12
+"""Beats of a bar that is looked for; bars of a score may have fewer or more."""
 MAX_CHORDS = 20_000
 
 
@@ -65,7 +67,7 @@ class Overrides(Settings):
 
     tempo_bpm: float | None = Field(default=None, ge=SLOWEST_BPM, le=FASTEST_BPM, allow_inf_nan=False)
     """Beats a minute; where they lie, and how the tempo wanders around this, is still heard."""
-    beats_per_bar: int | None = Field(default=None, ge=2, le=12)
+    beats_per_bar: int | None = Field(default=None, ge=FEWEST_BEATS, le=MOST_BEATS)
     """Where bars begin is still heard."""
     beat_level: Literal["half", "double"] | None = None
     """Beats are half or twice as fast as they are heard."""
@@ -160,6 +162,9 @@ def _replaced(heard: Heard, overrides: Overrides) -> Heard:
         said["tempo_bpm"], course = found
     if said["tempo_bpm"] is not None or "beat_level" in said:
         said["beats_per_bar"] = chart.metre.beats_per_bar  # beats are found anew, and the metre is known
+    if not FEWEST_BEATS <= (said.get("beats_per_bar") or FEWEST_BEATS) <= MOST_BEATS:
+        problem = f"is in {chart.metre}, and bars of {FEWEST_BEATS} to {MOST_BEATS} beats can be found in a recording"
+        raise ConfigError("the chart", problem, "count other beats, or leave metre and tempo as they were heard")
     if "first_downbeat_s" in given:
         chart = replace(chart, first_downbeat_s=None)
     heard = with_chart(_heard_anew(heard, Overrides(**said), course), chart)

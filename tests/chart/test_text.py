@@ -140,7 +140,7 @@ def test_energy_holds_to_the_end_of_its_section() -> None:
         ("tempo: fast\n| A |", "song:1", "is no number of 20 to 400"),
         ("tempo: 90\ntempo: 80\n| A |", "song:2", "written twice"),
         ("| A |\nmetre: 3/4\n| B |", "song:2", "after the first bar"),
-        ("metre: 13/4\n| A |", "song:1", "is no metre"),
+        ("metre: 65/4\n| A |", "song:1", "is no metre"),
         ("key: H\n| A |", "song:1", "'H' is no key"),
         ("key:\n| A |", "song:1", "key is empty"),
         ("first downbeat: -1\n| A |", "song:1", "is no number of 0 or more"),

@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from ensemble import wire
-from ensemble.chart.text import parse_chart, write_chart
+from ensemble.chart.text import write_chart
 from ensemble.errors import ConfigError
 from ensemble.listen.charted import chart_of
 from ensemble.listen.overrides import Overrides, chart_as_played, with_overrides
@@ -202,8 +202,13 @@ def test_a_score_of_any_metre_has_a_chart_with_its_bars(beats: int, unit: int, b
     assert str(chart.metre) == written
     assert (chart.tempo_bpm is None) == (bpm > 400)
 
+    again = with_overrides(heard, Overrides(chart=write_chart(chart)))
+    assert (again.beats_per_bar, again.downbeats) == (heard.beats_per_bar, heard.downbeats)
+    assert (again.beats_s.tolist(), again.chords) == (heard.beats_s.tolist(), heard.chords)
 
-def test_a_chart_that_somebody_writes_has_two_to_twelve_beats() -> None:
-    for wrong in ("1/4", "13/4", "300/8"):
-        with pytest.raises(ConfigError, match=f"'{wrong}' is no metre"):
-            parse_chart(f"metre: {wrong}\n| C |")
+
+@pytest.mark.parametrize("metre", ["1/4", "13/4"])
+@pytest.mark.parametrize("tempo", ["", "tempo: 60\n"])
+def test_bars_that_are_looked_for_have_two_to_twelve_beats(metre: str, tempo: str) -> None:
+    with pytest.raises(ConfigError, match=f"is in {metre}, and bars of 2 to 12 beats can be found"):
+        with_overrides(heard_of(bars=8), Overrides(chart=f"{tempo}metre: {metre}\n| C |"))
