@@ -11,7 +11,8 @@ from ensemble.types.music import AudioClip, Heard
 
 
 def heard_meanwhile(leader: AudioClip, overrides: Overrides) -> Callable[[], Heard]:
-    """Begin to hear a leader in a thread that nobody waits for if this one is interrupted.
+    """Begin to hear a leader in a thread. A program that is interrupted meanwhile ends when it has been heard: networks
+    that are asked do not outlive an interpreter.
 
     Returns:
         What waits for the result, or raises what went wrong.
@@ -28,7 +29,7 @@ def heard_meanwhile(leader: AudioClip, overrides: Overrides) -> Callable[[], Hea
         except BaseException as error:  # noqa: BLE001  raised where the result is wanted
             failed.append(error)
 
-    thread = threading.Thread(target=hear, daemon=True)
+    thread = threading.Thread(target=hear)
     thread.start()
 
     def result() -> Heard:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from typing import Any
 
@@ -46,7 +48,7 @@ def test_a_leader_is_heard_while_the_band_is_seated(
     reference = hashes(LocalBand(plan), short_leader, plan, 100)
     hearing.clear()
     entered: list[bool] = []
-    band = RayBand(plan, enter=lambda: entered.append(hearing.wait(20.0)), actors=2)
+    band = RayBand(plan, enter=lambda: entered.append(hearing.wait(60.0)), actors=2)
     assert not entered
     try:
         assert hashes(band, short_leader, plan, 100) == reference
@@ -54,6 +56,34 @@ def test_a_leader_is_heard_while_the_band_is_seated(
         assert (band.tally().restarts, band.actors) == (0, 3)
     finally:
         band.close()
+
+
+INTERRUPTED = """
+import threading
+from agents.hearing import heard_meanwhile
+from ensemble.audio.files import read_clip
+from ensemble.leaders import leader_path
+from ensemble.listen import listener
+from ensemble.listen.overrides import Overrides
+
+begins, asked = threading.Event(), listener.chord_probability
+
+def told(*inputs):
+    begins.set()
+    return asked(*inputs)
+
+listener.chord_probability = told
+heard_meanwhile(read_clip(leader_path()), Overrides())
+begins.wait()
+raise KeyboardInterrupt
+"""
+
+
+def test_a_program_that_is_interrupted_while_a_network_hears_ends_as_any_other() -> None:
+    """A thread of a library that an interpreter leaves behind aborts the process."""
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, check=False, timeout=280)
+    assert done.stderr.splitlines()[-1] == "KeyboardInterrupt"
+    assert done.returncode == -2
 
 
 def test_a_band_that_nobody_asked_for_anything_is_never_seated(plan: RenderPlan) -> None:
