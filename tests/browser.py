@@ -5,11 +5,10 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
+import re
 import shutil
-import socket
 import subprocess
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -70,28 +69,20 @@ def browser_open(profile: Path, *flags: str, downloads: Path | None = None) -> I
     driver = shutil.which("chromedriver")
     if driver is None:
         pytest.skip("SKIPPED LOUDLY: chromedriver is missing (apt install chromium chromium-driver)")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    with subprocess.Popen([driver, f"--port={port}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+    with subprocess.Popen(
+        [driver, "--port=0"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
         try:
-            wait_for(lambda: reachable(port), "chromedriver")
-            one = Browser(port, profile, *flags, downloads=downloads)
+            assert process.stdout is not None
+            told = (re.search(r"on port ([1-9]\d*)", line) for line in process.stdout)
+            one = Browser(int(next(filter(None, told))[1]), profile, *flags, downloads=downloads)
             yield one
             one.close()
         finally:
             process.terminate()
 
 
-def reachable(port: int) -> bool:
-    try:
-        urllib.request.urlopen(f"http://127.0.0.1:{port}/status", timeout=5).close()
-    except (urllib.error.URLError, OSError):
-        return False
-    return True
-
-
-def wait_for(condition: Callable[[], Any], what: str, limit_s: float = 20.0) -> Any:
+def wait_for(condition: Callable[[], Any], what: str, limit_s: float = 60.0) -> Any:
     """Wait until a condition holds, and return what it gave."""
     until = time.monotonic() + limit_s
     while not (found := condition()):

@@ -76,7 +76,7 @@ def test_what_a_lost_worker_had_finished_is_its_answer(local_ray: None, tmp_path
 
 
 def test_a_job_that_takes_too_long_ends_and_the_next_one_is_done(local_ray: None, tmp_path: Path) -> None:
-    with pool(tmp_path, 1, ahead=2, deadline_s=2.0) as workers:
+    with pool(tmp_path, 1, ahead=2, deadline_s=5.0) as workers:
         told = dict(workers.run(["long", "a"]))
     assert isinstance(told["long"], DeadlineError)
     assert told["a"] == "a"

@@ -70,6 +70,6 @@ def test_status_and_output_are_given_back() -> None:
 
 def test_what_does_not_end_is_killed(tmp_path: Path) -> None:
     program = f"import os, time; open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid())); time.sleep(60)"
-    with pytest.raises(DeadlineError, match="did not end within 1 s"):
-        memory_of_command([sys.executable, "-c", program], timeout_s=1.0)
+    with pytest.raises(DeadlineError, match="did not end within 5 s"):
+        memory_of_command([sys.executable, "-c", program], timeout_s=5.0)
     assert not psutil.pid_exists(int((tmp_path / "pid").read_text()))

@@ -7,7 +7,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -23,6 +22,7 @@ import pytest
 import yaml
 
 from ensemble.config import configs_dir
+from tests.browser import wait_for
 
 ROOT = Path(__file__).parents[2]
 PROMETHEUS = configs_dir() / "prometheus"
@@ -90,14 +90,18 @@ class Prometheus:
             text = text.replace(theirs, ours)
         (folder / "prometheus.yml").write_text(text)
         shutil.copy(PROMETHEUS / "alerts.yml", folder)
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self._url = f"http://127.0.0.1:{free.getsockname()[1]}"
         command = ["prometheus", f"--config.file={folder / 'prometheus.yml'}", f"--storage.tsdb.path={folder / 'tsdb'}"]
-        with (folder / "prometheus.log").open("w") as log:
+        self._log = folder / "prometheus.log"
+        with self._log.open("w") as log:
             self._server = subprocess.Popen(
-                [*command, f"--web.listen-address={self._url[7:]}"], stdout=log, stderr=subprocess.STDOUT
+                [*command, "--web.listen-address=127.0.0.1:0"], stdout=log, stderr=subprocess.STDOUT
             )
+        self._url = f"http://127.0.0.1:{wait_for(self._port, 'Prometheus')}"
+
+    def _port(self) -> str | None:
+        """The port that it was given, once it says so."""
+        found = re.search(r"Listening on.* address=127\.0\.0\.1:(\d+)", self._log.read_text())
+        return None if found is None else found[1]
 
     def numbers(self, query: str) -> list[dict[str, Any]]:
         """The samples of an instant query that are numbers."""

@@ -75,7 +75,7 @@ def test_a_frozen_host_does_nothing_and_a_killed_one_is_gone(pair: tuple[Host, H
     _await(lambda: {process.status() for process in other.processes()} == {psutil.STATUS_SLEEPING})
     other.freeze()
     other.kill()
-    assert sleeper.wait(5.0) != 0
+    assert sleeper.wait(60.0) != 0
     assert not other.is_alive
     assert not other.processes()
     other.restart()
@@ -86,7 +86,8 @@ def test_nothing_is_left_when_whoever_made_hosts_is_killed() -> None:
     program = (
         "import time; from tests.bench.chaos.hosts import hosts\n"
         "with hosts('a', 'b') as room:\n"
-        "    room['a'].popen(['sleep', '1000']); time.sleep(0.3)\n"
+        "    room['a'].popen(['sleep', '1000'])\n"
+        "    while not room['a'].processes(): time.sleep(0.01)\n"
         "    print(*(one.pid for host in room.values() for one in [host, *host.processes()]), flush=True)\n"
         "    time.sleep(1000)\n"
     )
@@ -196,7 +197,7 @@ def test_a_ray_of_our_own_cannot_be_reached_from_another_host(pair: tuple[Host, 
         ray.send_signal(signal.SIGKILL)
 
 
-def _await(holds: Callable[[], bool], patience_s: float = 10.0) -> None:
+def _await(holds: Callable[[], bool], patience_s: float = 60.0) -> None:
     until = time.monotonic() + patience_s
     while not holds():
         assert time.monotonic() < until

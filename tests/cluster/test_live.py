@@ -94,7 +94,7 @@ def pulse(tmp_path: Path) -> Iterator[dict[str, str]]:
     try:
         for command in (["set-default-source", "mic.monitor"], ["set-default-sink", "ears"]):
             asked = ["pactl", *command]
-            deadline = time.monotonic() + 20
+            deadline = time.monotonic() + 60
             while subprocess.run(asked, env=environment, capture_output=True, check=False).returncode:
                 assert time.monotonic() < deadline, "PulseAudio does not answer"
                 time.sleep(0.1)

@@ -54,16 +54,19 @@ def free_port() -> int:
 @contextlib.contextmanager
 def lite_server(folder: Path) -> Iterator[str]:
     """`milvus-lite server` in a process of its own, on loopback."""
-    port = free_port()
     command = [Path(sys.executable).parent / "milvus-lite", "server", "--data-dir", folder, "--host", "127.0.0.1"]
-    with subprocess.Popen(
-        [*map(str, command), "--port", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    ) as server:
-        try:
-            _await_port("127.0.0.1", port, server)
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            server.kill()
+    for _ in range(3):  # somebody else may take the port meanwhile
+        port = free_port()
+        with subprocess.Popen(
+            [*map(str, command), "--port", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        ) as server:
+            try:
+                if _answers("127.0.0.1", port, server):
+                    yield f"http://127.0.0.1:{port}"
+                    return
+            finally:
+                server.kill()
+    raise AssertionError("the server did not start")
 
 
 @contextlib.contextmanager
@@ -177,11 +180,12 @@ def _pump(near: socket.socket, far: socket.socket) -> None:
     far.close()
 
 
-def _await_port(host: str, port: int, server: subprocess.Popen[bytes]) -> None:
+def _answers(host: str, port: int, server: subprocess.Popen[bytes]) -> bool:
+    """Wait until somebody answers there; whether somebody does before the server ends."""
     until = time.monotonic() + 60
     while time.monotonic() < until and server.poll() is None:
         with contextlib.suppress(OSError):
             socket.create_connection((host, port), timeout=1).close()
-            return
+            return True
         time.sleep(0.1)
-    raise AssertionError("the server did not start")
+    return False

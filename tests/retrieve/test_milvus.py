@@ -187,7 +187,7 @@ def test_nobody_at_the_address(tmp_path: Path) -> None:
     began = time.monotonic()
     with pytest.raises(StoreError, match=rf"{address}: cannot be opened: nobody answers there; start the server"):
         MilvusStore(address, patience_s=1.0)
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 30
 
 
 @pytest.fixture
@@ -213,7 +213,7 @@ def test_a_server_that_says_nothing_is_not_waited_for_for_ever(silent: str) -> N
     began = time.monotonic()
     with pytest.raises(StoreError, match=f"^{silent}: ") as refused:
         MilvusStore(silent, patience_s=1.0)
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 30
     one_line(refused.value)
 
 
@@ -225,14 +225,14 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 def test_a_server_that_hangs_up_between_questions_is_one_line(served: str) -> None:
     relay = Relay(int(served.rpartition(":")[2]))
-    store = MilvusStore(relay.address, patience_s=2.0, is_fresh=True)
+    store = MilvusStore(relay.address, patience_s=5.0, is_fresh=True)
     store.add(rows("one", 20))
     assert store.search(questions(1), 3, StoreFilter())[0]
     relay.cut()
     began = time.monotonic()
     with pytest.raises(StoreError, match=f"^{relay.address}: did not answer a search: nobody answers there") as refused:
         store.search(questions(1), 3, StoreFilter())
-    assert time.monotonic() - began < 15
+    assert time.monotonic() - began < 30
     one_line(refused.value)
     store.close()
 

@@ -214,5 +214,5 @@ def test_a_killed_worker_loses_nothing(local_ray, tmp_path, cache, monkeypatch):
     assert not list(cache.rglob("*.part"))
     prepare(survey(data, tmp_path / "alone", RATE))
     assert shards(cache) == shards(tmp_path / "alone")
-    gone, _ = psutil.wait_procs(preparers(), timeout=10.0)
+    gone, _ = psutil.wait_procs(preparers(), timeout=60.0)
     assert not preparers(), gone

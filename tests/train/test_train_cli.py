@@ -129,5 +129,5 @@ def test_two_workers_train_one_voice_though_one_is_killed(data, config, tmp_path
     assert "violin: 16 steps" in printed
     assert VOICE.read(out / "voice.safetensors").card.instrument == "violin"
     assert read_state(out / "checkpoint.safetensors").step == 16
-    assert not psutil.wait_procs(family, timeout=5.0)[1]
+    assert not psutil.wait_procs(family, timeout=60.0)[1]
     assert not (out / "ray").exists()

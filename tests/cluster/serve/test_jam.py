@@ -101,7 +101,7 @@ def test_what_does_not_come_in_time_is_silence_while_the_band_plays_on(monkeypat
     began_s, silence = time.monotonic(), 0
     while silence < RATE // 5:
         silence += len(next(blocks))
-    assert 0.2 < time.monotonic() - began_s < 5
+    assert 0.2 < time.monotonic() - began_s < 30
     came.put((SOUND, placed(BLOCK + silence - 10, 2)))  # ten samples of it come too late
     assert len(next(blocks)) == BLOCK - 10
     came.put((END, b""))
@@ -117,7 +117,7 @@ def test_who_is_gone_ends_the_session(monkeypatch: pytest.MonkeyPatch) -> None:
 def endlessly(content: tuple[bytes, bytes]) -> Iterator[tuple[bytes, bytes]]:
     """A beginning, and then the same again and again."""
     yield SOUND, placed(0, 1)
-    end_s = time.monotonic() + 10.0
+    end_s = time.monotonic() + 60.0
     while time.monotonic() < end_s:
         time.sleep(0.01)
         yield content
@@ -131,8 +131,9 @@ def test_who_sends_no_sound_that_is_any_is_silent_and_then_gone(
     monkeypatch.setattr(jam_process, "GONE_S", 0.4)
     began_s = time.monotonic()
     stream, num_lost = heard(endlessly(content), [])
-    assert time.monotonic() - began_s < 5.0
-    assert 0 < num_lost < RATE
+    took_s = time.monotonic() - began_s
+    assert took_s < 30.0
+    assert 0 < num_lost < RATE * took_s
     assert len(stream) == BLOCK + num_lost
 
 

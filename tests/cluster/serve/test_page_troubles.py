@@ -75,10 +75,10 @@ def listening(root: Path, port: int) -> Iterator[None]:
 def trouble(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trouble]:
     root = tmp_path_factory.mktemp("troubles")
     with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # the studio takes it too, and nobody else
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    with browser_open(root / "profile", "--use-fake-device-for-media-stream") as page:
-        yield Trouble(page, root / "data", port)
+        with browser_open(root / "profile", "--use-fake-device-for-media-stream") as page:
+            yield Trouble(page, root / "data", probe.getsockname()[1])
 
 
 def test_a_denied_microphone_is_told_and_recording_goes_on_once_it_is_allowed(trouble: Trouble) -> None:
