@@ -14,6 +14,7 @@ from cluster.cli.progress import OUT, Monitor, number
 _COLUMNS = {
     "click_ratio": ("clicks", ".2f"), "burst_db": ("burst dB", ".1f"), "octave_slips": ("octave slips", ".3f"),
     "noise_share": ("noise share", ".3f"), "peak": ("peak", ".2f"),
+    "onset_ms": ("onsets ms", ".1f"),
 }  # fmt: skip
 
 
@@ -26,7 +27,7 @@ def evaluate_curves(
     max_s: Annotated[float, typer.Option(min=3, help="Seconds of each recording.")] = 30.0,
     as_json: AsJson = False,
 ) -> None:
-    """Play the pitch and loudness of recordings with voices: clicks, bursts, octave slips, noise, peaks."""
+    """Play the pitch and loudness of recordings with voices: clicks, bursts, octave slips, noise, peaks, onsets."""
     with Monitor(quiet=as_json, stage="load") as monitor:
         from ensemble.config import weights_dir, weights_in
         from ensemble.measure.real_curves import evaluate_curves as measure

@@ -10,6 +10,7 @@ import numpy as np
 
 from ensemble.audio.files import prepared_clip
 from ensemble.audio.recording import opened
+from ensemble.clock import FRAME_RATE_HZ
 from ensemble.conduct.melody import transform
 from ensemble.conduct.transfer import is_sung, transfer_to
 from ensemble.config import BUILT_IN
@@ -26,14 +27,18 @@ from ensemble.play.voice_file import VOICE, VoiceWeights
 from ensemble.play.voice_kernel import NeuralVoice
 from ensemble.train.recordings import TrainingRecording
 from ensemble.types.instruments import instrument
-from ensemble.types.music import SILENCE_DB, AudioClip, Heard
+from ensemble.types.music import SILENCE_DB, AudioClip, FloatArray, Heard
 
 LEAST_FRAMES = 200
 """A recording in which less is sung is passed over."""
 SLIP_CENTS = (1150.0, 1250.0)
+REST_FRAMES, ENTRY_FRAMES = 10, 15
+"""A note that follows so long a rest begins where it first comes within `RISEN_DB` of the loudest of so many frames."""
+RISEN_DB = 6.0
 _PLAYED_DB = -60.0
 _OVER_RECORDINGS: dict[str, Callable[[np.ndarray], np.floating]] = {
     "click_ratio": np.max, "burst_db": np.max, "octave_slips": np.mean, "noise_share": np.median, "peak": np.max,
+    "onset_ms": np.max,
 }  # fmt: skip
 
 
@@ -52,7 +57,8 @@ def evaluate_curves(
         `voices`, by name, each with `recordings`, and over these `click_ratio` (the worst, see `fidelity.worst_seam`),
         `burst_db` (how far the 95th percentile of the level against the curve given lies above its median, the worst),
         `octave_slips` (share of steady frames that are heard an octave off), `noise_share` (of the power, the median),
-        `peak` (1 is full scale); and `passed_over`, the recordings that could not be used, each with the reason.
+        `peak` (1 is full scale), `onset_ms` (see `onset_error_ms`, the worst); and `passed_over`, the recordings that
+        could not be used, each with the reason.
 
     Raises:
         DataError: the folder has no recording in which something is sung.
@@ -103,7 +109,8 @@ def _figures(heard: Heard, voice: VoiceWeights) -> dict[str, float]:
         name="line", samples=sound, sample_rate=rate, f0_hz=f0_hz, loudness_db=asked_db, is_voiced=plays, licence="",
     )  # fmt: skip
     inside = plays & (asked_db > _PLAYED_DB)
-    against_db = (loudness_db(sound, rate, num_frames) - asked_db)[inside]
+    played_db = loudness_db(sound, rate, num_frames)
+    against_db = (played_db - asked_db)[inside]
     steady = fidelity.steady_frames(line)
     with np.errstate(divide="ignore", invalid="ignore"):
         away = np.abs(1200 * np.log2(fidelity.swift_tracker(sound, rate, num_frames) / f0_hz))[steady]
@@ -114,7 +121,32 @@ def _figures(heard: Heard, voice: VoiceWeights) -> dict[str, float]:
         "octave_slips": float(np.mean((away > SLIP_CENTS[0]) & (away < SLIP_CENTS[1]))) if len(away) else 0.0,
         "noise_share": float(1 / (1 + 10 ** (-noise_db / 10))),
         "peak": float(np.abs(sound).max()),
+        "onset_ms": onset_error_ms(played_db, asked_db),
     }
+
+
+def onset_error_ms(played_db: FloatArray, asked_db: FloatArray) -> float:
+    """How far notes after a rest begin from where they were asked to: the median; nan where none does.
+
+    Args:
+        played_db: loudness as `loudness_db` measures it.  [frames]
+        asked_db: likewise, `SILENCE_DB` in rests.  [frames]
+    """
+    sounding = np.flatnonzero(asked_db > SILENCE_DB)
+    first = sounding[np.diff(sounding, prepend=-REST_FRAMES - 1) > REST_FRAMES]
+    entries = [slice(max(at - REST_FRAMES // 2, 0), at + ENTRY_FRAMES) for at in first]
+    away = [_rise_frame(played_db[at]) - _rise_frame(asked_db[at]) for at in entries]
+    return float(np.median(np.abs(away))) * 1000 / FRAME_RATE_HZ if away else float("nan")
+
+
+def _rise_frame(level_db: FloatArray) -> float:
+    """Where a level first comes within `RISEN_DB` of its highest, between frames."""
+    wanted = float(level_db.max()) - RISEN_DB
+    at = int(np.argmax(level_db >= wanted))
+    if at == 0:
+        return 0.0
+    below, above = float(level_db[at - 1]), float(level_db[at])
+    return at - 1 + (wanted - below) / (above - below)
 
 
 def _together(figures: Sequence[dict[str, float]]) -> dict[str, float | None]:

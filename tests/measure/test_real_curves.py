@@ -9,8 +9,9 @@ import pytest
 
 from ensemble.audio.files import write_clip
 from ensemble.errors import DataError, VoiceError
-from ensemble.measure.real_curves import evaluate_curves
-from ensemble.types.music import AudioClip
+from ensemble.listen.loudness import loudness_db
+from ensemble.measure.real_curves import evaluate_curves, onset_error_ms
+from ensemble.types.music import SILENCE_DB, AudioClip
 from tests.rendering.test_transform import RATE_HZ, hummed
 
 
@@ -30,6 +31,21 @@ def test_a_hum_is_played_cleanly_and_noise_is_passed_over(tmp_path: Path) -> Non
     assert figures["octave_slips"] < 0.02
     assert 0 < figures["noise_share"] < 0.2
     assert 0.01 < figures["peak"] < 1
+    assert 0 < figures["onset_ms"] < 25
+
+
+@pytest.mark.parametrize("late_ms", [0, 12, 40])
+def test_a_late_onset_is_measured(late_ms: int) -> None:
+    def level_db(starts_s: np.ndarray) -> np.ndarray:
+        since_s = np.arange(2 * RATE_HZ)[:, None] / RATE_HZ - starts_s
+        notes = ((since_s >= 0) & (since_s < 0.4)).any(axis=1)
+        tone = 0.1 * notes * np.sin(2 * np.pi * 440 * np.arange(2 * RATE_HZ) / RATE_HZ)
+        return loudness_db(tone.astype(np.float32), RATE_HZ, 200)
+
+    starts_s = np.array([0.5, 1.25])
+    asked_db = level_db(starts_s)
+    assert onset_error_ms(level_db(starts_s + late_ms / 1000), asked_db) == pytest.approx(late_ms, abs=2)
+    assert np.isnan(onset_error_ms(asked_db, np.full(200, SILENCE_DB, np.float32)))
 
 
 def test_a_folder_without_a_line_is_refused(tmp_path: Path) -> None:

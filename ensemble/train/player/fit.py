@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from torch.utils.data import default_collate
 
-from ensemble.errors import DataError
+from ensemble.errors import ConfigError, DataError
 from ensemble.events import unheard
 from ensemble.play.seeded import seeded_voice
 from ensemble.play.voice_file import VOICE, VoiceWeights
@@ -70,21 +70,43 @@ def fit_player(
 
 
 def _starting_voice(settings: TrainPlayerSettings, material: PlayerMaterial) -> VoiceWeights:
-    voice = seeded_voice(settings.seed, instrument(settings.instrument).name, settings.size)
+    voice = _first_weights(settings)
     minutes = sum(recording.num_frames for recording in material.train) / 6000.0
-    card = voice.card.model_copy(
+    learned, known = f"{minutes:.1f} min in {len(material.train)} takes: {material.provenance}", voice.card
+    goes_on = settings.start is not None
+    card = known.model_copy(
         update={
             "learned": _range(material),
             "trained_sample_rate": settings.sample_rate,
-            "training_data": f"{minutes:.1f} min in {len(material.train)} takes: {material.provenance}",
-            "licence": material.licence,
-            "recipe": f"{settings.loss}, seed {settings.seed}",
+            "training_data": f"{known.training_data}; then {learned}" if goes_on else learned,
+            "licence": f"{known.licence}; then {material.licence}" if goes_on else material.licence,
+            "recipe": f"{settings.loss}, seed {settings.seed}" + (f", from {settings.start}" if goes_on else ""),
             "command": material.command,
+            "baselines": {},
+            "known_faults": (),
             "storage": "float16",
             "weights_sha256": "",
         }
     )
     return VoiceWeights(card=card, tensors=voice.tensors)
+
+
+def _first_weights(settings: TrainPlayerSettings) -> VoiceWeights:
+    """Random weights, or those to go on from.
+
+    Raises:
+        ConfigError: another instrument's, or of another size.
+        VoiceError: they cannot be read.
+    """
+    name = instrument(settings.instrument).name
+    if settings.start is None:
+        return seeded_voice(settings.seed, name, settings.size)
+    voice = VOICE.load(settings.start)
+    theirs = voice.card.instrument, voice.card.size
+    if theirs != (name, settings.size):
+        problem = f"{settings.start} is a voice for the {theirs[0]}, size {theirs[1]}"
+        raise ConfigError("start", problem, f"name one for the {name}, size {settings.size}")
+    return voice
 
 
 def _range(material: PlayerMaterial) -> VoiceRange | None:

@@ -36,6 +36,9 @@ class TrainPlayerSettings(FitSettings):
     """A name from the catalogue."""
     size: Size = "starter"
     """starter: a GRU of 3 x 128; large: 3 x 512."""
+    start: str | None = None
+    """A voice to go on from, by name or path, of the same instrument and size, in place of random weights;
+    without stage one."""
     loss: Loss = "multi_scale"
     """multi_scale: analysed controls first, then spectra at six scales; mel_l1: the first recipe, mel spectrograms."""
     sample_rate: int = 48_000

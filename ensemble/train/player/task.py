@@ -41,8 +41,8 @@ class PlayerTask(FitTask[TrainPlayerSettings, NeuralSynthesizer]):
         lowest_midi = voice.card.learned.pitch_midi[0] if voice.card.learned else voice.card.f0_centre_midi
         lowest_hz = 440.0 * 2.0 ** ((lowest_midi - 69.0) / 12.0)
         self._longest_window = settings.longest_window or longest_window(lowest_hz)
-        self._regression_share = settings.regression_share if settings.loss == "multi_scale" else 0.0
-        self.state.is_warming_up = settings.loss == "multi_scale"
+        self.state.is_warming_up = settings.loss == "multi_scale" and settings.start is None
+        self._regression_share = settings.regression_share if self.state.is_warming_up else 0.0
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Adam; its rate is set before every step."""

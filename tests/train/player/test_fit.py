@@ -53,6 +53,22 @@ def test_the_distance_to_held_out_pieces_falls(tmp_path, material, loss):
     assert (tmp_path / "curve.png").stat().st_size > 5000
 
 
+def test_a_voice_goes_on_from_another(tmp_path, material):
+    fit(SMALL.model_copy(update={"max_steps": 2}), material, tmp_path / "first")
+    start = str(tmp_path / "first" / "voice.safetensors")
+    still = SMALL.model_copy(update={"start": start, "max_steps": 1, "audit_steps": 1, "learning_rate": 1e-12})
+    fit(still, material, tmp_path / "then")
+    np.testing.assert_array_equal(weights(tmp_path / "then"), weights(tmp_path / "first"))
+    card = VOICE.read(tmp_path / "then" / "voice.safetensors").card
+    assert card.training_data.count("phrases") == 2
+    assert card.recipe.endswith(f"from {start}")
+    (row,) = csv.DictReader((tmp_path / "then" / "curve.csv").read_text().splitlines())
+    assert float(row["stage"]) == 2  # what it knows is not regressed again
+    for other in ({"instrument": "cello"}, {"size": "large"}):
+        with pytest.raises(ConfigError, match="is a voice for the violin, size starter"):
+            fit(still.model_copy(update=other), material, tmp_path / "other")
+
+
 def test_two_runs_are_one_run(tmp_path, material):
     fit(SMALL, material, tmp_path / "whole")
 
