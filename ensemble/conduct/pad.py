@@ -78,9 +78,9 @@ def write_pad(
         follower: its instrument decides whether chords are struck or held.
         voicing: from `voice_chords`.  [beats, voices]
         ring_s: how long the last chord lasts after the leader's end.
-        strokes: for plucked and keyed instruments: when chords are struck, as from `rule_strokes`.
+        strokes: for instruments whose notes fade: when chords are struck, as from `rule_strokes`.
     """
-    if follower.spec.family in ("plucked", "keyed"):
+    if follower.spec.fades:
         return _strummed(grid, leader, follower, voicing, ring_s, strokes)
     return _sustained(grid, leader, follower, voicing, ring_s)
 

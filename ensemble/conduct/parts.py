@@ -139,7 +139,7 @@ class Scene(NamedTuple):
 
     def has_pattern(self, follower: FollowerSettings) -> bool:
         """Whether the style says what a follower plays."""
-        strikes = follower.role == "pad" and follower.spec.family in ("plucked", "keyed")
+        strikes = follower.role == "pad" and follower.spec.fades
         return bool(self.patterns.chords if strikes else follower.role == "bass" and self.patterns.bass)
 
 

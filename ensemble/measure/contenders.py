@@ -14,6 +14,7 @@ from ensemble.measure import fidelity
 from ensemble.measure.fidelity import Distances, Tracker
 from ensemble.measure.patches import patches, told_apart
 from ensemble.play.controls import ControlModel
+from ensemble.play.inharmonicity import Inharmonicity
 from ensemble.play.naive import NaiveVoice
 from ensemble.play.noise import filtered_noise, noise_key
 from ensemble.play.oscillator import harmonic_bank
@@ -21,7 +22,8 @@ from ensemble.play.pitched import KernelSynthesizer, PitchedPlayer
 from ensemble.play.seeded import seeded_voice
 from ensemble.play.voice_file import VOICE, VoiceWeights
 from ensemble.play.voice_kernel import NeuralVoice
-from ensemble.train.player.analysis import analyse
+from ensemble.train.player.analysis import analyse, median_hnr_db
+from ensemble.train.player.stiffness import measure_inharmonicity
 from ensemble.train.recordings import TrainingRecording
 from ensemble.types.instruments import instrument
 from ensemble.types.music import SILENCE_DB, Cue, FloatArray
@@ -72,19 +74,22 @@ def play_elsewhere(voice: ControlModel, f0_hz: FloatArray, loudness_db: FloatArr
     return play(voice, np.pad(f0_hz, silence), asked_db, sample_rate)[_SILENT_FRAMES * hop_samples(sample_rate) :]
 
 
-def resynthesised(truth: TrainingRecording) -> FloatArray:
+def resynthesised(truth: TrainingRecording, inharmonicity: Inharmonicity | None = None) -> FloatArray:
     """The recording taken apart into harmonics and noise and put together again: as near as this synthesizer comes."""
-    analysis = analyse(truth)
+    analysis = analyse(truth, inharmonicity)
     amplitudes = analysis.harmonics.astype(np.float32)
     magnitudes = analysis.noise.astype(np.float32)
     amplitudes, magnitudes = (np.concatenate([levels, levels[-1:]]) for levels in (amplitudes, magnitudes))
     f0_hz = np.append(truth.f0_hz, truth.f0_hz[-1])
-    sound, _ = harmonic_bank(f0_hz[None, :-1], f0_hz[None, 1:], amplitudes[None], np.zeros(1), truth.sample_rate)
+    phases = np.zeros(1 if inharmonicity is None else (1, amplitudes.shape[1]))
+    sound, _ = harmonic_bank(
+        f0_hz[None, :-1], f0_hz[None, 1:], amplitudes[None], phases, truth.sample_rate, inharmonicity
+    )
     return sound + filtered_noise(magnitudes, noise_key(0, "evaluated"), 0, truth.sample_rate)
 
 
-def contenders(voice: VoiceWeights, truth: TrainingRecording) -> Sounds:
-    """The voice, naive, untrained, silence, and the truth re-analysed, on one piece."""
+def contenders(voice: VoiceWeights, truth: TrainingRecording, inharmonicity: Inharmonicity | None = None) -> Sounds:
+    """The voice, naive, untrained, silence, and the truth re-analysed (with its own inharmonicity), on one piece."""
     spec = instrument(voice.card.instrument)
     on = partial(play, f0_hz=truth.f0_hz, loudness_db=truth.loudness_db, sample_rate=truth.sample_rate)
     return {
@@ -92,7 +97,7 @@ def contenders(voice: VoiceWeights, truth: TrainingRecording) -> Sounds:
         "naive": on(NaiveVoice(spec)),
         "untrained": on(NeuralVoice(seeded_voice(0, spec.name, voice.card.size))),
         "silence": np.zeros_like(truth.samples),
-        "resynthesis": resynthesised(truth),
+        "resynthesis": resynthesised(truth, inharmonicity),
     }
 
 
@@ -120,12 +125,14 @@ def evaluate(
         VoiceError: the voice cannot be used.
     """
     voice = VOICE.read(path)
+    stretched = voice.card.inharmonicity
+    true_stretch = None if stretched is None else measure_inharmonicity(pieces)  # other strings may play these
     measured: dict[str, list[Distances]] = {}
     per_piece: list[dict[str, float]] = []
     cut: dict[str, list[Tensor]] = {"truth": [], "voice": [], "naive": []}
     for piece in pieces:
         truth = with_rest(piece)
-        sounds = contenders(voice, truth)
+        sounds = contenders(voice, truth, true_stretch)
         for name, sound in sounds.items():
             measured.setdefault(name, []).append(fidelity.distances(sound, truth))
         for name, kept in cut.items():
@@ -133,6 +140,7 @@ def evaluate(
         elsewhere = play_elsewhere(NeuralVoice(voice), truth.f0_hz, truth.loudness_db, truth.sample_rate)
         per_piece.append(
             _figures(sounds, truth, tracker, tracked_s)
+            | _noisiness(sounds["voice"], truth, stretched, true_stretch)
             | {"click_ratio": fidelity.worst_seam(sounds["voice"], elsewhere, truth.sample_rate)}
         )
         if on_sounds is not None:
@@ -166,14 +174,22 @@ def evaluate(
     }
 
 
+def _noisiness(
+    heard: FloatArray, truth: TrainingRecording, stretched: Inharmonicity | None, true_stretch: Inharmonicity | None
+) -> dict[str, float]:
+    """Each by its own partials."""
+    true_ratio_db = median_hnr_db(truth.samples, truth, true_stretch)
+    return {
+        "hnr_error_db": abs(median_hnr_db(heard, truth, stretched) - true_ratio_db),
+        "hnr_truth_db": true_ratio_db,
+    }
+
+
 def _figures(sounds: Sounds, truth: TrainingRecording, tracker: Tracker, tracked_s: float) -> dict[str, float]:
     rate, heard = truth.sample_rate, sounds["voice"]
     outliers = {name: sounds[name] for name in ("voice", "naive")} | {"truth": truth.samples}
     rates = {name: fidelity.outlier_rate(sound, truth, tracker, tracked_s) for name, sound in outliers.items()}
-    ratio_db, true_ratio_db = (fidelity.median_hnr_db(sound, truth) for sound in (heard, truth.samples))
     return {
-        "hnr_error_db": abs(ratio_db - true_ratio_db),
-        "hnr_truth_db": true_ratio_db,
         "silence_db": fidelity.loudest_silence_db(heard, rate, truth.loudness_db <= SILENCE_DB),
         "slope": fidelity.brightness_slope(heard, truth),
         "slope_truth": fidelity.brightness_slope(truth.samples, truth),

@@ -22,7 +22,6 @@ from numpy.typing import NDArray
 from ensemble.audio.clicks import SURROUND_S, JoinMeter, click_ratio
 from ensemble.clock import FRAME_RATE_HZ, hop_samples, seams
 from ensemble.listen.loudness import loudness_db
-from ensemble.train.player.analysis import analyse, harmonic_to_noise_db
 from ensemble.train.player.losses import log_mel_distance, multi_scale_distance
 from ensemble.train.recordings import TrainingRecording
 from ensemble.types.music import FloatArray
@@ -74,16 +73,6 @@ def distances(sound: FloatArray, truth: TrainingRecording) -> Distances:
         log_mel.append(float(log_mel_distance(pair[0], pair[1], rate)))
         errors.append(float(np.abs(levels[0] - levels[1])[frames][sounding[frames]].mean()))
     return Distances(mss=np.array(mss), log_mel=np.array(log_mel), loudness_error_db=np.array(errors))
-
-
-def median_hnr_db(sound: FloatArray, truth: TrainingRecording) -> float:
-    """Harmonics over noise at the true pitch, the median of the frames where one sounds."""
-    heard = TrainingRecording(
-        name=truth.name, samples=sound, sample_rate=truth.sample_rate, f0_hz=truth.f0_hz, loudness_db=truth.loudness_db,
-        is_voiced=truth.is_voiced, licence=truth.licence,
-    )  # fmt: skip
-    ratios = harmonic_to_noise_db(analyse(heard), truth.sample_rate)
-    return float(np.median(ratios)) if len(ratios) else float("nan")
 
 
 def brightness_slope(sound: FloatArray, truth: TrainingRecording) -> float:

@@ -25,6 +25,7 @@ from ensemble.measure import fidelity
 from ensemble.measure.contenders import play, play_elsewhere
 from ensemble.play.voice_file import VOICE, VoiceWeights
 from ensemble.play.voice_kernel import NeuralVoice
+from ensemble.train.player.analysis import median_hnr_db
 from ensemble.train.recordings import TrainingRecording
 from ensemble.types.instruments import instrument
 from ensemble.types.music import SILENCE_DB, AudioClip, FloatArray, Heard
@@ -114,7 +115,7 @@ def _figures(heard: Heard, voice: VoiceWeights) -> dict[str, float]:
     steady = fidelity.steady_frames(line)
     with np.errstate(divide="ignore", invalid="ignore"):
         away = np.abs(1200 * np.log2(fidelity.swift_tracker(sound, rate, num_frames) / f0_hz))[steady]
-    noise_db = -fidelity.median_hnr_db(sound, line)
+    noise_db = -median_hnr_db(sound, line, voice.card.inharmonicity)
     return {
         "click_ratio": fidelity.worst_seam(sound, play_elsewhere(NeuralVoice(voice), f0_hz, asked_db, rate), rate),
         "burst_db": float(np.subtract(*np.percentile(against_db, (95, 50)))) if len(against_db) else float("nan"),

@@ -7,6 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
+from ensemble.play.inharmonicity import Inharmonicity
 from ensemble.play.noise import WHITE_POWER
 from ensemble.types.music import SILENCE_DB, FloatArray
 
@@ -35,6 +36,10 @@ class Controls:
 
 class ControlModel(Protocol):
     """A voice: computes the synthesizer's controls from pitch and loudness."""
+
+    @property
+    def inharmonicity(self) -> Inharmonicity | None:
+        """How its partials are stretched; None where they are whole multiples."""
 
     def hidden(self) -> FloatArray:
         """The hidden state of one voice before its first frame.  [layers, hidden]"""

@@ -54,6 +54,8 @@ def unit_noise(level_db: float) -> FloatArray:
 class NaiveVoice:
     """A voice with an instrument's brightness and noise from the catalogue, at the loudness asked for."""
 
+    inharmonicity = None
+
     def __init__(self, instrument: InstrumentSpec) -> None:
         self._instrument = instrument
 

@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.clock import hop_samples
+from ensemble.play.inharmonicity import Inharmonicity
 from ensemble.play.kernels import kernel
+from ensemble.play.partials import add_partials
 from ensemble.types.music import FloatArray
 
 TAPER_START = 0.45
@@ -30,12 +32,17 @@ def is_steep(amplitudes: FloatArray) -> NDArray[np.bool_]:
     return steep
 
 
-def nyquist_taper(f0_hz: FloatArray, num_harmonics: int, sample_rate: int) -> FloatArray:
+def nyquist_taper(
+    f0_hz: FloatArray, num_harmonics: int, sample_rate: int, inharmonicity: Inharmonicity | None = None
+) -> FloatArray:
     """Weight of every harmonic: 1 up to 0.45 of the sample rate, falling to 0 at Nyquist.  [..., num_harmonics]
 
     The other harmonics are not raised in exchange, so that their level does not depend on the rate.
     """
-    height = f0_hz[..., None] * (np.arange(1, num_harmonics + 1, dtype=np.float32) / np.float32(sample_rate))
+    if inharmonicity is None:
+        height = f0_hz[..., None] * (np.arange(1, num_harmonics + 1, dtype=np.float32) / np.float32(sample_rate))
+    else:
+        height = (inharmonicity.partial_hz(f0_hz, num_harmonics) / sample_rate).astype(np.float32)
     taper: FloatArray = np.clip((np.float32(0.5) - height) / np.float32(0.5 - TAPER_START), 0.0, 1.0)
     return taper
 
@@ -152,6 +159,7 @@ def harmonic_bank(
     amplitudes: FloatArray,
     phase_cycles: NDArray[np.float64],
     sample_rate: int,
+    inharmonicity: Inharmonicity | None = None,
 ) -> tuple[FloatArray, NDArray[np.float64]]:
     """Sum the harmonics of several voices.
 
@@ -159,18 +167,22 @@ def harmonic_bank(
         f0_start_hz: fundamental at the start of every interval.  [voices, intervals]
         f0_stop_hz: fundamental at its end; linear between.  [voices, intervals]
         amplitudes: at the ends of the intervals, tapered.  [voices, intervals + 1, num_harmonics]
-        phase_cycles: phases before the first sample.  [voices]
+        phase_cycles: phases before the first sample.  [voices], with stretched partials [voices, num_harmonics]
         sample_rate: in Hz.
+        inharmonicity: stretches the partials; whole multiples where absent.
 
     Returns:
-        samples [intervals * hop], and the phases after them [voices].
+        samples [intervals * hop], and the phases after them, shaped as before.
 
     Source: Engel et al., DDSP, ICLR 2020 (arXiv:2001.04643), section 3.2.
     """
     samples = np.zeros(f0_start_hz.shape[1] * hop_samples(sample_rate), np.float32)
-    after = np.empty_like(phase_cycles)
-    steep = is_steep(amplitudes)
+    after, steep, rate = phase_cycles.copy(), is_steep(amplitudes), float(sample_rate)
     for voice, phase in enumerate(phase_cycles):
         start, stop, levels = f0_start_hz[voice], f0_stop_hz[voice], amplitudes[voice]
-        after[voice] = add_harmonics(samples, start, stop, levels, steep[voice], float(phase), float(sample_rate))
+        if inharmonicity is None:
+            after[voice] = add_harmonics(samples, start, stop, levels, steep[voice], float(phase), rate)
+        else:
+            low_hz, high_hz = (inharmonicity.partial_hz(f0_hz, levels.shape[1]) for f0_hz in (start, stop))
+            add_partials(samples, low_hz, high_hz, levels, steep[voice], after[voice], rate)
     return samples, after

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.play.controls import ControlModel, Controls, headroom
+from ensemble.play.inharmonicity import Inharmonicity
 from ensemble.play.noise import filtered_noise, noise_key
 from ensemble.play.oscillator import harmonic_bank, nyquist_taper
 from ensemble.play.quantum import Memory, QuantumPlayer
@@ -25,6 +26,7 @@ class Synthesizer(Protocol):
         amplitudes: FloatArray,
         phase_cycles: NDArray[np.float64],
         sample_rate: int,
+        inharmonicity: Inharmonicity | None,
     ) -> tuple[FloatArray, NDArray[np.float64]]:
         """See `oscillator.harmonic_bank`."""
 
@@ -66,7 +68,7 @@ class PitchedPlayer(QuantumPlayer):
         sounding = loudness_db > SILENCE_DB
         start_hz = np.where(sounding[:, :-1], pitch_hz[:, :-1], pitch_hz[:, 1:])  # a note begins at its own pitch
         samples, phase_cycles = self._synthesizer.harmonics(
-            start_hz, pitch_hz[:, 1:], amplitudes, before["phase_cycles"], self.sample_rate
+            start_hz, pitch_hz[:, 1:], amplitudes, before["phase_cycles"], self.sample_rate, self._voice.inharmonicity
         )
         samples += self._synthesizer.noise(noise, self._noise_key, cue.start_frame * self.hop, self.sample_rate)
         after = {
@@ -80,8 +82,10 @@ class PitchedPlayer(QuantumPlayer):
 
     def _first_memory(self, cue: Cue) -> Memory:
         """The memory of silence; the phase is such that frame 0, one hop later, begins a period."""
-        num_voices = len(cue.f0_hz)
+        num_voices, inharmonicity = len(cue.f0_hz), self._voice.inharmonicity
         first_hz = np.maximum(cue.f0_hz[:, 0].astype(np.float64), 0.0)
+        if inharmonicity is not None:
+            first_hz = inharmonicity.partial_hz(first_hz, NUM_HARMONICS)
         return {
             "hidden": np.stack([self._voice.hidden()] * num_voices),
             "pitch_hz": np.zeros(num_voices, np.float32),
@@ -98,7 +102,9 @@ class PitchedPlayer(QuantumPlayer):
         """
         noise = np.sqrt(np.square(voices.noise).sum(axis=0))
         gain = headroom(voices.amplitude, noise)
-        harmonics = voices.harmonics * nyquist_taper(voices.f0_hz, NUM_HARMONICS, self.sample_rate)
+        harmonics = voices.harmonics * nyquist_taper(
+            voices.f0_hz, NUM_HARMONICS, self.sample_rate, self._voice.inharmonicity
+        )
         return (voices.amplitude * gain)[..., None] * harmonics, noise * gain[:, None]
 
 

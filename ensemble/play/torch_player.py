@@ -12,6 +12,7 @@ from ensemble.clock import hop_samples
 from ensemble.errors import ConfigError
 from ensemble.play import torch_synth
 from ensemble.play.controls import Controls
+from ensemble.play.inharmonicity import Inharmonicity
 from ensemble.play.noise import reach_samples, white_noise
 from ensemble.play.voice_file import VoiceWeights
 from ensemble.play.voice_network import NeuralSynthesizer
@@ -39,6 +40,7 @@ class TorchVoice:
     def __init__(self, voice: VoiceWeights, device: torch.device) -> None:
         self._network = NeuralSynthesizer.from_weights(voice).to(device).eval()
         self._device = device
+        self.inharmonicity = voice.card.inharmonicity
 
     def hidden(self) -> FloatArray:
         """The hidden state before the first frame.  [layers, hidden]"""
@@ -68,11 +70,12 @@ class TorchSynthesizer:
         amplitudes: FloatArray,
         phase_cycles: NDArray[np.float64],
         sample_rate: int,
+        inharmonicity: Inharmonicity | None,
     ) -> tuple[FloatArray, NDArray[np.float64]]:
         """See `oscillator.harmonic_bank`."""
         arrays = (f0_start_hz, f0_stop_hz, amplitudes, phase_cycles)
         start, stop, levels, phase = (torch.tensor(array).to(self._device) for array in arrays)
-        voices, after = torch_synth.harmonic_bank(start, stop, levels, phase, sample_rate)
+        voices, after = torch_synth.harmonic_bank(start, stop, levels, phase, sample_rate, inharmonicity)
         return voices.sum(dim=0).cpu().numpy(), after.cpu().numpy()
 
     @torch.inference_mode()

@@ -8,56 +8,73 @@ import torch
 from torch import Tensor
 
 from ensemble.clock import hop_samples
+from ensemble.play.inharmonicity import Inharmonicity
 from ensemble.play.noise import cosine_table, reach_samples
 from ensemble.play.oscillator import STEEP, TAPER_START
 
 CHUNK_INTERVALS = 20
 
 
-def nyquist_taper(f0_hz: Tensor, num_harmonics: int, sample_rate: int) -> Tensor:
+def partial_hz(f0_hz: Tensor, num_partials: int, inharmonicity: Inharmonicity) -> Tensor:
+    """See `Inharmonicity.partial_hz`; float64, without a gradient.  [...] -> [..., num_partials]"""
+    return torch.from_numpy(inharmonicity.partial_hz(f0_hz.detach().cpu().numpy(), num_partials)).to(f0_hz.device)
+
+
+def nyquist_taper(
+    f0_hz: Tensor, num_harmonics: int, sample_rate: int, inharmonicity: Inharmonicity | None = None
+) -> Tensor:
     """Weight of every harmonic: 1 up to 0.45 of the sample rate, falling to 0 at Nyquist.  [..., num_harmonics]"""
-    number = torch.arange(1, num_harmonics + 1, device=f0_hz.device, dtype=f0_hz.dtype)
-    height = f0_hz.unsqueeze(-1) * (number / sample_rate)
+    if inharmonicity is None:
+        number = torch.arange(1, num_harmonics + 1, device=f0_hz.device, dtype=f0_hz.dtype)
+        height = f0_hz.unsqueeze(-1) * (number / sample_rate)
+    else:
+        height = (partial_hz(f0_hz, num_harmonics, inharmonicity) / sample_rate).to(f0_hz.dtype)
     return ((0.5 - height) / (0.5 - TAPER_START)).clamp(0.0, 1.0)
 
 
 def harmonic_bank(
-    f0_start_hz: Tensor, f0_stop_hz: Tensor, amplitudes: Tensor, phase_cycles: Tensor, sample_rate: int
-) -> tuple[Tensor, Tensor]:
+    f0_start_hz: Tensor, f0_stop_hz: Tensor, amplitudes: Tensor, phase_cycles: Tensor, sample_rate: int,
+    inharmonicity: Inharmonicity | None = None,
+) -> tuple[Tensor, Tensor]:  # fmt: skip
     """Sum the harmonics of a batch of voices; see `oscillator.add_harmonics` for the convention.
 
     Args:
         f0_start_hz: fundamental at the start of every interval.  [batch, intervals]
         f0_stop_hz: fundamental at its end; linear between.  [batch, intervals]
         amplitudes: at the ends of the intervals, tapered.  [batch, intervals + 1, num_harmonics]
-        phase_cycles: phases before the first sample, float64.  [batch]
+        phase_cycles: phases before the first sample, float64.  [batch], with stretched partials [batch, num_harmonics]
         sample_rate: in Hz.
+        inharmonicity: stretches the partials; whole multiples where absent.
 
     Returns:
-        samples [batch, intervals * hop], as precise as the amplitudes, and the phases after them [batch], float64.
+        samples [batch, intervals * hop], as precise as the amplitudes, and the phases after them, shaped as before.
 
     Sines are multiplied with the amplitudes in one batched product, so no amplitude is stored per sample. Gradients
-    reach the amplitudes, and f0 where it requires them.
+    reach the amplitudes, and f0 where it requires them and nothing is stretched.
     """
     hop = hop_samples(sample_rate)
     device = amplitudes.device
-    steps = torch.arange(1, hop + 1, device=device, dtype=torch.float64)
+    steps = torch.arange(1, hop + 1, device=device, dtype=torch.float64).unsqueeze(-1)
     straight = torch.arange(hop, device=device, dtype=amplitudes.dtype) / hop
     smooth = straight * straight * (3 - 2 * straight)  # see `oscillator.STEEP`
-    number = torch.arange(1, amplitudes.shape[-1] + 1, device=device, dtype=torch.float64)
-
-    start = f0_start_hz.double()
-    bend = (f0_stop_hz.double() - start) / (2 * hop)
+    num_harmonics, number = amplitudes.shape[-1], torch.ones((), device=device, dtype=torch.float64)
+    if inharmonicity is None:  # every partial is a multiple of one running phase
+        number = torch.arange(1, num_harmonics + 1, device=device, dtype=torch.float64)
+        start, stop = (f0_hz.double().unsqueeze(-1) for f0_hz in (f0_start_hz, f0_stop_hz))
+    else:
+        start, stop = (partial_hz(f0_hz, num_harmonics, inharmonicity) for f0_hz in (f0_start_hz, f0_stop_hz))
+    bend = (stop - start) / (2 * hop)
     advance = (start * hop + bend * (hop * (hop - 1))) / sample_rate
-    total = phase_cycles.unsqueeze(-1) + torch.cumsum(advance - advance.floor(), dim=-1)
-    before = torch.cat([phase_cycles.unsqueeze(-1), total[:, :-1]], dim=-1)
+    first_cycles = phase_cycles.reshape(len(start), 1, start.shape[-1])
+    total = first_cycles + torch.cumsum(advance - advance.floor(), dim=1)
+    before = torch.cat([first_cycles, total[:, :-1]], dim=1)
 
     pieces = []
     for first in range(0, start.shape[1], CHUNK_INTERVALS):
         part = slice(first, first + CHUNK_INTERVALS)
         glide = start[:, part, None] * steps + bend[:, part, None] * (steps * (steps - 1))
         cycles = before[:, part, None] + glide / sample_rate
-        cycles = (cycles - cycles.floor()).unsqueeze(-1) * number
+        cycles = (cycles - cycles.floor()) * number
         sines = torch.sin(2 * math.pi * (cycles - cycles.detach().round()).to(amplitudes.dtype))
         ends = amplitudes[:, first : first + sines.shape[1] + 1]
         slopes = torch.stack([ends[:, :-1], ends[:, 1:] - ends[:, :-1]], dim=-1)
@@ -68,7 +85,7 @@ def harmonic_bank(
         ramp = torch.where(steep.unsqueeze(-1), smooth, straight)
         pieces.append((level + ramp * rise).flatten(1))
     after = total[:, -1]
-    return torch.cat(pieces, dim=1), after - after.floor()
+    return torch.cat(pieces, dim=1), (after - after.floor()).reshape(phase_cycles.shape)
 
 
 def filtered_noise(magnitudes: Tensor, white: Tensor, sample_rate: int) -> Tensor:

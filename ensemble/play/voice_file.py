@@ -15,6 +15,7 @@ from pydantic import Field
 from ensemble.config import BUILT_IN, own_voices, voice_names, weights_dir
 from ensemble.errors import VoiceError
 from ensemble.files.weights import Card, Fault, Format, Shapes, Weights, gru_shapes, linear_shapes, norm_shapes
+from ensemble.play.inharmonicity import Inharmonicity
 from ensemble.play.sizes import NUM_BANDS, NUM_HARMONICS
 from ensemble.settings.installed import PLAYERS, installed_names, sha256_of_installed
 from ensemble.settings.transfer import VoiceRange
@@ -51,6 +52,8 @@ class VoiceCard(Card):
     """See the next."""
     loudness_scale_db: float = Field(default=20.0, gt=0)
     """And (loudness - centre) / scale."""
+    inharmonicity: Inharmonicity | None = None
+    """How the partials of its strings are stretched; None where they are whole multiples of the fundamental."""
     learned: VoiceRange | None = None
     """Where most of what it learned from lies."""
     training_data: str

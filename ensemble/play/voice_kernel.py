@@ -143,6 +143,7 @@ class NeuralVoice:
 
     def __init__(self, voice: VoiceWeights) -> None:
         self._card = voice.card
+        self.inharmonicity = voice.card.inharmonicity
         tensors = voice.tensors
 
         def linear(name: str) -> tuple[FloatArray, FloatArray]:

@@ -8,8 +8,11 @@ import numpy as np
 
 from ensemble.clock import QUANTUM_FRAMES, SAMPLE_RATES_HZ
 from ensemble.config import FollowerSettings
+from ensemble.play.inharmonicity import Inharmonicity
 from ensemble.play.kernels import KERNELS, is_cached
+from ensemble.play.oscillator import harmonic_bank
 from ensemble.play.player import make_player
+from ensemble.play.sizes import NUM_HARMONICS
 from ensemble.settings.effects import AmplifierSettings, CompressorSettings
 from ensemble.types.music import Cue, Hit
 
@@ -41,7 +44,10 @@ def compile_kernels(rates: Iterable[int] = SAMPLE_RATES_HZ) -> None:
     kit = FollowerSettings(
         name="warm", instrument="drums", role="drums", voice="drums", compressor=CompressorSettings()
     )
+    stiff = Inharmonicity(pitch_midi=(60.0,), coefficient=(1e-4,))
+    loud = np.ones((1, QUANTUM_FRAMES, NUM_HARMONICS), np.float32)
     for sample_rate in rates:
+        harmonic_bank(f0_hz[:, 1:], f0_hz[:, 1:], loud, np.zeros((1, NUM_HARMONICS)), sample_rate, stiff)
         for follower in (line, kit):
             player = make_player(follower, sample_rate, seed=0)
             player.play(cue, player.start())

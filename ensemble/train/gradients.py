@@ -13,6 +13,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from ensemble.play.partials import sine
 from ensemble.types.music import FloatArray
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -82,6 +83,50 @@ def project_harmonics(
             gradient[interval + 1, k] += there
         phase_after = phase_cycles + (start * hop + bend * hop * (hop - 1.0)) / sample_rate
         phase_cycles = phase_after - math.floor(phase_after)
+
+
+@fast_kernel
+def project_partials(
+    upstream: FloatArray,
+    start_hz: NDArray[np.float64],
+    stop_hz: NDArray[np.float64],
+    steep: NDArray[np.bool_],
+    gradient: FloatArray,
+    sample_rate: float,
+) -> None:
+    """Gradient of `partials.add_partials`, from phases of 0, with respect to its amplitudes.
+
+    Args:
+        upstream: gradient of the samples.  [intervals * hop]
+        start_hz: frequencies at the start of every interval.  [intervals, num_partials]
+        stop_hz: at its end.  [intervals, num_partials]
+        steep: where the ramp of the amplitudes is smooth (see `oscillator.STEEP`).  [intervals]
+        gradient: of the amplitudes, is added to; 0 where a partial cannot be heard.  [intervals + 1, num_partials]
+        sample_rate: in Hz.
+    """
+    num_intervals, num_partials = start_hz.shape
+    hop = len(upstream) // num_intervals
+    falling, rising = np.empty(hop, np.float32), np.empty(hop, np.float32)
+    phases = np.zeros(num_partials)
+    for interval in range(num_intervals):
+        for j in range(hop):
+            given, at = upstream[interval * hop + j], np.float32(j / hop)
+            if steep[interval]:
+                at = at * at * (np.float32(3.0) - np.float32(2.0) * at)
+            falling[j], rising[j] = given * (np.float32(1.0) - at), given * at
+        for k in range(num_partials):
+            start = start_hz[interval, k] / sample_rate
+            bend = (stop_hz[interval, k] / sample_rate - start) / (2.0 * hop)
+            if min(start_hz[interval, k], stop_hz[interval, k]) * 2.0 < sample_rate:
+                here, there = np.float32(0.0), np.float32(0.0)
+                for j in range(hop):
+                    wave = sine(phases[k] + (start + bend * j) * (j + 1.0))
+                    here += wave * falling[j]
+                    there += wave * rising[j]
+                gradient[interval, k] += here
+                gradient[interval + 1, k] += there
+            phase = phases[k] + (start + bend * (hop - 1.0)) * hop
+            phases[k] = phase - math.floor(phase)
 
 
 @fast_kernel

@@ -40,6 +40,11 @@ class InstrumentSpec:
     noise_db: float = -40.0
     """Level of breath, bow or fret noise relative to the harmonics."""
 
+    @property
+    def fades(self) -> bool:
+        """Whether a held note fades from its onset on, as what is plucked or struck does."""
+        return self.decay_db_per_s > 0
+
 
 def _plucked(
     name: str, program: int, low: int, high: int, voices: int, decay: float, brightness: float
@@ -90,6 +95,10 @@ CATALOGUE: dict[str, InstrumentSpec] = {
         InstrumentSpec(
             name="electric_piano", family="keyed", program=4, range_midi=(31, 96), voices=6, attack_ms=4.0,
             release_ms=90.0, decay_db_per_s=7.0, brightness=1.9, noise_db=-52.0,
+        ),
+        InstrumentSpec(
+            name="organ", family="keyed", program=16, range_midi=(36, 96), voices=6, attack_ms=12.0, release_ms=60.0,
+            brightness=1.4, noise_db=-50.0,
         ),
         InstrumentSpec(name="drums", family="drums", program=0, range_midi=(35, 81), voices=0),
     )

@@ -13,6 +13,7 @@ from ensemble.play.naive import NaiveVoice
 from ensemble.play.noise import filtered_noise, noise_key
 from ensemble.play.seeded import seeded_voice
 from ensemble.play.voice_file import VOICE
+from ensemble.train.player.analysis import median_hnr_db
 from ensemble.types.instruments import instrument
 from tests.train.teacher import phrase
 
@@ -57,7 +58,7 @@ def test_nearer_sounds_are_nearer(truth, naive):
 
 def test_a_voice_of_noise_alone_is_found_out_by_its_harmonics(truth):
     noise = breath(truth)
-    assert fidelity.median_hnr_db(truth.samples, truth) - fidelity.median_hnr_db(noise, truth) > 15.0
+    assert median_hnr_db(truth.samples, truth) - median_hnr_db(noise, truth) > 15.0
     assert fidelity.outlier_rate(noise, truth, fidelity.swift_tracker, 60.0) > 0.5
     assert fidelity.outlier_rate(truth.samples, truth, fidelity.swift_tracker, 60.0) < 0.01
 

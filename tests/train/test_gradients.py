@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from ensemble.play import torch_synth
+from ensemble.play.inharmonicity import Inharmonicity
 from ensemble.play.noise import reach_samples
 from ensemble.train.player.losses import (
     LOG_CORNER_HZ,
@@ -40,21 +41,22 @@ def pitch() -> torch.Tensor:
     return torch.stack([torch.linspace(90.0, 130.0, FRAMES), torch.linspace(1500.0, 700.0, FRAMES)])
 
 
-def reference(controls, f0_hz, white):
+def reference(controls, f0_hz, white, inharmonicity):
     amplitude, harmonics, noise = controls
-    levels = amplitude.unsqueeze(-1) * harmonics * torch_synth.nyquist_taper(f0_hz, 100, RATE)
-    phase = torch.zeros(2, dtype=torch.float64)
-    voiced, _ = torch_synth.harmonic_bank(f0_hz[:, :-1], f0_hz[:, 1:], levels, phase, RATE)
+    levels = amplitude.unsqueeze(-1) * harmonics * torch_synth.nyquist_taper(f0_hz, 100, RATE, inharmonicity)
+    phase = torch.zeros(2 if inharmonicity is None else (2, 100), dtype=torch.float64)
+    voiced, _ = torch_synth.harmonic_bank(f0_hz[:, :-1], f0_hz[:, 1:], levels, phase, RATE, inharmonicity)
     return voiced + torch_synth.filtered_noise(noise, white, RATE)
 
 
-def test_the_kernels_sound_and_learn_like_torch(controls, pitch):
+@pytest.mark.parametrize("inharmonicity", [None, Inharmonicity(pitch_midi=(40.0, 90.0), coefficient=(2e-4, 3e-3))])
+def test_the_kernels_sound_and_learn_like_torch(controls, pitch, inharmonicity):
     white = torch.rand(2, (FRAMES - 1) * 160 + 2 * reach_samples(RATE)) * 2 - 1
     upstream = torch.randn(2, (FRAMES - 1) * 160)
     found = []
     for way in (
-        lambda given: sound(given, pitch, torch.full_like(pitch, -20.0), white, RATE),
-        lambda given: reference(given, pitch, white),
+        lambda given: sound(given, pitch, torch.full_like(pitch, -20.0), white, RATE, inharmonicity),
+        lambda given: reference(given, pitch, white, inharmonicity),
     ):
         given = tuple(control.clone().requires_grad_() for control in controls)
         heard = way(given)

@@ -55,7 +55,7 @@ class OrchestraPlayer:
     @property
     def is_plucked(self) -> bool:
         """Whether a note's level is decided at its onset."""
-        return self.spec.family in ("plucked", "keyed")
+        return self.spec.fades
 
 
 def _bowed(name: str, tilt: float, fastest_s: float, tune_midi: tuple[int, int] | None, other: int) -> OrchestraPlayer:
@@ -122,6 +122,7 @@ PLAYERS: dict[str, OrchestraPlayer] = {
         _strung("electric_guitar", 0.45, -43.0, (60, 79), 26),
         _strung("piano", 0.4, -42.0, (55, 84), 1),
         _strung("electric_piano", 0.5, -42.0, (52, 79), 5),
+        OrchestraPlayer(spec=CATALOGUE["organ"], fastest_s=0.09, tune_midi=(55, 79), other_program=17),
     )
 }
 """All that a set can be asked for by name."""

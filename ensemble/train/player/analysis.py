@@ -1,18 +1,21 @@
 """What a recording's harmonics and noise are, frame by frame: what stage one is taught, and how noisy a sound is.
 
-Each bin of a short-time spectrum belongs to the nearest multiple of the known fundamental. The middle of the gaps
+Each bin of a short-time spectrum belongs to the nearest partial of the known fundamental. The middle of the gaps
 between harmonics is noise; near a harmonic, whatever exceeds the noise is harmonic. Powers only, so that neither
 vibrato nor the stereo samples' mixed phases get in the way.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ensemble.audio.spectra import power_spectra
 from ensemble.clock import hop_samples
+from ensemble.play.inharmonicity import Inharmonicity
 from ensemble.play.noise import BAND_HZ, WHITE_POWER
 from ensemble.play.sizes import NUM_BANDS, NUM_HARMONICS
 from ensemble.train.gradients import fast_kernel
@@ -49,16 +52,22 @@ def window_samples(f0_hz: FloatArray, sample_rate: int) -> int:
     return 2 * round(max(wanted_s, _SHORTEST_WINDOW_S) * sample_rate / 2)
 
 
-def analyse(recording: TrainingRecording) -> Analysis:
-    """Measure every frame of a recording."""
+def analyse(recording: TrainingRecording, inharmonicity: Inharmonicity | None = None) -> Analysis:
+    """Measure every frame of a recording.
+
+    Args:
+        recording: one line.
+        inharmonicity: where its partials lie; at whole multiples where absent.
+    """
     rate, num_frames = recording.sample_rate, recording.num_frames
     size = window_samples(recording.f0_hz[recording.is_voiced], rate)
     harmonics = np.zeros((num_frames, NUM_HARMONICS), np.float32)
     noise = np.zeros((num_frames, NUM_BANDS), np.float32)
     known = recording.is_voiced & (recording.loudness_db > VOICED_DB)
     f0_hz = np.where(known, recording.f0_hz, np.float32(0.0))
+    stiffness = np.zeros(num_frames) if inharmonicity is None else inharmonicity.at(f0_hz)
     for at, power in power_spectra(recording.samples, num_frames, hop_samples(rate), size):
-        split_power(power, f0_hz[at], rate / size, BAND_HZ, NEAR_HARMONIC, harmonics[at], noise[at])
+        split_power(power, f0_hz[at], stiffness[at], rate / size, BAND_HZ, NEAR_HARMONIC, harmonics[at], noise[at])
     amplitude = np.sqrt(2.0 * harmonics)
     magnitude = np.sqrt(noise * (BAND_HZ * (NUM_BANDS - 1) / WHITE_POWER))
     limit = np.float16(6e4)
@@ -70,6 +79,7 @@ def analyse(recording: TrainingRecording) -> Analysis:
 def split_power(
     power: FloatArray,
     f0_hz: FloatArray,
+    stiffness: NDArray[np.float64],
     bin_hz: float,
     band_hz: float,
     near: float,
@@ -81,6 +91,7 @@ def split_power(
     Args:
         power: of every bin.  [frames, bins]
         f0_hz: 0 where there is no pitch: all is noise.  [frames]
+        stiffness: the coefficient B of the partials.  [frames]
         bin_hz: from one bin to the next.
         band_hz: from one noise band to the next.
         near: of f0, how far a harmonic reaches.
@@ -90,13 +101,13 @@ def split_power(
     num_frames, num_bins = power.shape
     num_harmonics, num_bands = harmonics.shape[1], noise.shape[1]
     for frame in range(num_frames):
-        f0 = f0_hz[frame]
+        f0, stiff = f0_hz[frame], stiffness[frame]
         count = np.zeros(num_bands)
         found = np.zeros(num_bands)
         for j in range(1, num_bins):
             hz = j * bin_hz
-            number = math_round(hz / f0) if f0 > 0 else 0
-            if number == 0 or abs(hz - number * f0) > near * f0:
+            number = partial_number(hz / f0, stiff) if f0 > 0 else 0
+            if number == 0 or abs(hz - partial_hz(number, f0, stiff)) > near * f0:
                 if f0 > 0 and number == 0:
                     continue  # below the first harmonic: rumble says nothing about breath
                 band = min(math_round(hz / band_hz), num_bands - 1)
@@ -116,8 +127,8 @@ def split_power(
             continue
         for j in range(1, num_bins):
             hz = j * bin_hz
-            number = math_round(hz / f0)
-            if 0 < number <= num_harmonics and abs(hz - number * f0) <= near * f0:
+            number = partial_number(hz / f0, stiff)
+            if 0 < number <= num_harmonics and abs(hz - partial_hz(number, f0, stiff)) <= near * f0:
                 band = min(math_round(hz / band_hz), num_bands - 1)
                 harmonics[frame, number - 1] += power[frame, j] - noise[frame, band] * bin_hz
         for k in range(num_harmonics):
@@ -130,6 +141,20 @@ def math_round(value: float) -> int:
     return int(value + 0.5)
 
 
+@fast_kernel
+def partial_hz(number: int, f0_hz: float, stiffness: float) -> float:
+    """Where a partial lies."""
+    return number * f0_hz * math.sqrt(1.0 + stiffness * number * number) if stiffness > 0 else number * f0_hz
+
+
+@fast_kernel
+def partial_number(height: float, stiffness: float) -> int:
+    """The partial nearest to a height in multiples of f0."""
+    if stiffness > 0:
+        height = math.sqrt((math.sqrt(1.0 + 4.0 * stiffness * height * height) - 1.0) / (2.0 * stiffness))
+    return math_round(height)
+
+
 def harmonic_to_noise_db(analysis: Analysis, sample_rate: int) -> FloatArray:
     """Power of the harmonics over that of the noise, where a pitch sounds.  [known frames]"""
     bands = int(sample_rate / 2 // BAND_HZ) + 1
@@ -138,3 +163,9 @@ def harmonic_to_noise_db(analysis: Analysis, sample_rate: int) -> FloatArray:
     noise *= WHITE_POWER / (NUM_BANDS - 1)
     ratio: FloatArray = 10.0 * np.log10((harmonic + 1e-12) / (noise + 1e-12))
     return ratio
+
+
+def median_hnr_db(sound: FloatArray, truth: TrainingRecording, inharmonicity: Inharmonicity | None = None) -> float:
+    """Harmonics over noise of a sound at a recording's pitch, the median of the frames where one sounds."""
+    ratios = harmonic_to_noise_db(analyse(replace(truth, samples=sound), inharmonicity), truth.sample_rate)
+    return float(np.median(ratios)) if len(ratios) else float("nan")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,15 +10,18 @@ from torch.utils.data import default_collate
 
 from ensemble.errors import ConfigError, DataError
 from ensemble.events import unheard
+from ensemble.play.inharmonicity import Inharmonicity
 from ensemble.play.seeded import seeded_voice
 from ensemble.play.voice_file import VOICE, VoiceWeights
 from ensemble.settings.transfer import SHARES, VoiceRange
 from ensemble.train.pace import OnStep
-from ensemble.train.player.analysis import VOICED_DB, analyse
+from ensemble.train.player.analysis import VOICED_DB, Analysis, analyse
 from ensemble.train.player.crops import PlayerCrop, SynthDataset
 from ensemble.train.player.material import PlayerMaterial
 from ensemble.train.player.settings import TrainPlayerSettings
+from ensemble.train.player.stiffness import measure_inharmonicity
 from ensemble.train.player.task import PlayerTask
+from ensemble.train.recordings import TrainingRecording
 from ensemble.train.trainer import FitResult, Team, check_folder, fit
 from ensemble.types.instruments import instrument
 
@@ -53,18 +57,20 @@ def fit_player(
     identity = material.identity
     check_folder(out, settings, identity, resume=resume)
     voice = _starting_voice(settings, material)
+    inharmonicity = voice.card.inharmonicity
 
     crops = SynthDataset(
         material.train,
-        [material.analyses.get(one.name) or analyse(one) for one in material.train],
+        _analyses(material.train, material, inharmonicity),
         crop_frames=settings.crop_frames,
         warmup_frames=settings.warmup_frames,
         seed=settings.seed,
         changes=settings.augment,
     )
+    held_out = _held_out_batch(settings, material, inharmonicity)
     return fit(
-        PlayerTask(settings, voice), crops, _held_out_batch(settings, material), out, data=identity, model=VOICE,
-        card=voice.card, metrics=lambda row: {name: round(row[name], 4) for name in _METRICS}, half_on_gpu=True,
+        PlayerTask(settings, voice), crops, held_out, out, data=identity, model=VOICE, card=voice.card,
+        metrics=lambda row: {name: round(row[name], 4) for name in _METRICS}, half_on_gpu=True,
         on_step=on_step, team=team,
     )  # fmt: skip
 
@@ -77,6 +83,7 @@ def _starting_voice(settings: TrainPlayerSettings, material: PlayerMaterial) -> 
     card = known.model_copy(
         update={
             "learned": _range(material),
+            "inharmonicity": measure_inharmonicity(material.train) if instrument(settings.instrument).fades else None,
             "trained_sample_rate": settings.sample_rate,
             "training_data": f"{known.training_data}; then {learned}" if goes_on else learned,
             "licence": f"{known.licence}; then {material.licence}" if goes_on else material.licence,
@@ -122,12 +129,22 @@ def _range(material: PlayerMaterial) -> VoiceRange | None:
     return VoiceRange(pitch_midi=(low, middle, high), loudness_db=(soft, usual, loud))
 
 
-def _held_out_batch(settings: TrainPlayerSettings, material: PlayerMaterial) -> PlayerCrop:
+def _analyses(
+    recordings: Sequence[TrainingRecording], material: PlayerMaterial, inharmonicity: Inharmonicity | None
+) -> list[Analysis]:
+    """What was prepared, and else is found now: what is prepared knows of no stretched partials."""
+    known = material.analyses if inharmonicity is None else {}
+    return [known.get(one.name) or analyse(one, inharmonicity) for one in recordings]
+
+
+def _held_out_batch(
+    settings: TrainPlayerSettings, material: PlayerMaterial, inharmonicity: Inharmonicity | None
+) -> PlayerCrop:
     """The crops that every audit listens to: the same ones, unchanged, from all held-out pieces."""
     longest = max(recording.num_frames for recording in material.held_out) - 2
     crops = SynthDataset(
         material.held_out,
-        [material.analyses.get(one.name) or analyse(one) for one in material.held_out],
+        _analyses(material.held_out, material, inharmonicity),
         crop_frames=min(2 * settings.crop_frames, longest),
         warmup_frames=settings.warmup_frames,
         seed=2**32 + settings.seed,

@@ -11,7 +11,7 @@ from ensemble.listen.loudness import loudness_db
 from ensemble.play.voice_file import VoiceWeights
 from ensemble.play.voice_network import NeuralSynthesizer
 from ensemble.train.pace import annealing
-from ensemble.train.player.analysis import analyse, harmonic_to_noise_db
+from ensemble.train.player.analysis import median_hnr_db
 from ensemble.train.player.crops import AUDIBLE_DB, PlayerCrop
 from ensemble.train.player.losses import (
     longest_window,
@@ -90,7 +90,7 @@ class PlayerTask(FitTask[TrainPlayerSettings, NeuralSynthesizer]):
         with torch.autocast(self.device.type, enabled=False):
             return sound(
                 (amplitude, harmonics, noise), batch["f0_hz"][:, lead:], batch["loudness_db"][:, lead:], batch["white"],
-                self.settings.sample_rate,
+                self.settings.sample_rate, self.network.card.inharmonicity,
             )  # fmt: skip
 
     @torch.no_grad()
@@ -118,7 +118,11 @@ class PlayerTask(FitTask[TrainPlayerSettings, NeuralSynthesizer]):
             inside = (asked_db[item] > AUDIBLE_DB) & (levels[1] > AUDIBLE_DB)
             inside[:5], inside[-5:] = False, False  # windows that reach outside the crop
             errors_db.append(np.abs(levels[0] - levels[1])[inside])
-            ratios_db.append([_noisiness_db(one, f0_hz[item], asked_db[item], known[item], rate) for one in sounds])
+            asked = TrainingRecording(
+                name="", samples=truth[item], sample_rate=rate, f0_hz=f0_hz[item], loudness_db=asked_db[item],
+                is_voiced=known[item], licence="",
+            )  # fmt: skip
+            ratios_db.append([median_hnr_db(one, asked, self.network.card.inharmonicity) for one in sounds])
         pairs = np.array([pair for pair in ratios_db if np.isfinite(pair).all()])
         return {
             "stage": 1.0 if self.state.is_warming_up else 2.0,
@@ -126,17 +130,6 @@ class PlayerTask(FitTask[TrainPlayerSettings, NeuralSynthesizer]):
             "loudness_error_db": _median(np.concatenate(errors_db)),
             "hnr_error_db": _median(np.abs(pairs[:, 0] - pairs[:, 1])) if len(pairs) else 0.0,
         }
-
-
-def _noisiness_db(
-    samples: np.ndarray, f0_hz: np.ndarray, asked_db: np.ndarray, known: np.ndarray, sample_rate: int
-) -> float:
-    recording = TrainingRecording(
-        name="", samples=samples, sample_rate=sample_rate, f0_hz=f0_hz, loudness_db=asked_db, is_voiced=known,
-        licence="",
-    )  # fmt: skip
-    ratios = harmonic_to_noise_db(analyse(recording), sample_rate)
-    return float(np.median(ratios)) if len(ratios) else float("nan")
 
 
 def _median(values: np.ndarray) -> float:
