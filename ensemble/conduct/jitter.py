@@ -8,6 +8,9 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
+PHILOX_BLOCK = 4
+"""Numbers that Philox draws for each step of its counter."""
+
 
 def draws(seed: int, name: str, places: NDArray[np.int64], num_draws: int) -> NDArray[np.float64]:
     """Draw uniform numbers in 0..1 that depend on (seed, name, place) alone.
@@ -21,10 +24,15 @@ def draws(seed: int, name: str, places: NDArray[np.int64], num_draws: int) -> ND
     Returns:
         [items, num_draws]
     """
+    if not len(places):
+        return np.zeros((0, num_draws))
+    first, last = int(places.min()), int(places.max())
+    blocks, rest = divmod(first * num_draws, PHILOX_BLOCK)  # what lies before the first place is not drawn
     key = np.array([seed % 2**64, crc32(name.encode())], dtype=np.uint64)
-    height = int(places.max()) + 1 if len(places) else 0
-    table: NDArray[np.float64] = np.random.Generator(np.random.Philox(key=key)).random((height, num_draws))
-    return table[places]
+    generator = np.random.Generator(np.random.Philox(key=key, counter=[blocks, 0, 0, 0]))
+    numbers = generator.random(rest + (last + 1 - first) * num_draws)[rest:]
+    table: NDArray[np.float64] = numbers.reshape(-1, num_draws)
+    return table[places - first]
 
 
 def far_draws(seed: int, name: str, places: NDArray[np.int64], num_draws: int) -> NDArray[np.float64]:

@@ -64,6 +64,7 @@ class Foresight:
         self._surprise: deque[NDArray[np.float64]] = deque(maxlen=REHEARD_BEATS)
         self._path = np.zeros(len(chords))
         self._heard: list[int] = []
+        self._tones = np.zeros(12)
         self._sounding = len(chords) - 1
         self._opens_next = False
         self.loop_beats: int | None = None
@@ -97,10 +98,18 @@ class Foresight:
         """
         self._surprise.append(self._surprise_at(said))
         first = len(self._heard) + 1 - len(self._surprise)
+        self._count(self._heard[first:], -1)
         self._heard[first:] = self._most_probable(first, grid)
+        self._count(self._heard[first:], 1)
         self._sounding = self._heard[-1]
         self._opens_next = grid.opens(len(self._heard))
         self.loop_beats = self._found_before(grid.beats_per_bar)
+
+    def _count(self, heard: Sequence[int], weight: int) -> None:
+        """Add the tones of the chords of some beats to those of all, or with a weight of -1 take them away."""
+        for chord in heard:
+            if self._chords[chord] != NO_CHORD:
+                self._tones[list(self._chords[chord].tones)] += weight
 
     def hear_now(self, said: FloatArray) -> None:
         """What sounds in the beat that has not ended.  [steps, chords]"""
@@ -159,14 +168,10 @@ class Foresight:
         given = self._key or (self._chart.key if self._chart else None)
         if given is not None:
             return given
-        counts = np.zeros(12)
-        for chord in self._heard:
-            if self._chords[chord] != NO_CHORD:
-                counts[list(self._chords[chord].tones)] += 1
-        if not counts.any():
+        if not self._tones.any():
             return _UNKNOWN_KEY
         scales: NDArray[np.float64] = np.array([np.roll(_MAJOR, tonic) for tonic in range(12)])
-        return Key(tonic=int(np.argmax(scales @ counts)), mode="major")
+        return Key(tonic=int(np.argmax(scales @ self._tones)), mode="major")
 
 
 def _changed(path: NDArray[np.float64], opens: bool) -> NDArray[np.float64]:

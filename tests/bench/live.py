@@ -80,6 +80,7 @@ def main(
             "on_ray": ray,
             "cost": round(cost, 3),
             **deadlines.model_dump(),
+            "slower_ms": slower_ms(session),
             "beat_off_later_p50_ms": round(float(np.median(off_ms)), 1) if len(off_ms) else None,
             "stop_reaction_bars": stop_reaction_bars(session, RATE),
             "loudness_reaction_s": loudness_reaction_s(request, playing, guitar),
@@ -92,6 +93,12 @@ def main(
         document |= {name: measured[name] for name in FIGURES}
         document["replay_equal"] = document["replay_equal"] and measured["replay_equal"]
     print(json.dumps(document))
+
+
+def slower_ms(session: LiveSession) -> float:
+    """By how much less of the horizon is left in the last tenth of a session than in its second, in the median."""
+    tenths = np.array_split(1000 * np.array(session.left_s), 10)
+    return round(float(np.median(tenths[1]) - np.median(tenths[-1])), 1)
 
 
 def _with_players(band: BandSettings, players: int | None) -> BandSettings:

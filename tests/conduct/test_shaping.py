@@ -89,6 +89,9 @@ def test_chance_depends_on_the_place_alone():
     np.testing.assert_array_equal(draws(1, "x", few, 5), draws(1, "x", many, 5)[few])
     assert not np.array_equal(draws(1, "x", few, 5), draws(2, "x", few, 5))
     assert not np.array_equal(draws(1, "x", few, 5), draws(1, "y", few, 5))
+    late = np.array([7_000_003, 7_000_001])  # what lies before is not drawn: an hour's first frame costs no more
+    np.testing.assert_array_equal(draws(1, "x", late, 9)[::-1], draws(1, "x", np.append(late[::-1], 7_000_009), 9)[:2])
+    draws(1, "x", 10**14 + late, 9)
     normal = bell(draws(0, "bell", np.arange(20_000), 4))
     assert normal.mean() == pytest.approx(0, abs=0.03)
     assert normal.std() == pytest.approx(1, abs=0.03)

@@ -62,6 +62,19 @@ def test_the_beat_that_sounds_decides_what_is_held() -> None:
     assert silent.of(0, 0, 0).chord == NO_CHORD
 
 
+def test_the_key_is_that_of_the_chords_as_they_are_heard_by_now() -> None:
+    """Beats are heard again with what follows: the key counts each as it is heard in the end."""
+    rng = np.random.default_rng(3)
+    foresight = Foresight(CHORDS, None, None)
+    for _ in range(80):
+        foresight.hear_beat(rng.dirichlet(np.ones(len(CHORDS)), 4).astype(np.float32), BarGrid(4, 0))
+        tones = np.zeros(12)
+        for chord in foresight.heard:
+            tones[list(chord.tones)] += chord != NO_CHORD
+        inside = [tones[[(tonic + step) % 12 for step in (0, 2, 4, 5, 7, 9, 11)]].sum() for tonic in range(12)]
+        assert inside[foresight.key.tonic] >= 0.9 * max(inside)
+
+
 def test_a_chart_is_played_as_it_is_written() -> None:
     chart = parse_chart("key: G\n| G | Em7 D |\n")
     foresight = Foresight(CHORDS, chart, None)
