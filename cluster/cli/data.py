@@ -8,7 +8,14 @@ from typing import Annotated
 
 import typer
 
-from cluster.cli.data_view import Pacer, preparation, show_composition, show_inspection, show_preparation
+from cluster.cli.data_view import (
+    Pacer,
+    preparation,
+    show_composition,
+    show_inspection,
+    show_preparation,
+    show_soundfont,
+)
 from cluster.cli.json_output import AsJson, print_result
 from cluster.cli.placement_options import start_ray
 from cluster.cli.progress import Monitor
@@ -129,3 +136,21 @@ def compose(
             held_out=hold_out, instruments=instrument or (), jobs=jobs, on_progress=monitor.progress,
         )  # fmt: skip
     print_result(as_json, asdict(report), lambda: show_composition(report))
+
+
+@data.command()
+def soundfont(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder with one folder of notes per instrument.")],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="The SF2 file.")] = Path("notes.sf2"),
+    as_json: AsJson = False,
+) -> None:
+    """Make a soundfont of recordings of single notes, such as violin/A4.wav: data compose --soundfont plays it."""
+    with Monitor(quiet=as_json, stage="load") as monitor:
+        from ensemble.data.compose.recorded_notes import make_soundfont
+
+        report = make_soundfont(folder, out, monitor.progress)
+    found = {
+        "path": str(report.path), "notes": report.notes,
+        "skips": [{"path": str(skip.path), "reason": skip.reason} for skip in report.skips],
+    }  # fmt: skip
+    print_result(as_json, found, lambda: show_soundfont(found))

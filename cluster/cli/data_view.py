@@ -48,6 +48,16 @@ def show_composition(report: ComposeReport) -> None:
         OUT.print(f"too few tracks to train and test {names}: {ENOUGH_TRACKS} are enough for all", style="yellow")
 
 
+def show_soundfont(found: dict[str, Any]) -> None:
+    """Print how many notes each instrument of a soundfont got, and what was passed over."""
+    table = Table("instrument", "notes", box=None, pad_edge=False)
+    for instrument, count in found["notes"].items():
+        table.add_row(instrument, str(count))
+    OUT.print(table)
+    show_rows("skipped", [(skip["path"], skip["reason"]) for skip in found["skips"]])
+    OUT.print(f"{found['path']}: compose with it: ensemble data compose SET --soundfont {found['path']}", markup=False)
+
+
 class Pacer:
     """Shows the progress of `data prepare`: a bar, and a line with the speed every ten seconds."""
 

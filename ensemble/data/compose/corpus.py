@@ -14,8 +14,9 @@ from ensemble.clock import FRAME_RATE_HZ, SAMPLE_RATES_HZ
 from ensemble.data import slakh
 from ensemble.data.compose.fluidsynth import check_renderer
 from ensemble.data.compose.labels import read_labels
-from ensemble.data.compose.orchestra import PLAYERS
+from ensemble.data.compose.orchestra import ORCHESTRA, PLAYERS
 from ensemble.data.compose.piece import LENGTH_S, STYLES
+from ensemble.data.compose.soundfont_file import programs_of
 from ensemble.data.compose.track import ComposeRequest, digest, make_track, track_name
 from ensemble.data.takes import SPLITS
 from ensemble.errors import AudioError, DataError
@@ -91,6 +92,7 @@ def compose(
     _check_arguments(num_tracks, style, sample_rate, jobs, length_s)
     _check_instruments(instruments, style)
     playing = tuple(check_renderer(one) for one in soundfonts) or (check_renderer(None),)
+    _check_sounds(instruments, (*playing, *filter(None, [held_out])))
     if held_out and any(check_renderer(held_out).samefile(one) for one in playing):
         raise DataError(str(held_out), "plays pieces to learn from, too", "hold out a soundfont that plays no other")
     request = ComposeRequest(
@@ -157,6 +159,16 @@ def _check_instruments(instruments: Sequence[str], style: str) -> None:
         raise DataError("instruments", "one is named twice", "name each once")
     if instruments and all(PLAYERS[name].is_drums for name in instruments):
         raise DataError("instruments", "drums alone are no piece", "add an instrument with a pitch")
+
+
+def _check_sounds(instruments: Sequence[str], soundfonts: Sequence[Path]) -> None:
+    """A soundfont without an instrument would play it with another one's sound."""
+    for soundfont in soundfonts:
+        programs = programs_of(soundfont)
+        for player in [PLAYERS[name] for name in instruments] or ORCHESTRA:
+            if not player.is_drums and player.spec.program not in programs:
+                problem = f"has no {player.label.lower()} (program {player.spec.program} of General MIDI)"
+                raise DataError(str(soundfont), problem, "give another soundfont, or say who plays by --instrument")
 
 
 def _is_finished(track: Path, stamp: dict[str, object]) -> bool:
