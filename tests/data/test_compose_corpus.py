@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -224,10 +225,18 @@ def test_without_a_soundfont_the_error_names_the_packages(tmp_path: Path) -> Non
         composed(tmp_path / "set", soundfonts=[tmp_path / "absent.sf2"])
 
 
+PRESETS = b"phdr\x26\x13\0\0" + b"".join(struct.pack("<20sHHHIII", b"", number, *[0] * 5) for number in range(129))
+"""The head of a soundfont with every program, whose sounds are missing."""
+
+
 @needs_renderer
 @pytest.mark.parametrize(
     ("content", "named"),
-    [(b"RIFF nothing", "is not a soundfont"), (b"RIFF\x10\0\0\0sfbkbroken", "FluidSynth could not render")],
+    [
+        (b"RIFF nothing", "is not a soundfont"),
+        (b"RIFF\x10\0\0\0sfbkbroken", "has no presets"),
+        (b"RIFF\0\x20\0\0sfbkLIST\xf0\x1f\0\0pdta" + PRESETS, "FluidSynth could not render"),
+    ],
 )
 def test_what_is_no_soundfont_is_refused_and_not_replaced(content: bytes, named: str, tmp_path: Path) -> None:
     fake = tmp_path / "fake.sf2"
