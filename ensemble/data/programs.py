@@ -13,7 +13,7 @@ DRUMS_PROGRAM = 128
 _PROGRAMS: tuple[tuple[range, str], ...] = (
     (range(4), "piano"),
     (range(4, 6), "electric_piano"),
-    (range(16, 20), "organ"),
+    (range(19, 20), "organ"),  # of pipes: stops of a drawbar organ sound half and three halves of a key's pitch
     (range(24, 25), "nylon_guitar"),
     (range(25, 26), "steel_guitar"),
     (range(26, 32), "electric_guitar"),
@@ -75,8 +75,8 @@ _RULES: tuple[tuple[str, str | None], ...] = (
     ("acoustic guitar", "nylon_guitar"),
     ("guitar", "electric_guitar"),
     *((name, name) for name in ("violin", "viola", "cello", "flute", "oboe", "clarinet", "bassoon", "trumpet")),
-    *((words, None) for words in ("mouth organ", "barrel organ")),
-    *((name, name) for name in ("horn", "trombone", "piano", "organ")),
+    *((name, name) for name in ("horn", "trombone", "piano")),
+    *((f"{which} organ", "organ") for which in ("church", "pipe")),
     ("sax", "tenor_sax"),
 )
 """The first rule decides whose words are all there."""

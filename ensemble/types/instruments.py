@@ -97,7 +97,7 @@ CATALOGUE: dict[str, InstrumentSpec] = {
             release_ms=90.0, decay_db_per_s=7.0, brightness=1.9, noise_db=-52.0,
         ),
         InstrumentSpec(
-            name="organ", family="keyed", program=16, range_midi=(36, 96), voices=6, attack_ms=12.0, release_ms=60.0,
+            name="organ", family="keyed", program=19, range_midi=(36, 96), voices=6, attack_ms=12.0, release_ms=60.0,
             brightness=1.4, noise_db=-50.0,
         ),
         InstrumentSpec(name="drums", family="drums", program=0, range_midi=(35, 81), voices=0),

@@ -72,7 +72,7 @@ def test_the_file_is_believed_and_not_the_flag(tmp_path: Path, flag: bool, is_th
         ({"program_num": 128, "is_drum": True, "inst_class": "Drums"}, "drums"),
         ({"program_num": 48, "inst_class": "Strings (continued)"}, None),
         ({"program_num": 42, "inst_class": "Strings (continued)"}, "cello"),
-        ({"program_num": 20, "inst_class": "Organ"}, None),
+        ({"program_num": 17, "inst_class": "Organ"}, None),
         ({"program_num": 88, "inst_class": "Synth Pad"}, None),
         ({"program_num": 38, "inst_class": "Bass"}, None),  # a synthesizer
         ({"program_num": None, "inst_class": "Bass", "midi_program_name": "Electric Bass (finger)"}, "electric_bass"),
@@ -110,6 +110,7 @@ def test_every_program_leads_into_the_catalogue_and_back() -> None:
         ("Bassoon", "bassoon"),
         ("French Horn", "horn"), ("English Horn", None), ("Oboe 1", "oboe"), ("Posaune", "trombone"),
         ("synth bass", None), ("electric piano", "electric_piano"), ("grand piano", "piano"),
+        ("Church Organ", "organ"), ("Drawbar Organ", None),
         ("theremin", None), ("", None),
         ("123", None), ("Electric Guitar (muted)", "electric_guitar"), ("Muted Trumpet", None),
     ],

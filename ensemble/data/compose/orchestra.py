@@ -122,7 +122,7 @@ PLAYERS: dict[str, OrchestraPlayer] = {
         _strung("electric_guitar", 0.45, -43.0, (60, 79), 26),
         _strung("piano", 0.4, -42.0, (55, 84), 1),
         _strung("electric_piano", 0.5, -42.0, (52, 79), 5),
-        OrchestraPlayer(spec=CATALOGUE["organ"], fastest_s=0.09, tune_midi=(55, 79), other_program=17),
+        OrchestraPlayer(spec=CATALOGUE["organ"], fastest_s=0.09, tune_midi=(55, 79), other_program=20),
     )
 }
 """All that a set can be asked for by name."""
