@@ -34,7 +34,8 @@ _USUAL_HUMANIZE = 0.5
 _RELEASED_DB = 50.0
 _QUIETEST_DB = -60.0
 _TOUCHED_DB, _TOUCHED_FRAMES = 1.5, 8
-"""So much in each frame, and so many frames long, does a string that still sounds fall when it is struck again."""
+"""So much in each frame does a string that still sounds fall when it is struck again at its pitch, and not at all when
+it is stopped at another: the one note ends when the next begins. So many frames long."""
 
 
 class PerformerState(NamedTuple):
@@ -146,8 +147,10 @@ class Performer:
         bend += sheet.slide_cents[note] * still_off(elapsed_ms)
         level = np.maximum(level, _QUIETEST_DB)
         is_touched = self._is_plucked & runs.cuts_off[note] & (frames - runs.start[note] < _TOUCHED_FRAMES)
+        falls_db = np.where(np.append(False, np.diff(runs.pitch_midi) == 0), _TOUCHED_DB, 0.0)[note]
         for at in range(num_frames):
-            level[:, at] = np.where(is_touched[:, at], np.maximum(level[:, at], last_db - _TOUCHED_DB), level[:, at])
+            held_db = np.maximum(level[:, at], last_db - falls_db[:, at])
+            level[:, at] = np.where(is_touched[:, at], held_db, level[:, at])
             last_db = np.where(sounding[:, at] >= 0, level[:, at], last_db)
         return np.stack([level, bend]), PerformerState(begun, memory, stray, cycles, last_db)
 

@@ -80,13 +80,19 @@ def test_pieces_do_not_show(performer, piece_frames):
     np.testing.assert_array_equal(np.concatenate(pieces, axis=2), np.stack([whole.f0_hz, whole.level_db]))
 
 
-def eighths(length_s: float, articulation: Articulation = Articulation.PLAIN) -> list[WrittenNote]:
+def eighths(
+    length_s: float, articulation: Articulation = Articulation.PLAIN, num_pitches: int = 3
+) -> list[WrittenNote]:
     starts = 0.5 + 0.3 * np.arange(8)
-    return [WrittenNote(start, start + length_s, 50 + at % 3, 80, 0, articulation) for at, start in enumerate(starts)]
+    pitches = 50 + np.arange(8) % num_pitches
+    return [
+        WrittenNote(start, start + length_s, int(pitch), 80, 0, articulation)
+        for start, pitch in zip(starts, pitches, strict=True)
+    ]
 
 
 def test_a_string_rings_until_it_is_struck_again_unless_a_hand_damps_it(performer):
-    level = played(performer, eighths(0.27), humanize=0.0, voices=1).level_db[0]
+    level = played(performer, eighths(0.27, num_pitches=1), humanize=0.0, voices=1).level_db[0]
     between = [level[at - 6 : at + 8] for at in range(80, 260, 30)]
     assert all(8.0 > piece[:3].max() - piece.min() > 0.5 for piece in between)
     assert (level[286:308] > SILENCE_DB).all()
@@ -95,6 +101,13 @@ def test_a_string_rings_until_it_is_struck_again_unless_a_hand_damps_it(performe
     assert (damped[[76, 106, 136]] == SILENCE_DB).all()
     written = played(performer, eighths(0.27), voices=1)
     assert written.notes == played(None, eighths(0.27), voices=1).notes
+
+
+def test_a_string_that_is_stopped_at_another_pitch_sounds_on_until_the_next_note_does(performer):
+    level = played(performer, eighths(0.3), humanize=0.0, voices=1).level_db[0]
+    for at in (78, 108, 138, 168, 198):  # struck two frames early
+        assert level[at : at + 8].min() > level[at - 1] - 0.01
+        assert level[at : at + 8].max() > level[at - 1] + 0.5
 
 
 @pytest.mark.parametrize("piece_frames", [1, 13, 20])
