@@ -1,7 +1,7 @@
 # make demo: a first render on a local Ray. make studio: the studio in a browser. make test: every test. make quick: the fast
-# ones of what writes, places and mixes. make docs: pages of the Python interface in docs-out. make check: what a change has to pass. make bench: how
-# fast this machine plays. For developers, described in tests/bench/README.md; ARGS="--json ..." gives any of them options:
-# make fuzz, chaos, scale, live-bench, bench-retrieval, bench-train, edits, pages, and make same-bytes BASE=REVISION
+# ones of what writes, places and mixes. make docs: pages of the Python interface in docs-out. make check: what a change has
+# to pass; types (make types) are checked while the tests begin. make bench: how fast this machine plays. For developers,
+# described in tests/bench/README.md; ARGS="--json ..." gives any of them options: make fuzz, chaos, scale, live-bench, bench-retrieval, bench-train, edits, pages, and make same-bytes BASE=REVISION
 # [LEADERS="FILE ..."]. Each makes one shared environment in .venv first: make demo installs
 # what playing needs, every other everything.
 PYTHON ?= python3.11
@@ -11,7 +11,7 @@ QUICK := agents chart conduct files mix scores settings types $(addprefix test_,
   events.py manifest.py packaging.py pages.py threads.py wire.py)
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt
 
-.PHONY: demo studio test quick check bench fuzz chaos scale live-bench bench-retrieval bench-train edits pages same-bytes docs clean
+.PHONY: demo studio test quick check types bench fuzz chaos scale live-bench bench-retrieval bench-train edits pages same-bytes docs clean
 .DEFAULT_GOAL := demo
 
 $(VENV)/.plays: pyproject.toml constraints.txt
@@ -36,6 +36,7 @@ studio: $(VENV)/.serves
 	$(BIN)/ensemble studio $(ARGS)
 
 test: $(VENV)/.installed
+	$(BIN)/python -c 'from ensemble.play.warm import compile_kernels; compile_kernels()'
 	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --durations 20 -m 'not alone'
 	$(BIN)/python -m pytest -m alone
 
@@ -45,8 +46,10 @@ quick: $(VENV)/.installed
 check: $(VENV)/.installed
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(MAKE) --jobs=2 types test
+
+types: $(VENV)/.installed
 	$(BIN)/mypy
-	$(MAKE) test
 
 bench: $(VENV)/.installed
 	$(BIN)/ensemble bench $(ARGS)

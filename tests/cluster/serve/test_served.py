@@ -156,12 +156,12 @@ def test_a_renderer_that_dies_is_replaced_and_its_job_is_done(
 
 @pytest.mark.slow
 def test_a_killed_server_goes_on_with_the_same_bytes(tmp_path: Path, short_leader_file: Path) -> None:
-    reference = render(short_leader_file, tmp_path / "reference", report=False)
+    reference = render(short_leader_file, tmp_path / "reference", sample_rate=16_000, report=False)
     first = start_studio(tmp_path / "data")
     with owner_of(first) as client:
         songs = [uploaded(client, short_leader_file) for _ in range(5)]
-        jobs = [client.post(f"/api/songs/{song}/render", json={}).json()["id"] for song in songs]
-        while not any(job["stage"] == "play" for job in client.get("/api/jobs").json()):
+        jobs = [client.post(f"/api/songs/{song}/render", json={"sample_rate": 16000}).json()["id"] for song in songs]
+        while all(job["stage"] != "play" and job["state"] in OPEN for job in client.get("/api/jobs").json()):
             time.sleep(0.02)
     family = psutil.Process(first.process.pid).children(recursive=True)
     os.kill(first.process.pid, signal.SIGKILL)
