@@ -1,7 +1,8 @@
 # make demo: a first render on a local Ray. make studio: the studio in a browser. make test: every test. make quick: the fast
 # ones of what writes, places and mixes. make docs: pages of the Python interface in docs-out. make check: what a change has
 # to pass; types (make types) are checked while the tests begin. make bench: how fast this machine plays. For developers,
-# described in tests/bench/README.md; ARGS="--json ..." gives any of them options: make fuzz, chaos, scale, live-bench, bench-retrieval, bench-train, edits, pages, and make same-bytes BASE=REVISION
+# described in tests/bench/README.md; ARGS="--json ..." gives any of them options: make fuzz,
+# chaos, scale, live-bench, bench-retrieval, bench-train, edits, pages, and make same-bytes BASE=REVISION
 # [LEADERS="FILE ..."]. Each makes one shared environment in .venv first: make demo installs
 # what playing needs, every other everything.
 PYTHON ?= python3.11

@@ -175,7 +175,7 @@ def observe(folder: Path) -> Observed:
                 stdout=subprocess.PIPE, text=True, cwd=ROOT,
             )  # fmt: skip
             ask(prometheus, 4.0)
-            said, _ = status.communicate(timeout=60)
+            said, _ = status.communicate(timeout=280)
             observed.status = json.loads(said)
             go_on(render)
             told(render, "done")
@@ -189,7 +189,7 @@ def observe(folder: Path) -> Observed:
             for path in sorted(Path(where["session"], "logs").glob("ensemble-*.log")):
                 observed.journal += [json.loads(line) for line in path.read_text().splitlines()]
             go_on(render)
-            assert render.wait(timeout=60) == 0
+            assert render.wait(timeout=280) == 0
             observed.driver = [json.loads(line) for line in (folder / "driver.log").read_text().splitlines()]
             observed.trace = json.loads((folder / "trace.json").read_text())["traceEvents"]
         finally:

@@ -154,7 +154,7 @@ def test_a_studio_on_it_renders_on_loopback_and_leaves_only_the_ray(
     assert listening
     assert {*listening} <= {"127.0.0.1", "::ffff:127.0.0.1"}
     studio.terminate()
-    _, said = studio.communicate(timeout=60)
+    _, said = studio.communicate(timeout=280)
     assert (studio.returncode, served()) == (130, []), said
 
 
@@ -191,7 +191,7 @@ def test_who_stops_following_a_job_is_told_that_it_goes_on_and_how_to_end_it(
         assert following.stdout is not None
         following.stdout.readline()  # of the job
         following.send_signal(signal.SIGINT)
-        told, complaint = following.communicate(timeout=60)
+        told, complaint = following.communicate(timeout=280)
     assert following.returncode == 130
     assert complaint == "ensemble: interrupted\n"
     (line,) = (line for line in told.splitlines() if " goes on: " in line)
@@ -199,7 +199,7 @@ def test_who_stops_following_a_job_is_told_that_it_goes_on_and_how_to_end_it(
     assert " job stop " in stop
     ended = subprocess.run(
         [sys.executable, "-m", "ray.scripts.scripts", *shlex.split(stop)[2:]], env=_environment(home) | TOKEN,
-        capture_output=True, text=True, check=False, timeout=60,
+        capture_output=True, text=True, check=False, timeout=280,
     )  # fmt: skip
     assert ended.returncode == 0, ended.stderr
     assert "stopped" in (ended.stdout + ended.stderr)
@@ -377,7 +377,7 @@ def test_whoever_comes_second_waits_for_up_or_down_to_finish(tmp_path: Path) -> 
             with pytest.raises(subprocess.TimeoutExpired):
                 second.wait(timeout=2.0)
             fcntl.flock(held, fcntl.LOCK_UN)
-            assert second.communicate(timeout=60)[0] == "no Ray was running\n"
+            assert second.communicate(timeout=280)[0] == "no Ray was running\n"
 
 
 def test_a_state_folder_that_cannot_be_written_is_told_before_anything_starts(tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ def test_a_store_that_nobody_closed_keeps_its_rows_and_ends_with_its_process(tmp
         "store = MilvusStore(sys.argv[1]); store.add(rows('one', 40)); sys.exit(3)"
     )
     command = [sys.executable, "-c", code, str(tmp_path)]
-    done = subprocess.run(command, cwd=ROOT, timeout=60, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=ROOT, timeout=280, capture_output=True, text=True, check=False)
     assert done.returncode == 3, done.stderr
     store = MilvusStore(str(tmp_path))
     assert store.count() == 40

@@ -40,7 +40,7 @@ def start_studio(data: Path, *more: str) -> RunningStudio:
 def end_studio(studio: RunningStudio) -> None:
     """End it as its user does."""
     studio.process.send_signal(signal.SIGINT)
-    studio.process.communicate(timeout=60)
+    studio.process.communicate(timeout=280)
     assert studio.process.returncode == 130
 
 

@@ -117,7 +117,7 @@ def test_a_ray_that_serves_something_already_is_left_alone(running_studio: Runni
     (at,) = (word.partition("=")[2] for word in raylet if word.startswith("--gcs-address="))
     command = [sys.executable, "-m", "cluster", "studio", "--no-browser", "--address", at, "--port", "0"]
     second = subprocess.run(
-        [*command, "--data", str(tmp_path)], capture_output=True, text=True, timeout=60, check=False
+        [*command, "--data", str(tmp_path)], capture_output=True, text=True, timeout=280, check=False
     )
     assert (second.returncode, second.stdout) == (1, "")
     assert "runs on that Ray already" in second.stderr
