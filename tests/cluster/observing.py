@@ -13,7 +13,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,9 @@ PROMETHEUS = configs_dir() / "prometheus"
 DASHBOARD = configs_dir() / "grafana" / "dashboards" / "ensemble.json"
 MACROS = {"$__rate_interval": "30s", "$part": ".*"}
 COUNTERS = {"blocks": ("part",), "music_seconds": ("part",), "restarts": ("part", "reason"), "live_quanta": ("ready",)}
+PATIENCE_S = 120.0
+_OURS, _COUNTED = re.compile(r"ray_ensemble_"), re.compile(r"_(total|bucket)\b")
+"""What only a render tells, and of that what is still told when it has ended."""
 _THRESHOLD = re.compile(r"\s*[<>]=?\s*[0-9.]+$")
 
 
@@ -114,6 +117,16 @@ class Prometheus:
             return []  # it is still starting
         return [sample for sample in samples if sample["value"][1] != "NaN"]
 
+    def counted(self) -> dict[str, dict[tuple[str, ...], float]]:
+        """Every counter, by the labels that it is told apart by."""
+        return {
+            name: {
+                tuple(row["metric"].get(label, "") for label in labels): float(row["value"][1])
+                for row in self.numbers(f"ray_ensemble_{name}_total")
+            }
+            for name, labels in COUNTERS.items()
+        }
+
     def stop(self) -> None:
         self._server.terminate()
         self._server.wait(timeout=20)
@@ -155,10 +168,11 @@ def go_on(render: subprocess.Popen[str]) -> None:
 def observe(folder: Path) -> Observed:
     """Let a render run under a Prometheus, and ask it everything."""
     observed, queries = Observed(), panel_queries() | alert_queries()
+    of_now = {name for name, asked in queries.items() if _OURS.search(asked) and not _COUNTED.search(asked)}
 
-    def ask(prometheus: Prometheus, patience_s: float) -> None:
-        until = time.monotonic() + patience_s
-        while time.monotonic() < until and queries.keys() - observed.answers.keys():
+    def ask(prometheus: Prometheus, names: Collection[str]) -> None:
+        until = time.monotonic() + PATIENCE_S
+        while time.monotonic() < until and not observed.answers.keys() >= {*names}:
             for name in queries.keys() - observed.answers.keys():
                 if found := prometheus.numbers(queries[name]):
                     observed.answers[name] = found
@@ -174,18 +188,16 @@ def observe(folder: Path) -> Observed:
                 [sys.executable, "-m", "cluster", "status", "--json", "--address", where["address"]],
                 stdout=subprocess.PIPE, text=True, cwd=ROOT,
             )  # fmt: skip
-            ask(prometheus, 4.0)
+            ask(prometheus, of_now)
             said, _ = status.communicate(timeout=280)
             observed.status = json.loads(said)
             go_on(render)
             told(render, "done")
-            ask(prometheus, 15.0)
-            time.sleep(2.5)  # the last counts are reported and scraped
-            for name, labels in COUNTERS.items():
-                rows = prometheus.numbers(f"ray_ensemble_{name}_total")
-                observed.counted[name] = {
-                    tuple(row["metric"].get(label, "") for label in labels): float(row["value"][1]) for row in rows
-                }
+            ask(prometheus, queries.keys())
+            observed.counted, before = prometheus.counted(), None
+            while observed.counted != before:  # the last counts are reported and scraped by then
+                time.sleep(2.5)
+                observed.counted, before = prometheus.counted(), observed.counted
             for path in sorted(Path(where["session"], "logs").glob("ensemble-*.log")):
                 observed.journal += [json.loads(line) for line in path.read_text().splitlines()]
             go_on(render)
