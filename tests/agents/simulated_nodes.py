@@ -18,6 +18,7 @@ from agents.environment import on_loopback, prepare_environment
 
 prepare_environment()
 
+import psutil  # noqa: E402
 import ray  # noqa: E402
 from ray.cluster_utils import Cluster  # noqa: E402
 
@@ -106,8 +107,11 @@ def main() -> dict[str, Any]:
             told["places"] = sorted(slot.node_id for slot in slots)
             on_lost = [slot.name for slot in slots if slot.node_id == lost.node_id]
             told["too_many"] = refused(1, 0.25)
+            seated = psutil.Process(lost.all_processes["raylet"][0].process.pid).children()
             cluster.remove_node(lost, allow_graceful=False)
-            time.sleep(3.0)  # a process outlives its node for a moment, and would still answer
+            psutil.wait_procs(seated, timeout=60.0)  # they outlive their node for a moment, and would still answer
+            while any(one["Alive"] for one in ray.nodes() if one["NodeID"] == lost.node_id):
+                time.sleep(0.1)
             told["after"] = everyone_plays(supervisor, slots)
             tally = supervisor.tally()
             told |= {
