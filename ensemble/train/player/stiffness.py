@@ -16,8 +16,10 @@ from ensemble.types.music import FloatArray
 
 Array = NDArray[np.float64]
 
-LEAST = 2e-5
-"""A smaller B is none: it moves the twentieth partial by less than 7 cents."""
+LEAST = 4e-5
+"""Where most notes have a smaller B, nothing is stretched: it moves the twentieth partial by less than 14 cents."""
+_NONE = 1e-7
+"""B of a key whose partials are whole multiples on an instrument that has others."""
 FEWEST_PARTIALS, MOST_PARTIALS = 8, 40
 """So many must be found in a note, and no more are looked for."""
 _ONSET_FRAMES, _SHORTEST_FRAMES, _LONGEST_FRAMES = 5, 25, 60
@@ -57,9 +59,9 @@ def measure_inharmonicity(recordings: Sequence[TrainingRecording]) -> Inharmonic
     everything = np.array([one for found in by_key.values() for one in found])
     if not len(everything) or np.mean(everything > LEAST) < 0.5:
         return None
-    keys = [key for key in sorted(by_key) if np.median(by_key[key]) > LEAST]
+    known = {key: max(float(np.median(by_key[key])), _NONE) for key in sorted(by_key)}
     return Inharmonicity(
-        pitch_midi=tuple(map(float, keys)), coefficient=tuple(float(f"{np.median(by_key[key]):.3g}") for key in keys)
+        pitch_midi=tuple(map(float, known)), coefficient=tuple(float(f"{one:.3g}") for one in known.values())
     )
 
 
