@@ -2,7 +2,8 @@
 
 It is the chart's, or what followed when the last bars were heard before, or the one that sounds now.
 
-A guess is played as root and fifth, which are right more often than the third.
+A guess is played as root and fifth, which are right more often than the third. Of a loop, what was heard the last time
+and the time before both have their say.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ CONTEXT_BEATS, CONTEXT_FADES = 24, 0.93
 """So many beats are looked for in what was heard before; of each, one before it counts this share."""
 FEWEST_BEATS, LONGEST_BARS = 8, 16
 """At least so many of them must have a counterpart there; so far back it may lie."""
+KEPT_BEATS = 256
+"""What was heard of so many beats is kept: twice the longest loop in most metres."""
 DOUBT_BEATS, DOUBT_AGREES = 4.0, 0.3
 """Beats that nobody heard are added, and so much of them agrees: a few alike are soon found by chance."""
 CONTEXT_AGREES = 0.5
@@ -61,9 +64,10 @@ class Foresight:
 
     def __init__(self, chords: Sequence[Chord], chart: Chart | None, key: Key | None) -> None:
         self._chords, self._chart, self._key = chords, chart, key
-        self._surprise: deque[NDArray[np.float64]] = deque(maxlen=REHEARD_BEATS)
+        self._surprise: deque[NDArray[np.float64]] = deque(maxlen=KEPT_BEATS)
         self._path = np.zeros(len(chords))
         self._heard: list[int] = []
+        self._loop: list[int] = []
         self._tones = np.zeros(12)
         self._sounding = len(chords) - 1
         self._opens_next = False
@@ -89,21 +93,34 @@ class Foresight:
         weight = CONTEXT_FADES ** np.arange(len(same))[::-1]
         return float((weight @ same + DOUBT_BEATS * DOUBT_AGREES) / (weight.sum() + DOUBT_BEATS))
 
-    def hear_beat(self, said: FloatArray, grid: BarGrid) -> None:
+    def hear_beat(self, said: FloatArray, grid: BarGrid, before: FloatArray | None = None) -> None:
         """Add the next beat.
 
         Args:
             said: the chord probabilities while it sounded.  [steps, chords]
             grid: where bars begin.
+            before: those of the beat before, as it is heard by now, in place of what was said of it then.
         """
+        if before is not None and self._surprise:
+            self._surprise[-1] = self._surprise_at(before)
         self._surprise.append(self._surprise_at(said))
-        first = len(self._heard) + 1 - len(self._surprise)
+        recent = list(self._surprise)[-REHEARD_BEATS:]
+        first = len(self._heard) + 1 - len(recent)
         self._count(self._heard[first:], -1)
-        self._heard[first:] = self._most_probable(first, grid)
+        self._heard[first:], self._path = _most_probable(recent, first, grid)
         self._count(self._heard[first:], 1)
         self._sounding = self._heard[-1]
         self._opens_next = grid.opens(len(self._heard))
         self.loop_beats = self._found_before(grid.beats_per_bar)
+        self._loop = [] if self.loop_beats is None else self._voted(self.loop_beats, grid)
+
+    def _voted(self, loop_beats: int, grid: BarGrid) -> list[int]:
+        """The chords of the last loop, by it and the one before; it is gone through twice, so that its ends agree."""
+        kept = np.array(self._surprise)
+        votes, earlier = kept[-loop_beats:], kept[-2 * loop_beats : -loop_beats].copy()
+        votes[len(votes) - len(earlier) :] += earlier
+        chords, _ = _most_probable([*votes, *votes], len(self._heard) - 2 * loop_beats, grid)
+        return chords[-loop_beats:]
 
     def _count(self, heard: Sequence[int], weight: int) -> None:
         """Add the tones of the chords of some beats to those of all, or with a weight of -1 take them away."""
@@ -123,22 +140,6 @@ class Foresight:
         surprise: NDArray[np.float64] = -np.log(np.maximum(said.mean(axis=0), LEAST_PROBABILITY)).astype(np.float64)
         return surprise
 
-    def _most_probable(self, first: int, grid: BarGrid) -> list[int]:
-        """The chords of all beats from one on that fit best together, by dynamic programming."""
-        path = np.zeros(len(self._chords))
-        stays: list[NDArray[np.bool_]] = []
-        befores: list[int] = []
-        for beat, surprise in enumerate(self._surprise, first):
-            changed = _changed(path, grid.opens(beat))
-            stays.append(changed == path)
-            befores.append(int(np.argmin(path)))
-            path = changed + surprise
-        self._path = path - path.min()
-        chords = [int(np.argmin(path))]
-        for stay, before in zip(reversed(stays[1:]), reversed(befores[1:]), strict=True):
-            chords.append(chords[-1] if stay[chords[-1]] else before)
-        return chords[::-1]
-
     def of(self, beat: int, bar: int, position: int) -> Foreseen:
         """What will sound, or did.
 
@@ -154,8 +155,7 @@ class Foresight:
         if 0 <= beat < len(self._heard):
             return self._keyed(self._chords[self._heard[beat]])
         if (loop := self.loop_beats) is not None:
-            known = len(self._heard)
-            return self._keyed(self._chords[self._heard[known - loop + (beat - known) % loop]])
+            return self._keyed(self._chords[self._loop[(beat - len(self._heard)) % loop]])
         chord = self._chords[self._sounding]
         return self._keyed(chord if chord == NO_CHORD else Chord(root=chord.root, quality="5"))
 
@@ -172,6 +172,33 @@ class Foresight:
             return _UNKNOWN_KEY
         scales: NDArray[np.float64] = np.array([np.roll(_MAJOR, tonic) for tonic in range(12)])
         return Key(tonic=int(np.argmax(scales @ self._tones)), mode="major")
+
+
+def _most_probable(
+    surprises: Sequence[NDArray[np.float64]], first: int, grid: BarGrid
+) -> tuple[list[int], NDArray[np.float64]]:
+    """The chords of some beats that fit best together, by dynamic programming.
+
+    Args:
+        surprises: how little each chord fits each beat.  [beats][chords]
+        first: number of the first of these beats.
+        grid: where bars begin.
+
+    Returns:
+        the chords; and by how much dearer each would have been for the last beat, [chords].
+    """
+    path = np.zeros(len(surprises[0]))
+    stays: list[NDArray[np.bool_]] = []
+    befores: list[int] = []
+    for beat, surprise in enumerate(surprises, first):
+        changed = _changed(path, grid.opens(beat))
+        stays.append(changed == path)
+        befores.append(int(np.argmin(path)))
+        path = changed + surprise
+    chords = [int(np.argmin(path))]
+    for stay, before in zip(reversed(stays[1:]), reversed(befores[1:]), strict=True):
+        chords.append(chords[-1] if stay[chords[-1]] else before)
+    return chords[::-1], path - path.min()
 
 
 def _changed(path: NDArray[np.float64], opens: bool) -> NDArray[np.float64]:

@@ -33,6 +33,8 @@ SETTLED_FRAMES = 5
 """The band's clock is so much further than what is played, so that a note may begin a little before its beat."""
 DOWNBEAT_FRAMES = 5
 """A downbeat is heard so near to a beat."""
+CHORD_LATE_FRAMES = 12
+"""The listener says another chord so much after it began: heard again so much later, a beat has its own."""
 CHECKED_FRAMES = 10
 """A beat is heard for certain once so many frames have followed it."""
 REST_BEATS, REST_FRAMES = 1.0, 30
@@ -274,11 +276,14 @@ class LiveLeader:
         """Take in the beats that have passed and are heard to their end."""
         known = min(self._hearing.late_frames, self._hearing.chord_frames)
         while clock.phase >= self.heard_beats + 1:
-            start, stop = np.rint(clock.frames_of(self.heard_beats + np.arange(2.0))).astype(int).tolist()
+            edges = np.rint(clock.frames_of(self.heard_beats + np.arange(-1.0, 2.0)))
+            earlier, start, stop = edges.astype(int).tolist()
             if stop > known:
                 break
             around_it = self._hearing.frames(max(start - DOWNBEAT_FRAMES, 0), start + DOWNBEAT_FRAMES)
-            self.places.hear_beat(self._said(start, stop), float(around_it.pulse[1].max()))
+            late = CHORD_LATE_FRAMES
+            before = self._said(earlier + late, start + late) if self.heard_beats else None
+            self.places.hear_beat(self._said(start, stop), float(around_it.pulse[1].max()), before)
             self.heard_beats += 1
         start = int(clock.frames_of(np.array([float(self.heard_beats)]))[0])
         self.places.hear_now(self._said(start, known))

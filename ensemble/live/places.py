@@ -85,17 +85,18 @@ class Places:
         if self._chart is not None:
             self._chart.begin(beat)
 
-    def hear_beat(self, said: FloatArray, downbeat: float) -> None:
+    def hear_beat(self, said: FloatArray, downbeat: float, before: FloatArray | None) -> None:
         """Add the next beat.
 
         Args:
             said: the chord probabilities while it sounded.  [steps, chords]
             downbeat: how probable a beat that opens a bar is there.
+            before: see `Foresight.hear_beat`.
         """
         self._bars.hear_beat(downbeat, self._change_to(said))
         if self._chart is not None:
             self._chart.hear_beat(said, downbeat)
-        self._foresight.hear_beat(said, self._laid()[0])
+        self._foresight.hear_beat(said, self._laid()[0], before)
 
     def _change_to(self, said: FloatArray) -> float:
         """How surely another chord sounds than a beat ago, 0..1."""

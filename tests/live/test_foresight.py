@@ -41,6 +41,22 @@ def test_a_loop_is_played_once_it_is_proven() -> None:
     assert after(loop + loop[:4]).loop_beats is None
 
 
+def test_what_was_misheard_the_last_time_is_played_as_the_time_before() -> None:
+    loop = [0] * 4 + [7] * 4 + [9] * 4 + [5] * 4
+    foresight = after(loop * 2)
+    for root in loop:
+        foresight.hear_beat(0.8 * said(2) + 0.2 * said(7) if root == 7 else said(root), BarGrid(4, 0))
+    assert [chord.root for chord in foresight.heard[36:40]] == [2] * 4
+    assert [foresight.of(48 + beat, 0, 0).chord.root for beat in range(16)] == loop
+
+
+def test_a_beat_that_is_heard_again_later_has_another_chord() -> None:
+    foresight = after([0, 0, 0, 0])
+    foresight.hear_beat(said(0), BarGrid(4, 0))  # the listener still says the former one
+    foresight.hear_beat(said(9), BarGrid(4, 0), before=said(9))
+    assert [chord.root for chord in foresight.heard] == [0, 0, 0, 0, 9, 9]
+
+
 def test_what_was_heard_once_by_chance_is_no_loop() -> None:
     assert after([0, 5, 2, 7, 9, 4, 11, 5, 0, 6, 3, 8, 9, 1, 10, 6, 0, 7, 4, 8]).loop_beats is None
 
