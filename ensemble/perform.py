@@ -219,8 +219,7 @@ class _Performing:
     def _followed(self, live: LiveSettings) -> _Following:
         """What was heard and written while the leader was still playing."""
         request, leader = self._plan.request, self._lead.clip
-        num_frames = clock.frames_for(leader.num_samples, request.sample_rate)
-        num_frames += round(request.tail_s * clock.FRAME_RATE_HZ)
+        num_frames = clock.frames_for(leader.num_samples, request.sample_rate) + request.live_tail_frames
         asked = self._band.follow(at_analysis_rate(leader), num_frames, request.overrides, live)
         deadline_s = self._deadline_s(leader.duration_s)
         (heard,), (arrangement,) = self._band.collect(asked[:1], deadline_s), self._band.collect(asked[1:], deadline_s)

@@ -6,6 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
+from ensemble.clock import FRAME_RATE_HZ
 from ensemble.config import BandSettings, Settings
 from ensemble.listen.overrides import Overrides
 from ensemble.live.settings import LiveSettings
@@ -13,6 +14,8 @@ from ensemble.retrieve.settings import RetrieveSettings
 from ensemble.types.continuation import Hop, JoinQuality
 
 MIN_EXTEND_S, MAX_EXTEND_S = 0.1, 600.0
+RING_FRAMES = 60
+"""How long notes that are committed when a player ends may ring at least."""
 
 
 class Extension(Settings):
@@ -59,6 +62,15 @@ class RenderRequest(Settings):
         if self.live is not None and (self.extension is not None or self.transpose):
             raise ValueError("a leader who is followed live cannot be extended or transposed")
         return self
+
+    @property
+    def live_tail_frames(self) -> int:
+        """How long a band that follows a player may sound after the player's end, in control frames.
+
+        What it has committed by then sounds, whatever the horizon is, and its last notes have time to ring.
+        """
+        committed = 0 if self.live is None else self.live.horizon.most_frames + RING_FRAMES
+        return max(round(self.tail_s * FRAME_RATE_HZ), committed)
 
 
 class ContinuationPlan(Settings):

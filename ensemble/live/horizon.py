@@ -44,6 +44,11 @@ class Horizon(NamedTuple):
         frames = round(self.beats * (period_frames or 0.0))
         return min(max(frames, round(LEAST_IN_BEATS_S * FRAME_RATE_HZ)), round(MOST_HORIZON_S * FRAME_RATE_HZ))
 
+    @property
+    def most_frames(self) -> int:
+        """What it can be at most, at any tempo, in control frames."""
+        return round((MOST_HORIZON_S if self.beats is not None else self.seconds) * FRAME_RATE_HZ)
+
 
 def read_horizon(text: str) -> Horizon:
     """A horizon as people write it; seconds are rounded to tenths.

@@ -18,7 +18,7 @@ import soxr
 
 from ensemble.audio.wav_writer import hashed_of, steps_of
 from ensemble.band import Band, Promise
-from ensemble.clock import FRAME_RATE_HZ, Block, frames_for, hop_samples
+from ensemble.clock import Block, frames_for, hop_samples
 from ensemble.config import FollowerSettings
 from ensemble.errors import BandError, ConfigError, DeadlineError
 from ensemble.listen.overrides import Overrides
@@ -199,8 +199,7 @@ class LiveSession:
         if self._resampler is not None:
             rest = self._resampler.resample_chunk(np.zeros(0, np.float32), last=True)
             self._waiting = np.concatenate([self._waiting, rest])
-        tail_frames = round(self._request.tail_s * FRAME_RATE_HZ)
-        num_frames = frames_for(self.num_samples, self._request.sample_rate) + tail_frames
+        num_frames = frames_for(self.num_samples, self._request.sample_rate) + self._request.live_tail_frames
         for tick, has_ended in ticks_of(self._waiting, num_frames, self.follower, self._ticks):
             yield from self._tick(tick, has_ended=has_ended, num_frames=num_frames)
 

@@ -127,6 +127,23 @@ def test_how_the_stream_is_cut_changes_nothing(
     assert again.samples_sha256 == rendered[0].samples_sha256
 
 
+@pytest.mark.parametrize("ahead", [{"horizon_s": 1.0}, {"horizon_s": 2.0}, {"horizon_beats": 3.0}], ids=str)
+def test_what_is_committed_when_the_leader_ends_is_rendered_too(
+    ahead: dict[str, float], request_live: RenderRequest, leader: np.ndarray, tmp_path: Path
+) -> None:
+    request = request_live.model_copy(update={"live": LiveSettings(listen_beats=0, **ahead)})
+    session, sink = run(request, leader[: 6 * SLOW_RATE], 3, tmp_path / "recording.wav")
+    manifest = render_request(
+        session.request, tmp_path / "recording.wav", tmp_path / "out", force=False, band_factory=LocalBand,
+        pace=Pace(), events=Events(), report=False,
+    )  # fmt: skip
+    assert is_replayed(session.samples_sha256, manifest)
+    assert (
+        sum(sound.shape[1] for _, sound in sink.played) == request.live_tail_frames * SLOW_RATE // 100 + 6 * SLOW_RATE
+    )
+    assert max(np.abs(sound).max() for _, sound in sink.played) > 0.01
+
+
 def test_a_session_verifies(rendered: tuple) -> None:
     assert verify(rendered[2], LocalBand, Pace(block_frames=37)).is_good
 
