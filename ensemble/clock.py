@@ -2,7 +2,7 @@
 
 A *hop* is the number of samples in one control frame, whole at every rate. Every network and every synthesizer runs in
 *quanta* of 20 frames, counted from frame 0 whatever block the caller asks for: so the bytes do not depend on the block
-size. A live band that commits itself less than 0.3 s ahead runs in quanta of 4.
+size. A live band that commits itself less than 0.4 s ahead runs in quanta of 4.
 """
 
 from __future__ import annotations

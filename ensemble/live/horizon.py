@@ -10,7 +10,7 @@ from ensemble.clock import FRAME_RATE_HZ, QUANTUM_FRAMES, SHORT_QUANTUM_FRAMES
 from ensemble.errors import ConfigError
 
 USUAL_HORIZON_S, LEAST_HORIZON_S, MOST_HORIZON_S = 0.4, 0.2, 2.0
-LEAST_IN_BEATS_S, MOST_HORIZON_BEATS = 0.3, 4.0
+MOST_HORIZON_BEATS = 4.0
 _WRITTEN = re.compile(r"(\d{1,3}(?:\.\d{1,6})?) ?(s|beats?)?")
 
 
@@ -20,7 +20,7 @@ class Horizon(NamedTuple):
     seconds: float = USUAL_HORIZON_S
     """In whole tenths; nothing where it is in beats."""
     beats: float | None = None
-    """Beats of the tempo that is heard, but 0.3 to 2 s, and 0.3 s until there is one."""
+    """Beats of the tempo that is heard, but 0.4 to 2 s, and 0.4 s until there is one."""
 
     def __str__(self) -> str:
         if self.beats is None:
@@ -29,8 +29,8 @@ class Horizon(NamedTuple):
 
     @property
     def quantum_frames(self) -> int:
-        """Control frames that are played at a time: a quantum has to be shorter than the horizon."""
-        is_short = self.beats is None and self.seconds < LEAST_IN_BEATS_S
+        """Control frames that are played at a time: whole quanta have to be ready in time."""
+        is_short = self.beats is None and self.seconds < USUAL_HORIZON_S
         return SHORT_QUANTUM_FRAMES if is_short else QUANTUM_FRAMES
 
     def frames(self, period_frames: float | None) -> int:
@@ -42,7 +42,7 @@ class Horizon(NamedTuple):
         if self.beats is None:
             return round(self.seconds * FRAME_RATE_HZ)
         frames = round(self.beats * (period_frames or 0.0))
-        return min(max(frames, round(LEAST_IN_BEATS_S * FRAME_RATE_HZ)), round(MOST_HORIZON_S * FRAME_RATE_HZ))
+        return min(max(frames, round(USUAL_HORIZON_S * FRAME_RATE_HZ)), round(MOST_HORIZON_S * FRAME_RATE_HZ))
 
     @property
     def most_frames(self) -> int:

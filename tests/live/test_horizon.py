@@ -60,9 +60,9 @@ def test_a_horizon_is_the_next_whole_tenth(way_s: float, horizon_s: float) -> No
 
 
 def test_beats_become_frames_by_the_tempo_within_bounds() -> None:
-    assert [Horizon(beats=1.0).frames(period) for period in (None, 20.0, 55.0, 250.0)] == [30, 30, 55, 200]
+    assert [Horizon(beats=1.0).frames(period) for period in (None, 20.0, 55.0, 250.0)] == [40, 40, 55, 200]
     assert Horizon(beats=0.5).frames(100.0) == 50
-    assert [Horizon(seconds).quantum_frames for seconds in (0.2, 0.3, 0.4)] == [4, 20, 20]
+    assert [Horizon(seconds).quantum_frames for seconds in (0.2, 0.3, 0.4)] == [4, 4, 20]
 
 
 def test_a_horizon_in_beats_is_so_many_beats_of_the_tempo_that_is_heard(
@@ -73,7 +73,7 @@ def test_a_horizon_in_beats_is_so_many_beats_of_the_tempo_that_is_heard(
     for number, (tick, has_ended) in enumerate(ticks_of(strummed, 0, follower), 1):
         follower.tick(tick, has_ended=has_ended)
         ahead.append(follower.committed_frames - 10 * number)
-    assert ahead[5] in (20, 30)  # no tempo yet
+    assert ahead[5] in (30, 40)  # no tempo yet
     assert set(ahead[-20:]) <= {40, 50, 60}  # 60 frames a beat, in whole quanta
     counted = LiveFollower(band, 1, LiveSettings(horizon_beats=1.0, count_in_beats=2), Overrides(tempo_bpm=TEMPO_BPM))
     counted.tick(np.zeros(RATE // 10, np.float32))
