@@ -53,14 +53,14 @@ def test_levers_change_a_band_and_no_more() -> None:
     assert Levers().applied_to(rock) == rock
     levers = Levers(
         style="swing", complexity=0.2, ending="stop", click=True, density={"drums": 0.9},
-        gain_db={"bass": 2, "leader": -3}, pan={"rhythm": -1}, instrument={"bass": "cello", "rhythm": "electric_piano"},
+        gain_db={"bass": 2, "leader": -3}, pan={"rhythm": -1}, instrument={"bass": "cello", "rhythm": "organ"},
     )  # fmt: skip
     band = levers.applied_to(rock)
     bass, rhythm, drums, click = band.followers
     assert band.style == load_style("swing")
     assert (band.complexity, band.ending, band.intro) == (0.2, "stop", None)
     assert (bass.gain_db, bass.instrument, bass.voice) == (2.0, "cello", "cello")
-    assert (rhythm.pan, rhythm.instrument, rhythm.voice) == (-1.0, "electric_piano", "naive")
+    assert (rhythm.pan, rhythm.instrument, rhythm.voice) == (-1.0, "organ", "naive")
     assert (drums.density, drums.voice, click.plays) == (0.9, "drums", "click")
     assert band.mix.leader_gain_db == -3.0
     assert Levers(ending="leader").applied_to(band).ending is None
