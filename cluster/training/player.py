@@ -52,7 +52,8 @@ def train_player(
         return _fit(settings, data, out, command, prepared, on_left_out, resume=resume, on_step=on_step)
     for split in ("train", "valid"):
         takes_of(data, settings.instrument, split)
-    fit = partial(_fit, settings, data.resolve(), out.resolve(), command, prepared.resolve() if prepared else None)
+    where = data.resolve(), out.resolve(), command, prepared.resolve() if prepared else None
+    fit = partial(_fit, settings, *where, folder=Path.cwd())  # Ray gives workers folders of their own
     return on_ray(fit, out, num_workers, may_use_gpu=settings.device != "cpu", on_loss=on_loss)
 
 

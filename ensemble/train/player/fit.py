@@ -12,8 +12,9 @@ from ensemble.errors import ConfigError, DataError
 from ensemble.events import unheard
 from ensemble.play.inharmonicity import Inharmonicity
 from ensemble.play.seeded import seeded_voice
-from ensemble.play.voice_file import VOICE, VoiceWeights
+from ensemble.play.voice_file import VOICE, VoiceCard, VoiceWeights
 from ensemble.settings.transfer import SHARES, VoiceRange
+from ensemble.train.checkpoints import CHECKPOINT, SafetensorsIO
 from ensemble.train.pace import OnStep
 from ensemble.train.player.analysis import VOICED_DB, Analysis, analyse
 from ensemble.train.player.crops import PlayerCrop, SynthDataset
@@ -33,6 +34,7 @@ def fit_player(
     material: PlayerMaterial,
     out: Path,
     *,
+    folder: Path = Path(),
     resume: bool = False,
     on_step: OnStep = unheard,
     team: Team | None = None,
@@ -43,6 +45,7 @@ def fit_player(
         settings: of the run.
         material: recordings, already split by piece.
         out: the run's folder; made if absent. See `fit` for what else lies there.
+        folder: where a relative path of `settings.start` begins.
         resume: go on from the checkpoint that is there; without one, begin.
         on_step: called after every step and every audit.
         team: other workers.
@@ -56,7 +59,7 @@ def fit_player(
             raise DataError(f"the {split} split", "holds no take of this instrument", "compose or record more pieces")
     identity = material.identity
     check_folder(out, settings, identity, resume=resume)
-    voice = _starting_voice(settings, material)
+    voice = _kept_voice(out / CHECKPOINT, settings, material) or _starting_voice(settings, material, folder)
     inharmonicity = voice.card.inharmonicity
 
     crops = SynthDataset(
@@ -75,15 +78,25 @@ def fit_player(
     )  # fmt: skip
 
 
-def _starting_voice(settings: TrainPlayerSettings, material: PlayerMaterial) -> VoiceWeights:
-    voice = _first_weights(settings)
+def _kept_voice(checkpoint: Path, settings: TrainPlayerSettings, material: PlayerMaterial) -> VoiceWeights | None:
+    """The card of a run that goes on; Lightning fills in the weights. None where no checkpoint tells it."""
+    kept = SafetensorsIO().load_checkpoint(checkpoint).get("card") if checkpoint.exists() else None
+    if kept is None:
+        return None
+    card = VoiceCard.model_validate(kept | {"command": material.command})
+    return VoiceWeights(card=card, tensors=seeded_voice(settings.seed, card.instrument, card.size).tensors)
+
+
+def _starting_voice(settings: TrainPlayerSettings, material: PlayerMaterial, folder: Path) -> VoiceWeights:
+    voice = _first_weights(settings, folder)
     minutes = sum(recording.num_frames for recording in material.train) / 6000.0
     learned, known = f"{minutes:.1f} min in {len(material.train)} takes: {material.provenance}", voice.card
     goes_on = settings.start is not None
+    measured = measure_inharmonicity(material.train) if instrument(settings.instrument).fades else None
     card = known.model_copy(
         update={
             "learned": _range(material),
-            "inharmonicity": measure_inharmonicity(material.train) if instrument(settings.instrument).fades else None,
+            "inharmonicity": measured or known.inharmonicity,
             "trained_sample_rate": settings.sample_rate,
             "training_data": f"{known.training_data}; then {learned}" if goes_on else learned,
             "licence": f"{known.licence}; then {material.licence}" if goes_on else material.licence,
@@ -98,7 +111,7 @@ def _starting_voice(settings: TrainPlayerSettings, material: PlayerMaterial) -> 
     return VoiceWeights(card=card, tensors=voice.tensors)
 
 
-def _first_weights(settings: TrainPlayerSettings) -> VoiceWeights:
+def _first_weights(settings: TrainPlayerSettings, folder: Path) -> VoiceWeights:
     """Random weights, or those to go on from.
 
     Raises:
@@ -108,7 +121,7 @@ def _first_weights(settings: TrainPlayerSettings) -> VoiceWeights:
     name = instrument(settings.instrument).name
     if settings.start is None:
         return seeded_voice(settings.seed, name, settings.size)
-    voice = VOICE.load(settings.start)
+    voice = VOICE.read(folder / VOICE.path_of(settings.start))
     theirs = voice.card.instrument, voice.card.size
     if theirs != (name, settings.size):
         problem = f"{settings.start} is a voice for the {theirs[0]}, size {theirs[1]}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -47,6 +49,10 @@ class PlayerTask(FitTask[TrainPlayerSettings, NeuralSynthesizer]):
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Adam; its rate is set before every step."""
         return torch.optim.Adam(self.network.parameters(), self.settings.learning_rate, betas=(0.9, 0.99))
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep the card: a run that goes on does not need the voice it began with."""
+        checkpoint["card"] = self.network.card.model_dump(mode="json")
 
     def rate(self) -> float:
         """Rises at the start of either stage, and falls in the second."""

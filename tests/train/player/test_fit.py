@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +16,14 @@ import pytest
 import torch
 
 from ensemble.errors import ConfigError, DataError, EnsembleError, VoiceError
+from ensemble.play.inharmonicity import Inharmonicity
+from ensemble.play.seeded import seeded_voice
 from ensemble.play.voice_file import VOICE
+from ensemble.train.checkpoints import SafetensorsIO
 from ensemble.train.player.fit import fit_player as fit
 from ensemble.train.player.material import PlayerMaterial
 from ensemble.train.player.settings import TrainPlayerSettings
+from ensemble.train.player.stiffness import measure_inharmonicity
 from tests.train.teacher import phrase
 
 SMALL = TrainPlayerSettings(
@@ -67,6 +72,31 @@ def test_a_voice_goes_on_from_another(tmp_path, material):
     for other in ({"instrument": "cello"}, {"size": "large"}):
         with pytest.raises(ConfigError, match="is a voice for the violin, size starter"):
             fit(still.model_copy(update=other), material, tmp_path / "other")
+
+
+def test_a_run_goes_on_without_the_voice_it_began_with(tmp_path, material):
+    fit(SMALL.model_copy(update={"max_steps": 1}), material, tmp_path / "first")
+    first = tmp_path / "first" / "voice.safetensors"
+    went_on = SMALL.model_copy(update={"start": str(first), "max_steps": 1, "audit_steps": 1})
+    fit(went_on, material, tmp_path / "then")
+    checkpoint = tmp_path / "then" / "checkpoint.safetensors"
+    card = SafetensorsIO().load_checkpoint(checkpoint)["card"]
+    assert card["training_data"].count("phrases") == 2
+    first.unlink()
+    assert fit(went_on.model_copy(update={"max_steps": 3}), material, tmp_path / "then", resume=True).steps == 3
+    assert SafetensorsIO().load_checkpoint(checkpoint)["card"] == card
+
+
+def test_a_start_keeps_its_stretched_partials_where_no_held_note_tells(tmp_path):
+    name = Path("start.safetensors")
+    known = Inharmonicity(pitch_midi=(60.0,), coefficient=(4e-4,))
+    piano = seeded_voice(1, "piano")
+    VOICE.write(tmp_path / name, replace(piano, card=piano.card.model_copy(update={"inharmonicity": known})))
+    told = SMALL.model_copy(update={"instrument": "piano", "start": str(name), "max_steps": 1, "audit_steps": 1})
+    plain = PlayerMaterial(train=[phrase(1)], held_out=[phrase(3)], provenance="phrases", licence="ours")
+    assert measure_inharmonicity(plain.train) is None
+    fit(told, plain, tmp_path / "then", folder=tmp_path)
+    assert VOICE.read(tmp_path / "then" / "voice.safetensors").card.inharmonicity == known
 
 
 def test_two_runs_are_one_run(tmp_path, material):

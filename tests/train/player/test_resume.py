@@ -101,3 +101,16 @@ def test_a_damaged_checkpoint_is_refused_before_any_worker_is_asked(out, begun, 
         (out / CHECKPOINT).write_bytes(content)
         with pytest.raises(VoiceError, match=complaint):
             train_player(SMALL.model_copy(update={"batch_size": 3}), data, out, num_workers=2, resume=True)
+
+
+def test_workers_find_a_start_that_is_named_from_here(tmp_path, monkeypatch):
+    """Ray gives each a folder of its own."""
+    data, seen = write_set(tmp_path / "set"), []
+    monkeypatch.setattr("cluster.training.player.on_ray", lambda fit, *_, **__: seen.append(fit))
+    monkeypatch.chdir(tmp_path)
+    fit(SHORT, material(), tmp_path / "first")
+    told = SHORT.model_copy(update={"start": "first/voice.safetensors"})
+    train_player(told, data, tmp_path / "then", num_workers=2)
+    (tmp_path / "worker").mkdir()
+    monkeypatch.chdir(tmp_path / "worker")
+    assert seen[0](resume=True).steps == 1
