@@ -31,6 +31,8 @@ except ImportError:  # a PyYAML without libyaml: thirty times slower, as safe
 NAME = "slakh"
 LICENCE = "CC BY 4.0 (Manilow et al. 2019)"
 OUR_LICENCE = "ours, composed and rendered by this project (soundfont: MIT)"
+MIT_SOUNDFONTS = ("FluidR3", "MuseScore_General")
+"""How the names of those begin whose licence we know."""
 SPLIT_FOLDERS: dict[str, Split] = {"train": "train", "validation": "valid", "test": "test"}
 OMITTED = "omitted"
 COMPOSER_FILE = "composer.json"
@@ -161,6 +163,7 @@ def _stems(root: Path, track: Path, split: Split, stems: dict[Any, Any]) -> tupl
             label = facts.get("midi_program_name") or facts.get("inst_class") or "unnamed"
             skips.append(Skip(path=track / "stems" / name, reason=f"has no audio file ({label})"))
             continue
+        source = str(facts.get("plugin_name") or "")
         takes.append(
             RecordedPart(
                 dataset=NAME,
@@ -169,9 +172,12 @@ def _stems(root: Path, track: Path, split: Split, stems: dict[Any, Any]) -> tupl
                 label=str(facts.get("inst_class") or facts.get("midi_program_name") or "unnamed"),
                 instrument=_instrument(facts),
                 split=split,
-                licence=OUR_LICENCE if is_ours else LICENCE,
-                may_ship=is_ours,  # CC BY would allow it with attribution; the voices we ship come from our own sets
-                source=str(facts["plugin_name"]) if facts.get("plugin_name") else None,
+                licence=_our_licence(source) if is_ours else LICENCE,
+                may_ship=is_ours
+                and source.startswith(
+                    MIT_SOUNDFONTS
+                ),  # CC BY would allow it with attribution; the voices we ship come from our own sets
+                source=source or None,
                 audio=audio,
                 mix=mix,
                 notes=first_file(track / "MIDI" / f"{name}.mid"),
@@ -195,3 +201,10 @@ def _instrument(facts: dict[str, Any]) -> str | None:
         return instrument_of_program(program)
     by_name = instrument_of_words(str(facts.get("midi_program_name") or ""))
     return by_name or instrument_of_words(str(facts.get("inst_class") or ""))
+
+
+def _our_licence(soundfont: str) -> str:
+    """Of what we have composed: its sounds are the soundfont's."""
+    if soundfont.startswith(MIT_SOUNDFONTS):
+        return OUR_LICENCE
+    return f"composed by this project; that of {soundfont or 'the soundfont'} is yours to know"

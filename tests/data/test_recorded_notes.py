@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import mido
@@ -9,13 +10,15 @@ import numpy as np
 import pytest
 import soundfile
 
+from ensemble.data import slakh
 from ensemble.data.compose import fluidsynth
 from ensemble.data.compose.corpus import compose
 from ensemble.data.compose.midi import lead_track
 from ensemble.data.compose.recorded_notes import key_of, looped, make_soundfont
 from ensemble.data.compose.soundfont_file import programs_of
 from ensemble.data.compose.tempo import CLOCK, TICKS_PER_QUARTER, Metre
-from ensemble.errors import DataError
+from ensemble.errors import DataError, OutputError
+from tests.data.composed import SHORT_S, needs_renderer
 
 RATE = 24_000
 
@@ -56,6 +59,7 @@ def test_a_file_is_named_after_its_key(name: str, key: int | None) -> None:
     assert key_of(name) == key
 
 
+@needs_renderer
 def test_notes_are_tuned_held_and_begin_at_once(tmp_path: Path) -> None:
     save(tmp_path / "notes" / "Violine" / "A4.wav", note(69.3))  # 30 cents sharp
     save(tmp_path / "notes" / "Violine" / "x.wav", note(60))
@@ -80,6 +84,7 @@ def test_a_loop_joins_without_a_jump() -> None:
     np.testing.assert_array_equal(joined[end:], sound[begin : begin + len(joined) - end])
 
 
+@needs_renderer
 def test_dynamics_of_a_key_are_played_by_velocity(tmp_path: Path) -> None:
     for name, level in (("C4 loud", 0.6), ("C4 soft", 0.1)):
         save(tmp_path / "notes" / "flute" / f"{name}.wav", note(60, level=level))
@@ -97,17 +102,31 @@ def test_what_is_of_no_use_is_passed_over_with_its_reason(tmp_path: Path) -> Non
     (notes / "flute" / "F5.wav").write_text("no sound")
     save(notes / "double bass" / "E2.wav", note(40))  # bowed, and the catalogue's is plucked
     save(notes / "theremin" / "C4.wav", note(60))
+    save(notes / "flute" / "loud" / "C5.wav", note(72))
+    (notes / "flute" / "G5.m4a").write_bytes(b"")
+    (notes / "trumpet").mkdir()
+    for name, key in (("C3", 60), ("E3", 64)):  # as some count octaves
+        save(notes / "oboe" / f"{name}.wav", note(key))
     report = make_soundfont(notes, tmp_path / "notes.sf2")
     assert report.notes == {"flute": 1}
     reasons = {skip.path.name: skip.reason for skip in report.skips}
+    assert "octaves off" in reasons["oboe"]
+    assert "folder in a folder" in reasons["loud"]
+    assert "not decoded here" in reasons["G5.m4a"]
     assert "semitones from its name" in reasons["D5.wav"]
     assert reasons["E5.wav"].startswith(("is silent", "nothing"))
-    assert reasons.keys() == {"D5.wav", "E5.wav", "F5.wav", "double bass", "theremin"}
+    names = {"D5.wav", "E5.wav", "F5.wav", "G5.m4a", "loud", "double bass", "oboe", "trumpet", "theremin"}
+    assert reasons.keys() == names
     with pytest.raises(DataError, match="holds no note that can be used"):
         make_soundfont(notes / "theremin", tmp_path / "none.sf2")
+    with pytest.raises(DataError, match="no such folder"):
+        make_soundfont(tmp_path / "absent", tmp_path / "none.sf2")
+    with pytest.raises(OutputError, match="cannot be written"):
+        make_soundfont(notes, Path())
     assert not (tmp_path / "none.sf2").exists()
 
 
+@needs_renderer
 def test_an_instrument_that_a_soundfont_lacks_is_not_played_by_another(tmp_path: Path) -> None:
     save(tmp_path / "notes" / "flute" / "C5.wav", note(72))
     report = make_soundfont(tmp_path / "notes", tmp_path / "notes.sf2")
@@ -116,11 +135,44 @@ def test_an_instrument_that_a_soundfont_lacks_is_not_played_by_another(tmp_path:
     assert not (tmp_path / "set").exists()
 
 
-@pytest.mark.parametrize(
-    "content", [b"", b"RIFF", b"RIFF\x10\0\0\0sfbk", b"RIFF\xff\xff\xff\xffsfbkLIST\xff\xff\xff\xffpdta"]
-)
+HEAD = b"RIFF\xff\xff\xff\xffsfbkLIST\xff\xff\xff\xffpdta"
+
+
+@pytest.mark.parametrize("content", [b"", b"RIFF", b"RIFF\x10\0\0\0sfbk", HEAD, HEAD + b"sbhd"])
 def test_what_is_no_soundfont_is_refused(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "bad.sf2"
     path.write_bytes(content)
     with pytest.raises(DataError):
         programs_of(path)
+
+
+@pytest.mark.parametrize("size", [38, 1000, 2**32 - 1])
+def test_a_soundfont_that_is_cut_off_has_what_it_still_names(size: int, tmp_path: Path) -> None:
+    path = tmp_path / "cut.sf2"
+    presets = struct.pack("<20sHHHIII", b"flute", 73, *[0] * 5) + struct.pack("<20sHHHIII", b"kit", 0, 128, *[0] * 4)
+    path.write_bytes(HEAD + b"phdr" + struct.pack("<I", size) + presets + b"cut")
+    assert programs_of(path) == (set() if size == 38 else {73})
+
+
+@needs_renderer
+def test_songs_need_a_soundfont_with_all_that_they_draw(tmp_path: Path) -> None:
+    save(tmp_path / "notes" / "flute" / "C5.wav", note(72))
+    report = make_soundfont(tmp_path / "notes", tmp_path / "notes.sf2")
+    with pytest.raises(DataError, match="has no piano"):
+        compose(tmp_path / "set", 1, soundfonts=[report.path], style="songs")
+    with pytest.raises(DataError, match=r"has no drums \(kit\)"):
+        compose(tmp_path / "set", 1, soundfonts=[report.path], instruments=["flute", "drums"])
+
+
+@needs_renderer
+def test_a_soundfont_that_was_made_anew_is_noticed(tmp_path: Path) -> None:
+    for seconds in (1.0, 1.5):
+        save(tmp_path / "notes" / "flute" / "C5.wav", note(72, seconds))
+        report = make_soundfont(tmp_path / "notes", tmp_path / "notes.sf2")
+        if seconds == 1.0:
+            compose(tmp_path / "set", 1, soundfonts=[report.path], instruments=["flute"], length_s=SHORT_S)
+            (take,) = slakh.read(tmp_path / "set").takes
+            assert not take.may_ship
+            assert "notes.sf2 is yours to know" in take.licence
+    with pytest.raises(DataError, match="another composition"):
+        compose(tmp_path / "set", 2, soundfonts=[report.path], instruments=["flute"], length_s=SHORT_S)

@@ -14,10 +14,11 @@ from ensemble.clock import FRAME_RATE_HZ, SAMPLE_RATES_HZ
 from ensemble.data import slakh
 from ensemble.data.compose.fluidsynth import check_renderer
 from ensemble.data.compose.labels import read_labels
-from ensemble.data.compose.orchestra import ORCHESTRA, PLAYERS
+from ensemble.data.compose.orchestra import PLAYERS, programs_needed, song_programs
 from ensemble.data.compose.piece import LENGTH_S, STYLES
 from ensemble.data.compose.soundfont_file import programs_of
 from ensemble.data.compose.track import ComposeRequest, digest, make_track, track_name
+from ensemble.data.programs import DRUMS_PROGRAM, instrument_of_program
 from ensemble.data.takes import SPLITS
 from ensemble.errors import AudioError, DataError
 from ensemble.events import OnProgress, unheard
@@ -92,8 +93,9 @@ def compose(
     _check_arguments(num_tracks, style, sample_rate, jobs, length_s)
     _check_instruments(instruments, style)
     playing = tuple(check_renderer(one) for one in soundfonts) or (check_renderer(None),)
-    _check_sounds(instruments, (*playing, *filter(None, [held_out])))
-    if held_out and any(check_renderer(held_out).samefile(one) for one in playing):
+    left_out = None if held_out is None else check_renderer(held_out)
+    _check_sounds(instruments, style, [*playing, *filter(None, [left_out])])
+    if left_out and any(left_out.samefile(one) for one in playing):
         raise DataError(str(held_out), "plays pieces to learn from, too", "hold out a soundfont that plays no other")
     request = ComposeRequest(
         seed=seed, style=style, sample_rate=sample_rate, length_s=length_s, instruments=tuple(instruments),
@@ -161,14 +163,16 @@ def _check_instruments(instruments: Sequence[str], style: str) -> None:
         raise DataError("instruments", "drums alone are no piece", "add an instrument with a pitch")
 
 
-def _check_sounds(instruments: Sequence[str], soundfonts: Sequence[Path]) -> None:
+def _check_sounds(instruments: Sequence[str], style: str, soundfonts: Sequence[Path]) -> None:
     """A soundfont without an instrument would play it with another one's sound."""
+    needed = song_programs() if style == "songs" else programs_needed(instruments)
     for soundfont in soundfonts:
-        programs = programs_of(soundfont)
-        for player in [PLAYERS[name] for name in instruments] or ORCHESTRA:
-            if not player.is_drums and player.spec.program not in programs:
-                problem = f"has no {player.label.lower()} (program {player.spec.program} of General MIDI)"
-                raise DataError(str(soundfont), problem, "give another soundfont, or say who plays by --instrument")
+        if lacking := needed - programs_of(soundfont):
+            program = min(lacking)
+            what = "kit" if program == DRUMS_PROGRAM else f"program {program} of General MIDI"
+            name = instrument_of_program(program) or "what songs are played with"
+            problem = f"has no {name.replace('_', ' ')} ({what})"
+            raise DataError(str(soundfont), problem, "give another soundfont, or say who plays by --instrument")
 
 
 def _is_finished(track: Path, stamp: dict[str, object]) -> bool:
@@ -183,7 +187,8 @@ def _is_finished(track: Path, stamp: dict[str, object]) -> bool:
         found = json.loads((track / "composer.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise DataError(str(track), "was not written by the composer", "choose an empty folder") from error
-    found = {"instruments": [], "is_held_out": False} | found  # of sets from before these could be asked for
+    before = {"instruments": [], "is_held_out": False, "soundfont_bytes": stamp["soundfont_bytes"]}
+    found = before | found  # of sets from before these were written
     differing = [key for key, value in stamp.items() if found.get(key) != value]
     if differing:
         raise DataError(str(track), f"is another composition ({differing[0]} differs)", "choose an empty folder")

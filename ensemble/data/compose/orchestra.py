@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ensemble.data.programs import DRUMS_PROGRAM
 from ensemble.types.instruments import CATALOGUE, InstrumentSpec
 
 
@@ -158,6 +160,18 @@ def song_players(rng: np.random.Generator) -> dict[str, OrchestraPlayer]:
         "tune": drawn("trumpet", "tune"), "chords": drawn(*first), "more_chords": drawn(*second),
         "bass": drawn("electric_bass", "bass_guitar"), "drums": ORCHESTRA[-1],
     }  # fmt: skip
+
+
+def song_programs() -> frozenset[int]:
+    """What a soundfont must have to play songs: programs of General MIDI, and `DRUMS_PROGRAM`."""
+    drawn = (programs for sounds in _ACCOMPANIMENT.values() for programs in sounds.values())
+    return frozenset(program for programs in drawn for program in programs) | {DRUMS_PROGRAM}
+
+
+def programs_needed(instruments: Sequence[str]) -> frozenset[int]:
+    """What a soundfont must have to play these names from `PLAYERS`, or where none is given all of `ORCHESTRA`."""
+    players = [PLAYERS[name] for name in instruments] or ORCHESTRA
+    return frozenset(DRUMS_PROGRAM if player.is_drums else player.spec.program for player in players)
 
 
 SOLOISTS: dict[str, OrchestraPlayer] = {

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ensemble.data.programs import DRUMS_PROGRAM
 from ensemble.errors import DataError
 from ensemble.files.replace import write_whole
 from ensemble.types.music import FloatArray
@@ -23,6 +24,8 @@ _RELEASE, _INSTRUMENT, _KEYS, _VELOCITIES, _FINE_TUNE, _SAMPLE, _MODES, _ROOT = 
 _LOOPED = 1
 _MONO = 1
 _PRESET_BYTES = 38
+_MOST_PRESETS = 128 * 129
+_DRUMS_BANK = 128
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +74,7 @@ def write_soundfont(path: Path, name: str, instruments: Sequence[SampledInstrume
 
 
 def programs_of(path: Path) -> frozenset[int]:
-    """The programs of General MIDI that a soundfont plays by presets of its own; drums are not among them.
+    """The programs of General MIDI that a soundfont has presets for, and `DRUMS_PROGRAM` where it has a kit.
 
     Raises:
         DataError: it cannot be read, or is no soundfont.
@@ -87,12 +90,18 @@ def programs_of(path: Path) -> frozenset[int]:
                         continue  # into it: the presets come first
                     size -= 4
                 if head[:4] == b"phdr":
-                    rows = struct.iter_unpack("<20sHHHIII", stream.read(size - size % _PRESET_BYTES))
-                    return frozenset(row[1] for row in list(rows)[:-1] if row[2] == 0)
+                    return _programs(stream.read(min(size, _MOST_PRESETS * _PRESET_BYTES)))
                 stream.seek(size + size % 2, 1)
     except OSError as error:
         raise DataError(str(path), f"cannot be read ({error.strerror})", "give another soundfont") from error
     raise DataError(str(path), "has no presets", "give another soundfont")
+
+
+def _programs(presets: bytes) -> frozenset[int]:
+    whole = presets[: len(presets) // _PRESET_BYTES * _PRESET_BYTES]
+    banks = [(row[1], row[2]) for row in struct.iter_unpack("<20sHHHIII", whole)][:-1]  # the last marks the end
+    has_kit = any(bank == _DRUMS_BANK for _, bank in banks)
+    return frozenset(program for program, bank in banks if bank == 0) | ({DRUMS_PROGRAM} if has_kit else set())
 
 
 def _presets(instruments: Sequence[SampledInstrument]) -> bytes:

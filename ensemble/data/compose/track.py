@@ -73,7 +73,8 @@ class ComposeRequest:
         return {
             "generator": "ensemble.data.compose", "generator_version": GENERATOR_VERSION, "number": number,
             "seed": self.seed, "style": self.style, "sample_rate": self.sample_rate,
-            "soundfont": self.soundfont(number).name, "length_s": list(self.length_s),
+            "soundfont": self.soundfont(number).name, "soundfont_bytes": self.soundfont(number).stat().st_size,
+            "length_s": list(self.length_s),
             "instruments": list(self.instruments), "is_held_out": self.is_held_out(number),
         }  # fmt: skip
 
