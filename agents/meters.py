@@ -20,7 +20,7 @@ RETRIEVAL = "retrieval"
 IN_TIME, LATE = "in_time", "late"
 """How a quantum of a live session was ready."""
 RECENT_QUANTA, PERCENTS = 300, (50, 99)
-"""What is left of the horizon is told of the last so many quanta, a minute, by these shares."""
+"""What is left of the horizon is told of the last so many quanta, a minute at most, by these shares."""
 
 
 def from_zero(counter: Any, tags: dict[str, str]) -> None:

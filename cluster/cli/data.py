@@ -19,7 +19,7 @@ from cluster.cli.data_view import (
 from cluster.cli.json_output import AsJson, print_result
 from cluster.cli.placement_options import start_ray
 from cluster.cli.progress import Monitor
-from ensemble.errors import ConfigError, DataError
+from ensemble.errors import ConfigError, DataError, OutputError
 from ensemble.threads import num_cores
 
 data = typer.Typer(
@@ -142,12 +142,15 @@ def compose(
 def soundfont(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder with one folder of notes per instrument.")],
     out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="The SF2 file.")] = Path("notes.sf2"),
+    force: Annotated[bool, typer.Option("--force", help="Replace the file.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Make a soundfont of recordings of single notes, such as violin/A4.wav: data compose --soundfont plays it."""
     with Monitor(quiet=as_json, stage="load") as monitor:
         from ensemble.data.compose.recorded_notes import make_soundfont
 
+        if out.exists() and not force:
+            raise OutputError(str(out), "exists already", "name another file, or add --force")
         report = make_soundfont(folder, out, monitor.progress)
     found = {
         "path": str(report.path), "notes": report.notes,

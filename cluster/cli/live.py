@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 live_commands = typer.Typer()
 WATCHED_QUANTA = 50
-"""What is shown while playing is of the last so many."""
+"""What is shown while playing is of the last so many: ten seconds, or five with a short horizon."""
 BAND_HEARD = "the microphone hears the band, which then follows itself: use headphones, or play the band softer"
 CLIPPED = "the leader is too loud for the microphone: turn it down"
 

@@ -53,11 +53,11 @@ class Predicted(NamedTuple):
     """A dynamics model's prediction for one quantum, at 25 Hz."""
 
     loudness_db: FloatArray
-    """Loudness of every part.  [parts, 5]"""
+    """Loudness of every part.  [parts, conductor frames]"""
     low_db: FloatArray
-    """Lower end of its 80 % prediction range.  [parts, 5]"""
+    """Lower end of its 80 % prediction range.  [parts, conductor frames]"""
     high_db: FloatArray
-    """Upper end of its 80 % prediction range.  [parts, 5]"""
+    """Upper end of its 80 % prediction range.  [parts, conductor frames]"""
 
 
 class DynamicsModel(Protocol):
@@ -79,7 +79,7 @@ class DynamicsModel(Protocol):
         """Predict one quantum.
 
         Args:
-            features: the quantum's five columns of `features`.  [rows, 5]
+            features: the quantum's columns of `features`: five, or one where it is short.  [rows, conductor frames]
             memory: what `start` or the previous call returned; is not changed.
 
         Returns:

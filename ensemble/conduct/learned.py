@@ -114,12 +114,12 @@ def _throughout(
     """What the network says of every part throughout: the power of the last frames, against the leader's.
 
     Args:
-        apart_db: what it says now.  [parts, 5]
-        anchor_db: the leader's smoothed loudness.  [5]
+        apart_db: what it says now.  [parts, conductor frames]
+        anchor_db: the leader's smoothed loudness.  [conductor frames]
         said: the power of every part in the frames before, and the leader's.  [parts + 1, frames]
 
     Returns:
-        The level against the leader's up to each frame, [parts, 5], and `said` for the next.
+        The level against the leader's up to each frame, [parts, conductor frames], and `said` for the next.
     """
     leader = np.where(anchor_db > FAINTEST_DB, 10.0 ** (anchor_db.astype(np.float64) / 10), 0.0)
     parts = leader * 10.0 ** (apart_db.astype(np.float64) / 10)
@@ -130,7 +130,7 @@ def _throughout(
 
 
 def _fade(features: FloatArray, quiet_s: float) -> tuple[NDArray[np.float32], float]:
-    """By how much the band fades in one quantum, for the leader has been silent for long.  [5]; and for how long."""
+    """By how much the band fades for the leader is silent, [conductor frames], and for how long that has been so."""
     faded = np.zeros(features.shape[1], np.float32)
     faintest = (FAINTEST_DB - LEVEL_CENTRE_DB) / LEVEL_SCALE_DB
     for index, loudness in enumerate(features[_LOUDNESS].tolist()):

@@ -34,8 +34,9 @@ _USUAL_HUMANIZE = 0.5
 _RELEASED_DB = 50.0
 _QUIETEST_DB = -60.0
 _TOUCHED_DB, _TOUCHED_FRAMES = 1.5, 8
-"""So much in each frame does a string that still sounds fall when it is struck again at its pitch, and not at all when
-it is stopped at another: the one note ends when the next begins. So many frames long."""
+"""So much in each frame at most does a string that still sounds fall when it is struck again, so many frames long."""
+_STOPPED_FRAMES = 3
+"""So long it does not fall at all where it is stopped at another pitch: the one note ends when the next begins."""
 
 
 class PerformerState(NamedTuple):
@@ -147,7 +148,8 @@ class Performer:
         bend += sheet.slide_cents[note] * still_off(elapsed_ms)
         level = np.maximum(level, _QUIETEST_DB)
         is_touched = self._is_plucked & runs.cuts_off[note] & (frames - runs.start[note] < _TOUCHED_FRAMES)
-        falls_db = np.where(np.append(False, np.diff(runs.pitch_midi) == 0), _TOUCHED_DB, 0.0)[note]
+        is_moved = np.append(False, np.diff(runs.pitch_midi) != 0)[note] & (frames - runs.start[note] < _STOPPED_FRAMES)
+        falls_db = np.where(is_moved, 0.0, _TOUCHED_DB)
         for at in range(num_frames):
             held_db = np.maximum(level[:, at], last_db - falls_db[:, at])
             level[:, at] = np.where(is_touched[:, at], held_db, level[:, at])

@@ -212,12 +212,13 @@ class LiveFollower:
             if style is None or style.patterns_for(MetreKind(self._places.beats_per_bar, self._leader.beat_division)):
                 self._band, self._written = self._next_band, None
             self._next_band = self._band
+        band = self._band_in(MetreKind(self._places.beats_per_bar, self._leader.beat_division))
         span = around(self._places.beats_per_bar, position)
         places = tuple(self._places.place(beat + offset) for offset in span)
         if position == 0 or self._written is None or self._written[0] != places:
             bars = write_bars(
                 beat + span.start, places, self._leader.last_bar(clock), clock.period_frames / FRAME_RATE_HZ,
-                self._leader.beat_division, self._followers, self._band, self._seed, self._arranger,
+                self._leader.beat_division, self._followers, band, self._seed, self._arranger,
             )  # fmt: skip
             self._written = places, bars
         written = self._written[1].of(beat)
@@ -227,6 +228,13 @@ class LiveFollower:
         for follower, part in zip(self._followers, self._parts, strict=True):
             if follower.name not in self._muted:
                 part.plan(written)
+
+    def _band_in(self, metre: MetreKind) -> BandSettings:
+        """The band; without its style where another metre is heard by now than the style is in."""
+        style = self._band.style
+        return (
+            self._band if style is None or style.patterns_for(metre) else self._band.model_copy(update={"style": None})
+        )
 
     def _commit(self, stop: int) -> None:
         """Shape and conduct up to a frame."""

@@ -51,7 +51,7 @@ class Horizon(NamedTuple):
 
 
 def read_horizon(text: str) -> Horizon:
-    """A horizon as people write it; seconds are rounded to tenths.
+    """A horizon as people write it; seconds are rounded to tenths, beats to thousandths.
 
     Raises:
         ConfigError: it is none.
@@ -59,8 +59,8 @@ def read_horizon(text: str) -> Horizon:
     found = _WRITTEN.fullmatch(text.strip())
     number = float(found[1]) if found else 0.0
     if found and (found[2] or "s") != "s":
-        if 0 < number <= MOST_HORIZON_BEATS:
-            return Horizon(beats=number)
+        if 0 < (beats := round(number, 3)) <= MOST_HORIZON_BEATS:
+            return Horizon(beats=beats)
     elif LEAST_HORIZON_S <= (seconds := round(number, 1)) <= MOST_HORIZON_S:
         return Horizon(seconds)
     within = f"seconds from {LEAST_HORIZON_S:g} to {MOST_HORIZON_S:g}, or beats up to {MOST_HORIZON_BEATS:g}"

@@ -54,7 +54,7 @@ def seen_of(arrangement: Arrangement, block: Block) -> bytes:
     """The digest of what a block's dynamics are made of in an arrangement, from the quantum in which it begins on."""
     first, last = block.start_frame // QUANTUM_FRAMES, -(-block.stop_frame // QUANTUM_FRAMES)
     return digest(
-        block.start_frame, block.stop_frame, block.is_last,
+        block.start_frame, block.stop_frame, block.is_last, arrangement.quantum_frames,
         arrangement.features[:, first * QUANTUM_CONDUCTOR_FRAMES : last * QUANTUM_CONDUCTOR_FRAMES],
         arrangement.leader_db[first * QUANTUM_FRAMES : last * QUANTUM_FRAMES],
         *(

@@ -110,6 +110,13 @@ def test_a_string_that_is_stopped_at_another_pitch_sounds_on_until_the_next_note
         assert level[at : at + 8].max() > level[at - 1] + 0.5
 
 
+def test_a_soft_note_after_a_loud_one_is_reached_without_a_step(performer):
+    loud, soft = WrittenNote(0.5, 0.8, 50, 110, 0), WrittenNote(0.8, 1.6, 53, 40, 0)
+    level = played(performer, [loud, soft], humanize=0.0, voices=1).level_db[0]
+    assert np.diff(level[74:100]).min() > -2.0
+    assert level[92] < level[77] - 2.0
+
+
 @pytest.mark.parametrize("piece_frames", [1, 13, 20])
 def test_pieces_do_not_show_where_strings_are_struck_again(performer, piece_frames):
     notes, hand = eighths(0.29), Hand("rhythm", 3, 0.5)

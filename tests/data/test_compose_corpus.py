@@ -225,7 +225,8 @@ def test_without_a_soundfont_the_error_names_the_packages(tmp_path: Path) -> Non
         composed(tmp_path / "set", soundfonts=[tmp_path / "absent.sf2"])
 
 
-PRESETS = b"phdr\x26\x13\0\0" + b"".join(struct.pack("<20sHHHIII", b"", number, *[0] * 5) for number in range(129))
+PROGRAMS = [(number, 0) for number in range(128)] + [(0, 128), (0, 0)]
+PRESETS = b"phdr\x4c\x13\0\0" + b"".join(struct.pack("<20sHHHIII", b"", *one, *[0] * 4) for one in PROGRAMS)
 """The head of a soundfont with every program, whose sounds are missing."""
 
 

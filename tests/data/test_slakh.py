@@ -170,14 +170,17 @@ def test_a_stem_that_nobody_describes_is_named(tmp_path: Path) -> None:
 def test_our_own_sets_bring_their_labels_and_may_be_shipped(tmp_path: Path) -> None:
     track = slakh_track(tmp_path / "Track00001", {"bass": SHORT, "guitar": SHORT})
     (tmp_path / "composer.json").write_text("{}")
+    facts = (track / "metadata.yaml").read_text().replace("none.nkm", "FluidR3_GM.sf2", 1)
+    (track / "metadata.yaml").write_text(facts)
     (track / "labels").mkdir()
     np.savez(track / "labels" / "S00.npz", f0_hz=np.zeros(10))
     first, second = slakh.read(tmp_path).takes
     assert first.labels == track / "labels" / "S00.npz"
     assert second.labels is None
     assert first.may_ship
-    assert second.may_ship
     assert "ours" in first.licence
+    assert not second.may_ship  # of a sound whose licence is not known
+    assert "yours to know" in second.licence
 
 
 def test_a_set_without_any_stem_is_refused(tmp_path: Path) -> None:

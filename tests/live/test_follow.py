@@ -10,6 +10,7 @@ from ensemble.listen.overrides import Overrides
 from ensemble.live.follow import LiveFollower
 from ensemble.live.settings import LiveSettings
 from ensemble.live.stream import Followed, follow, ticks_of
+from ensemble.settings.style_file import load_style
 from ensemble.types.music import Arrangement, Hits, Part
 from tests.listen.leader_sounds import RATE, chords, clicks, clip_of
 
@@ -46,6 +47,17 @@ def test_the_band_enters_and_plays_on_the_beats(followed: Followed) -> None:
     assert isinstance(bass, Part)
     assert 2.0 < bass.notes[0].start_frame / 100 < 12.0
     assert len(bass.notes) > 10
+
+
+def test_a_style_that_is_not_in_the_metre_that_is_heard_by_now_is_left_out(
+    band: BandSettings, strummed: np.ndarray
+) -> None:
+    follower = LiveFollower(band, 1, LiveSettings(listen_beats=4), Overrides(beats_per_bar=3))
+    follower._band = follower._next_band = band.model_copy(update={"style": load_style("reggae")})  # was taken in 4/4
+    for tick, _ in ticks_of(strummed[: 14 * RATE], 0, follower):
+        follower.tick(tick)
+    (drums,) = (part for part in follower.arrangement(1400).parts if isinstance(part, Hits))
+    assert len(drums.hits) > 10
 
 
 def test_most_bass_notes_belong_to_the_chord_that_sounds(followed: Followed) -> None:

@@ -39,6 +39,7 @@ def strummed() -> np.ndarray:
     [
         ("0.4", Horizon(), "0.4"), ("0.24", Horizon(0.2), "0.2"), ("2s", Horizon(2.0), "2"),
         ("1beat", Horizon(beats=1.0), "1beat"), (" 1.5 beats", Horizon(beats=1.5), "1.5beats"),
+        ("1.333333beats", Horizon(beats=1.333), "1.333beats"),
     ],
 )  # fmt: skip
 def test_a_horizon_is_read_as_people_write_it(text: str, horizon: Horizon, written: str) -> None:
@@ -47,7 +48,9 @@ def test_a_horizon_is_read_as_people_write_it(text: str, horizon: Horizon, writt
     assert read_horizon(written) == horizon
 
 
-@pytest.mark.parametrize("text", ["", "0.1", "2.1", "0beats", "5beats", "-1", "nan", "soon", "1 bar", "0.4 0.5"])
+@pytest.mark.parametrize(
+    "text", ["", "0.1", "2.1", "0beats", "0.0001beats", "5beats", "-1", "nan", "soon", "1 bar", "0.4 0.5"]
+)
 def test_what_is_no_horizon_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match=r"seconds from 0\.2 to 2, or beats up to 4"):
         read_horizon(text)
