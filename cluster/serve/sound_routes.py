@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,7 +14,7 @@ from fastapi import Path as InPath
 from fastapi.responses import FileResponse, Response
 
 from cluster.serve.asking import Asked, LaneName, SongName, SourceName, TakeName
-from cluster.serve.refusals import absent
+from cluster.serve.refusals import StudioError, absent
 from cluster.serve.sound import MAX_SPAN, WavPlace, peaks, wav_place
 from cluster.serve.studio import Studio
 from ensemble.manifest import MANIFEST
@@ -21,6 +22,8 @@ from ensemble.takes import LEADER
 
 routes = APIRouter(prefix="/api/songs/{song}")
 FOREVER = "private, max-age=31536000, immutable"
+LOOKS, LOOK_S = 5, 0.1
+"""How often a lane of a render that is not yet a version is looked for again, and after how many seconds."""
 _TYPES = {".wav": "audio/wav"}
 """Of what a page plays itself."""
 _BYTES: dict[int | str, dict[str, Any]] = {200: {"content": {"application/octet-stream": {}}}}
@@ -54,6 +57,15 @@ def _lane(studio: Studio, song: str, source: str, take: str, name: str) -> tuple
     return place, place.num_samples, source[0] == "v"
 
 
+async def _lane_by_now(studio: Studio, song: str, source: str, take: str, name: str) -> tuple[WavPlace, int, bool]:
+    """See `_lane`. A render that is just being published has its files in neither place: they are looked for again."""
+    for _ in range(LOOKS if source[0] == "j" else 0):
+        with contextlib.suppress(StudioError):
+            return _lane(studio, song, source, take, name)
+        await asyncio.sleep(LOOK_S)
+    return _lane(studio, song, source, take, name)
+
+
 @routes.get("/sound/{source}/{take}/{name}", response_class=Response, responses=_BYTES)
 async def sound(
     song: SongName, source: SourceName, take: TakeName, name: LaneName, studio: Asked,
@@ -61,7 +73,7 @@ async def sound(
     num: Annotated[int, Query(ge=0, le=MAX_SPAN, description="At most so many samples.")] = MAX_SPAN,
 ) -> Response:  # fmt: skip
     """A span of a lane: 16-bit little-endian stereo samples; shorter where no more is there yet."""
-    place, available, is_final = _lane(studio, song, source, take, name)
+    place, available, is_final = await _lane_by_now(studio, song, source, take, name)
     samples = await asyncio.to_thread(place.stereo, start, min(num, max(0, available - start)))
     headers = {
         "x-sample-rate": str(place.sample_rate), "x-total-samples": str(place.num_samples),
@@ -73,7 +85,7 @@ async def sound(
 @routes.get("/peaks/{source}/{take}/{name}", response_class=Response, responses=_BYTES)
 async def peaks_of(song: SongName, source: SourceName, take: TakeName, name: LaneName, studio: Asked) -> Response:
     """The peaks of a lane: pairs of int8, lowest and highest, 50 a second."""
-    place, _, is_final = _lane(studio, song, source, take, name)
+    place, _, is_final = await _lane_by_now(studio, song, source, take, name)
     found = await asyncio.to_thread(peaks, place.path)
     cache = FOREVER if is_final else "no-store"
     return Response(found, media_type="application/octet-stream", headers={"cache-control": cache})
