@@ -16,7 +16,7 @@ def played(written: list[WrittenNote], name: str, *, cents: float = 0.0, num_fra
     return shape("part", written, instrument, max(one.voice for one in written) + 1, cents, num_frames, seed)
 
 
-@pytest.mark.parametrize("name", ["violin", "flute", "electric_bass", "nylon_guitar", "piano"])
+@pytest.mark.parametrize("name", ["violin", "flute", "electric_bass", "nylon_guitar"])
 def test_repeated_notes_are_struck_again(name):
     part = played([WrittenNote(0.5, 1.0, 60, 80), WrittenNote(1.0, 1.5, 60, 80), WrittenNote(1.5, 2.0, 60, 80)], name)
     level = part.level_db[0]
@@ -26,6 +26,14 @@ def test_repeated_notes_are_struck_again(name):
         before = level[second.start_frame - 20 : second.start_frame - 6].max()
         after = level[second.start_frame + 8 : second.start_frame + 20].max()
         assert joint < min(before, after) - 8
+
+
+@pytest.mark.parametrize("name", ["piano", "electric_piano", "organ"])
+def test_a_key_that_is_struck_again_under_the_pedal_rings_until_then(name):
+    part = played([WrittenNote(0.5, 1.0, 60, 80), WrittenNote(1.0, 1.5, 60, 100)], name)
+    level, struck = part.level_db[0], part.notes[1].start_frame
+    assert level[struck - 6 : struck + 2].min() > level[struck - 6] - 4
+    assert level[struck : struck + 3].max() > level[struck - 4] + 2
 
 
 def test_a_slur_dips_less_than_a_repeat():
