@@ -28,6 +28,7 @@ def write_set(root: Path, sample_rate: int = 16_000, splits: tuple[Split, ...] =
         f0_hz = np.where(recording.is_voiced, recording.f0_hz, 0).astype(np.float32)
         np.savez(track / "labels" / "S00.npz", f0_hz=f0_hz, loudness_db=recording.loudness_db)
         facts = {"inst_class": "Strings", "program_num": 40, "is_drum": False, "midi_program_name": "Violin"}
+        facts["plugin_name"] = "FluidR3_GM.sf2"
         (track / "metadata.yaml").write_text(yaml.safe_dump({"stems": {"S00": facts}}))
         (track / "composer.json").write_text("{}")
     return root
