@@ -26,6 +26,7 @@ from ensemble.events import Events, set_position
 from ensemble.listen.extended import heard_on
 from ensemble.listen.listener import at_analysis_rate
 from ensemble.listen.overrides import Overrides, with_overrides
+from ensemble.live.resampling import resampled_soon
 from ensemble.live.settings import LiveSettings
 from ensemble.plan import RenderPlan
 from ensemble.takes import AS_GIVEN, Lead, ResumeState, Take, as_recorded, delayed, extend, segment_name
@@ -220,7 +221,7 @@ class _Performing:
         """What was heard and written while the leader was still playing."""
         request, leader = self._plan.request, self._lead.clip
         num_frames = clock.frames_for(leader.num_samples, request.sample_rate) + request.live_tail_frames
-        asked = self._band.follow(at_analysis_rate(leader), num_frames, request.overrides, live)
+        asked = self._band.follow(at_analysis_rate(leader, resampled_soon), num_frames, request.overrides, live)
         deadline_s = self._deadline_s(leader.duration_s)
         (heard,), (arrangement,) = self._band.collect(asked[:1], deadline_s), self._band.collect(asked[1:], deadline_s)
         heard = replace(heard, diagnostics=heard.diagnostics + stand_ins(request.band))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
@@ -24,6 +24,7 @@ from ensemble.threads import one_thread
 from ensemble.types.music import SILENCE_DB, AudioClip, FloatArray, Frames, Heard
 
 AskChords = Callable[[FloatArray, int, float], FloatArray]
+Resample = Callable[[Iterable[FloatArray], int, int], Iterator[FloatArray]]
 
 LISTENING_VERSION = 7
 """Counted up when the same recording is understood otherwise, so that results kept on disk are made anew."""
@@ -107,17 +108,21 @@ class Listener:
         return with_overrides(with_doubts(heard), overrides)
 
 
-def at_analysis_rate(sound: Sound) -> AudioClip:
+def at_analysis_rate(sound: Sound, resample: Resample = resampled) -> AudioClip:
     """A sound as it is listened to: one channel at 16 kHz. Half an hour of it is small enough to be sent.
 
     Listening to the result, or to the sound itself if it lasts whole control frames, gives the same.
+
+    Args:
+        sound: of at least 16 kHz.
+        resample: in what way; see `resampled`.
     """
     if isinstance(sound, AudioClip) and (sound.num_channels, sound.sample_rate) == (1, ANALYSIS_RATE_HZ):
         return sound
     loudest = _loudest_where_they_cancel(sound) if sound.num_channels > 1 else None
     heard = (mean_of_channels(piece) if loudest is None else piece[loudest : loudest + 1] for piece in sound.pieces())
     at_most = -(-sound.num_samples * ANALYSIS_RATE_HZ // sound.sample_rate)
-    samples = gathered(resampled(heard, sound.sample_rate, ANALYSIS_RATE_HZ), 1, at_most)
+    samples = gathered(resample(heard, sound.sample_rate, ANALYSIS_RATE_HZ), 1, at_most)
     return AudioClip(samples=samples, sample_rate=ANALYSIS_RATE_HZ)
 
 

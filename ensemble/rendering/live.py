@@ -14,7 +14,6 @@ from contextlib import suppress
 from typing import NamedTuple
 
 import numpy as np
-import soxr
 
 from ensemble.audio.wav_writer import hashed_of, steps_of
 from ensemble.band import Band, Promise
@@ -27,6 +26,7 @@ from ensemble.live.follow import LiveFollower
 from ensemble.live.hearing import TICK_SAMPLES
 from ensemble.live.horizon import Horizon
 from ensemble.live.levers import LiveLever, check_part, lever_at
+from ensemble.live.resampling import StreamResampler
 from ensemble.live.settings import LiveSettings
 from ensemble.live.stream import ticks_of
 from ensemble.live.watch import MicrophoneWatch, StopWatch
@@ -109,12 +109,8 @@ class LiveSession:
         self.follower = LiveFollower(request.band, request.seed, request.live, request.overrides)
         self.num_samples = 0
         self._asked: list[LiveLever] = []
-        is_slower = request.sample_rate != ANALYSIS_RATE_HZ
-        self._resampler = (
-            soxr.ResampleStream(request.sample_rate, ANALYSIS_RATE_HZ, 1, dtype="float32", quality="HQ")
-            if is_slower
-            else None
-        )
+        rate = request.sample_rate
+        self._resampler = StreamResampler(rate, ANALYSIS_RATE_HZ) if rate != ANALYSIS_RATE_HZ else None
         self._waiting = np.zeros(0, np.float32)
         self._ticks = 0
         self._next_frame = 0
@@ -182,7 +178,7 @@ class LiveSession:
             What the band plays next, all of it that is committed since.
         """
         self.num_samples += len(samples)
-        slow = samples if self._resampler is None else self._resampler.resample_chunk(samples)
+        slow = samples if self._resampler is None else self._resampler.push(samples)
         self._waiting = np.concatenate([self._waiting, slow])
         while len(self._waiting) >= TICK_SAMPLES:
             tick, self._waiting = self._waiting[:TICK_SAMPLES], self._waiting[TICK_SAMPLES:]
@@ -196,9 +192,6 @@ class LiveSession:
         """
         missing = np.zeros(-self.num_samples % hop_samples(self._request.sample_rate), np.float32)
         yield from self.hear(missing)
-        if self._resampler is not None:
-            rest = self._resampler.resample_chunk(np.zeros(0, np.float32), last=True)
-            self._waiting = np.concatenate([self._waiting, rest])
         num_frames = frames_for(self.num_samples, self._request.sample_rate) + self._request.live_tail_frames
         for tick, has_ended in ticks_of(self._waiting, num_frames, self.follower, self._ticks):
             yield from self._tick(tick, has_ended=has_ended, num_frames=num_frames)
