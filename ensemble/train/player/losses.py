@@ -16,7 +16,11 @@ import torch
 from torch import Tensor
 
 from ensemble.audio.spectra import mel_bands
+from ensemble.clock import hop_samples
+from ensemble.play.inharmonicity import Inharmonicity
+from ensemble.play.noise import BAND_HZ
 from ensemble.train.gradients import add_windows, compare_spectra
+from ensemble.train.player.analysis import NEAR_HARMONIC
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -29,6 +33,10 @@ LOG_CORNER_HZ = 1000.0
 LONGEST = (2048, 4096, 8192)
 """The lengths that the longest window may have, in samples at 48 kHz."""
 _BINS_APART = 4
+PATCH_S = 0.1
+"""Over which the power of noise is averaged."""
+NOISE_FLOOR = 1e-10
+"""Is added to it."""
 MEL_WINDOW = 1024
 MEL_BANDS = 80
 
@@ -171,6 +179,67 @@ def multi_scale_loss(
         return loss
     distance = multi_scale_distance(samples, target, sample_rate, longest=longest)
     return linear_weight * distance.linear + distance.logarithmic
+
+
+def noise_distance(
+    samples: Tensor,
+    target: Tensor,
+    f0_hz: Tensor,
+    sample_rate: int,
+    inharmonicity: Inharmonicity | None = None,
+    window: int = SCALES[0],
+) -> Tensor:
+    """How far the noise between the partials is from the one wanted: mean L1 between logarithms of its mean power.
+
+    Two noises are never alike. Where one shares a bin with a partial it only adds to a distance between magnitudes,
+    which is smallest without noise; the power of many bins without partials, averaged, tells its level.
+
+    Args:
+        samples: what is heard.  [batch, samples]
+        target: what is wanted.  [batch, samples]
+        f0_hz: held through rests.  [batch, frames]
+        sample_rate: in Hz.
+        inharmonicity: stretches the partials; whole multiples where absent.
+        window: in samples at 48 kHz; twice as long as one that tells partials apart keeps the gaps clear of them.
+
+    Source: averaged periodograms: Welch, The use of fast Fourier transform for the estimation of power spectra, IEEE
+    Trans. Audio Electroacoust. 15 (1967).
+    """
+    size = scales(sample_rate, window)[0]
+    heard, wanted = (spectra(sound, size) for sound in (samples, target))
+    centre = torch.arange(heard.shape[-1]) * (size // 4) + size // 2
+    asked_hz = f0_hz[:, (centre // hop_samples(sample_rate)).clamp(max=f0_hz.shape[1] - 1)]
+    bin_hz = torch.arange(size // 2 + 1, device=f0_hz.device) * (sample_rate / size)
+    gaps = _between_partials(bin_hz, asked_hz, inharmonicity).float()
+
+    num_bands = int(sample_rate / 2 // BAND_HZ) + 1
+    band = (bin_hz / BAND_HZ).round().long().clamp(max=num_bands - 1)
+    share = torch.nn.functional.one_hot(band, num_bands).float().T
+    windows = min(max(round(4 * PATCH_S * sample_rate / size), 1), heard.shape[-1])
+
+    def patches(powers: Tensor) -> Tensor:
+        """Sums over a band, means over time.  [batch, bins, frames] -> [batch, bands, patches]"""
+        return torch.nn.functional.avg_pool1d(share @ (powers * gaps), windows)
+
+    count = patches(torch.ones_like(gaps))
+    unit = _unit(size, samples.device) ** 2
+    levels = (
+        torch.log(unit * patches(torch.view_as_real(sound).square().sum(-1)) / count.clamp(min=1.0) + NOISE_FLOOR)
+        for sound in (heard, wanted)
+    )
+    weight = log_weights(2 * (num_bands - 1), sample_rate, LOG_CORNER_HZ).to(samples.device).unsqueeze(-1)
+    weight = weight * (count >= 1.0)
+    distance: Tensor = ((next(levels) - next(levels)).abs() * weight).sum() / weight.sum().clamp(min=1e-6)
+    return distance
+
+
+def _between_partials(bin_hz: Tensor, f0_hz: Tensor, inharmonicity: Inharmonicity | None) -> Tensor:
+    """Whether a bin is farther than `NEAR_HARMONIC` of f0 from every partial.  [batch, bins, frames]"""
+    height = bin_hz.unsqueeze(-1) / f0_hz.unsqueeze(1).clamp(min=1.0)
+    if inharmonicity is not None:  # number k of the partial k f0 sqrt(1 + B k^2) that would lie here
+        stiffness = torch.from_numpy(inharmonicity.at(f0_hz.cpu().numpy())).to(height).unsqueeze(1)
+        height = height * (2.0 / (1.0 + (1.0 + 4.0 * stiffness * height.square()).sqrt())).sqrt()
+    return ((height - height.round()).abs() > NEAR_HARMONIC) & (height > 0.5)
 
 
 @_kept

@@ -54,6 +54,8 @@ class TrainPlayerSettings(FitSettings):
     """Over which the learning rate rises, at the start of either stage."""
     linear_weight: float = Field(default=4.0, ge=0.0)
     """Of the linear against the logarithmic term."""
+    noise_weight: float = Field(default=1.0, ge=0.0)
+    """Of the distance between the noises between the partials, beside both; only for multi_scale."""
     longest_window: Literal[2048, 4096, 8192] | None = None
     """Of the spectral loss, in samples at 48 kHz. None: long enough to tell apart the partials of all but the lowest
     twentieth of the notes, so 8192 for double basses and 4096 for cellos."""

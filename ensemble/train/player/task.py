@@ -20,6 +20,7 @@ from ensemble.train.player.losses import (
     mel_l1_loss,
     multi_scale_distance,
     multi_scale_loss,
+    noise_distance,
     regression_loss,
 )
 from ensemble.train.player.settings import TrainPlayerSettings
@@ -43,6 +44,7 @@ class PlayerTask(FitTask[TrainPlayerSettings, NeuralSynthesizer]):
         lowest_midi = voice.card.learned.pitch_midi[0] if voice.card.learned else voice.card.f0_centre_midi
         lowest_hz = 440.0 * 2.0 ** ((lowest_midi - 69.0) / 12.0)
         self._longest_window = settings.longest_window or longest_window(lowest_hz)
+        self._noise_window = longest_window(lowest_hz / 2.0)  # what a partial spills leaves a gap to the next
         self.state.is_warming_up = settings.loss == "multi_scale" and settings.start is None
         self._regression_share = settings.regression_share if self.state.is_warming_up else 0.0
 
@@ -75,8 +77,17 @@ class PlayerTask(FitTask[TrainPlayerSettings, NeuralSynthesizer]):
         with torch.autocast(self.device.type, enabled=False):
             if self.settings.loss == "mel_l1":
                 return mel_l1_loss(heard, batch["samples"], self.settings.sample_rate)
-            weight = self.settings.linear_weight
-            return multi_scale_loss(heard, batch["samples"], self.settings.sample_rate, weight, self._longest_window)
+            wanted, rate, weight = batch["samples"], self.settings.sample_rate, self.settings.linear_weight
+            return multi_scale_loss(heard, wanted, rate, weight, self._longest_window) + self._noise_loss(heard, batch)
+
+    def _noise_loss(self, heard: Tensor, batch: PlayerCrop) -> Tensor:
+        if self.settings.loss != "multi_scale" or not self.settings.noise_weight:
+            return torch.zeros((), device=heard.device)
+        lead = batch["f0_hz"].shape[1] - batch["is_known"].shape[1]
+        return self.settings.noise_weight * noise_distance(
+            heard, batch["samples"], batch["f0_hz"][:, lead:], self.settings.sample_rate,
+            self.network.card.inharmonicity, self._noise_window,
+        )  # fmt: skip
 
     def shape(self, batch: PlayerCrop) -> Controls:
         """The network's controls from the crop's first frame to its last, its memory filled by the warm-up."""
@@ -104,7 +115,7 @@ class PlayerTask(FitTask[TrainPlayerSettings, NeuralSynthesizer]):
         """Listen to held-out crops.
 
         Returns:
-            stage: 1 or 2; held_out: the spectral distance as it is trained; loudness_error_db: median over sounding
+            stage: 1 or 2; held_out: the loss of stage two; loudness_error_db: median over sounding
             frames; hnr_error_db: how far the harmonic-to-noise ratio's median is off. A voice that has lost its
             harmonics has a fair distance and terrible errors.
         """
@@ -112,6 +123,7 @@ class PlayerTask(FitTask[TrainPlayerSettings, NeuralSynthesizer]):
         with torch.autocast(self.device.type, enabled=False):
             heard = self.sounded(self.shape(batch), batch)
             distance = multi_scale_distance(heard, batch["samples"], rate)
+            noisy = self._noise_loss(heard, batch)
         made, truth = heard.float().cpu().numpy(), batch["samples"].cpu().numpy()
         num_frames = truth.shape[1] // hop_samples(rate)
         lead = batch["f0_hz"].shape[1] - batch["is_known"].shape[1]
@@ -132,7 +144,7 @@ class PlayerTask(FitTask[TrainPlayerSettings, NeuralSynthesizer]):
         pairs = np.array([pair for pair in ratios_db if np.isfinite(pair).all()])
         return {
             "stage": 1.0 if self.state.is_warming_up else 2.0,
-            "held_out": float(self.settings.linear_weight * distance.linear + distance.logarithmic),
+            "held_out": float(self.settings.linear_weight * distance.linear + distance.logarithmic + noisy),
             "loudness_error_db": _median(np.concatenate(errors_db)),
             "hnr_error_db": _median(np.abs(pairs[:, 0] - pairs[:, 1])) if len(pairs) else 0.0,
         }
