@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from ensemble.audio.files import write_clip
+from ensemble.chart.text import parse_chart
 from ensemble.config import load_band
 from ensemble.errors import DataError
 from ensemble.live.settings import LiveSettings
-from ensemble.measure.live import BEAT_FIGURES, FIGURES
+from ensemble.measure.annotations import Annotation
+from ensemble.measure.live import BEAT_FIGURES, FIGURES, chart_of
 from ensemble.rendering.evaluate_live import PLAYED, evaluate_live
 from tests.listen.leader_sounds import RATE, chords, clicks, clip_of
 
@@ -68,9 +71,36 @@ def test_who_is_counted_in_is_followed_from_the_first_beat(folder: Path) -> None
     assert document["replay_equal"]
 
 
+def test_a_chart_is_followed_also_where_bars_are_left_out(folder: Path) -> None:
+    band, live = load_band("rock").with_voice("naive"), LiveSettings()
+    document = evaluate_live(folder, band, live, with_chart=True)
+    assert document["chord_tone_ratio"] > 0.9
+    assert document["lost_bars"] == 0
+    assert document["clash_rate"] < document["offline_clash_rate"] + 0.01
+    skipped = evaluate_live(folder, band, live, with_chart=True, skipped_bars=1)
+    assert skipped["lost_bars"] <= 2
+    assert skipped["chord_tone_ratio"] < document["chord_tone_ratio"]
+
+
+def test_a_reference_tells_a_chart_from_its_first_bar_line_on() -> None:
+    beats_s = np.arange(9) * 0.5
+    reference = Annotation(
+        beats_s=beats_s, downbeats_s=beats_s[1::4], beats_per_bar=4, chord_labels=("C:maj", "X", "A:min"),
+        chord_spans_s=np.array([[0.0, 2.5], [2.5, 3.4], [3.4, 5.0]]),
+    )  # fmt: skip
+    text = chart_of(reference)
+    assert text is not None
+    assert parse_chart(text).tempo_bpm == 120
+    assert [bar.chords for bar in parse_chart(text).bars] == [("C:maj",) * 4, ("C:maj", "C:maj", "A:min", "A:min")]
+    assert chart_of(replace(reference, downbeats_s=None)) is None
+
+
 def test_a_folder_without_references_is_refused(tmp_path: Path) -> None:
     write_clip(tmp_path / "song.wav", clip_of(np.zeros(RATE)))
     with pytest.raises(DataError, match="beats or chords"):
         evaluate_live(tmp_path, load_band("rock"), LiveSettings())
+    (tmp_path / "song.beats").write_text("0.5\n1.0\n")
+    with pytest.raises(DataError, match="bars and chords"):
+        evaluate_live(tmp_path, load_band("rock"), LiveSettings(), with_chart=True)
     with pytest.raises(DataError, match="no folder"):
         evaluate_live(tmp_path / "none", load_band("rock"), LiveSettings())
