@@ -66,7 +66,8 @@ def score_live(reference: Annotation, followed: Followed, offline: Arrangement) 
         figures |= _beats(beats_s, followed.heard.beats_s) | {"offline_beats_f": _f(beats_s, offline_s)}
     if reference.chord_spans_s is not None:
         figures |= _chords(reference, followed)
-    figures |= {"clash_rate": _clashes(frames, followed.arrangement), "offline_clash_rate": _clashes(frames, offline)}
+    if (clashes := _clashes(frames, followed.arrangement)) is not None:
+        figures |= {"clash_rate": clashes, "offline_clash_rate": _clashes(frames, offline)}
     return {name: None if value is None else round(value, 4) for name, value in figures.items()}
 
 
