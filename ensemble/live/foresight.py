@@ -2,8 +2,10 @@
 
 It is the chart's, or what followed when the last bars were heard before, or the one that sounds now.
 
-A guess is played as root and fifth, which are right more often than the third. Of a loop, what was heard the last time
-and the time before both have their say.
+The last bars are trusted as far as they would have foretold what was heard since: they are played where they foretold
+more of it than the chord that sounds would have, and are proven once they have foretold a whole pass of themselves.
+Until then a guess is played as root and fifth, which are right more often than the third. Of a loop, what was heard the
+last time and the time before both have their say.
 """
 
 from __future__ import annotations
@@ -34,9 +36,9 @@ KEPT_BEATS = 256
 """What was heard of so many beats is kept: twice the longest loop in most metres."""
 DOUBT_BEATS, DOUBT_AGREES = 4.0, 0.3
 """Beats that nobody heard are added, and so much of them agrees: a few alike are soon found by chance."""
-CONTEXT_AGREES = 0.5
-"""They are found where so much of them has the same chords, and more than would by going on with what sounds."""
-HELD_BEATS = 2
+LIKELY_AGREES, PROVEN_AGREES = 0.35, 0.55
+"""So much of them has to be foretold for a loop to be played, and for one to be proven."""
+HELD_BEATS = 3
 """A chord that goes on is played so many beats after it was heard."""
 _UNKNOWN_KEY = Key(tonic=0, mode="major")
 
@@ -60,6 +62,7 @@ class Foresight:
 
     Attributes:
         loop_beats: how many beats ago, in whole bars, the last beats were heard before; None where they were not.
+        is_proven: whether that loop has foretold its last pass.
     """
 
     def __init__(self, chords: Sequence[Chord], chart: Chart | None, key: Key | None) -> None:
@@ -72,6 +75,7 @@ class Foresight:
         self._sounding = len(chords) - 1
         self._opens_next = False
         self.loop_beats: int | None = None
+        self.is_proven = False
 
     @property
     def heard(self) -> tuple[Chord, ...]:
@@ -83,8 +87,13 @@ class Foresight:
         latest = min(len(self._heard) - FEWEST_BEATS, LONGEST_BARS * beats_per_bar)
         agrees = {length: self._agrees(length) for length in range(beats_per_bar, latest + 1, beats_per_bar)}
         best = max(agrees, key=lambda length: agrees[length], default=None)
-        least = max(CONTEXT_AGREES, self._agrees(HELD_BEATS))
+        least = max(LIKELY_AGREES, self._agrees(HELD_BEATS))
         return best if best is not None and agrees[best] > least else None
+
+    def _has_foretold(self, loop_beats: int) -> bool:
+        """Whether a loop has gone round, and most of the last beats were what it says."""
+        has_gone_round = len(self._heard) - loop_beats >= min(loop_beats, CONTEXT_BEATS)
+        return has_gone_round and self._agrees(loop_beats) >= PROVEN_AGREES
 
     def _agrees(self, beats_ago: int) -> float:
         """How much of the last beats has the chords of so many beats before, 0..1."""
@@ -112,6 +121,7 @@ class Foresight:
         self._sounding = self._heard[-1]
         self._opens_next = grid.opens(len(self._heard))
         self.loop_beats = self._found_before(grid.beats_per_bar)
+        self.is_proven = self.loop_beats is not None and self._has_foretold(self.loop_beats)
         self._loop = [] if self.loop_beats is None else self._voted(self.loop_beats, grid)
 
     def _voted(self, loop_beats: int, grid: BarGrid) -> list[int]:
@@ -154,10 +164,9 @@ class Foresight:
             return Foreseen(read_chord(written.chords[position]).chord, key)
         if 0 <= beat < len(self._heard):
             return self._keyed(self._chords[self._heard[beat]])
-        if (loop := self.loop_beats) is not None:
-            return self._keyed(self._chords[self._loop[(beat - len(self._heard)) % loop]])
-        chord = self._chords[self._sounding]
-        return self._keyed(chord if chord == NO_CHORD else Chord(root=chord.root, quality="5"))
+        loop = self.loop_beats
+        chord = self._chords[self._sounding if loop is None else self._loop[(beat - len(self._heard)) % loop]]
+        return self._keyed(chord if self.is_proven or chord == NO_CHORD else Chord(root=chord.root, quality="5"))
 
     def _keyed(self, chord: Chord) -> Foreseen:
         return Foreseen(chord, self.key)

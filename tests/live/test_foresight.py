@@ -36,9 +36,21 @@ def test_a_loop_is_played_once_it_is_proven() -> None:
     foresight = after(loop * 2)
     assert foresight.loop_beats == 16
     assert [foresight.of(32 + beat, 0, 0).chord.root for beat in range(16)] == loop
+    assert foresight.is_proven
     assert foresight.of(32, 0, 0).chord.quality == "maj"
     assert after(loop + loop[:8]).loop_beats == 16
     assert after(loop + loop[:4]).loop_beats is None
+
+
+def test_a_loop_is_proven_once_it_has_foretold_a_whole_pass_and_until_then_played_as_root_and_fifth() -> None:
+    loop = [0] * 4 + [7] * 4 + [9] * 4 + [5] * 4
+    for beats in (8, 15):
+        foresight = after(loop + loop[:beats])
+        assert not foresight.is_proven
+        chords = [foresight.of(16 + beat, 0, 0).chord for beat in range(beats, 16)]
+        assert [(chord.root, chord.quality) for chord in chords] == [(root, "5") for root in loop[beats:]]
+    misheard = after([*loop, 2, 2, 3, 3, 4, 4, 1, 1, *loop[8:]])
+    assert not misheard.is_proven
 
 
 def test_what_was_misheard_the_last_time_is_played_as_the_time_before() -> None:
