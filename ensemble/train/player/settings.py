@@ -56,6 +56,8 @@ class TrainPlayerSettings(FitSettings):
     """Of the linear against the logarithmic term."""
     noise_weight: float = Field(default=1.0, ge=0.0)
     """Of the distance between the noises between the partials, beside both; only for multi_scale."""
+    loudness_weight: float = Field(default=0.5, ge=0.0)
+    """Of the error in loudness, where it is steady, against the spectral distance; only for multi_scale."""
     longest_window: Literal[2048, 4096, 8192] | None = None
     """Of the spectral loss, in samples at 48 kHz. None: long enough to tell apart the partials of all but the lowest
     twentieth of the notes, so 8192 for double basses and 4096 for cellos."""

@@ -14,6 +14,7 @@ from ensemble.play.voice_file import VoiceWeights
 from ensemble.play.voice_network import NeuralSynthesizer
 from ensemble.train.pace import annealing
 from ensemble.train.player.analysis import median_hnr_db
+from ensemble.train.player.asked_loudness import loudness_error
 from ensemble.train.player.crops import AUDIBLE_DB, PlayerCrop
 from ensemble.train.player.losses import (
     longest_window,
@@ -78,7 +79,14 @@ class PlayerTask(FitTask[TrainPlayerSettings, NeuralSynthesizer]):
             if self.settings.loss == "mel_l1":
                 return mel_l1_loss(heard, batch["samples"], self.settings.sample_rate)
             wanted, rate, weight = batch["samples"], self.settings.sample_rate, self.settings.linear_weight
-            return multi_scale_loss(heard, wanted, rate, weight, self._longest_window) + self._noise_loss(heard, batch)
+            loss = multi_scale_loss(heard, wanted, rate, weight, self._longest_window) + self._noise_loss(heard, batch)
+            return loss + self._loudness_loss(controls, batch)
+
+    def _loudness_loss(self, controls: Controls, batch: PlayerCrop) -> Tensor:
+        lead = batch["f0_hz"].shape[1] - batch["is_known"].shape[1]
+        f0_hz, asked_db = batch["f0_hz"][:, lead:], batch["loudness_db"][:, lead:]
+        error = loudness_error(_single(controls), f0_hz, asked_db, self.settings.sample_rate)
+        return self.settings.loudness_weight * error
 
     def _noise_loss(self, heard: Tensor, batch: PlayerCrop) -> Tensor:
         if self.settings.loss != "multi_scale" or not self.settings.noise_weight:
@@ -103,10 +111,9 @@ class PlayerTask(FitTask[TrainPlayerSettings, NeuralSynthesizer]):
     def sounded(self, controls: Controls, batch: PlayerCrop) -> Tensor:
         """What a batch sounds like.  [batch, samples]"""
         lead = batch["f0_hz"].shape[1] - batch["is_known"].shape[1]
-        amplitude, harmonics, noise = (control.float() for control in controls)
         with torch.autocast(self.device.type, enabled=False):
             return sound(
-                (amplitude, harmonics, noise), batch["f0_hz"][:, lead:], batch["loudness_db"][:, lead:], batch["white"],
+                _single(controls), batch["f0_hz"][:, lead:], batch["loudness_db"][:, lead:], batch["white"],
                 self.settings.sample_rate, self.network.card.inharmonicity,
             )  # fmt: skip
 
@@ -148,6 +155,11 @@ class PlayerTask(FitTask[TrainPlayerSettings, NeuralSynthesizer]):
             "loudness_error_db": _median(np.concatenate(errors_db)),
             "hnr_error_db": _median(np.abs(pairs[:, 0] - pairs[:, 1])) if len(pairs) else 0.0,
         }
+
+
+def _single(controls: Controls) -> Controls:
+    amplitude, harmonics, noise = controls
+    return amplitude.float(), harmonics.float(), noise.float()
 
 
 def _median(values: np.ndarray) -> float:
