@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -22,7 +23,7 @@ from ensemble.play.pitched import KernelSynthesizer, PitchedPlayer
 from ensemble.play.seeded import seeded_voice
 from ensemble.play.voice_file import VOICE, VoiceWeights
 from ensemble.play.voice_kernel import NeuralVoice
-from ensemble.train.player.analysis import analyse, median_hnr_db
+from ensemble.train.player.analysis import analyse, frame_hnr_db, known_median, window_samples
 from ensemble.train.player.stiffness import measure_inharmonicity
 from ensemble.train.recordings import TrainingRecording
 from ensemble.types.instruments import instrument
@@ -177,11 +178,14 @@ def evaluate(
 def _noisiness(
     heard: FloatArray, truth: TrainingRecording, stretched: Inharmonicity | None, true_stretch: Inharmonicity | None
 ) -> dict[str, float]:
-    """Each by its own partials."""
-    true_ratio_db = median_hnr_db(truth.samples, truth, true_stretch)
+    """Each by its own partials; held: where the window of the analysis lies within a note."""
+    window = window_samples(truth.f0_hz[truth.is_voiced], truth.sample_rate)
+    held = fidelity.steady_frames(truth, math.ceil(0.5 * window / hop_samples(truth.sample_rate)))
+    true_db, heard_db = frame_hnr_db(truth.samples, truth, true_stretch), frame_hnr_db(heard, truth, stretched)
     return {
-        "hnr_error_db": abs(median_hnr_db(heard, truth, stretched) - true_ratio_db),
-        "hnr_truth_db": true_ratio_db,
+        "hnr_error_db": abs(known_median(heard_db) - known_median(true_db)),
+        "hnr_held_error_db": abs(known_median(heard_db[held]) - known_median(true_db[held])),
+        "hnr_truth_db": known_median(true_db),
     }
 
 

@@ -145,13 +145,13 @@ def _join_ratio(sound: FloatArray, join: int, sample_rate: int) -> float:
     return meter.worst() or 0.0
 
 
-def steady_frames(truth: TrainingRecording) -> NDArray[np.bool_]:
-    """Voiced frames that sound, away from rests and leaps.  [frames]"""
+def steady_frames(truth: TrainingRecording, edge_frames: int = EDGE_FRAMES) -> NDArray[np.bool_]:
+    """Voiced frames that sound, so far away from rests and leaps.  [frames]"""
     f0_hz = np.where(truth.is_voiced & (truth.loudness_db > SOUNDING_DB + 10.0), truth.f0_hz, 0.0)
     with np.errstate(divide="ignore", invalid="ignore"):
         leap = np.abs(1200.0 * np.diff(np.log2(f0_hz), prepend=0.0))
     broken = ~(leap < LEAP_CENTS)
-    around = np.convolve(broken, np.ones(2 * EDGE_FRAMES + 1), mode="same") > 0
+    around = np.convolve(broken, np.ones(2 * edge_frames + 1), mode="same") > 0
     steady: NDArray[np.bool_] = (f0_hz > 0) & ~around
     return steady
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -13,12 +15,13 @@ from ensemble.play.naive import NaiveVoice
 from ensemble.play.noise import filtered_noise, noise_key
 from ensemble.play.seeded import seeded_voice
 from ensemble.play.voice_file import VOICE
-from ensemble.train.player.analysis import median_hnr_db
+from ensemble.train.player.analysis import frame_hnr_db, known_median, median_hnr_db, window_samples
 from ensemble.types.instruments import instrument
 from tests.train.teacher import phrase
 
 PROMISED = {
-    "voice", "mss", "mss_naive", "mss_ratio", "log_mel_ratio", "loudness_error_db", "hnr_error_db", "silence_db",
+    "voice", "mss", "mss_naive", "mss_ratio", "log_mel_ratio", "loudness_error_db", "hnr_error_db",
+    "hnr_held_error_db", "silence_db",
     "brightness_slope_ratio", "click_ratio", "f0_outlier_rate",
     "two_sample_auc", "two_sample_auc_naive",
 }  # fmt: skip
@@ -61,6 +64,22 @@ def test_a_voice_of_noise_alone_is_found_out_by_its_harmonics(truth):
     assert median_hnr_db(truth.samples, truth) - median_hnr_db(noise, truth) > 15.0
     assert fidelity.outlier_rate(noise, truth, fidelity.swift_tracker, 60.0) > 0.5
     assert fidelity.outlier_rate(truth.samples, truth, fidelity.swift_tracker, 60.0) < 0.01
+
+
+def test_low_notes_that_break_off_look_noisy_at_their_edges_and_not_within(truth):
+    time_s = np.arange(800 * 160) / 16_000
+    tone = sum(0.1 / k * np.sin(2 * np.pi * 60.0 * k * time_s) for k in range(1, 11))
+    sounds = np.arange(800) % 50 < 45
+    notes = replace(
+        truth, samples=(tone * np.repeat(sounds, 160)).astype(np.float32), is_voiced=sounds,
+        f0_hz=np.full(800, 60.0, np.float32), loudness_db=np.where(sounds, -30.0, -100.0).astype(np.float32),
+    )  # fmt: skip
+    ratios_db = frame_hnr_db(notes.samples, notes)
+    half = window_samples(notes.f0_hz, 16_000) // 320 + 1
+    held = fidelity.steady_frames(notes, half)
+    assert half > fidelity.EDGE_FRAMES
+    assert held.any()
+    assert known_median(ratios_db[held]) > known_median(ratios_db[~held]) + 10.0
 
 
 def test_a_voice_a_semitone_off_is_all_outliers(truth):

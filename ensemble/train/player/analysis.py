@@ -165,7 +165,20 @@ def harmonic_to_noise_db(analysis: Analysis, sample_rate: int) -> FloatArray:
     return ratio
 
 
+def frame_hnr_db(sound: FloatArray, truth: TrainingRecording, inharmonicity: Inharmonicity | None = None) -> FloatArray:
+    """Harmonics over noise of a sound at a recording's pitch; NaN where none sounds.  [frames]"""
+    analysis = analyse(replace(truth, samples=sound), inharmonicity)
+    ratios = np.full(truth.num_frames, np.nan, np.float32)
+    ratios[analysis.is_known] = harmonic_to_noise_db(analysis, truth.sample_rate)
+    return ratios
+
+
 def median_hnr_db(sound: FloatArray, truth: TrainingRecording, inharmonicity: Inharmonicity | None = None) -> float:
     """Harmonics over noise of a sound at a recording's pitch, the median of the frames where one sounds."""
-    ratios = harmonic_to_noise_db(analyse(replace(truth, samples=sound), inharmonicity), truth.sample_rate)
-    return float(np.median(ratios)) if len(ratios) else float("nan")
+    return known_median(frame_hnr_db(sound, truth, inharmonicity))
+
+
+def known_median(values: FloatArray) -> float:
+    """The median of what is not NaN; NaN where nothing is."""
+    known = values[~np.isnan(values)]
+    return float(np.median(known)) if len(known) else float("nan")
