@@ -19,6 +19,8 @@ Array = NDArray[np.float64]
 CHUNK_FRAMES = 2048
 _FRAMES_AT_ONCE = 128
 """Frames of a chunk that are transformed together; more would take several times the memory."""
+LOUDNESS_WINDOW_S = 0.064
+"""Of the windows in which loudness is measured."""
 
 
 def peak_offset(left: Array, middle: Array, right: Array) -> Array:
@@ -57,6 +59,22 @@ def power_spectra(
             power[first - start : last - start] = (np.square(spectrum.real) + np.square(spectrum.imag)) * weight
         yield slice(start - first_frame, stop - first_frame), power
         del power  # frees it before the next chunk is computed
+
+
+def heard_since(begun_s: Array, window_s: float) -> Array:
+    """The share of its power that a Hann window hears of a steady sound.
+
+    Args:
+        begun_s: when it began, before the window's centre; negative after it.  [windows]
+        window_s: length of the window.
+
+    Returns:
+        0 of what begins after the window, 1 of what began before it: the integral of cos^4.  [windows]
+    """
+    place = np.clip(begun_s / window_s, -0.5, 0.5)
+    turn = 2.0 * np.pi * place
+    share: Array = 0.5 + place + (8.0 * np.sin(turn) + np.sin(2.0 * turn)) / (12.0 * np.pi)
+    return share
 
 
 def _centred(samples: FloatArray, start: int, stop: int, hop: int, window_samples: int) -> FloatArray:

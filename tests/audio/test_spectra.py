@@ -9,6 +9,7 @@ from ensemble.audio.spectra import (
     CHUNK_FRAMES,
     a_weighting,
     bin_frequencies_hz,
+    heard_since,
     mel_bands,
     pitch_class_bands,
     power_spectra,
@@ -39,6 +40,13 @@ def test_a_click_is_loudest_in_the_frame_that_is_centred_on_it():
     assert power.argmax() == 37
     assert (power[:34] == 0).all()
     assert (power[41:] == 0).all()
+
+
+def test_a_window_hears_its_share_of_what_begins_in_it():
+    samples = sine(1_000.0, RATE)
+    samples[: RATE // 2] = 0.0
+    share = whole(samples, 100, 160, 1024).sum(axis=1) / 0.5
+    np.testing.assert_allclose(share[:96], heard_since((np.arange(96) - 50) / 100, 1024 / RATE), atol=0.003)
 
 
 def test_chunks_leave_no_trace_and_frames_past_the_end_are_silent():

@@ -9,6 +9,7 @@ import pytest
 
 from ensemble.conduct.melody import transform
 from ensemble.conduct.transfer import added_db, is_sung, transfer_to
+from ensemble.listen.loudness import loudness_db as measured_db
 from ensemble.settings.transfer import Transfer, VoiceRange
 from ensemble.types.music import Heard, Key
 from tests.conduct.handmade_leader import frames_of
@@ -57,12 +58,32 @@ def test_glides_and_vibrato_survive_and_breath_does_not_sing() -> None:
     heard = replace(heard, frames=replace(heard.frames, confidence=confidence))
     part = transform("cello", heard, (36, 72), 400, transfer_to(heard, CELLO))
     plays = part.f0_hz[0] > 0
-    np.testing.assert_array_equal(plays, is_sung(heard.frames))
-    assert not plays[200:212].any()
+    assert plays[is_sung(heard.frames)].all()
+    assert not plays[200:209].any()
     assert not plays[350:].any()
     assert plays[:200].all()
+    plays = is_sung(heard.frames)
     ratio = heard.frames.f0_hz[plays] / part.f0_hz[0, plays]
     assert set(np.round(np.log2(ratio), 6).tolist()) == {2.0}
+
+
+@pytest.mark.parametrize("before_db", [-20.0, -90.0])
+def test_a_line_out_of_a_rest_rises_as_a_window_hears_what_begins_and_never_above_the_leader(before_db: float) -> None:
+    midi = np.full(200, np.nan)
+    midi[50:], midi[80:100] = 60.0, np.nan
+    loudness_db = np.full(200, -20.0)
+    loudness_db[:50] = before_db
+    part = transform("cello", sung(midi, loudness_db), (36, 72), 200)
+    plays, rises_db = part.f0_hz[0] > 0, part.level_db[0] + loudness_db
+    assert np.flatnonzero(plays).tolist() == [*range(47, 80), *range(97, 200)]
+    np.testing.assert_allclose(part.f0_hz[0, 47:50], part.f0_hz[0, 50])
+    tone = np.sin(2 * np.pi * 440 * np.arange(16_000) / 16_000) * (np.arange(16_000) >= 8_000)
+    heard_db = measured_db(tone.astype(np.float32), 16_000, 100)[47:54]
+    wanted_db = np.minimum(-20.0 + heard_db - heard_db[-1], loudness_db[47:54])
+    np.testing.assert_allclose(rises_db[48:54], wanted_db[1:], atol=0.3)
+    assert rises_db[47] < -60
+    np.testing.assert_allclose(rises_db[98:104], -20.0 + (heard_db - heard_db[-1])[1:], atol=0.3)
+    np.testing.assert_array_equal(part.level_db[0, 54:80], 0.0)
 
 
 def test_a_line_that_is_at_home_stays_in_its_octave() -> None:
