@@ -16,7 +16,7 @@ from ensemble.conduct.density import other_rhythm, rhythm_levels, softer_without
 from ensemble.conduct.grid import Grid
 from ensemble.conduct.jitter import Chance, bell
 from ensemble.conduct.leader import Leader
-from ensemble.conduct.pedal import changes_at, pooled
+from ensemble.conduct.pedal import PEDAL_S, changes_at, pooled
 from ensemble.conduct.shaping import WrittenNote
 from ensemble.config import FollowerSettings
 from ensemble.settings.style import NOTHING, SIXTEENTHS_PER_BEAT, VELOCITY, ChordPattern, Manner
@@ -197,8 +197,8 @@ def _strummed(
 ) -> list[WrittenNote]:  # fmt: skip
     """Make notes of strokes: those down from the lowest to the highest note, those up from the highest.
 
-    Keys are struck together, and what is bound rings until the pedal lifts: where the chord changes, or where a stroke
-    ends before the next. Each note has a voice of its own meanwhile.
+    Keys are struck together, and what is bound rings until the pedal lifts: when another chord has been struck, or where
+    a stroke ends before the next. Each note has a voice of its own meanwhile.
     """
     has_strings = follower.spec.family == "plucked"
     written: list[WrittenNote] = []
@@ -209,7 +209,9 @@ def _strummed(
         if beat >= grid.final_beat:
             stop_s = grid.end_s + ring_s
         elif stroke.is_bound and not has_strings:
-            stop_s = grid.seconds(leader.plays_until(beat, min(changes_at(grid, beat), rest)))
+            change = changes_at(grid, beat)
+            until = leader.plays_until(beat, min(change, rest))
+            stop_s = grid.seconds(until) + (PEDAL_S if until == change else 0.0)
         else:
             stop_s = start_s + length
         sounds = np.flatnonzero(voicing[beat])

@@ -8,6 +8,9 @@ from collections.abc import Sequence
 from ensemble.conduct.grid import LOOK_AHEAD_BEATS, Grid
 from ensemble.conduct.shaping import WrittenNote
 
+PEDAL_S = 0.06
+"""The foot lifts the pedal so long after another chord is struck, so that there is no gap between them."""
+
 
 def changes_at(grid: Grid, beat: int) -> int:
     """The beat at which the chord of `beat` ends: another begins, or the last one; `LOOK_AHEAD_BEATS` later at most."""

@@ -34,8 +34,8 @@ _RELEASE_DB = 50.0
 _QUIETEST_DB = -60.0
 _DIP_FRAMES = 2
 _SAME_PITCH_DIP_DB, _SLUR_DIP_DB = 18.0, 4.0
-_PEDAL_DIP_DB = 2.0
-"""A key that is struck again under the pedal rings on until the hammer comes."""
+_PIPE_DIP_DB = 2.0
+"""Dip before a pipe that is blown again."""
 _STRESS_DIP_DB = {"bowed": 9.0, "blown": 12.0}
 """Dip before a stressed note, by a change of bow or the tongue; unstressed notes are slurred."""
 _VIBRATO_DELAY_MS, _VIBRATO_RAMP_MS = 180.0, 300.0
@@ -292,7 +292,7 @@ def _level_db(runs: NoteRuns, instrument: InstrumentSpec, note: Ints, frame: Int
         start_from_db[runs.after_slur & is_stressed] = -_STRESS_DIP_DB[instrument.family]
         start_from_db[runs.repeats] = -_SAME_PITCH_DIP_DB
     elif instrument.family == "keyed":
-        start_from_db[runs.repeats] = -_PEDAL_DIP_DB
+        start_from_db[runs.repeats] = -_repeat_dip_db(instrument)
     rise = np.clip(elapsed_ms / max(instrument.attack_ms, MS_PER_FRAME / 2), 0.0, 1.0)
     level = start_from_db[note] * (1 - rise) ** 2
     level += (runs.velocity[note] - PLAIN_VELOCITY) * ACCENT_DB_PER_VELOCITY
@@ -305,8 +305,15 @@ def _level_db(runs: NoteRuns, instrument: InstrumentSpec, note: Ints, frame: Int
     released = np.clip((frame - runs.stop[note] + 1) * MS_PER_FRAME / max(instrument.release_ms, 1.0), 0.0, 1.0)
     level -= _RELEASE_DB * released
     before_repeat = np.append(runs.repeats[1:], False)[note] & (frame >= runs.stop[note] - _DIP_FRAMES)
-    level -= np.where(before_repeat, _PEDAL_DIP_DB if instrument.family == "keyed" else _SAME_PITCH_DIP_DB, 0.0)
+    level -= np.where(before_repeat, _repeat_dip_db(instrument), 0.0)
     return np.maximum(level, _QUIETEST_DB)
+
+
+def _repeat_dip_db(instrument: InstrumentSpec) -> float:
+    """Dip before a note of the same pitch; a string under the pedal rings on until the hammer comes."""
+    if instrument.family != "keyed":
+        return _SAME_PITCH_DIP_DB
+    return 0.0 if instrument.fades else _PIPE_DIP_DB
 
 
 def notes_of(runs: NoteRuns) -> tuple[Note, ...]:

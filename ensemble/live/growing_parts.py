@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from ensemble.clock import FRAME_RATE_HZ
-from ensemble.conduct.pedal import KeyVoices
+from ensemble.conduct.pedal import PEDAL_S, KeyVoices
 from ensemble.conduct.performer import Performer
 from ensemble.conduct.shaping import (
     Hand,
@@ -73,10 +73,10 @@ class PitchedPart:
         self._end(frame / FRAME_RATE_HZ)
 
     def lift(self, clock: BandClock, beat: int) -> None:
-        """Another chord begins on this beat: on keys the pedal lifts, however long their notes were to ring."""
+        """Another chord begins on this beat: on keys the pedal lifts then, however long their notes were to ring."""
         if self._keys is not None:
             self._planned = [note._replace(stop_beat=min(note.stop_beat, beat)) for note in self._planned]
-            self._end(float(clock.frames_of(np.array([beat]))[0]) / FRAME_RATE_HZ)
+            self._end(float(clock.frames_of(np.array([beat]))[0]) / FRAME_RATE_HZ + PEDAL_S)
 
     def _end(self, stop_s: float) -> None:
         """End what sounds."""

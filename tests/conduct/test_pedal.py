@@ -10,7 +10,7 @@ import pytest
 
 from ensemble.conduct.given import read_notes
 from ensemble.conduct.parts import write_parts
-from ensemble.conduct.pedal import pooled
+from ensemble.conduct.pedal import PEDAL_S, pooled
 from ensemble.conduct.shaping import WrittenNote
 from ensemble.config import FollowerSettings
 from ensemble.files.midi import track_of
@@ -27,6 +27,7 @@ from tests.conduct.handmade_leader import LOOP, heard_of, of
 PIANO = FollowerSettings(name="keys", instrument="piano", role="pad")
 BEAT_FRAMES = 60
 """At 100 beats a minute."""
+PEDAL_FRAMES = round(100 * PEDAL_S)
 
 
 def played(follower: FollowerSettings, style: str) -> Part:
@@ -35,7 +36,7 @@ def played(follower: FollowerSettings, style: str) -> Part:
     return of(write_parts(heard, (follower,), heard.frames.num_frames, 0, manner=manner)[0])
 
 
-def test_a_chord_on_keys_rings_until_it_changes_or_a_key_is_struck_again():
+def test_a_chord_on_keys_rings_into_the_next_or_until_a_key_is_struck_again():
     part, bar = played(PIANO, "rock"), 4 * BEAT_FRAMES  # each bar has its chord
     begun = {(note.pitch_midi, note.start_frame) for note in part.notes}
     short = [
@@ -43,10 +44,13 @@ def test_a_chord_on_keys_rings_until_it_changes_or_a_key_is_struck_again():
         for note in part.notes
         if note.stop_frame < 7 * bar
         and min(note.stop_frame % bar, -note.stop_frame % bar) > 3
+        and abs(note.stop_frame % bar - PEDAL_FRAMES) > 1
         and not any((note.pitch_midi, note.stop_frame + off) in begun for off in range(-3, 4))
     ]
     assert len(part.notes) > 40
     assert not short
+    for change in range(bar, 7 * bar, bar):
+        assert (part.f0_hz[:, change + 3] > 0).all()  # two of the old chord, four of the new
     assert max(note.voice for note in part.notes) == 5
 
 
@@ -142,6 +146,6 @@ def test_live_keys_take_a_voice_that_is_free_and_the_pedal_lifts_where_another_c
     notes = sorted(part.whole(900).notes, key=lambda note: (note.start_frame, note.pitch_midi))
     assert [(note.pitch_midi, note.voice) for note in notes] == [(48, 0), (60, 1), (60, 1), (64, 2), (47, 3), (62, 4)]
     lifted, begins = notes[3].stop_frame, notes[4].start_frame
-    assert abs(lifted - begins) <= 2
+    assert abs(lifted - begins - PEDAL_FRAMES) <= 2
     assert [note.stop_frame for note in notes if note.stop_frame == lifted] == [lifted] * 3
     assert all(note.stop_frame > begins + 10 * BEAT_FRAMES for note in notes[4:])
