@@ -197,8 +197,8 @@ def _strummed(
 ) -> list[WrittenNote]:  # fmt: skip
     """Make notes of strokes: those down from the lowest to the highest note, those up from the highest.
 
-    Keys are struck together, and what is bound rings until the pedal lifts: when another chord has been struck, or where
-    a stroke ends before the next. Each note has a voice of its own meanwhile.
+    Keys are struck together, and what is bound rings until the pedal lifts: when another chord has been struck, or
+    where a stroke ends before the next. Each note has a voice of its own meanwhile.
     """
     has_strings = follower.spec.family == "plucked"
     written: list[WrittenNote] = []
