@@ -104,8 +104,10 @@ def transform(
     loudness_db = heard.frames.loudness_db
     level_db = added_db(loudness_db, transfer)
     f0_hz = np.where(sung, heard.frames.f0_hz * np.exp2(octaves), 0.0)
+    rest = 0
     for start, stop in edges.reshape(-1, 2).tolist():
-        _rising(f0_hz, level_db, loudness_db, start, stop)
+        _rising(f0_hz, level_db, loudness_db, rest, start, stop)
+        rest = stop
     played[0, :length] = f0_hz[:length]
     level[0, :length] = np.where(f0_hz > 0, level_db, SILENCE_DB)[:length]
     notes = tuple(
@@ -119,7 +121,7 @@ def transform(
     return Part(name=name, notes=notes, f0_hz=played, level_db=level)
 
 
-def _rising(f0_hz: Floats, level_db: FloatArray, loudness_db: FloatArray, start: int, stop: int) -> None:
+def _rising(f0_hz: Floats, level_db: FloatArray, loudness_db: FloatArray, rest: int, start: int, stop: int) -> None:
     """Let a run of voiced frames begin as voices have learned it: loudness is measured in windows, and rises before the
     note does. It never rises above what the leader sings or plays there.
 
@@ -127,12 +129,13 @@ def _rising(f0_hz: Floats, level_db: FloatArray, loudness_db: FloatArray, start:
         f0_hz: the line; the frames before the run get its first pitch.  [frames]
         level_db: what is added to the leader's loudness; is lowered around the beginning.  [frames]
         loudness_db: the leader's.  [frames]
+        rest: first frame of the rest before the run.
         start: first frame of the run; at frame 0 it has begun before.
         stop: first frame after it.
     """
     if not start:
         return
-    first = max(start - _HALF_WINDOW_FRAMES, 0)
+    first = max(start - _HALF_WINDOW_FRAMES, rest)
     around = slice(first, min(start + _HALF_WINDOW_FRAMES, stop - 1) + 1)
     rising_db = _BEGINNING_DB[first - start + _HALF_WINDOW_FRAMES :][: around.stop - first]
     asked_db = loudness_db[around] + level_db[around]
