@@ -14,31 +14,38 @@ from cluster.cli.train_options import command_line
 Samples = Annotated[
     Path, typer.Option("--samples", help="The samples folder of Debian's sonic-pi-samples, unpacked or installed.")
 ]
+Soundfont = Annotated[
+    Path | None,
+    typer.Option(
+        help="General MIDI soundfont of rim, ride bell, second crash and percussion (default: the formula's)."
+    ),
+]
 
 
 def train_kit(
     samples: Samples = Path("/usr/share/sonic-pi/samples"),
+    soundfont: Soundfont = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="The kit (.safetensors); its card goes beside it.")] = Path(
         "drums.safetensors"
     ),
     as_json: AsJson = False,
 ) -> None:
-    """Fit the drum kit to CC0 recordings and measure it; the same recordings give the same bytes."""
+    """Fit the drum kit to recorded strokes and measure it; the same recordings give the same bytes."""
     with Monitor(quiet=as_json, stage="load") as monitor:
         from ensemble.data.readers import check_set
 
         check_set(samples)
         from ensemble.measure.kit import evaluate_kit, keep_figures
         from ensemble.train.kit.fit import fit_kit
-        from ensemble.types.music import DRUM_CLASSES
+        from ensemble.types.music import ALL_DRUMS
 
         monitor.stage("fitting drums")
         fit_kit(
-            samples, out, command=command_line(),
-            on_drum=lambda drum, number: monitor.progress(f"fitting {drum}", number, len(DRUM_CLASSES)),
+            samples, out, soundfont, command=command_line(),
+            on_drum=lambda drum, number: monitor.progress(f"fitting {drum}", number, len(ALL_DRUMS)),
         )  # fmt: skip
         monitor.stage("measuring")
-        figures = evaluate_kit(out, samples)
+        figures = evaluate_kit(out, samples, soundfont)
         keep_figures(out, figures)
     _show(figures, as_json=as_json)
 
@@ -46,6 +53,7 @@ def train_kit(
 def evaluate_kit(
     kit: Annotated[Path, typer.Argument(metavar="KIT", help="A fitted kit (.safetensors).")],
     samples: Samples = Path("/usr/share/sonic-pi/samples"),
+    soundfont: Soundfont = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure a drum kit on recorded strokes, fitted and held out, beside the formula, noise and silence."""
@@ -53,7 +61,7 @@ def evaluate_kit(
         from ensemble.measure.kit import evaluate_kit as measure
 
         monitor.stage("measuring")
-        figures = measure(kit, samples)
+        figures = measure(kit, samples, soundfont)
     _show(figures, as_json=as_json)
 
 

@@ -25,7 +25,8 @@ from ensemble.play.percussion import DrumKit, PercussionPlayer
 from ensemble.play.strokes import MADE_AT_HZ, NUM_VARIANTS, VELOCITY_STEPS
 from ensemble.play.strokes import stroke as formula_stroke
 from ensemble.threads import one_thread
-from ensemble.train.kit.hits import ENERGY_S, FITTED, HELD_OUT, RecordedHit, read_hits
+from ensemble.train.kit.fit import all_hits
+from ensemble.train.kit.hits import ENERGY_S, HELD_OUT, RecordedHit, read_hits
 from ensemble.train.player.losses import multi_scale_distance
 from ensemble.types.music import DRUM_CLASSES, Cue, DrumClass, FloatArray, Hit
 
@@ -36,12 +37,13 @@ FULL_LEVEL_DB = 0.0
 Array = NDArray[np.float64]
 
 
-def evaluate_kit(path: Path, folder: Path) -> dict[str, Any]:
+def evaluate_kit(path: Path, folder: Path, soundfont: Path | None = None) -> dict[str, Any]:
     """Measure a kit.
 
     Args:
         path: of the kit.
         folder: with the recordings, as for fitting.
+        soundfont: likewise; without it only what was recorded is compared.
 
     Returns:
         hits: for every recording its drum, whether the kit was fitted to it, the distances `mss`, `mss_formula`,
@@ -51,14 +53,16 @@ def evaluate_kit(path: Path, folder: Path) -> dict[str, Any]:
         VoiceError: the kit cannot be used.
         DataError: a recording cannot.
     """
-    kit = FittedKit(KIT.read(path)).stroke
+    weights = KIT.read(path)
+    kit = FittedKit(weights).stroke
+    fitted = {drum: hits for drum, hits in all_hits(folder, soundfont).items() if drum in weights.card.drums}
+    held_out = {drum: read_hits(folder, drum, names) for drum, names in HELD_OUT.items()}
     with one_thread():
         hits = [
-            _compared(kit, hit) | {"fitted": names is FITTED}
-            for names in (FITTED, HELD_OUT)
-            for drum in DRUM_CLASSES
-            if drum in names
-            for hit in read_hits(folder, drum, names[drum])
+            _compared(kit, hit) | {"fitted": strokes is fitted}
+            for strokes in (fitted, held_out)
+            for of_drum in strokes.values()
+            for hit in of_drum
         ]
         return {"voice": "drums", "path": str(path), "hits": hits, **cleanliness(kit)}
 

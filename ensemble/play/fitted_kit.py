@@ -20,7 +20,7 @@ from ensemble.play.kit_kernels import add_enveloped, add_modes
 from ensemble.play.noise import WHITE_POWER, noise_key, white_noise
 from ensemble.play.strokes import MADE_AT_HZ, VELOCITY_STEPS, band_limited
 from ensemble.play.strokes import stroke as formula_stroke
-from ensemble.types.music import DRUM_CLASSES, DrumClass, FloatArray
+from ensemble.types.music import DrumClass, FloatArray
 
 ATTACK_S = 0.0004
 FADE_S = 0.04
@@ -41,11 +41,12 @@ class FittedKit:
 
     def __init__(self, weights: KitWeights) -> None:
         toms = {name: FittedDrum("tom", weights, pitch, length) for name, (pitch, length) in TOMS.items()}
-        self._drums: dict[DrumClass, FittedDrum] = {drum: FittedDrum(drum, weights) for drum in DRUM_CLASSES} | toms
+        own = {drum: FittedDrum(drum, weights) for drum in weights.card.drums}
+        self._drums: dict[DrumClass, FittedDrum] = toms | own
         self.stroke = lru_cache(maxsize=_KEPT_STROKES)(self._stroke)
 
     def _stroke(self, drum: DrumClass, velocity_step: int, variant: int, sample_rate: int) -> FloatArray:
-        """See `percussion.DrumKit`; all toms are one in three sizes; what was not fitted is the built-in kit's."""
+        """See `percussion.DrumKit`; toms without a fit are another in other sizes, other drums the built-in kit's."""
         if drum not in self._drums:
             return formula_stroke(drum, velocity_step, variant, sample_rate)
         made = self._drums[drum].made(velocity_step / VELOCITY_STEPS, variant)

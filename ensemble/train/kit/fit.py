@@ -16,14 +16,25 @@ from ensemble.errors import OutputError
 from ensemble.play.kit_file import KIT, TRANSIENT_SAMPLES, DrumCard, KitCard, KitWeights
 from ensemble.play.strokes import MADE_AT_HZ
 from ensemble.threads import one_thread
-from ensemble.train.kit.hits import FITTED, HARD_VELOCITY, TILT_PAIRS, RecordedHit, check_licences, read_hits
+from ensemble.train.kit.hits import (
+    FITTED,
+    FROM_SOUNDFONT,
+    HARD_VELOCITY,
+    TILT_PAIRS,
+    RecordedHit,
+    check_licences,
+    read_hits,
+    read_struck,
+)
 from ensemble.train.kit.levels import balanced, pivot_hz, tilt_db
 from ensemble.train.kit.modes import ModeLimits, find_modes
 from ensemble.train.kit.noise import noise_levels_db
-from ensemble.types.music import DRUM_CLASSES, DrumClass, FloatArray
+from ensemble.types.music import DrumClass, FloatArray
 
 Array = NDArray[np.float64]
-LICENCE = "Apache-2.0; fitted to recordings that are dedicated to the public domain (CC0, see NOTICE)"
+LICENCE = (
+    "Apache-2.0; fitted to recordings in the public domain (CC0), percussion to those of FluidR3 (MIT; see NOTICE)"
+)
 RECIPE = (
     "closed form: matching pursuit of damped sines that share one glide, least squares for their levels, noise in 32 "
     "bands at 20 knots, a transient of 12 ms; levels as loud as the formula's"
@@ -31,6 +42,8 @@ RECIPE = (
 HIGHEST_TILT_DB = 3.0
 KNOWN_FAULTS = (
     "One recorded kit; the crash is what the package calls a splash, the ride what it calls a cymbal.",
+    "Rim, ride bell, second crash and percussion are a soundfont's, recorded at one strength, as either hat.",
+    "A clap's three bursts are smeared into one after 12 ms.",
     "Either hat was recorded at one strength only: soft strokes on them are the hard one's, darkened as toms are.",
     "Kick, snare and crash were recorded softer rather than gentler: their soft strokes are darkened likewise.",
     "The recordings' room noise below -45 dB is part of the drums.",
@@ -55,18 +68,35 @@ SOUGHT: dict[DrumClass, tuple[float, ModeLimits]] = {
     "crash": (2.8, _limits(48, 200.0, 12_000.0, 0.150, 1.5)),
     "ride": (2.0, _limits(48, 200.0, 14_000.0, 0.150, 1.5)),
     "tom": (0.8, _limits(24, 60.0, 1_500.0, 0.015, 0.6, glides=True)),
+    "high_tom": (0.7, _limits(24, 80.0, 2_000.0, 0.015, 0.5, glides=True)),
+    "low_tom": (1.0, _limits(24, 40.0, 1_200.0, 0.015, 0.7, glides=True)),
+    "rim": (0.4, _limits(24, 200.0, 10_000.0, 0.004, 0.2)),
+    "ride_bell": (2.4, _limits(48, 200.0, 14_000.0, 0.150, 1.8)),
+    "crash_2": (2.8, _limits(48, 200.0, 12_000.0, 0.150, 1.5)),
+    "shaker": (0.2, _limits(4, 2_000.0, 12_000.0, 0.005, 0.05)),
+    "tambourine": (0.5, _limits(32, 1_000.0, 16_000.0, 0.020, 0.25)),
+    "high_conga": (0.6, _limits(20, 80.0, 3_000.0, 0.010, 0.3, glides=True)),
+    "low_conga": (0.6, _limits(20, 80.0, 3_000.0, 0.010, 0.3, glides=True)),
+    "clap": (0.3, _limits(16, 300.0, 6_000.0, 0.004, 0.1)),
+    "woodblock": (0.3, _limits(16, 300.0, 8_000.0, 0.004, 0.15)),
 }
 """How long each drum sounds, in seconds, and where its modes are looked for. A cymbal's short modes are noise."""
 
 
 def fit_kit(
-    folder: Path, out: Path, *, command: str = "", on_drum: Callable[[DrumClass, int], None] | None = None
+    folder: Path,
+    out: Path,
+    soundfont: Path | None = None,
+    *,
+    command: str = "",
+    on_drum: Callable[[DrumClass, int], None] | None = None,
 ) -> KitCard:
-    """Fit a kit to the recordings of `kit_hits.FITTED` and write it with its card.
+    """Fit a kit to the recordings of `hits.FITTED` and a soundfont's strokes, and write it with its card.
 
     Args:
         folder: with the recordings.
         out: path of the kit, ending in .safetensors; the card goes beside it.
+        soundfont: has the strokes of `hits.FROM_SOUNDFONT`; without it these stay the formula's.
         command: for the card.
         on_drum: told every drum before it is fitted, and its number.
 
@@ -74,7 +104,7 @@ def fit_kit(
         The card as written, without metrics (see `measure.kit`).
 
     Raises:
-        DataError: a recording is missing, damaged, or not free.
+        DataError: a recording or the soundfont is missing or damaged, or a recording not free.
         OutputError: the kit is not named like one.
         VoiceError: it cannot be written.
     """
@@ -83,12 +113,12 @@ def fit_kit(
     began = time.process_time()
     used = tuple(dict.fromkeys(name for names in (*FITTED.values(), *TILT_PAIRS) for name in names))
     check_licences(folder, used)
-    hits = {drum: read_hits(folder, drum, FITTED[drum]) for drum in DRUM_CLASSES}
+    hits = all_hits(folder, soundfont)
     darkening_db = usual_tilt_db([read_hits(folder, "tom", pair) for pair in TILT_PAIRS])
     tensors: dict[str, FloatArray] = {}
     drums: dict[DrumClass, DrumCard] = {}
     with one_thread():
-        for number, drum in enumerate(DRUM_CLASSES):
+        for number, drum in enumerate(hits):
             if on_drum is not None:
                 on_drum(drum, number)
             found = fit_drum(hits[drum], *SOUGHT[drum], darkening_db)
@@ -101,7 +131,7 @@ def fit_kit(
             )
         card = KitCard(
             drums=drums,
-            training_data=f"CC0 strokes from Debian's sonic-pi-samples: {', '.join(used)}",
+            training_data=f"CC0 strokes from Debian's sonic-pi-samples: {', '.join(used)}{_played_by(soundfont)}",
             licence=LICENCE,
             recipe=RECIPE,
             command=command,
@@ -110,6 +140,18 @@ def fit_kit(
         kit = balanced(KitWeights(card=card, tensors=tensors))
     card = card.model_copy(update={"training_minutes": round((time.process_time() - began) / 60.0, 2)})
     return KIT.write(out, KitWeights(card=card, tensors=kit.tensors))
+
+
+def all_hits(folder: Path, soundfont: Path | None) -> dict[DrumClass, tuple[RecordedHit, ...]]:
+    """The strokes that a kit is fitted to, by drum; see `fit_kit`."""
+    recorded = {drum: read_hits(folder, drum, names) for drum, names in FITTED.items()}
+    if soundfont is None:
+        return recorded
+    return recorded | {drum: (read_struck(soundfont, drum),) for drum in FROM_SOUNDFONT}
+
+
+def _played_by(soundfont: Path | None) -> str:
+    return "" if soundfont is None else f"; by {soundfont.name}: {', '.join(FROM_SOUNDFONT)}"
 
 
 def fit_drum(

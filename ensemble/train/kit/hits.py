@@ -7,12 +7,15 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+import mido
 import numpy as np
 import scipy.signal
 import soundfile
 import soxr
 from numpy.typing import NDArray
 
+from ensemble.conduct.midi import DRUM_NOTES
+from ensemble.data.compose import fluidsynth
 from ensemble.errors import DataError
 from ensemble.play.strokes import MADE_AT_HZ
 from ensemble.types.music import DrumClass
@@ -26,6 +29,9 @@ ENERGY_S = 0.15
 """Strokes are brought to one energy over so long: what remains between a soft and a hard one is timbre."""
 _ONSET_SHARE, _BEFORE_S = 0.03, 0.0005
 _LOWEST_HZ = 20.0
+_STRUCK_VELOCITY, _STRUCK_S = 120, 4.0
+_BEFORE_TICKS, _STRUCK_TICKS = 480, 4_800
+_FADED_SHARE = 1e-4
 _CURE = "give the samples folder of Debian's sonic-pi-samples (apt-get download, then dpkg -x)"
 
 FITTED: dict[DrumClass, tuple[str, ...]] = {
@@ -36,15 +42,20 @@ FITTED: dict[DrumClass, tuple[str, ...]] = {
     "crash": ("drum_splash_soft", "drum_splash_hard"),
     "ride": ("drum_cymbal_soft", "drum_cymbal_hard"),
     "tom": ("drum_tom_mid_soft", "drum_tom_mid_hard"),
+    "high_tom": ("drum_tom_hi_soft", "drum_tom_hi_hard"),
+    "low_tom": ("drum_tom_lo_soft", "drum_tom_lo_hard"),
 }
 """Softest first."""
+FROM_SOUNDFONT: tuple[DrumClass, ...] = (
+    "rim", "ride_bell", "crash_2", "shaker", "tambourine", "high_conga", "low_conga", "clap", "woodblock",
+)  # fmt: skip
+"""What the package has no recording of."""
 TILT_PAIRS = tuple((f"drum_tom_{one}_soft", f"drum_tom_{one}_hard") for one in ("lo", "mid", "hi"))
 """Where the package's soft strokes are clearly darker than its hard ones; the others are hardly more than softer."""
 HELD_OUT: dict[DrumClass, tuple[str, ...]] = {
     "kick": ("drum_heavy_kick",),
     "snare": ("sn_dolf", "sn_zome"),
     "closed_hat": ("drum_cymbal_pedal",),
-    "tom": ("drum_tom_hi_hard", "drum_tom_lo_hard"),
 }
 """Other drums of the same class, never fitted to."""
 
@@ -78,6 +89,26 @@ def read_hits(folder: Path, drum: DrumClass, names: tuple[str, ...]) -> tuple[Re
             RecordedHit(name=name, drum=drum, velocity=SOFT_VELOCITY if soft else HARD_VELOCITY, samples=samples)
         )
     return tuple(hits)
+
+
+def read_struck(soundfont: Path, drum: DrumClass) -> RecordedHit:
+    """The recorded stroke that a soundfont plays on a drum, struck hard; see `read_hits`.
+
+    Args:
+        soundfont: with General MIDI percussion; its strokes are only more or less loud.
+        drum: what is struck.
+
+    Raises:
+        DataError: there is no renderer or soundfont, or it is silent.
+    """
+    soundfont, note = fluidsynth.check_renderer(soundfont), DRUM_NOTES[drum]
+    struck = mido.Message("note_on", channel=9, note=note, velocity=_STRUCK_VELOCITY, time=_BEFORE_TICKS)
+    ended = mido.Message("note_off", channel=9, note=note, time=_STRUCK_TICKS)
+    num_samples = round(_STRUCK_S * MADE_AT_HZ)
+    sound = fluidsynth.render([mido.MidiTrack([struck, ended])], soundfont, num_samples, MADE_AT_HZ)
+    samples = cut(sound.astype(np.float64))
+    samples = samples[: np.flatnonzero(np.abs(samples) > _FADED_SHARE * np.abs(samples).max())[-1] + 1]
+    return RecordedHit(name=f"{soundfont.stem} {note}", drum=drum, velocity=HARD_VELOCITY, samples=samples)
 
 
 def cut(samples: Array) -> Array:

@@ -9,7 +9,6 @@ from ensemble.audio.spectra import a_weighting
 from ensemble.play.fitted_kit import FittedDrum, band_centres_hz, octaves_up
 from ensemble.play.kit_file import KitWeights
 from ensemble.play.strokes import MADE_AT_HZ, NUM_VARIANTS, VELOCITY_STEPS, stroke
-from ensemble.types.music import DRUM_CLASSES
 
 Array = NDArray[np.float64]
 BALANCED_STEPS = (2, 3, 4, 6, 8)
@@ -57,7 +56,7 @@ def balanced(kit: KitWeights) -> KitWeights:
     drum's level lacks: its slope is the contrast, its height the gain.
     """
     tensors = dict(kit.tensors)
-    for drum in DRUM_CLASSES:
+    for drum in kit.card.drums:
         fitted = FittedDrum(drum, kit)
         lacking = [
             0.5 * np.log(loudness(stroke(drum, step, 0, MADE_AT_HZ)) / loudness(fitted.made(step / VELOCITY_STEPS, 0)))

@@ -8,15 +8,28 @@ import numpy as np
 import pytest
 import soundfile
 
+from ensemble.data.compose.fluidsynth import SOUNDFONT
 from ensemble.errors import DataError, OutputError
 from ensemble.measure.kit import distance, enveloped_noise
 from ensemble.play.fitted_kit import FittedDrum, knot_samples
 from ensemble.play.kit_file import DrumCard, KitCard, KitWeights
 from ensemble.train.kit.fit import SOUGHT, fit_drum, fit_kit
-from ensemble.train.kit.hits import FITTED, HARD_VELOCITY, SOFT_VELOCITY, RecordedHit, check_licences, cut, read_hits
+from ensemble.train.kit.hits import (
+    FITTED,
+    FROM_SOUNDFONT,
+    HARD_VELOCITY,
+    SOFT_VELOCITY,
+    RecordedHit,
+    check_licences,
+    cut,
+    read_hits,
+    read_struck,
+)
 from ensemble.train.kit.levels import tilt_db
 from ensemble.train.kit.modes import ModeLimits, find_modes
 from ensemble.train.kit.noise import falling, noise_levels_db
+from ensemble.types.music import ALL_DRUMS
+from tests.data.composed import needs_renderer
 
 RATE = 48_000
 LIMITS = ModeLimits(num_modes=3, low_hz=40.0, high_hz=1_000.0, shortest_s=0.02, longest_s=0.4, glides=True)
@@ -142,6 +155,17 @@ def test_strokes_are_cut_where_they_begin_and_brought_to_one_energy(package: Pat
 
 
 def test_every_drum_has_somewhere_to_look() -> None:
-    for drum, (duration_s, limits) in SOUGHT.items():
-        assert drum in FITTED
-        assert limits.longest_s < duration_s
+    assert {*SOUGHT} == {*FITTED, *FROM_SOUNDFONT} == {*ALL_DRUMS}
+    assert all(limits.longest_s < duration_s for duration_s, limits in SOUGHT.values())
+
+
+@needs_renderer
+def test_a_soundfonts_stroke_is_cut_where_it_begins_and_another_file_is_refused(tmp_path: Path) -> None:
+    clap = read_struck(SOUNDFONT, "clap")
+    assert clap.name == f"{SOUNDFONT.stem} 39"
+    sounds = np.abs(clap.samples) > 0.03 * np.abs(clap.samples).max()
+    assert np.argmax(sounds) <= 48
+    assert 0.2 < len(clap.samples) / RATE < 1.0
+    (tmp_path / "none.sf2").write_bytes(b"RIFF")
+    with pytest.raises(DataError, match="is not a soundfont"):
+        read_struck(tmp_path / "none.sf2", "clap")
