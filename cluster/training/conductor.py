@@ -60,7 +60,8 @@ def train_conductor(
         result = fit_conductor(settings, material, out, resume=resume, on_step=on_step)
     else:
         places = [root.resolve() for root in sets]
-        fit = partial(_fit, settings, places, out.resolve(), command, (heard or out / HEARD).resolve())
+        where = out.resolve(), command, (heard or out / HEARD).resolve()
+        fit = partial(_fit, settings, places, *where, folder=Path.cwd())  # Ray gives workers folders of their own
         result = on_ray(fit, out, num_workers, may_use_gpu=settings.device != "cpu", on_loss=on_loss)
     return result, calibrate(out / CONDUCTOR.file_name, scenes_of(material.held_out))
 

@@ -51,6 +51,8 @@ class ConductorCard(Card):
     """How each instrument's loudness usually lay against the leader's in its music, and each family's."""
     margin_db: tuple[float, float] = (0.0, 0.0)
     """By which the 10 % and the 90 % line are moved outwards so that four fifths of the held-out music lie between."""
+    max_late_frames: int = Field(default=0, ge=0)
+    """Control frames by which the leader was heard late in training, at most; 0 where only ahead."""
     couples: tuple[str, ...] = ()
     """What the generator of its music couples between leader and followers."""
     does_not_couple: tuple[str, ...] = ()

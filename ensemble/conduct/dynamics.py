@@ -63,10 +63,11 @@ class Predicted(NamedTuple):
 class DynamicsModel(Protocol):
     """Predicts how loud the followers play from what the leader plays, causally but for a fixed look-ahead."""
 
-    def features(self, heard: Heard, num_frames: int) -> FloatArray:
+    def features(self, heard: Heard, num_frames: int, late_frames: int = 0) -> FloatArray:
         """Compute the model's input from a leader, in whole quanta.  [rows, conductor frames]
 
-        Column j depends on nothing later than conductor frame j and the look-ahead.
+        Column j depends on nothing later than conductor frame j and the look-ahead. Where there is none, since the
+        leader still plays, `late_frames` says by how many control frames what stands there is late.
         """
 
     def strokes(self, heard: Heard, num_frames: int, features: FloatArray) -> ForetoldStrokes | None:
@@ -135,8 +136,9 @@ class LeaderGain:
     def __init__(self, levels_db: Sequence[float]) -> None:
         self._levels_db = np.array(levels_db, np.float64)[:, None]
 
-    def features(self, heard: Heard, num_frames: int) -> FloatArray:
+    def features(self, heard: Heard, num_frames: int, late_frames: int = 0) -> FloatArray:
         """The leader's features with a look-ahead of 120 ms; see `leader_features`."""
+        del late_frames
         return leader_features(heard.frames, num_frames)
 
     def strokes(self, heard: Heard, num_frames: int, features: FloatArray) -> ForetoldStrokes | None:

@@ -20,8 +20,9 @@ from ensemble.conduct.conductor_features import (
     LEVEL_SCALE_DB,
     anchor_db_of,
     conductor_features,
+    placed_rows,
 )
-from ensemble.conduct.conductor_file import MEDIAN, ConductorWeights, follower_ids
+from ensemble.conduct.conductor_file import MEDIAN, ConductorCard, ConductorWeights, follower_ids
 from ensemble.conduct.conductor_network import ConductorNetwork
 from ensemble.conduct.dynamics import LOUDEST_DB, QUIETEST_DB, ForetoldStrokes, Memory, Predicted
 from ensemble.conduct.foretell import foretell_strokes
@@ -66,9 +67,13 @@ class LearnedDynamics:
         self._levels_db = np.array([follower.level_db for follower in followers], np.float32)[:, None]
         self._margin_db = card.margin_db
 
-    def features(self, heard: Heard, num_frames: int) -> FloatArray:
+    def features(self, heard: Heard, num_frames: int, late_frames: int = 0) -> FloatArray:
         """See `conductor_features`."""
-        return conductor_features(heard, num_frames, self._look_ahead_frames)
+        features = conductor_features(heard, num_frames, self._look_ahead_frames)
+        if late_frames > 0:
+            told = told_frames(self._conductor.card, late_frames)
+            features[len(HEARD_ROWS) :] = placed_rows(heard, features.shape[1], told)
+        return features
 
     def strokes(self, heard: Heard, num_frames: int, features: FloatArray) -> ForetoldStrokes | None:
         """See `foretell_strokes`; None where no drummer was met in training."""
@@ -106,6 +111,14 @@ class LearnedDynamics:
             high_db=bounded(levels[..., -1] + np.float32(self._margin_db[1])),
         )
         return predicted, after | {"quiet_s": np.array([quiet_s], np.float64), "said": said}
+
+
+def told_frames(card: ConductorCard, late_frames: int) -> int:
+    """The look-ahead that a network is told of where the leader is heard late.
+
+    It is what is true, below 0, as far as it has learned that, and a render's where it has not.
+    """
+    return -min(late_frames, card.max_late_frames) or LOOK_AHEAD_FRAMES
 
 
 def _throughout(

@@ -253,5 +253,5 @@ class LiveFollower:
         The leader's rows are as late as `stop` is ahead of what has been heard.  [rows, conductor frames]
         """
         heard = self._leader.heard_last(CONDUCTED_FRAMES, stop, LOOK_AHEAD_FRAMES)
-        features = self._model.features(heard, CONDUCTED_FRAMES)
+        features = self._model.features(heard, CONDUCTED_FRAMES, stop - self._leader.known_frames)
         return features[:, (start - stop) // FRAMES_PER_CONDUCTOR_FRAME :]

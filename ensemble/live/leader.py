@@ -97,6 +97,11 @@ class LiveLeader:
         """How much of the stream has come, in control frames."""
         return self._hearing.ticks * TICK_FRAMES
 
+    @property
+    def known_frames(self) -> int:
+        """For how many frames is known how loud the leader was."""
+        return self._hearing.soon_frames
+
     def tick(self, samples: FloatArray) -> None:
         """Go on by a tenth of a second, and the clock to a little after `committed_frames`.
 

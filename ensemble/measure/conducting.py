@@ -10,10 +10,17 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.conduct.conductor_features import anchor_db_of
+from ensemble.conduct.conductor_features import (
+    HEARD_ROWS,
+    MAX_LOOK_AHEAD_FRAMES,
+    PLACED_ROWS,
+    anchor_db_of,
+    frames_of_ms,
+)
 from ensemble.conduct.conductor_file import CONDUCTOR, MEDIAN, ConductorWeights, follower_ids
 from ensemble.conduct.dynamics import QUANTUM_CONDUCTOR_FRAMES
 from ensemble.conduct.foretell import foretell
+from ensemble.conduct.learned import told_frames
 from ensemble.data.takes import Split
 from ensemble.errors import DataError
 from ensemble.events import OnProgress, unheard
@@ -146,9 +153,15 @@ def measure(
 
 
 def foretold_of(conductor: ConductorWeights, scene: LeaderScene, look_ahead_ms: int) -> list[Foretold]:
-    """What a conductor says of every follower of a scene, at the balance of the music that it learned from."""
+    """What a conductor says of every follower of a scene, at the balance of the music that it learned from.
+
+    Of a leader who is heard late it is told what it is told live.
+    """
     card = conductor.card
-    rows = cases_of("", scene, look_ahead_ms)[0].rows
+    rows = cases_of("", scene, look_ahead_ms)[0].rows.copy()
+    if look_ahead_ms < 0:
+        told = told_frames(card, frames_of_ms(-look_ahead_ms))
+        rows[len(HEARD_ROWS) + PLACED_ROWS.index("look_ahead")] = told / MAX_LOOK_AHEAD_FRAMES
     whole = np.pad(rows, ((0, 0), (0, -rows.shape[1] % QUANTUM_CONDUCTOR_FRAMES)), mode="edge")
     ids = np.stack([follower_ids(card, part.instrument, part.role) for part in scene.followers])
     levels = foretell(conductor, ids, whole).levels_db[:, : rows.shape[1]].astype(np.float64)

@@ -19,7 +19,6 @@ from ensemble.conduct.conductor_features import (
     placed_rows,
 )
 from ensemble.conduct.dynamics import follow
-from ensemble.conduct.learned import LOOK_AHEAD_FRAMES
 from ensemble.data.compose.labels import read_labels
 from ensemble.data.compose.stems import LEVEL_DB
 from ensemble.train.conductor.crops import LeaderScene
@@ -63,7 +62,7 @@ class Rival(NamedTuple):
 
 
 def cases_of(piece: str, scene: LeaderScene, look_ahead_ms: int) -> list[ConductingCase]:
-    """Every follower of a scene; below 0 the leader is heard late, and the conductor is told what it is told live."""
+    """Every follower of a scene; below 0 the leader is heard late."""
     heard = scene.leader.heard
     assert heard is not None  # noqa: S101  scenes are of leaders: narrows the type
     frames = frames_of_ms(look_ahead_ms)
@@ -71,7 +70,7 @@ def cases_of(piece: str, scene: LeaderScene, look_ahead_ms: int) -> list[Conduct
     rows = conductor_features(heard, num * FRAMES_PER_CONDUCTOR_FRAME, max(frames, 0))[:, :num]
     gain_db = _gain(heard.frames.loudness_db, max(frames, 0), num)
     if frames < 0:
-        rows = np.concatenate([_late(rows[: len(HEARD_ROWS)], frames), placed_rows(heard, num, LOOK_AHEAD_FRAMES)])
+        rows = np.concatenate([_late(rows[: len(HEARD_ROWS)], frames), placed_rows(heard, num, frames)])
         gain_db = _late(gain_db, frames)
     return [
         ConductingCase(piece=piece, part=part, rows=rows, gain_db=gain_db, known_db=known_level_db(part, frames, num))

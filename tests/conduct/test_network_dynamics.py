@@ -201,3 +201,11 @@ def test_the_shipped_conductor_is_whole_small_and_says_what_it_learned():
     assert len(card.held_out_sha256) >= 10
     assert 0.75 <= card.metrics["test"]["coverage_80"] <= 0.85
     assert card.metrics["test"]["error_db"] < card.metrics["test"]["best_baseline_error_db"]
+
+
+@pytest.mark.parametrize(("learned", "late", "told"), [(100, 44, -0.88), (30, 44, -0.6), (0, 44, 0.24), (100, 0, 0.24)])
+def test_a_network_is_told_how_late_it_hears_the_leader_as_far_as_it_has_learned_that(learned, late, told):
+    heard = heard_of(bars=2)
+    features = LearnedDynamics(small_conductor(max_late_frames=learned), FOLLOWERS).features(heard, 200, late)
+    np.testing.assert_allclose(features[-1], told)
+    np.testing.assert_array_equal(features[:-1], conductor_features(heard, 200, 12)[:-1])

@@ -32,6 +32,8 @@ from ensemble.train.conductor.material import PlayedPart, PlayedPiece, StrokeTim
 from ensemble.train.conductor.settings import TrainConductorSettings
 from ensemble.types.music import DRUM_CLASSES, FloatArray, Heard
 
+MAX_LATE_FRAMES = 100
+"""The leader is heard by so much late at most."""
 STEP_FRAMES = 2
 """Look-aheads are drawn in steps of 20 ms; each phase of a conductor frame needs its own features."""
 _PITCH_ROWS = slice(HEARD_ROWS.index("pitch"), HEARD_ROWS.index("chroma_0"))
@@ -78,9 +80,12 @@ class LeaderScene:
     """Conductor frames."""
 
     def rows(self, look_ahead_frames: int, frames: slice) -> FloatArray:
-        """The features of some conductor frames, heard so far (a multiple of two) ahead.  [rows, frames]"""
+        """The features of some conductor frames, heard so far (a multiple of two) ahead; below 0 late, and the first
+        frame is then held until the second.  [rows, frames]
+        """
         whole, phase = divmod(look_ahead_frames, FRAMES_PER_CONDUCTOR_FRAME)
-        ahead = self.ahead[phase // STEP_FRAMES, :, frames.start + whole : frames.stop + whole]
+        at = np.maximum(np.arange(frames.start, frames.stop) + whole, 0)
+        ahead = self.ahead[phase // STEP_FRAMES][:, at]
         placed = self.placed[:, frames].copy()
         placed[PLACED_ROWS.index("look_ahead")] = look_ahead_frames / MAX_LOOK_AHEAD_FRAMES
         return np.concatenate([ahead, placed])
@@ -177,6 +182,8 @@ class ConductorDataset(Dataset[ConductorCrop]):
         start = int(rng.integers(max(scene.num_frames - settings.crop_frames, 0) + 1))
         length = min(settings.crop_frames, scene.num_frames)
         look_ahead = STEP_FRAMES * int(rng.integers(MAX_LOOK_AHEAD_FRAMES // STEP_FRAMES + 1))
+        if settings.late_share and rng.random() < settings.late_share:
+            look_ahead = -STEP_FRAMES * int(rng.integers(1, MAX_LATE_FRAMES // STEP_FRAMES + 1))
         inside = slice(start, start + length)
         known = scene.rows_with_past(look_ahead, inside)
         anchor_db = anchor_db_of(known)[PAST:]

@@ -14,11 +14,12 @@ from ensemble.conduct.conductor_features import anchor_db_of, frames_of_ms
 from ensemble.conduct.conductor_file import CONDUCTOR, ConductorCard
 from ensemble.errors import DataError
 from ensemble.events import unheard
-from ensemble.train.conductor.crops import ConductorCrop, ConductorDataset, LeaderScene, scenes_of
+from ensemble.train.conductor.crops import MAX_LATE_FRAMES, ConductorCrop, ConductorDataset, LeaderScene, scenes_of
 from ensemble.train.conductor.material import ConductorMaterial
 from ensemble.train.conductor.network import ConductorNet
 from ensemble.train.conductor.regression import regress
 from ensemble.train.conductor.settings import TrainConductorSettings
+from ensemble.train.conductor.start import continued_card, first_weights, take_over
 from ensemble.train.conductor.task import ConductorTask
 from ensemble.train.pace import OnStep
 from ensemble.train.trainer import FitResult, Team, check_folder, fit
@@ -33,6 +34,7 @@ def fit_conductor(
     material: ConductorMaterial,
     out: Path,
     *,
+    folder: Path = Path(),
     resume: bool = False,
     on_step: OnStep = unheard,
     team: Team | None = None,
@@ -43,13 +45,15 @@ def fit_conductor(
         settings: of the run.
         material: pieces, already split.
         out: the run's folder; made if absent. See `fit` for what else lies there.
+        folder: where a relative path of `settings.start` begins.
         resume: go on from the checkpoint that is there; without one, begin.
         on_step: called after every step and every audit.
         team: other workers.
 
     Raises:
         DataError: nothing to learn from, or nothing held out.
-        ConfigError, OutputError, VoiceError: see `check_folder` and `fit`.
+        ConductorError: the conductor to go on from cannot be read.
+        ConfigError: that one is of another size. It, OutputError and VoiceError: see `check_folder` and `fit`.
     """
     scenes, held_out = scenes_of(material.train), scenes_of(material.held_out)
     if not scenes or not held_out:
@@ -58,8 +62,14 @@ def fit_conductor(
     check_folder(out, settings, identity, resume=resume)
     card = starting_card(settings, material, scenes)
     torch.manual_seed(settings.seed)
-    network = ConductorNet(card, settings.dropout)
-    regress(network, scenes, settings)
+    if settings.start is None:
+        network = ConductorNet(card, settings.dropout)
+        regress(network, scenes, settings)
+    else:
+        known = first_weights(settings, folder)
+        card = continued_card(known.card, card, settings.start)
+        network = ConductorNet(card, settings.dropout)
+        take_over(network, known)
     return fit(
         ConductorTask(settings, network), ConductorDataset(scenes, card, settings),
         _held_out_batch(held_out, card, settings), out, data=identity, model=CONDUCTOR, card=card,
@@ -79,6 +89,7 @@ def starting_card(
         heads=settings.heads,
         layers=settings.layers,
         window=settings.window,
+        max_late_frames=MAX_LATE_FRAMES if settings.late_share else 0,
         instruments=tuple(sorted({part.instrument for part in followers})),
         roles=tuple(sorted({part.role for part in followers})),
         balance_db=balance_db(scenes),

@@ -10,6 +10,8 @@ from ensemble.train.settings import FitSettings
 class TrainConductorSettings(FitSettings):
     """One conductor's training."""
 
+    start: str | None = None
+    """A conductor to go on from, by name or path, of the same size, in place of random weights and a new regression."""
     width: int = Field(default=64, ge=8, le=512, multiple_of=8)
     heads: int = Field(default=4, ge=1, le=16)
     layers: int = Field(default=2, ge=1, le=8)
@@ -21,6 +23,8 @@ class TrainConductorSettings(FitSettings):
     """Conductor frames of a crop."""
     warmup_frames: int = Field(default=32, ge=0)
     """Of a crop from the middle of a piece: the network hears them, but is not asked about them."""
+    late_share: float = Field(default=0.0, ge=0, le=1)
+    """Of the crops whose leader is heard late, by up to a second, as a live band hears it; the others hear ahead."""
     followers: int = Field(default=4, ge=1, le=16)
     """At most so many of a piece's other parts are followers in one crop, a random choice of them."""
     max_steps: int = Field(default=2_000, ge=1)

@@ -68,6 +68,24 @@ def test_a_louder_recording_moves_two_rows_and_leaves_the_targets(scenes):
     np.testing.assert_array_equal(one["target"], two["target"])
 
 
+def test_a_late_leader_is_heard_as_before_and_the_conductor_is_told(scenes):
+    scene = scenes[0]
+    now, late = (scene.rows(frames, slice(40, 80)) for frames in (0, -60))
+    np.testing.assert_array_equal(late[: len(HEARD_ROWS)], scene.rows(0, slice(25, 65))[: len(HEARD_ROWS)])
+    np.testing.assert_array_equal(late[len(HEARD_ROWS) : -1], now[len(HEARD_ROWS) : -1])
+    assert (late[-1] == np.float32(-1.2)).all()
+    before = scene.rows(-60, slice(0, 20))[: len(HEARD_ROWS)]
+    np.testing.assert_array_equal(before[:, :16], np.repeat(before[:, :1], 16, axis=1))
+
+
+@pytest.mark.parametrize(("late_share", "latest", "earliest"), [(0.0, 0.0, 1.0), (1.0, -2.0, -0.03)])
+def test_look_aheads_are_drawn_from_a_second_late_to_half_a_second_ahead(scenes, late_share, latest, earliest):
+    settings = TrainConductorSettings.model_validate(SETTINGS.model_dump() | {"late_share": late_share})
+    told = [float(dataset(scenes, settings=settings)[item]["rows"][0, -1]) for item in range(60)]
+    assert latest <= min(told) < latest + 0.3
+    assert earliest - 0.3 < max(told) <= earliest
+
+
 def test_what_is_hidden_is_hidden_whole(scenes):
     settings = TrainConductorSettings.model_validate(SETTINGS.model_dump() | {"hidden_share": 1.0, "gain_share": 0.0})
     rows = dataset(scenes, settings=settings)[0]["rows"].numpy()

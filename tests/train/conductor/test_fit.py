@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -12,7 +14,7 @@ from ensemble.errors import ConfigError, DataError, VoiceError
 from ensemble.train.conductor.calibration import calibrate, misses_db
 from ensemble.train.conductor.crops import ConductorDataset, scenes_of
 from ensemble.train.conductor.fit import fit_conductor, starting_card
-from ensemble.train.conductor.material import ConductorMaterial
+from ensemble.train.conductor.material import ConductorMaterial, PlayedPart
 from ensemble.train.conductor.network import ConductorNet
 from ensemble.train.conductor.regression import regress
 from ensemble.train.conductor.settings import TrainConductorSettings
@@ -111,6 +113,33 @@ def test_a_run_that_was_broken_off_ends_where_an_unbroken_one_does(tmp_path):
     whole, again = (CONDUCTOR.read(tmp_path / name / "conductor.safetensors") for name in ("whole", "broken"))
     for name, tensor in whole.tensors.items():
         np.testing.assert_array_equal(tensor, again.tensors[name], err_msg=name)
+
+
+def test_a_run_goes_on_from_another_conductor_who_has_not_met_everybody(tmp_path):
+    fit_conductor(SETTINGS, MATERIAL, tmp_path / "first")
+    start = str(tmp_path / "first" / "conductor.safetensors")
+    met = CONDUCTOR.read(tmp_path / "first" / "conductor.safetensors")
+    without = [replace(piece, parts=tuple(map(_oboe_for_flute, piece.parts))) for piece in MATERIAL.train]
+    other = replace(MATERIAL, train=without)
+    settings = changed(start=start, learning_rate=1e-9, max_steps=2, audit_steps=2)
+    fit_conductor(settings, other, tmp_path / "second")
+    then = CONDUCTOR.read(tmp_path / "second" / "conductor.safetensors")
+    assert set(then.card.instruments) == {*met.card.instruments, "oboe"}
+    assert then.card.recipe.endswith(f"from {start}")
+    assert then.card.balance_db["violin"] == met.card.balance_db["violin"]
+    for name, tensor in met.tensors.items():
+        again = then.tensors[name]
+        if name in ("instrument.weight", "regression.weight", "regression.bias"):
+            kept = [0, *(1 + then.card.instruments.index(one) for one in met.card.instruments)]
+            np.testing.assert_allclose(again[1 + then.card.instruments.index("oboe")], tensor[0], atol=1e-3)
+            again = again[kept]
+        np.testing.assert_allclose(again, tensor, atol=1e-3, err_msg=name)
+    with pytest.raises(ConfigError, match="has layers 1; set layers to it; it is 2"):
+        fit_conductor(changed(start=start, layers=2), MATERIAL, tmp_path / "third")
+
+
+def _oboe_for_flute(part: PlayedPart) -> PlayedPart:
+    return replace(part, instrument="oboe") if part.instrument == "flute" else part
 
 
 def test_nothing_to_learn_from_is_said(tmp_path):
