@@ -48,6 +48,12 @@ def test_an_intro_delays_the_leader_and_is_verified(short_leader_file: Path, tmp
     assert verify(tmp_path / "out", LocalBand, Pace()).is_good
 
 
+def test_an_instrument_without_a_voice_is_played_by_the_formula(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ensemble.rendering.levers.weights_in", lambda folder: ("electric_bass", "nylon_guitar"))
+    band = Levers(instrument={"bass": "cello", "rhythm": "steel_guitar"}).applied_to(load_band("rock"))
+    assert [follower.voice for follower in band.followers[:2]] == ["naive", "nylon_guitar"]
+
+
 def test_levers_change_a_band_and_no_more() -> None:
     rock = load_band("rock")
     assert Levers().applied_to(rock) == rock
@@ -60,7 +66,7 @@ def test_levers_change_a_band_and_no_more() -> None:
     assert band.style == load_style("swing")
     assert (band.complexity, band.ending, band.intro) == (0.2, "stop", None)
     assert (bass.gain_db, bass.instrument, bass.voice) == (2.0, "cello", "cello")
-    assert (rhythm.pan, rhythm.instrument, rhythm.voice) == (-1.0, "organ", "naive")
+    assert (rhythm.pan, rhythm.instrument, rhythm.voice) == (-1.0, "organ", "organ")
     assert (drums.density, drums.voice, click.plays) == (0.9, "drums", "click")
     assert band.mix.leader_gain_db == -3.0
     assert Levers(ending="leader").applied_to(band).ending is None
