@@ -37,12 +37,14 @@ def train_kit(
         check_set(samples)
         from ensemble.measure.kit import evaluate_kit, keep_figures
         from ensemble.train.kit.fit import fit_kit
+        from ensemble.train.kit.hits import FITTED
         from ensemble.types.music import ALL_DRUMS
 
         monitor.stage("fitting drums")
+        num_drums = len(ALL_DRUMS if soundfont else FITTED)
         fit_kit(
             samples, out, soundfont, command=command_line(),
-            on_drum=lambda drum, number: monitor.progress(f"fitting {drum}", number, len(ALL_DRUMS)),
+            on_drum=lambda drum, number: monitor.progress(f"fitting {drum}", number, num_drums),
         )  # fmt: skip
         monitor.stage("measuring")
         figures = evaluate_kit(out, samples, soundfont)

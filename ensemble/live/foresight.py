@@ -3,7 +3,8 @@
 It is the chart's, or what followed when the last bars were heard before, or the one that sounds now.
 
 The last bars are trusted as far as they would have foretold what was heard since: they are played where they foretold
-more of it than the chord that sounds would have, and are proven once they have foretold a whole pass of themselves.
+more of it than the chord that sounds would have, and are proven once they have foretold a whole pass of themselves, or
+so many beats as are looked at.
 Until then a guess is played as root and fifth, which are right more often than the third. Of a loop, what was heard the
 last time and the time before both have their say.
 """
@@ -62,7 +63,7 @@ class Foresight:
 
     Attributes:
         loop_beats: how many beats ago, in whole bars, the last beats were heard before; None where they were not.
-        is_proven: whether that loop has foretold its last pass.
+        is_proven: whether that loop has foretold its last pass, or of a longer one the last `CONTEXT_BEATS`.
     """
 
     def __init__(self, chords: Sequence[Chord], chart: Chart | None, key: Key | None) -> None:
@@ -91,7 +92,7 @@ class Foresight:
         return best if best is not None and agrees[best] > least else None
 
     def _has_foretold(self, loop_beats: int) -> bool:
-        """Whether a loop has gone round, and most of the last beats were what it says."""
+        """Whether a loop has gone round, or so many beats as are looked at, and most of them were what it says."""
         has_gone_round = len(self._heard) - loop_beats >= min(loop_beats, CONTEXT_BEATS)
         return has_gone_round and self._agrees(loop_beats) >= PROVEN_AGREES
 

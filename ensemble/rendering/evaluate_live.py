@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -142,7 +143,7 @@ def _charted(take: _Take) -> _Take:
     bars_s = take.reference.downbeats_s
     said = take.request.overrides.model_copy(update={"chart": chart_of(take.reference)})
     asked = take.request.model_copy(update={"overrides": said})
-    return _moved(take._replace(request=asked), 0 if bars_s is None else -round(bars_s[0] * FRAME_RATE_HZ))
+    return _moved(take._replace(request=asked), 0 if bars_s is None else -math.floor(bars_s[0] * FRAME_RATE_HZ))
 
 
 def _moved(take: _Take, by_frames: int) -> _Take:

@@ -8,17 +8,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ensemble.audio.files import write_clip
+from ensemble.audio.files import read_clip, write_clip
 from ensemble.chart.text import parse_chart
 from ensemble.config import load_band
 from ensemble.errors import DataError
 from ensemble.live.settings import LiveSettings
 from ensemble.measure.annotations import Annotation
 from ensemble.measure.live import BEAT_FIGURES, FIGURES, chart_of
+from ensemble.rendering import evaluate_live as evaluating
 from ensemble.rendering.evaluate_live import PLAYED, evaluate_live
 from tests.listen.leader_sounds import RATE, chords, clicks, clip_of
 
 BEAT_S = 0.55
+FOUND = dict.fromkeys((*FIGURES, *PLAYED)) | {"replay_equal": True}
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +95,24 @@ def test_a_reference_tells_a_chart_from_its_first_bar_line_on() -> None:
     assert parse_chart(text).tempo_bpm == 120
     assert [bar.chords for bar in parse_chart(text).bars] == [("C:maj",) * 4, ("C:maj", "C:maj", "A:min", "A:min")]
     assert chart_of(replace(reference, downbeats_s=None)) is None
+
+
+def test_the_first_bar_line_of_a_chart_is_kept_wherever_it_lies(
+    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bar line is no whole number of frames: rounded up, it would lie before the beginning."""
+    told: list[Annotation] = []
+    monkeypatch.setattr(evaluating, "_played", lambda take, _: told.append(take.reference) or FOUND)
+    clip = read_clip(folder / "song.wav")
+    write_clip(tmp_path / "song.wav", clip_of(np.concatenate([np.zeros(round(0.337 * RATE)), clip.samples[0]])))
+    lines = (folder / "song.beats").read_text().splitlines()
+    later = [(float(line.split()[0]) + 0.337, line.split()[1]) for line in lines]
+    (tmp_path / "song.beats").write_text("".join(f"{at_s:.3f} {place}\n" for at_s, place in later))
+    (tmp_path / "song.lab").write_text("0.337 13.5 C:maj\n")
+    evaluate_live(tmp_path, load_band("rock").with_voice("naive"), LiveSettings(), with_chart=True)
+    assert told[0].downbeats_s is not None
+    assert len(told[0].downbeats_s) == 6
+    assert 0 <= told[0].downbeats_s[0] < 0.01
 
 
 def test_a_folder_without_references_is_refused(tmp_path: Path) -> None:

@@ -45,6 +45,7 @@ def continued_card(before: ConductorCard, after: ConductorCard, start: str) -> C
             "licence": "; ".join(dict.fromkeys((before.licence, after.licence))),
             "couples": tuple(dict.fromkeys((*before.couples, *after.couples))),
             "does_not_couple": tuple(dict.fromkeys((*before.does_not_couple, *after.does_not_couple))),
+            "max_late_frames": max(before.max_late_frames, after.max_late_frames),
             "held_out_sha256": before.held_out_sha256 | after.held_out_sha256,
             "recipe": f"{after.recipe}, from {start}",
         }

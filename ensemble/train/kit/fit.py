@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ensemble.data.slakh import MIT_SOUNDFONTS
 from ensemble.errors import OutputError
 from ensemble.play.kit_file import KIT, TRANSIENT_SAMPLES, DrumCard, KitCard, KitWeights
 from ensemble.play.strokes import MADE_AT_HZ
@@ -32,9 +33,7 @@ from ensemble.train.kit.noise import noise_levels_db
 from ensemble.types.music import DrumClass, FloatArray
 
 Array = NDArray[np.float64]
-LICENCE = (
-    "Apache-2.0; fitted to recordings in the public domain (CC0), percussion to those of FluidR3 (MIT; see NOTICE)"
-)
+LICENCE = "Apache-2.0; fitted to recordings in the public domain (CC0)"
 RECIPE = (
     "closed form: matching pursuit of damped sines that share one glide, least squares for their levels, noise in 32 "
     "bands at 20 knots, a transient of 12 ms; levels as loud as the formula's"
@@ -42,13 +41,15 @@ RECIPE = (
 HIGHEST_TILT_DB = 3.0
 KNOWN_FAULTS = (
     "One recorded kit; the crash is what the package calls a splash, the ride what it calls a cymbal.",
-    "Rim, ride bell, second crash and percussion are a soundfont's, recorded at one strength, as either hat.",
-    "A clap's three bursts are smeared into one after 12 ms.",
     "Either hat was recorded at one strength only: soft strokes on them are the hard one's, darkened as toms are.",
     "Kick, snare and crash were recorded softer rather than gentler: their soft strokes are darkened likewise.",
     "The recordings' room noise below -45 dB is part of the drums.",
     "The first 12 ms are the recording's own beside the modes, the same for all four hands.",
     "Nobody has run a listening test.",
+)
+FAULTS_OF_SOUNDFONT = (
+    "Rim, ride bell, second crash and percussion are a soundfont's, recorded at one strength, as either hat.",
+    "A clap's three bursts are smeared into one after 12 ms.",
 )
 
 
@@ -132,10 +133,10 @@ def fit_kit(
         card = KitCard(
             drums=drums,
             training_data=f"CC0 strokes from Debian's sonic-pi-samples: {', '.join(used)}{_played_by(soundfont)}",
-            licence=LICENCE,
+            licence=LICENCE + _licence_of(soundfont),
             recipe=RECIPE,
             command=command,
-            known_faults=KNOWN_FAULTS,
+            known_faults=KNOWN_FAULTS if soundfont is None else (*FAULTS_OF_SOUNDFONT, *KNOWN_FAULTS),
         )
         kit = balanced(KitWeights(card=card, tensors=tensors))
     card = card.model_copy(update={"training_minutes": round((time.process_time() - began) / 60.0, 2)})
@@ -152,6 +153,13 @@ def all_hits(folder: Path, soundfont: Path | None) -> dict[DrumClass, tuple[Reco
 
 def _played_by(soundfont: Path | None) -> str:
     return "" if soundfont is None else f"; by {soundfont.name}: {', '.join(FROM_SOUNDFONT)}"
+
+
+def _licence_of(soundfont: Path | None) -> str:
+    if soundfont is None:
+        return ""
+    known = "MIT; see NOTICE" if soundfont.name.startswith(MIT_SOUNDFONTS) else "whose licence is yours to know"
+    return f", percussion to those of {soundfont.stem} ({known})"
 
 
 def fit_drum(

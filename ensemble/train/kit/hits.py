@@ -31,6 +31,7 @@ _ONSET_SHARE, _BEFORE_S = 0.03, 0.0005
 _LOWEST_HZ = 20.0
 _STRUCK_VELOCITY, _STRUCK_S = 120, 4.0
 _BEFORE_TICKS, _STRUCK_TICKS = 480, 4_800
+_SILENT = 1e-3
 _FADED_SHARE = 1e-4
 _CURE = "give the samples folder of Debian's sonic-pi-samples (apt-get download, then dpkg -x)"
 
@@ -106,6 +107,8 @@ def read_struck(soundfont: Path, drum: DrumClass) -> RecordedHit:
     ended = mido.Message("note_off", channel=9, note=note, time=_STRUCK_TICKS)
     num_samples = round(_STRUCK_S * MADE_AT_HZ)
     sound = fluidsynth.render([mido.MidiTrack([struck, ended])], soundfont, num_samples, MADE_AT_HZ)
+    if not np.abs(sound).max() > _SILENT:
+        raise DataError(soundfont.name, f"has no sound for {drum}", "give another soundfont")
     samples = cut(sound.astype(np.float64))
     samples = samples[: np.flatnonzero(np.abs(samples) > _FADED_SHARE * np.abs(samples).max())[-1] + 1]
     return RecordedHit(name=f"{soundfont.stem} {note}", drum=drum, velocity=HARD_VELOCITY, samples=samples)
@@ -129,7 +132,7 @@ def _read(path: Path) -> Array:
         problem = "cannot be read" if path.exists() else "is missing"
         raise DataError(str(path), problem, _CURE) from error
     mono = samples.mean(axis=1)
-    if not (np.isfinite(mono).all() and np.abs(mono).max(initial=0.0) > 1e-3):
+    if not (np.isfinite(mono).all() and np.abs(mono).max(initial=0.0) > _SILENT):
         raise DataError(str(path), "is silent, or not finite", _CURE)
     resampled: Array = soxr.resample(mono, rate, MADE_AT_HZ, quality="VHQ")
     return resampled

@@ -122,9 +122,9 @@ class PlayerTask(FitTask[TrainPlayerSettings, NeuralSynthesizer]):
         """Listen to held-out crops.
 
         Returns:
-            stage: 1 or 2; held_out: the loss of stage two; loudness_error_db: median over sounding
-            frames; hnr_error_db: how far the harmonic-to-noise ratio's median is off. A voice that has lost its
-            harmonics has a fair distance and terrible errors.
+            stage: 1 or 2; held_out: the spectral distance and that of the noise; loudness_error_db: median over
+            sounding frames; hnr_error_db: how far the harmonic-to-noise ratio's median is off. A voice that has lost
+            its harmonics has a fair distance and terrible errors.
         """
         rate = self.settings.sample_rate
         with torch.autocast(self.device.type, enabled=False):
