@@ -19,7 +19,6 @@ from ensemble.train.player.crops import AUDIBLE_DB, PlayerCrop
 from ensemble.train.player.losses import (
     longest_window,
     mel_l1_loss,
-    multi_scale_distance,
     multi_scale_loss,
     noise_distance,
     regression_loss,
@@ -78,9 +77,13 @@ class PlayerTask(FitTask[TrainPlayerSettings, NeuralSynthesizer]):
         with torch.autocast(self.device.type, enabled=False):
             if self.settings.loss == "mel_l1":
                 return mel_l1_loss(heard, batch["samples"], self.settings.sample_rate)
-            wanted, rate, weight = batch["samples"], self.settings.sample_rate, self.settings.linear_weight
-            loss = multi_scale_loss(heard, wanted, rate, weight, self._longest_window) + self._noise_loss(heard, batch)
-            return loss + self._loudness_loss(controls, batch)
+            return self._spectral_loss(controls, heard, batch)
+
+    def _spectral_loss(self, controls: Controls, heard: Tensor, batch: PlayerCrop) -> Tensor:
+        """Of stage two: the spectral distance, that of the noise and the error in loudness."""
+        wanted, rate, weight = batch["samples"], self.settings.sample_rate, self.settings.linear_weight
+        loss = multi_scale_loss(heard, wanted, rate, weight, self._longest_window) + self._noise_loss(heard, batch)
+        return loss + self._loudness_loss(controls, batch)
 
     def _loudness_loss(self, controls: Controls, batch: PlayerCrop) -> Tensor:
         lead = batch["f0_hz"].shape[1] - batch["is_known"].shape[1]
@@ -89,7 +92,7 @@ class PlayerTask(FitTask[TrainPlayerSettings, NeuralSynthesizer]):
         return self.settings.loudness_weight * error
 
     def _noise_loss(self, heard: Tensor, batch: PlayerCrop) -> Tensor:
-        if self.settings.loss != "multi_scale" or not self.settings.noise_weight:
+        if not self.settings.noise_weight:
             return torch.zeros((), device=heard.device)
         lead = batch["f0_hz"].shape[1] - batch["is_known"].shape[1]
         return self.settings.noise_weight * noise_distance(
@@ -122,15 +125,15 @@ class PlayerTask(FitTask[TrainPlayerSettings, NeuralSynthesizer]):
         """Listen to held-out crops.
 
         Returns:
-            stage: 1 or 2; held_out: the spectral distance and that of the noise; loudness_error_db: median over
+            stage: 1 or 2; held_out: the loss of stage two, also where mel_l1 is trained; loudness_error_db: median over
             sounding frames; hnr_error_db: how far the harmonic-to-noise ratio's median is off. A voice that has lost
             its harmonics has a fair distance and terrible errors.
         """
         rate = self.settings.sample_rate
         with torch.autocast(self.device.type, enabled=False):
-            heard = self.sounded(self.shape(batch), batch)
-            distance = multi_scale_distance(heard, batch["samples"], rate)
-            noisy = self._noise_loss(heard, batch)
+            controls = self.shape(batch)
+            heard = self.sounded(controls, batch)
+            held_out = self._spectral_loss(controls, heard, batch)
         made, truth = heard.float().cpu().numpy(), batch["samples"].cpu().numpy()
         num_frames = truth.shape[1] // hop_samples(rate)
         lead = batch["f0_hz"].shape[1] - batch["is_known"].shape[1]
@@ -151,7 +154,7 @@ class PlayerTask(FitTask[TrainPlayerSettings, NeuralSynthesizer]):
         pairs = np.array([pair for pair in ratios_db if np.isfinite(pair).all()])
         return {
             "stage": 1.0 if self.state.is_warming_up else 2.0,
-            "held_out": float(self.settings.linear_weight * distance.linear + distance.logarithmic + noisy),
+            "held_out": float(held_out),
             "loudness_error_db": _median(np.concatenate(errors_db)),
             "hnr_error_db": _median(np.abs(pairs[:, 0] - pairs[:, 1])) if len(pairs) else 0.0,
         }
