@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from typing import Any
 
 from cluster.cli.app import app
 from cluster.cli.usage import WrongUsage, usage_line
@@ -16,6 +17,8 @@ from ensemble.errors import EnsembleError, printable
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """What ends a command cleanly."""
+AGAIN_S = 0.05
+"""After which an interruption that was swallowed is raised again."""
 
 
 class Interrupted(BaseException):
@@ -36,6 +39,9 @@ def main(command: Callable[[], object] = _ensemble) -> None:
     """
     for number in SIGNALS:
         signal.signal(number, _interrupt)
+    signal.signal(signal.SIGALRM, _interrupt_again)
+    sys.excepthook = _or_again(sys.excepthook)
+    sys.unraisablehook = _or_again(sys.unraisablehook)
     _open_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -78,6 +84,28 @@ def _interrupt(_signal: int, _frame: object) -> None:
         signal.signal(number, signal.SIG_IGN)  # a second one must not interrupt the clean-up
     Interrupted.was_raised = True
     raise Interrupted
+
+
+def _or_again(report: Callable[..., object]) -> Callable[..., None]:
+    """A hook of `sys` for errors that nothing raised further: an interruption is raised again in place of a traceback.
+
+    It is swallowed when the signal comes in a finalizer, a callback of a library's C code or one beside a fork.
+    """
+
+    def hook(*error: Any) -> None:
+        kind = error[0] if isinstance(error[0], type) else error[0].exc_type
+        if issubclass(kind, Interrupted):
+            signal.setitimer(signal.ITIMER_REAL, AGAIN_S)
+        else:
+            report(*error)
+
+    return hook
+
+
+def _interrupt_again(_signal: int, _frame: object) -> None:
+    if sys.exc_info()[0] is None:
+        raise Interrupted
+    signal.setitimer(signal.ITIMER_REAL, AGAIN_S)  # an error is on its way out, whose clean-up is not to be disturbed
 
 
 def _end(line: str, status: int) -> None:

@@ -156,14 +156,15 @@ def _moved(take: _Take, by_frames: int) -> _Take:
 
 
 def _skipped(take: _Take, bars: int, max_s: float) -> _Take:
-    """The recording and its reference without some bars in the middle of what is used."""
+    """The recording and its reference without the middle ones of the bars that are used."""
     bars_s = take.reference.downbeats_s
     if not bars or bars_s is None:
         return take
-    middle = int(np.searchsorted(bars_s, min(max_s, len(take.samples) / ANALYSIS_RATE_HZ) / 2))
-    if middle + bars >= len(bars_s):
+    bars_s = bars_s[bars_s < max_s]
+    first = (len(bars_s) - bars) // 2
+    if first < 1:
         return take
-    start_s, stop_s = bars_s[[middle, middle + bars]].tolist()
+    start_s, stop_s = bars_s[[first, first + bars]].tolist()
     start, stop = round(start_s * ANALYSIS_RATE_HZ), round(stop_s * ANALYSIS_RATE_HZ)
     return take._replace(
         reference=_at(
