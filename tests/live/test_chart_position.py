@@ -45,3 +45,13 @@ def test_a_skip_is_found_within_two_bars() -> None:
     hear(position, [0, 1, 2, 3], chance)
     hear(position, [6, 7], chance)
     assert position.shift % 32 == (16 - 24) % 32
+
+
+def test_of_two_like_places_the_nearer_one_is_skipped_to() -> None:
+    song = parse_chart("| C | Am7 | F | G | C | Am7 | F | G | Em | Am | Dm | G7 | F | Dm | C | C | F | G7 |\n")
+    position = ChartPosition(song, CHORDS)
+    position.begin(0.0)
+    chance = np.random.default_rng(4)
+    hear(position, [0, 1, 2, 3, 0, 1], chance)
+    hear(position, [4, 5], chance)
+    assert (24 - position.shift) % 72 == 32, "from bar 6 to bar 8"
