@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from lightning.pytorch.plugins.io import CheckpointIO
@@ -20,12 +20,14 @@ from torch import Tensor
 
 from ensemble.errors import VoiceError
 from ensemble.files.replace import write_output
+from ensemble.files.weights import Card
 from ensemble.train.pace import FitState
 
 CHECKPOINT = "checkpoint.safetensors"
 FACTS = "FitCallback"
 """Under which name of Lightning's `callbacks` the state and the fingerprint of a run stand."""
 _CURE = "train into another folder"
+AnyCard = TypeVar("AnyCard", bound=Card)
 
 
 class SafetensorsIO(CheckpointIO):
@@ -61,6 +63,21 @@ class SafetensorsIO(CheckpointIO):
     def remove_checkpoint(self, path: Any) -> None:
         """Lightning asks for this where it keeps several."""
         Path(path).unlink(missing_ok=True)
+
+
+def kept_card(path: Path, kind: type[AnyCard], command: str) -> AnyCard | None:
+    """The card of a run that goes on, which does not need the file that it began with; None where none is kept.
+
+    Args:
+        path: of the checkpoint.
+        kind: of the card.
+        command: that goes on; the card names it.
+
+    Raises:
+        VoiceError: the file is cut short or of another kind.
+    """
+    kept = SafetensorsIO().load_checkpoint(path).get("card") if path.exists() else None
+    return None if kept is None else kind.model_validate(kept | {"command": command})
 
 
 def read_state(path: Path) -> FitState:

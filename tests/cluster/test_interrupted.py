@@ -57,6 +57,14 @@ def command():
         time.sleep(0.3)
         print("cleaned up", flush=True)
 """
+OF_ITS_OWN = """
+class Closing:
+    def __del__(self):
+        raise OSError("lost")
+
+def command():
+    Closing()
+"""
 
 
 def ended(body: str) -> subprocess.CompletedProcess[str]:
@@ -78,6 +86,8 @@ def test_a_clean_up_is_not_interrupted_again() -> None:
 
 
 def test_other_errors_of_finalizers_are_told() -> None:
-    done = ended("class Closing:\n    def __del__(self):\n        raise OSError('lost')\n\ndef command():\n    Closing()\n")
+    done = ended(
+        "class Closing:\n    def __del__(self):\n        raise OSError('lost')\n\ndef command():\n    Closing()\n"
+    )
     assert done.returncode == 0
     assert "OSError: lost" in done.stderr

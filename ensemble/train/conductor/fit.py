@@ -14,6 +14,7 @@ from ensemble.conduct.conductor_features import anchor_db_of, frames_of_ms
 from ensemble.conduct.conductor_file import CONDUCTOR, ConductorCard
 from ensemble.errors import DataError
 from ensemble.events import unheard
+from ensemble.train.checkpoints import CHECKPOINT, kept_card
 from ensemble.train.conductor.crops import MAX_LATE_FRAMES, ConductorCrop, ConductorDataset, LeaderScene, scenes_of
 from ensemble.train.conductor.material import ConductorMaterial
 from ensemble.train.conductor.network import ConductorNet
@@ -60,21 +61,32 @@ def fit_conductor(
         raise DataError("the training and validation splits", "must both hold pieces of several parts", "add pieces")
     identity = f"{material.provenance}, {len(scenes)} leaders"
     check_folder(out, settings, identity, resume=resume)
-    card = starting_card(settings, material, scenes)
     torch.manual_seed(settings.seed)
-    if settings.start is None:
-        network = ConductorNet(card, settings.dropout)
-        regress(network, scenes, settings)
-    else:
-        known = first_weights(settings, folder)
-        card = continued_card(known.card, card, settings.start)
-        network = ConductorNet(card, settings.dropout)
-        take_over(network, known)
+    kept = kept_card(out / CHECKPOINT, ConductorCard, material.command)
+    network = (
+        _first_network(settings, material, scenes, folder) if kept is None else ConductorNet(kept, settings.dropout)
+    )
+    card = network.card
     return fit(
         ConductorTask(settings, network), ConductorDataset(scenes, card, settings),
         _held_out_batch(held_out, card, settings), out, data=identity, model=CONDUCTOR, card=card,
         metrics=lambda row: {name: row[name] for name in _METRICS}, on_step=on_step, team=team,
     )  # fmt: skip
+
+
+def _first_network(
+    settings: TrainConductorSettings, material: ConductorMaterial, scenes: Sequence[LeaderScene], folder: Path
+) -> ConductorNet:
+    """The network before the first step: a regression's answer, or the conductor to go on from."""
+    card = starting_card(settings, material, scenes)
+    if settings.start is None:
+        network = ConductorNet(card, settings.dropout)
+        regress(network, scenes, settings)
+        return network
+    known = first_weights(settings, folder)
+    network = ConductorNet(continued_card(known.card, card, settings.start), settings.dropout)
+    take_over(network, known)
+    return network
 
 
 def starting_card(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -49,6 +51,10 @@ class ConductorTask(FitTask[TrainConductorSettings, ConductorNet]):
         return torch.optim.AdamW(
             self.network.parameters(), settings.learning_rate, betas=(0.9, 0.98), weight_decay=settings.weight_decay
         )
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep the card: a run that goes on does not need the conductor it began with."""
+        checkpoint["card"] = self.network.card.model_dump(mode="json")
 
     def rate(self) -> float:
         """Rises over some steps, then falls along a cosine to 0."""

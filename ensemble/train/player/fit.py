@@ -14,7 +14,7 @@ from ensemble.play.inharmonicity import Inharmonicity
 from ensemble.play.seeded import seeded_voice
 from ensemble.play.voice_file import VOICE, VoiceCard, VoiceWeights
 from ensemble.settings.transfer import SHARES, VoiceRange
-from ensemble.train.checkpoints import CHECKPOINT, SafetensorsIO
+from ensemble.train.checkpoints import CHECKPOINT, kept_card
 from ensemble.train.pace import OnStep
 from ensemble.train.player.analysis import VOICED_DB, Analysis, analyse
 from ensemble.train.player.crops import PlayerCrop, SynthDataset
@@ -80,10 +80,9 @@ def fit_player(
 
 def _kept_voice(checkpoint: Path, settings: TrainPlayerSettings, material: PlayerMaterial) -> VoiceWeights | None:
     """The card of a run that goes on; Lightning fills in the weights. None where no checkpoint tells it."""
-    kept = SafetensorsIO().load_checkpoint(checkpoint).get("card") if checkpoint.exists() else None
-    if kept is None:
+    card = kept_card(checkpoint, VoiceCard, material.command)
+    if card is None:
         return None
-    card = VoiceCard.model_validate(kept | {"command": material.command})
     return VoiceWeights(card=card, tensors=seeded_voice(settings.seed, card.instrument, card.size).tensors)
 
 

@@ -136,6 +136,10 @@ def test_a_run_goes_on_from_another_conductor_who_has_not_met_everybody(tmp_path
         np.testing.assert_allclose(again, tensor, atol=1e-3, err_msg=name)
     with pytest.raises(ConfigError, match="has layers 1; set layers to it; it is 2"):
         fit_conductor(changed(start=start, layers=2), MATERIAL, tmp_path / "third")
+    (tmp_path / "first" / "conductor.safetensors").unlink()
+    gone_on = settings.model_copy(update={"max_steps": 4})
+    assert fit_conductor(gone_on, other, tmp_path / "second", resume=True).steps == 4, "it needs its beginning no more"
+    assert CONDUCTOR.read(tmp_path / "second" / "conductor.safetensors").card.instruments == then.card.instruments
 
 
 def _oboe_for_flute(part: PlayedPart) -> PlayedPart:
