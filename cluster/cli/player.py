@@ -75,7 +75,7 @@ def _line(row: Row) -> str:
 
 @evaluate.command("player")
 def evaluate_player(
-    voices: Annotated[list[Path], typer.Argument(metavar="VOICE...", help="Trained voices (.safetensors).")],
+    voices: Annotated[list[Path], typer.Argument(metavar="VOICE...", help="Trained voices, by name or file.")],
     data: Data,
     split: Annotated[Literal["train", "valid", "test"], typer.Option(help="Which pieces.")] = "test",
     pieces: Annotated[int, typer.Option(min=1, help="At most so many pieces per voice.")] = 12,

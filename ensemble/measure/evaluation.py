@@ -29,7 +29,7 @@ def evaluate_voice(
     """Measure one voice; see `contenders.evaluate` for the figures.
 
     Args:
-        path: of the voice.
+        path: of the voice, or the name of a shipped one.
         data: a data set of a known layout.
         split: which part of it.
         max_pieces: the first so many takes of the instrument.
@@ -43,6 +43,7 @@ def evaluate_voice(
         DataError: nothing to measure on.
         VoiceError: the voice cannot be used.
     """
+    path = VOICE.path_of(str(path))
     card = VOICE.read(path).card
     takes = takes_of(data, card.instrument, split)
     pieces, _, skips = read_prepared(takes[:max_pieces], card.trained_sample_rate)

@@ -41,6 +41,10 @@ class ControlModel(Protocol):
     def inharmonicity(self) -> Inharmonicity | None:
         """How its partials are stretched; None where they are whole multiples."""
 
+    @property
+    def fundamental(self) -> float:
+        """Of the pitch: the frequency whose multiples the partials are; see `VoiceCard`."""
+
     def hidden(self) -> FloatArray:
         """The hidden state of one voice before its first frame.  [layers, hidden]"""
 
@@ -48,7 +52,7 @@ class ControlModel(Protocol):
         """Compute the controls of one quantum, of all voices at once; none depends on how many there are.
 
         Args:
-            f0_hz: in rests the last pitch; 0 only before the first note.  [voices, frames]
+            f0_hz: `fundamental` of the pitch, in rests of the last; 0 only before the first note.  [voices, frames]
             loudness_db: A-weighted; `SILENCE_DB` in rests.  [voices, frames]
             hidden: the hidden states before the quantum; are not changed.  [voices, layers, hidden]
 

@@ -55,6 +55,7 @@ class NaiveVoice:
     """A voice with an instrument's brightness and noise from the catalogue, at the loudness asked for."""
 
     inharmonicity = None
+    fundamental = 1.0
 
     def __init__(self, instrument: InstrumentSpec) -> None:
         self._instrument = instrument

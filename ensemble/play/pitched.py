@@ -59,7 +59,7 @@ class PitchedPlayer(QuantumPlayer):
     ) -> tuple[FloatArray, Memory, tuple[Hit, ...]]:
         loudness_db = voice_loudness_db(cue)
         before = memory or self._first_memory(cue)
-        pitch_hz = _held_pitch(cue.f0_hz, before["pitch_hz"])
+        pitch_hz = _held_pitch(self._fundamental_hz(cue), before["pitch_hz"])
         controls, hidden = self._voice.controls(pitch_hz[:, 1:], loudness_db[:, 1:], before["hidden"])
         amplitudes, noise = self._part_controls(controls)
         amplitudes = np.concatenate([before["amplitudes"][:, None], amplitudes], axis=1)
@@ -80,10 +80,14 @@ class PitchedPlayer(QuantumPlayer):
         }
         return samples, after, ringing
 
+    def _fundamental_hz(self, cue: Cue) -> FloatArray:
+        """Of every voice.  [voices, frames]"""
+        return cue.f0_hz * np.float32(self._voice.fundamental)
+
     def _first_memory(self, cue: Cue) -> Memory:
         """The memory of silence; the phase is such that frame 0, one hop later, begins a period."""
         num_voices, inharmonicity = len(cue.f0_hz), self._voice.inharmonicity
-        first_hz = np.maximum(cue.f0_hz[:, 0].astype(np.float64), 0.0)
+        first_hz = np.maximum(self._fundamental_hz(cue)[:, 0].astype(np.float64), 0.0)
         if inharmonicity is not None:
             first_hz = inharmonicity.partial_hz(first_hz, NUM_HARMONICS)
         return {

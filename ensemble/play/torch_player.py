@@ -40,7 +40,7 @@ class TorchVoice:
     def __init__(self, voice: VoiceWeights, device: torch.device) -> None:
         self._network = NeuralSynthesizer.from_weights(voice).to(device).eval()
         self._device = device
-        self.inharmonicity = voice.card.inharmonicity
+        self.inharmonicity, self.fundamental = voice.card.inharmonicity, voice.card.fundamental
 
     def hidden(self) -> FloatArray:
         """The hidden state before the first frame.  [layers, hidden]"""

@@ -54,6 +54,9 @@ class VoiceCard(Card):
     """And (loudness - centre) / scale."""
     inharmonicity: Inharmonicity | None = None
     """How the partials of its strings are stretched; None where they are whole multiples of the fundamental."""
+    fundamental: float = Field(default=1.0, gt=0.0, le=1.0)
+    """Of the pitch: the frequency that the network reads, and whose multiples the partials are. 0.5 for an organ with a
+    rank at one and a half times the pitch."""
     learned: VoiceRange | None = None
     """Where most of what it learned from lies."""
     training_data: str

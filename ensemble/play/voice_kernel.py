@@ -143,7 +143,7 @@ class NeuralVoice:
 
     def __init__(self, voice: VoiceWeights) -> None:
         self._card = voice.card
-        self.inharmonicity = voice.card.inharmonicity
+        self.inharmonicity, self.fundamental = voice.card.inharmonicity, voice.card.fundamental
         tensors = voice.tensors
 
         def linear(name: str) -> tuple[FloatArray, FloatArray]:

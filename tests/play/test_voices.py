@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -69,6 +71,16 @@ def test_what_is_heard_is_the_same_on_torch():
     sound = played(kernels, cue)
     assert np.abs(sound).max() > 0.02
     np.testing.assert_allclose(sound, played(reference, cue), atol=1e-4)
+
+
+def test_partials_at_halves_of_the_pitch():
+    plain, cue = seeded_voice(5, "organ"), phrase(50, num_voices=2)
+    halves = replace(plain, card=plain.card.model_copy(update={"fundamental": 0.5}))
+    lower, high = (PitchedPlayer(NeuralVoice(one), KernelSynthesizer(), 16_000, 1, "organ") for one in (halves, plain))
+    sound = played(lower, cue)
+    np.testing.assert_array_equal(sound, played(high, replace(cue, f0_hz=cue.f0_hz / np.float32(2))))
+    assert not np.array_equal(sound, played(high, cue))
+    np.testing.assert_array_equal(sound, played(lower, cue, 7))
 
 
 def test_torch_plays_the_same_bytes_in_any_blocks():

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +28,8 @@ from ensemble.train.recordings import TrainingRecording
 from ensemble.train.trainer import FitResult, Team, check_folder, fit
 from ensemble.types.instruments import instrument
 
+_SOFT_HEAD = -4.0
+"""Of the network's harmonic head: 80 dB below the loudest that it can ask for."""
 _METRICS = ("held_out", "loudness_error_db", "hnr_error_db", "step")
 
 
@@ -60,7 +64,7 @@ def fit_player(
     identity = material.identity
     check_folder(out, settings, identity, resume=resume)
     voice = _kept_voice(out / CHECKPOINT, settings, material) or _starting_voice(settings, material, folder)
-    inharmonicity = voice.card.inharmonicity
+    inharmonicity, material = voice.card.inharmonicity, material.at_fundamental(voice.card.fundamental)
 
     crops = SynthDataset(
         material.train,
@@ -114,18 +118,40 @@ def _first_weights(settings: TrainPlayerSettings, folder: Path) -> VoiceWeights:
     """Random weights, or those to go on from.
 
     Raises:
-        ConfigError: another instrument's, or of another size.
+        ConfigError: another instrument's, of another size, or at a fundamental that `settings` cannot ask of it.
         VoiceError: they cannot be read.
     """
     name = instrument(settings.instrument).name
     if settings.start is None:
-        return seeded_voice(settings.seed, name, settings.size)
+        voice = seeded_voice(settings.seed, name, settings.size)
+        return replace(voice, card=voice.card.model_copy(update={"fundamental": settings.fundamental or 1.0}))
     voice = VOICE.read(folder / VOICE.path_of(settings.start))
     theirs = voice.card.instrument, voice.card.size
     if theirs != (name, settings.size):
         problem = f"{settings.start} is a voice for the {theirs[0]}, size {theirs[1]}"
         raise ConfigError("start", problem, f"name one for the {name}, size {settings.size}")
-    return voice
+    return _lowered(voice, settings.fundamental or voice.card.fundamental)
+
+
+def _lowered(voice: VoiceWeights, fundamental: float) -> VoiceWeights:
+    """The same sound at a fundamental that is a whole number of times lower: its partials become every second, say.
+
+    Raises:
+        ConfigError: it is not.
+    """
+    times = round(voice.card.fundamental / fundamental)
+    if abs(times * fundamental - voice.card.fundamental) > 1e-6:
+        problem = f"is {fundamental:g}, and the voice has {voice.card.fundamental:g}"
+        raise ConfigError("fundamental", problem, "give half of that, or leave it out")
+    if times == 1:
+        return voice
+    weight, bias = voice.tensors["harmonic_head.weight"], voice.tensors["harmonic_head.bias"]
+    between = {"harmonic_head.weight": np.zeros_like(weight), "harmonic_head.bias": np.full_like(bias, _SOFT_HEAD)}
+    for name, rows in between.items():
+        rows[times - 1 :: times] = voice.tensors[name][: len(rows) // times]
+    centre_midi = voice.card.f0_centre_midi - 12.0 * math.log2(times)  # so that the network reads what it read before
+    card = voice.card.model_copy(update={"fundamental": fundamental, "f0_centre_midi": centre_midi})
+    return VoiceWeights(card=card, tensors=voice.tensors | between)
 
 
 def _range(material: PlayerMaterial) -> VoiceRange | None:

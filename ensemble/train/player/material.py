@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+import numpy as np
 
 from ensemble.data.readers import recognise
 from ensemble.data.takes import RecordedPart, Skip, Split
@@ -43,6 +45,16 @@ class PlayerMaterial:
             digest.update(":".join(sorted(recording.digest for recording in split)).encode() + b";")
         minutes = sum(recording.num_frames for recording in self.train) / 6000.0
         return f"{minutes:.2f} min in {len(self.train)} takes ({digest.hexdigest()[:12]})"
+
+    def at_fundamental(self, share: float) -> PlayerMaterial:
+        """With a share of every pitch in its place; what was prepared was so for the pitch, and is left out."""
+        if share == 1.0:
+            return self
+        train, held_out = (
+            [replace(one, f0_hz=one.f0_hz * np.float32(share)) for one in split]
+            for split in (self.train, self.held_out)
+        )
+        return replace(self, train=train, held_out=held_out, analyses={})
 
 
 def takes_of(data: Path, instrument_name: str, split: Split) -> list[RecordedPart]:

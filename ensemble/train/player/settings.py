@@ -22,6 +22,9 @@ class AugmentSettings(Settings):
     """Spread of a slow drift of the pitch that is asked for."""
     loudness_db: float = Field(default=1.0, ge=0.0, le=12.0)
     """Spread of an offset of the loudness that is asked for; the sound stays."""
+    waver_db: float = Field(default=0.0, ge=0.0, le=12.0)
+    """Spread, at most, of what is added to the loudness that is asked for, frame by frame; the sound stays. In breath a
+    leader's loudness wavers, and a voice that has heard only clean notes takes every small rise for an onset."""
     gain_share: float = Field(default=0.5, ge=0.0, le=1.0)
     """Of the loud crops, whose sound and loudness are raised together: leaders ask for more than stems are recorded
     at, and there a voice must go on as bright as at its loudest. Quiet crops stay, or brightness would not follow."""
@@ -43,6 +46,9 @@ class TrainPlayerSettings(FitSettings):
     """multi_scale: analysed controls first, then spectra at six scales; mel_l1: the first recipe, mel spectrograms."""
     sample_rate: int = 48_000
     """Takes at another rate are resampled."""
+    fundamental: float | None = Field(default=None, gt=0.0, le=1.0)
+    """Of the pitch: the frequency whose multiples the partials are, 0.5 for an organ with a rank at one and a half
+    times the pitch. None: that of the voice in `start`, or 1."""
     crop_frames: int = Field(default=100, ge=20)
     """Of 10 ms: what is sounded and compared."""
     warmup_frames: int = Field(default=50, ge=0)

@@ -42,7 +42,7 @@ class PlayerTask(FitTask[TrainPlayerSettings, NeuralSynthesizer]):
     def __init__(self, settings: TrainPlayerSettings, voice: VoiceWeights) -> None:
         super().__init__(settings, NeuralSynthesizer.from_weights(voice))
         lowest_midi = voice.card.learned.pitch_midi[0] if voice.card.learned else voice.card.f0_centre_midi
-        lowest_hz = 440.0 * 2.0 ** ((lowest_midi - 69.0) / 12.0)
+        lowest_hz = voice.card.fundamental * 440.0 * 2.0 ** ((lowest_midi - 69.0) / 12.0)
         self._longest_window = settings.longest_window or longest_window(lowest_hz)
         self._noise_window = longest_window(lowest_hz / 2.0)  # what a partial spills leaves a gap to the next
         self.state.is_warming_up = settings.loss == "multi_scale" and settings.start is None

@@ -94,6 +94,24 @@ def test_rests_stay_rests_and_the_pitch_drifts_by_cents():
     assert 7.0 < np.std(drifts) < 13.0
 
 
+def test_the_loudness_asked_for_wavers_and_what_is_wanted_stays(recordings, analyses):
+    still = AugmentSettings(share=0.0, gain_share=0.0)
+    plain = SynthDataset(recordings, analyses, changes=still, **SETTINGS)
+    wavers = SynthDataset(recordings, analyses, changes=still.model_copy(update={"waver_db": 3.0}), **SETTINGS)
+    spreads_db = []
+    for item in range(20):
+        before, after = plain[item], wavers[item]
+        for name in ("f0_hz", "samples", "harmonics", "noise"):
+            np.testing.assert_array_equal(before[name], after[name])
+        silent = before["loudness_db"] == SILENCE_DB
+        assert (after["loudness_db"][silent] == SILENCE_DB).all()
+        moved_db = (after["loudness_db"] - before["loudness_db"])[before["loudness_db"] > -80]
+        spreads_db.append(float(moved_db.std()))
+        assert abs(float(moved_db.mean())) < spreads_db[-1]
+    assert min(spreads_db) < 1.0
+    assert 2.0 < max(spreads_db) < 4.0
+
+
 def test_recordings_shorter_than_a_crop_are_refused(recordings, analyses):
     with pytest.raises(DataError, match="longer than a crop of 9 s"):
         SynthDataset(recordings, analyses, crop_frames=900, warmup_frames=0)

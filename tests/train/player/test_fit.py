@@ -19,6 +19,7 @@ from ensemble.errors import ConfigError, DataError, EnsembleError, VoiceError
 from ensemble.play.inharmonicity import Inharmonicity
 from ensemble.play.seeded import seeded_voice
 from ensemble.play.voice_file import VOICE
+from ensemble.play.voice_kernel import NeuralVoice
 from ensemble.train.checkpoints import SafetensorsIO
 from ensemble.train.player.fit import fit_player as fit
 from ensemble.train.player.material import PlayerMaterial
@@ -97,6 +98,45 @@ def test_a_start_keeps_its_stretched_partials_where_no_held_note_tells(tmp_path)
     assert measure_inharmonicity(plain.train) is None
     fit(told, plain, tmp_path / "then", folder=tmp_path)
     assert VOICE.read(tmp_path / "then" / "voice.safetensors").card.inharmonicity == known
+
+
+def test_an_organ_learns_at_half_the_pitch(tmp_path, material):
+    halves = SMALL.model_copy(update={"fundamental": 0.5, "max_steps": 1, "audit_steps": 1})
+    fit(halves, material, tmp_path / "half")
+    low = [replace(one, f0_hz=one.f0_hz / np.float32(2)) for one in (*material.train, *material.held_out)]
+    fit(
+        halves.model_copy(update={"fundamental": None}),
+        replace(material, train=low[:2], held_out=low[2:]),
+        tmp_path / "low",
+    )
+    np.testing.assert_array_equal(weights(tmp_path / "half"), weights(tmp_path / "low"))
+    half, lower = (VOICE.read(tmp_path / run / "voice.safetensors").card for run in ("half", "low"))
+    assert (half.fundamental, lower.fundamental) == (0.5, 1.0)
+    assert half.learned.pitch_midi[1] == pytest.approx(lower.learned.pitch_midi[1] + 12, abs=0.11)
+    start = str(tmp_path / "half" / "voice.safetensors")
+    fit(SMALL.model_copy(update={"start": start, "max_steps": 1, "audit_steps": 1}), material, tmp_path / "then")
+    assert VOICE.read(tmp_path / "then" / "voice.safetensors").card.fundamental == 0.5
+
+
+def test_a_voice_goes_on_at_half_the_pitch_as_it_sounded(tmp_path, material):
+    known = seeded_voice(3, "violin")
+    VOICE.write(tmp_path / "known.safetensors", known)
+    still = SMALL.model_copy(
+        update={"start": str(tmp_path / "known.safetensors"), "max_steps": 1, "audit_steps": 1, "learning_rate": 1e-12}
+    )
+    fit(still.model_copy(update={"fundamental": 0.5}), material, tmp_path / "half")
+    lower = VOICE.read(tmp_path / "half" / "voice.safetensors")
+    f0_hz, loudness_db = (np.full((1, 50), one, np.float32) for one in (440.0, -20.0))
+    before, after = (
+        voice.controls(f0_hz * np.float32(voice.fundamental), loudness_db, voice.hidden()[None])[0]
+        for voice in (NeuralVoice(known), NeuralVoice(lower))
+    )
+    np.testing.assert_allclose(after.amplitude, before.amplitude, rtol=0.02)
+    np.testing.assert_allclose(after.harmonics[0, :, 1::2].sum(axis=1), 1.0, atol=0.02)
+    kept = before.harmonics[..., :50] / before.harmonics[..., :50].sum(axis=-1, keepdims=True)
+    np.testing.assert_allclose(after.harmonics[..., 1::2], kept, rtol=0.05)
+    with pytest.raises(ConfigError, match="and the voice has 1"):
+        fit(still.model_copy(update={"fundamental": 0.3}), material, tmp_path / "third")
 
 
 def test_two_runs_are_one_run(tmp_path, material):
