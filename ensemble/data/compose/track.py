@@ -26,7 +26,7 @@ from ensemble.files.midi import save_midi
 from ensemble.types.music import AudioClip, FloatArray
 
 HELD_OUT_EVERY = 4
-GENERATOR_VERSION = 2
+GENERATOR_VERSION = 3
 """Counts up whenever the same seed gives other notes, sound or labels."""
 COUPLES = (
     "loudness of all parts through one dynamics curve, each with its own gain and lag",
