@@ -114,7 +114,7 @@ PLAYERS: dict[str, OrchestraPlayer] = {
     player.instrument: player
     for player in (
         *ORCHESTRA,
-        _blown("oboe", 0.3, -36.0, (60, 84), 69),
+        _blown("oboe", 0.9, -18.0, (60, 84), 69),
         _blown("bassoon", 1.2, -38.0, (40, 64), 68),
         _blown("horn", 0.35, -40.0, (48, 72), 61),
         _blown("trombone", 0.3, -38.0, (46, 68), 58),
