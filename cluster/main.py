@@ -48,6 +48,8 @@ def main(command: Callable[[], object] = _ensemble) -> None:
             stream.reconfigure(errors="backslashreplace")  # a name that the terminal has no signs for
     try:
         status = command()
+        if signal.setitimer(signal.ITIMER_REAL, 0)[0]:
+            raise Interrupted  # it was swallowed just now
     except BaseException as error:
         if Interrupted.was_raised:
             _end("interrupted", 130)
@@ -65,6 +67,7 @@ def main(command: Callable[[], object] = _ensemble) -> None:
         if isinstance(error, OSError):
             _end(f"{error.filename or 'standard output'}: {error.strerror or error}", 1)
         raise
+    signal.signal(signal.SIGALRM, signal.SIG_IGN)  # what comes later is for nobody
     sys.exit(status if isinstance(status, int) else 0)
 
 
@@ -105,7 +108,7 @@ def _or_again(report: Callable[..., object]) -> Callable[..., None]:
 def _interrupt_again(_signal: int, _frame: object) -> None:
     if sys.exc_info()[0] is None:
         raise Interrupted
-    signal.setitimer(signal.ITIMER_REAL, AGAIN_S)  # an error is on its way out, whose clean-up is not to be disturbed
+    signal.setitimer(signal.ITIMER_REAL, AGAIN_S)  # later: an error is handled, whose clean-up is not to be disturbed
 
 
 def _end(line: str, status: int) -> None:

@@ -160,7 +160,7 @@ def _end(started: set[psutil.Process], *, is_impatient: bool) -> None:
     import ray
 
     if threading.current_thread() is threading.main_thread():
-        for one in SIGNALS:
+        for one in (*SIGNALS, signal.SIGALRM):  # by the last, an interruption that was swallowed is raised again
             signal.signal(one, signal.SIG_IGN)
     family = set(started)
     for process in started:

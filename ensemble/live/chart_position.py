@@ -12,10 +12,11 @@ from ensemble.types.harmony import CHORD_FORMS, NO_CHORD, Chord
 from ensemble.types.music import FloatArray
 from ensemble.types.names import read_chord
 
-SKIP, JUMP = 1e-2, 2e-4
-"""How probable it is, at a beat, that the player leaves out or plays again whole bars, and goes on anywhere else."""
+SKIP, FAR, JUMP = 1e-2, 2e-3, 2e-4
+"""How probable it is that the player leaves out or plays again a few bars, goes on in any other bar (both at bar
+lines), or anywhere at all."""
 BARS_AWAY = np.arange(1, 17)
-"""A skip goes so many bars forward or back from where the music would be, and ends at a bar line."""
+"""A few bars, forward or back from where the music would be."""
 SHARE_BY_BARS = 0.5 / (1 + BARS_AWAY) / np.sum(1 / (1 + BARS_AWAY))
 """How the skips of one direction are shared out: near ones are likelier."""
 LEAST_PROBABILITY = 0.02
@@ -72,21 +73,21 @@ class ChartPosition:
         bars = np.log(np.where(opens, max(downbeat, 0.05), max(1 - downbeat, 0.05)))
         sure = self._sure - self._sure.max()
         share = np.exp(sure)
-        skipped = np.where(opens, SKIP * self._beats_per_bar * self._bars_away(share), 0.0)
-        stays = np.log((1 - SKIP - JUMP) * share + skipped + JUMP * share.mean())
+        skipped = np.where(opens, self._beats_per_bar * self._skipped_to(share), 0.0)
+        stays = np.log((1 - SKIP - FAR - JUMP) * share + skipped + JUMP * share.mean())
         self._sure = stays + fits[place] + DOWNBEAT_WEIGHT * bars
         self._beat += 1
         best = int(np.argmax(self._sure))
         if self._sure[best] > self._sure[self.shift % num_beats] + SURER_BY:
             self.shift = best
 
-    def _bars_away(self, share: NDArray[np.float64]) -> NDArray[np.float64]:
-        """How probable every place is after a skip, by how probable the places were.  [beats]"""
+    def _skipped_to(self, share: NDArray[np.float64]) -> NDArray[np.float64]:
+        """How probable it is that every place is skipped to, by how probable the places were.  [beats]"""
         by_bar = share.reshape(-1, self._beats_per_bar)
-        away = np.zeros_like(by_bar)
+        skipped = np.full_like(by_bar, FAR * by_bar.mean(axis=0))
         for bars, part in zip(BARS_AWAY.tolist(), SHARE_BY_BARS.tolist(), strict=True):
-            away += part * (np.roll(by_bar, bars, axis=0) + np.roll(by_bar, -bars, axis=0))
-        return away.reshape(-1)
+            skipped += SKIP * part * (np.roll(by_bar, bars, axis=0) + np.roll(by_bar, -bars, axis=0))
+        return skipped.reshape(-1)
 
     def say_one(self, beat: int) -> None:
         """The player says that a bar begins with this beat."""

@@ -178,7 +178,7 @@ def evaluate(
 def _noisiness(
     heard: FloatArray, truth: TrainingRecording, stretched: Inharmonicity | None, true_stretch: Inharmonicity | None
 ) -> dict[str, float]:
-    """Each by its own partials; held: where the window of the analysis lies within a note."""
+    """Each by its own multiples of the pitch; held: where the window of the analysis lies within a note."""
     window = window_samples(truth.f0_hz[truth.is_voiced], truth.sample_rate)
     held = fidelity.steady_frames(truth, math.ceil(0.5 * window / hop_samples(truth.sample_rate)))
     true_db, heard_db = frame_hnr_db(truth.samples, truth, true_stretch), frame_hnr_db(heard, truth, stretched)

@@ -160,7 +160,7 @@ def _skipped(take: _Take, bars: int, max_s: float) -> _Take:
     bars_s = take.reference.downbeats_s
     if not bars or bars_s is None:
         return take
-    bars_s = bars_s[bars_s < max_s]
+    bars_s = bars_s[bars_s < min(max_s, len(take.samples) / ANALYSIS_RATE_HZ)]
     first = (len(bars_s) - bars) // 2
     if first < 1:
         return take

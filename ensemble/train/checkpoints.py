@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import torch
 from lightning.pytorch.plugins.io import CheckpointIO
+from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
@@ -77,7 +78,10 @@ def kept_card(path: Path, kind: type[AnyCard], command: str) -> AnyCard | None:
         VoiceError: the file is cut short or of another kind.
     """
     kept = SafetensorsIO().load_checkpoint(path).get("card") if path.exists() else None
-    return None if kept is None else kind.model_validate(kept | {"command": command})
+    try:
+        return None if kept is None else kind.model_validate(kept | {"command": command})
+    except ValidationError as error:
+        raise VoiceError(str(path), "holds a card of another form", _CURE) from error
 
 
 def read_state(path: Path) -> FitState:

@@ -57,6 +57,26 @@ def command():
         time.sleep(0.3)
         print("cleaned up", flush=True)
 """
+AT_THE_END = """
+class Closing:
+    def __del__(self):
+        ctrl_c()
+
+def command():
+    Closing()
+"""
+AFTER_THE_END = """
+import atexit
+
+def cleaned_up():
+    ctrl_c()
+    time.sleep(0.3)
+    print("cleaned up", flush=True)
+
+def command():
+    atexit.register(cleaned_up)
+    atexit.register(ctrl_c)
+"""
 OF_ITS_OWN = """
 class Closing:
     def __del__(self):
@@ -72,7 +92,7 @@ def ended(body: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
 
 
-@pytest.mark.parametrize("body", [IN_A_FINALIZER, BESIDE_A_FORK, PRINTED_BY_A_LIBRARY])
+@pytest.mark.parametrize("body", [IN_A_FINALIZER, BESIDE_A_FORK, PRINTED_BY_A_LIBRARY, AT_THE_END])
 def test_an_interruption_that_is_swallowed_is_raised_again(body: str) -> None:
     began = time.perf_counter()
     done = ended(body)
@@ -85,9 +105,12 @@ def test_a_clean_up_is_not_interrupted_again() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (130, "cleaned up\n", "ensemble: interrupted\n")
 
 
+def test_what_comes_after_the_end_takes_nothing_back() -> None:
+    done = ended(AFTER_THE_END)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "cleaned up\n", "")
+
+
 def test_other_errors_of_finalizers_are_told() -> None:
-    done = ended(
-        "class Closing:\n    def __del__(self):\n        raise OSError('lost')\n\ndef command():\n    Closing()\n"
-    )
+    done = ended(OF_ITS_OWN)
     assert done.returncode == 0
     assert "OSError: lost" in done.stderr

@@ -62,9 +62,14 @@ def test_it_sounds_the_note_asked_for_and_keeps_silence(voice: str) -> None:
     sound = played(voice, -25.0)[24_000:72_000]
     spectrum = np.abs(np.fft.rfft(sound * np.hanning(len(sound))))
     hz = np.fft.rfftfreq(len(sound), 1 / 48_000)
+    step = VOICE.load(voice).card.fundamental  # its partials are multiples of this much of the pitch
     near = [spectrum[np.abs(hz - 440 * k) < 8].max() for k in (1, 2, 3)]
-    between = [spectrum[np.abs(hz - 440 * (k + 0.5)) < 60].max() for k in (1, 2, 3)]
+    others = [spectrum[np.abs(hz - 440 * k) < 8].max() for k in np.arange(step, 4, step) if k % 1]
+    between = [
+        spectrum[np.abs(hz - 440 * (k + 0.5) * step) < 60 * step].max() for k in range(round(1 / step), round(4 / step))
+    ]
     assert min(near) > 10 * max(between)
+    assert min(near) > 5 * max(others, default=0.0), "a rank between is softer than the pitch's own partials"
     assert 0.005 < np.abs(sound).max() < 0.95
     assert np.abs(played(voice, SILENCE_DB)).max() == 0.0
     loud, soft = (np.sqrt(np.mean(played(voice, level)[24_000:] ** 2)) for level in (-20.0, -40.0))

@@ -24,8 +24,8 @@ class OrchestraPlayer:
     attack_skip_samples: int = 0
     """How much of the sample's slow attack a slurred or fast note leaves out."""
     tilt_db_per_octave: float = 0.25
-    """Gain per octave above the fundamental for each dB of loudness above `neutral_db`; the spectral centroid then
-    rises by 3 to 5 % per dB."""
+    """Gain per octave above the fundamental for each dB of loudness above `neutral_db`; how far the spectral centroid
+    rises depends on the sound: by 2.9 % per dB in the bassoon, 2.5 in the oboe, 2.0 in the horn."""
     neutral_db: float = -38.0
     """The loudness at which the tilt changes nothing."""
     vibrato_share: float = 0.0

@@ -54,6 +54,8 @@ def augment(
         offset_db += gain_db
         gain = 10.0 ** (gain_db / 20.0)
     sounding = loudness_db > SILENCE_DB
-    waver_db = settings.waver_db * draw.random() * draw.standard_normal(len(loudness_db))
-    moved = np.clip(loudness_db + waver_db + offset_db, SILENCE_DB, 0.0).astype(np.float32)
+    moved = loudness_db + np.float32(offset_db)
+    if settings.waver_db:
+        moved = moved + settings.waver_db * draw.random() * draw.standard_normal(len(loudness_db))
+    moved = np.clip(moved, SILENCE_DB, 0.0).astype(np.float32)
     return AugmentedQuery(f0_hz, np.where(sounding, moved, np.float32(SILENCE_DB)), float(gain))

@@ -96,6 +96,10 @@ def _starting_voice(settings: TrainPlayerSettings, material: PlayerMaterial, fol
     learned, known = f"{minutes:.1f} min in {len(material.train)} takes: {material.provenance}", voice.card
     goes_on = settings.start is not None
     measured = measure_inharmonicity(material.train) if instrument(settings.instrument).fades else None
+    if known.fundamental != 1.0 and (measured or known.inharmonicity):
+        raise ConfigError(
+            "fundamental", "goes with partials that are whole multiples", "leave it out for stiff strings"
+        )
     card = known.model_copy(
         update={
             "learned": _range(material),
@@ -140,7 +144,7 @@ def _lowered(voice: VoiceWeights, fundamental: float) -> VoiceWeights:
         ConfigError: it is not.
     """
     times = round(voice.card.fundamental / fundamental)
-    if abs(times * fundamental - voice.card.fundamental) > 1e-6:
+    if abs(times * fundamental - voice.card.fundamental) > 1e-3:
         problem = f"is {fundamental:g}, and the voice has {voice.card.fundamental:g}"
         raise ConfigError("fundamental", problem, "give half of that, or leave it out")
     if times == 1:

@@ -46,9 +46,9 @@ class TrainPlayerSettings(FitSettings):
     """multi_scale: analysed controls first, then spectra at six scales; mel_l1: the first recipe, mel spectrograms."""
     sample_rate: int = 48_000
     """Takes at another rate are resampled."""
-    fundamental: float | None = Field(default=None, gt=0.0, le=1.0)
+    fundamental: float | None = Field(default=None, ge=0.25, le=1.0)
     """Of the pitch: the frequency whose multiples the partials are, 0.5 for an organ with a rank at one and a half
-    times the pitch. None: that of the voice in `start`, or 1."""
+    times the pitch. None: that of the voice in `start`, or 1. Of that one it may be a half, a third or a quarter."""
     crop_frames: int = Field(default=100, ge=20)
     """Of 10 ms: what is sounded and compared."""
     warmup_frames: int = Field(default=50, ge=0)

@@ -98,6 +98,8 @@ def test_a_start_keeps_its_stretched_partials_where_no_held_note_tells(tmp_path)
     assert measure_inharmonicity(plain.train) is None
     fit(told, plain, tmp_path / "then", folder=tmp_path)
     assert VOICE.read(tmp_path / "then" / "voice.safetensors").card.inharmonicity == known
+    with pytest.raises(ConfigError, match="fundamental: goes with partials that are whole multiples"):
+        fit(told.model_copy(update={"fundamental": 0.5}), plain, tmp_path / "halves", folder=tmp_path)
 
 
 def test_an_organ_learns_at_half_the_pitch(tmp_path, material):
