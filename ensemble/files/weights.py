@@ -200,6 +200,9 @@ class Format(Generic[C]):
             raise self.error(str(path), *fault)
 
     def _check_name(self, path: Path) -> None:
+        if str(path) in self.built_in:
+            bare = self.name.split(maxsplit=1)[1]
+            raise self.error(str(path), "is built in and has learned nothing", f"choose a shipped {bare}")
         if path.suffix != ".safetensors":
             known = offer(path.name, (*self.built_in, *weights_in(self.folder), *self.added()))
             cure = f"{known}, or name a .safetensors file with its card"

@@ -13,10 +13,9 @@ from ensemble.audio.recording import opened
 from ensemble.clock import FRAME_RATE_HZ
 from ensemble.conduct.melody import transform
 from ensemble.conduct.transfer import is_sung, transfer_to
-from ensemble.config import BUILT_IN
 from ensemble.data.listing import AUDIO_SUFFIXES, FOREIGN_SUFFIXES, visible
 from ensemble.data.readers import check_set
-from ensemble.errors import AudioError, DataError, VoiceError
+from ensemble.errors import AudioError, DataError
 from ensemble.events import OnProgress, unheard
 from ensemble.listen.listener import Listener
 from ensemble.listen.loudness import loudness_db
@@ -66,9 +65,6 @@ def evaluate_curves(
         VoiceError: a voice cannot be used.
     """
     check_set(folder)
-    for name in voices:
-        if name in BUILT_IN["voice"]:
-            raise VoiceError(name, "has learned nothing that a line could be mapped to", "choose a shipped voice")
     loaded = {name: VOICE.load(name) for name in voices}
     suffixes = (*AUDIO_SUFFIXES, *FOREIGN_SUFFIXES)
     paths = [path for path in visible(folder) if path.suffix.lower() in suffixes]

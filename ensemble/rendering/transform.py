@@ -14,7 +14,7 @@ from ensemble.audio.files import PEAK_CEILING, write_pieces
 from ensemble.audio.loudness import integrated_lufs
 from ensemble.band import LocalBand
 from ensemble.conduct.transfer import transfer_to
-from ensemble.config import BUILT_IN, BandSettings, FollowerSettings
+from ensemble.config import BandSettings, FollowerSettings
 from ensemble.errors import AudioError, OutputError, VoiceError
 from ensemble.events import Events
 from ensemble.files.replace import replacing
@@ -82,8 +82,6 @@ def transform(
         raise OutputError(str(out), "cannot be written", "name a WAV file in a folder that is there")
     if out.exists() and not force:
         raise OutputError(str(out), "is there already", "choose another name, or --force")
-    if voice in BUILT_IN["voice"]:
-        raise VoiceError(voice, "has learned nothing that a leader could be mapped to", "choose a shipped voice")
     card = VOICE.load(voice).card
     if card.learned is None:
         raise VoiceError(voice, "does not say which pitches and levels it learned", "train it with this release")

@@ -62,5 +62,5 @@ def test_a_folder_that_is_not_there_is_told_as_that(tmp_path: Path) -> None:
 @pytest.mark.parametrize("voice", ["naive", "brushes"])
 def test_a_voice_that_learned_nothing_is_refused(voice: str, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("no sound")
-    with pytest.raises(VoiceError, match="has learned nothing that a line could be mapped to"):
+    with pytest.raises(VoiceError, match="is built in and has learned nothing"):
         evaluate_curves(tmp_path, [voice])

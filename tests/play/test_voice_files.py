@@ -60,6 +60,12 @@ def test_other_files_are_refused_unopened(tmp_path, name):
         VOICE.sha256_of(str(tmp_path / name))
 
 
+@pytest.mark.parametrize("name", VOICE.built_in)
+def test_what_is_built_in_has_no_file(name):
+    with pytest.raises(VoiceError, match="is built in and has learned nothing; choose a shipped voice"):
+        VOICE.load(name)
+
+
 def test_a_pickle_under_a_false_name_is_not_loaded(path):
     path.write_bytes(pickle.dumps({"a": 1}))
     rewrite_card(path, weights_sha256=VOICE.sha256_of(str(path)))

@@ -21,6 +21,7 @@ from ensemble.play.seeded import seeded_voice
 from ensemble.play.voice_file import VOICE
 from ensemble.play.voice_kernel import NeuralVoice
 from ensemble.train.checkpoints import SafetensorsIO
+from ensemble.train.player.analysis import analyse
 from ensemble.train.player.fit import fit_player as fit
 from ensemble.train.player.material import PlayerMaterial
 from ensemble.train.player.settings import TrainPlayerSettings
@@ -105,6 +106,9 @@ def test_a_start_keeps_its_stretched_partials_where_no_held_note_tells(tmp_path)
 def test_an_organ_learns_at_half_the_pitch(tmp_path, material):
     halves = SMALL.model_copy(update={"fundamental": 0.5, "max_steps": 1, "audit_steps": 1})
     fit(halves, material, tmp_path / "half")
+    prepared = {one.name: analyse(one) for one in (*material.train, *material.held_out)}
+    fit(halves, replace(material, analyses=prepared), tmp_path / "prepared")
+    np.testing.assert_array_equal(weights(tmp_path / "prepared"), weights(tmp_path / "half"))
     low = [replace(one, f0_hz=one.f0_hz / np.float32(2)) for one in (*material.train, *material.held_out)]
     fit(
         halves.model_copy(update={"fundamental": None}),
